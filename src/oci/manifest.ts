@@ -1,0 +1,177 @@
+import { z } from 'zod'
+import { type Annotations, annotationsShape, type Descriptor, descriptorShape } from './descriptor.ts'
+import { RegistryError } from './errors.ts'
+import {
+  findManifestMediaType,
+  isImageIndex,
+  isNonDistributable,
+  isOci,
+  isSchema1,
+  type ManifestMediaType,
+  OCI_IMAGE_INDEX,
+  OCI_IMAGE_MANIFEST,
+} from './media-types.ts'
+
+/** distribution-spec "Pushing Manifests": at least 4 megabytes must pass; this is the limit that registry:2 enforces too. */
+export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024
+
+export type ReferenceRole = 'config' | 'layer' | 'child'
+
+/** Content that a manifest names. A layer that is not distributable may be absent; everything else must be there. */
+export interface ManifestReference {
+  readonly role: ReferenceRole
+  readonly descriptor: Descriptor
+  readonly mayBeAbsent: boolean
+}
+
+/** What a registry needs to know of a manifest. The bytes themselves are kept apart and never made again from this. */
+export interface Manifest {
+  readonly mediaType: ManifestMediaType
+  readonly references: readonly ManifestReference[]
+  readonly subject: Descriptor | undefined
+  /** As the referrers API shows it: its own, else an image's config type, else none (distribution-spec end-12a). */
+  readonly artifactType: string | undefined
+  readonly annotations: Annotations | undefined
+}
+
+/**
+ * Parses the bytes of a push or of a stored file. `contentType` is what the client declared; for stored bytes it is left out.
+ * Throws MANIFEST_INVALID with the reason.
+ */
+export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
+  const body = parseJsonObject(bytes)
+  const mediaType = mediaTypeOf(body, contentType)
+  const shape = isImageIndex(mediaType) ? imageIndexShape : imageManifestShape
+  const parsed = shape.safeParse(body)
+  if (!parsed.success) throw invalid(`The manifest is not a valid ${mediaType}: ${problems(parsed.error)}.`)
+  return isImageIndex(mediaType)
+    ? imageIndexOf(mediaType, imageIndexShape.parse(body))
+    : imageManifestOf(mediaType, imageManifestShape.parse(body))
+}
+
+/**
+ * Reads a manifest that lies in the storage, as lenient as the registry that took it: what registry:2 serves must be served, even
+ * where a push of it would be refused today. Undefined for what is no manifest of the four types.
+ */
+export function parseStoredManifest(bytes: Uint8Array): Manifest | undefined {
+  try {
+    return parseManifest(bytes)
+  } catch (error) {
+    if (error instanceof RegistryError) return salvageManifest(bytes)
+    throw error
+  }
+}
+
+const commonShape = {
+  schemaVersion: z.literal(2),
+  subject: descriptorShape.nullish(),
+  artifactType: z.string().nullish(),
+  annotations: annotationsShape.nullish(),
+}
+const imageManifestShape = z.object({
+  ...commonShape,
+  config: descriptorShape,
+  layers: z.array(descriptorShape).nullish(),
+  manifests: z.undefined('an image manifest has no "manifests"').optional(),
+})
+const imageIndexShape = z.object({
+  ...commonShape,
+  manifests: z.array(descriptorShape).nullish(),
+  config: z.undefined('an image index has no "config"').optional(),
+  layers: z.undefined('an image index has no "layers"').optional(),
+})
+
+function imageManifestOf(mediaType: ManifestMediaType, body: z.infer<typeof imageManifestShape>): Manifest {
+  const layers = body.layers ?? []
+  return {
+    mediaType,
+    references: [
+      { role: 'config', descriptor: body.config, mayBeAbsent: false },
+      ...layers.map((layer) => ({ role: 'layer', descriptor: layer, mayBeAbsent: isNonDistributable(layer.mediaType) }) as const),
+    ],
+    subject: isOci(mediaType) ? (body.subject ?? undefined) : undefined,
+    artifactType: body.artifactType || body.config.mediaType || undefined,
+    annotations: body.annotations ?? undefined,
+  }
+}
+
+function imageIndexOf(mediaType: ManifestMediaType, body: z.infer<typeof imageIndexShape>): Manifest {
+  const children = body.manifests ?? []
+  return {
+    mediaType,
+    references: children.map((child) => ({ role: 'child', descriptor: child, mayBeAbsent: false })),
+    subject: isOci(mediaType) ? (body.subject ?? undefined) : undefined,
+    artifactType: body.artifactType || undefined,
+    annotations: body.annotations ?? undefined,
+  }
+}
+
+/** Keeps the type and every descriptor that parses, so that what the manifest names is not collected. */
+function salvageManifest(bytes: Uint8Array): Manifest | undefined {
+  let body: Record<string, unknown>
+  try {
+    body = parseJsonObject(bytes)
+  } catch (error) {
+    if (error instanceof RegistryError) return undefined
+    throw error
+  }
+  const mediaType = findManifestMediaType(typeof body.mediaType === 'string' ? body.mediaType : ociTypeByShape(body))
+  if (mediaType === undefined || body.schemaVersion !== 2) return undefined
+  const candidates = [
+    ...asList(body.config).map((value) => ['config', value] as const),
+    ...asList(body.layers).map((value) => ['layer', value] as const),
+    ...asList(body.manifests).map((value) => ['child', value] as const),
+  ]
+  const references = candidates.flatMap(([role, value]) => {
+    const descriptor = descriptorShape.safeParse(value)
+    return descriptor.success ? [{ role, descriptor: descriptor.data, mayBeAbsent: true }] : []
+  })
+  return { mediaType, references, subject: undefined, artifactType: undefined, annotations: undefined }
+}
+
+function asList(value: unknown): readonly unknown[] {
+  if (Array.isArray(value)) return value
+  return value === undefined || value === null ? [] : [value]
+}
+
+function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
+  let body: unknown
+  try {
+    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (cause) {
+    throw new RegistryError('MANIFEST_INVALID', { message: 'The manifest is not JSON in UTF-8.', cause })
+  }
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
+  throw invalid('The manifest is not a JSON object.')
+}
+
+/** The declared type and the one in the body must agree; Docker's types demand the field, OCI's may leave it out. */
+function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefined): ManifestMediaType {
+  const { mediaType, schemaVersion } = body
+  if (schemaVersion === 1 || isSchema1(contentType ?? '')) {
+    throw invalid('Docker schema 1 manifests are not accepted; push the image again with a Docker of version 1.10 or newer.')
+  }
+  if (mediaType !== undefined && typeof mediaType !== 'string') throw invalid('The field mediaType is not a string.')
+  const known = findManifestMediaType(contentType || mediaType || ociTypeByShape(body))
+  if (known === undefined) {
+    throw invalid(`The manifest type ${contentType || mediaType} is not accepted; push an OCI or Docker schema 2 manifest.`)
+  }
+  if (mediaType === undefined && !isOci(known)) throw invalid(`A manifest of type ${known} must carry it in its field mediaType.`)
+  if (mediaType !== undefined && mediaType !== known) {
+    throw invalid(`The Content-Type ${known} and the field mediaType ${mediaType} differ; send the same in both.`)
+  }
+  return known
+}
+
+function ociTypeByShape(body: Record<string, unknown>): ManifestMediaType {
+  return body.manifests === undefined ? OCI_IMAGE_MANIFEST : OCI_IMAGE_INDEX
+}
+
+function problems(error: z.ZodError): string {
+  const listed = error.issues.slice(0, 5).map((issue) => `${issue.path.join('.') || 'manifest'}: ${issue.message}`)
+  return listed.join('; ')
+}
+
+function invalid(message: string): RegistryError {
+  return new RegistryError('MANIFEST_INVALID', { message })
+}

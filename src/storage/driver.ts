@@ -1,0 +1,147 @@
+import { type RegistryError, unavailable } from '../oci/errors.ts'
+
+/**
+ * BYTES AT PATHS. The contract that every storage driver keeps; `driver-contract.ts` proves it for each.
+ *
+ * All methods may be called at once from many requests and many processes. What they promise as durable survives a power cut
+ * once their promise has resolved. They throw `storageFull` when no space is left, else what the system reports; never 'absent' for
+ * 'could not look'.
+ */
+export interface StorageDriver {
+  readonly capabilities: StorageCapabilities
+
+  /** Size and kind of what is there, or undefined when nothing is. */
+  stat(path: StoragePath): Promise<StorageEntry | undefined>
+
+  /** The whole of a small file, or undefined when there is none. Throws FileTooLargeError above `maxBytes`. */
+  readSmall(path: StoragePath, maxBytes: number): Promise<Uint8Array | undefined>
+
+  /**
+   * The bytes of a file that is there, or a part of it. A Blob where the runtime can send it by itself (a local file goes out with
+   * sendfile), else a stream that fails if it is cut short. The caller has looked at the size: a part must lie within the file.
+   */
+  content(path: StoragePath, range?: ByteRange): Blob | ReadableStream<Uint8Array>
+
+  /** The names directly below a directory, in byte order; none when it is absent. For scans and checks, never for a request. */
+  list(path: StoragePath): Promise<readonly string[]>
+
+  /**
+   * Makes small files visible, each whole, and durable. All are prepared first; then the placements become visible one after the
+   * other, each durable before the next begins, so the one that must be seen last stands last. A placement whose directory is
+   * not there yet appears at once with all its files; else its files replace what is there in their order. One without files is
+   * an empty directory. May be repeated.
+   */
+  place(placements: readonly Placement[]): Promise<void>
+
+  /** Removes a file or a whole directory, at once for every reader, durably. What is absent already is success. */
+  remove(path: StoragePath): Promise<void>
+
+  /** A new file for the bytes of one upload by one writer; nothing of it is visible under the layout's paths. */
+  beginUpload(): Promise<UploadWriter>
+
+  /** Goes on writing at `offset`, cutting off what lies beyond; undefined when the file is gone or shorter. The caller knows
+   * that no other writer has it open. */
+  resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined>
+
+  /** The first `length` bytes written so far, or undefined when the file is gone or shorter. */
+  readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined>
+
+  /**
+   * Moves the first `size` uploaded bytes to their place, durably; the caller knows that nobody writes any more. A file of exactly `size` bytes that is there already stays, and the upload is
+   * dropped; any other is replaced. May be repeated. Throws UploadGoneError when the bytes are neither here nor there.
+   */
+  completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void>
+
+  /** Drops the bytes of an upload. What is absent already is success. */
+  abortUpload(state: UploadState): Promise<void>
+
+  /** Every upload that has bytes here, with the time of its last change in milliseconds; for the purge of abandoned ones. */
+  listUploads(): Promise<readonly { readonly state: UploadState; readonly changedAtMs: number }[]>
+
+  /** Removes what operations of processes that are gone have left half-made, where nothing has touched it for that long. */
+  removeLeftovers(untouchedForMs: number): Promise<void>
+
+  /** Bytes free for new content and how many must stay free for deletes and metadata; undefined where there is no limit. */
+  space(): Promise<StorageSpace | undefined>
+
+  /** Finishes what runs in the background and lets go of everything held. */
+  close(): Promise<void>
+}
+
+export interface StorageCapabilities {
+  /** Several processes may use the same storage at once; a driver in memory cannot. */
+  readonly sharedBetweenProcesses: boolean
+}
+
+/** A path below the storage root: segments of [A-Za-z0-9._-] joined by '/', no '.' or '..', no leading slash. */
+export type StoragePath = string & { readonly storagePath: unique symbol }
+
+export interface StorageEntry {
+  readonly kind: 'file' | 'directory'
+  /** Bytes; 0 for a directory. */
+  readonly size: number
+  readonly changedAtMs: number
+}
+
+/** `start` inclusive, `end` exclusive, both within the file. */
+export interface ByteRange {
+  readonly start: number
+  readonly end: number
+}
+
+export interface Placement {
+  readonly directory: StoragePath
+  /** Relative to the directory, in the order in which they may become visible. */
+  readonly files: readonly PlacedFile[]
+}
+
+export interface PlacedFile {
+  readonly name: string
+  readonly bytes: Uint8Array
+}
+
+/** Where an upload's bytes are: opaque text that any process can go on from. */
+export type UploadState = string & { readonly uploadState: unique symbol }
+
+/** One open file of one upload, owned by one request. The owner ends it with `close`, whatever happened. */
+export interface UploadWriter {
+  readonly state: UploadState
+  /** Bytes handed over so far, counted from the start of the upload. */
+  readonly offset: number
+  /** Takes bytes; resolves when more may follow. The bytes must not be changed afterwards. Throws what the disk reports. */
+  write(bytes: Uint8Array): Promise<void>
+  /** Ends the writing. All bytes taken survive the process; a power cut they survive after `completeUpload`. */
+  close(): Promise<void>
+}
+
+export interface StorageSpace {
+  readonly freeBytes: number
+  readonly reserveBytes: number
+}
+
+/** What a push hears when nothing more fits. */
+export function storageFull(cause?: unknown): RegistryError {
+  return unavailable('The storage is full: nothing more can be pushed until space is freed; pulls and deletes go on.', {
+    retryAfterSeconds: 60,
+    cause,
+  })
+}
+
+export class FileTooLargeError extends Error {
+  override readonly name = 'FileTooLargeError'
+}
+
+export class UploadGoneError extends Error {
+  override readonly name = 'UploadGoneError'
+}
+
+const SEGMENT = /^[A-Za-z0-9._-]+$/
+
+/** Joins checked segments to a path. Throws on a segment that could leave the root: a bug of the caller, never a client's. */
+export function storagePath(...segments: readonly string[]): StoragePath {
+  const parts = segments.flatMap((segment) => segment.split('/'))
+  for (const part of parts) {
+    if (!SEGMENT.test(part) || part === '.' || part === '..') throw new Error(`not a storage path: ${segments.join('/')}`)
+  }
+  return parts.join('/') as StoragePath
+}

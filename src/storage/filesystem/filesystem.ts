@@ -1,0 +1,221 @@
+import { dirname, join } from 'node:path'
+import {
+  type ByteRange,
+  FileTooLargeError,
+  type Placement,
+  type StorageDriver,
+  type StorageEntry,
+  type StoragePath,
+  type StorageSpace,
+  storagePath,
+  UploadGoneError,
+  type UploadState,
+  type UploadWriter,
+} from '../driver.ts'
+import { type Disk, type DiskEntry, isMissing } from './disk.ts'
+import { DurableDirectories } from './durable-directories.ts'
+import { StagedDirectory } from './staged-directory.ts'
+import { UploadFile } from './upload-file.ts'
+
+/** Working places of this driver. On one file system with the layout: everything becomes visible by a rename. */
+const STAGING = storagePath('berth/staging')
+const TRASH = storagePath('berth/trash')
+const UPLOADS = storagePath('berth/uploads')
+
+const MIB = 1024 * 1024
+const SMALLEST_RESERVE_BYTES = 16 * MIB
+const LARGEST_RESERVE_BYTES = 1024 * MIB
+
+/** Files below a root directory, durable as design 5b rules 6 and 7 say: staged, synced, renamed, the parent synced. */
+export class FilesystemDriver implements StorageDriver {
+  readonly capabilities = { sharedBetweenProcesses: true }
+  readonly #disk: Disk
+  readonly #root: string
+  readonly #directories: DurableDirectories
+  readonly #background = new Set<Promise<void>>()
+
+  private constructor(disk: Disk, root: string) {
+    this.#disk = disk
+    this.#root = root
+    this.#directories = new DurableDirectories(disk, root)
+  }
+
+  /** Opens a root directory that exists. `root` is absolute. Throws what the disk says when it cannot be written. */
+  static async open(disk: Disk, root: string): Promise<FilesystemDriver> {
+    const driver = new FilesystemDriver(disk, root)
+    for (const path of [STAGING, TRASH, UPLOADS]) await driver.#directories.ensure(driver.#at(path))
+    return driver
+  }
+
+  async stat(path: StoragePath): Promise<StorageEntry | undefined> {
+    const entry = await this.#disk.stat(this.#at(path))
+    if (entry === undefined) return undefined
+    const { isDirectory, size, modifiedAtMs: changedAtMs } = entry
+    return isDirectory ? { kind: 'directory', size: 0, changedAtMs } : { kind: 'file', size, changedAtMs }
+  }
+
+  async readSmall(path: StoragePath, maxBytes: number): Promise<Uint8Array | undefined> {
+    const entry = await this.#disk.stat(this.#at(path))
+    if (entry === undefined || entry.isDirectory) return undefined
+    if (entry.size > maxBytes) throw new FileTooLargeError(`${path} has ${entry.size} bytes, more than ${maxBytes}`)
+    try {
+      return await this.#disk.readFile(this.#at(path))
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
+  }
+
+  content(path: StoragePath, range?: ByteRange): Blob | ReadableStream<Uint8Array> {
+    const file = Bun.file(this.#at(path))
+    return range === undefined ? file : file.slice(range.start, range.end)
+  }
+
+  async list(path: StoragePath): Promise<readonly string[]> {
+    return (await this.#disk.list(this.#at(path))).sort()
+  }
+
+  async place(placements: readonly Placement[]): Promise<void> {
+    const staged = await this.#stage(placements)
+    try {
+      for (const [directory, files] of staged) await files.moveTo(directory, this.#directories)
+    } catch (error) {
+      await Promise.all(staged.map(([, files]) => files.remove()))
+      throw error
+    }
+  }
+
+  async remove(path: StoragePath): Promise<void> {
+    const source = this.#at(path)
+    const trash = this.#newPlace(TRASH)
+    try {
+      await this.#disk.rename(source, trash)
+    } catch (error) {
+      if (isMissing(error)) return
+      throw error
+    }
+    this.#directories.forget(source)
+    await this.#disk.syncDirectory(dirname(source))
+    this.#inBackground(this.#disk.removeTree(trash))
+  }
+
+  async beginUpload(): Promise<UploadWriter> {
+    const directory = this.#newPlace(UPLOADS)
+    await this.#disk.makeDirectory(directory)
+    const file = await this.#disk.open(join(directory, 'data'), 'create')
+    return new UploadFile(directory.slice(this.#root.length + 1) as UploadState, file, 0)
+  }
+
+  async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
+    const entry = await this.#uploadedFile(state)
+    if (entry === undefined || entry.size < offset) return undefined
+    const file = await this.#disk.open(this.#uploadPath(state), 'modify')
+    try {
+      if (entry.size > offset) await file.truncate(offset)
+      return new UploadFile(state, file, offset)
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+
+  async readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
+    const entry = await this.#uploadedFile(state)
+    if (entry === undefined || entry.size < length) return undefined
+    return Bun.file(this.#uploadPath(state)).slice(0, length).stream()
+  }
+
+  async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {
+    const present = await this.#disk.stat(this.#at(target))
+    if (present !== undefined && !present.isDirectory && present.size === size) {
+      await this.#makeDurable(this.#at(target))
+      return await this.abortUpload(state)
+    }
+    const uploaded = await this.#uploadedFile(state)
+    if (uploaded === undefined || uploaded.size < size) throw new UploadGoneError(`upload ${state} has lost its bytes`)
+    const staged = new StagedDirectory(this.#disk, dirname(this.#uploadPath(state)), ['data'])
+    await staged.finish('data', uploaded.size > size ? size : undefined)
+    await staged.moveTo(dirname(this.#at(target)), this.#directories)
+  }
+
+  async abortUpload(state: UploadState): Promise<void> {
+    await this.#disk.removeTree(dirname(this.#uploadPath(state)))
+  }
+
+  async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
+    const names = await this.list(UPLOADS)
+    const uploads = names.map(async (name) => {
+      const state = `${UPLOADS}/${name}` as UploadState
+      const entry = (await this.#uploadedFile(state)) ?? (await this.#disk.stat(dirname(this.#uploadPath(state))))
+      return entry === undefined ? [] : [{ state, changedAtMs: entry.modifiedAtMs }]
+    })
+    return (await Promise.all(uploads)).flat()
+  }
+
+  async removeLeftovers(untouchedForMs: number): Promise<void> {
+    const before = Date.now() - untouchedForMs
+    for (const place of [STAGING, TRASH]) {
+      for (const name of await this.list(place)) {
+        const path = join(this.#at(place), name)
+        const entry = await this.#disk.stat(path)
+        if (entry !== undefined && entry.modifiedAtMs <= before) await this.#disk.removeTree(path)
+      }
+    }
+  }
+
+  async space(): Promise<StorageSpace | undefined> {
+    const { freeBytes, totalBytes } = await this.#disk.space(this.#root)
+    const onePercent = Math.floor(totalBytes / 100)
+    return { freeBytes, reserveBytes: Math.min(Math.max(onePercent, SMALLEST_RESERVE_BYTES), LARGEST_RESERVE_BYTES) }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#background)
+  }
+
+  async #stage(placements: readonly Placement[]): Promise<readonly (readonly [target: string, StagedDirectory])[]> {
+    const staged = placements.map(({ directory, files }) => {
+      const names = files.map((file) => file.name)
+      return [this.#at(directory), new StagedDirectory(this.#disk, this.#newPlace(STAGING), names), files] as const
+    })
+    const written = await Promise.allSettled(staged.map(([, directory, files]) => directory.write(files)))
+    const failed = written.find((result) => result.status === 'rejected')
+    if (failed === undefined) return staged.map(([target, directory]) => [target, directory])
+    await Promise.all(staged.map(([, directory]) => directory.remove()))
+    throw failed.reason
+  }
+
+  /** The file came from another push, perhaps of another process that has not synced it yet: what we acknowledge must be durable. */
+  async #makeDurable(path: string): Promise<void> {
+    const file = await this.#disk.open(path, 'modify')
+    try {
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await this.#directories.ensure(dirname(path))
+    await this.#disk.syncDirectory(dirname(path))
+  }
+
+  async #uploadedFile(state: UploadState): Promise<DiskEntry | undefined> {
+    return await this.#disk.stat(this.#uploadPath(state))
+  }
+
+  #uploadPath(state: UploadState): string {
+    return join(this.#root, storagePath(state, 'data'))
+  }
+
+  #newPlace(below: StoragePath): string {
+    return join(this.#at(below), crypto.randomUUID())
+  }
+
+  #at(path: StoragePath): string {
+    return join(this.#root, path)
+  }
+
+  /** Emptying the trash may take long and nobody waits for it; what fails stays for the next sweep of leftovers. */
+  #inBackground(task: Promise<void>): void {
+    const settled = task.catch(() => undefined).finally(() => this.#background.delete(settled))
+    this.#background.add(settled)
+  }
+}

@@ -1,0 +1,110 @@
+import { dirname, join } from 'node:path'
+import type { PlacedFile } from '../driver.ts'
+import { type Disk, hasCode, isMissing } from './disk.ts'
+import type { DurableDirectories } from './durable-directories.ts'
+
+/**
+ * Files prepared in a directory that nobody looks at, then moved to their place by one rename of the directory. Where something is
+ * there already, each file replaces its predecessor instead.
+ */
+export class StagedDirectory {
+  readonly #disk: Disk
+  readonly #path: string
+  readonly #names: readonly string[]
+
+  /** `names` are relative, in the order in which they may become visible. */
+  constructor(disk: Disk, path: string, names: readonly string[]) {
+    this.#disk = disk
+    this.#path = path
+    this.#names = names
+  }
+
+  /** Writes the files and syncs them. */
+  async write(files: readonly PlacedFile[]): Promise<void> {
+    if (files.length === 0) return
+    await this.#disk.makeDirectory(this.#path)
+    for (const { name } of files) await this.#makeParents(name)
+    await Promise.all(files.map((file) => this.#writeFile(file)))
+    await this.#syncNames()
+  }
+
+  /** Syncs a file that was written here by others, cut to a length where it is longer. */
+  async finish(name: string, length: number | undefined): Promise<void> {
+    const file = await this.#disk.open(join(this.#path, name), 'modify')
+    try {
+      if (length !== undefined) await file.truncate(length)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await this.#syncNames()
+  }
+
+  /** Makes the files visible in `target`, durably. The staged directory is gone afterwards. */
+  async moveTo(target: string, directories: DurableDirectories): Promise<void> {
+    if (this.#names.length === 0) return await directories.ensure(target)
+    if (await this.#moveDirectory(this.#path, target, directories)) return await this.#disk.syncDirectory(dirname(target))
+    for (const name of this.#names) await this.#moveFile(name, target, directories)
+    await this.remove()
+  }
+
+  async remove(): Promise<void> {
+    await this.#disk.removeTree(this.#path)
+  }
+
+  /** False when something is there already. A parent that another process has just removed is made once more. */
+  async #moveDirectory(source: string, target: string, directories: DurableDirectories): Promise<boolean> {
+    await directories.ensure(dirname(target))
+    try {
+      await this.#disk.rename(source, target)
+      return true
+    } catch (error) {
+      if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return false
+      if (!isMissing(error)) throw error
+    }
+    directories.forget(dirname(target))
+    await directories.ensure(dirname(target))
+    await this.#disk.rename(source, target)
+    return true
+  }
+
+  async #moveFile(name: string, target: string, directories: DurableDirectories): Promise<void> {
+    const place = join(target, name)
+    if (name.includes('/') && (await this.#moveDirectory(dirname(join(this.#path, name)), dirname(place), directories))) {
+      return await this.#disk.syncDirectory(dirname(dirname(place)))
+    }
+    await this.#disk.rename(join(this.#path, name), place)
+    // The directory may be new from another process: its own name is made durable as well.
+    await directories.ensure(dirname(place))
+    await this.#disk.syncDirectory(dirname(place))
+  }
+
+  async #writeFile({ name, bytes }: PlacedFile): Promise<void> {
+    const file = await this.#disk.open(join(this.#path, name), 'create')
+    try {
+      await file.write([bytes], 0)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+
+  async #makeParents(name: string): Promise<void> {
+    const segments = name.split('/').slice(0, -1)
+    for (let depth = 1; depth <= segments.length; depth += 1) {
+      await this.#disk.makeDirectory(join(this.#path, ...segments.slice(0, depth))).catch((error: unknown) => {
+        if (!hasCode(error, 'EEXIST')) throw error
+      })
+    }
+  }
+
+  /** Where syncing a file does not keep its name, the directories down to it are synced too. */
+  async #syncNames(): Promise<void> {
+    if (this.#disk.syncsNames) return
+    const directories = new Set([this.#path])
+    for (const name of this.#names) {
+      for (let path = dirname(join(this.#path, name)); path.startsWith(this.#path); path = dirname(path)) directories.add(path)
+    }
+    for (const directory of directories) await this.#disk.syncDirectory(directory)
+  }
+}

@@ -1,0 +1,65 @@
+import { algorithmOf, DIGEST_ALGORITHMS, type Digest, hexOf } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { Tag } from '../oci/reference.ts'
+import { type StoragePath, storagePath } from './driver.ts'
+
+const BLOBS = 'docker/registry/v2/blobs'
+const REPOSITORIES = 'docker/registry/v2/repositories'
+
+/**
+ * Where registry:2 and registry:3 keep things, byte for byte. `<alg>` is sha256 or sha512, `<aa>` the first two hex digits.
+ *
+ *   docker/registry/v2/
+ *     blobs/<alg>/<aa>/<hex>/data                        layers, configs and manifests
+ *     repositories/<name>/
+ *       _layers/<alg>/<hex>/link                         the repository owns this blob
+ *       _manifests/
+ *         revisions/<alg>/<hex>/link                     the repository holds this manifest
+ *         tags/<tag>/current/link                        what the tag points to
+ *         tags/<tag>/index/<alg>/<hex>/link              what it has ever pointed to
+ *       _uploads/                                        registry:2's own; Berth's are below berth/
+ *
+ * A link holds a digest and nothing else, no newline. Below docker/registry/v2 nothing is temporary: registry:2 lists what it finds.
+ */
+export const layout = {
+  repositories: storagePath(REPOSITORIES),
+
+  blobDirectory: (digest: Digest): StoragePath =>
+    storagePath(BLOBS, algorithmOf(digest), hexOf(digest).slice(0, 2), hexOf(digest)),
+  blob: (digest: Digest): StoragePath =>
+    storagePath(BLOBS, algorithmOf(digest), hexOf(digest).slice(0, 2), hexOf(digest), 'data'),
+  /** The directories that hold blob directories, and how the digests in each begin. */
+  blobShards: (): readonly { readonly path: StoragePath; readonly digestPrefix: string }[] =>
+    DIGEST_ALGORITHMS.flatMap((algorithm) =>
+      Array.from({ length: 256 }, (_, shard) => {
+        const start = shard.toString(16).padStart(2, '0')
+        return { path: storagePath(BLOBS, algorithm, start), digestPrefix: `${algorithm}:${start}` }
+      }),
+    ),
+
+  repository: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository),
+  uploads: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_uploads'),
+  layers: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_layers'),
+  layer: (repository: RepositoryName, digest: Digest): StoragePath =>
+    storagePath(REPOSITORIES, repository, '_layers', algorithmOf(digest), hexOf(digest)),
+  revisions: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/revisions'),
+  revision: (repository: RepositoryName, digest: Digest): StoragePath =>
+    storagePath(REPOSITORIES, repository, '_manifests/revisions', algorithmOf(digest), hexOf(digest)),
+  tags: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags'),
+  tag: (repository: RepositoryName, tag: Tag): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags', tag),
+} as const
+
+/** Berth's own records. registry:2 never looks here. */
+export const berthLayout = {
+  directory: storagePath('berth/v1'),
+  store: storagePath('berth/v1/store'),
+} as const
+
+export const LINK_FILE = 'link'
+export const CURRENT_LINK_FILE = 'current/link'
+/** The longest link is a sha512; a longer file is no link. */
+export const MAX_LINK_BYTES = 256
+
+export function indexLinkFile(digest: Digest): string {
+  return `index/${algorithmOf(digest)}/${hexOf(digest)}/link`
+}

@@ -1,0 +1,157 @@
+import {
+  type ByteRange,
+  FileTooLargeError,
+  type Placement,
+  type StorageDriver,
+  type StorageEntry,
+  type StoragePath,
+  type StorageSpace,
+  UploadGoneError,
+  type UploadState,
+  type UploadWriter,
+} from '../driver.ts'
+
+/** Everything in this process's memory, gone with it: registry:2's `inmemory`, for trying things out and for tests. */
+export class MemoryDriver implements StorageDriver {
+  readonly capabilities = { sharedBetweenProcesses: false }
+  readonly #files = new Map<string, Blob>()
+  readonly #directories = new Set<string>()
+  /** One time for all: nothing here outlives the process. */
+  readonly #changedAtMs = Date.now()
+  readonly #uploads = new Map<string, MemoryUpload>()
+
+  async stat(path: StoragePath): Promise<StorageEntry | undefined> {
+    const file = this.#files.get(path)
+    if (file !== undefined) return { kind: 'file', size: file.size, changedAtMs: this.#changedAtMs }
+    return this.#directories.has(path) ? { kind: 'directory', size: 0, changedAtMs: this.#changedAtMs } : undefined
+  }
+
+  async readSmall(path: StoragePath, maxBytes: number): Promise<Uint8Array | undefined> {
+    const file = this.#files.get(path)
+    if (file === undefined) return undefined
+    if (file.size > maxBytes) throw new FileTooLargeError(`${path} has ${file.size} bytes, more than ${maxBytes}`)
+    return await file.bytes()
+  }
+
+  content(path: StoragePath, range?: ByteRange): Blob | ReadableStream<Uint8Array> {
+    const file = this.#files.get(path)
+    if (file === undefined) throw new Error(`no such file: ${path}`)
+    return range === undefined ? file : file.slice(range.start, range.end)
+  }
+
+  async list(path: StoragePath): Promise<readonly string[]> {
+    const names = new Set<string>()
+    for (const known of [...this.#files.keys(), ...this.#directories]) {
+      if (!known.startsWith(`${path}/`)) continue
+      const [name] = known.slice(path.length + 1).split('/')
+      if (name !== undefined) names.add(name)
+    }
+    return [...names].sort()
+  }
+
+  async place(placements: readonly Placement[]): Promise<void> {
+    for (const { directory, files } of placements) {
+      this.#addDirectory(directory)
+      for (const { name, bytes } of files) this.#addFile(`${directory}/${name}`, new Blob([bytes.slice()]))
+    }
+  }
+
+  async remove(path: StoragePath): Promise<void> {
+    const isGone = (known: string) => known === path || known.startsWith(`${path}/`)
+    for (const known of this.#files.keys()) if (isGone(known)) this.#files.delete(known)
+    for (const known of this.#directories) if (isGone(known)) this.#directories.delete(known)
+  }
+
+  async beginUpload(): Promise<UploadWriter> {
+    const upload = new MemoryUpload(crypto.randomUUID() as UploadState)
+    this.#uploads.set(upload.state, upload)
+    return upload
+  }
+
+  async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
+    const upload = this.#uploads.get(state)
+    if (upload === undefined || upload.offset < offset) return undefined
+    upload.cut(offset)
+    return upload
+  }
+
+  async readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
+    const upload = this.#uploads.get(state)
+    if (upload === undefined || upload.offset < length) return undefined
+    return upload.blob().slice(0, length).stream()
+  }
+
+  async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {
+    const upload = this.#uploads.get(state)
+    if (this.#files.get(target)?.size !== size) {
+      if (upload === undefined || upload.offset < size) throw new UploadGoneError(`upload ${state} has lost its bytes`)
+      this.#addFile(target, upload.blob().slice(0, size))
+    }
+    this.#uploads.delete(state)
+  }
+
+  async abortUpload(state: UploadState): Promise<void> {
+    this.#uploads.delete(state)
+  }
+
+  async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
+    return [...this.#uploads.values()].map(({ state, changedAtMs }) => ({ state, changedAtMs }))
+  }
+
+  async removeLeftovers(): Promise<void> {
+    // Nothing is ever half-made here: every method above runs in one turn of the event loop.
+  }
+
+  async space(): Promise<StorageSpace | undefined> {
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    this.#files.clear()
+    this.#directories.clear()
+    this.#uploads.clear()
+  }
+
+  #addFile(path: string, content: Blob): void {
+    this.#files.set(path, content)
+    this.#addDirectory(path.slice(0, path.lastIndexOf('/')))
+  }
+
+  #addDirectory(path: string): void {
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) this.#directories.add(path.slice(0, end))
+  }
+}
+
+class MemoryUpload implements UploadWriter {
+  readonly state: UploadState
+  #parts: (Uint8Array<ArrayBuffer> | Blob)[] = []
+  #length = 0
+  changedAtMs = Date.now()
+
+  constructor(state: UploadState) {
+    this.state = state
+  }
+
+  get offset(): number {
+    return this.#length
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    this.#parts.push(bytes.slice())
+    this.#length += bytes.length
+    this.changedAtMs = Date.now()
+  }
+
+  async close(): Promise<void> {
+    // The bytes are where they stay.
+  }
+
+  cut(length: number): void {
+    this.#parts = [this.blob().slice(0, length)]
+    this.#length = length
+  }
+
+  blob(): Blob {
+    return new Blob(this.#parts)
+  }
+}
