@@ -1,0 +1,164 @@
+import type { Digest } from '../oci/digest.ts'
+import type { ManifestMediaType } from '../oci/media-types.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { Tag } from '../oci/reference.ts'
+import type { Query } from './query.ts'
+
+/** Rows as they are. Whether one may be believed depends on its epoch: see `registry/reconcile.ts`. */
+
+export interface RepositoryRow {
+  readonly id: number
+  /** The epoch in which all of it was last compared with the storage. */
+  readonly scannedEpoch: number
+}
+
+export interface TagRow {
+  /** Null: known to be gone. */
+  readonly digest: Digest | null
+  readonly epoch: number
+  readonly number: number
+}
+
+export interface ManifestRow {
+  readonly held: 0 | 1
+  readonly subject: Digest | null
+  readonly epoch: number
+  readonly number: number
+}
+
+export interface LinkRow {
+  /** Null: known to be gone. */
+  readonly target: Digest | null
+  readonly epoch: number
+  readonly number: number
+}
+
+export interface BlobRow {
+  readonly state: 'arriving' | 'live' | 'condemned' | 'deleting'
+  /** Bytes; null while arriving. */
+  readonly size: number | null
+  readonly number: number
+}
+
+export interface ManifestContentRow {
+  readonly mediaType: ManifestMediaType
+  readonly size: number
+}
+
+/** A manifest as a pull needs it, in one look: null where a row is missing. */
+export interface ManifestLookup {
+  readonly scannedEpoch: number
+  readonly tagEpoch: number | null
+  readonly digest: Digest | null
+  readonly held: 0 | 1 | null
+  readonly manifestEpoch: number | null
+  readonly mediaType: ManifestMediaType | null
+  readonly size: number | null
+}
+
+/** A blob as a pull needs it, in one look. */
+export interface LinkLookup {
+  readonly scannedEpoch: number
+  readonly target: Digest | null
+  readonly linkEpoch: number | null
+  readonly size: number | null
+}
+
+export async function findRepository(query: Query, name: RepositoryName): Promise<RepositoryRow | undefined> {
+  return await query.get<RepositoryRow>('SELECT id, scanned_epoch AS scannedEpoch FROM repository WHERE name = ?', name)
+}
+
+export async function findTag(query: Query, repositoryId: number, tag: Tag): Promise<TagRow | undefined> {
+  return await query.get<TagRow>('SELECT digest, epoch, number FROM tag WHERE repository_id = ? AND name = ?', repositoryId, tag)
+}
+
+export async function findManifest(query: Query, repositoryId: number, digest: Digest): Promise<ManifestRow | undefined> {
+  return await query.get<ManifestRow>(
+    'SELECT held, subject, epoch, number FROM manifest WHERE repository_id = ? AND digest = ?',
+    repositoryId,
+    digest,
+  )
+}
+
+export async function findLink(query: Query, repositoryId: number, digest: Digest): Promise<LinkRow | undefined> {
+  return await query.get<LinkRow>(
+    'SELECT target, epoch, number FROM link WHERE repository_id = ? AND digest = ?',
+    repositoryId,
+    digest,
+  )
+}
+
+export async function findBlob(query: Query, digest: Digest): Promise<BlobRow | undefined> {
+  return await query.get<BlobRow>('SELECT state, size, number FROM blob WHERE digest = ?', digest)
+}
+
+export async function findManifestContent(query: Query, digest: Digest): Promise<ManifestContentRow | undefined> {
+  return await query.get<ManifestContentRow>(
+    'SELECT media_type AS mediaType, size FROM manifest_content WHERE digest = ?',
+    digest,
+  )
+}
+
+/** The bytes of a manifest, undefined where only the storage has them. */
+export async function findManifestBytes(query: Query, digest: Digest): Promise<Uint8Array | undefined> {
+  const row = await query.get<{ bytes: Uint8Array | null }>('SELECT bytes FROM manifest_content WHERE digest = ?', digest)
+  return row?.bytes ?? undefined
+}
+
+export async function lookUpTag(query: Query, repository: RepositoryName, tag: Tag): Promise<ManifestLookup | undefined> {
+  return await query.get<ManifestLookup>(
+    `SELECT r.scanned_epoch AS scannedEpoch, t.epoch AS tagEpoch, t.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
+            c.media_type AS mediaType, c.size AS size
+     FROM repository r
+     LEFT JOIN tag t ON t.repository_id = r.id AND t.name = ?
+     LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest
+     LEFT JOIN manifest_content c ON c.digest = t.digest
+     WHERE r.name = ?`,
+    tag,
+    repository,
+  )
+}
+
+export async function lookUpManifest(
+  query: Query,
+  repository: RepositoryName,
+  digest: Digest,
+): Promise<ManifestLookup | undefined> {
+  return await query.get<ManifestLookup>(
+    `SELECT r.scanned_epoch AS scannedEpoch, m.epoch AS tagEpoch, m.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
+            c.media_type AS mediaType, c.size AS size
+     FROM repository r
+     LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = ?
+     LEFT JOIN manifest_content c ON c.digest = m.digest
+     WHERE r.name = ?`,
+    digest,
+    repository,
+  )
+}
+
+export async function lookUpLink(query: Query, repository: RepositoryName, digest: Digest): Promise<LinkLookup | undefined> {
+  return await query.get<LinkLookup>(
+    `SELECT r.scanned_epoch AS scannedEpoch, l.target AS target, l.epoch AS linkEpoch, b.size AS size
+     FROM repository r
+     LEFT JOIN link l ON l.repository_id = r.id AND l.digest = ?
+     LEFT JOIN blob b ON b.digest = l.target
+     WHERE r.name = ?`,
+    digest,
+    repository,
+  )
+}
+
+/** Some repositories that have linked a blob: where an anonymous mount may find it. */
+export async function listRepositoriesLinking(query: Query, digest: Digest, limit: number): Promise<RepositoryName[]> {
+  const rows = await query.all<{ name: RepositoryName }>(
+    'SELECT r.name AS name FROM link l JOIN repository r ON r.id = l.repository_id WHERE l.target = ? LIMIT ?',
+    digest,
+    limit,
+  )
+  return rows.map((row) => row.name)
+}
+
+export async function listTagsOf(query: Query, repositoryId: number, digest: Digest): Promise<Tag[]> {
+  const rows = await query.all<{ name: Tag }>('SELECT name FROM tag WHERE repository_id = ? AND digest = ?', repositoryId, digest)
+  return rows.map((row) => row.name)
+}

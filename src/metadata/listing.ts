@@ -1,0 +1,102 @@
+import type { Annotations } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { ManifestMediaType } from '../oci/media-types.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { Query } from './query.ts'
+
+/** Pages in byte order. Each asks for one entry more than it shows, so that it knows whether something follows. */
+
+/** Tags that point to a manifest that the repository holds. */
+export async function listTags(query: Query, repositoryId: number, after: string, limit: number): Promise<string[]> {
+  const rows = await query.all<{ name: string }>(
+    `SELECT t.name AS name FROM tag t
+     JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest AND m.held = 1
+     WHERE t.repository_id = ? AND t.name > ? ORDER BY t.name LIMIT ?`,
+    repositoryId,
+    after,
+    limit,
+  )
+  return rows.map((row) => row.name)
+}
+
+/** Repositories that hold a manifest which this epoch has seen: directly, or by a scan of the whole repository. */
+export async function listRepositories(query: Query, epoch: number, after: string, limit: number): Promise<string[]> {
+  const rows = await query.all<{ name: string }>(
+    `SELECT r.name AS name FROM repository r
+     WHERE r.name > ? AND EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id AND m.held = 1
+                                  AND (r.scanned_epoch = ? OR m.epoch = ?))
+     ORDER BY r.name LIMIT ?`,
+    after,
+    epoch,
+    epoch,
+    limit,
+  )
+  return rows.map((row) => row.name)
+}
+
+/** Every repository that has a row, whether or not it holds anything. */
+export async function listRepositoryNames(query: Query, after: string, limit: number): Promise<RepositoryName[]> {
+  const rows = await query.all<{ name: RepositoryName }>(
+    'SELECT name FROM repository WHERE name > ? ORDER BY name LIMIT ?',
+    after,
+    limit,
+  )
+  return rows.map((row) => row.name)
+}
+
+export async function holdsManifest(query: Query, repositoryId: number): Promise<boolean> {
+  const row = await query.get('SELECT 1 FROM manifest WHERE repository_id = ? AND held = 1 LIMIT 1', repositoryId)
+  return row !== undefined
+}
+
+/** True when this epoch has seen a manifest of the repository. */
+export async function holdsSeenManifest(query: Query, repositoryId: number, epoch: number): Promise<boolean> {
+  const row = await query.get(
+    'SELECT 1 FROM manifest WHERE repository_id = ? AND held = 1 AND epoch = ? LIMIT 1',
+    repositoryId,
+    epoch,
+  )
+  return row !== undefined
+}
+
+export interface ReferrerRow {
+  readonly digest: Digest
+  readonly mediaType: ManifestMediaType
+  readonly size: number
+  readonly artifactType: string | undefined
+  readonly annotations: Annotations | undefined
+}
+
+/** Manifests of the repository whose subject is this digest, by digest; of one artifact type when it is given. */
+export async function listReferrers(
+  query: Query,
+  repositoryId: number,
+  subject: Digest,
+  page: { readonly artifactType: string | undefined; readonly after: string; readonly limit: number },
+): Promise<ReferrerRow[]> {
+  const rows = await query.all<RawReferrerRow>(
+    `SELECT m.digest AS digest, c.media_type AS mediaType, c.size AS size, c.artifact_type AS artifactType, c.annotations AS annotations
+     FROM manifest m JOIN manifest_content c ON c.digest = m.digest
+     WHERE m.repository_id = ? AND m.subject = ? AND m.held = 1 AND m.digest > ? AND (? IS NULL OR c.artifact_type = ?)
+     ORDER BY m.digest LIMIT ?`,
+    repositoryId,
+    subject,
+    page.after,
+    page.artifactType ?? null,
+    page.artifactType ?? null,
+    page.limit,
+  )
+  return rows.map((row) => ({
+    ...row,
+    artifactType: row.artifactType ?? undefined,
+    annotations: row.annotations === null ? undefined : (JSON.parse(row.annotations) as Annotations),
+  }))
+}
+
+interface RawReferrerRow {
+  readonly digest: Digest
+  readonly mediaType: ManifestMediaType
+  readonly size: number
+  readonly artifactType: string | null
+  readonly annotations: string | null
+}

@@ -1,0 +1,40 @@
+/** What both databases can bind and give back. Booleans are 0 and 1; an absent value is null, never undefined. */
+export type SqlValue = string | number | Uint8Array | null
+
+/** One statement at a time, with `?` for each value. Texts are constants: a text built from values would fill the cache. */
+export interface Query {
+  all<Row>(sql: string, ...values: SqlValue[]): Promise<Row[]>
+  get<Row>(sql: string, ...values: SqlValue[]): Promise<Row | undefined>
+  run(sql: string, ...values: SqlValue[]): Promise<void>
+}
+
+/**
+ * WHO OWNS WHAT. `read` sees what is committed, one statement at a time. `write` runs an operation in a transaction of its own and
+ * resolves after the commit; the operation awaits nothing but its queries, and may run again when the database was busy.
+ */
+export interface Metadata {
+  readonly read: Query
+  write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result>
+}
+
+/** What a transaction writes into every row that it touches (design 5b rule 5). */
+export interface Stamp {
+  /** The next number of the one counter: a row with a larger one was changed later. */
+  readonly number: number
+  /** The row was right for the storage in this epoch. */
+  readonly epoch: number
+}
+
+/** Draws the next number. Called once in a transaction. */
+export async function nextNumber(query: Query): Promise<number> {
+  const row = await query.get<{ value: number }>("UPDATE counter SET value = value + 1 WHERE name = 'number' RETURNING value")
+  if (row === undefined) throw new Error('the metadata database has no counter')
+  return row.value
+}
+
+/** The number drawn last: rows that differ from the storage and carry a larger one are somebody's newer work. */
+export async function currentNumber(query: Query): Promise<number> {
+  const row = await query.get<{ value: number }>("SELECT value FROM counter WHERE name = 'number'")
+  if (row === undefined) throw new Error('the metadata database has no counter')
+  return row.value
+}

@@ -1,0 +1,104 @@
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { Tag } from '../oci/reference.ts'
+import { currentNumber, type Query } from './query.ts'
+
+/** How far the scan of the present epoch is. */
+export type ScanProperty = 'names-epoch' | 'complete-epoch' | 'scanner'
+
+/**
+ * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone
+ * with a larger number goes: what the scan read before the deletion must not come back.
+ */
+export async function openScan(query: Query, id: string, process: string): Promise<number> {
+  const number = await currentNumber(query)
+  await query.run('INSERT INTO scan (id, process, number) VALUES (?, ?, ?)', id, process, number)
+  return number
+}
+
+export async function closeScan(query: Query, id: string): Promise<void> {
+  await query.run('DELETE FROM scan WHERE id = ?', id)
+}
+
+export async function listScanningProcesses(query: Query): Promise<string[]> {
+  return (await query.all<{ process: string }>('SELECT DISTINCT process FROM scan')).map((row) => row.process)
+}
+
+export async function deleteScansOf(query: Query, process: string): Promise<void> {
+  await query.run('DELETE FROM scan WHERE process = ?', process)
+}
+
+/**
+ * Removes tombstones up to a number that no open scan can mistake for a gap. Only of repositories that are scanned in this epoch:
+ * elsewhere an absent row would mean 'look', and the tombstone spares that.
+ */
+export async function purgeTombstones(query: Query, epoch: number, upTo: number): Promise<void> {
+  const oldest = await query.get<{ number: number | null }>('SELECT min(number) AS number FROM scan')
+  const below = Math.min(oldest?.number ?? upTo, upTo)
+  const scanned = 'repository_id IN (SELECT id FROM repository WHERE scanned_epoch = ?)'
+  await query.run(`DELETE FROM tag WHERE digest IS NULL AND number <= ? AND ${scanned}`, below, epoch)
+  await query.run(`DELETE FROM link WHERE target IS NULL AND number <= ? AND ${scanned}`, below, epoch)
+  await query.run(`DELETE FROM manifest WHERE held = 0 AND number <= ? AND ${scanned}`, below, epoch)
+}
+
+export async function markRepositoryScanned(query: Query, repositoryId: number, epoch: number): Promise<void> {
+  await query.run('UPDATE repository SET scanned_epoch = ? WHERE id = ?', epoch, repositoryId)
+}
+
+export async function readProperty(query: Query, name: ScanProperty): Promise<string | undefined> {
+  return (await query.get<{ value: string }>('SELECT value FROM property WHERE name = ?', name))?.value
+}
+
+export async function writeProperty(query: Query, name: ScanProperty, value: string): Promise<void> {
+  await query.run(
+    'INSERT INTO property (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+    name,
+    value,
+  )
+}
+
+export interface RepositoryToScan {
+  readonly id: number
+  readonly name: RepositoryName
+}
+
+/** Repositories that this epoch has not compared with the storage yet. */
+export async function listUnscannedRepositories(query: Query, epoch: number, limit: number): Promise<RepositoryToScan[]> {
+  return await query.all<RepositoryToScan>(
+    'SELECT id, name FROM repository WHERE scanned_epoch <> ? ORDER BY name LIMIT ?',
+    epoch,
+    limit,
+  )
+}
+
+/** The rows of a repository that say 'there': what is not in the storage any more must go. */
+export async function listKnownTags(query: Query, repositoryId: number): Promise<Tag[]> {
+  const rows = await query.all<{ name: Tag }>('SELECT name FROM tag WHERE repository_id = ? AND digest IS NOT NULL', repositoryId)
+  return rows.map((row) => row.name)
+}
+
+export async function listKnownManifests(query: Query, repositoryId: number): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    'SELECT digest FROM manifest WHERE repository_id = ? AND held = 1',
+    repositoryId,
+  )
+  return rows.map((row) => row.digest)
+}
+
+export async function listKnownLinks(query: Query, repositoryId: number): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    'SELECT digest FROM link WHERE repository_id = ? AND target IS NOT NULL',
+    repositoryId,
+  )
+  return rows.map((row) => row.digest)
+}
+
+/** Digests of blob rows whose text starts with this: one directory of blobs at a time. */
+export async function listKnownBlobs(query: Query, prefix: string): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    'SELECT digest FROM blob WHERE digest >= ? AND digest < ?',
+    prefix,
+    `${prefix}g`,
+  )
+  return rows.map((row) => row.digest)
+}

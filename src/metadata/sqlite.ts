@@ -1,0 +1,169 @@
+import { Database, type Statement } from 'bun:sqlite'
+import { unavailable } from '../oci/errors.ts'
+import type { Metadata, Query, SqlValue } from './query.ts'
+
+/** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */
+const SHARED_TRANSACTION_MS = 5
+/** SQLite's own waiting would block every request of the process: we wait between tries instead, this long in all. */
+const BUSY_PATIENCE_MS = 10_000
+const CACHE_KIB = 16 * 1024
+
+interface Waiting {
+  readonly run: (query: Query) => Promise<() => void>
+  readonly fail: (error: unknown) => void
+}
+
+/** One database file: a connection that writes, behind a queue, and one that reads. `:memory:` cannot be shared by the two. */
+export class SqliteMetadata implements Metadata {
+  readonly read: Query
+  readonly #reader: Database
+  readonly #writer: Database
+  readonly #write: Query
+  readonly #queue: Waiting[] = []
+  #draining: Promise<void> | undefined
+
+  /** Opens a file whose tables are there, in WAL mode. Throws what SQLite reports. */
+  constructor(path: string) {
+    this.#writer = openConnection(path)
+    this.#reader = openConnection(path)
+    this.#reader.run('PRAGMA query_only = 1')
+    // A reader waits only while another process recovers the log of one that died.
+    this.#reader.run('PRAGMA busy_timeout = 500')
+    this.#write = new SqliteQuery(this.#writer)
+    this.read = new SqliteQuery(this.#reader)
+  }
+
+  async write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result> {
+    return await new Promise<Result>((resolve, reject) => {
+      const run = async (query: Query) => {
+        const result = await operation(query)
+        return () => resolve(result)
+      }
+      this.#queue.push({ run, fail: reject })
+      this.#draining ??= this.#drain()
+    })
+  }
+
+  /** Waits for the writes under way. Later calls fail. */
+  async close(): Promise<void> {
+    await this.#draining
+    this.#reader.close()
+    this.#writer.close()
+  }
+
+  async #drain(): Promise<void> {
+    // One turn of the event loop gathers the writes of all requests that are ready now.
+    await new Promise((resolve) => setImmediate(resolve))
+    while (this.#queue.length > 0) {
+      try {
+        await this.#begin()
+      } catch (error) {
+        for (const waiting of this.#queue.splice(0)) waiting.fail(error)
+        break
+      }
+      await this.#runTransaction()
+    }
+    this.#draining = undefined
+  }
+
+  async #begin(): Promise<void> {
+    const deadline = performance.now() + BUSY_PATIENCE_MS
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        this.#writer.run('BEGIN IMMEDIATE')
+        return
+      } catch (error) {
+        if (!isBusy(error)) throw error
+        if (performance.now() > deadline)
+          throw unavailable('The metadata database is busy; try again in a moment.', { cause: error })
+        await Bun.sleep(Math.random() * Math.min(2 ** attempt, 16))
+      }
+    }
+  }
+
+  /** Nothing here waits for anything but SQLite, which answers at once: no other request runs inside the transaction. */
+  async #runTransaction(): Promise<void> {
+    const started = performance.now()
+    const done: { readonly succeed: () => void; readonly fail: (error: unknown) => void }[] = []
+    do {
+      const waiting = this.#queue.shift()
+      if (waiting === undefined) break
+      const succeed = await this.#runSavepoint(waiting)
+      if (succeed !== undefined) done.push({ succeed, fail: waiting.fail })
+    } while (performance.now() - started < SHARED_TRANSACTION_MS)
+    try {
+      this.#writer.run('COMMIT')
+    } catch (error) {
+      if (this.#writer.inTransaction) this.#writer.run('ROLLBACK')
+      for (const { fail } of done) fail(error)
+      return
+    }
+    for (const { succeed } of done) succeed()
+  }
+
+  async #runSavepoint({ run, fail }: Waiting): Promise<(() => void) | undefined> {
+    try {
+      this.#writer.run('SAVEPOINT operation')
+      const succeed = await run(this.#write)
+      this.#writer.run('RELEASE operation')
+      return succeed
+    } catch (error) {
+      // A full disk rolls the whole transaction back by itself; then there is nothing to roll back to.
+      if (this.#writer.inTransaction) {
+        this.#writer.run('ROLLBACK TO operation')
+        this.#writer.run('RELEASE operation')
+      }
+      fail(error)
+      return undefined
+    }
+  }
+}
+
+class SqliteQuery implements Query {
+  readonly #database: Database
+  readonly #statements = new Map<string, Statement>()
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  async all<Row>(sql: string, ...values: SqlValue[]): Promise<Row[]> {
+    return this.#statement(sql).all(...values) as Row[]
+  }
+
+  async get<Row>(sql: string, ...values: SqlValue[]): Promise<Row | undefined> {
+    return (this.#statement(sql).get(...values) ?? undefined) as Row | undefined
+  }
+
+  async run(sql: string, ...values: SqlValue[]): Promise<void> {
+    this.#statement(sql).run(...values)
+  }
+
+  #statement(sql: string): Statement {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#database.prepare(sql)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}
+
+/** Bun's defaults are not ours: no foreign keys, no waiting, and every pragma set for each connection. */
+function openConnection(path: string): Database {
+  const database = new Database(path, { readwrite: true, strict: true })
+  database.run('PRAGMA busy_timeout = 0')
+  database.run('PRAGMA synchronous = NORMAL')
+  database.run('PRAGMA wal_autocheckpoint = 0')
+  database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
+  database.run('PRAGMA temp_store = MEMORY')
+  return database
+}
+
+export function isBusy(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY')
+}
+
+export function isCorrupt(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'SQLITE_CORRUPT' || error.code === 'SQLITE_NOTADB')
+}
