@@ -1,0 +1,73 @@
+import type { BlobName } from '../metadata/names.ts'
+import type { Metadata } from '../metadata/query.ts'
+import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty } from '../metadata/scans.ts'
+import { findDigest } from '../oci/digest.ts'
+import type { StorageDriver, StoragePath } from '../storage/driver.ts'
+import { layout } from '../storage/layout.ts'
+import type { Liveness } from './operations.ts'
+import type { RepositoryScan } from './repository-scan.ts'
+
+const REPOSITORIES_AT_ONCE = 100
+
+export interface BackgroundScanOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly scan: RepositoryScan
+  readonly processId: string
+  readonly epoch: number
+  readonly liveness: Liveness
+}
+
+/** Looks at everything once in an epoch, one process for all: names, repositories, blobs. What a request needs sooner it scans itself. */
+export class BackgroundScan {
+  readonly #options: BackgroundScanOptions
+
+  constructor(options: BackgroundScanOptions) {
+    this.#options = options
+  }
+
+  /** True when every row has been compared with the storage in this epoch. */
+  async isComplete(): Promise<boolean> {
+    return Number(await readProperty(this.#options.metadata.read, 'complete-epoch')) === this.#options.epoch
+  }
+
+  /** Does what is left to do, unless another living process is at it. Stops between repositories when the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    if ((await this.isComplete()) || !(await this.#becomeScanner())) return
+    const { metadata, scan, epoch } = this.#options
+    if (!(await scan.areNamesKnown())) await scan.scanNames()
+    for (;;) {
+      const repositories = await listUnscannedRepositories(metadata.read, epoch, REPOSITORIES_AT_ONCE)
+      if (repositories.length === 0) break
+      for (const { name } of repositories) {
+        if (signal.aborted) return
+        await scan.scan(name)
+      }
+    }
+    for (const shard of layout.blobShards()) {
+      if (signal.aborted) return
+      await this.#scanBlobs(shard.path, shard.digestPrefix)
+    }
+    await metadata.write((query) => writeProperty(query, 'complete-epoch', String(epoch)))
+  }
+
+  async #becomeScanner(): Promise<boolean> {
+    const { metadata, processId, liveness } = this.#options
+    const scanner = await readProperty(metadata.read, 'scanner')
+    if (scanner !== undefined && scanner !== processId && liveness.isAlive(scanner)) return false
+    return await metadata.write(async (query) => {
+      if ((await readProperty(query, 'scanner')) !== scanner) return false
+      await writeProperty(query, 'scanner', processId)
+      return true
+    })
+  }
+
+  async #scanBlobs(path: StoragePath, digestPrefix: string): Promise<void> {
+    const { storage, metadata, scan } = this.#options
+    const algorithm = digestPrefix.slice(0, digestPrefix.indexOf(':'))
+    const listed = (await storage.list(path)).flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
+    const known = await listKnownBlobs(metadata.read, digestPrefix)
+    const names = [...new Set([...listed, ...known])].map((digest): BlobName => ({ kind: 'blob', digest }))
+    await scan.healAll(names)
+  }
+}

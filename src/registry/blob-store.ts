@@ -1,0 +1,169 @@
+import { ensureRepository, renewGrace, setBlobArriving, setBlobLive, setLink } from '../metadata/changes.ts'
+import { findBlob, findLink, listRepositoriesLinking, lookUpLink } from '../metadata/content.ts'
+import type { Metadata, Query, Stamp } from '../metadata/query.ts'
+import type { Digest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { ByteRange, Placement, StorageDriver } from '../storage/driver.ts'
+import { LINK_FILE, layout } from '../storage/layout.ts'
+import type { Operations } from './operations.ts'
+import type { Reconcile } from './reconcile.ts'
+import type { StorageView } from './storage-view.ts'
+
+/** A blob that a repository owns, whole in the storage a moment ago. */
+export interface StoredBlob {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+  /** The digest under which the bytes lie: another one only for registry:2's sha512 aliases. */
+  readonly target: Digest
+}
+
+/** How many repositories an anonymous mount looks into. */
+const MOUNT_CANDIDATES = 5
+
+export interface BlobStoreOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly view: StorageView
+  readonly reconcile: Reconcile
+  readonly operations: Operations
+}
+
+export class BlobStore {
+  readonly #storage: StorageDriver
+  readonly #metadata: Metadata
+  readonly #view: StorageView
+  readonly #reconcile: Reconcile
+  readonly #operations: Operations
+
+  constructor(options: BlobStoreOptions) {
+    this.#storage = options.storage
+    this.#metadata = options.metadata
+    this.#view = options.view
+    this.#reconcile = options.reconcile
+    this.#operations = options.operations
+  }
+
+  /** A blob that the repository owns (distribution-spec end-2). Throws BLOB_UNKNOWN. */
+  async get(repository: RepositoryName, digest: Digest): Promise<StoredBlob> {
+    const blob = await this.find(repository, digest)
+    if (blob === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
+    return blob
+  }
+
+  /**
+   * As `get`, undefined when the repository does not own it. The file is looked at each time: one of another size than the known one
+   * is damaged, and absent for everybody until a push heals it.
+   */
+  async find(repository: RepositoryName, digest: Digest): Promise<StoredBlob | undefined> {
+    const row = await lookUpLink(this.#metadata.read, repository, digest)
+    if (!this.#reconcile.isSeen(row?.linkEpoch, row?.scannedEpoch)) return await this.#findUnseen(repository, digest)
+    const target = row?.target ?? undefined
+    if (target === undefined) return undefined
+    return await this.#whole(digest, target, row?.size ?? undefined)
+  }
+
+  /** The bytes of a blob from `get`, or a part of them; a Blob body is sent with sendfile. */
+  content(blob: StoredBlob, range?: ByteRange): Blob | ReadableStream<Uint8Array> {
+    return this.#storage.content(layout.blob(blob.target), range)
+  }
+
+  /**
+   * Links a blob that another repository owns, `from` or any when left out (end-11). False when that cannot be done: the client
+   * then uploads.
+   */
+  async mount(repository: RepositoryName, digest: Digest, from: RepositoryName | undefined): Promise<boolean> {
+    const sources = from === undefined ? await listRepositoriesLinking(this.#metadata.read, digest, MOUNT_CANDIDATES) : [from]
+    for (const source of sources) {
+      const blob = await this.find(source, digest)
+      if (blob !== undefined) return await this.#link(repository, source, blob)
+    }
+    return false
+  }
+
+  /** Takes a blob from this repository (end-10); its bytes stay until nothing names them. Throws BLOB_UNKNOWN. */
+  async delete(repository: RepositoryName, digest: Digest): Promise<void> {
+    await this.get(repository, digest)
+    const name = { kind: 'link', repository, digest } as const
+    await this.#operations.perform({
+      name: 'blob delete',
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const link = await findLink(query, repositoryId, digest)
+        if (link !== undefined && link.target === null) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
+        return { plan: { repositoryId, target: link?.target ?? digest }, claims: [{ name, alone: true }] }
+      },
+      act: async () => await this.#storage.remove(layout.layer(repository, digest)),
+      confirm: async (query, { repositoryId, target }, stamp) => {
+        await setLink(query, repositoryId, digest, null, stamp)
+        await renewGrace(query, target, stamp)
+      },
+    })
+  }
+
+  async #findUnseen(repository: RepositoryName, digest: Digest): Promise<StoredBlob | undefined> {
+    if (await this.#reconcile.isKnownAbsent(repository)) return undefined
+    const [observed] = await this.#reconcile.look([{ kind: 'link', repository, digest } as const])
+    if (observed?.found === undefined) return undefined
+    const { target } = observed.found
+    return await this.#whole(digest, target, (await findBlob(this.#metadata.read, target))?.size ?? undefined)
+  }
+
+  async #whole(digest: Digest, target: Digest, knownSize: number | undefined): Promise<StoredBlob | undefined> {
+    const size = await this.#view.blobSize(target)
+    if (size === undefined || (knownSize !== undefined && size !== knownSize)) return undefined
+    return { digest, size, target }
+  }
+
+  /** False when the source has lost the blob since it was looked at. */
+  async #link(repository: RepositoryName, source: RepositoryName, blob: StoredBlob): Promise<boolean> {
+    try {
+      await this.#operations.perform({
+        name: 'mount',
+        plan: async (query, stamp) => {
+          const sourceId = await ensureRepository(query, source, stamp.epoch)
+          if ((await findLink(query, sourceId, blob.digest))?.target === null) throw new SourceGone()
+          return await planBlob(query, stamp, repository, blob)
+        },
+        act: async () => {
+          if ((await this.#view.blobSize(blob.target)) !== blob.size) throw new SourceGone()
+          await this.#storage.place(linkPlacements(repository, blob))
+        },
+        confirm: async (query, repositoryId, stamp) => await confirmBlob(query, repositoryId, blob, stamp),
+      })
+      return true
+    } catch (error) {
+      if (error instanceof SourceGone) return false
+      throw error
+    }
+  }
+}
+
+class SourceGone extends Error {}
+
+/** The claims of whoever adds a blob to a repository, shared with others who do the same. The plan is the repository's row. */
+export async function planBlob(query: Query, stamp: Stamp, repository: RepositoryName, { digest, target }: StoredBlob) {
+  await setBlobArriving(query, target, stamp)
+  const claims = [
+    { name: { kind: 'blob', digest: target }, alone: false },
+    { name: { kind: 'link', repository, digest }, alone: false },
+  ] as const
+  return { plan: await ensureRepository(query, repository, stamp.epoch), claims }
+}
+
+export async function confirmBlob(query: Query, repositoryId: number, blob: StoredBlob, stamp: Stamp): Promise<void> {
+  await setBlobLive(query, blob.target, blob.size, stamp)
+  await setLink(query, repositoryId, blob.digest, blob.target, stamp)
+}
+
+/** The link, and the directories that registry:2 and its collector expect in every repository. */
+export function linkPlacements(repository: RepositoryName, { digest, target }: StoredBlob): readonly Placement[] {
+  const link = { name: LINK_FILE, bytes: new TextEncoder().encode(target) }
+  return [...repositoryPlacements(repository), { directory: layout.layer(repository, digest), files: [link] }]
+}
+
+export function repositoryPlacements(repository: RepositoryName): readonly Placement[] {
+  const directories = [layout.layers(repository), layout.revisions(repository), layout.tags(repository)]
+  return directories.map((directory) => ({ directory, files: [] }))
+}

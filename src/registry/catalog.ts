@@ -1,0 +1,71 @@
+import { holdsManifest, listReferrers, listRepositories, listTags } from '../metadata/listing.ts'
+import type { Metadata } from '../metadata/query.ts'
+import type { Descriptor } from '../oci/descriptor.ts'
+import type { Digest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { RepositoryScan } from './repository-scan.ts'
+
+/** What to list: at most `limit` entries (undefined: all of them) that come after `last` in byte order. */
+export interface PageRequest {
+  readonly last: string | undefined
+  readonly limit: number | undefined
+}
+
+export interface Page<Entry> {
+  readonly entries: readonly Entry[]
+  /** True when something follows the last entry. */
+  readonly more: boolean
+}
+
+const ALL = Number.MAX_SAFE_INTEGER - 1
+
+/** Lists are pages of the database. Each waits until this epoch has seen what it lists: never a part passed off as the whole. */
+export class Catalog {
+  readonly #metadata: Metadata
+  readonly #scan: RepositoryScan
+  readonly #epoch: number
+
+  constructor(options: { readonly metadata: Metadata; readonly scan: RepositoryScan; readonly epoch: number }) {
+    this.#metadata = options.metadata
+    this.#scan = options.scan
+    this.#epoch = options.epoch
+  }
+
+  /** end-8. Throws NAME_UNKNOWN for a repository without a manifest. `last` need not be a tag that exists. */
+  async listTags(repository: RepositoryName, page: PageRequest): Promise<Page<string>> {
+    const id = await this.#scan.ensureScanned(repository)
+    if (id === undefined || !(await holdsManifest(this.#metadata.read, id))) {
+      throw new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
+    }
+    return await onePage(page, (after, limit) => listTags(this.#metadata.read, id, after, limit))
+  }
+
+  /** Repositories that hold a manifest. */
+  async listRepositories(page: PageRequest): Promise<Page<string>> {
+    await this.#scan.ensureNames()
+    return await onePage(page, (after, limit) => listRepositories(this.#metadata.read, this.#epoch, after, limit))
+  }
+
+  /** end-12. Empty for an unknown subject or repository. Ordered by digest; `page.last` is a digest. */
+  async listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    filter: { readonly artifactType: string | undefined },
+    page: PageRequest,
+  ): Promise<Page<Descriptor>> {
+    const id = await this.#scan.ensureScanned(repository)
+    if (id === undefined) return { entries: [], more: false }
+    const { artifactType } = filter
+    return await onePage(page, (after, limit) => listReferrers(this.#metadata.read, id, subject, { artifactType, after, limit }))
+  }
+}
+
+/** Asks for one entry more than the page shows: whether it is there is whether something follows. */
+async function onePage<Entry>(
+  { last, limit = ALL }: PageRequest,
+  list: (after: string, limit: number) => Promise<readonly Entry[]>,
+): Promise<Page<Entry>> {
+  const entries = await list(last ?? '', limit + 1)
+  return { entries: entries.slice(0, limit), more: entries.length > limit }
+}

@@ -1,0 +1,50 @@
+import type { RunningDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { type StorageDriver, storageFull, type UploadWriter } from '../storage/driver.ts'
+
+/** A body on its way in. */
+export interface IncomingChunk {
+  readonly body: ReadableStream<Uint8Array> | null
+  /** Where the client says the chunk starts (Content-Range), or undefined: at the end of what is there. */
+  readonly start: number | undefined
+  /** How many bytes the client says the chunk has, or undefined: until the body ends. Fewer or more: SIZE_INVALID. */
+  readonly length: number | undefined
+}
+
+const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
+
+/**
+ * Streams a body to its end: hashed where a digest runs, written with backpressure, a bounded part in memory. What has been written
+ * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, and what the body throws when the client
+ * goes away.
+ */
+export async function receive(
+  chunk: IncomingChunk,
+  writer: UploadWriter,
+  digest: RunningDigest | undefined,
+  storage: StorageDriver,
+): Promise<void> {
+  let received = 0
+  let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES
+  for await (const bytes of chunk.body ?? []) {
+    received += bytes.length
+    if (chunk.length !== undefined && received > chunk.length) throw sizeInvalid(received, chunk.length)
+    digest?.update(bytes)
+    await writer.write(bytes)
+    if (received < nextSpaceCheck) continue
+    nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
+    await requireSpace(storage)
+  }
+  if (chunk.length !== undefined && received !== chunk.length) throw sizeInvalid(received, chunk.length)
+}
+
+/** Keeps the reserve in which deletes and metadata go on working (design 5c). Throws UNAVAILABLE. */
+export async function requireSpace(storage: StorageDriver): Promise<void> {
+  const space = await storage.space()
+  if (space === undefined || space.freeBytes >= space.reserveBytes) return
+  throw storageFull()
+}
+
+function sizeInvalid(received: number, declared: number): RegistryError {
+  return new RegistryError('SIZE_INVALID', { detail: { received, declared } })
+}

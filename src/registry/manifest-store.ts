@@ -1,0 +1,239 @@
+import {
+  ensureRepository,
+  type ManifestContent,
+  putManifestContent,
+  putReferences,
+  setBlobArriving,
+  setBlobLive,
+  setManifestGone,
+  setManifestHeld,
+  setTag,
+} from '../metadata/changes.ts'
+import type { Claim } from '../metadata/claims.ts'
+import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../metadata/content.ts'
+import type { Metadata, Query, Stamp } from '../metadata/query.ts'
+import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
+import type { ManifestMediaType } from '../oci/media-types.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import type { Placement, StorageDriver } from '../storage/driver.ts'
+import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../storage/layout.ts'
+import { repositoryPlacements } from './blob-store.ts'
+import type { Operations } from './operations.ts'
+import type { Reconcile } from './reconcile.ts'
+import type { ReferenceCheck } from './reference-check.ts'
+
+export interface StoredManifest {
+  readonly digest: Digest
+  readonly mediaType: ManifestMediaType
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface ManifestPush {
+  readonly reference: Reference
+  /** Further tags, from `?tag=` (end-7b). */
+  readonly tags: readonly Tag[]
+  /** The media type of the Content-Type header, without parameters; undefined when there was none. */
+  readonly contentType: string | undefined
+  readonly bytes: Uint8Array
+}
+
+export interface PushedManifest {
+  readonly digest: Digest
+  readonly subject: Digest | undefined
+  /** The tags that now point to it. */
+  readonly tags: readonly Tag[]
+}
+
+export interface ManifestStoreOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly reconcile: Reconcile
+  readonly operations: Operations
+  readonly references: ReferenceCheck
+  /** Resolves when every tag of a repository has been seen in this epoch. */
+  readonly scanned: (repository: RepositoryName) => Promise<unknown>
+}
+
+export class ManifestStore {
+  readonly #options: ManifestStoreOptions
+
+  constructor(options: ManifestStoreOptions) {
+    this.#options = options
+  }
+
+  /** end-3. Throws MANIFEST_UNKNOWN. */
+  async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
+    const { metadata, reconcile } = this.#options
+    const row = isDigest(reference)
+      ? await lookUpManifest(metadata.read, repository, reference)
+      : await lookUpTag(metadata.read, repository, reference)
+    const tagIsSeen = reconcile.isSeen(row?.tagEpoch, row?.scannedEpoch)
+    const manifestIsSeen = reconcile.isSeen(row?.manifestEpoch, row?.scannedEpoch)
+    if (!tagIsSeen || (row?.digest && !manifestIsSeen)) return await this.#getUnseen(repository, reference)
+    if (row?.held !== 1 || !row.digest || !row.mediaType || row.size === null) throw manifestUnknown(reference)
+    return { digest: row.digest, mediaType: row.mediaType, size: row.size }
+  }
+
+  /** The exact bytes of a manifest from `get`. Throws MANIFEST_UNKNOWN when the storage has lost them. */
+  async bytes(manifest: StoredManifest): Promise<Uint8Array> {
+    const kept = await findManifestBytes(this.#options.metadata.read, manifest.digest)
+    const bytes = kept ?? (await this.#options.storage.readSmall(layout.blob(manifest.digest), MAX_MANIFEST_BYTES))
+    if (bytes?.length === manifest.size) return bytes
+    throw new RegistryError('MANIFEST_UNKNOWN', {
+      message: 'The bytes of the manifest are missing or damaged in the storage; push it again.',
+      detail: { digest: manifest.digest },
+    })
+  }
+
+  /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID. */
+  async put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest> {
+    const content = contentOf(push)
+    const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
+    const present = await this.#options.references.require(repository, content.manifest.references)
+    await this.#options.operations.perform({
+      name: 'manifest push',
+      plan: async (query, stamp) => {
+        await this.#options.references.requireStill(query, repository, present)
+        return await planManifest(query, stamp, { repository, content, tags })
+      },
+      act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
+      confirm: async (query, repositoryId, stamp) => {
+        await confirmManifest(query, repositoryId, content, stamp)
+        for (const tag of tags) await setTag(query, repositoryId, tag, content.digest, stamp)
+      },
+    })
+    return { digest: content.digest, subject: content.manifest.subject?.digest, tags }
+  }
+
+  /** end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN. */
+  async delete(repository: RepositoryName, reference: Reference): Promise<void> {
+    await this.get(repository, reference)
+    if (isDigest(reference)) await this.#deleteManifest(repository, reference)
+    else await this.#deleteTag(repository, reference)
+  }
+
+  async #getUnseen(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
+    const { reconcile, metadata } = this.#options
+    if (await reconcile.isKnownAbsent(repository)) throw manifestUnknown(reference)
+    const digest = isDigest(reference) ? reference : await this.#lookAtTag(repository, reference)
+    if (digest === undefined) throw manifestUnknown(reference)
+    const [observed] = await reconcile.look([{ kind: 'manifest', repository, digest } as const])
+    if (observed?.found === undefined) throw manifestUnknown(reference)
+    const { size, content } = observed.found
+    const row = content === undefined ? await lookUpManifest(metadata.read, repository, digest) : undefined
+    const mediaType = content?.manifest.mediaType ?? row?.mediaType
+    if (!mediaType) throw manifestUnknown(reference)
+    return { digest, mediaType, size }
+  }
+
+  async #lookAtTag(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+    const [observed] = await this.#options.reconcile.look([{ kind: 'tag', repository, tag } as const])
+    return observed?.digest
+  }
+
+  async #deleteTag(repository: RepositoryName, tag: Tag): Promise<void> {
+    await this.#options.operations.perform({
+      name: 'tag delete',
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        if ((await findTag(query, repositoryId, tag))?.digest === null) throw manifestUnknown(tag)
+        return { plan: repositoryId, claims: [{ name: { kind: 'tag', repository, tag }, alone: true }] }
+      },
+      act: async () => await this.#options.storage.remove(layout.tag(repository, tag)),
+      confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
+    })
+  }
+
+  /** Every tag on the manifest goes with it, so all tags of the repository must be known first. */
+  async #deleteManifest(repository: RepositoryName, digest: Digest): Promise<void> {
+    await this.#options.scanned(repository)
+    await this.#options.operations.perform({
+      name: 'manifest delete',
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        if ((await findManifest(query, repositoryId, digest))?.held !== 1) throw manifestUnknown(digest)
+        const tags = await listTagsOf(query, repositoryId, digest)
+        const name = { kind: 'manifest', repository, digest } as const
+        return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
+      },
+      act: async ({ tags }) => {
+        await Promise.all(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag))))
+        await this.#options.storage.remove(layout.revision(repository, digest))
+      },
+      confirm: async (query, { repositoryId, tags }, stamp) => {
+        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        await setManifestGone(query, repositoryId, digest, stamp)
+      },
+    })
+  }
+}
+
+function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
+  const manifest = parseManifest(bytes, contentType)
+  const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
+  if (isDigest(reference) && digest !== reference) {
+    throw new RegistryError('DIGEST_INVALID', {
+      message: 'The digest in the URL is not that of the manifest that was sent; send the exact bytes that were hashed.',
+      detail: { expected: reference, actual: digest },
+    })
+  }
+  return { digest, bytes, manifest }
+}
+
+interface PlannedManifest {
+  readonly repository: RepositoryName
+  readonly content: ManifestContent
+  readonly tags: readonly Tag[]
+}
+
+/** From here on the references keep what the manifest names from being collected. */
+async function planManifest(query: Query, stamp: Stamp, { repository, content, tags }: PlannedManifest) {
+  const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+  await setBlobArriving(query, content.digest, stamp)
+  await putReferences(query, repositoryId, content.digest, content.manifest.references)
+  const claims: Claim[] = [
+    { name: { kind: 'manifest', repository, digest: content.digest }, alone: false },
+    { name: { kind: 'blob', digest: content.digest }, alone: false },
+    ...tagClaims(repository, tags),
+  ]
+  return { plan: repositoryId, claims }
+}
+
+async function confirmManifest(query: Query, repositoryId: number, content: ManifestContent, stamp: Stamp): Promise<void> {
+  const { digest, bytes, manifest } = content
+  await setBlobLive(query, digest, bytes.length, stamp)
+  await putManifestContent(query, content)
+  await putReferences(query, repositoryId, digest, manifest.references)
+  await setManifestHeld(query, repositoryId, digest, manifest.subject?.digest ?? null, stamp)
+}
+
+/** Bytes, then the revision, then each tag: its history first, `current/link` last (design 5b rule 7). */
+function manifestPlacements(repository: RepositoryName, content: ManifestContent, tags: readonly Tag[]): readonly Placement[] {
+  const { digest, bytes } = content
+  const link = new TextEncoder().encode(digest)
+  return [
+    ...repositoryPlacements(repository),
+    { directory: layout.blobDirectory(digest), files: [{ name: 'data', bytes }] },
+    { directory: layout.revision(repository, digest), files: [{ name: LINK_FILE, bytes: link }] },
+    ...tags.map((tag) => ({
+      directory: layout.tag(repository, tag),
+      files: [indexLinkFile(digest), CURRENT_LINK_FILE].map((name) => ({ name, bytes: link })),
+    })),
+  ]
+}
+
+function tagClaims(repository: RepositoryName, tags: readonly Tag[]): readonly Claim[] {
+  return tags.map((tag) => ({ name: { kind: 'tag', repository, tag }, alone: true }))
+}
+
+function manifestUnknown(reference: Reference): RegistryError {
+  const what = isDigest(reference) ? 'manifest' : 'tag'
+  return new RegistryError('MANIFEST_UNKNOWN', {
+    message: `The repository has no ${what} ${reference}; look at its tags with GET /v2/<name>/tags/list.`,
+    detail: { reference },
+  })
+}

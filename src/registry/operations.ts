@@ -1,0 +1,158 @@
+import {
+  type Claim,
+  type ClaimOwner,
+  deleteClaims,
+  findExcludingClaim,
+  insertClaim,
+  listClaimOwners,
+} from '../metadata/claims.ts'
+import { type Metadata, nextNumber, type Query, type Stamp } from '../metadata/query.ts'
+import { unavailable } from '../oci/errors.ts'
+import type { Settlement } from './settlement.ts'
+
+/** How long a request waits for a name that another one is changing. */
+const CLAIM_PATIENCE_MS = 10_000
+const LONGEST_PAUSE_MS = 25
+
+/** One change of the storage and the metadata, in the steps of design 5b: claim → act → confirm. */
+export interface Operation<Plan, Result> {
+  readonly name: string
+  /** Checks in the metadata that it may be done, and says what it touches. Throws RegistryError when it may not. */
+  readonly plan: (query: Query, stamp: Stamp) => Promise<{ readonly claims: readonly Claim[]; readonly plan: Plan }>
+  /** Changes the storage, durably. May run again after a crash or a restart of the operation. */
+  readonly act: (plan: Plan) => Promise<void>
+  /** Sets the rows to what the storage now is. */
+  readonly confirm: (query: Query, plan: Plan, stamp: Stamp) => Promise<Result>
+}
+
+/** Tells the dead from the living. */
+export interface Liveness {
+  isAlive(process: string): boolean
+}
+
+export interface OperationsOptions {
+  readonly metadata: Metadata
+  readonly settlement: Settlement
+  readonly liveness: Liveness
+  readonly processId: string
+  readonly epoch: number
+}
+
+/** Runs operations so that any number of processes may run them at once, and any of them may die at any line. */
+export class Operations {
+  readonly #options: OperationsOptions
+  /** Own operations whose rows could not be set right when they failed. */
+  readonly #unsettled = new Set<string>()
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(options: OperationsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves when storage and metadata say the same. Once it has begun it runs to its end, whether or not the client waits. Throws
+   * what `plan` and `act` throw, and UNAVAILABLE when a name stays taken.
+   */
+  async perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
+    const performed = this.#perform(operation)
+    this.#running.add(performed)
+    try {
+      return await performed
+    } finally {
+      this.#running.delete(performed)
+    }
+  }
+
+  /** Settles what dead processes and failed operations have left. Called each second and at the start. */
+  async sweep(): Promise<void> {
+    const { metadata, settlement, liveness, processId } = this.#options
+    const owners = await listClaimOwners(metadata.read)
+    for (const { operation, process } of owners) {
+      const isLeft = process === processId ? this.#unsettled.has(operation) : !liveness.isAlive(process)
+      if (isLeft) await this.#settle(settlement, operation)
+    }
+  }
+
+  /** Waits for everything under way. */
+  async finish(): Promise<void> {
+    await Promise.allSettled(this.#running)
+  }
+
+  async #perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
+    for (;;) {
+      const owner = { operation: crypto.randomUUID(), process: this.#options.processId }
+      const plan = await this.#claim(operation, owner)
+      try {
+        await operation.act(plan)
+        const confirmed = await this.#confirm(operation, owner, plan)
+        if (confirmed !== undefined) return confirmed.result
+      } catch (error) {
+        await this.#settleAfterFailure(owner.operation)
+        throw error
+      }
+    }
+  }
+
+  async #claim<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
+    const deadline = performance.now() + CLAIM_PATIENCE_MS
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner))
+      } catch (error) {
+        if (!(error instanceof NameTaken)) throw error
+        await this.#makeWay(error.by, attempt, deadline)
+      }
+    }
+  }
+
+  async #tryToClaim<Plan, Result>(query: Query, operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
+    const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
+    const { claims, plan } = await operation.plan(query, stamp)
+    for (const claim of claims) {
+      const other = await findExcludingClaim(query, claim, owner.operation)
+      if (other !== undefined) throw new NameTaken(other)
+      await insertClaim(query, claim, owner, stamp.number)
+    }
+    return plan
+  }
+
+  /** A dead owner's names are settled at once; a living one's are waited for. */
+  async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<void> {
+    const { settlement, liveness } = this.#options
+    if (!liveness.isAlive(by.process) || this.#unsettled.has(by.operation)) return await this.#settle(settlement, by.operation)
+    if (performance.now() > deadline) {
+      throw unavailable('Another request has been changing this for more than 10 seconds; try again in a moment.')
+    }
+    await Bun.sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS))
+  }
+
+  /** Undefined when the claims are gone: somebody settled them, and the operation starts over. */
+  async #confirm<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner, plan: Plan) {
+    return await this.#options.metadata.write(async (query) => {
+      if (!(await deleteClaims(query, owner.operation))) return undefined
+      const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
+      return { result: await operation.confirm(query, plan, stamp) }
+    })
+  }
+
+  /** The first error is what the caller hears; what cannot be settled now is settled by the sweep. */
+  async #settleAfterFailure(operation: string): Promise<void> {
+    this.#unsettled.add(operation)
+    await this.#settle(this.#options.settlement, operation).catch(() => undefined)
+  }
+
+  async #settle(settlement: Settlement, operation: string): Promise<void> {
+    await settlement.settle(operation)
+    this.#unsettled.delete(operation)
+  }
+}
+
+/** Thrown inside a transaction to roll it back. */
+class NameTaken extends Error {
+  readonly by: ClaimOwner
+
+  constructor(by: ClaimOwner) {
+    super('a name is claimed by another operation')
+    this.by = by
+  }
+}

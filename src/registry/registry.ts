@@ -1,0 +1,96 @@
+import type { Metadata } from '../metadata/query.ts'
+import type { Log } from '../observe/log.ts'
+import type { StorageDriver } from '../storage/driver.ts'
+import { BackgroundScan } from './background-scan.ts'
+import { BlobPush } from './blob-push.ts'
+import { BlobStore } from './blob-store.ts'
+import { Catalog } from './catalog.ts'
+import { Maintenance } from './maintenance.ts'
+import { ManifestStore } from './manifest-store.ts'
+import { type Liveness, Operations } from './operations.ts'
+import { Reconcile } from './reconcile.ts'
+import { ReferenceCheck } from './reference-check.ts'
+import { RepositoryScan } from './repository-scan.ts'
+import { Settlement } from './settlement.ts'
+import { StorageView } from './storage-view.ts'
+import { UploadPurge } from './upload-purge.ts'
+import { UploadSessions } from './upload-sessions.ts'
+
+export interface RegistryOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly liveness: Liveness
+  /** This process, as its lock names it. */
+  readonly processId: string
+  readonly epoch: number
+  readonly uploadPurging: {
+    readonly enabled: boolean
+    readonly ageMs: number
+    readonly intervalMs: number
+    readonly dryRun: boolean
+  }
+  readonly log: Log
+}
+
+/** The rules, put together over one storage and one metadata database. */
+export interface Registry {
+  readonly blobs: BlobStore
+  readonly uploads: UploadSessions
+  readonly manifests: ManifestStore
+  readonly catalog: Catalog
+  readonly scan: RepositoryScan
+  readonly operations: Operations
+  readonly backgroundScan: BackgroundScan
+  /** Settles what the last run left, if asked to, and begins the work in the background. */
+  start(options: { readonly settleFirst: boolean }): Promise<void>
+  /** Resolves when nothing of it runs any more. */
+  stop(): Promise<void>
+}
+
+export function createRegistry(options: RegistryOptions): Registry {
+  const { storage, metadata, liveness, processId, epoch, uploadPurging, log } = options
+  const view = new StorageView(storage, metadata.read)
+  const reconcile = new Reconcile({ metadata, view, processId, epoch })
+  const settlement = new Settlement({ metadata, view, processId, epoch })
+  const operations = new Operations({ metadata, settlement, liveness, processId, epoch })
+  const scan = new RepositoryScan({ storage, metadata, reconcile })
+  const backgroundScan = new BackgroundScan({ storage, metadata, scan, processId, epoch, liveness })
+  const blobs = new BlobStore({ storage, metadata, view, reconcile, operations })
+  const pushes = new BlobPush({ storage, operations })
+  const references = new ReferenceCheck({ metadata, blobs, reconcile })
+  const { enabled, ageMs, dryRun, intervalMs } = uploadPurging
+  const maintenance = new Maintenance({
+    storage,
+    metadata,
+    operations,
+    backgroundScan,
+    liveness,
+    epoch,
+    purge: enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun }), everyMs: intervalMs } : undefined,
+    onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
+  })
+  return {
+    blobs,
+    uploads: new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness }),
+    manifests: new ManifestStore({
+      storage,
+      metadata,
+      reconcile,
+      operations,
+      references,
+      scanned: (repository) => scan.ensureScanned(repository),
+    }),
+    catalog: new Catalog({ metadata, scan, epoch }),
+    scan,
+    operations,
+    backgroundScan,
+    start: async ({ settleFirst }) => {
+      if (settleFirst) await operations.sweep()
+      maintenance.start()
+    },
+    stop: async () => {
+      await maintenance.stop()
+      await operations.finish()
+    },
+  }
+}

@@ -1,0 +1,175 @@
+import { ensureRepository } from '../metadata/changes.ts'
+import { findRepository } from '../metadata/content.ts'
+import { holdsSeenManifest } from '../metadata/listing.ts'
+import type { ContentName, LinkName, ManifestName, TagName } from '../metadata/names.ts'
+import type { Metadata } from '../metadata/query.ts'
+import {
+  listKnownLinks,
+  listKnownManifests,
+  listKnownTags,
+  markRepositoryScanned,
+  readProperty,
+  writeProperty,
+} from '../metadata/scans.ts'
+import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../oci/digest.ts'
+import { unavailable } from '../oci/errors.ts'
+import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
+import { findTag } from '../oci/reference.ts'
+import { type StorageDriver, type StoragePath, storagePath } from '../storage/driver.ts'
+import { layout } from '../storage/layout.ts'
+import type { Reconcile } from './reconcile.ts'
+
+/** How long a list waits for the scan that it needs (design 5b, Start, step 5). */
+const SCAN_PATIENCE_MS = 5_000
+/** Names that are looked at side by side and written in one transaction. */
+const BATCH = 200
+/** How often, and with what pause, a name is looked at again whose row a writer is changing. */
+const ROUNDS_FOR_LEFT = 200
+const PAUSE_FOR_LEFT_MS = 60
+
+export interface RepositoryScanOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly reconcile: Reconcile
+}
+
+/** Compares whole repositories, and the list of their names, with the storage: once in each epoch. */
+export class RepositoryScan {
+  readonly #storage: StorageDriver
+  readonly #metadata: Metadata
+  readonly #reconcile: Reconcile
+  readonly #running = new Map<string, Promise<void>>()
+
+  constructor(options: RepositoryScanOptions) {
+    this.#storage = options.storage
+    this.#metadata = options.metadata
+    this.#reconcile = options.reconcile
+  }
+
+  /** The row id of a repository whose every row is right now; undefined when there is none. Throws UNAVAILABLE after 5 s. */
+  async ensureScanned(name: RepositoryName): Promise<number | undefined> {
+    const row = await findRepository(this.#metadata.read, name)
+    if (row?.scannedEpoch === this.#reconcile.epoch) return row.id
+    if (await this.#reconcile.isKnownAbsent(name)) return undefined
+    await this.#withPatience(`repository ${name}`, () => this.scan(name))
+    return (await findRepository(this.#metadata.read, name))?.id
+  }
+
+  /** Resolves when every repository in the storage is known by name. Throws UNAVAILABLE after 5 s. */
+  async ensureNames(): Promise<void> {
+    if (await this.areNamesKnown()) return
+    await this.#withPatience('all names', () => this.scanNames())
+  }
+
+  async areNamesKnown(): Promise<boolean> {
+    return Number(await readProperty(this.#metadata.read, 'names-epoch')) === this.#reconcile.epoch
+  }
+
+  /** Finds every repository, and of each that has manifests one that is whole: such a repository exists for the catalog. */
+  async scanNames(): Promise<void> {
+    for await (const name of this.#namesBelow(layout.repositories, '')) {
+      const id = await this.#metadata.write((query) => ensureRepository(query, name, this.#reconcile.epoch))
+      if (!(await holdsSeenManifest(this.#metadata.read, id, this.#reconcile.epoch))) await this.#findOneManifest(name)
+    }
+    await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
+  }
+
+  async scan(name: RepositoryName): Promise<void> {
+    const names = [...(await this.#manifests(name)), ...(await this.#tags(name)), ...(await this.#links(name))]
+    await this.healAll(names)
+    await this.#metadata.write(async (query) => {
+      const row = await findRepository(query, name)
+      if (row !== undefined) await markRepositoryScanned(query, row.id, this.#reconcile.epoch)
+    })
+  }
+
+  /** Heals every name, waiting for the writers who have a claim on one. Throws UNAVAILABLE when one of them takes too long. */
+  async healAll(names: readonly ContentName[]): Promise<void> {
+    let left: ContentName[] = []
+    for (let start = 0; start < names.length; start += BATCH) {
+      const result = await this.#reconcile.heal(names.slice(start, start + BATCH))
+      left.push(...result.left.map((observation) => observation.name))
+    }
+    for (let round = 0; left.length > 0; round += 1) {
+      if (round === ROUNDS_FOR_LEFT) throw unavailable('A name stays taken by another request; the scan is tried again later.')
+      await Bun.sleep(PAUSE_FOR_LEFT_MS)
+      left = (await this.#reconcile.heal(left)).left.map((observation) => observation.name)
+    }
+  }
+
+  async #tags(repository: RepositoryName): Promise<TagName[]> {
+    const listed = await this.#storage.list(layout.tags(repository))
+    const known = await this.#known(repository, listKnownTags)
+    const tags = new Set([...listed.flatMap((name) => findTag(name) ?? []), ...known])
+    return [...tags].map((tag) => ({ kind: 'tag', repository, tag }))
+  }
+
+  async #manifests(repository: RepositoryName): Promise<ManifestName[]> {
+    const listed = await this.#digestsBelow(layout.revisions(repository))
+    const known = await this.#known(repository, listKnownManifests)
+    return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'manifest', repository, digest }))
+  }
+
+  async #links(repository: RepositoryName): Promise<LinkName[]> {
+    const listed = await this.#digestsBelow(layout.layers(repository))
+    const known = await this.#known(repository, listKnownLinks)
+    return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'link', repository, digest }))
+  }
+
+  async #known<Entry>(
+    repository: RepositoryName,
+    list: (query: Metadata['read'], repositoryId: number) => Promise<Entry[]>,
+  ): Promise<Entry[]> {
+    const row = await findRepository(this.#metadata.read, repository)
+    return row === undefined ? [] : await list(this.#metadata.read, row.id)
+  }
+
+  async #digestsBelow(path: StoragePath): Promise<Digest[]> {
+    const digests: Digest[] = []
+    for (const algorithm of DIGEST_ALGORITHMS) {
+      for (const hex of await this.#storage.list(storagePath(path, algorithm))) digests.push(...digestIn(algorithm, hex))
+    }
+    return digests
+  }
+
+  async *#namesBelow(path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
+    for (const child of await this.#storage.list(path)) {
+      const name = findRepositoryName(prefix + child)
+      if (name === undefined) continue
+      const below = storagePath(path, child)
+      const entries = await this.#storage.list(below)
+      if (entries.some((entry) => entry === '_manifests' || entry === '_layers')) yield name
+      if (entries.some((entry) => !entry.startsWith('_'))) yield* this.#namesBelow(below, `${name}/`)
+    }
+  }
+
+  async #findOneManifest(repository: RepositoryName): Promise<void> {
+    for (const digest of await this.#digestsBelow(layout.revisions(repository))) {
+      const [observed] = await this.#reconcile.look([{ kind: 'manifest', repository, digest } as const])
+      if (observed?.found !== undefined) return
+    }
+  }
+
+  /** Requests that need the same scan share it; it goes on when they have stopped waiting. */
+  async #withPatience(key: string, scan: () => Promise<void>): Promise<void> {
+    const running = this.#running.get(key) ?? scan().finally(() => this.#running.delete(key))
+    this.#running.set(key, running)
+    running.catch(() => undefined)
+    const patience = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      patience.reject(
+        unavailable('The storage is still being read after a start; try again in a moment.', { retryAfterSeconds: 5 }),
+      )
+    }, SCAN_PATIENCE_MS)
+    try {
+      await Promise.race([running, patience.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+function digestIn(algorithm: string, hex: string): Digest[] {
+  const digest = findDigest(`${algorithm}:${hex}`)
+  return digest === undefined ? [] : [digest]
+}

@@ -1,0 +1,91 @@
+import { listRepositoryNames } from '../metadata/listing.ts'
+import type { Metadata } from '../metadata/query.ts'
+import { deleteUpload, isUploadState, listAbandonedUploads } from '../metadata/uploads.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { type StorageDriver, storagePath, type UploadState } from '../storage/driver.ts'
+import { layout } from '../storage/layout.ts'
+
+const PAGE = 100
+/** Bytes that no session names and nobody has written to for so long come from a process that died. */
+const ORPHAN_AGE_MS = 60 * 60 * 1000
+
+export interface UploadPurgeOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  /** `uploadpurging.age`. */
+  readonly ageMs: number
+  /** `uploadpurging.dryrun`: only counts. */
+  readonly dryRun: boolean
+}
+
+export interface PurgedUploads {
+  readonly sessions: number
+  readonly orphans: number
+  /** Of registry:2, below `_uploads`. */
+  readonly foreign: number
+}
+
+/** Removes uploads that were given up: Berth's sessions, bytes without a session, and what registry:2 left behind. */
+export class UploadPurge {
+  readonly #options: UploadPurgeOptions
+
+  constructor(options: UploadPurgeOptions) {
+    this.#options = options
+  }
+
+  async run(): Promise<PurgedUploads> {
+    return { sessions: await this.#purgeSessions(), orphans: await this.#purgeOrphans(), foreign: await this.#purgeForeign() }
+  }
+
+  async #purgeSessions(): Promise<number> {
+    const { metadata, storage, ageMs, dryRun } = this.#options
+    const before = Date.now() - ageMs
+    if (dryRun) return (await listAbandonedUploads(metadata.read, before, Number.MAX_SAFE_INTEGER)).length
+    let purged = 0
+    for (;;) {
+      const uploads = await listAbandonedUploads(metadata.read, before, PAGE)
+      for (const { id, state } of uploads) {
+        await metadata.write((query) => deleteUpload(query, id))
+        if (state !== null) await storage.abortUpload(state as UploadState)
+      }
+      purged += uploads.length
+      if (uploads.length < PAGE) return purged
+    }
+  }
+
+  async #purgeOrphans(): Promise<number> {
+    const { metadata, storage, dryRun } = this.#options
+    let purged = 0
+    for (const { state, changedAtMs } of await storage.listUploads()) {
+      if (changedAtMs > Date.now() - ORPHAN_AGE_MS || (await isUploadState(metadata.read, state))) continue
+      if (!dryRun) await storage.abortUpload(state)
+      purged += 1
+    }
+    return purged
+  }
+
+  async #purgeForeign(): Promise<number> {
+    const { metadata } = this.#options
+    let purged = 0
+    let last = ''
+    for (;;) {
+      const repositories = await listRepositoryNames(metadata.read, last, PAGE)
+      for (const repository of repositories) purged += await this.#purgeForeignIn(repository)
+      last = repositories.at(-1) ?? last
+      if (repositories.length < PAGE) return purged
+    }
+  }
+
+  async #purgeForeignIn(repository: RepositoryName): Promise<number> {
+    const { storage, ageMs, dryRun } = this.#options
+    let purged = 0
+    for (const id of await storage.list(layout.uploads(repository))) {
+      const path = storagePath(layout.uploads(repository), id)
+      const entry = (await storage.stat(storagePath(path, 'startedat'))) ?? (await storage.stat(path))
+      if (entry === undefined || entry.changedAtMs > Date.now() - ageMs) continue
+      if (!dryRun) await storage.remove(path)
+      purged += 1
+    }
+    return purged
+  }
+}

@@ -1,0 +1,206 @@
+import type { Metadata } from '../metadata/query.ts'
+import { deleteUpload, findUpload, insertUpload, recordProgress, setUploadWriter, type UploadRow } from '../metadata/uploads.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
+import { RegistryError } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { type StorageDriver, UploadGoneError, type UploadState } from '../storage/driver.ts'
+import type { BlobPush } from './blob-push.ts'
+import type { BlobStore } from './blob-store.ts'
+import { type IncomingChunk, receive, requireSpace } from './incoming.ts'
+import type { Liveness } from './operations.ts'
+import { RunningDigests } from './running-digests.ts'
+import { type OpenUpload, UploadFiles } from './upload-files.ts'
+
+export interface UploadStatus {
+  readonly uploadId: string
+  /** Bytes held so far: the next chunk starts here. */
+  readonly offset: number
+}
+
+export interface UploadSessionsOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly blobs: BlobStore
+  readonly pushes: BlobPush
+  readonly processId: string
+  readonly epoch: number
+  readonly liveness: Liveness
+}
+
+/**
+ * Upload sessions (distribution-spec "Pushing blobs"). A session is a row: offset, digest so far, file, and the one request that may
+ * write. A request that finds another writer takes over with a file of its own, so that no file ever has two writers.
+ */
+export class UploadSessions {
+  readonly #options: UploadSessionsOptions
+  readonly #digests = new RunningDigests()
+  readonly #files: UploadFiles
+
+  constructor(options: UploadSessionsOptions) {
+    this.#options = options
+    this.#files = new UploadFiles(options, this.#digests)
+  }
+
+  /** end-4a, end-4c. Throws UNAVAILABLE when the storage is in its reserve. */
+  async start(repository: RepositoryName, algorithm: DigestAlgorithm): Promise<UploadStatus> {
+    await requireSpace(this.#options.storage)
+    const id = Bun.randomUUIDv7()
+    await this.#options.metadata.write((query) => insertUpload(query, { id, repository, algorithm }))
+    return { uploadId: id, offset: 0 }
+  }
+
+  /** end-13. Throws BLOB_UPLOAD_UNKNOWN. */
+  async status(repository: RepositoryName, uploadId: string): Promise<UploadStatus> {
+    const row = await findUpload(this.#options.metadata.read, repository, uploadId)
+    if (row === undefined) throw uploadUnknown(uploadId)
+    return { uploadId, offset: row.byteOffset }
+  }
+
+  /**
+   * end-5. Bytes that arrived before the client went away are kept. Throws BLOB_UPLOAD_UNKNOWN; RANGE_INVALID for a chunk that does
+   * not start at the offset, with the offset in its detail; SIZE_INVALID; UNAVAILABLE.
+   */
+  async append(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<UploadStatus> {
+    await requireSpace(this.#options.storage)
+    const upload = await this.#takeOver(repository, uploadId, chunk)
+    try {
+      await this.#write(upload, chunk)
+    } catch (error) {
+      await this.#record(upload)
+      throw error
+    }
+    if (await this.#record(upload)) return { uploadId, offset: upload.file.offset }
+    throw await this.#lostTo(repository, uploadId)
+  }
+
+  /**
+   * end-6: takes a last chunk, compares the digest and makes the blob live. A wrong digest ends the session. Throws as `append`, and
+   * DIGEST_INVALID.
+   */
+  async close(repository: RepositoryName, uploadId: string, digest: Digest, chunk: IncomingChunk): Promise<void> {
+    const upload = await this.#takeOver(repository, uploadId, chunk)
+    try {
+      await this.#write(upload, chunk)
+    } catch (error) {
+      await this.#record(upload)
+      throw error
+    }
+    const actual = await this.#files.digestOf(upload, algorithmOf(digest))
+    if (actual !== digest) {
+      await this.#end(upload)
+      throw digestMismatch(digest, actual)
+    }
+    await this.#complete(repository, upload, digest)
+  }
+
+  /** end-14. Throws BLOB_UPLOAD_UNKNOWN. */
+  async cancel(repository: RepositoryName, uploadId: string): Promise<void> {
+    const row = await this.#options.metadata.write(async (query) => {
+      const found = await findUpload(query, repository, uploadId)
+      if (found !== undefined) await deleteUpload(query, uploadId)
+      return found
+    })
+    if (row === undefined) throw uploadUnknown(uploadId)
+    this.#digests.forget(uploadId)
+    if (row.state !== null) await this.#options.storage.abortUpload(row.state as UploadState)
+  }
+
+  /** end-4b: a whole blob in one request. Throws DIGEST_INVALID, SIZE_INVALID, UNAVAILABLE. */
+  async push(repository: RepositoryName, digest: Digest, chunk: IncomingChunk): Promise<void> {
+    const { storage, pushes } = this.#options
+    await requireSpace(storage)
+    const writer = await storage.beginUpload()
+    try {
+      const running = new RunningDigest(algorithmOf(digest))
+      try {
+        await receive(chunk, writer, running, storage)
+      } finally {
+        await writer.close()
+      }
+      if (running.digest() !== digest) throw digestMismatch(digest, running.digest())
+      await pushes.complete(repository, { digest, size: writer.offset, state: writer.state, uploadId: undefined })
+    } catch (error) {
+      await storage.abortUpload(writer.state)
+      throw error
+    }
+  }
+
+  /** Makes this request the writer of the session and opens its file at the acknowledged offset. */
+  async #takeOver(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<OpenUpload> {
+    const writer = this.#files.newWriter()
+    const row = await this.#options.metadata.write(async (query): Promise<UploadRow> => {
+      const found = await findUpload(query, repository, uploadId)
+      if (found === undefined) throw uploadUnknown(uploadId)
+      if (chunk.start !== undefined && chunk.start !== found.byteOffset) throw outOfOrder(found)
+      await setUploadWriter(query, uploadId, writer)
+      return found
+    })
+    const upload = await this.#files.open(row, writer)
+    if (upload !== undefined) return upload
+    await this.#options.metadata.write((query) => deleteUpload(query, uploadId))
+    throw uploadUnknown(uploadId)
+  }
+
+  async #write(upload: OpenUpload, chunk: IncomingChunk): Promise<void> {
+    try {
+      await receive(chunk, upload.file, upload.running, this.#options.storage)
+    } finally {
+      await this.#files.close(upload)
+    }
+  }
+
+  /** False when another request has taken over, or the session has ended: this request's file is of no use then. */
+  async #record(upload: OpenUpload): Promise<boolean> {
+    const { metadata, storage, epoch } = this.#options
+    const { row, writer, file } = upload
+    const { offset, state, digest } = upload.progress
+    const progress = { byteOffset: offset, digest: digest?.digest() ?? null, state, epoch }
+    const isRecorded = await metadata.write((query) => recordProgress(query, row.id, writer, progress))
+    if (isRecorded && state !== null && digest !== undefined) this.#digests.keep(row.id, { state, offset, digest })
+    if (file.state !== row.state && !(isRecorded && state === file.state)) await storage.abortUpload(file.state)
+    return isRecorded
+  }
+
+  async #complete(repository: RepositoryName, upload: OpenUpload, digest: Digest): Promise<void> {
+    const { state } = upload.file
+    try {
+      await this.#options.pushes.complete(repository, { digest, size: upload.file.offset, state, uploadId: upload.row.id })
+    } catch (error) {
+      if (!(error instanceof UploadGoneError)) {
+        await this.#record(upload)
+        throw error
+      }
+      await this.#end(upload)
+      // A push of the same session, perhaps one that was never answered, may have placed the bytes already.
+      if ((await this.#options.blobs.find(repository, digest)) === undefined) throw uploadUnknown(upload.row.id)
+    }
+  }
+
+  async #end(upload: OpenUpload): Promise<void> {
+    await this.#options.metadata.write((query) => deleteUpload(query, upload.row.id))
+    await this.#options.storage.abortUpload(upload.file.state)
+  }
+
+  async #lostTo(repository: RepositoryName, uploadId: string): Promise<RegistryError> {
+    const row = await findUpload(this.#options.metadata.read, repository, uploadId)
+    return row === undefined ? uploadUnknown(uploadId) : outOfOrder(row)
+  }
+}
+
+function uploadUnknown(uploadId: string): RegistryError {
+  return new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { uploadId } })
+}
+
+function outOfOrder(row: UploadRow): RegistryError {
+  return new RegistryError('RANGE_INVALID', {
+    message: `The chunk does not start where the upload ends; go on from byte ${row.byteOffset}.`,
+    detail: { uploadId: row.id, offset: row.byteOffset },
+  })
+}
+
+function digestMismatch(expected: Digest, actual: Digest): RegistryError {
+  return new RegistryError('DIGEST_INVALID', {
+    message: 'The uploaded bytes do not have this digest; push them again.',
+    detail: { expected, actual },
+  })
+}
