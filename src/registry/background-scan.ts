@@ -1,18 +1,24 @@
+import { listRepositoryNames } from '../metadata/listing.ts'
 import type { BlobName } from '../metadata/names.ts'
 import type { Metadata } from '../metadata/query.ts'
 import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty } from '../metadata/scans.ts'
 import { findDigest } from '../oci/digest.ts'
 import type { StorageDriver, StoragePath } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
+import type { DanglingLinks } from './dangling-links.ts'
 import type { Liveness } from './operations.ts'
 import type { RepositoryScan } from './repository-scan.ts'
 
 const REPOSITORIES_AT_ONCE = 100
+/** A complete scan is repeated after this long, with a pause after each repository. */
+const REPEAT_AFTER_MS = 7 * 24 * 60 * 60 * 1000
+const REPEAT_PAUSE_MS = 50
 
 export interface BackgroundScanOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly scan: RepositoryScan
+  readonly danglingLinks: DanglingLinks
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness
@@ -31,24 +37,59 @@ export class BackgroundScan {
     return Number(await readProperty(this.#options.metadata.read, 'complete-epoch')) === this.#options.epoch
   }
 
-  /** Does what is left to do, unless another living process is at it. Stops between repositories when the signal aborts. */
+  /**
+   * Does what is left to do, unless another living process is at it; a week after a complete scan all of it again, at a low rate.
+   * Stops between repositories when the signal aborts.
+   */
   async run(signal: AbortSignal): Promise<void> {
-    if ((await this.isComplete()) || !(await this.#becomeScanner())) return
+    const isRepeat = await this.isComplete()
+    if ((isRepeat && !(await this.#isRepeatDue())) || !(await this.#becomeScanner())) return
     const { metadata, scan, epoch } = this.#options
-    if (!(await scan.areNamesKnown())) await scan.scanNames()
+    if (isRepeat || !(await scan.areNamesKnown())) await scan.scanNames()
+    if (isRepeat) await this.#scanAgain(signal)
+    else await this.#scanUnseen(signal)
+    for (const shard of layout.blobShards()) {
+      if (signal.aborted) return
+      await this.#scanBlobs(shard.path, shard.digestPrefix)
+    }
+    if (signal.aborted) return
+    await metadata.write(async (query) => {
+      await writeProperty(query, 'complete-epoch', String(epoch))
+      await writeProperty(query, 'complete-at-ms', String(Date.now()))
+    })
+  }
+
+  async #isRepeatDue(): Promise<boolean> {
+    const completeAtMs = Number(await readProperty(this.#options.metadata.read, 'complete-at-ms'))
+    return Date.now() - completeAtMs > REPEAT_AFTER_MS
+  }
+
+  async #scanUnseen(signal: AbortSignal): Promise<void> {
+    const { metadata, scan, epoch } = this.#options
     for (;;) {
       const repositories = await listUnscannedRepositories(metadata.read, epoch, REPOSITORIES_AT_ONCE)
-      if (repositories.length === 0) break
+      if (repositories.length === 0) return
       for (const { name } of repositories) {
         if (signal.aborted) return
         await scan.scan(name)
       }
     }
-    for (const shard of layout.blobShards()) {
-      if (signal.aborted) return
-      await this.#scanBlobs(shard.path, shard.digestPrefix)
+  }
+
+  async #scanAgain(signal: AbortSignal): Promise<void> {
+    const { metadata, scan, danglingLinks } = this.#options
+    let last = ''
+    for (;;) {
+      const names = await listRepositoryNames(metadata.read, last, REPOSITORIES_AT_ONCE)
+      for (const name of names) {
+        if (signal.aborted) return
+        await scan.scan(name)
+        await danglingLinks.removeFrom(name)
+        await Bun.sleep(REPEAT_PAUSE_MS)
+      }
+      last = names.at(-1) ?? last
+      if (names.length < REPOSITORIES_AT_ONCE) return
     }
-    await metadata.write((query) => writeProperty(query, 'complete-epoch', String(epoch)))
   }
 
   async #becomeScanner(): Promise<boolean> {

@@ -5,6 +5,7 @@ import { BackgroundScan } from './background-scan.ts'
 import { BlobPush } from './blob-push.ts'
 import { BlobStore } from './blob-store.ts'
 import { Catalog } from './catalog.ts'
+import { DanglingLinks } from './dangling-links.ts'
 import { Maintenance } from './maintenance.ts'
 import { ManifestStore } from './manifest-store.ts'
 import { type Liveness, Operations } from './operations.ts'
@@ -54,7 +55,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const settlement = new Settlement({ metadata, view, processId, epoch })
   const operations = new Operations({ metadata, settlement, liveness, processId, epoch })
   const scan = new RepositoryScan({ storage, metadata, reconcile })
-  const backgroundScan = new BackgroundScan({ storage, metadata, scan, processId, epoch, liveness })
+  const danglingLinks = new DanglingLinks({ storage, view, operations })
+  const backgroundScan = new BackgroundScan({ storage, metadata, scan, danglingLinks, processId, epoch, liveness })
   const blobs = new BlobStore({ storage, metadata, view, reconcile, operations })
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
