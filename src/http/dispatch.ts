@@ -1,0 +1,45 @@
+import { RegistryError } from '../oci/errors.ts'
+import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
+import { Refusal } from './error-response.ts'
+import { emptyResponse } from './responses.ts'
+import { findRoute } from './routes.ts'
+
+export interface DispatchRules {
+  /** '' or a path without the slash at its end. */
+  readonly prefix: string
+  readonly readOnly: boolean
+  readonly deletesEnabled: boolean
+}
+
+/** Finds the endpoint of a request and has it answered. Throws NAME_UNKNOWN where nothing is, UNSUPPORTED for what is not done here. */
+export async function dispatch(registry: Registry, rules: DispatchRules, request: Request, url: URL): Promise<Response> {
+  const route = findRoute(request.method, url, rules.prefix)
+  if (route === undefined) {
+    throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })
+  }
+  const endpoints = endpointsOf(registry, request, route)
+  if (request.method === 'OPTIONS') return emptyResponse(200, allow(endpoints, rules))
+  const endpoint = endpoints[request.method === 'HEAD' ? 'GET' : request.method]
+  const obstacle = endpoint === undefined ? `${request.method} has no meaning here.` : obstacleTo(endpoint, rules)
+  if (endpoint === undefined || obstacle !== undefined) {
+    throw new Refusal('UNSUPPORTED', { message: obstacle ?? '', headers: allow(endpoints, rules) })
+  }
+  return endpoint.answer()
+}
+
+/** What keeps the registry as a whole from doing it, in words for the client. */
+function obstacleTo({ action }: Endpoint, { readOnly, deletesEnabled }: DispatchRules): string | undefined {
+  if (readOnly && action !== 'pull') return 'The registry is read-only for maintenance; try again when that is over.'
+  if (action === 'delete' && !deletesEnabled) {
+    return 'Deleting is switched off in this registry; its operator can allow it with storage.delete.enabled.'
+  }
+  return undefined
+}
+
+function allow(endpoints: Endpoints, rules: DispatchRules) {
+  const methods = Object.entries(endpoints).flatMap(([method, endpoint]) => {
+    if (endpoint === undefined || obstacleTo(endpoint, rules) !== undefined) return []
+    return method === 'GET' ? ['GET', 'HEAD'] : [method]
+  })
+  return { Allow: methods.join(', ') }
+}

@@ -1,0 +1,71 @@
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { Catalog } from '../registry/catalog.ts'
+import type { ManifestStore } from '../registry/manifest-store.ts'
+import type { UploadSessions } from '../registry/upload-sessions.ts'
+import { getBase, getRoot } from './handlers/base.ts'
+import { deleteBlob, getBlob } from './handlers/blobs.ts'
+import { listRepositories } from './handlers/catalog.ts'
+import { deleteManifest, getManifest, putManifest } from './handlers/manifests.ts'
+import { listReferrers } from './handlers/referrers.ts'
+import { listTags } from './handlers/tags.ts'
+import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './handlers/uploads.ts'
+import type { Paths } from './links.ts'
+import type { Route } from './routes.ts'
+
+/** What the handlers work with. */
+export interface Registry {
+  readonly blobs: BlobStore
+  readonly uploads: UploadSessions
+  readonly manifests: ManifestStore
+  readonly catalog: Catalog
+  readonly paths: Paths
+  readonly maxTags: number
+  readonly maxCatalogEntries: number
+}
+
+/** One method of one resource. HEAD is that of GET without the body. */
+export interface Endpoint {
+  /** The id in the spec's table of endpoints; 'base' and 'catalog' are outside it. */
+  readonly id: string
+  readonly action: 'pull' | 'push' | 'delete'
+  readonly answer: () => Response | Promise<Response>
+}
+
+export type Endpoints = Readonly<Partial<Record<string, Endpoint>>>
+
+/** The API on one page: what the methods of a resource are in the spec, what they do, and who answers them. */
+export function endpointsOf(registry: Registry, request: Request, route: Route): Endpoints {
+  const { blobs, uploads, manifests, catalog, paths } = registry
+  switch (route.resource) {
+    case 'root':
+      return { GET: { id: 'root', action: 'pull', answer: getRoot } }
+    case 'base':
+      return { GET: { id: 'end-1', action: 'pull', answer: getBase } }
+    case 'blob':
+      return {
+        GET: { id: 'end-2', action: 'pull', answer: () => getBlob(blobs, request, route) },
+        DELETE: { id: 'end-10', action: 'delete', answer: () => deleteBlob(blobs, route) },
+      }
+    case 'manifest':
+      return {
+        GET: { id: 'end-3', action: 'pull', answer: () => getManifest(manifests, request, route) },
+        PUT: { id: 'end-7', action: 'push', answer: () => putManifest({ manifests, paths }, request, route) },
+        DELETE: { id: 'end-9', action: 'delete', answer: () => deleteManifest(manifests, route) },
+      }
+    case 'uploads':
+      return { POST: { id: 'end-4', action: 'push', answer: () => postUpload({ uploads, blobs, paths }, request, route) } }
+    case 'upload':
+      return {
+        PATCH: { id: 'end-5', action: 'push', answer: () => patchUpload({ uploads, paths }, request, route) },
+        PUT: { id: 'end-6', action: 'push', answer: () => putUpload({ uploads, paths }, request, route) },
+        GET: { id: 'end-13', action: 'push', answer: () => getUpload({ uploads, paths }, route) },
+        DELETE: { id: 'end-14', action: 'push', answer: () => deleteUpload(uploads, route) },
+      }
+    case 'tags':
+      return { GET: { id: 'end-8', action: 'pull', answer: () => listTags(registry, route) } }
+    case 'referrers':
+      return { GET: { id: 'end-12', action: 'pull', answer: () => listReferrers({ catalog, paths }, route) } }
+    case 'catalog':
+      return { GET: { id: 'catalog', action: 'pull', answer: () => listRepositories(registry, route) } }
+  }
+}

@@ -1,0 +1,36 @@
+import type { Log } from '../observe/log.ts'
+import type { BlobStore } from '../registry/blob-store.ts'
+import type { Catalog } from '../registry/catalog.ts'
+import type { ManifestStore } from '../registry/manifest-store.ts'
+import type { UploadSessions } from '../registry/upload-sessions.ts'
+import { dispatch } from './dispatch.ts'
+import { Paths, rootPath } from './links.ts'
+import { createPipeline, type Handler } from './pipeline.ts'
+
+export interface HandlerOptions {
+  readonly blobs: BlobStore
+  readonly uploads: UploadSessions
+  readonly manifests: ManifestStore
+  readonly catalog: Catalog
+  readonly log: Log
+  /** `log.accesslog`: a line for each request. */
+  readonly accessLog: boolean
+  readonly deletesEnabled: boolean
+  readonly readOnly: boolean
+  /** `http.prefix`: '' or a path without the slash at its end. */
+  readonly prefix: string
+  /** `http.host`: the address under which clients see the registry; only its path is used. */
+  readonly host: string | undefined
+  readonly headers: Readonly<Record<string, readonly string[]>>
+  readonly maxCatalogEntries: number
+  readonly maxTags: number
+}
+
+/** The whole protocol as a function from request to answer; tests call it without a socket. */
+export function createHandler(options: HandlerOptions): Handler {
+  const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, readOnly, deletesEnabled } = options
+  const paths = new Paths(rootPath(host, prefix))
+  const registry = { blobs, uploads, manifests, catalog, paths, maxTags, maxCatalogEntries }
+  const rules = { prefix, readOnly, deletesEnabled }
+  return createPipeline((request, url) => dispatch(registry, rules, request, url), options)
+}

@@ -1,0 +1,11 @@
+import { emptyResponse, jsonResponse } from '../responses.ts'
+
+/** end-1. Clients know 200 and 401 here, nothing else. */
+export function getBase(): Response {
+  return jsonResponse({})
+}
+
+/** `/` is outside the API: load balancers look whether it answers. */
+export function getRoot(): Response {
+  return emptyResponse(200, { 'Cache-Control': 'no-cache' })
+}

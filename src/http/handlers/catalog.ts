@@ -1,0 +1,24 @@
+import type { Catalog } from '../../registry/catalog.ts'
+import { nextLink, type Paths } from '../links.ts'
+import { lastEntry, requestedCount } from '../pagination.ts'
+import { jsonResponse } from '../responses.ts'
+import type { CatalogRoute } from '../routes.ts'
+
+interface CatalogListing {
+  readonly catalog: Catalog
+  readonly paths: Paths
+  /** The most repositories in one page, and how many there are in it when the client does not say. */
+  readonly maxCatalogEntries: number
+}
+
+/** `GET /v2/_catalog`: of registry:2, not of the spec. Always in pages. */
+export async function listRepositories(
+  { catalog, paths, maxCatalogEntries }: CatalogListing,
+  { query }: CatalogRoute,
+): Promise<Response> {
+  const limit = requestedCount(query, maxCatalogEntries) ?? maxCatalogEntries
+  const { entries, more } = await catalog.listRepositories({ last: lastEntry(query), limit })
+  const last = entries.at(-1)
+  const link = more && last !== undefined ? { Link: nextLink(paths.catalog(), { last, n: limit }) } : {}
+  return jsonResponse({ repositories: entries }, link)
+}

@@ -1,0 +1,62 @@
+import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
+import { parseTag, type Tag } from '../../oci/reference.ts'
+import type { ManifestStore } from '../../registry/manifest-store.ts'
+import { declaredMediaType } from '../content-type.ts'
+import { Refusal } from '../error-response.ts'
+import { etagOf, isNotModified } from '../etags.ts'
+import type { Paths } from '../links.ts'
+import { readManifest } from '../request-body.ts'
+import { bodilessResponse, emptyResponse } from '../responses.ts'
+import type { ManifestRoute } from '../routes.ts'
+
+/** The spec asks for ten at least. */
+const MAX_TAGS_PER_PUSH = 100
+
+/**
+ * end-3, GET and HEAD. What was pushed is served whatever Accept says: clients that list too little there can still read it. A Range is
+ * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
+ */
+export async function getManifest(manifests: ManifestStore, request: Request, route: ManifestRoute): Promise<Response> {
+  const manifest = await manifests.get(route.repository, route.reference)
+  const validators = { ETag: etagOf(manifest.digest), 'Docker-Content-Digest': manifest.digest }
+  if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
+  const body = request.method === 'HEAD' ? null : await manifests.bytes(manifest)
+  return new Response(body, {
+    headers: { ...validators, 'Content-Type': manifest.mediaType, 'Content-Length': String(manifest.size) },
+  })
+}
+
+/** end-7a, end-7b. */
+export async function putManifest(
+  { manifests, paths }: { readonly manifests: ManifestStore; readonly paths: Paths },
+  request: Request,
+  { repository, reference, query }: ManifestRoute,
+): Promise<Response> {
+  const contentType = declaredMediaType(request.headers)
+  const tags = furtherTags(query)
+  const bytes = await readManifest(request, MAX_MANIFEST_BYTES)
+  const pushed = await manifests.put(repository, { reference, tags, contentType, bytes })
+  return emptyResponse(201, {
+    Location: paths.manifest(repository, pushed.digest),
+    'Docker-Content-Digest': pushed.digest,
+    ...(pushed.subject === undefined ? {} : { 'OCI-Subject': pushed.subject }),
+    ...(tags.length === 0 ? {} : { 'OCI-Tag': pushed.tags.join(', ') }),
+  })
+}
+
+/** end-9: a tag, or a manifest with every tag on it. */
+export async function deleteManifest(manifests: ManifestStore, { repository, reference }: ManifestRoute): Promise<Response> {
+  await manifests.delete(repository, reference)
+  return emptyResponse(202)
+}
+
+/** The `tag` parameters of end-7b, each once. Throws MANIFEST_INVALID, 414 for too many. */
+function furtherTags(query: URLSearchParams): readonly Tag[] {
+  const texts = query.getAll('tag')
+  if (texts.length <= MAX_TAGS_PER_PUSH) return [...new Set(texts.map(parseTag))]
+  throw new Refusal('MANIFEST_INVALID', {
+    status: 414,
+    message: `The request has ${texts.length} tags; send at most ${MAX_TAGS_PER_PUSH} at once.`,
+    detail: { maxTags: MAX_TAGS_PER_PUSH },
+  })
+}

@@ -1,0 +1,45 @@
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Catalog, Page } from '../../registry/catalog.ts'
+import { streamOf } from '../byte-stream.ts'
+import { nextLink, type Paths } from '../links.ts'
+import { lastEntry, requestedCount } from '../pagination.ts'
+import { jsonResponse } from '../responses.ts'
+import type { TagsRoute } from '../routes.ts'
+
+interface TagListing {
+  readonly catalog: Catalog
+  readonly paths: Paths
+  /** The most tags in one page; a list without `n` is given whole. */
+  readonly maxTags: number
+}
+
+/** A list that is asked for whole is read in steps of this size, so that a long one holds up nobody else. */
+const STEP = 5000
+
+/** end-8a, end-8b, in the order of bytes. */
+export async function listTags({ catalog, paths, maxTags }: TagListing, { repository, query }: TagsRoute): Promise<Response> {
+  const limit = requestedCount(query, maxTags)
+  const page = await catalog.listTags(repository, { last: lastEntry(query), limit: limit ?? STEP })
+  const last = page.more ? page.entries.at(-1) : undefined
+  if (last === undefined) return jsonResponse({ name: repository, tags: page.entries })
+  if (limit === undefined) return wholeList(catalog, repository, page)
+  return jsonResponse({ name: repository, tags: page.entries }, { Link: nextLink(paths.tags(repository), { last, n: limit }) })
+}
+
+/** The same body as a stream. A failure on the way cuts the connection, which a client sees. */
+function wholeList(catalog: Catalog, repository: RepositoryName, firstPage: Page<string>): Response {
+  async function* parts(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from(`{"name":${JSON.stringify(repository)},"tags":[${listed(firstPage)}`)
+    let page = firstPage
+    while (page.more) {
+      page = await catalog.listTags(repository, { last: page.entries.at(-1), limit: STEP })
+      if (page.entries.length > 0) yield Buffer.from(`,${listed(page)}`)
+    }
+    yield Buffer.from(']}')
+  }
+  return new Response(streamOf(parts()), { headers: { 'Content-Type': 'application/json' } })
+}
+
+function listed({ entries }: Page<string>): string {
+  return JSON.stringify(entries).slice(1, -1)
+}

@@ -1,0 +1,24 @@
+import { Refusal } from './error-response.ts'
+import { contentLength } from './incoming-chunk.ts'
+
+/** The whole body of a manifest push. Throws 413 as soon as more than `maxBytes` are announced or have come (end-7). */
+export async function readManifest(request: Request, maxBytes: number): Promise<Uint8Array> {
+  if ((contentLength(request.headers) ?? 0) > maxBytes) throw tooLarge(maxBytes)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  // Leaving the loop by a throw cancels the body; Bun reads and drops the rest, so that the client sees the answer.
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge(maxBytes)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks, size)
+}
+
+function tooLarge(maxBytes: number): Refusal {
+  return new Refusal('MANIFEST_INVALID', {
+    status: 413,
+    message: `The manifest is larger than ${maxBytes / (1024 * 1024)} MiB; put the content into blobs that the manifest names.`,
+    detail: { maxBytes },
+  })
+}
