@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { type LoadedConfig, loadConfig } from './config.ts'
+import { ConfigError } from './config-error.ts'
+import type { Environment } from './environment.ts'
+
+/** As a config.yml would be read that holds this text. */
+function load(text: string, environment: Environment = {}): LoadedConfig {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-config-'))
+  const path = join(folder, 'config.yml')
+  writeFileSync(path, text)
+  try {
+    return loadConfig({ path, environment })
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The lines of the error, without the first, which names the file. */
+function problemsOf(text: string, environment: Environment = {}): string[] {
+  try {
+    load(text, environment)
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return error.message
+        .split('\n')
+        .slice(1)
+        .map((line) => line.trim())
+    throw error
+  }
+  return []
+}
+
+const MINIMAL = 'version: 0.1\nstorage: inmemory\n'
+
+describe('without a file', () => {
+  test('Berth serves this machine alone, from ./data, and deletes are on', () => {
+    const { config, path, notices } = loadConfig({ path: undefined, environment: {} })
+
+    expect(path).toBeUndefined()
+    expect(notices).toEqual([])
+    expect(config.http.listen).toEqual({ kind: 'tcp', hostname: '127.0.0.1', port: 5000 })
+    expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: resolve('data') })
+    expect(config.storage.deletes).toBe(true)
+  })
+
+  test('variables change single settings and leave the others as they are', () => {
+    const environment = { REGISTRY_HTTP_ADDR: ':5001', REGISTRY_STORAGE: 'inmemory' }
+
+    const { config } = loadConfig({ path: undefined, environment })
+
+    expect(config.http.listen).toEqual({ kind: 'tcp', hostname: undefined, port: 5001 })
+    expect(config.storage.driver).toEqual({ kind: 'inmemory' })
+    expect(config.storage.deletes).toBe(true)
+  })
+})
+
+describe('a file', () => {
+  test('is complete with a version and a storage driver', () => {
+    const { config, notices } = load(MINIMAL)
+
+    expect(notices).toEqual([])
+    expect(config).toEqual({
+      log: { level: 'info', formatter: 'text', fields: {}, accessLog: true },
+      storage: {
+        driver: { kind: 'inmemory' },
+        deletes: false,
+        readOnly: false,
+        uploadPurging: { enabled: true, ageMs: 604_800_000, intervalMs: 86_400_000, dryRun: false },
+      },
+      metadata: { path: undefined },
+      http: {
+        listen: { kind: 'tcp', hostname: undefined, port: 5000 },
+        host: undefined,
+        prefix: '',
+        secret: undefined,
+        headers: {},
+        drainTimeoutMs: 8000,
+      },
+      catalog: { maxEntries: 1000 },
+      tags: { maxTags: 1000 },
+    })
+  })
+
+  test('sets every key that Berth knows', () => {
+    const { config } = load(`
+version: 0.1
+log: {level: WARN, formatter: json, fields: {service: registry, build: 007}, accesslog: {disabled: true}}
+storage:
+  filesystem: {rootdirectory: /srv/registry}
+  delete: {enabled: true}
+  maintenance:
+    uploadpurging: {enabled: false, age: 24h, interval: 1h30m, dryrun: true}
+    readonly: {enabled: true}
+metadata: {path: /var/lib/berth/metadata.db}
+http:
+  addr: /run/berth.sock
+  net: unix
+  host: https://registry.example.com/images/
+  prefix: /images/
+  secret: 0123
+  headers: {X-Content-Type-Options: [nosniff], X-One: 1}
+  draintimeout: 60s
+catalog: {maxentries: 50}
+tags: {maxtags: 20}
+`)
+
+    expect(config.log).toEqual({
+      level: 'warn',
+      formatter: 'json',
+      fields: { service: 'registry', build: '007' },
+      accessLog: false,
+    })
+    expect(config.storage).toEqual({
+      driver: { kind: 'filesystem', rootDirectory: '/srv/registry' },
+      deletes: true,
+      readOnly: true,
+      uploadPurging: { enabled: false, ageMs: 86_400_000, intervalMs: 5_400_000, dryRun: true },
+    })
+    expect(config.metadata.path).toBe('/var/lib/berth/metadata.db')
+    expect(config.http).toMatchObject({
+      listen: { kind: 'unix', path: '/run/berth.sock' },
+      host: 'https://registry.example.com/images',
+      prefix: '/images',
+      headers: { 'X-Content-Type-Options': ['nosniff'], 'X-One': ['1'] },
+      drainTimeoutMs: 60_000,
+    })
+    expect(config.http.secret?.reveal()).toBe('0123')
+    expect([config.catalog.maxEntries, config.tags.maxTags]).toEqual([50, 20])
+  })
+
+  test('has anchors, merge keys and empty sections as registry:2 reads them', () => {
+    const { config } = load(`
+version: 0.1
+log:
+storage:
+  inmemory:
+  cache:
+  delete: &on {enabled: true}
+  maintenance:
+    readonly: *on
+    uploadpurging:
+      <<: *on
+      age: 1h
+`)
+
+    expect(config.storage).toMatchObject({ driver: { kind: 'inmemory' }, deletes: true, readOnly: true })
+    expect(config.storage.uploadPurging).toMatchObject({ enabled: true, ageMs: 3_600_000 })
+  })
+
+  test('gives a configuration that nothing can change', () => {
+    const { config } = load(MINIMAL)
+
+    expect(() => Object.assign(config.storage, { deletes: true })).toThrow(TypeError)
+    expect(() => Object.assign(config.storage.uploadPurging, { ageMs: 0 })).toThrow(TypeError)
+  })
+
+  test('may be named by REGISTRY_CONFIGURATION_PATH', () => {
+    const environment = { REGISTRY_CONFIGURATION_PATH: '/does/not/exist.yml' }
+
+    expect(() => loadConfig({ path: undefined, environment })).toThrow('/does/not/exist.yml has a problem:\n  cannot be read')
+  })
+})
+
+describe('variables', () => {
+  test('win over the file; an empty one unsets a key', () => {
+    const { config } = load(`${MINIMAL}log: {level: debug}\nhttp: {host: 'http://a'}\n`, {
+      REGISTRY_LOG_LEVEL: 'error',
+      REGISTRY_HTTP_HOST: '',
+    })
+
+    expect(config.log.level).toBe('error')
+    expect(config.http.host).toBeUndefined()
+  })
+})
+
+describe('settings that registry:2 needs and Berth does not', () => {
+  test('are accepted with one notice each', () => {
+    const { notices } = load(`
+version: 0.1
+storage:
+  filesystem: {rootdirectory: /srv, maxthreads: 100}
+  cache: {blobdescriptor: inmemory}
+  redirect: {disable: false}
+  tag: {concurrencylimit: 5}
+http: {secret: abc, relativeurls: false}
+`)
+
+    expect(notices.map((notice) => notice.split(':')[0])).toEqual([
+      'storage.filesystem.maxthreads',
+      'storage.cache.blobdescriptor',
+      'storage.redirect.disable',
+      'storage.tag.concurrencylimit',
+      'http.secret',
+      'http.relativeurls',
+    ])
+  })
+
+  test('say nothing when they ask for what Berth does anyway', () => {
+    const { notices } = load(`${MINIMAL}http: {relativeurls: true}\n`)
+
+    expect(notices).toEqual([])
+  })
+})
+
+describe('a configuration that cannot be used', () => {
+  test('is refused with all its problems, each with its line, its path and what is allowed', () => {
+    const problems = problemsOf(
+      `version: 0.2
+log:
+  level: loud
+storage:
+  filesystem:
+    rootdirectory: [a]
+  delete: {enabled: maybe}
+http:
+  addr: 1.2.3.4
+  tls:
+    certificate: /c.pem
+`,
+      { REGISTRY_HTTP_DRAINTIMEOUT: '5' },
+    )
+
+    expect(problems).toEqual([
+      'REGISTRY_HTTP_DRAINTIMEOUT: http.draintimeout: "5" is not a duration; write a number with its unit, as in 10s, 5m, 168h or 1h30m',
+      'line 1: version: "0.2" must be 0.1',
+      'line 3: log.level: "loud" is not allowed; use error, warn, info or debug',
+      'line 6: storage.filesystem.rootdirectory needs a single value',
+      'line 7: storage.delete.enabled: "maybe" is not allowed; use true or false',
+      'line 9: http.addr: "1.2.3.4" is not an address; write host:port, or :port for every interface',
+      'line 10: http.tls is a setting that Berth does not have yet; take it out',
+    ])
+  })
+
+  test('names the nearest known key for one that it does not know', () => {
+    const problems = problemsOf(`${MINIMAL}htp: {}\nhttp:\n  adr: x\n  rootdirectory: /x\nlog: {xyzzy: 1}\n`)
+
+    expect(problems).toEqual([
+      'line 3: htp is not a known key; did you mean http?',
+      'line 5: http.adr is not a known key; did you mean http.addr?',
+      'line 6: http.rootdirectory is not a known key; did you mean storage.filesystem.rootdirectory?',
+      'line 7: log.xyzzy is not a known key; known here: level, formatter, fields, accesslog',
+    ])
+  })
+
+  test('never shows what may be a secret', () => {
+    const problems = problemsOf(`${MINIMAL}http:\n  secret: [hunter2]\n  secrett: hunter2\n`)
+
+    expect(problems).toHaveLength(2)
+    expect(problems.join()).not.toContain('hunter2')
+  })
+
+  test('needs exactly one storage driver', () => {
+    expect(problemsOf('version: 0.1\n')).toEqual(['storage names no driver; write one of filesystem, inmemory below it'])
+    expect(problemsOf('version: 0.1\nstorage:\n  inmemory: {}\n  filesystem: {}\n')).toEqual([
+      'line 2: storage names filesystem and inmemory; leave one of them',
+    ])
+  })
+
+  test('has an address that fits its kind of network', () => {
+    expect(problemsOf(`${MINIMAL}http: {addr: /run/x.sock}\n`)).toEqual([
+      'line 3: http.addr: "/run/x.sock" is the path of a socket, but http.net is tcp',
+    ])
+    expect(problemsOf(`${MINIMAL}http: {net: unix, addr: ':5000'}\n`)).toEqual([
+      'line 3: http.addr: ":5000" is not the path of a socket, but http.net is unix',
+    ])
+  })
+
+  test.each([
+    ['a: b: c', 'line 1: is not valid YAML: Nested mappings are not allowed in compact mappings'],
+    ['version: 0.1\nversion: 0.1\n', 'line 2: is not valid YAML: Map keys must be unique'],
+    ['- a', 'is not a configuration: its keys belong at the left margin'],
+    ['version: *none', 'is not valid YAML: Unresolved alias (the anchor must be set before the alias): none'],
+  ])('%j is refused where it breaks', (text, problem) => {
+    expect(problemsOf(text)).toEqual([problem])
+  })
+})

@@ -1,0 +1,20 @@
+import { JsonLog } from './json-log.ts'
+import type { Log, LogFields, LogLevel, LogOutput } from './log.ts'
+import { TextLog } from './text-log.ts'
+
+export interface LogOptions {
+  readonly level: LogLevel
+  readonly formatter: 'text' | 'json' | 'logstash'
+  /** On every line. */
+  readonly fields: LogFields
+}
+
+export function createLog({ level, formatter, fields }: LogOptions, output: LogOutput): Log {
+  switch (formatter) {
+    case 'text':
+      return new TextLog(level, output).child(fields)
+    case 'json':
+    case 'logstash':
+      return JsonLog.create({ level, formatter, output }).child(fields)
+  }
+}
