@@ -130,6 +130,7 @@ async function serve(config: Config, registry: Registry, log: Log) {
     manifests: registry.manifests,
     catalog: registry.catalog,
     log,
+    accessLog: config.log.accessLog,
     deletesEnabled: storage.deletes,
     readOnly: storage.readOnly,
     prefix: http.prefix,

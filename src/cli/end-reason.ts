@@ -1,0 +1,46 @@
+import { constants } from 'node:os'
+import type { Log, LogOutput } from '../observe/log.ts'
+
+/** Why a server ends. */
+export type EndReason =
+  | { readonly kind: 'signal'; readonly signal: Signal }
+  /** A bug: something failed that nobody awaited, or threw where nobody catches. The process is in an unknown state. */
+  | { readonly kind: 'fault'; readonly error: unknown }
+  /** What it stands on was replaced; a new process is right again. */
+  | { readonly kind: 'restart'; readonly error: Error }
+
+export interface End {
+  /** Resolves with the first reason to end. */
+  reason(failed: Promise<Error>): Promise<EndReason>
+}
+
+type Signal = 'SIGTERM' | 'SIGINT'
+const SIGNALS: readonly Signal[] = ['SIGTERM', 'SIGINT']
+
+/**
+ * Takes over the signals and the faults of this process. The first of them begins an orderly end; after that a signal ends the
+ * process at once, and a further fault is written to the log.
+ */
+export function endOf(log: Log, output: LogOutput): End {
+  const { promise, resolve } = Promise.withResolvers<EndReason>()
+  let ending = false
+  const begin = (reason: EndReason): boolean => {
+    const first = !ending
+    ending = true
+    resolve(reason)
+    return first
+  }
+  for (const signal of SIGNALS) {
+    process.on(signal, () => {
+      if (begin({ kind: 'signal', signal })) return
+      output.flush()
+      process.exit(128 + constants.signals[signal])
+    })
+  }
+  const onFault = (error: unknown) => {
+    if (!begin({ kind: 'fault', error })) log.error('failure while stopping', { error })
+  }
+  process.on('uncaughtException', onFault)
+  process.on('unhandledRejection', onFault)
+  return { reason: (failed) => Promise.race([promise, failed.then((error): EndReason => ({ kind: 'restart', error }))]) }
+}

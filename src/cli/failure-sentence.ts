@@ -1,0 +1,8 @@
+import { StartError } from '../app.ts'
+import { ConfigError } from '../config/config-error.ts'
+
+/** What a person reads when a command fails. A failure that nobody foresaw comes with its stack. */
+export function failureSentence(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof StartError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
