@@ -19,7 +19,7 @@ const START_LOCK = 'start'
 const START_PATIENCE_MS = 30_000
 
 /**
- * Who is alive (design 5b rule 1): every process holds a read transaction on a small SQLite file of its own, an OS lock that ends
+ * Who is alive (docs/orders-of-writing.md, rule 1): every process holds a read transaction on a small SQLite file of its own, an OS lock that ends
  * with the process however it ends. Whoever can take that lock exclusively knows that the owner is dead.
  */
 export class LifeLocks {
@@ -106,7 +106,6 @@ export class LifeLocks {
 
 function openLockFile(path: string): Database {
   const database = new Database(path, { readwrite: true, create: true, strict: true })
-  database.run('PRAGMA journal_mode = DELETE')
   database.run('PRAGMA busy_timeout = 0')
   return database
 }

@@ -35,7 +35,7 @@ export class StorageInUseError extends Error {
   override readonly name = 'StorageInUseError'
 }
 
-/** Opens or makes the database, joins the epoch or begins one, and takes this process's lock (design 5b, Start). */
+/** Opens or makes the database, joins the epoch or begins one, and takes this process's lock (docs/orders-of-writing.md, Start). */
 export async function openMetadata(options: OpenOptions): Promise<OpenedMetadata> {
   await mkdir(dirname(options.path), { recursive: true })
   const locks = await LifeLocks.open(options.runDirectory)

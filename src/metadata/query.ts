@@ -17,7 +17,7 @@ export interface Metadata {
   write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result>
 }
 
-/** What a transaction writes into every row that it touches (design 5b rule 5). */
+/** What a transaction writes into every row that it touches (docs/orders-of-writing.md, rule 5). */
 export interface Stamp {
   /** The next number of the one counter: a row with a larger one was changed later. */
   readonly number: number

@@ -3,7 +3,7 @@ export const SCHEMA_VERSION = 1
 
 /**
  * The tables. `number` and `epoch` are the stamp of the last change; a null digest or target, or held = 0, is a tombstone: known to
- * be gone. A row of an older epoch is a hint (design 5b).
+ * be gone. A row of an older epoch is a hint (docs/orders-of-writing.md).
  */
 export const SCHEMA: readonly string[] = [
   // schema, store and inode: whose database this is. epoch: the present one. names-epoch, complete-epoch: how far its scan is.

@@ -2,7 +2,7 @@ import type { Digest, DigestAlgorithm } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Query } from './query.ts'
 
-/** One open upload (design D5). `state` is the storage's; null until something was written. */
+/** One open upload. `state` is the storage's; null until something was written. */
 export interface UploadRow {
   readonly id: string
   readonly repository: RepositoryName

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Annotations, annotationsShape, type Descriptor, descriptorShape } from './descriptor.ts'
+import { findDigest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 import {
   findManifestMediaType,
@@ -106,7 +107,7 @@ function imageIndexOf(mediaType: ManifestMediaType, body: z.infer<typeof imageIn
   }
 }
 
-/** Keeps the type and every descriptor that parses, so that what the manifest names is not collected. */
+/** Keeps the type and every digest that parses, so that what the manifest names is not collected. */
 function salvageManifest(bytes: Uint8Array): Manifest | undefined {
   let body: Record<string, unknown>
   try {
@@ -115,7 +116,9 @@ function salvageManifest(bytes: Uint8Array): Manifest | undefined {
     if (error instanceof RegistryError) return undefined
     throw error
   }
-  const mediaType = findManifestMediaType(typeof body.mediaType === 'string' ? body.mediaType : ociTypeByShape(body))
+  // registry:2 takes an empty mediaType for none.
+  const named = typeof body.mediaType === 'string' ? body.mediaType : ''
+  const mediaType = findManifestMediaType(named || ociTypeByShape(body))
   if (mediaType === undefined || body.schemaVersion !== 2) return undefined
   const candidates = [
     ...asList(body.config).map((value) => ['config', value] as const),
@@ -123,10 +126,17 @@ function salvageManifest(bytes: Uint8Array): Manifest | undefined {
     ...asList(body.manifests).map((value) => ['child', value] as const),
   ]
   const references = candidates.flatMap(([role, value]) => {
-    const descriptor = descriptorShape.safeParse(value)
-    return descriptor.success ? [{ role, descriptor: descriptor.data, mayBeAbsent: true }] : []
+    const descriptor = salvageDescriptor(value)
+    return descriptor === undefined ? [] : [{ role, descriptor, mayBeAbsent: true }]
   })
   return { mediaType, references, subject: undefined, artifactType: undefined, annotations: undefined }
+}
+
+function salvageDescriptor(value: unknown): Descriptor | undefined {
+  const { success, data } = descriptorShape.safeParse(value)
+  if (success) return data
+  const digest = typeof value === 'object' && value !== null && 'digest' in value ? findDigest(String(value.digest)) : undefined
+  return digest === undefined ? undefined : { mediaType: '', digest, size: 0 }
 }
 
 function asList(value: unknown): readonly unknown[] {
@@ -164,7 +174,7 @@ function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefi
 }
 
 function ociTypeByShape(body: Record<string, unknown>): ManifestMediaType {
-  return body.manifests === undefined ? OCI_IMAGE_MANIFEST : OCI_IMAGE_INDEX
+  return body.manifests === undefined || body.manifests === null ? OCI_IMAGE_MANIFEST : OCI_IMAGE_INDEX
 }
 
 function problems(error: z.ZodError): string {

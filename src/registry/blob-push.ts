@@ -15,7 +15,7 @@ export interface UploadedBlob {
   readonly uploadId: string | undefined
 }
 
-/** The last step of every upload: bytes and link to their places, side by side, then the rows (design 5b, Blob push). */
+/** The last step of every upload: bytes and link to their places, side by side, then the rows (docs/orders-of-writing.md, Blob push). */
 export class BlobPush {
   readonly #storage: StorageDriver
   readonly #operations: Operations

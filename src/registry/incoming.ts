@@ -38,7 +38,7 @@ export async function receive(
   if (chunk.length !== undefined && received !== chunk.length) throw sizeInvalid(received, chunk.length)
 }
 
-/** Keeps the reserve in which deletes and metadata go on working (design 5c). Throws UNAVAILABLE. */
+/** Keeps the reserve in which deletes and metadata go on working. Throws UNAVAILABLE. */
 export async function requireSpace(storage: StorageDriver): Promise<void> {
   const space = await storage.space()
   if (space === undefined || space.freeBytes >= space.reserveBytes) return

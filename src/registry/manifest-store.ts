@@ -211,7 +211,7 @@ async function confirmManifest(query: Query, repositoryId: number, content: Mani
   await setManifestHeld(query, repositoryId, digest, manifest.subject?.digest ?? null, stamp)
 }
 
-/** Bytes, then the revision, then each tag: its history first, `current/link` last (design 5b rule 7). */
+/** Bytes, then the revision, then each tag: its history first, `current/link` last (docs/orders-of-writing.md, rule 7). */
 function manifestPlacements(repository: RepositoryName, content: ManifestContent, tags: readonly Tag[]): readonly Placement[] {
   const { digest, bytes } = content
   const link = new TextEncoder().encode(digest)

@@ -28,7 +28,7 @@ export interface ScanContext {
 
 /**
  * Brings one row in line with what the storage said. 'claimed' and 'newer' leave the row alone: the writer behind the claim, or the
- * one who stamped the row after the scan began, sets it right (design 5b, Scan).
+ * one who stamped the row after the scan began, sets it right (docs/orders-of-writing.md, Scan).
  */
 export async function applyObservation(
   query: Query,

@@ -14,7 +14,7 @@ import type { Settlement } from './settlement.ts'
 const CLAIM_PATIENCE_MS = 10_000
 const LONGEST_PAUSE_MS = 25
 
-/** One change of the storage and the metadata, in the steps of design 5b: claim → act → confirm. */
+/** One change of the storage and the metadata, in the steps of docs/orders-of-writing.md: claim → act → confirm. */
 export interface Operation<Plan, Result> {
   readonly name: string
   /** Checks in the metadata that it may be done, and says what it touches. Throws RegistryError when it may not. */

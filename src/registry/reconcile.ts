@@ -13,7 +13,7 @@ export interface ReconcileOptions {
   readonly epoch: number
 }
 
-/** How a row becomes true to the storage again: look, compare, heal (design 5b, Scan). */
+/** How a row becomes true to the storage again: look, compare, heal (docs/orders-of-writing.md, Scan). */
 export class Reconcile {
   readonly #options: ReconcileOptions
 

@@ -19,7 +19,7 @@ import { type StorageDriver, type StoragePath, storagePath } from '../storage/dr
 import { layout } from '../storage/layout.ts'
 import type { Reconcile } from './reconcile.ts'
 
-/** How long a list waits for the scan that it needs (design 5b, Start, step 5). */
+/** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
 const SCAN_PATIENCE_MS = 5_000
 /** Names that are looked at side by side and written in one transaction. */
 const BATCH = 200

@@ -12,7 +12,7 @@ export interface SettlementOptions {
 }
 
 /**
- * Ends an operation that will never confirm (design 5b rule 4): looks at the storage for each of its names, sets the rows to what is
+ * Ends an operation that will never confirm (docs/orders-of-writing.md, rule 4): looks at the storage for each of its names, sets the rows to what is
  * there and removes its claims, in one transaction that repeats safely. It writes nothing to the storage.
  */
 export class Settlement {

@@ -41,7 +41,7 @@ export interface UploadFilesOptions {
   readonly liveness: Liveness
 }
 
-/** The files behind upload sessions: who may go on in which one (design 5b, PATCH). */
+/** The files behind upload sessions: who may go on in which one (docs/orders-of-writing.md, PATCH). */
 export class UploadFiles {
   readonly #options: UploadFilesOptions
   readonly #digests: RunningDigests

@@ -189,5 +189,5 @@ class Slots {
   }
 }
 
-/** Slow writes and syncs take at most half of the process's file threads, so that reads always find one (design D10). */
+/** Slow writes and syncs take at most half of the process's file threads, so that reads always find one. */
 const writers = new Slots(Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2)))

@@ -70,12 +70,14 @@ export class StagedDirectory {
 
   async #moveFile(name: string, target: string, directories: DurableDirectories): Promise<void> {
     const place = join(target, name)
-    if (name.includes('/') && (await this.#moveDirectory(dirname(join(this.#path, name)), dirname(place), directories))) {
-      return await this.#disk.syncDirectory(dirname(dirname(place)))
+    const isAlone = !this.#names.some((other) => other !== name && other.startsWith(`${dirname(name)}/`))
+    if (name.includes('/') && isAlone) {
+      const isMoved = await this.#moveDirectory(dirname(join(this.#path, name)), dirname(place), directories)
+      if (isMoved) return await this.#disk.syncDirectory(dirname(dirname(place)))
     }
-    await this.#disk.rename(join(this.#path, name), place)
     // The directory may be new from another process: its own name is made durable as well.
     await directories.ensure(dirname(place))
+    await this.#disk.rename(join(this.#path, name), place)
     await this.#disk.syncDirectory(dirname(place))
   }
 

@@ -1,0 +1,194 @@
+import { describe, expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join, normalize } from 'node:path'
+
+/**
+ * The shape of src/, read from its imports. Each test collects the sentences that say which file breaks its rule, so that a
+ * failure tells what to change.
+ */
+
+const SRC = join(import.meta.dir, '../src')
+const TEST = import.meta.dir
+const MAX_LINES = 300
+
+/** What each layer may import of ours, beside itself. A single file is named with its extension. */
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  oci: [],
+  config: [],
+  observe: [],
+  storage: ['oci', 'observe'],
+  metadata: ['oci', 'observe'],
+  registry: ['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts'],
+  http: ['oci', 'observe', 'registry'],
+  'app.ts': ['oci', 'config', 'observe', 'storage', 'metadata', 'registry', 'http'],
+  cli: ['app.ts', 'config', 'observe'],
+  'main.ts': ['cli'],
+}
+
+/** The packages of others, and the only places that may import them. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  commander: ['cli'],
+  pino: ['observe'],
+  yaml: ['config'],
+  zod: ['config', 'oci'],
+  'bun:sqlite': ['metadata'],
+}
+
+/** Where a class that stands behind an interface lives; beside its neighbours only app.ts knows its name. */
+const CONCRETE = /^storage\/[a-z0-9-]+\//
+
+/** `import … from 'x'`, `export … from 'x'`, `import 'x'` and `import('x')`. */
+const IMPORT = /(?:^(?:import|export)\b(?:[^'"]*?\bfrom)?\s*|\bimport\(\s*)'([^']+)'/gm
+
+interface SourceFile {
+  /** Below src, as in `oci/digest.ts`. */
+  readonly path: string
+  readonly text: string
+  /** Without comments. */
+  readonly code: string
+  /** What it imports, types too: a path below src, or the name of a package. */
+  readonly imports: readonly string[]
+}
+
+const files = [...new Bun.Glob('**/*.ts').scanSync(SRC)].sort().map(readSource)
+const sources = files.filter((file) => !file.path.endsWith('.test.ts'))
+const known = new Set(files.map((file) => file.path))
+
+describe('dependencies', () => {
+  test('point from main.ts and app.ts down to oci', () => {
+    const violations = importsOfOurs().flatMap(({ file, imported }) => {
+      const layer = layerOf(file.path)
+      const allowed = LAYERS[layer]
+      if (allowed === undefined) return [`${file.path} is in no layer of this test`]
+      if (layerOf(imported) === layer || allowed.includes(layerOf(imported)) || allowed.includes(imported)) return []
+      return [`${file.path} imports ${imported}, but ${layer} may import only ${allowed.join(', ') || 'nothing of ours'}`]
+    })
+
+    expect(violations).toEqual([])
+  })
+
+  test('on drivers and databases are in app.ts alone', () => {
+    const opensDatabase = new Set(sources.filter((file) => file.imports.includes('bun:sqlite')).map((file) => file.path))
+    const violations = importsOfOurs().flatMap(({ file, imported }) => {
+      const concrete = CONCRETE.test(imported) || opensDatabase.has(imported)
+      if (!concrete || file.path === 'app.ts' || layerOf(file.path) === layerOf(imported)) return []
+      return [`${file.path} imports ${imported}; only app.ts may say which driver or database is used`]
+    })
+
+    expect(violations).toEqual([])
+  })
+
+  test('on the packages of others are few, and each in its place', () => {
+    const violations = sources.flatMap((file) =>
+      file.imports.flatMap((name) => {
+        if (name.includes('.ts') || name.startsWith('node:') || name.startsWith('../')) return []
+        const places = PACKAGES[name]
+        if (places === undefined) return [`${file.path} imports ${name}, which is not on the list of packages`]
+        return places.includes(layerOf(file.path))
+          ? []
+          : [`${file.path} imports ${name}, which belongs to ${places.join(' and ')}`]
+      }),
+    )
+
+    expect(violations).toEqual([])
+  })
+
+  test('of package.json are those that the source imports', () => {
+    const manifest = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as { dependencies: Record<string, string> }
+    const imported = Object.keys(PACKAGES).filter((name) => !name.startsWith('bun:'))
+
+    expect(Object.keys(manifest.dependencies).sort()).toEqual(['bun', ...imported].sort())
+    expect(Object.values(manifest.dependencies).filter((version) => !/^\d+\.\d+\.\d+$/.test(version))).toEqual([])
+  })
+
+  test('have no cycles', () => {
+    expect(findCycles()).toEqual([])
+  })
+
+  test('are named with their extension', () => {
+    const violations = importsOfOurs().flatMap(({ file, imported }) =>
+      known.has(imported) ? [] : [`${file.path} imports ${imported}, which is not a file of src`],
+    )
+
+    expect(violations).toEqual([])
+  })
+})
+
+describe('what belongs to one place', () => {
+  test('SQL is in metadata', () => {
+    const sql =
+      /[`'"]\s*(select|insert into|insert or|delete from|update \w+ set|create (unique )?(table|index)|pragma|begin|with \w+ as)\s/i
+    const violations = sources.flatMap((file) =>
+      layerOf(file.path) !== 'metadata' && sql.test(file.code) ? [`${file.path} holds SQL, which belongs to metadata`] : [],
+    )
+
+    expect(violations).toEqual([])
+  })
+
+  test.each([
+    ['Bun.serve', /\bBun\.serve\b/, ['http/server.ts']],
+    ['the environment', /\bprocess\.env\b/, ['cli/serve.ts', 'cli/re-execute.ts', 'storage/filesystem/disk.ts', 'app.ts']],
+    ["Bun's FileSink, which loses errors,", /\.writer\(/, []],
+    ['an in-place exception from lint or types', /biome-ignore|@ts-ignore|@ts-expect-error|@ts-nocheck/, []],
+  ])('%s is nowhere else', (what, pattern, places: readonly string[]) => {
+    const violations = sources.flatMap((file) =>
+      pattern.test(what.startsWith('an in-place') ? file.text : file.code) && !places.includes(file.path)
+        ? [`${file.path} uses ${what.replace(/,$/, '')}; allowed in ${places.join(', ') || 'no file'}`]
+        : [],
+    )
+
+    expect(violations).toEqual([])
+  })
+})
+
+test('no file is longer than a reader can hold', () => {
+  const tests = [...new Bun.Glob('**/*.ts').scanSync(TEST)].map((path) => ({
+    path: `test/${path}`,
+    text: readFileSync(join(TEST, path), 'utf8'),
+  }))
+  const violations = [...files, ...tests].flatMap(({ path, text }) => {
+    const lines = text.split('\n').length - 1
+    return lines > MAX_LINES ? [`${path} has ${lines} lines; ${MAX_LINES} are allowed`] : []
+  })
+
+  expect(violations).toEqual([])
+})
+
+function readSource(path: string): SourceFile {
+  const text = readFileSync(join(SRC, path), 'utf8')
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
+  const specifiers = [...code.matchAll(IMPORT)].map((match) => match[1] ?? '')
+  return { path, text, code, imports: specifiers.map((specifier) => targetOf(path, specifier)) }
+}
+
+/** A relative import as a path below src, or outside of it with leading dots; a package as it is. */
+function targetOf(path: string, specifier: string): string {
+  return specifier.startsWith('.') ? normalize(join(path, '..', specifier)) : specifier
+}
+
+function layerOf(path: string): string {
+  return path.split('/')[0] ?? path
+}
+
+/** Every import of a file of ours by another; unit tests may set up what they like. */
+function importsOfOurs(): { readonly file: SourceFile; readonly imported: string }[] {
+  return sources.flatMap((file) =>
+    file.imports.filter((name) => name.includes('.ts') && !name.startsWith('../')).map((imported) => ({ file, imported })),
+  )
+}
+
+/** Each cycle once, as `a.ts → b.ts → a.ts`. */
+function findCycles(): string[] {
+  const importsOf = new Map(sources.map((file) => [file.path, file.imports.filter((name) => known.has(name))]))
+  const finished = new Set<string>()
+  const cycles: string[] = []
+  const visit = (path: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(path)
+    if (start >= 0) cycles.push([...trail.slice(start), path].join(' → '))
+    if (start >= 0 || finished.has(path)) return
+    for (const imported of importsOf.get(path) ?? []) visit(imported, [...trail, path])
+    finished.add(path)
+  }
+  for (const { path } of sources) visit(path, [])
+  return cycles
+}

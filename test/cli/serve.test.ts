@@ -1,0 +1,216 @@
+import { describe, expect, test } from 'bun:test'
+import { readFile, readlink, rm, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BackgroundProgram, environmentIn, type Outcome, run } from '../support/processes.ts'
+import { registryConfig } from '../support/registry-config.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const BERTH = join(import.meta.dir, '../../bin/berth')
+const START_MS = 20_000
+const LISTENING = /msg="listening" url=(\S+)/
+
+describe('a command line', () => {
+  test('asks for the version or for help and ends with 0', async () => {
+    const version = await berth('--version')
+    const help = await berth('serve', '--help')
+
+    expect(version).toEqual({ exitCode: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), stderr: '' })
+    expect(help).toEqual({
+      exitCode: 0,
+      stdout: expect.stringContaining('Usage: berth serve [options] [config.yml]'),
+      stderr: '',
+    })
+  })
+
+  test.each([
+    [['sreve'], "berth: unknown command 'sreve'\n(Did you mean serve?)\n"],
+    [['serve', '--port'], "berth: unknown option '--port'\n"],
+    [['--loud'], "berth: unknown option '--loud'\n"],
+    [['serve', 'a.yml', 'b.yml'], "berth: too many arguments for 'serve'. Expected 1 argument but got 2: a.yml, b.yml.\n"],
+  ])('%j ends with 1 and a sentence', async (words, sentence) => {
+    const outcome = await berth(...words)
+
+    expect(outcome).toEqual({ exitCode: 1, stdout: '', stderr: sentence })
+  })
+
+  test('works through a link, as npm makes one', async () => {
+    using folder = new TemporaryFolder()
+    await symlink(BERTH, folder.join('linked'))
+
+    const outcome = await run([folder.join('linked'), '--version'], { environment: environmentIn(folder.path), cwd: '/' })
+
+    expect(outcome.exitCode).toBe(0)
+  })
+})
+
+describe('a start that cannot succeed ends with 1 and says why:', () => {
+  test('a configuration with mistakes names all of them', async () => {
+    using folder = new TemporaryFolder()
+    const config = await folder.file('config.yml', 'version: 0.1\nstorage: inmemory\nhttp: {adr: ":0"}\nlog: {level: loud}\n')
+
+    const outcome = await serveToItsEnd(folder, config)
+
+    expect(outcome.exitCode).toBe(1)
+    expect(outcome.stderr).toBe(
+      `berth: ${config} has 2 problems:\n` +
+        '  line 3: http.adr is not a known key; did you mean http.addr?\n' +
+        '  line 4: log.level: "loud" is not allowed; use error, warn, info or debug\n',
+    )
+  })
+
+  test('a port in use', async () => {
+    using folder = new TemporaryFolder()
+    using other = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
+    const text = registryConfig(folder.join('data')).replace('127.0.0.1:0', `127.0.0.1:${other.port}`)
+
+    const outcome = await serveToItsEnd(folder, await folder.file('config.yml', text))
+
+    expect(outcome.exitCode).toBe(1)
+    expect(lastLine(outcome)).toMatch(/^berth: .*\bin use\b.*http\.addr/)
+  })
+
+  test('a data directory that cannot be made', async () => {
+    using folder = new TemporaryFolder()
+    const file = await folder.file('data', 'not a directory')
+
+    const outcome = await serveToItsEnd(folder, await folder.file('config.yml', registryConfig(file)))
+
+    expect(outcome.exitCode).toBe(1)
+    expect(lastLine(outcome)).toStartWith('berth: ')
+    expect(outcome.stderr).toContain(file)
+    expect(outcome.stderr).not.toContain('    at ')
+  })
+})
+
+describe('a running server', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s', async (signal) => {
+    using folder = new TemporaryFolder()
+    const program = await serve(folder)
+
+    process.kill(program.pid, signal)
+
+    expect(await program.exited).toBe(0)
+    expect(program.output).toContain(`msg="stopping" signal=${signal}`)
+    expect(program.output).toContain('msg="stopped"')
+  })
+
+  test('lets a request finish that has begun, and refuses new ones', async () => {
+    using folder = new TemporaryFolder()
+    await using program = await serve(folder)
+    const url = urlOf(program)
+    const { promise: rest, resolve: sendRest } = Promise.withResolvers<Uint8Array>()
+    const upload = await fetch(`${url}/v2/slow/blobs/uploads/`, { method: 'POST' })
+    const patch = fetch(`${url}${upload.headers.get('location')}`, { method: 'PATCH', body: inTwo('first ', rest) })
+    await Bun.sleep(0)
+
+    process.kill(program.pid, 'SIGTERM')
+    await program.waitForOutput(/msg="stopping"/, START_MS)
+    const refused = await fetch(`${url}/v2/`).then(
+      () => 'answered',
+      () => 'refused',
+    )
+    sendRest(new TextEncoder().encode('second'))
+
+    expect(refused).toBe('refused')
+    expect((await patch).status).toBe(202)
+    expect(await program.exited).toBe(0)
+  })
+
+  test('is one process, with a file pool larger than the number of cores', async () => {
+    using folder = new TemporaryFolder()
+    await using program = await serve(folder)
+
+    const environment = await readFile(`/proc/${program.pid}/environ`, 'utf8')
+
+    expect(await readlink(`/proc/${program.pid}/exe`)).toContain('bun')
+    expect(environment.split('\0')).toContain('UV_THREADPOOL_SIZE=64')
+  })
+
+  test('takes nothing from a .env or a bunfig.toml of the folder it is started in', async () => {
+    using folder = new TemporaryFolder()
+    await folder.file('cwd/.env', 'REGISTRY_LOG_LEVEL=loud\n')
+    await folder.file('cwd/bunfig.toml', 'preload = ["./absent.ts"]\n')
+
+    await using program = await serve(folder, { cwd: folder.join('cwd') })
+
+    expect(urlOf(program)).toStartWith('http://127.0.0.1:')
+  })
+
+  test('without a configuration says where its data is and how to open it to others', async () => {
+    using folder = new TemporaryFolder()
+    const cwd = await folder.directory('cwd')
+    const environment = { ...environmentIn(folder.join('berth')), REGISTRY_HTTP_ADDR: '127.0.0.1:0' }
+    await using program = new BackgroundProgram(startedIn(cwd, [BERTH, 'serve']), { environment })
+
+    await program.waitForOutput(/Only this machine can reach it.*REGISTRY_HTTP_ADDR=:5000/, START_MS)
+
+    expect(program.output).toMatch(
+      new RegExp(`Berth \\S+ serves http://127\\.0\\.0\\.1:\\d+ and keeps its data in ${cwd}/data\\.`),
+    )
+  })
+
+  test('writes its log as JSON when asked to', async () => {
+    using folder = new TemporaryFolder()
+    const text = registryConfig(folder.join('data')).replace('level: info', 'level: info\n  formatter: json')
+    const config = await folder.file('config.yml', text)
+    await using program = new BackgroundProgram([BERTH, 'serve', config], { environment: environmentIn(folder.join('berth')) })
+
+    await program.waitForOutput(/"msg":"listening"/, START_MS)
+
+    for (const line of program.output.trim().split('\n'))
+      expect(Object.keys(JSON.parse(line))).toContainValues(['level', 'time', 'msg'])
+  })
+
+  test('starts anew, under the same process id, when its database is taken away', async () => {
+    using folder = new TemporaryFolder()
+    await using program = await serve(folder)
+
+    await rm(folder.join('data/berth/metadata.db'))
+    await program.waitForOutput(/msg="listening"[\s\S]*msg="restarting"[\s\S]*msg="listening"/, START_MS)
+
+    const urls = [...program.output.matchAll(/msg="listening" url=(\S+)/g)].map((match) => match[1] ?? '')
+    expect((await fetch(`${urls.at(-1)}/v2/`)).status).toBe(200)
+  })
+})
+
+async function berth(...words: readonly string[]): Promise<Outcome> {
+  using folder = new TemporaryFolder()
+  return await run([BERTH, ...words], { environment: environmentIn(folder.path) })
+}
+
+async function serveToItsEnd(folder: TemporaryFolder, config: string): Promise<Outcome> {
+  return await run([BERTH, 'serve', config], { environment: environmentIn(folder.join('berth')), timeoutMs: START_MS })
+}
+
+async function serve(folder: TemporaryFolder, { cwd }: { readonly cwd?: string } = {}): Promise<BackgroundProgram> {
+  const config = await folder.file('config.yml', registryConfig(folder.join('data')))
+  const command = [BERTH, 'serve', config]
+  const program = new BackgroundProgram(cwd === undefined ? command : startedIn(cwd, command), {
+    environment: environmentIn(folder.join('berth')),
+  })
+  await program.waitForOutput(LISTENING, START_MS)
+  return program
+}
+
+function startedIn(cwd: string, command: readonly string[]): string[] {
+  return ['sh', '-c', 'cd -- "$0" && exec "$@"', cwd, ...command]
+}
+
+function urlOf(program: BackgroundProgram): string {
+  return LISTENING.exec(program.output)?.[1] ?? ''
+}
+
+function lastLine({ stderr }: Outcome): string {
+  return stderr.trim().split('\n').at(-1) ?? ''
+}
+
+/** A body whose end comes when the test says so. */
+function inTwo(first: string, rest: Promise<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async start(controller) {
+      controller.enqueue(new TextEncoder().encode(first))
+      controller.enqueue(await rest)
+      controller.close()
+    },
+  })
+}
