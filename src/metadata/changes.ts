@@ -129,7 +129,7 @@ export async function setBlobLive(query: Query, digest: Digest, size: number, st
 export async function setBlobArriving(query: Query, digest: Digest, stamp: Stamp): Promise<void> {
   await query.run(
     `INSERT INTO blob (digest, state, size, candidate_since_ms, number) VALUES (?, 'arriving', NULL, ?, ?)
-     ON CONFLICT (digest) DO UPDATE SET state = CASE state WHEN 'condemned' THEN 'live' ELSE state END,
+     ON CONFLICT (digest) DO UPDATE SET state = CASE blob.state WHEN 'condemned' THEN 'live' ELSE blob.state END,
        candidate_since_ms = excluded.candidate_since_ms, number = excluded.number`,
     digest,
     Date.now(),

@@ -43,7 +43,8 @@ export async function insertClaim(query: Query, claim: Claim, owner: ClaimOwner,
   const alone = claim.alone ? 1 : 0
   await query.run(
     `INSERT INTO claim (kind, repository, name, operation, alone, process, number) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT (kind, repository, name, operation) DO UPDATE SET alone = max(alone, excluded.alone)`,
+     ON CONFLICT (kind, repository, name, operation) DO UPDATE
+     SET alone = CASE WHEN claim.alone = 1 THEN 1 ELSE excluded.alone END`,
     ...keyOf(claim.name),
     owner.operation,
     alone,

@@ -39,7 +39,8 @@ export const SCHEMA: readonly string[] = [
      epoch INTEGER NOT NULL, PRIMARY KEY (repository_id, name)) WITHOUT ROWID`,
   'CREATE INDEX tag_by_digest ON tag (repository_id, digest)',
 
-  // digest: of the first byte_offset bytes, if one process saw them all in this epoch. writer: the request that may write now.
+  // digest: of the first byte_offset bytes, if one process saw them all in this epoch. writer: the requests that may have its
+  // file open, the newest first.
   `CREATE TABLE upload (id TEXT PRIMARY KEY, repository TEXT NOT NULL, algorithm TEXT NOT NULL, byte_offset INTEGER NOT NULL,
      digest TEXT, state TEXT, writer TEXT, changed_at_ms INTEGER NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID`,
   'CREATE INDEX upload_by_change ON upload (changed_at_ms)',

@@ -11,7 +11,7 @@ export interface UploadRow {
   /** Of the bytes up to the offset, where one process saw them all. */
   readonly digest: Digest | null
   readonly state: string | null
-  /** The request that may write now, or null. */
+  /** The requests that may have its file open, the newest first: that one may record progress. Null: nobody. */
   readonly writer: string | null
   /** The epoch in which `digest` was taken: after a power cut the bytes may be others. */
   readonly epoch: number
@@ -21,6 +21,8 @@ export interface UploadProgress {
   readonly byteOffset: number
   readonly digest: Digest | null
   readonly state: string | null
+  /** Others that may still have the file of that state open. */
+  readonly writer: string | null
   readonly epoch: number
 }
 
@@ -47,11 +49,12 @@ export async function setUploadWriter(query: Query, id: string, writer: string):
 /** Records progress if the request is still the writer; false when another has taken over or the session has ended. */
 export async function recordProgress(query: Query, id: string, writer: string, progress: UploadProgress): Promise<boolean> {
   const row = await query.get(
-    `UPDATE upload SET byte_offset = ?, digest = ?, state = ?, epoch = ?, writer = NULL, changed_at_ms = ?
+    `UPDATE upload SET byte_offset = ?, digest = ?, state = ?, writer = ?, epoch = ?, changed_at_ms = ?
      WHERE id = ? AND writer = ? RETURNING id`,
     progress.byteOffset,
     progress.digest,
     progress.state,
+    progress.writer,
     progress.epoch,
     Date.now(),
     id,

@@ -10,6 +10,10 @@ export interface Descriptor {
   readonly size: number
   readonly artifactType?: string | undefined
   readonly annotations?: Annotations | undefined
+  /** Where else the content lies. */
+  readonly urls?: readonly string[] | undefined
+  /** What an image runs on; absent when it is not said, or not in words. */
+  readonly platform?: { readonly architecture: string; readonly os: string } | undefined
 }
 
 const digestShape = z.string().transform((text, context): Digest => {
@@ -27,5 +31,12 @@ export const descriptorShape = z.object({
   size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
   artifactType: z.string().optional(),
   annotations: annotationsShape.nullish().transform((annotations) => annotations ?? undefined),
-  urls: z.array(z.string()).nullish(),
+  urls: z
+    .array(z.string())
+    .nullish()
+    .transform((urls) => urls ?? undefined),
+  platform: z
+    .object({ architecture: z.string(), os: z.string() })
+    .optional()
+    .catch(() => undefined),
 })

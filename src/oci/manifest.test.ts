@@ -124,6 +124,15 @@ describe('the type of a manifest', () => {
     expect(parseManifest(bytesOf({ ...imageIndex, mediaType: undefined }), OCI_IMAGE_INDEX).mediaType).toBe(OCI_IMAGE_INDEX)
   })
 
+  test('must stand in the body when the shape does not tell it: the next start has only the body', () => {
+    const bare = { schemaVersion: 2 }
+
+    expect(refusal(bare, OCI_IMAGE_INDEX)).toContain('mediaType')
+    expect(refusal({ ...bare, manifests: null }, OCI_IMAGE_INDEX)).toContain('mediaType')
+    expect(parseManifest(bytesOf({ ...bare, mediaType: OCI_IMAGE_INDEX }), OCI_IMAGE_INDEX).references).toEqual([])
+    expect(parseManifest(bytesOf({ ...bare, manifests: [] }), OCI_IMAGE_INDEX).references).toEqual([])
+  })
+
   test('is told by the shape when nothing names it', () => {
     expect(parseManifest(bytesOf({ ...image, mediaType: undefined })).mediaType).toBe(OCI_IMAGE_MANIFEST)
     expect(parseManifest(bytesOf({ ...imageIndex, mediaType: undefined })).mediaType).toBe(OCI_IMAGE_INDEX)

@@ -155,7 +155,7 @@ function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
   throw invalid('The manifest is not a JSON object.')
 }
 
-/** The declared type and the one in the body must agree; Docker's types demand the field, OCI's may leave it out. */
+/** The declared type and the one in the body must agree; Docker's types demand the field, OCI's may leave it out where the shape tells. */
 function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefined): ManifestMediaType {
   const { mediaType, schemaVersion } = body
   if (schemaVersion === 1 || isSchema1(contentType ?? '')) {
@@ -166,7 +166,10 @@ function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefi
   if (known === undefined) {
     throw invalid(`The manifest type ${contentType || mediaType} is not accepted; push an OCI or Docker schema 2 manifest.`)
   }
-  if (mediaType === undefined && !isOci(known)) throw invalid(`A manifest of type ${known} must carry it in its field mediaType.`)
+  // Whoever reads the stored bytes, without a Content-Type, must come to the same type.
+  if (mediaType === undefined && known !== ociTypeByShape(body)) {
+    throw invalid(`A manifest of type ${known} must carry it in its field mediaType.`)
+  }
   if (mediaType !== undefined && mediaType !== known) {
     throw invalid(`The Content-Type ${known} and the field mediaType ${mediaType} differ; send the same in both.`)
   }

@@ -21,6 +21,7 @@ import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
 import type { Placement, StorageDriver } from '../storage/driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../storage/layout.ts'
 import { repositoryPlacements } from './blob-store.ts'
+import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { Operations } from './operations.ts'
 import type { Reconcile } from './reconcile.ts'
 import type { ReferenceCheck } from './reference-check.ts'
@@ -54,6 +55,7 @@ export interface ManifestStoreOptions {
   readonly reconcile: Reconcile
   readonly operations: Operations
   readonly references: ReferenceCheck
+  readonly rules: ManifestRules
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
@@ -89,11 +91,12 @@ export class ManifestStore {
     })
   }
 
-  /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID. */
+  /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED. */
   async put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest> {
     const content = contentOf(push)
     const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
-    const present = await this.#options.references.require(repository, content.manifest.references)
+    const references = applyRules(this.#options.rules, content.manifest)
+    const present = await this.#options.references.require(repository, references)
     await this.#options.operations.perform({
       name: 'manifest push',
       plan: async (query, stamp) => {

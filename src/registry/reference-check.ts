@@ -26,7 +26,7 @@ export class ReferenceCheck {
 
   /** The references that are there, of which `mayBeAbsent` ones may be fewer. Throws MANIFEST_BLOB_UNKNOWN naming every one missing. */
   async require(repository: RepositoryName, references: readonly ManifestReference[]): Promise<readonly ManifestReference[]> {
-    const distinct = [...new Map(references.map((reference) => [reference.descriptor.digest, reference])).values()]
+    const distinct = distinctReferences(references)
     const present: ManifestReference[] = []
     const missing: Digest[] = []
     for (let start = 0; start < distinct.length; start += LOOKS_AT_ONCE) {
@@ -69,6 +69,16 @@ export class ReferenceCheck {
     const [observed] = await reconcile.look([{ kind: 'manifest', repository, digest } as const])
     return observed?.found !== undefined
   }
+}
+
+/** Each digest once; one that may be absent in one place and not in another may not. */
+function distinctReferences(references: readonly ManifestReference[]): readonly ManifestReference[] {
+  const byDigest = new Map<Digest, ManifestReference>()
+  for (const reference of references) {
+    const { digest } = reference.descriptor
+    if (byDigest.get(digest)?.mayBeAbsent !== false) byDigest.set(digest, reference)
+  }
+  return [...byDigest.values()]
 }
 
 function blobUnknown(missing: readonly Digest[]): RegistryError {

@@ -7,12 +7,14 @@ import { BlobStore } from './blob-store.ts'
 import { Catalog } from './catalog.ts'
 import { DanglingLinks } from './dangling-links.ts'
 import { Maintenance } from './maintenance.ts'
+import { type ManifestRules, NO_RULES } from './manifest-rules.ts'
 import { ManifestStore } from './manifest-store.ts'
 import { type Liveness, Operations } from './operations.ts'
 import { Reconcile } from './reconcile.ts'
 import { ReferenceCheck } from './reference-check.ts'
 import { RepositoryScan } from './repository-scan.ts'
 import { Settlement } from './settlement.ts'
+import { Status } from './status.ts'
 import { StorageView } from './storage-view.ts'
 import { UploadPurge } from './upload-purge.ts'
 import { UploadSessions } from './upload-sessions.ts'
@@ -30,6 +32,8 @@ export interface RegistryOptions {
     readonly intervalMs: number
     readonly dryRun: boolean
   }
+  /** Left out, every valid manifest is taken. */
+  readonly manifestRules?: ManifestRules
   readonly log: Log
 }
 
@@ -42,6 +46,7 @@ export interface Registry {
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
+  readonly status: Status
   /** Settles what the last run left, if asked to, and begins the work in the background. */
   start(options: { readonly settleFirst: boolean }): Promise<void>
   /** Resolves when nothing of it runs any more. */
@@ -80,12 +85,14 @@ export function createRegistry(options: RegistryOptions): Registry {
       reconcile,
       operations,
       references,
+      rules: options.manifestRules ?? NO_RULES,
       scanned: (repository) => scan.ensureScanned(repository),
     }),
     catalog: new Catalog({ metadata, scan, epoch }),
     scan,
     operations,
     backgroundScan,
+    status: new Status({ storage, metadata, scan, backgroundScan, epoch }),
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
       maintenance.start()

@@ -27,6 +27,9 @@ const BATCH = 200
 const ROUNDS_FOR_LEFT = 200
 const PAUSE_FOR_LEFT_MS = 60
 
+/** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
+const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
+
 export interface RepositoryScanOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
@@ -138,7 +141,7 @@ export class RepositoryScan {
       if (name === undefined) continue
       const below = storagePath(path, child)
       const entries = await this.#storage.list(below)
-      if (entries.some((entry) => entry === '_manifests' || entry === '_layers')) yield name
+      if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
       if (entries.some((entry) => !entry.startsWith('_'))) yield* this.#namesBelow(below, `${name}/`)
     }
   }

@@ -7,7 +7,7 @@ import type { RunningDigests } from './running-digests.ts'
 /** One session while one request writes to it. */
 export class OpenUpload {
   readonly row: UploadRow
-  /** This request, as the row names it. */
+  /** This request and those before it, as the row now names them. */
   readonly writer: string
   readonly file: UploadWriter
   /** Of every byte handed to the file; undefined when this process has not seen them all. */
@@ -45,8 +45,8 @@ export interface UploadFilesOptions {
 export class UploadFiles {
   readonly #options: UploadFilesOptions
   readonly #digests: RunningDigests
-  /** Writers of this process that have a file open at this moment. */
-  readonly #writing = new Set<string>()
+  /** Requests of this process that write to a file or move it to its place at this moment. */
+  readonly #atWork = new Set<string>()
   #writers = 0
 
   constructor(options: UploadFilesOptions, digests: RunningDigests) {
@@ -54,31 +54,33 @@ export class UploadFiles {
     this.#digests = digests
   }
 
-  newWriter(): string {
+  /** Names a request that takes a session over: itself, then those that may have its file open from before. */
+  newWriter(before: string | null): string {
     this.#writers += 1
-    return `${this.#options.processId}/${this.#writers}`
+    const own = `${this.#options.processId}/${this.#writers}`
+    return before === null ? own : `${own},${before}`
   }
 
-  /** Opens the session's file at its offset, or a copy of it where a writer may still have it open; undefined when it is gone. */
+  /**
+   * Opens the session's file at its offset, or a copy of it where another request may still have it open; undefined when it is gone.
+   * The caller releases what it got when it is done with the file, wherever that is by then.
+   */
   async open(row: UploadRow, writer: string): Promise<OpenUpload | undefined> {
-    this.#writing.add(writer)
+    const own = newestOf(writer)
+    this.#atWork.add(own)
     try {
       const opened = await this.#open(row)
       if (opened !== undefined) return new OpenUpload(row, writer, opened)
     } catch (error) {
-      this.#writing.delete(writer)
+      this.#atWork.delete(own)
       throw error
     }
-    this.#writing.delete(writer)
+    this.#atWork.delete(own)
     return undefined
   }
 
-  async close(upload: OpenUpload): Promise<void> {
-    try {
-      await upload.close()
-    } finally {
-      this.#writing.delete(upload.writer)
-    }
+  release(upload: OpenUpload): void {
+    this.#atWork.delete(newestOf(upload.writer))
   }
 
   /** The digest of a closed upload: as it ran along, as the row has it, or else by reading the bytes once. */
@@ -87,10 +89,8 @@ export class UploadFiles {
     if (running?.algorithm === algorithm) return running.digest()
     const rowIsRight = row.byteOffset === file.offset && row.epoch === this.#options.epoch && row.state === file.state
     if (rowIsRight && row.digest?.startsWith(`${algorithm}:`)) return row.digest
-    const bytes = await this.#options.storage.readUpload(file.state, file.offset)
-    if (bytes === undefined) throw new UploadGoneError(`upload ${file.state} has lost its bytes`)
     const read = new RunningDigest(algorithm)
-    for await (const chunk of bytes) read.update(chunk)
+    await this.#read(file.state, file.offset, async (bytes) => read.update(bytes))
     return read.digest()
   }
 
@@ -98,33 +98,48 @@ export class UploadFiles {
     const { storage } = this.#options
     if (row.state === null) return { file: await storage.beginUpload(), digest: new RunningDigest(row.algorithm) }
     const state = row.state as UploadState
-    if (row.writer !== null && this.#mayStillWrite(row.writer)) return await this.#copy(row, state)
+    if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, state)
     const file = await storage.resumeUpload(state, row.byteOffset)
     return file === undefined ? undefined : { file, digest: this.#digests.take(row.id, state, row.byteOffset) }
   }
 
-  #mayStillWrite(writer: string): boolean {
+  #isAtWork(writer: string): boolean {
     const [process = ''] = writer.split('/')
-    return process === this.#options.processId ? this.#writing.has(writer) : this.#options.liveness.isAlive(process)
+    return process === this.#options.processId ? this.#atWork.has(writer) : this.#options.liveness.isAlive(process)
   }
 
   /** A file of its own with the acknowledged bytes: whatever the other writer still does goes to a file that nobody reads. */
   async #copy(row: UploadRow, state: UploadState) {
-    const { storage } = this.#options
-    const bytes = await storage.readUpload(state, row.byteOffset)
-    if (bytes === undefined) return undefined
     const digest = new RunningDigest(row.algorithm)
-    const file = await storage.beginUpload()
+    const file = await this.#options.storage.beginUpload()
     try {
-      for await (const chunk of bytes) {
-        digest.update(chunk)
-        await file.write(chunk)
-      }
+      await this.#read(state, row.byteOffset, async (bytes) => {
+        digest.update(bytes)
+        await file.write(bytes)
+      })
       return { file, digest }
     } catch (error) {
       await file.close()
-      await storage.abortUpload(file.state)
+      await this.#options.storage.abortUpload(file.state)
+      if (error instanceof UploadGoneError) return undefined
       throw error
     }
   }
+
+  /** Throws UploadGoneError also when the file goes while it is read: another request has made a blob of it, or dropped it. */
+  async #read(state: UploadState, length: number, take: (bytes: Uint8Array) => Promise<void>): Promise<void> {
+    const { storage } = this.#options
+    const bytes = await storage.readUpload(state, length)
+    if (bytes === undefined) throw new UploadGoneError(`upload ${state} has lost its bytes`)
+    try {
+      for await (const chunk of bytes) await take(chunk)
+    } catch (cause) {
+      if ((await storage.readUpload(state, length)) !== undefined) throw cause
+      throw new UploadGoneError(`upload ${state} has lost its bytes while they were read`, { cause })
+    }
+  }
+}
+
+function newestOf(writer: string): string {
+  return writer.split(',', 1)[0] ?? writer
 }

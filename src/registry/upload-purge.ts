@@ -9,6 +9,9 @@ const PAGE = 100
 /** Bytes that no session names and nobody has written to for so long come from a process that died. */
 const ORPHAN_AGE_MS = 60 * 60 * 1000
 
+/** registry:2 names its uploads by a UUID; what is named otherwise is not its own. */
+const FOREIGN_UPLOAD = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
 export interface UploadPurgeOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
@@ -80,6 +83,7 @@ export class UploadPurge {
     const { storage, ageMs, dryRun } = this.#options
     let purged = 0
     for (const id of await storage.list(layout.uploads(repository))) {
+      if (!FOREIGN_UPLOAD.test(id)) continue
       const path = storagePath(layout.uploads(repository), id)
       const entry = (await storage.stat(storagePath(path, 'startedat'))) ?? (await storage.stat(path))
       if (entry === undefined || entry.changedAtMs > Date.now() - ageMs) continue

@@ -62,15 +62,10 @@ export class UploadSessions {
    */
   async append(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<UploadStatus> {
     await requireSpace(this.#options.storage)
-    const upload = await this.#takeOver(repository, uploadId, chunk)
-    try {
-      await this.#write(upload, chunk)
-    } catch (error) {
-      await this.#record(upload)
-      throw error
-    }
-    if (await this.#record(upload)) return { uploadId, offset: upload.file.offset }
-    throw await this.#lostTo(repository, uploadId)
+    return await this.#withChunk(repository, uploadId, chunk, async (upload) => {
+      if (await this.#record(upload)) return { uploadId, offset: upload.file.offset }
+      throw await this.#lostTo(repository, uploadId)
+    })
   }
 
   /**
@@ -78,19 +73,12 @@ export class UploadSessions {
    * DIGEST_INVALID.
    */
   async close(repository: RepositoryName, uploadId: string, digest: Digest, chunk: IncomingChunk): Promise<void> {
-    const upload = await this.#takeOver(repository, uploadId, chunk)
-    try {
-      await this.#write(upload, chunk)
-    } catch (error) {
-      await this.#record(upload)
-      throw error
-    }
-    const actual = await this.#files.digestOf(upload, algorithmOf(digest))
-    if (actual !== digest) {
+    await this.#withChunk(repository, uploadId, chunk, async (upload) => {
+      const actual = await this.#files.digestOf(upload, algorithmOf(digest))
+      if (actual === digest) return await this.#complete(repository, upload, digest)
       await this.#end(upload)
       throw digestMismatch(digest, actual)
-    }
-    await this.#complete(repository, upload, digest)
+    })
   }
 
   /** end-14. Throws BLOB_UPLOAD_UNKNOWN. */
@@ -125,15 +113,31 @@ export class UploadSessions {
     }
   }
 
-  /** Makes this request the writer of the session and opens its file at the acknowledged offset. */
+  /** Makes this request the writer of the session, takes the chunk, and goes on with the file closed. */
+  async #withChunk<Result>(
+    repository: RepositoryName,
+    uploadId: string,
+    chunk: IncomingChunk,
+    goOn: (upload: OpenUpload) => Promise<Result>,
+  ): Promise<Result> {
+    const upload = await this.#takeOver(repository, uploadId, chunk)
+    try {
+      await this.#write(upload, chunk)
+      return await goOn(upload)
+    } finally {
+      this.#files.release(upload)
+    }
+  }
+
+  /** Opens the file of the session at the acknowledged offset. */
   async #takeOver(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<OpenUpload> {
-    const writer = this.#files.newWriter()
-    const row = await this.#options.metadata.write(async (query): Promise<UploadRow> => {
+    const { row, writer } = await this.#options.metadata.write(async (query) => {
       const found = await findUpload(query, repository, uploadId)
       if (found === undefined) throw uploadUnknown(uploadId)
       if (chunk.start !== undefined && chunk.start !== found.byteOffset) throw outOfOrder(found)
-      await setUploadWriter(query, uploadId, writer)
-      return found
+      const newWriter = this.#files.newWriter(found.writer)
+      await setUploadWriter(query, uploadId, newWriter)
+      return { row: found, writer: newWriter }
     })
     const upload = await this.#files.open(row, writer)
     if (upload !== undefined) return upload
@@ -141,11 +145,17 @@ export class UploadSessions {
     throw uploadUnknown(uploadId)
   }
 
+  /** What came of a chunk that broke off is kept. */
   async #write(upload: OpenUpload, chunk: IncomingChunk): Promise<void> {
     try {
-      await receive(chunk, upload.file, upload.running, this.#options.storage)
-    } finally {
-      await this.#files.close(upload)
+      try {
+        await receive(chunk, upload.file, upload.running, this.#options.storage)
+      } finally {
+        await upload.close()
+      }
+    } catch (error) {
+      await this.#record(upload)
+      throw error
     }
   }
 
@@ -154,10 +164,18 @@ export class UploadSessions {
     const { metadata, storage, epoch } = this.#options
     const { row, writer, file } = upload
     const { offset, state, digest } = upload.progress
-    const progress = { byteOffset: offset, digest: digest?.digest() ?? null, state, epoch }
+    const isOwn = state === file.state
+    const progress = {
+      byteOffset: offset,
+      digest: digest?.digest() ?? null,
+      state,
+      // Back to the file of which this request made a copy: it may be open as it was.
+      writer: isOwn || file.state === row.state ? null : row.writer,
+      epoch,
+    }
     const isRecorded = await metadata.write((query) => recordProgress(query, row.id, writer, progress))
     if (isRecorded && state !== null && digest !== undefined) this.#digests.keep(row.id, { state, offset, digest })
-    if (file.state !== row.state && !(isRecorded && state === file.state)) await storage.abortUpload(file.state)
+    if (file.state !== row.state && !(isRecorded && isOwn)) await storage.abortUpload(file.state)
     return isRecorded
   }
 

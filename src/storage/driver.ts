@@ -1,7 +1,7 @@
 import { type RegistryError, unavailable } from '../oci/errors.ts'
 
 /**
- * BYTES AT PATHS. The contract that every storage driver keeps; `driver-contract.ts` proves it for each.
+ * BYTES AT PATHS. The contract that every storage driver keeps; the suites `test/support/storage-*-contract.ts` prove it for each.
  *
  * All methods may be called at once from many requests and many processes. What they promise as durable survives a power cut
  * once their promise has resolved. They throw `storageFull` when no space is left, else what the system reports; never 'absent' for
@@ -47,8 +47,9 @@ export interface StorageDriver {
   readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined>
 
   /**
-   * Moves the first `size` uploaded bytes to their place, durably; the caller knows that nobody writes any more. A file of exactly `size` bytes that is there already stays, and the upload is
-   * dropped; any other is replaced. May be repeated. Throws UploadGoneError when the bytes are neither here nor there.
+   * Moves the first `size` uploaded bytes to their place, durably; the caller knows that nobody writes any more. A file of exactly
+   * `size` bytes that is there already stays, and the upload is dropped; any other is replaced. May be repeated. Throws
+   * UploadGoneError when the bytes are neither here nor there.
    */
   completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void>
 

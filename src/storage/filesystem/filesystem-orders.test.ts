@@ -131,7 +131,13 @@ describe('the orders of the filesystem driver (docs/orders-of-writing.md)', () =
 
     await driver.completeUpload(writer.state, storagePath(directory, 'data'), 7)
 
-    expect(stepsThatMatter()).toEqual(['sync docker/place/data', 'sync docker/', 'sync docker/place/', 'remove berth/uploads/*'])
+    expect(stepsThatMatter()).toEqual([
+      'sync docker/place/data',
+      'sync docker/',
+      'sync docker/place/',
+      'rename berth/uploads/* berth/trash/*',
+      'remove berth/trash/*',
+    ])
   })
 
   test('what is removed leaves by one rename, which is synced; the rest is done later', async () => {

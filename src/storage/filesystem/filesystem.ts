@@ -12,7 +12,7 @@ import {
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
-import { type Disk, type DiskEntry, isMissing } from './disk.ts'
+import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { StagedDirectory } from './staged-directory.ts'
 import { UploadFile } from './upload-file.ts'
@@ -91,8 +91,9 @@ export class FilesystemDriver implements StorageDriver {
     try {
       await this.#disk.rename(source, trash)
     } catch (error) {
-      if (isMissing(error)) return
-      throw error
+      if (!isMissing(error)) throw error
+      // Whoever removed it, perhaps this method a moment ago, may have failed before it was durable.
+      return await this.#syncIfThere(dirname(source))
     }
     this.#directories.forget(source)
     await this.#disk.syncDirectory(dirname(source))
@@ -109,7 +110,8 @@ export class FilesystemDriver implements StorageDriver {
   async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
     const entry = await this.#uploadedFile(state)
     if (entry === undefined || entry.size < offset) return undefined
-    const file = await this.#disk.open(this.#uploadPath(state), 'modify')
+    const file = await this.#openIfThere(this.#uploadPath(state))
+    if (file === undefined) return undefined
     try {
       if (entry.size > offset) await file.truncate(offset)
       return new UploadFile(state, file, offset)
@@ -126,20 +128,34 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {
-    const present = await this.#disk.stat(this.#at(target))
-    if (present !== undefined && !present.isDirectory && present.size === size) {
+    if (await this.#isThere(target, size)) {
       await this.#makeDurable(this.#at(target))
       return await this.abortUpload(state)
     }
     const uploaded = await this.#uploadedFile(state)
-    if (uploaded === undefined || uploaded.size < size) throw new UploadGoneError(`upload ${state} has lost its bytes`)
-    const staged = new StagedDirectory(this.#disk, dirname(this.#uploadPath(state)), ['data'])
-    await staged.finish('data', uploaded.size > size ? size : undefined)
-    await staged.moveTo(dirname(this.#at(target)), this.#directories)
+    if (uploaded === undefined || uploaded.size < size) throw uploadGone(state)
+    try {
+      const staged = new StagedDirectory(this.#disk, dirname(this.#uploadPath(state)), ['data'])
+      await staged.finish('data', uploaded.size > size ? size : undefined)
+      await staged.moveTo(dirname(this.#at(target)), this.#directories)
+    } catch (error) {
+      // Another request for the same upload has moved the bytes to their place, or dropped them.
+      if (!isMissing(error) || (await this.#uploadedFile(state)) !== undefined) throw error
+      if (!(await this.#isThere(target, size))) throw uploadGone(state, error)
+      await this.#makeDurable(this.#at(target))
+    }
   }
 
+  /** By a rename: whoever moves the bytes to their place at this moment gets all of them or none. */
   async abortUpload(state: UploadState): Promise<void> {
-    await this.#disk.removeTree(dirname(this.#uploadPath(state)))
+    const trash = this.#newPlace(TRASH)
+    try {
+      await this.#disk.rename(dirname(this.#uploadPath(state)), trash)
+    } catch (error) {
+      if (isMissing(error)) return
+      throw error
+    }
+    await this.#disk.removeTree(trash)
   }
 
   async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
@@ -185,6 +201,11 @@ export class FilesystemDriver implements StorageDriver {
     throw failed.reason
   }
 
+  async #isThere(target: StoragePath, size: number): Promise<boolean> {
+    const entry = await this.#disk.stat(this.#at(target))
+    return entry !== undefined && !entry.isDirectory && entry.size === size
+  }
+
   /** The file came from another push, perhaps of another process that has not synced it yet: what we acknowledge must be durable. */
   async #makeDurable(path: string): Promise<void> {
     const file = await this.#disk.open(path, 'modify')
@@ -195,6 +216,23 @@ export class FilesystemDriver implements StorageDriver {
     }
     await this.#directories.ensure(dirname(path))
     await this.#disk.syncDirectory(dirname(path))
+  }
+
+  async #syncIfThere(directory: string): Promise<void> {
+    try {
+      await this.#disk.syncDirectory(directory)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+  }
+
+  async #openIfThere(path: string): Promise<DiskFile | undefined> {
+    try {
+      return await this.#disk.open(path, 'modify')
+    } catch (error) {
+      if (isMissing(error)) return undefined
+      throw error
+    }
   }
 
   async #uploadedFile(state: UploadState): Promise<DiskEntry | undefined> {
@@ -218,4 +256,8 @@ export class FilesystemDriver implements StorageDriver {
     const settled = task.catch(() => undefined).finally(() => this.#background.delete(settled))
     this.#background.add(settled)
   }
+}
+
+function uploadGone(state: UploadState, cause?: unknown): UploadGoneError {
+  return new UploadGoneError(`upload ${state} has lost its bytes`, { cause })
 }

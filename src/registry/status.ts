@@ -1,0 +1,83 @@
+import { countClaims, countRepositories, countUnscannedRepositories, countUploads } from '../metadata/counts.ts'
+import type { Metadata } from '../metadata/query.ts'
+import type { ScanState } from '../observe/readiness.ts'
+import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
+import type { BackgroundScan } from './background-scan.ts'
+import type { RepositoryScan } from './repository-scan.ts'
+import { findStoreId } from './store-id.ts'
+
+/** Counting a million repositories takes a few milliseconds of everybody's time: asked more often, the same numbers are given. */
+const COUNTED_FOR_MS = 5_000
+
+export interface StatusOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly scan: RepositoryScan
+  readonly backgroundScan: BackgroundScan
+  readonly epoch: number
+}
+
+/** What an operator's dashboard shows of the whole registry, whichever of its processes is asked. */
+export interface StatusCounts {
+  readonly openUploads: number
+  /** Operations between their claim and their confirmation. */
+  readonly openClaims: number
+  readonly repositories: number
+  readonly scannedRepositories: number
+  /** Undefined where the storage has no limit. */
+  readonly space: StorageSpace | undefined
+}
+
+/** How the registry is, for those who look after it. */
+export class Status {
+  readonly #options: StatusOptions
+  #storeId: string | undefined
+  #counted: { readonly at: number; readonly repositories: Promise<RepositoryCounts> } | undefined
+
+  constructor(options: StatusOptions) {
+    this.#options = options
+  }
+
+  /** Throws when the storage does not answer, or is not the one that was there at first: an unmounted volume is an empty directory. */
+  async checkStorage(): Promise<void> {
+    const found = await findStoreId(this.#options.storage)
+    this.#storeId ??= found
+    if (found === undefined || found !== this.#storeId) throw new Error('the storage is not the one that was served until now')
+  }
+
+  /** How far the scan of the epoch is. Throws when the metadata does not answer. */
+  async scanState(): Promise<ScanState> {
+    const { scan, backgroundScan, epoch } = this.#options
+    if (await backgroundScan.isComplete()) return { epoch, complete: true, names: true, scanned: 1 }
+    const { repositories, scannedRepositories } = await this.#repositories()
+    const scanned = repositories === 0 ? 0 : Math.round((scannedRepositories / repositories) * 1000) / 1000
+    return { epoch, complete: false, names: await scan.areNamesKnown(), scanned }
+  }
+
+  async counts(): Promise<StatusCounts> {
+    const { metadata, storage } = this.#options
+    const [openUploads, openClaims, repositories, space] = await Promise.all([
+      countUploads(metadata.read),
+      countClaims(metadata.read),
+      this.#repositories(),
+      storage.space(),
+    ])
+    return { openUploads, openClaims, ...repositories, space }
+  }
+
+  async #repositories(): Promise<RepositoryCounts> {
+    const now = performance.now()
+    if (this.#counted === undefined || now - this.#counted.at > COUNTED_FOR_MS) {
+      this.#counted = { at: now, repositories: this.#countRepositories() }
+    }
+    return await this.#counted.repositories
+  }
+
+  async #countRepositories(): Promise<RepositoryCounts> {
+    const { metadata, epoch } = this.#options
+    const repositories = await countRepositories(metadata.read)
+    return { repositories, scannedRepositories: repositories - (await countUnscannedRepositories(metadata.read, epoch)) }
+  }
+}
+
+type RepositoryCounts = Pick<StatusCounts, 'repositories' | 'scannedRepositories'>
