@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import type { UploadState } from '../driver.ts'
+import { ByteBudget } from './byte-budget.ts'
 import type { DiskFile } from './disk.ts'
 import { UploadFile } from './upload-file.ts'
 
@@ -34,44 +35,49 @@ class CountingFile implements DiskFile {
   }
 }
 
+const BUDGET_BYTES = 512 * KIB
+
 function openUpload(offset = 0) {
   const file = new CountingFile()
-  return { file, upload: new UploadFile('berth/uploads/x' as UploadState, file, offset) }
+  return { file, upload: new UploadFile('berth/uploads/x' as UploadState, file, offset, new ByteBudget(BUDGET_BYTES)) }
 }
 
 describe('the file of an upload', () => {
-  test('gathers small chunks into few writes, one after the other', async () => {
+  test('writes what arrived during one write as the next, one after the other', async () => {
     const { file, upload } = openUpload(100)
+    const gate = Promise.withResolvers<void>()
+    file.gate = gate.promise
 
-    for (let chunk = 0; chunk < 1024; chunk += 1) await upload.write(new Uint8Array(KIB))
+    await upload.write(new Uint8Array(KIB))
+    for (let chunk = 0; chunk < 10; chunk += 1) await upload.write(new Uint8Array(KIB))
+    gate.resolve()
     await upload.close()
 
-    expect(upload.offset).toBe(100 + MIB)
-    expect(file.writes).toEqual([0, 1, 2, 3].map((batch) => ({ position: 100 + batch * 256 * KIB, bytes: 256 * KIB })))
+    expect(upload.offset).toBe(100 + 11 * KIB)
+    expect(file.writes).toEqual([
+      { position: 100, bytes: KIB },
+      { position: 100 + KIB, bytes: 10 * KIB },
+    ])
     expect(file.isClosed).toBe(true)
   })
 
-  test('writes the rest at the close, and nothing when there is nothing', async () => {
+  test('writes nothing when there is nothing', async () => {
     const { file, upload } = openUpload()
-    await upload.write(new Uint8Array(5))
-    expect(file.writes).toEqual([])
 
     await upload.close()
-    expect(file.writes).toEqual([{ position: 0, bytes: 5 }])
 
-    const empty = openUpload()
-    await empty.upload.close()
-    expect(empty.file.writes).toEqual([])
+    expect(file.writes).toEqual([])
+    expect(file.isClosed).toBe(true)
   })
 
-  test('holds at most two batches in memory: the writer waits for the disk', async () => {
+  test('waits for the disk when the bytes in memory are more than the budget', async () => {
     const { file, upload } = openUpload()
     const gate = Promise.withResolvers<void>()
     file.gate = gate.promise
-    await upload.write(new Uint8Array(256 * KIB))
+    await upload.write(new Uint8Array(BUDGET_BYTES))
 
     let isTaken = false
-    const second = upload.write(new Uint8Array(256 * KIB)).then(() => {
+    const second = upload.write(new Uint8Array(1)).then(() => {
       isTaken = true
     })
     await new Promise((resolve) => setImmediate(resolve))
@@ -83,11 +89,23 @@ describe('the file of an upload', () => {
     expect(file.writes).toHaveLength(2)
   })
 
+  test('gives the memory of a chunk back as soon as it is written, but not memory that is shared', async () => {
+    const { upload } = openUpload()
+    const own = new Uint8Array(KIB)
+    const shared = new Uint8Array(2 * KIB)
+
+    await upload.write(own)
+    await upload.write(shared.subarray(0, KIB))
+    await upload.close()
+
+    expect(own.buffer.detached).toBe(true)
+    expect(shared.buffer.detached).toBe(false)
+  })
+
   test('is synced every 64 MiB, so that little is left for the close', async () => {
     const { file, upload } = openUpload(7)
-    const chunk = new Uint8Array(MIB)
 
-    for (let count = 0; count < 200; count += 1) await upload.write(chunk)
+    for (let count = 0; count < 200; count += 1) await upload.write(new Uint8Array(MIB))
     await upload.close()
 
     expect(file.syncs).toBe(3)
@@ -96,9 +114,9 @@ describe('the file of an upload', () => {
   test('tells of a failed write at the next one, or at the close, which lets the file go', async () => {
     const { file, upload } = openUpload()
     file.failure = new Error('EIO')
-    await upload.write(new Uint8Array(256 * KIB))
+    await upload.write(new Uint8Array(BUDGET_BYTES + 1))
 
-    await expect(upload.write(new Uint8Array(256 * KIB))).rejects.toThrow('EIO')
+    await expect(upload.write(new Uint8Array(1))).rejects.toThrow('EIO')
     await expect(upload.close()).rejects.toThrow('EIO')
     expect(file.isClosed).toBe(true)
   })

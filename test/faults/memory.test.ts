@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'bun:test'
+import { readFile } from 'node:fs/promises'
+import { RunningDigest } from '../../src/oci/digest.ts'
+import { startBerth } from '../support/berth-process.ts'
+import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const LIMIT_MIB = 150
+/** The sizes that the promise names are 6144, 64 and 200; a run of the whole suite takes smaller ones. */
+const BLOB_MIB = Number(process.env.BERTH_TEST_BLOB_MIB ?? 512)
+const UPLOADS = Number(process.env.BERTH_TEST_UPLOADS ?? 64)
+const UPLOAD_MIB = Number(process.env.BERTH_TEST_UPLOAD_MIB ?? 8)
+const TIMEOUT_MS = 15 * 60_000
+
+describe(`resident memory stays under ${LIMIT_MIB} MiB`, () => {
+  test(
+    `while a blob of ${BLOB_MIB} MiB is pushed and pulled`,
+    async () => {
+      using folder = new TemporaryFolder()
+      await using berth = await startBerth({ folder, dataDirectory: folder.join('data') })
+      const client = new RegistryClient(berth.url)
+
+      const digest = await push(client, 'large', 1, BLOB_MIB)
+      const pulled = await pull(client, 'large', digest)
+
+      expect(pulled).toBe(digest)
+      await expectFlat(berth.program.pid, `a blob of ${BLOB_MIB} MiB`)
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
+    `while ${UPLOADS} uploads of ${UPLOAD_MIB} MiB run at once`,
+    async () => {
+      using folder = new TemporaryFolder()
+      await using berth = await startBerth({ folder, dataDirectory: folder.join('data') })
+      const client = new RegistryClient(berth.url)
+
+      const digests = await Promise.all(
+        Array.from({ length: UPLOADS }, (_, upload) => push(client, `many/${upload}`, upload, UPLOAD_MIB)),
+      )
+
+      expect(new Set(digests).size).toBe(UPLOADS)
+      await expectFlat(berth.program.pid, `${UPLOADS} uploads of ${UPLOAD_MIB} MiB`)
+    },
+    TIMEOUT_MS,
+  )
+})
+
+/** POST, one streamed PATCH without a length, PUT. Each seed gives other bytes. */
+async function push(client: RegistryClient, repository: string, seed: number, sizeMib: number): Promise<string> {
+  const running = new RunningDigest('sha256')
+  const location = await client.startUpload(repository)
+  const patched = await fetch(new URL(location, client.url), {
+    method: 'PATCH',
+    body: mebibytes(seed, sizeMib, running),
+    headers: { 'content-type': 'application/octet-stream' },
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  })
+  await expectStatus(patched, 202)
+  await expectStatus(await client.closeUpload(location, running.digest()), 201)
+  return running.digest()
+}
+
+function mebibytes(seed: number, count: number, running: RunningDigest): ReadableStream<Uint8Array> {
+  const block = crypto.getRandomValues(new Uint8Array(65_536))
+  let sent = 0
+  return new ReadableStream({
+    pull(controller) {
+      if (sent === count * 16) return controller.close()
+      const chunk = block.slice()
+      new DataView(chunk.buffer).setFloat64(0, seed * 1e9 + sent)
+      running.update(chunk)
+      sent += 1
+      controller.enqueue(chunk)
+    },
+  })
+}
+
+async function pull(client: RegistryClient, repository: string, digest: string): Promise<string> {
+  const running = new RunningDigest('sha256')
+  const response = await fetch(new URL(`/v2/${repository}/blobs/${digest}`, client.url), {
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  })
+  for await (const chunk of response.body ?? []) running.update(chunk)
+  return running.digest()
+}
+
+/** The highest that the process ever had, as the kernel counts it. */
+async function expectFlat(pid: number, load: string): Promise<void> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  const peakMib = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024
+  process.stderr.write(`peak resident memory with ${load}: ${peakMib.toFixed(0)} MiB\n`)
+  expect(peakMib).toBeGreaterThan(10)
+  expect(peakMib).toBeLessThan(LIMIT_MIB)
+}
