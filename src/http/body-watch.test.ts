@@ -57,6 +57,28 @@ test('a handler that is slow to read is extended: the client waits for it', () =
   watch.stop()
 })
 
+test('nothing is read ahead of the handler', async () => {
+  let reads = 0
+  const body = new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => {
+        reads += 1
+        controller.enqueue(new Uint8Array([reads]))
+      },
+    },
+    { highWaterMark: 0 },
+  )
+
+  const watch = watchBody(new Request('http://invalid/', { method: 'PATCH', body }), () => {})
+  const reader = watch.request.body?.getReader()
+  await reader?.read()
+  // Whoever reads ahead does so in turns that come before this one.
+  for (let turn = 0; turn < 10; turn += 1) await Promise.resolve()
+
+  expect(reads).toBe(1)
+  watch.stop()
+})
+
 test('the bytes, the headers and the end of the body arrive as they were sent', async () => {
   const request = new Request('http://invalid/', { method: 'PUT', body: 'hello', headers: { 'X-Test': '1' } })
 

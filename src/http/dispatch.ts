@@ -1,22 +1,51 @@
+import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
-import { Refusal } from './error-response.ts'
+import { OutOfRotation, Refusal } from './error-response.ts'
 import { emptyResponse } from './responses.ts'
-import { findRoute } from './routes.ts'
+import { findRoute, type Route } from './routes.ts'
 
 export interface DispatchRules {
   /** '' or a path without the slash at its end. */
   readonly prefix: string
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
+  /** False while a health check fails. */
+  readonly isHealthy: () => boolean
+}
+
+/** What registry:2's metrics call it. */
+const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
+  base: 'base',
+  blob: 'blob',
+  catalog: 'catalog',
+  manifest: 'manifest',
+  referrers: 'referrers',
+  root: 'root',
+  tags: 'tags',
+  upload: 'blob_upload_chunk',
+  uploads: 'blob_upload',
+}
+
+interface Dispatched {
+  readonly request: Request
+  readonly url: URL
+  /** Is called once it is known what the request is about. */
+  readonly routed: (handler: HandlerName) => void
 }
 
 /** Finds the endpoint of a request and has it answered. Throws NAME_UNKNOWN where nothing is, UNSUPPORTED for what is not done here. */
-export async function dispatch(registry: Registry, rules: DispatchRules, request: Request, url: URL): Promise<Response> {
+export async function dispatch(
+  registry: Registry,
+  rules: DispatchRules,
+  { request, url, routed }: Dispatched,
+): Promise<Response> {
   const route = findRoute(request.method, url, rules.prefix)
   if (route === undefined) {
     throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })
   }
+  routed(HANDLER_NAMES[route.resource])
+  if (!rules.isHealthy()) throw new OutOfRotation()
   const endpoints = endpointsOf(registry, request, route)
   if (request.method === 'OPTIONS') return emptyResponse(200, allow(endpoints, rules))
   const endpoint = endpoints[request.method === 'HEAD' ? 'GET' : request.method]

@@ -45,6 +45,16 @@ export class Refusal extends RegistryError {
   }
 }
 
+/** A health check fails: every request is refused, as registry:2 does, and the check has a line in the log already. */
+export class OutOfRotation extends Refusal {
+  constructor() {
+    super('UNAVAILABLE', {
+      message: 'The registry is out of rotation because a health check fails; try again later.',
+      detail: 'health check failed: please see /debug/health',
+    })
+  }
+}
+
 export function statusOf(error: RegistryError): number {
   return error instanceof Refusal ? error.status : STATUS_OF[error.code]
 }

@@ -1,3 +1,4 @@
+import type { RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
 import type { Catalog } from '../registry/catalog.ts'
@@ -6,6 +7,7 @@ import type { UploadSessions } from '../registry/upload-sessions.ts'
 import { dispatch } from './dispatch.ts'
 import { Paths, rootPath } from './links.ts'
 import { createPipeline, type Handler } from './pipeline.ts'
+import { type Probes, withProbes } from './probes.ts'
 
 export interface HandlerOptions {
   readonly blobs: BlobStore
@@ -13,8 +15,9 @@ export interface HandlerOptions {
   readonly manifests: ManifestStore
   readonly catalog: Catalog
   readonly log: Log
-  /** `log.accesslog`: a line for each request. */
-  readonly accessLog: boolean
+  /** They are told of each request. */
+  readonly observers: readonly RequestObserver[]
+  readonly probes: Probes
   readonly deletesEnabled: boolean
   readonly readOnly: boolean
   /** `http.prefix`: '' or a path without the slash at its end. */
@@ -28,9 +31,11 @@ export interface HandlerOptions {
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, readOnly, deletesEnabled } = options
+  const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, readOnly, deletesEnabled, probes } =
+    options
   const paths = new Paths(rootPath(host, prefix))
   const registry = { blobs, uploads, manifests, catalog, paths, maxTags, maxCatalogEntries }
-  const rules = { prefix, readOnly, deletesEnabled }
-  return createPipeline((request, url) => dispatch(registry, rules, request, url), options)
+  const rules = { prefix, readOnly, deletesEnabled, isHealthy: () => probes.isHealthy() }
+  const pipeline = createPipeline((request, url, routed) => dispatch(registry, rules, { request, url, routed }), options)
+  return withProbes(probes, pipeline)
 }

@@ -25,8 +25,8 @@ export function incomingChunk(request: Request): IncomingChunk {
 export function contentLength(headers: Headers): number | undefined {
   const text = headers.get('content-length')
   if (text === null) return undefined
-  const length = Number(text)
-  if (Number.isSafeInteger(length) && length >= 0) return length
+  const length = /^\d+$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(length)) return length
   throw new RegistryError('SIZE_INVALID', {
     message: 'The Content-Length is not a number of bytes.',
     detail: { contentLength: text },

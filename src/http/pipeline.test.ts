@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'bun:test'
+import { FieldLog } from '../observe/access-log/field-log.ts'
+import type { Exchange, RequestObserver } from '../observe/exchange.ts'
 import type { Log, LogFields } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { createPipeline } from './pipeline.ts'
@@ -29,7 +31,8 @@ async function exchange(
   headers: Record<string, readonly string[]> = {},
 ) {
   const log = new RecordedLog()
-  const handler = createPipeline(async (sent, url) => answer(sent, url), { log, headers, accessLog: true })
+  const observers = [new FieldLog((message, fields) => log.info(message, fields))]
+  const handler = createPipeline(async (sent, url) => answer(sent, url), { log, headers, observers })
   const response = await handler(request, { client: '10.0.0.1' })
   return { response, lines: log.lines }
 }
@@ -169,10 +172,41 @@ describe('the line of a request', () => {
 
     expect(lines[0]?.fields?.bytes).toBe(0)
   })
+})
 
-  test('of a probe of / is for debugging', async () => {
-    const { lines } = await exchange(() => jsonResponse({}), new Request('http://localhost/'))
+describe('observers', () => {
+  const request = () => new Request('http://localhost/v2/a/tags/list')
 
-    expect(lines[0]?.level).toBe('debug')
+  test('hear of the handler when it is found and of the end with what came of it', async () => {
+    const heard: unknown[] = []
+    const observer: RequestObserver = {
+      routed: (handler) => heard.push(handler),
+      ended: ({ handler, status, errorCode }) => heard.push({ handler, status, errorCode }),
+    }
+    const handler = createPipeline(
+      async (_request, _url, routed) => {
+        routed('tags')
+        throw new RegistryError('NAME_UNKNOWN')
+      },
+      { log: new RecordedLog(), headers: {}, observers: [observer] },
+    )
+
+    await handler(request(), { client: undefined })
+
+    expect(heard).toEqual(['tags', { handler: 'tags', status: 404, errorCode: 'NAME_UNKNOWN' }])
+  })
+
+  test('hear of the end too where nothing is at the path', async () => {
+    const heard: unknown[] = []
+    const options = {
+      log: new RecordedLog(),
+      headers: {},
+      observers: [{ ended: ({ handler }: Exchange) => heard.push(handler) }],
+    }
+    const handler = createPipeline(async () => Promise.reject(new RegistryError('NAME_UNKNOWN')), options)
+
+    await handler(request(), { client: undefined })
+
+    expect(heard).toEqual([undefined])
   })
 })

@@ -1,6 +1,7 @@
+import type { Exchange, HandlerName, RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { errorResponse, statusOf } from './error-response.ts'
+import { errorResponse, OutOfRotation, statusOf } from './error-response.ts'
 
 /** Where a request came from. */
 export interface Connection {
@@ -10,53 +11,75 @@ export interface Connection {
 
 export type Handler = (request: Request, connection: Connection) => Promise<Response>
 
-interface PipelineOptions {
+export interface PipelineOptions {
   readonly log: Log
-  /** Whether each request gets a line; failures of ours always do. */
-  readonly accessLog: boolean
+  /** They are told of each request, in this order. */
+  readonly observers: readonly RequestObserver[]
   /** `http.headers`: added to every answer that does not set them itself. */
   readonly headers: Readonly<Record<string, readonly string[]>>
 }
 
-/** What every request goes through: a request id, errors as answers, headers that are always there, one line in the log. Never throws. */
-export function createPipeline(answer: (request: Request, url: URL) => Promise<Response>, options: PipelineOptions): Handler {
-  const { log, accessLog, headers } = options
+/** Finds what the request is about, says so, and has it answered. */
+export type Answer = (request: Request, url: URL, routed: (handler: HandlerName) => void) => Promise<Response>
+
+/** What every request goes through: a request id, errors as answers, headers that are always there, observers. Never throws. */
+export function createPipeline(answer: Answer, options: PipelineOptions): Handler {
+  const { log, observers, headers } = options
   return async (request, connection) => {
+    const startedAtMs = Date.now()
     const startedAt = performance.now()
     const requestId = crypto.getRandomValues(new Uint8Array(8)).toHex()
-    const outcome = await outcomeOf(answer, request, requestId)
+    const outcome = await outcomeOf(answer, request, { requestId, observers, log })
     const response = request.method === 'HEAD' ? await withoutBody(outcome.response) : outcome.response
-    addHeaders(response.headers, headers, requestId, outcome.path)
+    addHeaders(response.headers, headers, requestId, outcome.target)
     logFailure(log, outcome, requestId)
-    if (accessLog) {
+    if (observers.length > 0) {
       const durationMs = performance.now() - startedAt
-      logAccess(log, { request, connection, requestId, path: outcome.path, response, durationMs })
+      const exchange = exchangeOf(outcome, response, { request, requestId, client: connection.client, startedAtMs, durationMs })
+      for (const observer of observers) tell(log, () => observer.ended(exchange))
     }
     return response
   }
 }
 
 interface Outcome {
-  readonly path: string
+  /** Path and query. */
+  readonly target: string
+  readonly handler: HandlerName | undefined
   readonly response: Response
   /** What made the answer an error. */
   readonly error?: RegistryError
 }
 
 async function outcomeOf(
-  answer: (request: Request, url: URL) => Promise<Response>,
+  answer: Answer,
   request: Request,
-  requestId: string,
+  { requestId, observers, log }: { readonly requestId: string } & Pick<PipelineOptions, 'observers' | 'log'>,
 ): Promise<Outcome> {
-  let path = request.url
+  let target = request.url
+  let handler: HandlerName | undefined
+  const routed = (found: HandlerName) => {
+    handler = found
+    for (const observer of observers) tell(log, () => observer.routed?.(found))
+  }
   try {
     const url = parseUrl(request.url)
-    path = url.pathname + url.search
-    return { path, response: await answer(request, url) }
+    target = url.pathname + url.search
+    const response = await answer(request, url, routed)
+    return { target, handler, response }
   } catch (cause) {
-    if (isGone(request, cause)) return { path, response: new Response(null, { status: CLIENT_CLOSED_REQUEST }) }
+    if (isGone(request, cause)) return { target, handler, response: new Response(null, { status: CLIENT_CLOSED_REQUEST }) }
     const error = cause instanceof RegistryError ? cause : new RegistryError('UNKNOWN', { cause })
-    return { path, response: errorResponse(error, requestId), error }
+    return { target, handler, response: errorResponse(error, requestId), error }
+  }
+}
+
+/** Whoever counts or writes about a request has no say in its answer. */
+function tell(log: Log, observe: () => void): void {
+  try {
+    observe()
+  } catch (error) {
+    log.error('a request was not recorded', { error })
   }
 }
 
@@ -86,44 +109,24 @@ async function withoutBody(response: Response): Promise<Response> {
   return bodiless
 }
 
-function addHeaders(headers: Headers, configured: PipelineOptions['headers'], requestId: string, path: string): void {
+function addHeaders(headers: Headers, configured: PipelineOptions['headers'], requestId: string, target: string): void {
   for (const [name, values] of Object.entries(configured)) {
     if (!headers.has(name)) for (const value of values) headers.append(name, value)
   }
   headers.set('X-Request-Id', requestId)
-  if (path !== '/') headers.set('Docker-Distribution-Api-Version', 'registry/2.0')
+  if (target !== '/') headers.set('Docker-Distribution-Api-Version', 'registry/2.0')
 }
 
 /** Only failures of our own get a line beside the one of the request. */
-function logFailure(log: Log, { error, path }: Outcome, requestId: string): void {
-  if (error === undefined || statusOf(error) < 500) return
-  const fields = { requestId, path, code: error.code, error: error.cause ?? error }
+function logFailure(log: Log, { error, target }: Outcome, requestId: string): void {
+  if (error === undefined || statusOf(error) < 500 || error instanceof OutOfRotation) return
+  const fields = { requestId, path: target, code: error.code, error: error.cause ?? error }
   if (error.code === 'UNAVAILABLE') log.warn('request refused for now', fields)
   else log.error('request failed', fields)
 }
 
-interface Access {
-  readonly request: Request
-  readonly connection: Connection
-  readonly requestId: string
-  readonly path: string
-  readonly response: Response
-  readonly durationMs: number
-}
+type Facts = Pick<Exchange, 'request' | 'requestId' | 'client' | 'startedAtMs' | 'durationMs'>
 
-/** The answer to a load balancer's probe of `/` is not worth a line. */
-function logAccess(log: Log, { request, connection, requestId, path, response, durationMs }: Access): void {
-  const write = path === '/' ? log.debug : log.info
-  const length = response.headers.get('content-length')
-  write.call(log, 'request', {
-    method: request.method,
-    path: path.slice(0, 2000),
-    status: response.status,
-    bytes: request.method === 'HEAD' || length === null ? 0 : Number(length),
-    durationMs: Math.round(durationMs * 1000) / 1000,
-    client: connection.client,
-    forwardedFor: request.headers.get('x-forwarded-for') ?? undefined,
-    userAgent: request.headers.get('user-agent') ?? undefined,
-    requestId,
-  })
+function exchangeOf({ target, handler, error }: Outcome, response: Response, facts: Facts): Exchange {
+  return { ...facts, target, handler, status: response.status, answerHeaders: response.headers, errorCode: error?.code }
 }

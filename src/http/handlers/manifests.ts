@@ -50,10 +50,10 @@ export async function deleteManifest(manifests: ManifestStore, { repository, ref
   return emptyResponse(202)
 }
 
-/** The `tag` parameters of end-7b, each once. Throws MANIFEST_INVALID, 414 for too many. */
+/** The `tag` parameters of end-7b. Throws MANIFEST_INVALID, 414 for too many. */
 function furtherTags(query: URLSearchParams): readonly Tag[] {
   const texts = query.getAll('tag')
-  if (texts.length <= MAX_TAGS_PER_PUSH) return [...new Set(texts.map(parseTag))]
+  if (texts.length <= MAX_TAGS_PER_PUSH) return texts.map(parseTag)
   throw new Refusal('MANIFEST_INVALID', {
     status: 414,
     message: `The request has ${texts.length} tags; send at most ${MAX_TAGS_PER_PUSH} at once.`,

@@ -1,0 +1,47 @@
+import type { FailingChecks } from '../observe/health/health-monitor.ts'
+import type { Readiness } from '../observe/readiness.ts'
+import type { Handler } from './pipeline.ts'
+import { answerProbe } from './probes.ts'
+import { jsonResponse } from './responses.ts'
+
+export interface DebugOptions {
+  readonly failing: () => Promise<FailingChecks>
+  readonly readiness: () => Promise<Readiness>
+  /** Undefined: metrics are off. */
+  readonly metrics: MetricsPage | undefined
+}
+
+export interface MetricsPage {
+  /** Begins with a slash. */
+  readonly path: string
+  /** In Prometheus' text format. */
+  readonly render: () => Promise<string>
+}
+
+/** What `http.debug.addr` serves: for operators alone, without a log and without authentication, as in registry:2. */
+export function createDebugHandler({ failing, readiness, metrics }: DebugOptions): Handler {
+  return async (request) => {
+    const path = findPath(request.url)
+    const isRead = request.method === 'GET' || request.method === 'HEAD'
+    if (path === '/livez' || path === '/readyz') return await answerProbe({ readiness }, path.slice(1), request.method)
+    if (path === '/debug/health' && request.method === 'GET') return healthResponse(await failing())
+    if (metrics !== undefined && path === metrics.path && isRead) return textResponse(await metrics.render())
+    return new Response('404 page not found\n', { status: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' } })
+  }
+}
+
+/** `{}` or the failing checks by name, as in registry:2. */
+function healthResponse(failing: FailingChecks): Response {
+  return jsonResponse(failing, {}, Object.keys(failing).length === 0 ? 200 : 503)
+}
+
+function textResponse(text: string): Response {
+  const bytes = new TextEncoder().encode(text)
+  const headers = { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8', 'Content-Length': String(bytes.length) }
+  return new Response(bytes, { headers })
+}
+
+/** Undefined when there is none: a bad Host can make the target unreadable. */
+function findPath(text: string): string | undefined {
+  return URL.canParse(text, 'http://invalid') ? new URL(text, 'http://invalid').pathname : undefined
+}

@@ -1,0 +1,34 @@
+import type { Readiness } from '../observe/readiness.ts'
+import type { Connection, Handler } from './pipeline.ts'
+import { emptyResponse, jsonResponse } from './responses.ts'
+
+/** What the outside may know about how the registry is. */
+export interface Probes {
+  /** False while a health check of the configuration fails. */
+  isHealthy(): boolean
+  readiness(): Promise<Readiness>
+}
+
+/** A bad Host leaves the bare path (see the pipeline); a query is nobody's business here. */
+const PROBE = /^(?:https?:\/\/[^/]*)?\/(livez|readyz)(?:\?.*)?$/
+
+/** Answers `/livez` and `/readyz` before anything else is asked: not logged, not counted, open to all. Everything else goes on. */
+export function withProbes(probes: Pick<Probes, 'readiness'>, handler: Handler): Handler {
+  return (request: Request, connection: Connection) => {
+    const probe = PROBE.exec(request.url)?.[1]
+    return probe === undefined ? handler(request, connection) : answerProbe(probes, probe, request.method)
+  }
+}
+
+/** `livez`: this process answers. `readyz`: requests should come here. */
+export async function answerProbe(probes: Pick<Probes, 'readiness'>, probe: string, method: string): Promise<Response> {
+  if (method !== 'GET' && method !== 'HEAD') return emptyResponse(405, { Allow: 'GET, HEAD' })
+  const headers = { 'Cache-Control': 'no-store' }
+  const response =
+    probe === 'livez' ? jsonResponse({ live: true }, headers) : readinessResponse(await probes.readiness(), headers)
+  return method === 'HEAD' ? new Response(null, { status: response.status, headers: response.headers }) : response
+}
+
+function readinessResponse(readiness: Readiness, headers: Readonly<Record<string, string>>): Response {
+  return jsonResponse(readiness, headers, readiness.ready ? 200 : 503)
+}

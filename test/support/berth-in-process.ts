@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import { createHandler } from '../../src/http/handler.ts'
+import type { Handler } from '../../src/http/pipeline.ts'
+import { type OpenedMetadata, openMetadata } from '../../src/metadata/open.ts'
+import type { Metadata } from '../../src/metadata/query.ts'
+import { createRegistry, type Registry } from '../../src/registry/registry.ts'
+import { ensureStoreId } from '../../src/registry/store-id.ts'
+import { type Disk, openDisk } from '../../src/storage/filesystem/disk.ts'
+import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
+import { probeRoot } from '../../src/storage/filesystem/probe.ts'
+import { type DiskHook, HeldDisk } from './held-disk.ts'
+import { WELL } from './probes.ts'
+import { RecordedLog } from './recorded-log.ts'
+import { RegistryClient } from './registry-client.ts'
+
+export interface InProcessOptions {
+  /** Holds calls of the disk, or makes them fail. */
+  readonly hook?: DiskHook
+  /** Puts another disk in place of the real one. */
+  readonly disk?: (disk: Disk) => Disk
+  readonly metadata?: (metadata: Metadata) => Metadata
+}
+
+/**
+ * What a Berth process is, inside the test: a registry with its own locks and its own connections on a data directory. Several of
+ * them share a directory as processes do. Nothing runs in the background; a test says when the sweep and the scan run.
+ */
+export class BerthInProcess implements AsyncDisposable {
+  readonly registry: Registry
+  readonly client: RegistryClient
+  readonly opened: OpenedMetadata
+  readonly log: RecordedLog
+  readonly #driver: FilesystemDriver
+  readonly #disk: HeldDisk
+  #isDead = false
+
+  private constructor(parts: {
+    readonly registry: Registry
+    readonly handler: Handler
+    readonly opened: OpenedMetadata
+    readonly driver: FilesystemDriver
+    readonly disk: HeldDisk
+    readonly log: RecordedLog
+  }) {
+    this.registry = parts.registry
+    this.client = new HandlerClient(parts.handler)
+    this.opened = parts.opened
+    this.log = parts.log
+    this.#driver = parts.driver
+    this.#disk = parts.disk
+  }
+
+  /** Starts as `berth serve` does, with the settling of what the last run left. */
+  static async start(root: string, options: InProcessOptions = {}): Promise<BerthInProcess> {
+    await probeRoot(root)
+    const realDisk = await openDisk(root)
+    const disk = new HeldDisk(options.disk?.(realDisk) ?? realDisk, root, options.hook ?? (() => undefined))
+    const driver = await FilesystemDriver.open(disk, root)
+    const runDirectory = join(root, 'berth/run')
+    const opened = await openMetadata({ path: metadataPath(root), runDirectory, storeId: () => ensureStoreId(driver) })
+    const log = new RecordedLog()
+    const { locks: liveness, processId, epoch } = opened
+    const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
+    const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
+    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, uploadPurging, log })
+    if (opened.beganEpoch) await registry.operations.sweep()
+    return new BerthInProcess({ registry, handler: handlerOf(registry, log), opened, driver, disk, log })
+  }
+
+  /** Looks at everything, as the background scan does. */
+  async scan(): Promise<void> {
+    await this.registry.backgroundScan.run(new AbortController().signal)
+  }
+
+  async sweep(): Promise<void> {
+    await this.registry.operations.sweep()
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isDead) return
+    this.#isDead = true
+    await this.registry.operations.finish()
+    await this.#driver.close()
+    await this.opened.metadata.close()
+    this.opened.locks.release(this.opened.processId)
+  }
+
+  /** What `kill -9` does. The test has seen to it that what is under way waits for ever. */
+  async kill(): Promise<void> {
+    if (this.#isDead) return
+    this.#isDead = true
+    await this.#disk.closeFiles()
+    await this.opened.metadata.close()
+    this.opened.locks.release(this.opened.processId)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+}
+
+export function metadataPath(root: string): string {
+  return join(root, 'berth/metadata.db')
+}
+
+/** Speaks to the protocol handler without a socket. */
+class HandlerClient extends RegistryClient {
+  readonly #handler: Handler
+
+  constructor(handler: Handler) {
+    super('http://berth.test')
+    this.#handler = handler
+  }
+
+  override async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
+    return await this.#handler(new Request(new URL(path, this.url).href, { method, ...init }), { client: undefined })
+  }
+}
+
+function handlerOf({ blobs, uploads, manifests, catalog }: Registry, log: RecordedLog): Handler {
+  return createHandler({
+    blobs,
+    uploads,
+    manifests,
+    catalog,
+    log,
+    observers: [],
+    probes: WELL,
+    deletesEnabled: true,
+    readOnly: false,
+    prefix: '',
+    host: undefined,
+    headers: {},
+    maxCatalogEntries: 1000,
+    maxTags: 1000,
+  })
+}

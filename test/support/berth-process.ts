@@ -1,0 +1,24 @@
+import { join } from 'node:path'
+import { BackgroundProgram, environmentIn } from './processes.ts'
+import { registryConfig } from './registry-config.ts'
+import { RegistryProcess, type ServeOptions } from './registry-process.ts'
+
+const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
+const START_MS = 20_000
+
+interface BerthOptions extends ServeOptions {
+  /** The one-file program, where the test is about that. */
+  readonly berth?: string
+}
+
+/** Serves a data directory with `berth serve`, as a program of its own. Several may share one directory. The caller ends it. */
+export async function startBerth(options: BerthOptions): Promise<RegistryProcess> {
+  const { folder, dataDirectory, umask, berth = BERTH_PROGRAM } = options
+  const config = await folder.file(`berth/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory))
+  const program = new BackgroundProgram([berth, 'serve', config], {
+    environment: environmentIn(folder.join('berth')),
+    umask,
+  })
+  const [, port] = await program.waitForOutput(/msg="listening" url=\S+:(\d+) /, START_MS)
+  return new RegistryProcess(program, Number(port), /level=error|level=fatal/)
+}

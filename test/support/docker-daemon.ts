@@ -1,0 +1,116 @@
+import { readFile } from 'node:fs/promises'
+import { busyboxArchive } from './busybox-archive.ts'
+import { BackgroundProgram, type Environment, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
+import type { TemporaryFolder } from './temporary-folder.ts'
+
+export const DOCKER_PROGRAMS = ['dockerd', 'docker', 'containerd', 'ctr', 'runc']
+
+const START_MS = 30_000
+
+/** Where containers and the daemon find each other. */
+export interface DockerOptions {
+  /**
+   * 'machine': the daemon reaches what the test serves, containers have no network. 'own': daemon and containers share a network
+   * that nothing else is in, where every port is free and `docker run -p` works.
+   */
+  readonly network?: 'machine' | 'own'
+}
+
+const NETWORKS = {
+  machine: { options: ['--bridge=none', '--storage-driver=vfs'], before: [] },
+  own: {
+    options: ['--ip-forward=false'],
+    before: ['unshare', '--net', 'sh', '-c', 'busybox ip link set lo up && exec "$@"', 'sh'],
+  },
+}
+
+/**
+ * A Docker daemon of the test's own: data, sockets and its containerd in the test's folder, no firewall rules. Docker takes any
+ * registry on localhost without TLS by itself.
+ */
+export class DockerDaemon implements AsyncDisposable {
+  readonly #program: BackgroundProgram
+  readonly #execRoot: string
+  readonly #environment: Environment
+
+  private constructor(program: BackgroundProgram, execRoot: string, environment: Environment) {
+    this.#program = program
+    this.#execRoot = execRoot
+    this.#environment = environment
+  }
+
+  static async start(folder: TemporaryFolder, { network = 'machine' }: DockerOptions = {}): Promise<DockerDaemon> {
+    const root = await folder.directory('docker')
+    const execRoot = `${root}/exec`
+    const host = `unix://${root}/docker.sock`
+    const environment = { ...environmentIn(root), DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
+    const options = ['--data-root', `${root}/data`, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
+    const { before, options: networkOptions } = NETWORKS[network]
+    const command = [...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
+    const program = new BackgroundProgram(command, { environment })
+    await program.waitForOutput(/API listen on/, START_MS)
+    return new DockerDaemon(program, execRoot, environment)
+  }
+
+  /** For programs that call this daemon. */
+  get environment(): Environment {
+    return this.#environment
+  }
+
+  /** What to write before a program, to run it in the daemon's network. */
+  get inNetwork(): readonly string[] {
+    return ['nsenter', `--net=/proc/${this.#program.pid}/ns/net`]
+  }
+
+  /** The socket of the containerd that the daemon runs, for clients of containerd. */
+  get containerdSocket(): string {
+    return `${this.#execRoot}/containerd/containerd.sock`
+  }
+
+  /** Runs `docker …`, which must succeed; gives what it printed. */
+  async docker(...words: readonly string[]): Promise<string> {
+    return await runToSuccess(['docker', ...words], { environment: this.#environment })
+  }
+
+  /** Runs `docker …`, which may fail. */
+  async tryDocker(...words: readonly string[]): Promise<Outcome> {
+    return await run(['docker', ...words], { environment: this.#environment })
+  }
+
+  /** The id of an image that the daemon has. */
+  async imageId(name: string): Promise<string | undefined> {
+    const { exitCode, stdout } = await this.tryDocker('image', 'inspect', '--format', '{{.Id}}', name)
+    return exitCode === 0 ? stdout.trim() : undefined
+  }
+
+  /** Runs `ctr …` against the daemon's containerd; it must succeed. */
+  async ctr(...words: readonly string[]): Promise<string> {
+    return await runToSuccess(['ctr', '--address', this.containerdSocket, ...words], { environment: this.#environment })
+  }
+
+  /** Makes an image with one static program in it, a shell and its tools, without asking any registry. */
+  async importBaseImage(folder: TemporaryFolder, name: string): Promise<void> {
+    await this.docker('import', await busyboxArchive(folder), name)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const containerdPid = await readPid(`${this.#execRoot}/containerd/containerd.pid`)
+    try {
+      await this.#program.stop()
+    } finally {
+      await endOrphan(containerdPid, this.#execRoot)
+    }
+  }
+}
+
+async function readPid(path: string): Promise<number | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => '')
+  return text === '' ? undefined : Number(text)
+}
+
+/** The daemon ends its containerd; only a daemon that had to be killed leaves it behind. */
+async function endOrphan(pid: number | undefined, execRoot: string): Promise<void> {
+  if (pid === undefined) return
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  if (commandLine.includes(execRoot)) process.kill(pid, 'SIGKILL')
+}

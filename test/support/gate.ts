@@ -1,0 +1,41 @@
+import type { DiskCall, DiskHook } from './held-disk.ts'
+
+const REACHED_MS = 10_000
+
+/** A place where work waits until the test lets it go on. */
+export class Gate {
+  readonly #reached = Promise.withResolvers<void>()
+  readonly #opened = Promise.withResolvers<void>()
+
+  /** Called by the work. */
+  async pass(): Promise<void> {
+    this.#reached.resolve()
+    await this.#opened.promise
+  }
+
+  open(): void {
+    this.#opened.resolve()
+  }
+
+  /** Resolves when the work waits here. Throws after ten seconds. */
+  async reached(): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Error('nothing came to the gate in ten seconds')), REACHED_MS)
+    try {
+      await Promise.race([this.#reached.promise, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
+
+/** Holds the first call that fits at a gate, before it is done or after; other calls go on. */
+export function holdFirst(gate: Gate, phase: 'before' | 'after', fits: RegExp | ((call: DiskCall) => boolean)): DiskHook {
+  const matches = typeof fits === 'function' ? fits : (call: DiskCall) => fits.test(call)
+  let isUsed = false
+  return (call, at) => {
+    if (isUsed || at !== phase || !matches(call)) return undefined
+    isUsed = true
+    return gate.pass()
+  }
+}

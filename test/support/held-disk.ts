@@ -1,0 +1,100 @@
+import { relative } from 'node:path'
+import type { Disk, DiskEntry, DiskFile } from '../../src/storage/filesystem/disk.ts'
+
+/** One call of the disk in words, as in `rename berth/staging/* docker/…`; paths below the root, random names as `*`. */
+export type DiskCall = string
+
+/** Called before and after every call. The call, or its answer, waits until what it returns has settled. */
+export type DiskHook = (call: DiskCall, phase: 'before' | 'after') => Promise<void> | undefined
+
+/** A disk whose calls a test can hold for as long as it likes, or for ever. */
+export class HeldDisk implements Disk {
+  readonly syncsNames: boolean
+  readonly #disk: Disk
+  readonly #root: string
+  readonly #hook: DiskHook
+  readonly #files = new Set<DiskFile>()
+
+  constructor(disk: Disk, root: string, hook: DiskHook) {
+    this.#disk = disk
+    this.#root = root
+    this.#hook = hook
+    this.syncsNames = disk.syncsNames
+  }
+
+  async open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
+    const name = this.#name(path)
+    const file = await this.#hold(`${how} ${name}`, () => this.#open(path, how))
+    return {
+      write: (chunks, position) => this.#hold(`write ${name}`, () => file.write(chunks, position)),
+      truncate: (length) => this.#hold(`truncate ${name}`, () => file.truncate(length)),
+      sync: () => this.#hold(`sync ${name}`, () => file.sync()),
+      close: () => this.#close(file),
+    }
+  }
+
+  async makeDirectory(path: string): Promise<void> {
+    await this.#hold(`mkdir ${this.#name(path)}`, () => this.#disk.makeDirectory(path))
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    await this.#hold(`rename ${this.#name(from)} ${this.#name(to)}`, () => this.#disk.rename(from, to))
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    await this.#hold(`sync ${this.#name(path)}/`, () => this.#disk.syncDirectory(path))
+  }
+
+  async removeTree(path: string): Promise<void> {
+    await this.#hold(`remove ${this.#name(path)}`, () => this.#disk.removeTree(path))
+  }
+
+  async readFile(path: string): Promise<Uint8Array> {
+    return await this.#hold(`read ${this.#name(path)}`, () => this.#disk.readFile(path))
+  }
+
+  async stat(path: string): Promise<DiskEntry | undefined> {
+    return await this.#hold(`stat ${this.#name(path)}`, () => this.#disk.stat(path))
+  }
+
+  async list(path: string): Promise<string[]> {
+    return await this.#hold(`list ${this.#name(path)}`, () => this.#disk.list(path))
+  }
+
+  async space(path: string): Promise<{ freeBytes: number; totalBytes: number }> {
+    return await this.#disk.space(path)
+  }
+
+  /** What the system does for a process that has died. */
+  async closeFiles(): Promise<void> {
+    for (const file of this.#files) await this.#close(file)
+  }
+
+  async #open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
+    const file = await this.#disk.open(path, how)
+    this.#files.add(file)
+    return file
+  }
+
+  async #close(file: DiskFile): Promise<void> {
+    if (this.#files.delete(file)) await file.close()
+  }
+
+  async #hold<Result>(call: DiskCall, task: () => Promise<Result>): Promise<Result> {
+    await this.#hook(call, 'before')
+    try {
+      return await task()
+    } finally {
+      await this.#hook(call, 'after')
+    }
+  }
+
+  #name(path: string): string {
+    return relative(this.#root, path).replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '*') || '.'
+  }
+}
+
+/** True for the calls that change something. */
+export function isChange(call: DiskCall): boolean {
+  return !/^(read|stat|list) /.test(call)
+}

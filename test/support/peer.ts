@@ -1,0 +1,54 @@
+import { BackgroundProgram, environmentIn, run } from './processes.ts'
+import { registryConfig } from './registry-config.ts'
+import { RegistryProcess, type ServeOptions } from './registry-process.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+/** Debian's docker-registry 2.8.2: what Berth takes over from and can go back to. */
+export const PEER_PROGRAM = 'docker-registry'
+
+const START_MS = 10_000
+
+/** Serves a data directory with registry:2. The caller ends it. */
+export async function startPeer(options: ServeOptions & { readonly moreConfig?: string }): Promise<RegistryProcess> {
+  const { folder, dataDirectory, umask, moreConfig } = options
+  const config = await folder.file(`peer/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory, moreConfig))
+  const program = new BackgroundProgram([PEER_PROGRAM, 'serve', config], {
+    environment: environmentIn(folder.join('peer')),
+    umask,
+  })
+  const [, port] = await program.waitForOutput(/listening on [^ ]*:(\d+)"/, START_MS)
+  return new RegistryProcess(program, Number(port))
+}
+
+export interface Collection {
+  readonly exitCode: number
+  readonly eligibleBlobs: ReadonlySet<string>
+  readonly eligibleManifests: ReadonlySet<string>
+  /** All that it printed. */
+  readonly output: string
+}
+
+export interface CollectionOptions {
+  readonly dryRun: boolean
+  readonly deleteUntagged: boolean
+}
+
+/** Runs `registry garbage-collect` over a data directory that nobody serves meanwhile. */
+export async function collectWithPeer(dataDirectory: string, options: CollectionOptions): Promise<Collection> {
+  using folder = new TemporaryFolder()
+  const config = await folder.file('config.yml', registryConfig(dataDirectory))
+  const flags = [...(options.dryRun ? ['--dry-run'] : []), ...(options.deleteUntagged ? ['--delete-untagged'] : [])]
+  const command = [PEER_PROGRAM, 'garbage-collect', ...flags, config]
+  const { exitCode, stdout, stderr } = await run(command, { environment: environmentIn(folder.path) })
+  return {
+    exitCode,
+    eligibleBlobs: digestsAfter('blob eligible for deletion: ', stdout),
+    eligibleManifests: digestsAfter('manifest eligible for deletion: ', stdout),
+    output: `${stdout}\n${stderr}`,
+  }
+}
+
+function digestsAfter(words: string, output: string): ReadonlySet<string> {
+  const lines = output.split('\n').filter((line) => line.startsWith(words))
+  return new Set(lines.map((line) => line.slice(words.length).trim()))
+}

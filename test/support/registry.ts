@@ -1,0 +1,131 @@
+import { afterAll, beforeAll, describe } from 'bun:test'
+import { type App, startApp } from '../../src/app.ts'
+import type { Config } from '../../src/config/config.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
+import type { LogOutput } from '../../src/observe/log.ts'
+import { blobsOf, type Content, type Image, type ImageIndex } from './images.ts'
+import { RecordedLog } from './recorded-log.ts'
+import { expectStatus, RegistryClient } from './registry-client.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+export const DRIVERS = ['filesystem', 'inmemory'] as const
+export type Driver = (typeof DRIVERS)[number]
+
+/** What a test may want other than the usual; deletes are on. */
+export interface Settings {
+  readonly deletes?: boolean
+  readonly readOnly?: boolean
+  readonly prefix?: string
+  readonly host?: string
+  readonly headers?: Readonly<Record<string, readonly string[]>>
+  readonly maxTags?: number
+  readonly maxEntries?: number
+  /** Uploads that rest longer than this are removed, looked at in this interval; left out, they stay. */
+  readonly uploadPurging?: { readonly ageMs: number; readonly intervalMs: number }
+}
+
+/** Runs the tests that `define` makes against a registry of their own on each storage driver. */
+export function onEachDriver(title: string, define: (registry: TestRegistry) => void, settings: Settings = {}): void {
+  describe.each(DRIVERS)(`${title} (%s)`, (driver) => {
+    onDriver(driver, define, settings)
+  })
+}
+
+/** The same on one driver, where the storage makes no difference. */
+export function onDriver(driver: Driver, define: (registry: TestRegistry) => void, settings: Settings = {}): void {
+  const registry = new TestRegistry(driver, settings)
+  beforeAll(() => registry.start())
+  afterAll(() => registry.stop())
+  define(registry)
+}
+
+/** A registry inside the test's process, listening on a port of its own, on an empty storage. */
+export class TestRegistry {
+  readonly log = new RecordedLog()
+  readonly #driver: Driver
+  readonly #settings: Settings
+  #folder: TemporaryFolder | undefined
+  #app: App | undefined
+  #repositories = 0
+
+  constructor(driver: Driver, settings: Settings = {}) {
+    this.#driver = driver
+    this.#settings = settings
+  }
+
+  async start(): Promise<void> {
+    this.#folder = new TemporaryFolder()
+    const config = testConfig(this.#driver, this.#folder, this.#settings)
+    this.#app = await startApp(config, this.log, { accessOutput: linesInto(this.log) })
+  }
+
+  async stop(): Promise<void> {
+    await this.#app?.stop({ timeoutMs: 0 })
+    this.#folder?.[Symbol.dispose]()
+  }
+
+  get url(): string {
+    if (this.#app === undefined) throw new Error('the registry has not been started')
+    return this.#app.url
+  }
+
+  get client(): RegistryClient {
+    return new RegistryClient(this.url)
+  }
+
+  /** A repository that no other test uses. */
+  newRepository(): string {
+    this.#repositories += 1
+    return `test/repository-${this.#repositories}`
+  }
+
+  async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
+    return await this.client.request(method, path, init)
+  }
+
+  async pushBlob(repository: string, blob: Content): Promise<void> {
+    await this.client.pushBlob(repository, blob)
+  }
+
+  /** Pushes a manifest whose references are there, and gives the answer to it. */
+  async pushManifest(repository: string, manifest: Content, reference = manifest.digest): Promise<Response> {
+    return await expectStatus(await this.client.putManifest(repository, reference, manifest), 201)
+  }
+
+  /** Pushes everything that an image or an image index names, then itself. */
+  async pushImage(repository: string, image: Image | ImageIndex, reference = image.manifest.digest): Promise<Response> {
+    if ('images' in image) for (const child of image.images) await this.pushImage(repository, child)
+    else for (const blob of blobsOf(image)) await this.pushBlob(repository, blob)
+    return await this.pushManifest(repository, image.manifest, reference)
+  }
+}
+
+/** Lines about requests, which are JSON here, as lines of the log. */
+function linesInto(log: RecordedLog): LogOutput {
+  return { write: (line) => log.info('request', JSON.parse(line)), flush: () => undefined }
+}
+
+function testConfig(driver: Driver, folder: TemporaryFolder, settings: Settings): Config {
+  const { config } = loadConfig({ path: undefined, environment: {} })
+  const { ageMs, intervalMs } = settings.uploadPurging ?? config.storage.uploadPurging
+  return {
+    ...config,
+    log: { ...config.log, formatter: 'json' },
+    storage: {
+      ...config.storage,
+      driver: driver === 'filesystem' ? { kind: 'filesystem', rootDirectory: folder.join('data') } : { kind: 'inmemory' },
+      deletes: settings.deletes ?? true,
+      readOnly: settings.readOnly ?? false,
+      uploadPurging: { enabled: settings.uploadPurging !== undefined, ageMs, intervalMs, dryRun: false },
+    },
+    http: {
+      ...config.http,
+      listen: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
+      host: settings.host,
+      prefix: settings.prefix ?? '',
+      headers: settings.headers ?? {},
+    },
+    catalog: { maxEntries: settings.maxEntries ?? config.catalog.maxEntries },
+    tags: { maxTags: settings.maxTags ?? config.tags.maxTags },
+  }
+}

@@ -1,0 +1,149 @@
+import { rm } from 'node:fs/promises'
+import { createHandler } from '../../src/http/handler.ts'
+import type { Handler } from '../../src/http/pipeline.ts'
+import { type HttpServer, listen } from '../../src/http/server.ts'
+import { type OpenedMetadata, openMetadata } from '../../src/metadata/open.ts'
+import { createRegistry, type Registry } from '../../src/registry/registry.ts'
+import { ensureStoreId } from '../../src/registry/store-id.ts'
+import type { StorageDriver } from '../../src/storage/driver.ts'
+import { openDisk } from '../../src/storage/filesystem/disk.ts'
+import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
+import { probeRoot } from '../../src/storage/filesystem/probe.ts'
+import { MemoryDriver } from '../../src/storage/memory/memory.ts'
+import { WELL } from './probes.ts'
+import { RecordedLog } from './recorded-log.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+export interface RestartableOptions {
+  readonly storage: 'filesystem' | 'inmemory'
+  /** With a socket, requests go through Bun's server; without, to the handler. */
+  readonly socket?: boolean
+}
+
+export interface StartOptions {
+  /** Gone: it is deleted before the start, and built anew from the storage. */
+  readonly database: 'kept' | 'gone'
+  /** Off: nothing is scanned but what a request needs, and stays unseen until then. */
+  readonly maintenance: 'on' | 'off'
+}
+
+interface Running {
+  readonly registry: Registry
+  readonly opened: OpenedMetadata
+  readonly handler: Handler
+  readonly server: HttpServer | undefined
+}
+
+/** A registry in the test's process that can be stopped and started again on the same storage. */
+export class RestartableRegistry implements AsyncDisposable {
+  readonly storage: StorageDriver
+  readonly log = new RecordedLog()
+  readonly #folder: TemporaryFolder
+  readonly #options: RestartableOptions
+  #running: Running | undefined
+
+  private constructor(options: RestartableOptions, folder: TemporaryFolder, storage: StorageDriver) {
+    this.#options = options
+    this.#folder = folder
+    this.storage = storage
+  }
+
+  static async start(options: RestartableOptions, start?: StartOptions): Promise<RestartableRegistry> {
+    const folder = new TemporaryFolder()
+    const registry = new RestartableRegistry(options, folder, await openStorage(options, folder.join('data')))
+    await registry.#start(start ?? { database: 'kept', maintenance: 'on' })
+    return registry
+  }
+
+  get registry(): Registry {
+    return this.#get().registry
+  }
+
+  get metadata(): OpenedMetadata['metadata'] {
+    return this.#get().opened.metadata
+  }
+
+  /** Where it listens; undefined without a socket. */
+  get url(): string | undefined {
+    return this.#get().server?.url
+  }
+
+  /** Where the filesystem driver keeps its files. */
+  get dataDirectory(): string {
+    return this.#folder.join('data')
+  }
+
+  /** A request by the way of the options. A path begins with a slash. */
+  async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
+    const { handler, server } = this.#get()
+    if (server !== undefined) return await fetch(`${server.url}${path}`, { method, redirect: 'manual', ...init })
+    return await handler(new Request(`http://registry.test${path}`, { method, ...init }), { client: undefined })
+  }
+
+  async restart(options: StartOptions): Promise<void> {
+    await this.#stop()
+    await this.#start(options)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stop()
+    await this.storage.close()
+    this.#folder[Symbol.dispose]()
+  }
+
+  #get(): Running {
+    if (this.#running === undefined) throw new Error('the registry is not running')
+    return this.#running
+  }
+
+  async #start({ database, maintenance }: StartOptions): Promise<void> {
+    const path = this.#folder.join('metadata.db')
+    if (database === 'gone') await Promise.all(['', '-wal', '-shm'].map((suffix) => rm(path + suffix, { force: true })))
+    const { storage, log } = this
+    const opened = await openMetadata({ path, runDirectory: this.#folder.join('run'), storeId: () => ensureStoreId(storage) })
+    const { metadata, locks: liveness, processId, epoch } = opened
+    const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
+    const registry = createRegistry({ storage, metadata, liveness, processId, epoch, uploadPurging, log })
+    if (maintenance === 'on') await registry.start({ settleFirst: true })
+    else await registry.operations.sweep()
+    const handler = handlerOf(registry, log)
+    const address = { kind: 'tcp', hostname: '127.0.0.1', port: 0 } as const
+    const server = this.#options.socket === true ? await listen({ address, reusePort: false, handler, log }) : undefined
+    this.#running = { registry, opened, handler, server }
+  }
+
+  async #stop(): Promise<void> {
+    if (this.#running === undefined) return
+    const { registry, opened, server } = this.#running
+    this.#running = undefined
+    await server?.stop({ timeoutMs: 0 })
+    await registry.stop()
+    await opened.metadata.close()
+    opened.locks.release(opened.processId)
+  }
+}
+
+async function openStorage({ storage }: RestartableOptions, root: string): Promise<StorageDriver> {
+  if (storage === 'inmemory') return new MemoryDriver()
+  await probeRoot(root)
+  return await FilesystemDriver.open(await openDisk(root), root)
+}
+
+function handlerOf({ blobs, uploads, manifests, catalog }: Registry, log: RecordedLog): Handler {
+  return createHandler({
+    blobs,
+    uploads,
+    manifests,
+    catalog,
+    log,
+    observers: [],
+    probes: WELL,
+    deletesEnabled: true,
+    readOnly: false,
+    prefix: '',
+    host: undefined,
+    headers: {},
+    maxCatalogEntries: 1000,
+    maxTags: 1000,
+  })
+}

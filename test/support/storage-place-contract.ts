@@ -1,0 +1,125 @@
+import { describe, expect, test } from 'bun:test'
+import { storagePath } from '../../src/storage/driver.ts'
+import { bytesOf, ContractStorage, type OpenedStorage, placementOf, textOf, writeTo } from './storage-driver-contract.ts'
+
+/** What every driver promises about small files that become visible. */
+export function describeStoragePlace(name: string, open: () => Promise<OpenedStorage>): void {
+  describe(`${name}: place`, () => {
+    const storage = new ContractStorage(open)
+    const directory = storagePath('docker/repositories/place')
+
+    test('makes a directory with all its files, and every directory above', async () => {
+      await storage.place(directory, { link: 'one', 'index/sha256/aa/link': 'two', 'current/link': 'three' })
+
+      expect(await storage.driver.list(directory)).toEqual(['current', 'index', 'link'])
+      expect(await storage.textAt(storagePath(directory, 'link'))).toBe('one')
+      expect(await storage.textAt(storagePath(directory, 'index/sha256/aa/link'))).toBe('two')
+      expect(await storage.textAt(storagePath(directory, 'current/link'))).toBe('three')
+    })
+
+    test('replaces the files that are there and leaves the others', async () => {
+      await storage.place(directory, { link: 'old', other: 'stays', 'current/link': 'old', 'index/a/link': 'stays' })
+
+      await storage.place(directory, { link: 'new', 'index/b/link': 'new', 'current/link': 'new' })
+
+      expect(await storage.textAt(storagePath(directory, 'link'))).toBe('new')
+      expect(await storage.textAt(storagePath(directory, 'other'))).toBe('stays')
+      expect(await storage.textAt(storagePath(directory, 'current/link'))).toBe('new')
+      expect(await storage.driver.list(storagePath(directory, 'index'))).toEqual(['a', 'b'])
+    })
+
+    test('adds files that share a directory to one that is there', async () => {
+      await storage.place(directory, { link: 'old' })
+
+      await storage.place(directory, { 'shared/one': '1', between: '2', 'shared/two': '3', 'shared/deep/three': '4' })
+
+      expect(await storage.driver.list(storagePath(directory, 'shared'))).toEqual(['deep', 'one', 'two'])
+      expect(await storage.textAt(storagePath(directory, 'shared/deep/three'))).toBe('4')
+      expect(await storage.textAt(storagePath(directory, 'link'))).toBe('old')
+    })
+
+    test('takes several directories at once', async () => {
+      const directories = ['a', 'b/c', 'b/d'].map((below) => storagePath(directory, below))
+
+      await storage.driver.place(directories.map((below) => placementOf(below, { link: below })))
+
+      for (const below of directories) expect(await storage.textAt(storagePath(below, 'link'))).toBe(below)
+    })
+
+    test('without files makes an empty directory and leaves one that has files', async () => {
+      await storage.place(storagePath(directory, 'full'), { link: 'stays' })
+
+      await storage.place(storagePath(directory, 'empty/deeper'), {})
+      await storage.place(storagePath(directory, 'full'), {})
+
+      expect(await storage.driver.stat(storagePath(directory, 'empty/deeper'))).toMatchObject({ kind: 'directory' })
+      expect(await storage.driver.list(storagePath(directory, 'empty/deeper'))).toEqual([])
+      expect(await storage.textAt(storagePath(directory, 'full/link'))).toBe('stays')
+    })
+
+    test('fills a directory that is there and empty', async () => {
+      await storage.place(directory, {})
+
+      await storage.place(directory, { link: 'text', 'deep/link': 'text' })
+
+      expect(await storage.driver.list(directory)).toEqual(['deep', 'link'])
+    })
+
+    test('may be repeated, and of nothing is nothing', async () => {
+      for (let time = 0; time < 3; time += 1) await storage.place(directory, { link: 'same', 'deep/link': 'same' })
+      await storage.driver.place([])
+
+      expect(await storage.textAt(storagePath(directory, 'link'))).toBe('same')
+      expect(await storage.textAt(storagePath(directory, 'deep/link'))).toBe('same')
+      expect(await storage.driver.list(storagePath('docker/repositories'))).toEqual(['place'])
+    })
+
+    test('keeps what it was given, whatever the caller does to the bytes afterwards', async () => {
+      const bytes = bytesOf('before')
+      await storage.driver.place([{ directory, files: [{ name: 'link', bytes }] }])
+
+      bytes.fill(0)
+
+      expect(await storage.textAt(storagePath(directory, 'link'))).toBe('before')
+    })
+
+    test('may run many times at once, also for one directory: each file is one of the wholes', async () => {
+      const texts = Array.from({ length: 16 }, (_, index) => `${index}`.repeat(1 + index * 50))
+      const drivers = [storage.driver, storage.other]
+
+      await Promise.all(
+        texts.flatMap((text, index) => [
+          drivers[index % 2]?.place([placementOf(directory, { 'current/link': text, [`index/${index}/link`]: text })]),
+          drivers[index % 2]?.place([placementOf(storagePath(directory, `own-${index}`), { link: text })]),
+        ]),
+      )
+
+      expect(texts).toContain((await storage.textAt(storagePath(directory, 'current/link'))) ?? '')
+      expect(await storage.driver.list(storagePath(directory, 'index'))).toHaveLength(texts.length)
+      for (const [index, text] of texts.entries()) {
+        expect(await storage.textAt(storagePath(directory, `own-${index}/link`))).toBe(text)
+      }
+    })
+
+    test('does not change what a reader has already opened', async () => {
+      await storage.place(directory, { link: 'a'.repeat(1000) })
+      const reader = (await new Response(storage.driver.content(storagePath(directory, 'link'))).body)?.getReader()
+      const first = await reader?.read()
+
+      await storage.place(directory, { link: 'b'.repeat(10) })
+
+      expect(new TextDecoder().decode(first?.value)).toBe('a'.repeat(1000))
+      await reader?.cancel()
+      expect(await textOf(storage.driver.content(storagePath(directory, 'link')))).toBe('b'.repeat(10))
+    })
+
+    test('stands beside uploads, which nobody sees', async () => {
+      const before = await storage.visible()
+
+      const writer = await storage.driver.beginUpload()
+      await writeTo(writer, 'not yet')
+
+      expect(await storage.visible()).toEqual(before)
+    })
+  })
+}
