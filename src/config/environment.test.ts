@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { type LoadedConfig, loadConfig } from './config.ts'
 import type { Environment } from './environment.ts'
+import { type LoadedConfig, loadConfig } from './load-config.ts'
 
 function load(environment: Environment): LoadedConfig {
   return loadConfig({ path: undefined, environment })
@@ -43,4 +43,64 @@ test('variables that name no setting are told to the operator', () => {
     'REGISTRY_COLOUR is ignored: there is no such setting',
     'REGISTRY_HTTP_ADR is ignored: there is no such setting; did you mean REGISTRY_HTTP_ADDR?',
   ])
+})
+
+test('lists are set by their places, in single values and in sections, by registry:2’s names and by those of the file', () => {
+  const { config, notices } = load({
+    REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW_0: '^https://a/',
+    REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW_1: '^https://b/',
+    REGISTRY_HEALTH_FILECHECKERS_0_FILE: '/down',
+    REGISTRY_HEALTH_FILE_0_INTERVAL: '1s',
+    REGISTRY_HEALTH_TCP_0: '{addr: "a:1"}',
+    REGISTRY_HEALTH_HTTPCHECKERS: '[{uri: "http://a/", headers: {X-A: [b]}}]',
+    REGISTRY_HEALTH_HTTPCHECKERS_0_STATUSCODE: '204',
+  })
+
+  expect(notices).toEqual([])
+  expect(config.manifests.urls.allow.map((pattern) => pattern.test('https://b/'))).toEqual([false, true])
+  expect(config.health.file).toEqual([{ file: '/down', intervalMs: 1000, threshold: 1 }])
+  expect(config.health.tcp).toMatchObject([{ addr: { hostname: 'a', port: 1 } }])
+  expect(config.health.http).toMatchObject([{ uri: 'http://a/', headers: { 'X-A': ['b'] }, statusCode: 204 }])
+})
+
+test('a list has no gaps: the variable that leaves one is named', () => {
+  expect(() => load({ REGISTRY_HEALTH_FILE_1_FILE: '/down' })).toThrow(
+    'REGISTRY_HEALTH_FILE_1_FILE: is for entry 1 of a list that has 0; entries count from 0, without gaps',
+  )
+})
+
+test('sections that registry:2 cannot reach by variables are made', () => {
+  const { config } = load({
+    REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: 'true',
+    REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_DRYRUN: 'true',
+    REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true',
+    REGISTRY_LOGLEVEL: 'debug',
+  })
+
+  expect(config.storage).toMatchObject({ readOnly: true, uploadPurging: { dryRun: true, ageMs: 604_800_000 } })
+  expect(config.http.debug.prometheus.enabled).toBe(true)
+  expect(config.log.level).toBe('debug')
+})
+
+test.each([
+  ['REGISTRY_AUTH_HTPASSWD_REALM', 'auth'],
+  ['REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL', 'notifications.endpoints'],
+  ['REGISTRY_PROXY_REMOTEURL', 'proxy'],
+  ['REGISTRY_STORAGE_S3_BUCKET', 'storage.s3'],
+  ['REGISTRY_HTTP_TLS_LETSENCRYPT_CACHEFILE', 'http.tls'],
+  ['REGISTRY_LOG_HOOKS_0_MAILOPTIONS_FROM', 'log.hooks'],
+])('%s asks for what Berth does not have yet, and is refused', (variable, key) => {
+  expect(() => load({ [variable]: 'x' })).toThrow(`${key} is a setting that Berth does not have yet`)
+})
+
+test.each(['REGISTRY_REDIS_OPTIONS_ADDRS', 'REGISTRY_REDIS_ADDR', 'REGISTRY_COMPATIBILITY_SCHEMA1_TRUSTKEY'])(
+  '%s is a setting that Berth does not need',
+  (variable) => {
+    expect(load({ [variable]: 'x' }).notices).toEqual([expect.not.stringContaining('is ignored')])
+  },
+)
+
+test('BERTH_PROCESSES sets how many processes serve', () => {
+  expect(load({ BERTH_PROCESSES: '3' }).config.http.processes).toBe(3)
+  expect(() => load({ BERTH_PROCESSES: 'many' })).toThrow('BERTH_PROCESSES: http.processes: "many" is not allowed')
 })

@@ -1,5 +1,6 @@
 import type { z } from 'zod'
-import { keyOf } from './keys.ts'
+import type { ConfigProblem } from './config-error.ts'
+import { childOf, type Key, keyOf } from './keys.ts'
 import { findNearest } from './nearest.ts'
 import { schema } from './schema.ts'
 import { isSection, type Origins, parseYaml, type Tree } from './tree.ts'
@@ -7,31 +8,47 @@ import { isSection, type Origins, parseYaml, type Tree } from './tree.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export const CONFIG_PATH_VARIABLE = 'REGISTRY_CONFIGURATION_PATH'
+/** Ours, for those who run the image and have no file: the same as http.processes. */
+const PROCESSES_VARIABLE = 'BERTH_PROCESSES'
 
 const PREFIX = 'REGISTRY_'
 /** What Kubernetes puts into every container of a namespace that has a service called `registry` or `registry-…`. */
 const SERVICE_VARIABLE = /_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$/
+/** Where registry:2's variables have another name than its keys, by the path of the key: those of its Go program. */
+const GO_NAMES: Readonly<Record<string, string>> = {
+  'health.filecheckers': 'file',
+  'health.httpcheckers': 'http',
+  'health.tcpcheckers': 'tcp',
+  'notifications.eventconfig': 'events',
+  'compatibility.schema1.trustkey': 'signingkeyfile',
+}
+
+/** What the variables said that is no setting: things to know, and things that stop the start. */
+export interface Overlay {
+  readonly notices: readonly string[]
+  readonly problems: readonly ConfigProblem[]
+}
 
 /**
  * Lays the `REGISTRY_*` variables over a tree, in the order of their names as registry:2 does: REGISTRY_STORAGE replaces the
- * whole section, then REGISTRY_STORAGE_DELETE_ENABLED one key of it. Gives a notice for each variable that names no key.
+ * whole section, then REGISTRY_STORAGE_DELETE_ENABLED one key of it.
  */
-export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origins, environment: Environment): string[] {
+export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origins, environment: Environment): Overlay {
   const notices: string[] = []
-  for (const variable of Object.keys(environment).sort()) {
-    const text = environment[variable]
-    if (text === undefined || !variable.startsWith(PREFIX) || variable === CONFIG_PATH_VARIABLE) continue
-    if (SERVICE_VARIABLE.test(variable)) continue
-    const target = findTarget(schema, variable.slice(PREFIX.length).split('_'))
+  const problems: ConfigProblem[] = []
+  for (const [variable, text] of settingsIn(environment)) {
+    const target = findVariable(variable)
     if (target === undefined) {
       notices.push(describeUnknown(variable))
       continue
     }
-    place(tree, target.path, readValue(text, target.holds))
-    forget(origins, target.path)
-    origins.set(target.path.join('.'), { variable })
+    const gap = place(tree, target.path, readValue(text.trim(), target.holds))
+    if (gap !== undefined) problems.push({ variable, message: gap })
+    const path = target.path.join('.')
+    forget(origins, path)
+    origins.set(path, { variable })
   }
-  return notices
+  return { notices, problems }
 }
 
 /** A driver that needs no keys may be written as its name alone: `storage: inmemory`. */
@@ -39,25 +56,68 @@ export function expandStorageName(tree: { [key: string]: Tree }): void {
   if (typeof tree.storage === 'string') tree.storage = { [tree.storage]: null }
 }
 
+function settingsIn(environment: Environment): (readonly [string, string])[] {
+  const variables = Object.keys(environment).filter(
+    (variable) =>
+      variable === PROCESSES_VARIABLE ||
+      (variable.startsWith(PREFIX) && variable !== CONFIG_PATH_VARIABLE && !SERVICE_VARIABLE.test(variable)),
+  )
+  return variables.sort().flatMap((variable) => {
+    const text = environment[variable]
+    return text === undefined ? [] : [[variable, text] as const]
+  })
+}
+
+/** The path of a key; numbers are places in lists. */
+type Path = readonly (string | number)[]
+
 interface Target {
-  readonly path: readonly string[]
+  readonly path: Path
   readonly holds: 'text' | 'yaml'
 }
 
-/** The key that the parts of a variable's name lead to. A key may have underscores of its own, so parts are tried joined too. */
-function findTarget(at: z.ZodType, parts: readonly string[], path: readonly string[] = []): Target | undefined {
-  const key = keyOf(at)
+function findVariable(variable: string): Target | undefined {
+  if (variable === PROCESSES_VARIABLE) return { path: ['http', 'processes'], holds: 'text' }
+  return findTarget(keyOf(schema), variable.slice(PREFIX.length).toLowerCase().split('_'), [])
+}
+
+/** The key that the parts of a variable's name lead to. */
+function findTarget(key: Key, parts: readonly string[], path: Path): Target | undefined {
   if (parts.length === 0) return { path, holds: key.kind === 'value' ? 'text' : 'yaml' }
-  if (key.kind === 'map') return { path: [...path, parts.join('_').toLowerCase()], holds: 'yaml' }
-  if (key.kind === 'not yet') return { path, holds: 'yaml' }
-  if (key.kind === 'value') return undefined
+  switch (key.kind) {
+    case 'section':
+      return findBelow(key, parts, path)
+    case 'list':
+      return findEntry(key, parts, path)
+    case 'map':
+      return { path: [...path, parts.join('_')], holds: 'yaml' }
+    case 'not yet':
+    case 'not needed':
+      return { path: [...path, ...parts.map((part) => (isIndex(part) ? Number(part) : part))], holds: 'yaml' }
+    case 'value':
+      return undefined
+  }
+}
+
+/** A key may have underscores of its own, so parts are tried joined too. */
+function findBelow(key: Key, parts: readonly string[], path: Path): Target | undefined {
   for (let length = 1; length <= parts.length; length++) {
-    const wanted = parts.slice(0, length).join('_').toLowerCase()
-    const child = Object.hasOwn(key.shape, wanted) ? key.shape[wanted] : undefined
-    const target = child && findTarget(child, parts.slice(length), [...path, wanted])
+    const wanted = parts.slice(0, length).join('_')
+    const name = GO_NAMES[[...path, wanted].join('.')] ?? wanted
+    const child = childOf(key, name)
+    const target = child && findTarget(child, parts.slice(length), [...path, name])
     if (target !== undefined) return target
   }
   return undefined
+}
+
+function findEntry(key: Key, [index = '', ...rest]: readonly string[], path: Path): Target | undefined {
+  const entry = childOf(key, index)
+  return entry && isIndex(index) ? findTarget(entry, rest, [...path, Number(index)]) : undefined
+}
+
+function isIndex(part: string): boolean {
+  return /^\d{1,4}$/.test(part)
 }
 
 /** A variable that is empty unsets its key. Quotes that a tool left around a value are YAML's. */
@@ -69,22 +129,43 @@ function readValue(text: string, holds: Target['holds']): Tree {
   return problems.length === 0 ? tree : text
 }
 
-function place(tree: { [key: string]: Tree }, path: readonly string[], value: Tree): void {
-  let parent = tree
-  for (const key of path.slice(0, -1)) {
-    const child = parent[key]
-    const next = isSection(child) ? child : {}
-    parent[key] = next
-    parent = next
+/** Makes the sections and lists on the way. Gives a sentence when the path leaves a gap in a list. */
+function place(tree: { [key: string]: Tree }, path: Path, value: Tree): string | undefined {
+  let parent: { [key: string]: Tree } | Tree[] = tree
+  for (const [depth, step] of path.entries()) {
+    if (Array.isArray(parent) && Number(step) > parent.length)
+      return `is for entry ${step} of a list that has ${parent.length}; entries count from 0, without gaps`
+    if (depth === path.length - 1) set(parent, step, value)
+    else parent = container(parent, step, typeof path[depth + 1] === 'number')
   }
-  parent[path.at(-1) ?? ''] = value
   expandStorageName(tree)
+  return undefined
+}
+
+function set(parent: { [key: string]: Tree } | Tree[], step: string | number, value: Tree): void {
+  if (Array.isArray(parent)) parent[Number(step)] = value
+  else parent[sameName(parent, step)] = value
+}
+
+/** What stands there if it can hold what follows, else a new list or section in its place. */
+function container(parent: { [key: string]: Tree } | Tree[], step: string | number, holdsList: boolean) {
+  const child = Array.isArray(parent) ? parent[Number(step)] : parent[sameName(parent, step)]
+  if (holdsList && Array.isArray(child)) return child
+  if (!holdsList && isSection(child)) return child
+  const made: { [key: string]: Tree } | Tree[] = holdsList ? [] : {}
+  set(parent, step, made)
+  return made
+}
+
+/** The name as the file spells it: REGISTRY_HTTP_HEADERS_X-FOO sets what the file calls X-Foo. */
+function sameName(section: { readonly [key: string]: Tree }, step: string | number): string {
+  const name = String(step)
+  return Object.keys(section).find((known) => known.toLowerCase() === name) ?? name
 }
 
 /** What was replaced as a whole no longer comes from the lines below it. */
-function forget(origins: Origins, path: readonly string[]): void {
-  const prefix = `${path.join('.')}.`
-  for (const known of origins.keys()) if (known.startsWith(prefix)) origins.delete(known)
+function forget(origins: Origins, path: string): void {
+  for (const known of origins.keys()) if (known.startsWith(`${path}.`)) origins.delete(known)
 }
 
 function describeUnknown(variable: string): string {

@@ -1,12 +1,8 @@
 import { z } from 'zod'
-import { findDurationMs } from './duration.ts'
-import { findTcpAddress, type ListenAddress } from './listen-address.ts'
-import { Secret } from './secret.ts'
+import type { Tree } from './tree.ts'
+import { secret } from './values.ts'
 
-/**
- * The kinds of keys that the schema is made of. A key's value comes as the text that stands in the file or the variable, so that
- * both are read by the same rules and a secret of `0123` keeps its zero; each kind turns that text into what the program uses.
- */
+/** The kinds of keys that the schema is made of: what each may hold, what is told about it, and how the program sees it. */
 
 /** What is known about a key beside how its value is read. */
 export interface KeyFacts {
@@ -14,17 +10,44 @@ export interface KeyFacts {
   readonly about: string
   /** As one would write it in the file. */
   readonly default?: string
+  /** As one would write it in the file; the default when left out. */
+  readonly example?: string
   /** Told at start when the key is set: for what registry:2 needs and Berth does not. Undefined when there is nothing to tell. */
   readonly notice?: (text: string) => string | undefined
+}
+
+/** What is known about a part of registry:2's or registry:3's configuration that Berth does not read. */
+export interface UnreadFacts {
+  readonly about: string
+  /** What may stand below it, for the documentation; a list of sections has `[]` in front. */
+  readonly below?: readonly string[]
+}
+
+export interface NotYetFacts extends UnreadFacts {
+  /** Whether what stands there asks for anything. Left out: whenever it is not empty. */
+  readonly asks?: (value: Tree) => boolean
+  /** What to do about it; 'take it out' when left out. */
+  readonly advice?: string
+}
+
+export interface MapFacts extends KeyFacts {
+  /** What a name may be. */
+  readonly name?: z.ZodString
+  /** Its values are never shown. */
+  readonly isSecret?: boolean
 }
 
 export type Shape = Readonly<Record<string, z.ZodType>>
 
 export type Key =
-  | { readonly kind: 'section'; readonly shape: Shape }
-  | { readonly kind: 'map' }
+  | { readonly kind: 'section'; readonly shape: Shape; readonly about: string | undefined }
+  /** Names of the operator's own choice. */
+  | { readonly kind: 'map'; readonly secret: boolean; readonly facts: KeyFacts }
+  /** `element` is a section, or undefined for single values. */
+  | { readonly kind: 'list'; readonly element: z.ZodType | undefined; readonly facts: KeyFacts }
   | { readonly kind: 'value'; readonly secret: boolean; readonly facts: KeyFacts }
-  | { readonly kind: 'not yet' }
+  | { readonly kind: 'not yet'; readonly facts: NotYetFacts }
+  | { readonly kind: 'not needed'; readonly facts: UnreadFacts & { readonly notice: string } }
 
 const keys = new WeakMap<z.ZodType, Key>()
 
@@ -42,16 +65,16 @@ export function section<S extends Shape>(shape: S) {
   })
   return declare(
     z.preprocess((value) => value ?? {}, known),
-    { kind: 'section', shape },
+    { kind: 'section', shape, about: undefined },
   )
 }
 
 /** A section whose mere presence says something, as that of a storage driver does. */
-export function optionalSection<S extends Shape>(shape: S) {
+export function optionalSection<S extends Shape>(shape: S, about?: string) {
   const known = section(shape)
   return declare(
     z.preprocess((value) => (value === null ? {} : value), known.optional()),
-    { kind: 'section', shape },
+    { kind: 'section', shape, about },
   )
 }
 
@@ -74,88 +97,59 @@ export function optionalKey<Output>(type: z.ZodType<Output>, facts: KeyFacts) {
 }
 
 /** Names of the operator's own choice, each with a value. */
-export function map<Output>(type: z.ZodType<Output>, name = z.string()) {
+export function map<Output>(type: z.ZodType<Output>, { name = z.string(), isSecret = false, ...facts }: MapFacts) {
   const schema = z.preprocess(
     (value) => value ?? {},
     z.record(name, type, { error: 'is a section: names and values belong below it' }),
   )
-  return declare(schema, { kind: 'map' })
+  return declare(schema, { kind: 'map', secret: isSecret, facts })
 }
 
-/** A key of registry:2 or registry:3 that means something, which Berth does not do yet. Empty, it asks for nothing. */
-export function notYet() {
+/** Single values, or sections made with `section`. */
+export function list<Output>(element: z.ZodType<Output>, facts: KeyFacts) {
+  const schema = z.preprocess((value) => value ?? [], z.array(element, { error: 'is a list: write [one, another]' }).readonly())
+  return declare(schema, { kind: 'list', element: keys.get(element)?.kind === 'section' ? element : undefined, facts })
+}
+
+/** Something of registry:2 or registry:3 that Berth does not do yet. What asks for it is refused. */
+export function notYet(facts: NotYetFacts) {
+  const { asks = isSet, advice = 'take it out' } = facts
   const schema = z
     .unknown()
     .optional()
-    .refine((value) => value === undefined || value === null, { error: 'is a setting that Berth does not have yet; take it out' })
-  return declare(schema, { kind: 'not yet' })
+    .refine((value) => value === undefined || !asks(value as Tree), {
+      error: `is a setting that Berth does not have yet; ${advice}`,
+    })
+  return declare(schema, { kind: 'not yet', facts })
 }
 
-export const text = z.string({ error: 'needs a single value' })
-
-export const secret = text.transform((value) => new Secret(value))
-
-export const boolean = parsed((value) => BOOLEANS[value.toLowerCase()], 'is not allowed; use true or false')
-
-export const durationMs = parsed(findDurationMs, 'is not a duration; write a number with its unit, as in 10s, 5m, 168h or 1h30m')
-
-/** `host:port`, or the path of a socket. */
-export const listenAddress = parsed(
-  (value): ListenAddress | undefined =>
-    value.includes('/') || value.endsWith('.sock') ? { kind: 'unix', path: value } : findTcpAddress(value),
-  'is not an address; write host:port, or :port for every interface',
-)
-
-/** The address under which clients see the registry, without a slash at its end. */
-export const publicUrl = parsed(
-  (value) =>
-    /^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/.test(value) && URL.canParse(value)
-      ? new URL(value).href.replace(/\/$/, '')
-      : undefined,
-  'is not the address of a server; write it as https://registry.example.com or http://host:5000',
-)
-
-/** '' or '/path', without the slash at the end. */
-export const pathPrefix = parsed(
-  (value) => (/^(\/[A-Za-z0-9._~-]+)*\/?$/.test(value) ? value.replace(/\/$/, '') : undefined),
-  'is not a path; write it as /registry/',
-)
-
-export const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is not the name of an HTTP header' })
-
-const headerValue = text.regex(/^[\t\x20-\x7e]*$/, {
-  error: 'is not the value of an HTTP header: visible ASCII letters on one line',
-})
-
-/** One value, or a list of them for a header that is sent several times. */
-export const headerValues = z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(headerValue).readonly())
-
-/** A whole number from `min` up. */
-export function wholeNumber(min: number) {
-  return parsed(
-    (value) => {
-      const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN
-      return Number.isSafeInteger(number) && number >= min ? number : undefined
-    },
-    `is not allowed; use a whole number${min > Number.MIN_SAFE_INTEGER ? ` of ${min} or more` : ''}`,
-  )
+/** Something of registry:2 or registry:3 that means nothing to Berth. Whatever stands there is accepted with one notice. */
+export function notNeeded(facts: UnreadFacts & { readonly notice: string }) {
+  return declare(z.unknown().optional(), { kind: 'not needed', facts })
 }
 
-/** One of some words, in any case. */
-export function oneOf<const Word extends string>(...words: readonly Word[]) {
-  const list = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
-  return parsed((value) => words.find((word) => word === value.toLowerCase()), `is not allowed; use ${list}`)
+/** False when nothing stands there that could ask for something. */
+export function isSet(value: Tree | undefined): boolean {
+  if (value === null || value === undefined || value === '') return false
+  return typeof value !== 'object' || Object.values(value).some(isSet)
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = { true: true, yes: true, on: true, false: false, no: false, off: false }
-
-function parsed<Output>(parse: (value: string) => Output | undefined, complaint: string) {
-  return text.transform((value, context): Output => {
-    const output = parse(value)
-    if (output !== undefined) return output
-    context.addIssue({ code: 'custom', message: complaint })
-    return z.NEVER
-  })
+/** The key of that name below another; a number for an entry of a list. */
+export function childOf(key: Key, name: string): Key | undefined {
+  switch (key.kind) {
+    case 'section': {
+      const child = Object.hasOwn(key.shape, name) ? key.shape[name] : undefined
+      return child && keyOf(child)
+    }
+    case 'list':
+      return key.element === undefined ? { kind: 'value', secret: false, facts: key.facts } : keyOf(key.element)
+    case 'map':
+      return { kind: 'value', secret: key.secret, facts: key.facts }
+    case 'value':
+    case 'not yet':
+    case 'not needed':
+      return undefined
+  }
 }
 
 function declare<S extends z.ZodType>(schema: S, declaration: Key): S {

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { type LoadedConfig, loadConfig } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import type { Environment } from './environment.ts'
+import { type LoadedConfig, loadConfig } from './load-config.ts'
 
 /** As a config.yml would be read that holds this text. */
 function load(text: string, environment: Environment = {}): LoadedConfig {
@@ -63,7 +63,7 @@ describe('a file', () => {
 
     expect(notices).toEqual([])
     expect(config).toEqual({
-      log: { level: 'info', formatter: 'text', fields: {}, accessLog: true },
+      log: { level: 'info', formatter: 'text', fields: {}, accessLog: true, reportCaller: false },
       storage: {
         driver: { kind: 'inmemory' },
         deletes: false,
@@ -78,9 +78,13 @@ describe('a file', () => {
         secret: undefined,
         headers: {},
         drainTimeoutMs: 8000,
+        processes: 1,
+        debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },
       },
+      health: { storageDriver: { enabled: false, intervalMs: 10_000, threshold: 1 }, file: [], http: [], tcp: [] },
       catalog: { maxEntries: 1000 },
       tags: { maxTags: 1000 },
+      manifests: { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] },
     })
   })
 
@@ -112,6 +116,7 @@ tags: {maxtags: 20}
       formatter: 'json',
       fields: { service: 'registry', build: '007' },
       accessLog: false,
+      reportCaller: false,
     })
     expect(config.storage).toEqual({
       driver: { kind: 'filesystem', rootDirectory: '/srv/registry' },
@@ -230,7 +235,7 @@ http:
       'line 6: storage.filesystem.rootdirectory needs a single value',
       'line 7: storage.delete.enabled: "maybe" is not allowed; use true or false',
       'line 9: http.addr: "1.2.3.4" is not an address; write host:port, or :port for every interface',
-      'line 10: http.tls is a setting that Berth does not have yet; take it out',
+      'line 10: http.tls is a setting that Berth does not have yet; take it out, and let the proxy in front of Berth speak HTTPS',
     ])
   })
 
@@ -241,7 +246,7 @@ http:
       'line 3: htp is not a known key; did you mean http?',
       'line 5: http.adr is not a known key; did you mean http.addr?',
       'line 6: http.rootdirectory is not a known key; did you mean storage.filesystem.rootdirectory?',
-      'line 7: log.xyzzy is not a known key; known here: level, formatter, fields, accesslog',
+      'line 7: log.xyzzy is not a known key; known here: level, formatter, fields, accesslog, reportcaller',
     ])
   })
 

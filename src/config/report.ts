@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import type { ConfigProblem } from './config-error.ts'
-import { type Key, keyOf } from './keys.ts'
+import { childOf, isSet, type Key, keyOf } from './keys.ts'
 import { findNearest } from './nearest.ts'
 import { schema } from './schema.ts'
+import { withoutPassword } from './secret.ts'
 import { type Origins, originOf, type Tree, valueAt } from './tree.ts'
 
 /** Turns what the schema complains about into what an operator reads: where it stands, what stands there, what is allowed. */
@@ -25,19 +26,23 @@ export function locate(problem: ConfigProblem, tree: Tree, origins: Origins): Co
   const path = problem.path?.split('.') ?? []
   const value = valueAt(tree, path)
   const showable = typeof value === 'string' && value.length <= MAX_SHOWN_VALUE && isPublic(path)
-  return { ...problem, ...originOf(origins, path), ...(showable ? { value } : {}) }
+  return { ...problem, ...originOf(origins, path), ...(showable ? { value: withoutPassword(value) } : {}) }
 }
 
-/** What the keys that are set have to say. */
-export function collectNotices(tree: Tree, at: z.ZodType = schema, path: readonly string[] = []): string[] {
-  const key = keyOf(at)
-  const value = valueAt(tree, path)
-  if (key.kind === 'value' && typeof value === 'string') {
-    const notice = key.facts.notice?.(value)
-    return notice === undefined ? [] : [`${path.join('.')}: ${notice}`]
-  }
+/** What the keys that are set have to say, of a configuration without errors. */
+export function collectNotices(tree: Tree, key: Key = keyOf(schema), path: readonly string[] = []): string[] {
+  const notice = findNotice(key, valueAt(tree, path))
+  if (notice !== undefined) return [`${path.join('.')}: ${notice}`]
   if (key.kind !== 'section') return []
-  return Object.entries(key.shape).flatMap(([name, child]) => collectNotices(tree, child, [...path, name]))
+  return Object.entries(key.shape).flatMap(([name, child]) => collectNotices(tree, keyOf(child), [...path, name]))
+}
+
+function findNotice(key: Key, value: Tree | undefined): string | undefined {
+  if (key.kind === 'value') return typeof value === 'string' ? key.facts.notice?.(value) : undefined
+  if (!isSet(value)) return undefined
+  if (key.kind === 'not needed') return key.facts.notice
+  // Had it asked for something, it would have been refused.
+  return key.kind === 'not yet' ? 'What stands here asks for nothing; it has no effect.' : undefined
 }
 
 /** zod wraps what is wrong with a name into an issue about the section. */
@@ -58,10 +63,7 @@ function describeUnknown(section: readonly string[], name: string): string {
 
 function keyAt(path: readonly string[]): Key | undefined {
   let key: Key | undefined = keyOf(schema)
-  for (const name of path) {
-    const child: z.ZodType | undefined = key?.kind === 'section' ? key.shape[name] : undefined
-    key = child && keyOf(child)
-  }
+  for (const name of path) key = key && childOf(key, name)
   return key
 }
 

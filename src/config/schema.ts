@@ -1,145 +1,218 @@
 import { z } from 'zod'
-import {
-  boolean,
-  durationMs,
-  headerName,
-  headerValues,
-  key,
-  listenAddress,
-  map,
-  notYet,
-  oneOf,
-  optionalKey,
-  optionalSection,
-  pathPrefix,
-  publicUrl,
-  requiredKey,
-  secret,
-  section,
-  text,
-  wholeNumber,
-} from './keys.ts'
+import { health } from './health-schema.ts'
+import { http } from './http-schema.ts'
+import { isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
+import { storage } from './storage-schema.ts'
+import { isSection, type Tree } from './tree.ts'
+import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
 
-/** Every key of a configuration file: this is the one place that names it, says what it may hold, and what holds when it is absent. */
+/**
+ * Every key of a configuration file: what it may hold, what holds when it is absent, and what is told about it. The larger sections are
+ * in files of their own; docs/configuration.md is made from all of them.
+ */
 
 const log = section({
-  level: key(oneOf('error', 'warn', 'info', 'debug'), { default: 'info', about: 'What is written: this and everything graver.' }),
-  formatter: key(oneOf('text', 'json', 'logstash'), { default: 'text', about: 'How a line looks.' }),
-  fields: map(text),
-  accesslog: section({ disabled: key(boolean, { default: 'false', about: 'Leaves out the line for each request.' }) }),
-  hooks: notYet(),
-  reportcaller: notYet(),
-})
-
-const filesystem = optionalSection({
-  rootdirectory: key(text, { default: '/var/lib/registry', about: 'The folder that holds everything.' }),
-  maxthreads: optionalKey(wholeNumber(0), {
-    about: 'How many file operations may run at once.',
-    notice: () => 'Berth sizes its file pool by itself; UV_THREADPOOL_SIZE changes it.',
+  level: key(oneOf('error', 'warn', 'info', 'debug'), {
+    default: 'info',
+    example: 'debug',
+    about: 'What is written: this and everything graver.',
+  }),
+  formatter: key(oneOf('text', 'json', 'logstash'), { default: 'text', example: 'json', about: 'How a line looks.' }),
+  fields: map(text, { about: 'Added to every line.', example: '{service: registry}' }),
+  accesslog: section({
+    disabled: key(boolean, { default: 'false', example: 'true', about: 'Leaves out the line for each request.' }),
+  }),
+  reportcaller: key(boolean, {
+    default: 'false',
+    example: 'true',
+    about: 'Adds to each line the place in the program that wrote it.',
+  }),
+  hooks: notYet({
+    about: 'Sends log lines by mail.',
+    below: ['[]disabled', '[]type', '[]levels', '[]options'],
+    asks: hasEnabledEntry,
+    advice: 'take it out, and send mail from where the log is collected',
   }),
 })
 
-const cache = section({
-  blobdescriptor: optionalKey(text, { about: 'Where registry:2 remembers what it looked up.', notice: needsNoCache }),
-  blobdescriptorsize: optionalKey(wholeNumber(Number.MIN_SAFE_INTEGER), { about: 'How much of it.', notice: needsNoCache }),
-  layerinfo: optionalKey(text, { about: 'The old name of blobdescriptor.', notice: needsNoCache }),
-})
-
-const maintenance = section({
-  uploadpurging: section({
-    enabled: key(boolean, { default: 'true', about: 'Removes uploads that nobody finished.' }),
-    age: key(durationMs, { default: '168h', about: 'How long an upload may rest before it counts as given up.' }),
-    interval: key(durationMs, { default: '24h', about: 'How often to look for them.' }),
-    dryrun: key(boolean, { default: 'false', about: 'Writes to the log what would be removed, and removes nothing.' }),
-  }),
-  readonly: section({ enabled: key(boolean, { default: 'false', about: 'Answers every write with UNSUPPORTED.' }) }),
-})
-
-const storage = section({
-  filesystem,
-  inmemory: optionalSection({}),
-  azure: notYet(),
-  gcs: notYet(),
-  oss: notYet(),
-  s3: notYet(),
-  s3aws: notYet(),
-  swift: notYet(),
-  cache,
-  delete: section({ enabled: key(boolean, { default: 'false', about: 'Allows clients to delete manifests, tags and blobs.' }) }),
-  maintenance,
-  redirect: section({
-    disable: optionalKey(boolean, {
-      about: 'Keeps clients from being sent to the storage for bytes.',
-      notice: (value) => (value === 'true' ? undefined : 'Berth sends clients to no other server; it serves every byte itself.'),
+const notifications = section({
+  events: section({
+    includereferences: optionalKey(boolean, {
+      about: 'Adds to an event what its manifest names.',
+      example: 'true',
+      notice: (value) => (findBoolean(value) === true ? 'Berth sends no events yet.' : undefined),
     }),
   }),
-  tag: section({
-    concurrencylimit: optionalKey(wholeNumber(0), {
-      about: 'How many tags registry:3 reads at once when it looks for those of a manifest.',
-      notice: () => 'Berth finds the tags of a manifest in its database; the limit has no effect.',
+  endpoints: notYet({
+    about: 'Where to send an event for each push, pull and delete.',
+    below: [
+      ...['[]name', '[]disabled', '[]url', '[]headers', '[]timeout', '[]threshold', '[]backoff', '[]ignoredmediatypes'],
+      ...['[]ignore.mediatypes', '[]ignore.actions'],
+    ],
+    asks: hasEnabledEntry,
+    advice: 'take it out, or write disabled: true below each endpoint',
+  }),
+})
+
+const validation = section({
+  enabled: optionalKey(boolean, {
+    about: 'The opposite of disabled, over which true wins.',
+    example: 'true',
+    notice: () => 'The key is out of date in registry:2 too; write validation.disabled.',
+  }),
+  disabled: key(boolean, { default: 'false', example: 'true', about: 'Switches off what stands below manifests.' }),
+  manifests: section({
+    urls: section({
+      allow: list(pattern, {
+        about: 'The URL of a layer that lies elsewhere must match one of these regular expressions; left out, it may be any.',
+        example: "['^https://([^/]+\\.)*example\\.com/']",
+      }),
+      deny: list(pattern, {
+        about: 'The URL of a layer that lies elsewhere may match none of these.',
+        example: "['^https://www\\.example\\.com/']",
+      }),
+    }),
+    indexes: section({
+      platforms: key(oneOf('all', 'none', 'list'), {
+        default: 'all',
+        example: 'list',
+        about:
+          'Which manifests of an image index must be in the repository: all, none, or those for the platforms of platformlist.',
+      }),
+      platformlist: list(
+        section({
+          architecture: requiredKey(text, { about: 'As an image index names it.', example: 'amd64' }),
+          os: requiredKey(text, { about: 'As an image index names it.', example: 'linux' }),
+        }),
+        { about: 'The platforms that must be there when platforms is list.', example: '[{architecture: amd64, os: linux}]' },
+      ),
     }),
   }),
 })
 
-const http = section({
-  addr: key(listenAddress, { default: ':5000', about: 'Where to listen.' }),
-  net: key(oneOf('tcp', 'unix'), { default: 'tcp', about: 'Whether addr is a network address or the path of a socket.' }),
-  host: optionalKey(publicUrl, {
-    about: 'The address that clients use.',
-    notice: () => `${locationsArePaths()} Of this address only its path is used.`,
+const compatibility = section({
+  schema1: section({
+    enabled: optionalKey(boolean, {
+      about: 'Takes manifests of Docker 1.9 and older.',
+      example: 'false',
+      notice: (value) => (findBoolean(value) === true ? noSchema1() : undefined),
+    }),
+    signingkeyfile: optionalKey(text, {
+      about: 'What registry:2 signs such manifests with.',
+      example: '/etc/registry/key.pem',
+      notice: noSchema1,
+    }),
   }),
-  prefix: key(pathPrefix, { default: '/', about: 'The path before /v2/.' }),
-  secret: optionalKey(secret, {
-    about: 'What registry:2 signs the state of uploads with.',
-    notice: () => 'Upload addresses of Berth carry no state to sign; the secret is not used.',
-  }),
-  relativeurls: optionalKey(boolean, {
-    about: 'Answers with paths instead of whole addresses in Location.',
-    notice: (value) => (value === 'true' ? undefined : locationsArePaths()),
-  }),
-  headers: map(headerValues, headerName),
-  // Docker kills a container that is still there ten seconds after it was asked to stop.
-  draintimeout: key(durationMs, { default: '8s', about: 'How long requests may take to finish when Berth is asked to stop.' }),
-  debug: notYet(),
-  h2c: notYet(),
-  http2: notYet(),
-  tls: notYet(),
+})
+
+const redis = notNeeded({
+  about: 'The server that registry:2 keeps its cache in.',
+  notice: 'Berth needs no cache in Redis; nothing here has an effect.',
+  below: [
+    ...['addr', 'addrs', 'username', 'password', 'db', 'clientname', 'protocol', 'mastername', 'sentinelusername'],
+    ...['sentinelpassword', 'dialtimeout', 'readtimeout', 'writetimeout', 'contexttimeoutenabled', 'maxretries'],
+    ...['minretrybackoff', 'maxretrybackoff', 'maxredirects', 'pool.maxidle', 'pool.maxactive', 'pool.idletimeout', 'poolfifo'],
+    ...['poolsize', 'pooltimeout', 'minidleconns', 'maxidleconns', 'maxactiveconns', 'connmaxidletime', 'connmaxlifetime'],
+    ...['readonly', 'routebylatency', 'routerandomly', 'disableidentity', 'identitysuffix', 'unstableresp3', 'tls.certificate'],
+    ...['tls.key', 'tls.rootcas'],
+  ],
 })
 
 export const schema = section({
-  version: requiredKey(z.literal('0.1', { error: 'must be 0.1' }), { about: 'The version of the format of this file.' }),
+  version: requiredKey(z.literal('0.1', { error: 'must be 0.1' }), {
+    about: 'The version of the format of this file.',
+    example: '0.1',
+  }),
   log,
+  loglevel: notNeeded({
+    about: 'The old name of log.level, used when that is not set.',
+    notice: 'The key is called log.level by now.',
+  }),
   storage,
-  http,
   metadata: section({
     path: optionalKey(text, {
       about: 'The file of the metadata database; berth/metadata.db below the root folder when left out.',
+      example: '/var/lib/berth/metadata.db',
     }),
   }),
+  http,
+  health,
   catalog: section({
-    maxentries: key(wholeNumber(Number.MIN_SAFE_INTEGER), { default: '1000', about: 'The most repositories in one answer.' }),
+    maxentries: key(wholeNumber(), {
+      default: '1000',
+      example: '100',
+      about: 'The most repositories in one answer; 0 and less stand for the default.',
+    }),
   }),
-  tags: section({ maxtags: key(wholeNumber(0), { default: '1000', about: 'The most tags in one answer.' }) }),
-  auth: notYet(),
-  compatibility: notYet(),
-  health: notYet(),
-  loglevel: notYet(),
-  middleware: notYet(),
-  notifications: notYet(),
-  policy: notYet(),
-  proxy: notYet(),
-  redis: notYet(),
-  reporting: notYet(),
-  validation: notYet(),
+  tags: section({
+    maxtags: key(wholeNumber(0), {
+      default: '1000',
+      example: '100',
+      about: 'The most tags in one answer; 0 stands for the default.',
+    }),
+  }),
+  validation,
+  policy: section({
+    repository: section({
+      classes: list(oneOf('image', 'plugin'), {
+        about: 'What may be pushed: images, plugins of Docker. Empty: everything.',
+        example: '[image]',
+      }),
+    }),
+  }),
+  compatibility,
+  auth: notYet({
+    about: 'Who may do what. The kind none asks for nothing.',
+    below: [
+      ...['htpasswd.realm', 'htpasswd.path', 'token.realm', 'token.service', 'token.issuer', 'token.rootcertbundle'],
+      ...[
+        'token.jwks',
+        'token.signingalgorithms',
+        'token.autoredirect',
+        'token.autoredirectpath',
+        'silly.realm',
+        'silly.service',
+      ],
+      'none',
+    ],
+    asks: asksForUsers,
+    advice: 'take it out, and let the proxy in front of Berth ask for passwords',
+  }),
+  notifications,
+  proxy: notYet({
+    about: 'Serves the content of another registry and keeps it.',
+    below: ['remoteurl', 'username', 'password', 'exec.command', 'exec.lifetime', 'ttl', 'cachewritetimeout'],
+    asks: (value) => isSection(value) && Boolean(value.remoteurl),
+  }),
+  middleware: notYet({
+    about: 'Programs between the registry and its storage, such as CloudFront.',
+    below: ['registry', 'repository', 'storage', 'storage[].name', 'storage[].disabled', 'storage[].options'],
+  }),
+  redis,
+  reporting: notNeeded({
+    about: 'Services that registry:2 reports failures to.',
+    notice: 'Berth reports to no such service; failures are in its log.',
+    below: [
+      ...['bugsnag.apikey', 'bugsnag.releasestage', 'bugsnag.endpoint', 'newrelic.licensekey', 'newrelic.name'],
+      'newrelic.verbose',
+    ],
+  }),
 })
 
 /** What the schema makes of a file that has no errors. */
 export type ParsedConfig = z.output<typeof schema>
 
-function needsNoCache(): string {
-  return 'Berth looks everything up in its database and needs no cache for it.'
+/** Every entry of the list can be switched off. */
+function hasEnabledEntry(value: Tree): boolean {
+  if (!Array.isArray(value)) return isSet(value)
+  return value.some((entry) => !isSection(entry) || findBoolean(String(entry.disabled ?? '')) !== true)
 }
 
-function locationsArePaths(): string {
-  return 'Berth answers with paths alone in Location, which are right behind every proxy.'
+function asksForUsers(value: Tree): boolean {
+  const kinds = isSection(value) ? Object.keys(value) : [String(value ?? 'none')]
+  return kinds.some((kind) => kind.toLowerCase() !== 'none')
+}
+
+function noSchema1(): string {
+  return 'Berth takes no manifests of schema 1, as registry:3; they can be neither pushed nor pulled.'
 }

@@ -1,4 +1,4 @@
-import { isMap, isScalar, LineCounter, parseDocument, type YAMLError } from 'yaml'
+import { isMap, isScalar, isSeq, LineCounter, parseDocument, type YAMLError } from 'yaml'
 import type { ConfigProblem } from './config-error.ts'
 
 /** A configuration before it has a meaning: sections, lists, and the text of single values; null where nothing stands. */
@@ -61,6 +61,10 @@ export function valueAt(tree: Tree, path: readonly string[]): Tree | undefined {
 }
 
 function collectLines(node: unknown, path: readonly string[], into: { lines: LineCounter; origins: Origins }): void {
+  if (isSeq(node)) {
+    for (const [index, item] of node.items.entries()) collectLines(item, [...path, String(index)], into)
+    return
+  }
   if (!isMap(node)) return
   for (const { key, value } of node.items) {
     if (!isScalar(key) || !key.range) continue

@@ -3,15 +3,15 @@ import type { Manifest, ManifestReference } from '../oci/manifest.ts'
 
 /** Which manifests are taken, beyond those that are valid: what registry:2 calls validation and policy. */
 export interface ManifestRules {
-  /** What the URLs of layers that lie elsewhere must match, and must not match. Undefined: any URL. */
-  readonly urls: { readonly allow: readonly RegExp[]; readonly deny: readonly RegExp[] } | undefined
+  /** What the URLs of layers that lie elsewhere must match, if anything is allowed, and must not match. */
+  readonly urls: { readonly allow: readonly RegExp[]; readonly deny: readonly RegExp[] }
   /** Which children of an image index must be in the repository. */
   readonly requiredPlatforms: 'all' | 'none' | readonly { readonly architecture: string; readonly os: string }[]
   /** `image`, `plugin`. Empty: everything may be pushed. */
   readonly classes: readonly string[]
 }
 
-export const NO_RULES: ManifestRules = { urls: undefined, requiredPlatforms: 'all', classes: [] }
+export const NO_RULES: ManifestRules = { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] }
 
 /** The references, with those that may be absent by these rules marked so. Throws MANIFEST_INVALID and DENIED. */
 export function applyRules(rules: ManifestRules, manifest: Manifest): readonly ManifestReference[] {
@@ -42,7 +42,7 @@ function requireClass({ classes }: ManifestRules, { references }: Manifest): voi
 }
 
 function requireUrl({ urls }: ManifestRules, url: string): void {
-  if (isWebUrl(url) && (urls === undefined || isAllowed(urls, url))) return
+  if (isWebUrl(url) && isAllowed(urls, url)) return
   throw new RegistryError('MANIFEST_INVALID', {
     message: `A layer lies at ${url}, which this registry does not allow; validation.manifests.urls says what it allows.`,
     detail: { url },
@@ -54,9 +54,7 @@ function isWebUrl(text: string): boolean {
   return url !== null && /^https?:$/.test(url.protocol) && url.hash === ''
 }
 
-/** Without any rule nothing is allowed, as in registry:2: a client would fetch from there unasked. */
-function isAllowed({ allow, deny }: NonNullable<ManifestRules['urls']>, url: string): boolean {
-  if (allow.length === 0 && deny.length === 0) return false
+function isAllowed({ allow, deny }: ManifestRules['urls'], url: string): boolean {
   const matches = (pattern: RegExp) => pattern.test(url)
   return (allow.length === 0 || allow.some(matches)) && !deny.some(matches)
 }

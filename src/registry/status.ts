@@ -24,8 +24,6 @@ export interface StatusCounts {
   readonly openClaims: number
   readonly repositories: number
   readonly scannedRepositories: number
-  /** Undefined where the storage has no limit. */
-  readonly space: StorageSpace | undefined
 }
 
 /** How the registry is, for those who look after it. */
@@ -54,15 +52,17 @@ export class Status {
     return { epoch, complete: false, names: await scan.areNamesKnown(), scanned }
   }
 
+  /** Throws when the metadata does not answer. */
   async counts(): Promise<StatusCounts> {
-    const { metadata, storage } = this.#options
-    const [openUploads, openClaims, repositories, space] = await Promise.all([
-      countUploads(metadata.read),
-      countClaims(metadata.read),
-      this.#repositories(),
-      storage.space(),
-    ])
-    return { openUploads, openClaims, ...repositories, space }
+    const { read } = this.#options.metadata
+    const counts = [countUploads(read), countClaims(read), this.#repositories()] as const
+    const [openUploads, openClaims, repositories] = await Promise.all(counts)
+    return { openUploads, openClaims, ...repositories }
+  }
+
+  /** Undefined where the storage has no limit. Throws when it does not answer. */
+  async space(): Promise<StorageSpace | undefined> {
+    return await this.#options.storage.space()
   }
 
   async #repositories(): Promise<RepositoryCounts> {

@@ -1,0 +1,91 @@
+import { resolve } from 'node:path'
+import type { Config, HealthConfig, HttpConfig, ManifestRules, Repetition, StorageConfig } from './config.ts'
+import type { ParsedConfig } from './schema.ts'
+
+const DEFAULT_MAX_ENTRIES = 1000
+const DEFAULT_INTERVAL_MS = 10_000
+
+/** What the file says, in the program's words. */
+export function buildConfig(parsed: ParsedConfig): Config {
+  const { log, metadata, catalog, tags } = parsed
+  return {
+    log: {
+      level: log.level,
+      formatter: log.formatter,
+      fields: log.fields,
+      accessLog: !log.accesslog.disabled,
+      reportCaller: log.reportcaller,
+    },
+    storage: storageConfig(parsed.storage),
+    metadata: { path: metadata.path === undefined ? undefined : resolve(metadata.path) },
+    http: httpConfig(parsed),
+    health: healthConfig(parsed.health),
+    // registry:2 and registry:3 take 0 and less for 'not set'.
+    catalog: { maxEntries: catalog.maxentries > 0 ? catalog.maxentries : DEFAULT_MAX_ENTRIES },
+    tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
+    manifests: manifestRules(parsed),
+  }
+}
+
+function storageConfig({ filesystem, delete: deletes, maintenance }: ParsedConfig['storage']): StorageConfig {
+  const { enabled, age, interval, dryrun } = maintenance.uploadpurging
+  return {
+    driver: filesystem ? { kind: 'filesystem', rootDirectory: resolve(filesystem.rootdirectory) } : { kind: 'inmemory' },
+    deletes: deletes.enabled,
+    readOnly: maintenance.readonly.enabled,
+    uploadPurging: { enabled, ageMs: age, intervalMs: interval, dryRun: dryrun },
+  }
+}
+
+function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
+  return {
+    listen: http.addr,
+    host: http.host,
+    prefix: http.prefix,
+    secret: http.secret,
+    headers: http.headers,
+    drainTimeoutMs: http.draintimeout,
+    // Memory is not shared between processes.
+    processes: storage.filesystem === undefined ? 1 : http.processes,
+    debug: { listen: http.debug.addr, prometheus: http.debug.prometheus },
+  }
+}
+
+function healthConfig({ storagedriver, file, http, tcp }: ParsedConfig['health']): HealthConfig {
+  return {
+    storageDriver: { enabled: storagedriver.enabled, ...repetition(storagedriver) },
+    file: file.map((check) => ({ file: check.file, ...repetition(check) })),
+    http: http.map((check) => ({
+      uri: check.uri,
+      headers: check.headers,
+      statusCode: check.statuscode || 200,
+      timeoutMs: check.timeout,
+      ...repetition(check),
+    })),
+    tcp: tcp.map((check) => ({ addr: check.addr, timeoutMs: check.timeout, ...repetition(check) })),
+  }
+}
+
+/** registry:2 takes 0 for 'not set'. */
+function repetition({ interval, threshold }: { readonly interval: number; readonly threshold: number }): Repetition {
+  return { intervalMs: interval || DEFAULT_INTERVAL_MS, threshold: threshold || 1 }
+}
+
+function manifestRules({ validation, policy }: ParsedConfig): ManifestRules {
+  const { urls, indexes } = validation.manifests
+  const isValidated = validation.enabled === true || !validation.disabled
+  return {
+    urls: isValidated ? { allow: urls.allow, deny: urls.deny } : { allow: [], deny: [] },
+    requiredPlatforms: isValidated ? requiredPlatforms(indexes) : 'all',
+    classes: policy.repository.classes,
+  }
+}
+
+/** An empty list requires every platform, as in registry:3. */
+function requiredPlatforms({
+  platforms,
+  platformlist,
+}: ParsedConfig['validation']['manifests']['indexes']): ManifestRules['requiredPlatforms'] {
+  if (platforms !== 'list') return platforms
+  return platformlist.length === 0 ? 'all' : platformlist
+}

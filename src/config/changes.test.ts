@@ -1,0 +1,19 @@
+import { expect, test } from 'bun:test'
+import { describeChanges } from './changes.ts'
+
+/** The words before the first colon or blank of each sentence. */
+function subjects(tree: Parameters<typeof describeChanges>[0]): string[] {
+  return describeChanges(tree).map((sentence) => sentence.split(/[: ]/)[0] ?? '')
+}
+
+test('what a file leaves to the defaults is told where the defaults differ', () => {
+  expect(subjects({ storage: { inmemory: null } })).toEqual(['http.draintimeout', 'http.addr', 'Uploads', 'The'])
+  expect(subjects({ storage: { inmemory: null }, http: { addr: ':1', draintimeout: '1s' } })).toEqual(['Uploads', 'The'])
+})
+
+test('what a file sets is told where it does more', () => {
+  const storage = { filesystem: { rootdirectory: '/srv' }, delete: { enabled: 'true' } }
+  const http = { addr: ':1', draintimeout: '1s', debug: { addr: ':2' } }
+
+  expect(subjects({ storage, http })).toEqual(['storage.delete.enabled', 'http.debug.addr', 'The', 'Uploads', 'The'])
+})

@@ -1,0 +1,109 @@
+import { isSet, key, map, notYet, optionalKey, section } from './keys.ts'
+import { isSection, type Tree } from './tree.ts'
+import {
+  boolean,
+  durationMs,
+  findBoolean,
+  headerName,
+  headerValues,
+  listenAddress,
+  oneOf,
+  pathPrefix,
+  publicUrl,
+  secret,
+  urlPath,
+  wholeNumber,
+} from './values.ts'
+
+const debug = section({
+  addr: optionalKey(listenAddress, {
+    about: 'Where the debug server listens, with /debug/health and the metrics. Left out, there is none.',
+    example: 'localhost:5001',
+  }),
+  prometheus: section({
+    enabled: key(boolean, { default: 'false', example: 'true', about: 'Serves metrics for Prometheus on the debug address.' }),
+    path: key(urlPath, { default: '/metrics', example: '/prometheus', about: 'Where they are.' }),
+  }),
+})
+
+const tls = notYet({
+  about: 'Speaks HTTPS.',
+  below: [
+    ...['certificate', 'key', 'clientcas', 'clientauth', 'minimumtls', 'ciphersuites', 'letsencrypt.cachefile'],
+    ...['letsencrypt.email', 'letsencrypt.hosts', 'letsencrypt.directoryurl'],
+  ],
+  asks: asksForTls,
+  advice: 'take it out, and let the proxy in front of Berth speak HTTPS',
+})
+
+/** The server that clients talk to. */
+export const http = section({
+  addr: key(listenAddress, { default: ':5000', example: '127.0.0.1:5000', about: 'Where to listen.' }),
+  net: key(oneOf('tcp', 'unix'), {
+    default: 'tcp',
+    example: 'unix',
+    about: 'Whether addr is a network address or the path of a socket.',
+  }),
+  host: optionalKey(publicUrl, {
+    about: 'The address that clients use.',
+    example: 'https://registry.example.com',
+    notice: () => `${locationsArePaths()} Of this address only its path is used.`,
+  }),
+  prefix: key(pathPrefix, { default: '/', example: '/registry/', about: 'The path before /v2/.' }),
+  secret: optionalKey(secret, {
+    about: 'What registry:2 signs the state of uploads with.',
+    example: 'a-random-text',
+    notice: () => 'Upload addresses of Berth carry no state to sign; the secret is not used.',
+  }),
+  relativeurls: optionalKey(boolean, {
+    about: 'Answers with paths instead of whole addresses in Location. Berth always does.',
+    example: 'true',
+    notice: (value) => (findBoolean(value) === true ? undefined : locationsArePaths()),
+  }),
+  headers: map(headerValues, {
+    about: 'Added to every answer.',
+    example: '{X-Content-Type-Options: [nosniff]}',
+    name: headerName,
+  }),
+  // Docker kills a container that is still there ten seconds after it was asked to stop.
+  draintimeout: key(durationMs, {
+    default: '8s',
+    example: '60s',
+    about: 'How long requests may take to finish when Berth is asked to stop.',
+  }),
+  processes: optionalKey(wholeNumber(1), {
+    about: 'How many processes share the address and the data; one for each core, at most 4, when left out.',
+    example: '2',
+  }),
+  debug,
+  http2: section({
+    disabled: optionalKey(boolean, {
+      about: 'Keeps registry:2 from speaking HTTP/2 over TLS.',
+      example: 'true',
+      notice: (value) => (findBoolean(value) === true ? undefined : speaksHttp1()),
+    }),
+  }),
+  h2c: section({
+    enabled: optionalKey(boolean, {
+      about: 'Lets registry:3 speak HTTP/2 without TLS.',
+      example: 'false',
+      notice: (value) => (findBoolean(value) === true ? speaksHttp1() : undefined),
+    }),
+  }),
+  tls,
+})
+
+/** registry:2 speaks TLS when there is a certificate or a place for those of Let's Encrypt; the rest says only how. */
+function asksForTls(value: Tree): boolean {
+  if (!isSection(value)) return isSet(value)
+  const letsEncrypt = value.letsencrypt ?? null
+  return Boolean(value.certificate) || (isSection(letsEncrypt) && Boolean(letsEncrypt.cachefile))
+}
+
+function locationsArePaths(): string {
+  return 'Berth answers with paths alone in Location, which are right behind every proxy.'
+}
+
+function speaksHttp1(): string {
+  return 'Berth speaks HTTP/1.1, as every client does.'
+}

@@ -1,0 +1,65 @@
+import { buildConfig } from './build-config.ts'
+import type { Config } from './config.ts'
+import { ConfigError, type ConfigProblem } from './config-error.ts'
+import type { Environment } from './environment.ts'
+import { collectNotices, describeIssues, locate } from './report.ts'
+import { type ParsedConfig, schema } from './schema.ts'
+import { driversIn, readSettings, type Settings } from './settings.ts'
+import { STORAGE_DRIVERS } from './storage-schema.ts'
+
+export interface ConfigSource {
+  /** Undefined: what REGISTRY_CONFIGURATION_PATH names, or no file at all. */
+  readonly path: string | undefined
+  readonly environment: Environment
+}
+
+export interface LoadedConfig {
+  readonly config: Config
+  /** The file that was read; undefined when there is none, and Berth serves this machine alone. */
+  readonly path: string | undefined
+  /** What the operator should know and need not change, one sentence each. */
+  readonly notices: readonly string[]
+  /** What was written where, before it was parsed. */
+  readonly settings: Settings
+}
+
+/** Reads the file and the environment. Throws ConfigError with everything that is wrong. */
+export function loadConfig({ path, environment }: ConfigSource): LoadedConfig {
+  const settings = readSettings(path, environment)
+  const { tree, origins } = settings
+  const parsed = schema.safeParse(tree)
+  const problems = parsed.success
+    ? findContradictions(parsed.data).map((problem) => locate(problem, tree, origins))
+    : describeIssues(parsed.error.issues, tree, origins)
+  const all = [...settings.problems, ...problems]
+  if (all.length > 0 || !parsed.success) throw new ConfigError(settings.path ?? 'the environment', { problems: all })
+  return {
+    config: deepFreeze(buildConfig(parsed.data)),
+    path: settings.path,
+    notices: [...settings.notices, ...collectNotices(tree)],
+    settings,
+  }
+}
+
+/** What each key allows and the keys together do not. */
+function findContradictions({ storage, http }: ParsedConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  const drivers = driversIn(storage)
+  if (drivers.length === 0)
+    problems.push({ path: 'storage', message: `names no driver; write one of ${STORAGE_DRIVERS.join(', ')} below it` })
+  if (drivers.length > 1) problems.push({ path: 'storage', message: `names ${drivers.join(' and ')}; leave one of them` })
+  if (http.net !== http.addr.kind) {
+    problems.push({
+      path: 'http.addr',
+      message: `is ${http.net === 'unix' ? 'not the path of a socket' : 'the path of a socket'}, but http.net is ${http.net}`,
+    })
+  }
+  return problems
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  // A frozen regular expression cannot be used: matching writes to it.
+  if (typeof value !== 'object' || value === null || value instanceof RegExp) return value
+  for (const part of Object.values(value)) deepFreeze(part)
+  return Object.freeze(value)
+}

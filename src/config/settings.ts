@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs'
+import { ConfigError, type ConfigProblem } from './config-error.ts'
+import { CONFIG_PATH_VARIABLE, type Environment, expandStorageName, overlayEnvironment } from './environment.ts'
+import { STORAGE_DRIVERS } from './storage-schema.ts'
+import { isSection, type Origins, originOf, parseYaml, type Tree } from './tree.ts'
+
+/** What the operator wrote, in the file and in variables, laid over each other and not yet given a meaning. */
+export interface Settings {
+  /** The file that was read; undefined when there is none. */
+  readonly path: string | undefined
+  readonly tree: { readonly [key: string]: Tree }
+  readonly origins: Origins
+  readonly notices: readonly string[]
+  readonly problems: readonly ConfigProblem[]
+}
+
+/** Reads the file and the variables. Throws ConfigError when the file cannot be read as one. */
+export function readSettings(argument: string | undefined, environment: Environment): Settings {
+  const path = argument ?? (environment[CONFIG_PATH_VARIABLE] || undefined)
+  const { tree, origins } = path === undefined ? { tree: {}, origins: new Map() } : readTree(path)
+  const overlay = overlayEnvironment(tree, origins, environment)
+  if (path === undefined) serveThisMachine(tree)
+  adoptOldLogLevel(tree, origins)
+  return { path, tree, origins, ...overlay }
+}
+
+/** The storage drivers that a section names. */
+export function driversIn(storage: Readonly<Record<string, unknown>>): string[] {
+  return STORAGE_DRIVERS.filter((driver) => storage[driver] !== undefined)
+}
+
+function readTree(path: string): { tree: { [key: string]: Tree }; origins: Origins } {
+  const { tree, origins, problems } = parseYaml(readText(path))
+  if (problems.length > 0) throw new ConfigError(path, { problems })
+  const root = tree ?? {}
+  if (!isSection(root))
+    throw new ConfigError(path, { problems: [{ message: 'is not a configuration: its keys belong at the left margin' }] })
+  expandStorageName(root)
+  return { tree: root, origins }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (cause) {
+    throw new ConfigError(path, { problems: [{ message: `cannot be read: ${(cause as Error).message}` }], cause })
+  }
+}
+
+/** Without a file: for the person at this machine, who may do everything, and for nobody else. */
+function serveThisMachine(tree: { [key: string]: Tree }): void {
+  const storage = sectionAt(tree, 'storage')
+  tree.version ??= '0.1'
+  sectionAt(tree, 'http').addr ??= '127.0.0.1:5000'
+  sectionAt(storage, 'delete').enabled ??= 'true'
+  const drivers = driversIn(storage)
+  if (drivers.length === 0 || drivers.includes('filesystem')) sectionAt(storage, 'filesystem').rootdirectory ??= './data'
+}
+
+/** `loglevel` is the old name of `log.level`, which wins. */
+function adoptOldLogLevel(tree: { [key: string]: Tree }, origins: Origins): void {
+  const { loglevel } = tree
+  if (loglevel === undefined || loglevel === null) return
+  const log = sectionAt(tree, 'log')
+  if (log.level !== undefined && log.level !== null) return
+  log.level = loglevel
+  origins.set('log.level', originOf(origins, ['loglevel']))
+}
+
+/** The section of that name, made when it is absent; one that goes nowhere when something else stands there. */
+function sectionAt(tree: { [key: string]: Tree }, name: string): { [key: string]: Tree } {
+  tree[name] ??= {}
+  const section = tree[name]
+  return isSection(section) ? section : {}
+}

@@ -1,0 +1,98 @@
+import { key, notYet, optionalKey, optionalSection, section } from './keys.ts'
+import { boolean, durationMs, findBoolean, text, wholeNumber } from './values.ts'
+
+/** The drivers that there are. */
+export const STORAGE_DRIVERS: readonly string[] = ['filesystem', 'inmemory']
+
+const filesystem = optionalSection({
+  rootdirectory: key(text, {
+    default: '/var/lib/registry',
+    example: '/srv/registry',
+    about: 'The folder that holds everything.',
+  }),
+  maxthreads: optionalKey(wholeNumber(0), {
+    about: 'How many file operations may run at once.',
+    example: '100',
+    notice: () => 'Berth sizes its file pool by itself; UV_THREADPOOL_SIZE changes it.',
+  }),
+})
+
+const cache = section({
+  blobdescriptor: optionalKey(text, {
+    about: 'Where registry:2 remembers what it looked up.',
+    example: 'inmemory',
+    notice: needsNoCache,
+  }),
+  blobdescriptorsize: optionalKey(wholeNumber(), { about: 'How much of it.', example: '10000', notice: needsNoCache }),
+  layerinfo: optionalKey(text, { about: 'The old name of blobdescriptor.', example: 'inmemory', notice: needsNoCache }),
+})
+
+const maintenance = section({
+  uploadpurging: section({
+    enabled: key(boolean, { default: 'true', example: 'false', about: 'Removes uploads that nobody finished.' }),
+    age: key(durationMs, { default: '168h', example: '24h', about: 'How long an upload may rest before it counts as given up.' }),
+    interval: key(durationMs, { default: '24h', example: '6h', about: 'How often to look for them.' }),
+    dryrun: key(boolean, {
+      default: 'false',
+      example: 'true',
+      about: 'Writes to the log what would be removed, and removes nothing.',
+    }),
+  }),
+  readonly: section({
+    enabled: key(boolean, { default: 'false', example: 'true', about: 'Answers every write with UNSUPPORTED.' }),
+  }),
+})
+
+const s3 = [
+  ...['region', 'bucket', 'accesskey', 'secretkey', 'sessiontoken', 'regionendpoint', 'forcepathstyle', 'accelerate'],
+  ...['encrypt', 'keyid', 'secure', 'skipverify', 'v4auth', 'chunksize', 'multipartcopychunksize', 'multipartcopymaxconcurrency'],
+  ...['multipartcopythresholdsize', 'rootdirectory', 'storageclass', 'useragent', 'usedualstack', 'usefipsendpoint'],
+  ...['objectacl', 'objectownership', 'loglevel'],
+]
+
+/** Where the bytes are and what may be done with them. Exactly one driver has its section. */
+export const storage = section({
+  filesystem,
+  inmemory: optionalSection({}, 'Keeps everything in memory, in one process. It takes no keys.'),
+  s3: otherDriver('Keeps everything in a bucket of S3 or of a server that speaks its protocol.', s3),
+  s3aws: otherDriver('Another name of s3.', s3),
+  azure: otherDriver('Keeps everything in Azure Blob Storage.', [
+    ...['accountname', 'container', 'accountkey', 'connectionstring', 'realm', 'serviceurl', 'rootdirectory'],
+    ...['credentials.type', 'credentials.clientid', 'credentials.tenantid', 'credentials.secret', 'max_retries'],
+    ...['retry_delay', 'skipverify'],
+  ]),
+  gcs: otherDriver('Keeps everything in Google Cloud Storage.', [
+    ...['bucket', 'keyfile', 'credentials', 'rootdirectory', 'chunksize', 'maxconcurrency', 'useragent'],
+  ]),
+  oss: otherDriver('Keeps everything in the object storage of Alibaba Cloud; registry:2 only.'),
+  swift: otherDriver('Keeps everything in OpenStack Swift; registry:2 only.'),
+  cache,
+  delete: section({
+    enabled: key(boolean, { default: 'false', example: 'true', about: 'Allows clients to delete manifests, tags and blobs.' }),
+  }),
+  maintenance,
+  redirect: section({
+    disable: optionalKey(boolean, {
+      about: 'Keeps clients from being sent to the storage for bytes. Berth sends them nowhere.',
+      example: 'true',
+      notice: (value) =>
+        findBoolean(value) === true ? undefined : 'Berth sends clients to no other server; it serves every byte itself.',
+    }),
+  }),
+  tag: section({
+    concurrencylimit: optionalKey(wholeNumber(0), {
+      about: 'How many tags registry:3 reads at once when it looks for those of a manifest.',
+      example: '8',
+      notice: () => 'Berth finds the tags of a manifest in its database; the limit has no effect.',
+    }),
+  }),
+})
+
+/** Naming the driver asks for it, whatever stands below. */
+function otherDriver(about: string, below: readonly string[] = []) {
+  return notYet({ about, below, asks: () => true, advice: `use ${STORAGE_DRIVERS.join(' or ')}` })
+}
+
+function needsNoCache(): string {
+  return 'Berth looks everything up in its database and needs no cache for it.'
+}

@@ -1,0 +1,109 @@
+import { z } from 'zod'
+import { findDurationMs } from './duration.ts'
+import { findTcpAddress, type ListenAddress } from './listen-address.ts'
+import { findPattern } from './pattern.ts'
+import { Secret } from './secret.ts'
+
+/**
+ * The kinds of values. Each comes as the text that stands in the file or the variable, so that both are read by the same rules and
+ * a secret of `0123` keeps its zero, and becomes what the program uses.
+ */
+
+export const text = z.string({ error: 'needs a single value' })
+
+export const secret = text.transform((value) => new Secret(value))
+
+export const boolean = parsed(findBoolean, 'is not allowed; use true or false')
+
+export const durationMs = parsed(findDurationMs, 'is not a duration; write a number with its unit, as in 10s, 5m, 168h or 1h30m')
+
+/** `host:port`, or the path of a socket. */
+export const listenAddress = parsed(
+  (value): ListenAddress | undefined =>
+    value.includes('/') || value.endsWith('.sock') ? { kind: 'unix', path: value } : findTcpAddress(value),
+  'is not an address; write host:port, or :port for every interface',
+)
+
+/** `host:port`, where something else listens. */
+export const remoteAddress = parsed(findTcpAddress, 'is not an address; write host:port')
+
+/** The address under which clients see the registry, without a slash at its end. */
+export const publicUrl = parsed(
+  (value) =>
+    /^https?:\/\/[^/?#@\s]+(\/[^?#\s]*)?$/.test(value) && URL.canParse(value)
+      ? new URL(value).href.replace(/\/$/, '')
+      : undefined,
+  'is not the address of a server; write it as https://registry.example.com or http://host:5000',
+)
+
+/** Any http or https URL. */
+export const webUrl = parsed(
+  (value) => (/^https?:\/\//i.test(value) && URL.canParse(value) ? value : undefined),
+  'is not a URL; write it as http://host:port/path',
+)
+
+/** '' or '/path', without the slash at the end. */
+export const pathPrefix = parsed(
+  (value) => (/^(\/[A-Za-z0-9._~-]+)*\/?$/.test(value) ? value.replace(/\/$/, '') : undefined),
+  'is not a path; write it as /registry/',
+)
+
+/** '/path', never empty. */
+export const urlPath = parsed(
+  (value) => (/^(\/[A-Za-z0-9._~-]+)+\/?$/.test(value) ? value : undefined),
+  'is not a path; write it as /metrics',
+)
+
+/** A regular expression as Go writes it. */
+export const pattern = parsed(findPattern, 'is not a regular expression that Berth can read')
+
+export const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is not the name of an HTTP header' })
+
+const headerValue = text.regex(/^[\t\x20-\x7e]*$/, {
+  error: 'is not the value of an HTTP header: visible ASCII letters on one line',
+})
+
+/** One value, or a list of them for a header that is sent several times. */
+export const headerValues = z.preprocess((value) => (Array.isArray(value) ? value : [value]), z.array(headerValue).readonly())
+
+/** A whole number from `min` up. */
+export function wholeNumber(min = Number.MIN_SAFE_INTEGER) {
+  return parsed(
+    (value) => {
+      const number = /^-?\d+$/.test(value) ? Number(value) : Number.NaN
+      return Number.isSafeInteger(number) && number >= min ? number : undefined
+    },
+    `is not allowed; use a whole number${min > Number.MIN_SAFE_INTEGER ? ` of ${min} or more` : ''}`,
+  )
+}
+
+/** One of some words, in any case. */
+export function oneOf<const Word extends string>(...words: readonly Word[]) {
+  const choice = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
+  return parsed((value) => words.find((word) => word === value.toLowerCase()), `is not allowed; use ${choice}`)
+}
+
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  y: true,
+  false: false,
+  no: false,
+  off: false,
+  n: false,
+}
+
+/** What YAML reads as true or false. */
+export function findBoolean(value: string): boolean | undefined {
+  return BOOLEANS[value.toLowerCase()]
+}
+
+function parsed<Output>(parse: (value: string) => Output | undefined, complaint: string) {
+  return text.transform((value, context): Output => {
+    const output = parse(value)
+    if (output !== undefined) return output
+    context.addIssue({ code: 'custom', message: complaint })
+    return z.NEVER
+  })
+}

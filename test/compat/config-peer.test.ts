@@ -1,0 +1,75 @@
+import { expect, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parse, stringify } from 'yaml'
+import { type Behaviour, behaviourOf } from '../support/behaviour.ts'
+import { CONFIG_CASES, type ConfigCase } from '../support/config-cases.ts'
+import {
+  type ConfigFile,
+  type ConfiguredRegistry,
+  startConfiguredBerth,
+  startConfiguredPeer,
+} from '../support/configured-registry.ts'
+import { PEER_PROGRAM } from '../support/peer.ts'
+import { describeWith } from '../support/requirements.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const TEST_MS = 60_000
+const COMPATIBILITY = readFileSync(join(import.meta.dir, '../../docs/compatibility.md'), 'utf8')
+const DIFFERENCES = [...COMPATIBILITY.matchAll(/^\| ([^|]+) \|/gm)].map(([, where = '']) => where)
+
+/** What became of a configuration: the registry refused it, or it behaves in some way. */
+type Outcome = 'refuses to start' | Behaviour
+
+describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => {
+  const same = CONFIG_CASES.filter(({ difference }) => difference === undefined)
+  const different = CONFIG_CASES.filter(({ difference }) => difference !== undefined)
+
+  test.each(same.map((one) => [one.title, one] as const))(
+    'registry:2 and Berth do the same: %s',
+    async (_, configCase) => {
+      const { peer, berth } = await outcomesOf(configCase)
+
+      expect(berth).toEqual(peer)
+    },
+    TEST_MS,
+  )
+
+  test.each(different.map((one) => [one.title, one] as const))(
+    'registry:2 and Berth differ as docs/compatibility.md says: %s',
+    async (_, configCase) => {
+      const { peer, berth } = await outcomesOf(configCase)
+
+      expect(DIFFERENCES).toContain(configCase.difference ?? '')
+      expect(berth).not.toEqual(peer)
+      expect(berth === 'refuses to start').toBe(configCase.refused === true)
+    },
+    TEST_MS,
+  )
+})
+
+async function outcomesOf(configCase: ConfigCase): Promise<{ readonly peer: Outcome; readonly berth: Outcome }> {
+  const [peer, berth] = await Promise.all([
+    outcomeOf(startConfiguredPeer, configCase),
+    outcomeOf(startConfiguredBerth, configCase),
+  ])
+  return { peer, berth }
+}
+
+type Start = (folder: TemporaryFolder, config: ConfigFile) => Promise<ConfiguredRegistry>
+
+async function outcomeOf(start: Start, configCase: ConfigCase): Promise<Outcome> {
+  using folder = new TemporaryFolder()
+  const { variables = {}, noFile = false } = configCase
+  if (noFile) await folder.file('config.yml', '')
+  await using registry = await start(folder, { text: noFile ? undefined : textOf(configCase), variables })
+  return registry.serves ? await behaviourOf(registry, configCase) : 'refuses to start'
+}
+
+/** The case's text over a folder and an address. */
+function textOf({ text = '', whole }: ConfigCase): string {
+  if (whole !== undefined) return whole
+  const base = { version: '0.1', storage: { filesystem: { rootdirectory: 'DATA' } }, http: { addr: '127.0.0.1:PORT' } }
+  const own = (parse(text) ?? {}) as Record<string, object>
+  return stringify({ ...own, ...base, storage: { ...base.storage, ...own.storage }, http: { ...base.http, ...own.http } })
+}
