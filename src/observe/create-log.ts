@@ -1,3 +1,4 @@
+import { CallerLog } from './caller-log.ts'
 import { JsonLog } from './json-log.ts'
 import type { Log, LogFields, LogLevel, LogOutput } from './log.ts'
 import { TextLog } from './text-log.ts'
@@ -7,9 +8,16 @@ export interface LogOptions {
   readonly formatter: 'text' | 'json' | 'logstash'
   /** On every line. */
   readonly fields: LogFields
+  /** Each line names the place in the program that wrote it. */
+  readonly reportCaller?: boolean
 }
 
-export function createLog({ level, formatter, fields }: LogOptions, output: LogOutput): Log {
+export function createLog(options: LogOptions, output: LogOutput): Log {
+  const log = createPlainLog(options, output)
+  return options.reportCaller === true ? new CallerLog(log) : log
+}
+
+function createPlainLog({ level, formatter, fields }: LogOptions, output: LogOutput): Log {
   switch (formatter) {
     case 'text':
       return new TextLog(level, output).child(fields)

@@ -89,7 +89,7 @@ export class BerthInProcess implements AsyncDisposable {
   async kill(): Promise<void> {
     if (this.#isDead) return
     this.#isDead = true
-    await this.#disk.closeFiles()
+    await this.#disk.die()
     await this.opened.metadata.close()
     this.opened.locks.release(this.opened.processId)
   }

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
-import { BackgroundProgram, environmentIn } from './processes.ts'
+import { environmentIn, startUntil } from './processes.ts'
 import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 
 const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const START_MS = 20_000
+const LISTENING = /msg="listening" url=\S+:(\d+) /
 
 interface BerthOptions extends ServeOptions {
   /** The one-file program, where the test is about that. */
@@ -15,10 +16,7 @@ interface BerthOptions extends ServeOptions {
 export async function startBerth(options: BerthOptions): Promise<RegistryProcess> {
   const { folder, dataDirectory, umask, berth = BERTH_PROGRAM } = options
   const config = await folder.file(`berth/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory))
-  const program = new BackgroundProgram([berth, 'serve', config], {
-    environment: environmentIn(folder.join('berth')),
-    umask,
-  })
-  const [, port] = await program.waitForOutput(/msg="listening" url=\S+:(\d+) /, START_MS)
-  return new RegistryProcess(program, Number(port), /level=error|level=fatal/)
+  const environment = environmentIn(folder.join('berth'))
+  const { program, match } = await startUntil(LISTENING, START_MS, [berth, 'serve', config], { environment, umask })
+  return new RegistryProcess(program, Number(match[1]), /level=error|level=fatal/)
 }

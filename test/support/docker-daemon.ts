@@ -1,6 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { busyboxArchive } from './busybox-archive.ts'
-import { BackgroundProgram, type Environment, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
+import {
+  type BackgroundProgram,
+  type Environment,
+  environmentIn,
+  type Outcome,
+  run,
+  runToSuccess,
+  startUntil,
+} from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 export const DOCKER_PROGRAMS = ['dockerd', 'docker', 'containerd', 'ctr', 'runc']
@@ -47,8 +55,7 @@ export class DockerDaemon implements AsyncDisposable {
     const options = ['--data-root', `${root}/data`, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
     const { before, options: networkOptions } = NETWORKS[network]
     const command = [...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
-    const program = new BackgroundProgram(command, { environment })
-    await program.waitForOutput(/API listen on/, START_MS)
+    const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
     return new DockerDaemon(program, execRoot, environment)
   }
 

@@ -1,4 +1,4 @@
-import type { DiskCall, DiskHook } from './held-disk.ts'
+import { type DiskCall, type DiskHook, isChange } from './held-disk.ts'
 
 const REACHED_MS = 10_000
 
@@ -37,5 +37,16 @@ export function holdFirst(gate: Gate, phase: 'before' | 'after', fits: RegExp | 
     if (isUsed || at !== phase || !matches(call)) return undefined
     isUsed = true
     return gate.pass()
+  }
+}
+
+/** After so many changes every call waits for ever at the gate, as in a process that was killed. */
+export function dyingAfter(changes: number, died: Gate): DiskHook {
+  let done = 0
+  return (call, phase) => {
+    if (done >= changes && (phase === 'before' || changes > 0)) return died.pass()
+    if (phase === 'before' || !isChange(call)) return undefined
+    done += 1
+    return done >= changes ? died.pass() : undefined
   }
 }

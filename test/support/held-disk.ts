@@ -14,6 +14,7 @@ export class HeldDisk implements Disk {
   readonly #root: string
   readonly #hook: DiskHook
   readonly #files = new Set<DiskFile>()
+  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor(disk: Disk, root: string, hook: DiskHook) {
     this.#disk = disk
@@ -65,8 +66,9 @@ export class HeldDisk implements Disk {
     return await this.#disk.space(path)
   }
 
-  /** What the system does for a process that has died. */
-  async closeFiles(): Promise<void> {
+  /** What the system does when a process dies: calls that it has begun come to their end, and its files are closed. */
+  async die(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
     for (const file of this.#files) await this.#close(file)
   }
 
@@ -82,9 +84,12 @@ export class HeldDisk implements Disk {
 
   async #hold<Result>(call: DiskCall, task: () => Promise<Result>): Promise<Result> {
     await this.#hook(call, 'before')
+    const done = task()
+    this.#underWay.add(done)
     try {
-      return await task()
+      return await done
     } finally {
+      this.#underWay.delete(done)
       await this.#hook(call, 'after')
     }
   }

@@ -3,17 +3,21 @@ import { BLOBS, MANIFESTS, NO_MANIFESTS, REPOSITORIES, TAGS } from './model-cont
 
 /** The random steps that a registry and its model take together. Contents are named by their place in the lists of model-content. */
 
-const repository = fc.constantFrom(...REPOSITORIES)
+/** The first is met most. */
+const repository = fc.constantFrom(...REPOSITORIES, ...REPOSITORIES.slice(0, 2), REPOSITORIES[0])
 const blob = fc.nat(BLOBS.length - 1)
 const manifest = fc.nat(MANIFESTS.length - 1)
 const tag = fc.constantFrom(...TAGS)
 const algorithm = fc.constantFrom('sha256', 'sha512')
 const method = fc.constantFrom('GET', 'HEAD')
+/** Mostly one that is there at that moment, the index-th of them. */
+const isPresent = fc.oneof({ weight: 4, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) })
+const blobToFind = fc.record({ index: blob, isPresent })
 /** A manifest by one of its digests, a blob taken for a manifest, or a tag. */
 const reference = fc.oneof(
-  fc.record({ by: fc.constant('tag' as const), tag }),
-  fc.record({ by: fc.constant('digest' as const), manifest, algorithm }),
-  fc.record({ by: fc.constant('blob' as const), blob }),
+  { weight: 3, arbitrary: fc.record({ by: fc.constant('tag' as const), tag, isPresent }) },
+  { weight: 3, arbitrary: fc.record({ by: fc.constant('digest' as const), manifest, algorithm, isPresent }) },
+  { weight: 1, arbitrary: fc.record({ by: fc.constant('blob' as const), blob }) },
 )
 /** Which of the uploads so far; with none, one that never was. */
 const upload = fc.nat(6)
@@ -39,9 +43,15 @@ const steps = {
   },
   lookAtUpload: { upload, isElsewhere, method },
   cancelUpload: { upload, isElsewhere },
-  mountBlob: { repository, blob, from: fc.oneof(repository, fc.constantFrom(undefined, 'No Name')) },
-  getBlob: { repository, blob, method, hasIt: fc.boolean(), range: fc.option(fc.record({ first: position, last: position })) },
-  deleteBlob: { repository, blob },
+  mountBlob: { repository, blob: blobToFind, from: fc.oneof(repository, fc.constantFrom(undefined, 'No Name')) },
+  getBlob: {
+    repository,
+    blob: blobToFind,
+    method,
+    hasIt: fc.boolean(),
+    range: fc.option(fc.record({ first: position, last: position })),
+  },
+  deleteBlob: { repository, blob: blobToFind },
   pushImage: { repository, manifest, tags: fc.array(tag, { maxLength: 2 }) },
   putManifest: {
     repository,
@@ -79,9 +89,10 @@ const steps = {
       'none&x=+/ü',
     ),
   },
+  lookAround: {},
   restart: { database: fc.constantFrom('kept', 'gone'), maintenance: fc.constantFrom('on', 'off') },
   beHostile: {
-    method: fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'TRACE', 'QUERY', 'PROPFIND'),
+    method: fc.constantFrom('GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE', 'OPTIONS', 'QUERY', 'PROPFIND'),
     segments: fc.array(
       fc.oneof(
         fc.constantFrom('v2', 'blobs', 'manifests', 'tags', 'list', 'uploads', 'referrers', '_catalog', 'x', 'latest'),
@@ -133,7 +144,8 @@ const WEIGHTS: Readonly<Partial<Record<StepName, number>>> = {
   pushBlob: 3,
   patchUpload: 3,
   putManifest: 3,
-  deleteManifest: 2,
+  deleteManifest: 3,
+  deleteBlob: 2,
 }
 
 /** Any sequence of steps. */
@@ -145,5 +157,5 @@ export function sequences(maxLength: number): fc.Arbitrary<Step[]> {
       fc.Arbitrary<unknown>
     >) as fc.Arbitrary<unknown> as fc.Arbitrary<Step>,
   }))
-  return fc.array(fc.oneof(...any), { maxLength, size: 'max' })
+  return fc.array(fc.oneof(...any), { minLength: 1, maxLength, size: 'max' })
 }

@@ -160,6 +160,16 @@ export class RegistryModel {
 
   // Lists, whole; pages are cut from them by those who ask for pages.
 
+  /** The digests of the blobs that a repository has. */
+  listBlobs(repository: string): readonly string[] {
+    return inByteOrder([...(this.#find(repository)?.blobs.keys() ?? [])])
+  }
+
+  /** The digests of the manifests that a repository holds. */
+  listManifests(repository: string): readonly string[] {
+    return inByteOrder([...(this.#find(repository)?.manifests.keys() ?? [])])
+  }
+
   /** Undefined for a repository that holds no manifest: it does not exist. */
   listTags(repository: string): readonly string[] | undefined {
     const found = this.#find(repository)

@@ -1,4 +1,4 @@
-import { BackgroundProgram, environmentIn, run } from './processes.ts'
+import { environmentIn, run, startUntil } from './processes.ts'
 import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
@@ -7,17 +7,15 @@ import { TemporaryFolder } from './temporary-folder.ts'
 export const PEER_PROGRAM = 'docker-registry'
 
 const START_MS = 10_000
+const LISTENING = /listening on [^ ]*:(\d+)"/
 
 /** Serves a data directory with registry:2. The caller ends it. */
 export async function startPeer(options: ServeOptions & { readonly moreConfig?: string }): Promise<RegistryProcess> {
   const { folder, dataDirectory, umask, moreConfig } = options
   const config = await folder.file(`peer/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory, moreConfig))
-  const program = new BackgroundProgram([PEER_PROGRAM, 'serve', config], {
-    environment: environmentIn(folder.join('peer')),
-    umask,
-  })
-  const [, port] = await program.waitForOutput(/listening on [^ ]*:(\d+)"/, START_MS)
-  return new RegistryProcess(program, Number(port))
+  const environment = environmentIn(folder.join('peer'))
+  const { program, match } = await startUntil(LISTENING, START_MS, [PEER_PROGRAM, 'serve', config], { environment, umask })
+  return new RegistryProcess(program, Number(match[1]))
 }
 
 export interface Collection {

@@ -15,29 +15,32 @@ export interface Cut {
   readonly acknowledged: ReadonlySet<string>
 }
 
+export interface CutOptions {
+  /** The first moment after which a cut comes. */
+  readonly from: number
+  readonly random: SeededRandom
+  /** With each of the databases; else with one that chance picks. */
+  readonly everything: boolean
+}
+
 /**
  * Every way in which a run may be cut from a moment on: after each step, with what was durable, with names that outlived their bytes,
  * with more or less of what the system had written back by itself, and with everything, as kill -9 leaves it; each with the
  * database lost, as it was committed, and as it was when the operations began. What looks the same comes once.
  */
-export function* cutsOf(run: RecordedRun, from: number, random: SeededRandom): Generator<Cut> {
+export function* cutsOf(run: RecordedRun, { from, random, everything }: CutOptions): Generator<Cut> {
   const seen = new Set<string>()
   const oldest = run.moments[from]?.database
-  const random1 = new DiskModel({ syncsNames: run.syncsNames })
+  const writtenBack = new DiskModel({ syncsNames: run.syncsNames })
   let number = 0
   for (const { moment, model } of run.replay()) {
-    if (moment.step !== undefined) random1.apply(moment.step)
-    if (random.chance(0.3)) random1.writeBack((count) => random.below(count))
+    if (moment.step !== undefined) writtenBack.apply(moment.step)
+    if (random.chance(WRITE_BACK_CHANCE)) writtenBack.writeBack((count) => random.below(count))
     number += 1
     if (number <= from) continue
-    const trees = [
-      ['what is durable', model.survivors('durable')],
-      ['names without bytes', model.survivors('names')],
-      ['what was written back', random1.survivors('durable')],
-      ['everything', model.survivors('everything')],
-    ] as const
-    for (const [survival, tree] of trees) {
-      for (const [age, database] of databasesOf(moment, survival === 'everything' ? moment.database : oldest)) {
+    for (const [survival, tree] of treesOf(model, writtenBack)) {
+      const databases = databasesOf(moment, survival === EVERYTHING ? moment.database : oldest)
+      for (const [age, database] of everything ? databases : [random.pick(databases)]) {
         const key = `${fingerprintOf(tree)} ${fingerprintOfDatabase(database)} ${[...moment.acknowledged]}`
         if (seen.has(key)) continue
         seen.add(key)
@@ -62,6 +65,19 @@ export function rebuild(run: RecordedRun, { tree, database }: Cut): void {
   linkSync(run.keptDatabase, path)
   writeFileSync(path, database.database)
   if (database.log.length > 0) writeFileSync(`${path}-wal`, database.log)
+}
+
+/** What kill -9 leaves: its database is never an older one. */
+const EVERYTHING = 'everything'
+const WRITE_BACK_CHANCE = 0.3
+
+function treesOf(model: DiskModel, writtenBack: DiskModel): readonly (readonly [string, DiskTree])[] {
+  return [
+    ['what is durable', model.survivors('durable')],
+    ['names without bytes', model.survivors('names')],
+    ['what was written back', writtenBack.survivors('durable')],
+    [EVERYTHING, model.survivors('everything')],
+  ]
 }
 
 function databasesOf(moment: Moment, oldest: DatabaseFiles | undefined) {

@@ -17,7 +17,8 @@ export function environmentIn(folder: string): Environment {
     XDG_RUNTIME_DIR: join(folder, 'run'),
   }
   for (const path of Object.values(homes)) mkdirSync(path, { recursive: true })
-  return { ...homes, PATH: PROGRAM_PATH }
+  // Berth alone reads the last one. One process is easier to kill; test/processes and the image run with several.
+  return { ...homes, PATH: PROGRAM_PATH, BERTH_PROCESSES: process.env.BERTH_TEST_PROCESSES ?? '1' }
 }
 
 export interface RunOptions {
@@ -160,6 +161,22 @@ export class BackgroundProgram implements AsyncDisposable {
     await promise
     clearTimeout(timer)
     this.#watchers.delete(resolve)
+  }
+}
+
+/** Starts a program and waits for the line that says that it is ready. One that does not get there is ended. */
+export async function startUntil(
+  ready: RegExp,
+  timeoutMs: number,
+  command: readonly string[],
+  options: BackgroundOptions,
+): Promise<{ readonly program: BackgroundProgram; readonly match: RegExpMatchArray }> {
+  const program = new BackgroundProgram(command, options)
+  try {
+    return { program, match: await program.waitForOutput(ready, timeoutMs) }
+  } catch (error) {
+    await program.stop()
+    throw error
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync, linkSync, readFileSync, statSync } from 'node:fs'
 import type { Metadata } from '../../src/metadata/query.ts'
-import { BerthInProcess, metadataPath } from './berth-in-process.ts'
+import { BerthInProcess, type InProcessOptions, metadataPath } from './berth-in-process.ts'
 import { DiskModel, type DiskStep } from './disk-model.ts'
 import { RecordingDisk } from './recording-disk.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
@@ -27,7 +27,7 @@ export class RecordedRun {
   readonly moments: Moment[] = []
   /** A second name of the database file, which therefore keeps its inode. */
   readonly keptDatabase: string
-  readonly #processes: BerthInProcess[] = []
+  readonly processes: BerthInProcess[] = []
   readonly #acknowledged = new Set<string>()
   #disk: RecordingDisk | undefined
   #lastDatabase: { readonly sizes: string; readonly files: DatabaseFiles } | undefined
@@ -39,15 +39,16 @@ export class RecordedRun {
   }
 
   /** Starts one more process on the disk. */
-  async start(): Promise<BerthInProcess> {
+  async start(options: Pick<InProcessOptions, 'hook'> = {}): Promise<BerthInProcess> {
     const berth = await BerthInProcess.start(this.root, {
+      ...options,
       disk: (disk) => {
         this.#disk ??= new RecordingDisk(disk, this.root, { syncsNames: this.syncsNames, onStep: (step) => this.#note(step) })
         return this.#disk
       },
       metadata: (metadata) => this.#noting(metadata),
     })
-    this.#processes.push(berth)
+    this.processes.push(berth)
     return berth
   }
 
@@ -58,7 +59,7 @@ export class RecordedRun {
 
   /** Ends the processes and keeps the database's inode: from here on the directory may be rebuilt. */
   async finish(): Promise<void> {
-    for (const berth of this.#processes) await berth.stop()
+    for (const berth of this.processes) await berth.stop()
     linkSync(metadataPath(this.root), this.keptDatabase)
   }
 

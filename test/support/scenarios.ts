@@ -1,18 +1,22 @@
 import { truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Content, contentOf, fixedBytes, makeImage } from './images.ts'
-import { expectStatus } from './registry-client.ts'
+import { contentsOf, type ExpectedRegistry } from './expected-registry.ts'
+import { type Content, contentOf, fixedBytes, type Image, makeImage } from './images.ts'
+import { expectStatus, type RegistryClient } from './registry-client.ts'
 import type { RegistryWriter } from './registry-writer.ts'
 
-/** One operation of the protocol, as a client does it from its first request to the acknowledgement. */
+/** One operation of the protocol. */
 export interface Work {
   readonly name: string
-  readonly run: (writer: RegistryWriter) => Promise<void>
+  /** What a client does, from its first request to the acknowledgement. */
+  readonly send: (client: RegistryClient) => Promise<void>
+  /** What is expected of the registry afterwards. */
+  readonly change: (expected: ExpectedRegistry) => void
   /** A second try may find that the first one has done it. */
   readonly mayBeGone?: boolean
 }
 
-/** Works that run at once, on a registry that has been prepared. */
+/** Works on a registry that has been prepared. */
 export interface Scenario {
   readonly title: string
   readonly prepare: (writer: RegistryWriter, dataDirectory: string) => Promise<void>
@@ -30,118 +34,93 @@ const blob = contentOf('application/octet-stream', fixedBytes(70_000))
 
 const chunkedPush: Work = {
   name: 'a chunked blob push',
-  run: async (writer) => {
-    const { client, expected } = writer
+  send: async (client) => {
     let location = await client.startUpload('app')
     location = await client.appendUpload(location, blob.bytes.subarray(0, 30_000))
     location = await client.appendUpload(location, blob.bytes.subarray(30_000, 50_000))
     await expectStatus(await client.closeUpload(location, blob.digest, blob.bytes.subarray(50_000)), 201)
-    expected.blobPushed('app', blob)
   },
+  change: (expected) => expected.blobPushed('app', blob),
 }
 
 const monolithicPush: Work = {
   name: 'a blob push by POST and PUT',
-  run: async (writer) => await writer.pushBlob('app', blob),
+  send: async (client) => await client.pushBlob('app', blob),
+  change: (expected) => expected.blobPushed('app', blob),
 }
 
 const singlePostPush: Work = {
   name: 'a blob push by one POST',
-  run: async ({ client, expected }) => {
-    const path = `/v2/app/blobs/uploads/?digest=${blob.digest}`
+  send: async (client) => {
     const headers = { 'content-type': 'application/octet-stream' }
+    const path = `/v2/app/blobs/uploads/?digest=${blob.digest}`
     await expectStatus(await client.request('POST', path, { headers, body: blob.bytes.slice() }), 201)
-    expected.blobPushed('app', blob)
   },
+  change: (expected) => expected.blobPushed('app', blob),
 }
 
-const newTag: Work = {
-  name: 'a manifest push under a new tag',
-  run: async (writer) => await writer.putManifest('app', third.manifest, 'new'),
-}
-
-const movedTag: Work = {
-  name: 'a manifest push that moves a tag',
-  run: async (writer) => await writer.putManifest('app', third.manifest, 'latest'),
-}
-
-const tagMovedBack: Work = {
-  name: 'a tag moved back to a manifest that it had',
-  run: async (writer) => await writer.putManifest('app', other.manifest, 'latest'),
-}
-
-const severalTags: Work = {
-  name: 'a manifest push with several tags',
-  run: async ({ client, expected }) => {
-    const { manifest } = third
-    const reference = `${manifest.digest}?tag=latest&tag=one&tag=two`
-    await expectStatus(await client.putManifest('app', reference, manifest), 201)
-    expected.manifestPushed('app', manifest, ['latest', 'one', 'two'])
-  },
-}
+const newTag = manifestPush('a manifest push under a new tag', third, ['new'])
+const movedTag = manifestPush('a manifest push that moves a tag', third, ['latest'])
+const tagMovedBack = manifestPush('a tag moved back to a manifest that it had', other, ['latest'])
+const severalTags = manifestPush('a manifest push with several tags', third, ['latest', 'one', 'two'])
+const secondTag = manifestPush('a push of the same manifest under another tag', third, ['second'])
 
 const tagDelete: Work = {
   name: 'a tag delete',
-  run: async (writer) => await writer.deleteTag('app', 'latest'),
+  send: async (client) => void (await expectStatus(await client.deleteManifest('app', 'latest'), 202)),
+  change: (expected) => expected.tagDeleted('app', 'latest'),
   mayBeGone: true,
 }
 
 const manifestDelete: Work = {
   name: 'a manifest delete with its tags',
-  run: async (writer) => await writer.deleteManifest('app', image.manifest),
+  send: async (client) => void (await expectStatus(await client.deleteManifest('app', image.manifest.digest), 202)),
+  change: (expected) => expected.manifestDeleted('app', image.manifest.digest),
   mayBeGone: true,
 }
 
 const blobDelete: Work = {
   name: 'a blob delete',
-  run: async (writer) => await writer.deleteBlob('app', blob),
+  send: async (client) => void (await expectStatus(await client.deleteBlob('app', blob.digest), 202)),
+  change: (expected) => expected.blobDeleted('app', blob.digest),
   mayBeGone: true,
 }
 
 const mount: Work = {
   name: 'a mount',
-  run: async (writer) => await writer.mountBlob('elsewhere', image.config, 'app'),
+  send: async (client) => await mountOrPush(client, image.config),
+  change: (expected) => expected.blobPushed('elsewhere', image.config),
 }
 
-const pushElsewhere: Work = {
-  name: 'a push of an image with the same blobs into another repository',
-  run: async (writer) => await writer.push('elsewhere', image, 'latest'),
+const mountOfPushed: Work = {
+  name: 'a mount of the same blob',
+  send: async (client) => await mountOrPush(client, blob),
+  change: (expected) => expected.blobPushed('elsewhere', blob),
 }
 
-const firstPush: Work = {
-  name: 'the first push of an image',
-  run: async (writer) => await writer.push('team/app', image, 'latest'),
+const pushElsewhere = imagePush('a push of an image with the same blobs into another repository', 'elsewhere')
+const firstPush = imagePush('the first push of an image', 'team/app')
+const sameFirstPush = imagePush('a push of the same image', 'team/app')
+
+const tagDeletedAndMade: Work = {
+  name: 'a tag that is deleted and made again',
+  send: async (client) => {
+    await tagDelete.send(client)
+    await tagMovedBack.send(client)
+  },
+  change: tagMovedBack.change,
 }
 
-async function withImages(writer: RegistryWriter): Promise<void> {
-  await writer.push('app', other, 'other', 'latest')
-  await writer.push('app', image, 'latest', 'image')
-  for (const content of [third.config, ...third.layers]) await writer.pushBlob('app', content)
+const blobDeletedAndPushed: Work = {
+  name: 'a blob that is deleted and pushed again',
+  send: async (client) => {
+    await blobDelete.send(client)
+    await monolithicPush.send(client)
+  },
+  change: () => undefined,
 }
 
-async function withBlob(writer: RegistryWriter): Promise<void> {
-  await writer.push('app', image, 'latest')
-  await writer.pushBlob('app', blob)
-}
-
-async function withDamagedBlob(writer: RegistryWriter, dataDirectory: string): Promise<void> {
-  await withBlob(writer)
-  truncateSync(blobPath(dataDirectory, blob), 1000)
-}
-
-export function blobPath(dataDirectory: string, { digest }: Content): string {
-  const hex = digest.slice('sha256:'.length)
-  return join(dataDirectory, 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data')
-}
-
-function alone(work: Work, prepare: Scenario['prepare']): Scenario {
-  return { title: work.name, prepare, works: [work] }
-}
-
-function together(one: Work, two: Work, prepare: Scenario['prepare'] = withImages): Scenario {
-  return { title: `${one.name} beside ${two.name}`, prepare, works: [one, two] }
-}
-
+/** Each alone, or two at once through two processes. */
 export const scenarios: readonly Scenario[] = [
   { title: 'the first push into a new data directory', prepare: async () => undefined, works: [firstPush], fromTheStart: true },
   alone(chunkedPush, withImages),
@@ -167,3 +146,87 @@ export const scenarios: readonly Scenario[] = [
   together(monolithicPush, chunkedPush),
   together(mount, pushElsewhere),
 ]
+
+/** The first work is done by a process that dies in it, the second by one that goes on. */
+export const survivorScenarios: readonly Scenario[] = [
+  survived(singlePostPush, monolithicPush),
+  survived(chunkedPush, mountOfPushed),
+  survived(mount, pushElsewhere),
+  survived(newTag, { ...newTag, name: 'the same push' }),
+  survived(newTag, secondTag),
+  survived(movedTag, { ...movedTag, name: 'the same push' }),
+  survived(tagDelete, movedTag),
+  survived(firstPush, sameFirstPush),
+  survived(tagDeletedAndMade, movedTag),
+  survived(blobDeletedAndPushed, monolithicPush, withBlob),
+]
+
+export function blobPath(dataDirectory: string, { digest }: Pick<Content, 'digest'>): string {
+  const hex = digest.slice('sha256:'.length)
+  return join(dataDirectory, 'docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex, 'data')
+}
+
+function manifestPush(name: string, { manifest }: Image, tags: readonly string[]): Work {
+  const [tag] = tags
+  const reference = tags.length === 1 ? tag : `${manifest.digest}?${tags.map((each) => `tag=${each}`).join('&')}`
+  return {
+    name,
+    send: async (client) => {
+      await expectStatus(await client.putManifest('app', reference ?? manifest.digest, manifest), 201)
+    },
+    change: (expected) => expected.manifestPushed('app', manifest, tags),
+  }
+}
+
+/** As clients do it: what is there already is not pushed. */
+function imagePush(name: string, repository: string): Work {
+  const { blobs } = contentsOf(image)
+  return {
+    name,
+    send: async (client) => {
+      for (const content of blobs) {
+        const { status } = await client.headBlob(repository, content.digest)
+        if (status === 404) await client.pushBlob(repository, content)
+      }
+      await expectStatus(await client.putManifest(repository, 'latest', image.manifest), 201)
+    },
+    change: (expected) => {
+      for (const content of blobs) expected.blobPushed(repository, content)
+      expected.manifestPushed(repository, image.manifest, ['latest'])
+    },
+  }
+}
+
+async function mountOrPush(client: RegistryClient, content: Content): Promise<void> {
+  const status = await client.mountBlob('elsewhere', content.digest, 'app')
+  if (status === 202) await client.pushBlob('elsewhere', content)
+  else if (status !== 201) throw new Error(`the mount answered ${status}`)
+}
+
+async function withImages(writer: RegistryWriter): Promise<void> {
+  await writer.push('app', other, 'other', 'latest')
+  await writer.push('app', image, 'latest', 'image')
+  for (const content of contentsOf(third).blobs) await writer.pushBlob('app', content)
+}
+
+async function withBlob(writer: RegistryWriter): Promise<void> {
+  await writer.push('app', image, 'latest')
+  await writer.pushBlob('app', blob)
+}
+
+async function withDamagedBlob(writer: RegistryWriter, dataDirectory: string): Promise<void> {
+  await withBlob(writer)
+  truncateSync(blobPath(dataDirectory, blob), 1000)
+}
+
+function alone(work: Work, prepare: Scenario['prepare']): Scenario {
+  return { title: work.name, prepare, works: [work] }
+}
+
+function together(one: Work, two: Work): Scenario {
+  return { title: `${one.name} beside ${two.name}`, prepare: withImages, works: [one, two] }
+}
+
+function survived(doomed: Work, survivor: Work, prepare: Scenario['prepare'] = withImages): Scenario {
+  return { title: `${survivor.name} after ${doomed.name}`, prepare, works: [doomed, survivor] }
+}

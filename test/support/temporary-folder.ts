@@ -1,11 +1,18 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 
+const SHARED_MEMORY = '/dev/shm'
+
 /** A folder that goes away with everything in it when the test that owns it ends. Short, because sockets are made in it. */
 export class TemporaryFolder implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'berth-'))
+  readonly path: string
+
+  /** `inMemory`: where syncing costs nothing, if this machine has such a place. */
+  constructor({ inMemory = false }: { readonly inMemory?: boolean } = {}) {
+    this.path = mkdtempSync(join(inMemory && existsSync(SHARED_MEMORY) ? SHARED_MEMORY : tmpdir(), 'berth-'))
+  }
 
   /** A path inside; nothing is made there. */
   join(...names: readonly string[]): string {

@@ -1,0 +1,115 @@
+import manifest from '../package.json' with { type: 'json' }
+import type { Config } from './config/config.ts'
+import type { Probes } from './http/probes.ts'
+import { accessLogs } from './observe/access-log/access-logs.ts'
+import { type Answer, answerOf } from './observe/answer.ts'
+import type { RequestObserver } from './observe/exchange.ts'
+import { healthChecks } from './observe/health/health-checks.ts'
+import { HealthMonitor } from './observe/health/health-monitor.ts'
+import type { Log, LogOutput } from './observe/log.ts'
+import type { MetricFamily } from './observe/metrics/family.ts'
+import { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
+import { type Readiness, ReadinessProbe } from './observe/readiness.ts'
+import type { ProcessReport } from './observe/report.ts'
+import { readTracing } from './observe/tracing/settings.ts'
+import { startTracing, type Tracing } from './observe/tracing/tracing.ts'
+import type { Status } from './registry/status.ts'
+import { type StorageDriver, storagePath } from './storage/driver.ts'
+
+export interface ObservationOptions {
+  readonly config: Config
+  readonly storage: StorageDriver
+  readonly status: Status
+  /** Undefined: nothing is counted. */
+  readonly metrics: RegistryMetrics | undefined
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly log: Log
+  /** Where lines about requests go. */
+  readonly accessOutput: LogOutput
+}
+
+/** What watches a registry in this process, from its start to its end. */
+export interface Observation {
+  /** For the pipeline. */
+  readonly observers: readonly RequestObserver[]
+  readonly probes: Probes
+  /** From now on it is not ready. */
+  drain(): void
+  /** What this process says about itself; plain data. */
+  report(): Promise<ProcessReport>
+  stop(): Promise<void>
+}
+
+/** The counters of this process, where the configuration asks for them. */
+export function createMetrics({ http, storage }: Config): RegistryMetrics | undefined {
+  const { listen, prometheus } = http.debug
+  return listen !== undefined && prometheus.enabled ? new RegistryMetrics(storage.driver.kind, manifest.version) : undefined
+}
+
+export async function startObservation(options: ObservationOptions): Promise<Observation> {
+  const { config, status, metrics, log, accessOutput } = options
+  const health = new HealthMonitor(checksOf(options), log)
+  const readiness = readinessOf(status, () => health.isHealthy, log)
+  const tracing = tracingOf(options)
+  const families = metrics === undefined ? async () => [] : await measure(metrics, status)
+  const report = async () => {
+    const look = await readiness.look()
+    return { failing: health.failing, readiness: look, metrics: await families(look) }
+  }
+  return {
+    observers: [
+      ...(metrics === undefined ? [] : [metrics.requests]),
+      ...(tracing === undefined ? [] : [tracing.observer]),
+      ...accessLogs(config.log, log, accessOutput),
+    ],
+    probes: { isHealthy: () => health.isHealthy, readiness: () => readiness.look() },
+    drain: () => readiness.drain(),
+    report,
+    stop: async () => {
+      health.stop()
+      await tracing?.stop()
+    },
+  }
+}
+
+function checksOf({ config, storage }: ObservationOptions) {
+  const statRoot = () => storage.stat(storagePath())
+  return healthChecks(config.health, { driver: config.storage.driver.kind, statRoot })
+}
+
+function readinessOf(status: Status, isHealthy: () => boolean, log: Log): ReadinessProbe {
+  return new ReadinessProbe({
+    isHealthy,
+    askStorage: () => status.checkStorage(),
+    askMetadata: () => status.scanState(),
+    onChange: (part, error) => {
+      if (error === undefined) log.info('answers again', { part })
+      else log.error('does not answer, not ready', { part, error })
+    },
+  })
+}
+
+function tracingOf({ environment, log, accessOutput }: ObservationOptions): Tracing | undefined {
+  const { settings, notices } = readTracing(environment)
+  for (const notice of notices) log.warn('tracing notice', { notice })
+  if (settings === undefined) return undefined
+  log.info('tracing requests', { exporter: settings.exporter.kind })
+  return startTracing({ settings, version: manifest.version, log, output: accessOutput })
+}
+
+/** prom-client is loaded only for those who ask for metrics: it takes memory, and a tenth of a second of the start. */
+async function measure(metrics: RegistryMetrics, status: Status): Promise<(look: Readiness) => Promise<MetricFamily[]>> {
+  const { measureProcess } = await import('./observe/metrics/prometheus.ts')
+  const processFamilies = measureProcess()
+  return async ({ ready, scan }) => {
+    const answers = [answerOf(() => status.counts()), answerOf(() => status.space()), processFamilies()] as const
+    const [counts, space, ofProcess] = await Promise.all(answers)
+    const state = { ready, scan, counts: found(counts), space: found(space) }
+    return [...metrics.families(state), ...ofProcess]
+  }
+}
+
+/** Metrics must come while things are broken; why they are is in the log by then. */
+function found<Value>(answer: Answer<Value>): Value | undefined {
+  return 'value' in answer ? answer.value : undefined
+}

@@ -1,0 +1,48 @@
+import { answeredBytes, type Exchange, type RequestObserver } from '../exchange.ts'
+import type { LogFields } from '../log.ts'
+
+const LONGEST_TARGET = 2000
+
+/** A line for each request whose facts are fields, in whatever form the log has. */
+export class FieldLog implements RequestObserver {
+  readonly #write: (message: string, fields: LogFields) => void
+
+  constructor(write: (message: string, fields: LogFields) => void) {
+    this.#write = write
+  }
+
+  ended(exchange: Exchange): void {
+    const { request, target, client, status, errorCode, durationMs, requestId } = exchange
+    this.#write('request', {
+      method: request.method,
+      path: target.slice(0, LONGEST_TARGET),
+      status,
+      bytes: answeredBytes(exchange),
+      durationMs: Math.round(durationMs * 1000) / 1000,
+      client,
+      forwardedFor: request.headers.get('x-forwarded-for') ?? undefined,
+      referer: request.headers.get('referer') ?? undefined,
+      userAgent: request.headers.get('user-agent') ?? undefined,
+      code: errorCode,
+      requestId,
+    })
+  }
+}
+
+/**
+ * A line for each error that a client was told about, because it names a request id, and the combined form has no place for that.
+ * Everyday answers to HEAD ('you must push this') carry no text that anybody could ask about.
+ */
+export class RefusalLog implements RequestObserver {
+  readonly #write: (message: string, fields: LogFields) => void
+
+  constructor(write: (message: string, fields: LogFields) => void) {
+    this.#write = write
+  }
+
+  ended({ request, target, client, status, errorCode, requestId }: Exchange): void {
+    if (errorCode === undefined || request.method === 'HEAD') return
+    const path = target.slice(0, LONGEST_TARGET)
+    this.#write('request refused', { method: request.method, path, status, code: errorCode, client, requestId })
+  }
+}

@@ -1,0 +1,44 @@
+/** What answered a request, in the words of registry:2's metrics, and `referrers` and `root` beside them. */
+export type HandlerName =
+  | 'base'
+  | 'blob'
+  | 'blob_upload'
+  | 'blob_upload_chunk'
+  | 'catalog'
+  | 'manifest'
+  | 'referrers'
+  | 'root'
+  | 'tags'
+
+/** One request and its answer, as those who log, count and trace see it. */
+export interface Exchange {
+  readonly request: Request
+  /** Path and query, as far as they could be read. */
+  readonly target: string
+  readonly requestId: string
+  /** The address of the peer; undefined on a unix socket. */
+  readonly client: string | undefined
+  /** Undefined when nothing is at the path. */
+  readonly handler: HandlerName | undefined
+  readonly status: number
+  readonly answerHeaders: Headers
+  /** The spec's code where the answer is an error. */
+  readonly errorCode: string | undefined
+  readonly startedAtMs: number
+  /** Until the answer's headers: its body may still be on its way. */
+  readonly durationMs: number
+}
+
+/** Is told of every request but the probes. Never throws, never waits. */
+export interface RequestObserver {
+  /** The request has found its handler, and an `ended` with it will follow. */
+  routed?(handler: HandlerName): void
+  ended(exchange: Exchange): void
+}
+
+/** Bytes of the answer's body; undefined where only its end will tell. */
+export function answeredBytes({ request, answerHeaders }: Exchange): number | undefined {
+  if (request.method === 'HEAD') return 0
+  const length = answerHeaders.get('content-length')
+  return length === null ? undefined : Number(length)
+}

@@ -1,0 +1,25 @@
+import { stat } from 'node:fs/promises'
+import type { HealthCheck, Repetition } from './health-check.ts'
+
+/** Unhealthy while a file exists: an operator makes it to take the registry out of rotation. */
+export function fileCheck({ file, intervalMs, threshold }: { readonly file: string } & Repetition): HealthCheck {
+  return {
+    name: file,
+    intervalMs,
+    threshold,
+    run: async () => {
+      if (await exists(file)) throw new Error('file exists')
+    },
+  }
+}
+
+/** What cannot be looked at is a failure too. */
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path)
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
+    throw error
+  }
+}

@@ -1,0 +1,39 @@
+import type { HealthCheck, Repetition } from './health-check.ts'
+
+export interface HttpCheckOptions extends Repetition {
+  readonly uri: string
+  readonly headers: Readonly<Record<string, readonly string[]>>
+  readonly statusCode: number
+  /** 0: no other limit than the interval. */
+  readonly timeoutMs: number
+}
+
+/** Unhealthy when a HEAD is answered with another status, or not in time. Redirects are followed. */
+export function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, threshold }: HttpCheckOptions): HealthCheck {
+  return {
+    name: uri,
+    intervalMs,
+    threshold,
+    timeoutMs: timeoutMs || undefined,
+    run: async (signal) => {
+      const status = await statusOf(uri, headersOf(headers), signal)
+      if (status !== statusCode) throw new Error(`downstream service returned unexpected status: ${status}`)
+    },
+  }
+}
+
+async function statusOf(uri: string, headers: Headers, signal: AbortSignal): Promise<number> {
+  try {
+    // Each look makes a connection of its own: an old one says nothing about whether the next can be had.
+    const response = await fetch(uri, { method: 'HEAD', headers, signal, keepalive: false })
+    return response.status
+  } catch (cause) {
+    throw new Error(`error while checking: ${uri}`, { cause })
+  }
+}
+
+function headersOf(configured: HttpCheckOptions['headers']): Headers {
+  const headers = new Headers()
+  for (const [name, values] of Object.entries(configured)) for (const value of values) headers.append(name, value)
+  return headers
+}

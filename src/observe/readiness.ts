@@ -1,0 +1,84 @@
+import { type Answer, answerOf } from './answer.ts'
+
+/** Whether requests should be sent here, in words for whoever asks why not. No secrets: anybody may ask. */
+export interface Readiness {
+  readonly ready: boolean
+  /** What keeps it from being ready, by name, one sentence each: `storage`, `metadata`, `health`, `draining`. Empty when it is ready. */
+  readonly waiting: Readonly<Record<string, string>>
+  /** Undefined when the metadata does not answer. */
+  readonly scan: ScanState | undefined
+}
+
+/** How far the comparison of metadata and storage is, which begins anew when another registry may have written meanwhile. */
+export interface ScanState {
+  readonly epoch: number
+  /** Everything has been looked at. Until then a list may have to be asked for again, and nothing is collected. */
+  readonly complete: boolean
+  /** The names of all repositories are known: the catalog can be answered. */
+  readonly names: boolean
+  /** The part of the repositories that has been looked at, from 0 to 1. */
+  readonly scanned: number
+}
+
+export interface ReadinessOptions {
+  /** Throws when the storage does not answer as it should. */
+  readonly askStorage: () => Promise<void>
+  /** Throws when the metadata does not answer. */
+  readonly askMetadata: () => Promise<ScanState>
+  /** False while a health check of the configuration fails: every request is refused then. */
+  readonly isHealthy: () => boolean
+  /** A part has stopped answering, or answers again (undefined). */
+  readonly onChange: (part: string, error: Error | undefined) => void
+}
+
+/** Probes that come close together share one look, so that nobody can make work with them. */
+const SHARED_FOR_MS = 500
+
+/** Looks at what the registry stands on, when it is asked. */
+export class ReadinessProbe {
+  readonly #options: ReadinessOptions
+  readonly #silent = new Set<string>()
+  #isDraining = false
+  #last: { readonly at: number; readonly look: Promise<Readiness> } | undefined
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options
+  }
+
+  /** From now on it is not ready: it only finishes what it has begun. */
+  drain(): void {
+    this.#isDraining = true
+    this.#last = undefined
+  }
+
+  async look(): Promise<Readiness> {
+    const now = performance.now()
+    if (this.#last === undefined || now - this.#last.at > SHARED_FOR_MS) this.#last = { at: now, look: this.#look() }
+    return await this.#last.look
+  }
+
+  async #look(): Promise<Readiness> {
+    const { askStorage, askMetadata, isHealthy } = this.#options
+    const [storage, metadata] = await Promise.all([answerOf(askStorage), answerOf(askMetadata)])
+    const waiting = {
+      ...this.#obstacle('storage', storage),
+      ...this.#obstacle('metadata', metadata),
+      ...(isHealthy() ? {} : { health: 'A health check fails; /debug/health and the log have its name.' }),
+      ...(this.#isDraining ? { draining: 'It is stopping and takes nothing new.' } : {}),
+    }
+    const scan = 'value' in metadata ? metadata.value : undefined
+    return { ready: Object.keys(waiting).length === 0, waiting, scan }
+  }
+
+  /** The reason is for the log: it may name paths and addresses. */
+  #obstacle(part: string, answer: Answer<unknown>): Readonly<Record<string, string>> {
+    const error = 'error' in answer ? answer.error : undefined
+    if (this.#silent.has(part) !== (error !== undefined)) this.#options.onChange(part, error)
+    if (error === undefined) {
+      this.#silent.delete(part)
+      return {}
+    }
+    this.#silent.add(part)
+    return { [part]: 'It does not answer; the log has the reason.' }
+  }
+}

@@ -1,0 +1,33 @@
+import type { FailingChecks } from './health/health-monitor.ts'
+import type { MetricFamily } from './metrics/family.ts'
+import type { Readiness } from './readiness.ts'
+
+/** What one process says about itself: plain data, so that a supervisor can ask for it over a channel that speaks JSON. */
+export interface ProcessReport {
+  readonly failing: FailingChecks
+  readonly readiness: Readiness
+  /** Empty when metrics are off. */
+  readonly metrics: readonly MetricFamily[]
+}
+
+/** What the processes of one registry are together. Metrics stay apart; `renderMetrics` adds them up. */
+export interface MergedReport {
+  readonly failing: FailingChecks
+  readonly readiness: Readiness
+  readonly metrics: readonly (readonly MetricFamily[])[]
+}
+
+/** A check that fails in one process fails; ready is who has all processes ready. Without any process nothing is ready. */
+export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
+  const waiting = Object.assign({}, ...reports.map((report) => report.readiness.waiting)) as Readiness['waiting']
+  const isReady = reports.length > 0 && reports.every((report) => report.readiness.ready)
+  return {
+    failing: Object.assign({}, ...reports.map((report) => report.failing)) as FailingChecks,
+    readiness: {
+      ready: isReady,
+      waiting: reports.length > 0 ? waiting : { process: 'No process answers.' },
+      scan: reports.map((report) => report.readiness.scan).find((scan) => scan !== undefined),
+    },
+    metrics: reports.map((report) => report.metrics),
+  }
+}

@@ -1,0 +1,25 @@
+import { destination } from 'pino'
+import type { LogOutput } from './log.ts'
+
+const STANDARD_OUTPUT = 1
+const STANDARD_ERROR = 2
+/** A reader that has stopped reading costs at most this much memory; then lines are dropped. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+/** What a pipe takes in one piece (PIPE_BUF): lines of several processes on one pipe stay whole. */
+const LARGEST_WRITE_BYTES = 4096
+
+export function standardOutput(): LogOutput {
+  return standardStream(STANDARD_OUTPUT)
+}
+
+export function standardError(): LogOutput {
+  return standardStream(STANDARD_ERROR)
+}
+
+/** Writes off the event loop: lines that come while a write is under way leave together after it. */
+function standardStream(fd: number): LogOutput {
+  const stream = destination({ fd, sync: false, maxLength: MAX_WAITING_BYTES, maxWrite: LARGEST_WRITE_BYTES })
+  // Nobody is left to tell that nobody is listening: a closed pipe must not end the server.
+  stream.on('error', () => undefined)
+  return { write: (line) => stream.write(line), flush: () => stream.flushSync() }
+}
