@@ -1,0 +1,34 @@
+import { expect, test } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { findServedConfigPath } from './served-config.ts'
+
+/** What is found when the first process runs with these words. */
+function findIn(...words: readonly string[]): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-cmdline-'))
+  const path = join(folder, 'cmdline')
+  writeFileSync(path, words.map((word) => `${word}\0`).join(''))
+  try {
+    return findServedConfigPath(path)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+test('the configuration of a container is the one that its first process serves', () => {
+  expect(findIn('registry', 'serve', '/etc/docker/registry/config.yml')).toBe('/etc/docker/registry/config.yml')
+  expect(findIn('/bin/berth', 'serve', '/srv/registry.conf')).toBe('/srv/registry.conf')
+})
+
+test('with an init process in between it is still in the command line', () => {
+  expect(findIn('/sbin/docker-init', '--', '/entrypoint.sh', '/etc/distribution/config.yaml')).toBe(
+    '/etc/distribution/config.yaml',
+  )
+})
+
+test('a first process that serves without a file, or is something else, names none', () => {
+  expect(findIn('berth', 'serve')).toBeUndefined()
+  expect(findIn('/sbin/init')).toBeUndefined()
+  expect(findServedConfigPath('/does/not/exist')).toBeUndefined()
+})

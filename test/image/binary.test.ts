@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { readFile, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { version } from '../../src/cli/version.ts'
+import { startBerth } from '../support/berth-process.ts'
+import { jsonContent } from '../support/images.ts'
+import { type Environment, environmentIn, type Outcome, poll, run, runToSuccess } from '../support/processes.ts'
+import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const TEST_MS = 60_000
+const BUILD = join(import.meta.dir, '../../scripts/build.ts')
+const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
+/** In manifests that are kept in the database; its log is folded in when it has grown to 4 MiB. */
+const LARGE_MANIFESTS = { count: 110, bytes: 50_000 }
+/** More than the database has before anything was folded into it. */
+const FOLDED_BYTES = 1_000_000
+
+describe('the one-file program', () => {
+  const folder = new TemporaryFolder()
+  const berth = folder.join('dist/berth')
+  let environment: Environment
+
+  beforeAll(async () => {
+    environment = environmentIn(folder.join('run'))
+    await runToSuccess([process.execPath, BUILD, folder.join('dist')], { environment })
+  }, TEST_MS)
+  afterAll(() => folder[Symbol.dispose]())
+
+  test('says its version, and nothing that lies in the current folder changes what it does', async () => {
+    const cwd = await folder.directory('elsewhere')
+    await folder.file('elsewhere/bunfig.toml', 'preload = ["./not-there.ts"]')
+    await folder.file('elsewhere/.env', 'REGISTRY_CONFIGURATION_PATH=from-dotenv.yml\nREGISTRY_HTTP_ADDR=:0\n')
+
+    const printed = await runToSuccess([berth, '--version'], { environment, cwd })
+    const unhealthy = await run([berth, 'health'], { environment: { ...environment, REGISTRY_HTTP_ADDR: '127.0.0.1:1' }, cwd })
+
+    expect(printed).toBe(`${version}\n`)
+    expect(unhealthy).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(unhealthy.stderr).toStartWith('berth: unhealthy: http://127.0.0.1:1 does not answer')
+  })
+
+  test('serves with a large file pool, in one process and under the name that it was called by', async () => {
+    await using registry = await startBerth({ folder, dataDirectory: folder.join('pool'), berth })
+    const { pid } = registry.program
+
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
+    const variables = (await readFile(`/proc/${pid}/environ`, 'utf8')).split('\0')
+
+    expect(words.slice(0, 2)).toEqual([berth, 'serve'])
+    expect(variables).toContain('UV_THREADPOOL_SIZE=64')
+  })
+
+  test('takes headers that are as large as tokens may be', async () => {
+    await using registry = await startBerth({ folder, dataDirectory: folder.join('headers'), berth })
+
+    const response = await fetch(`${registry.url}/v2/`, { headers: { authorization: `Bearer ${'t'.repeat(40_000)}` } })
+
+    expect(response.status).toBe(200)
+  })
+
+  test(
+    "folds the database's log in, on a thread of its own",
+    async () => {
+      const dataDirectory = folder.join('checkpoint')
+      await using registry = await startBerth({ folder, dataDirectory, berth })
+      await pushLargeManifests(new RegistryClient(registry.url))
+
+      await poll('the database has grown', 10_000, async () => {
+        const { size } = await stat(join(dataDirectory, 'berth/metadata.db'))
+        return size > FOLDED_BYTES || undefined
+      })
+    },
+    TEST_MS,
+  )
+
+  describe('called `registry`', () => {
+    const registry = folder.join('bin/registry')
+
+    beforeAll(async () => {
+      await folder.directory('bin')
+      await symlink(berth, registry)
+    })
+
+    test("says its version as registry:2 does: name, package, version, on registry:2's two options", async () => {
+      expect(await runToSuccess([registry, '--version'], { environment })).toBe(`registry berth ${version}\n`)
+      expect(await runToSuccess([registry, '-v'], { environment })).toBe(`registry berth ${version}\n`)
+    })
+
+    test("knows registry:2's garbage-collect, and says that it cannot do it yet", async () => {
+      const outcomes = await Promise.all(
+        [[], ['-d'], ['-m'], ['--dry-run', '--delete-untagged', '--quiet']].map((flags) =>
+          run([registry, 'garbage-collect', ...flags, '/etc/docker/registry/config.yml'], { environment }),
+        ),
+      )
+
+      for (const outcome of outcomes) expect(outcome).toMatchObject({ exitCode: 1, stdout: '' } satisfies Partial<Outcome>)
+      for (const { stderr } of outcomes) expect(stderr).toStartWith('berth: garbage-collect: not yet; nothing was removed.')
+    })
+
+    test('tells what its commands are', async () => {
+      expect(await runToSuccess([registry, 'help'], { environment })).toStartWith('Usage: registry [options] [command]\n')
+      expect(await runToSuccess([registry, 'help', 'serve'], { environment })).toStartWith('Usage: registry serve ')
+    })
+  })
+})
+
+async function pushLargeManifests(client: RegistryClient): Promise<void> {
+  const manifests = Array.from({ length: LARGE_MANIFESTS.count }, (_, number) =>
+    jsonContent(INDEX_TYPE, {
+      schemaVersion: 2,
+      mediaType: INDEX_TYPE,
+      manifests: [],
+      annotations: { padding: `${number}`.padEnd(LARGE_MANIFESTS.bytes, '.') },
+    }),
+  )
+  await Promise.all(
+    manifests.map(async (manifest) => expectStatus(await client.putManifest('large', manifest.digest, manifest), 201)),
+  )
+}

@@ -1,0 +1,51 @@
+import { expect, test } from 'bun:test'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { YAML } from 'bun'
+import { loadConfig } from '../../src/config/load-config.ts'
+import { environmentIn, run } from '../support/processes.ts'
+import { describeWith } from '../support/requirements.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const DEPLOY = join(import.meta.dir, '../../deploy')
+
+describeWith({ programs: ['systemd-analyze'] }, 'the systemd unit', () => {
+  test('is one that systemd has nothing to say about, and leaves a program little to break', async () => {
+    using folder = new TemporaryFolder()
+    const environment = environmentIn(folder.join('run'))
+    const text = await readFile(join(DEPLOY, 'systemd/berth.service'), 'utf8')
+    // Where Berth is not installed, systemd would speak of that.
+    const unit = await folder.file('berth.service', text.replaceAll('/usr/local/bin/berth', '/bin/true'))
+
+    const verified = await run(['systemd-analyze', 'verify', unit], { environment })
+    const exposed = await run(['systemd-analyze', 'security', '--offline=yes', '--threshold=20', unit], { environment })
+
+    expect(verified).toEqual({ exitCode: 0, stdout: '', stderr: '' })
+    expect(exposed).toMatchObject({ exitCode: 0 })
+  })
+})
+
+test('the configurations of the image, of the service and of the pod start Berth without a notice', async () => {
+  using folder = new TemporaryFolder()
+  const pod = documents(await readFile(join(DEPLOY, 'kubernetes/berth.yaml'), 'utf8')).find(({ kind }) => kind === 'ConfigMap')
+  const paths = {
+    image: join(DEPLOY, 'image/config.yml'),
+    service: join(DEPLOY, 'systemd/config.yml'),
+    pod: await folder.file('config.yml', pod?.data['config.yml'] ?? ''),
+  }
+
+  const loaded = Object.values(paths).map((path) => loadConfig({ path, environment: {} }))
+
+  expect(loaded.map(({ notices }) => notices)).toEqual([[], [], []])
+  for (const { config } of loaded) expect(config.http.listen).toEqual({ kind: 'tcp', hostname: undefined, port: 5000 })
+  expect(loaded.map(({ config }) => config.storage.deletes)).toEqual([false, true, true])
+})
+
+interface Manifest {
+  readonly kind: string
+  readonly data: Readonly<Record<string, string>>
+}
+
+function documents(text: string): readonly Manifest[] {
+  return YAML.parse(text) as readonly Manifest[]
+}

@@ -1,0 +1,177 @@
+import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { version } from '../../src/cli/version.ts'
+import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'
+import { runToSuccess } from '../support/processes.ts'
+import { RegistryContainer } from '../support/registry-container.ts'
+import { digestOf, lookWithWget, takeImageLab } from '../support/registry-lab.ts'
+import { describeWith } from '../support/requirements.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const TEST_MS = 60_000
+const BUILD_MS = 120_000
+const ROOT = join(import.meta.dir, '../..')
+const PROGRAMS = [...DOCKER_PROGRAMS, 'busybox', 'curl', 'ldd', 'npm', 'nsenter', 'tar', 'unshare', 'wget']
+
+const MAX_IMAGE_BYTES = 150_000_000
+const MAX_START_MS = 5_000
+
+describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
+  const resources = new AsyncDisposableStack()
+  let folder: TemporaryFolder
+  let daemon: DockerDaemon
+
+  beforeAll(async () => {
+    folder = resources.use(new TemporaryFolder())
+    daemon = resources.use(await DockerDaemon.start(folder, { network: 'own' }))
+    await daemon.importBaseImage(folder, 'base')
+    const command = ['npm', 'run', '--silent', 'image', '--', folder.join('dist')]
+    const printed = await runToSuccess(command, { environment: daemon.environment, cwd: ROOT, timeoutMs: BUILD_MS })
+    expect(printed).toContain(`Loaded image: berth:${version}\n`)
+    expect(printed).toContain('Loaded image: berth:latest\n')
+  }, BUILD_MS)
+  afterAll(async () => await resources.disposeAsync(), TEST_MS)
+
+  /** A container of the image that ends with the test; its health is looked at each second. */
+  async function start(name: string, ...words: readonly string[]): Promise<RegistryContainer> {
+    return await RegistryContainer.start(daemon, name, '--health-interval=1s', ...words)
+  }
+
+  test(
+    "registry:2's `docker run` line serves the registry lab, and every command that people call in it",
+    async () => {
+      const data = await folder.directory('registry-data')
+      const options = ['-p', '5000:5000', '--restart=always', '-v', `${data}:/var/lib/registry`]
+      await using registry = await start('registry', ...options, 'berth:latest')
+
+      const listed = await daemon.docker('container', 'ls', '--no-trunc')
+      await lookWithWget('localhost:5000', { environment: daemon.environment }, daemon.inNetwork)
+      await takeImageLab(daemon, 'localhost:5000')
+      await registry.becomesHealthy()
+
+      expect(listed).toMatch(/"\/entrypoint.sh \/etc\/docker\/registry\/config.yml" .* 0.0.0.0:5000->5000\/tcp.* registry\n/)
+      expect(await readdir(join(data, 'docker/registry/v2/repositories'))).toEqual(['devenv'])
+      expect(await registry.exec('registry', '--version')).toBe(`registry berth ${version}\n`)
+      expect(await registry.exec('berth', 'health')).toBe('healthy: http://127.0.0.1:5000 answers\n')
+      expect(await registry.exec('sh', '-c', 'ls /var/lib/registry/docker/registry')).toBe('v2\n')
+      const collected = await daemon.tryDocker(
+        ...['exec', 'registry', 'bin/registry', 'garbage-collect', '-m', '/etc/docker/registry/config.yml'],
+      )
+      expect(collected.exitCode).toBe(1)
+      expect(collected.stderr).toContain('garbage-collect: not yet')
+
+      await daemon.docker('stop', 'registry')
+      expect(await registry.state('ExitCode')).toBe('0')
+      expect(await registry.log()).not.toMatch(/level=(warn|error)/)
+    },
+    TEST_MS,
+  )
+
+  test(
+    'it runs as any user, without a writable file beside its volume and without any privilege',
+    async () => {
+      const rights = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges']
+      for (const [port, user] of [['5001', '12345:12345'] as const, ['5002', 'berth'] as const]) {
+        const options = ['-p', `${port}:5000`, '--user', user, ...rights, '-v', `of-${port}:/var/lib/registry`]
+        await using registry = await start(`as-${port}`, ...options, 'berth')
+        await daemon.docker('tag', 'base', `localhost:${port}/base`)
+
+        const pushed = await daemon.docker('push', `localhost:${port}/base`)
+        const pulled = await daemon.docker('pull', `localhost:${port}/base`)
+        await registry.becomesHealthy()
+
+        expect(digestOf(pulled)).toBe(digestOf(pushed))
+        expect(await registry.exec('id', '-u')).toBe(user === 'berth' ? '10001\n' : '12345\n')
+      }
+    },
+    TEST_MS,
+  )
+
+  test(
+    'a configuration that is mounted where registry:2 or registry:3 has it is the one that counts',
+    async () => {
+      const file = await folder.file('mounted/config.yml', config('X-From: file'))
+      const folderMount = ['-v', `${folder.join('mounted')}:/etc/distribution:ro`]
+      const mounts = [
+        { words: ['-v', `${file}:/etc/docker/registry/config.yml:ro`, 'berth'] },
+        { words: ['-v', `${file}:/etc/distribution/config.yml:ro`, 'berth'] },
+        { words: [...folderMount, 'berth', 'serve', '/etc/distribution/config.yml'] },
+        { words: ['-v', `${file}:/srv/registry.yml`, '--init', 'berth', '/srv/registry.yml'] },
+      ]
+      await Promise.all(
+        mounts.map(async ({ words }, number) => {
+          await using registry = await start(`mounted-${number}`, ...words)
+
+          await registry.becomesHealthy()
+
+          expect(await registry.get('http://localhost:5003/images/v2/')).toMatch(/X-From: file/i)
+        }),
+      )
+    },
+    TEST_MS,
+  )
+
+  test(
+    'REGISTRY_* variables win over the file, and clients may delete only when they say so',
+    async () => {
+      const variables = ['-e', 'REGISTRY_HTTP_ADDR=0.0.0.0:5001', '-e', 'REGISTRY_STORAGE_DELETE_ENABLED=true']
+      await using deleting = await start('deleting', ...variables, '-p', '5004:5001', 'berth')
+      await using keeping = await start('keeping', '-p', '5005:5000', 'berth', 'serve')
+      await daemon.docker('tag', 'base', 'localhost:5004/base')
+      await daemon.docker('tag', 'base', 'localhost:5005/base')
+      const digest = digestOf(await daemon.docker('push', 'localhost:5004/base'))
+      await daemon.docker('push', 'localhost:5005/base')
+      await deleting.becomesHealthy()
+      await keeping.becomesHealthy()
+
+      expect(await statusOfDelete(`localhost:5004/v2/base/manifests/${digest}`)).toBe(202)
+      expect(await statusOfDelete(`localhost:5005/v2/base/manifests/${digest}`)).toBe(405)
+    },
+    TEST_MS,
+  )
+
+  test(
+    'what is neither a configuration nor a command of Berth runs as it is',
+    async () => {
+      expect(await daemon.docker('run', '--rm', 'berth', 'sh', '-c', 'echo hello')).toBe('hello\n')
+      expect(await daemon.docker('run', '--rm', 'berth', '--version')).toBe(`registry berth ${version}\n`)
+    },
+    TEST_MS,
+  )
+
+  test(
+    'it is small and starts at once',
+    async () => {
+      const imageBytes = Number(await daemon.docker('image', 'inspect', '--format', '{{.Size}}', 'berth'))
+      const archiveBytes = (await stat(folder.join('dist/berth-image.tar'))).size
+      await using registry = await start('quick', 'berth')
+      const [, listening = ''] = /time="([^"]+)" level=info msg="listening"/.exec(await registry.log()) ?? []
+      const startMs = Date.parse(listening) - Date.parse(await registry.state('StartedAt'))
+
+      process.stdout.write(
+        `image: ${megabytes(imageBytes)}, to download ${megabytes(archiveBytes)}, serves after ${startMs} ms\n`,
+      )
+      expect(imageBytes).toBeLessThan(MAX_IMAGE_BYTES)
+      expect(startMs).toBeLessThan(MAX_START_MS)
+    },
+    TEST_MS,
+  )
+
+  async function statusOfDelete(address: string): Promise<number> {
+    const curl = ['curl', '--silent', '--output', '/dev/null', '--write-out', '%{http_code}', '--request', 'DELETE', address]
+    return Number(await runToSuccess([...daemon.inNetwork, ...curl], { environment: daemon.environment }))
+  }
+})
+
+function config(header: string): string {
+  const [name, value] = header.split(': ')
+  return `version: 0.1
+storage: {filesystem: {rootdirectory: /var/lib/registry}}
+http: {addr: ':5003', prefix: /images/, headers: {${name}: [${value}]}}
+`
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`
+}
