@@ -2,11 +2,18 @@ import { mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from './config/config.ts'
+import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
 import { listen } from './http/server.ts'
 import { MetadataKeeper } from './metadata/keeper.ts'
 import { type OpenedMetadata, openMetadata, StorageInUseError } from './metadata/open.ts'
-import type { Log } from './observe/log.ts'
+import type { Metadata } from './metadata/query.ts'
+import { timedMetadata } from './metadata/timed-metadata.ts'
+import { createMetrics, type Observation, startObservation } from './observation.ts'
+import type { Log, LogOutput } from './observe/log.ts'
+import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
+import type { ProcessReport } from './observe/report.ts'
+import { standardOutput } from './observe/standard-stream.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -14,6 +21,7 @@ import { openDisk } from './storage/filesystem/disk.ts'
 import { FilesystemDriver } from './storage/filesystem/filesystem.ts'
 import { probeRoot, UnusableRootError } from './storage/filesystem/probe.ts'
 import { MemoryDriver } from './storage/memory/memory.ts'
+import { timedStorage } from './storage/timed-storage.ts'
 
 /** A running registry. */
 export interface App {
@@ -23,6 +31,18 @@ export interface App {
   stop(options: { readonly timeoutMs: number }): Promise<void>
   /** Settles, never rejects, when the process must start anew: its metadata database was replaced. */
   readonly failed: Promise<Error>
+  /** How it is: plain data, for a supervisor that adds up its processes. */
+  report(): Promise<ProcessReport>
+}
+
+export interface StartOptions {
+  /** Where lines about requests go; standard output when left out. */
+  readonly accessOutput?: LogOutput
+  /**
+   * One of several processes that a supervisor keeps: they share the port, which is another one than the configuration's where that
+   * says 0, and the supervisor serves `http.debug.addr` for all.
+   */
+  readonly shared?: { readonly port: number | undefined }
 }
 
 /** The registry cannot start. The message is one sentence for the operator. */
@@ -31,38 +51,71 @@ export class StartError extends Error {
 }
 
 /** Composes the registry that the configuration asks for and serves it. Throws StartError. */
-export async function startApp(config: Config, log: Log): Promise<App> {
+export async function startApp(config: Config, log: Log, options: StartOptions = {}): Promise<App> {
   const failed = Promise.withResolvers<Error>()
-  const closers: (() => Promise<void>)[] = []
+  const closers: Closer[] = []
   const close = async () => {
     for (const step of closers.reverse()) await step()
   }
   try {
-    const storage = await openStorage(config)
-    closers.push(() => storage.driver.close(), storage.cleanUp)
-    const opened = await openDatabase(storage, log)
-    closers.push(async () => closeDatabase(opened))
-    const keeper = new MetadataKeeper({
-      path: storage.metadataPath,
-      opened,
-      onReplaced: failed.resolve,
-      onFailure: (error) => log.error('metadata checkpoint failed', { error }),
-    })
-    closers.push(() => keeper.stop())
-    const { metadata, locks: liveness, processId, epoch } = opened
-    const { uploadPurging } = config.storage
-    const registry = createRegistry({ storage: storage.driver, metadata, liveness, processId, epoch, uploadPurging, log })
-    closers.push(() => registry.stop())
-    await registry.start({ settleFirst: opened.beganEpoch })
-    const server = await serve(config, registry, log)
+    const { registry, storage, metrics } = await startRegistry({ config, log, closers, onReplaced: failed.resolve })
+    const accessOutput = options.accessOutput ?? standardOutput()
+    closers.push(async () => accessOutput.flush())
+    const environment = process.env
+    const { status } = registry
+    const observation = await startObservation({ config, storage, status, metrics, environment, log, accessOutput })
+    closers.push(() => observation.stop())
+    const { report } = observation
+    const debug =
+      options.shared === undefined ? await serveDebug(config.http.debug, async () => [await report()], log) : undefined
+    if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
+    const server = await serve(config, { registry, observation, log, shared: options.shared })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
+      observation.drain()
       await server.stop({ timeoutMs })
       await close()
     }
-    return { url: server.url, stop, failed: failed.promise }
+    return { url: server.url, stop, failed: failed.promise, report }
   } catch (error) {
     await close()
     throw startErrorOf(error)
+  }
+}
+
+/** Lets go of something. They are called last to first. */
+type Closer = () => Promise<void>
+
+interface RegistryParts {
+  readonly config: Config
+  readonly log: Log
+  readonly closers: Closer[]
+  readonly onReplaced: (error: Error) => void
+}
+
+async function startRegistry({ config, log, closers, onReplaced }: RegistryParts) {
+  const opened = await openStorage(config)
+  closers.push(() => opened.driver.close(), opened.cleanUp)
+  const database = await openDatabase(opened, log)
+  closers.push(async () => closeDatabase(database))
+  const onFailure = (error: unknown) => log.error('metadata checkpoint failed', { error })
+  const keeper = new MetadataKeeper({ path: opened.metadataPath, opened: database, onReplaced, onFailure })
+  closers.push(() => keeper.stop())
+  const { locks: liveness, processId, epoch } = database
+  const metrics = createMetrics(config)
+  const { storage, metadata } = timed(metrics, opened.driver, database.metadata)
+  const rules = { uploadPurging: config.storage.uploadPurging, manifestRules: config.manifests }
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
+  closers.push(() => registry.stop())
+  await registry.start({ settleFirst: database.beganEpoch })
+  return { registry, storage, metrics }
+}
+
+/** What is not counted is not wrapped. */
+function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, metadata: Metadata) {
+  if (metrics === undefined) return { storage, metadata }
+  return {
+    storage: timedStorage(storage, (action, run) => metrics.storage.time(action, run)),
+    metadata: timedMetadata(metadata, (run) => metrics.metadataWrites.time(run)),
   }
 }
 
@@ -122,7 +175,14 @@ async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Pr
   locks.release(processId)
 }
 
-async function serve(config: Config, registry: Registry, log: Log) {
+interface Served {
+  readonly registry: Registry
+  readonly observation: Observation
+  readonly log: Log
+  readonly shared: StartOptions['shared']
+}
+
+async function serve(config: Config, { registry, observation, log, shared }: Served) {
   const { http, storage, catalog, tags } = config
   const handler = createHandler({
     blobs: registry.blobs,
@@ -130,7 +190,8 @@ async function serve(config: Config, registry: Registry, log: Log) {
     manifests: registry.manifests,
     catalog: registry.catalog,
     log,
-    accessLog: config.log.accessLog,
+    observers: observation.observers,
+    probes: observation.probes,
     deletesEnabled: storage.deletes,
     readOnly: storage.readOnly,
     prefix: http.prefix,
@@ -139,13 +200,15 @@ async function serve(config: Config, registry: Registry, log: Log) {
     maxCatalogEntries: catalog.maxEntries,
     maxTags: tags.maxTags,
   })
-  return await listen({ address: http.listen, reusePort: false, handler, log })
+  const port = shared?.port === undefined ? {} : { port: shared.port }
+  const address = http.listen.kind === 'tcp' ? { ...http.listen, ...port } : http.listen
+  return await listen({ address, reusePort: shared !== undefined, handler, log })
 }
 
 /** What an operator can mend gets a sentence; the rest is ours and keeps its stack. */
-function startErrorOf(error: unknown): unknown {
-  if (error instanceof StorageInUseError || error instanceof UnusableRootError)
-    return new StartError(error.message, { cause: error })
+export function startErrorOf(error: unknown): unknown {
+  const isOperators = [StorageInUseError, UnusableRootError, DebugServerError].some((kind) => error instanceof kind)
+  if (error instanceof Error && isOperators) return new StartError(error.message, { cause: error })
   if (!(error instanceof Error) || !('code' in error)) return error
   if (error.code === 'EADDRINUSE') {
     return new StartError('The address is in use; stop what listens there or set http.addr to another port.', { cause: error })

@@ -20,8 +20,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   metadata: ['oci', 'observe'],
   registry: ['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry'],
-  'app.ts': ['oci', 'config', 'observe', 'storage', 'metadata', 'registry', 'http'],
-  cli: ['app.ts', 'config', 'observe'],
+  'debug-server.ts': ['config', 'observe', 'http'],
+  'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'http/probes.ts'],
+  'app.ts': ['oci', 'config', 'observe', 'storage', 'metadata', 'registry', 'http', 'debug-server.ts', 'observation.ts'],
+  processes: ['config', 'observe'],
+  cli: ['app.ts', 'debug-server.ts', 'config', 'observe', 'processes'],
   'main.ts': ['cli'],
 }
 
@@ -29,6 +32,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   pino: ['observe'],
+  'prom-client': ['observe'],
   yaml: ['config'],
   zod: ['config', 'oci'],
   'bun:sqlite': ['metadata'],
@@ -127,7 +131,21 @@ describe('what belongs to one place', () => {
 
   test.each([
     ['Bun.serve', /\bBun\.serve\b/, ['http/server.ts']],
-    ['the environment', /\bprocess\.env\b/, ['cli/serve.ts', 'cli/re-execute.ts', 'storage/filesystem/disk.ts', 'app.ts']],
+    [
+      'the environment',
+      /\bprocess\.env\b/,
+      [
+        ...[
+          'cli/serve.ts',
+          'cli/serve-in-processes.ts',
+          'cli/config.ts',
+          'cli/check-config.ts',
+          'cli/health.ts',
+          'cli/re-execute.ts',
+        ],
+        ...['storage/filesystem/disk.ts', 'app.ts'],
+      ],
+    ],
     ["Bun's FileSink, which loses errors,", /\.writer\(/, []],
     ['an in-place exception from lint or types', /biome-ignore|@ts-ignore|@ts-expect-error|@ts-nocheck/, []],
   ])('%s is nowhere else', (what, pattern, places: readonly string[]) => {

@@ -1,19 +1,53 @@
 import { Command } from 'commander'
+import { addConfigCommands } from './config-commands.ts'
+import { garbageCollect } from './garbage-collect.ts'
+import { health } from './health.ts'
+import { programName } from './program-name.ts'
 import { serve } from './serve.ts'
 import { version } from './version.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */
 export function berthProgram(): Command {
-  const program = new Command('berth')
+  const name = programName()
+  const program = new Command(name)
     .description('A private container registry that takes over from registry:2 in place.')
-    .version(version, '-v, --version', 'print the version')
-    .helpCommand(false)
+    // registry:2 says `registry <package> <version>`, and scripts take the third word.
+    .version(name === 'registry' ? `registry berth ${version}` : version, '-v, --version', 'print the version')
+    .helpCommand('help [command]', 'print help for a command')
     .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, 'berth:')) })
+  addServe(program)
+  addHealth(program)
+  addGarbageCollect(program)
+  addConfigCommands(program)
+  return program
+}
+
+function addServe(program: Command): void {
   program
     .command('serve')
     .description('Serves images until it is asked to stop (SIGTERM or SIGINT).')
     .argument('[config.yml]', "registry:2's configuration; without it Berth serves this machine alone, on port 5000 from ./data")
     .action(serve)
     .copyInheritedSettings(program)
-  return program
+}
+
+function addHealth(program: Command): void {
+  program
+    .command('health')
+    .description('Asks the server of this machine whether it answers: exit code 0 when it does, 1 when it does not.')
+    .argument('[config.yml]', 'the configuration that it serves with; inside a container Berth finds it')
+    .action(health)
+    .copyInheritedSettings(program)
+}
+
+function addGarbageCollect(program: Command): void {
+  program
+    .command('garbage-collect')
+    .description("Not yet: registry:2's command to remove what no image uses.")
+    .argument('[config.yml]')
+    .option('-d, --dry-run', 'remove nothing')
+    .option('-m, --delete-untagged', 'remove manifests without a tag too')
+    .option('-q, --quiet', 'print less')
+    .action(garbageCollect)
+    .copyInheritedSettings(program)
 }

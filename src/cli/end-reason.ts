@@ -6,6 +6,8 @@ export type EndReason =
   | { readonly kind: 'signal'; readonly signal: Signal }
   /** A bug: something failed that nobody awaited, or threw where nobody catches. The process is in an unknown state. */
   | { readonly kind: 'fault'; readonly error: unknown }
+  /** A worker without its supervisor: nobody would start it again, and another supervisor could not know of it. */
+  | { readonly kind: 'abandoned' }
   /** What it stands on was replaced; a new process is right again. */
   | { readonly kind: 'restart'; readonly error: Error }
 
@@ -43,4 +45,25 @@ export function endOf(log: Log, output: LogOutput): End {
   process.on('uncaughtException', onFault)
   process.on('unhandledRejection', onFault)
   return { reason: (failed) => Promise.race([promise, failed.then((error): EndReason => ({ kind: 'restart', error }))]) }
+}
+
+export function describeEnd(reason: EndReason, log: Log): void {
+  switch (reason.kind) {
+    case 'signal':
+      log.info('stopping', { signal: reason.signal })
+      return
+    case 'abandoned':
+      log.error('stopping, the supervisor is gone')
+      return
+    case 'fault':
+      log.error('stopping after an unexpected failure', { error: reason.error })
+      return
+    case 'restart':
+      log.error('restarting', { error: reason.error })
+      return
+  }
+}
+
+export function exitCodeOf(reason: EndReason): number {
+  return reason.kind === 'signal' ? 0 : 1
 }

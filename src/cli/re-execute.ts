@@ -12,9 +12,18 @@ export function ensureLargeFilePool(): void {
   if (process.env[POOL_VARIABLE] === undefined) reExecute({ ...process.env, [POOL_VARIABLE]: POOL_THREADS })
 }
 
-/** Replaces this process by a new one of the same command, with the same process id. */
+/** Replaces this process by a new one of the same command, with the same process id and the name that it was called by. */
 export function reExecute(environment: NodeJS.ProcessEnv = process.env): void {
+  process.execve?.(process.execPath, [process.argv0, ...ownWords()], environment)
+}
+
+/** The command that starts another process like this one. */
+export function ownCommand(): readonly string[] {
+  return [process.execPath, ...ownWords()]
+}
+
+function ownWords(): readonly string[] {
   const [, main = '', ...commandArguments] = process.argv
   const program = main.startsWith(INSIDE_BINARY) ? [] : [...process.execArgv, main]
-  process.execve?.(process.execPath, [process.execPath, ...program, ...commandArguments], environment)
+  return [...program, ...commandArguments]
 }

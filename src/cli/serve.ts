@@ -1,75 +1,44 @@
-import { type App, startApp } from '../app.ts'
-import { type Config, type LoadedConfig, loadConfig } from '../config/config.ts'
-import { isLoopback } from '../config/listen-address.ts'
+import { availableParallelism } from 'node:os'
+import { startApp } from '../app.ts'
+import { type LoadedConfig, loadConfig } from '../config/load-config.ts'
 import { createLog } from '../observe/create-log.ts'
-import type { Log, LogOutput } from '../observe/log.ts'
-import { standardError } from '../observe/standard-error.ts'
-import { type EndReason, endOf } from './end-reason.ts'
+import { standardError } from '../observe/standard-stream.ts'
+import { processCount } from '../processes/count.ts'
+import { asWorker } from '../processes/worker.ts'
+import { announce } from './announce.ts'
+import { describeEnd, endOf, exitCodeOf } from './end-reason.ts'
 import { ensureLargeFilePool, reExecute } from './re-execute.ts'
-import { version } from './version.ts'
+import { type Logging, supervise, work } from './serve-in-processes.ts'
 
 /** Serves until it is asked to stop, then ends the process. Throws ConfigError or StartError when it cannot begin. */
 export async function serve(configPath: string | undefined): Promise<void> {
   ensureLargeFilePool()
   const loaded = loadConfig({ path: configPath, environment: process.env })
   const output = standardError()
+  const worker = asWorker(process.env)
+  const log = createLog(loaded.config.log, output)
   try {
-    await run(loaded, createLog(loaded.config.log, output), output)
+    if (worker !== undefined) return await work(loaded.config, worker, { log: log.child({ worker: worker.number }), output })
+    for (const notice of loaded.notices) log.warn('configuration notice', { notice })
+    const count = processCount(loaded.config, availableParallelism(), process.platform)
+    if (count > 1) await supervise(loaded, count, { log, output })
+    else await serveAlone(loaded, { log, output })
   } finally {
     output.flush()
   }
 }
 
-async function run(loaded: LoadedConfig, log: Log, output: LogOutput): Promise<void> {
-  const { config, notices } = loaded
+/** One process for everything. */
+async function serveAlone(loaded: LoadedConfig, { log, output }: Logging): Promise<void> {
+  const { config } = loaded
   const end = endOf(log, output)
-  for (const notice of notices) log.warn('configuration notice', { notice })
   const app = await startApp(config, log)
-  announce(loaded, app, log)
-  await stop(await end.reason(app.failed), { app, config, log, output })
-}
-
-/** The log line is for whoever reads logs; the sentences are for the person who tries Berth without a configuration. */
-function announce({ config, path }: LoadedConfig, app: App, log: Log): void {
-  const { driver } = config.storage
-  const storage = driver.kind === 'filesystem' ? driver.rootDirectory : 'memory'
-  log.info('listening', { url: app.url, storage, version, ...(path === undefined ? {} : { config: path }) })
-  if (path !== undefined) return
-  process.stdout.write(`Berth ${version} serves ${app.url} and keeps its data in ${storage}.\n`)
-  if (isLoopback(config.http.listen)) {
-    process.stdout.write(
-      'Only this machine can reach it; to open it to others, start it with REGISTRY_HTTP_ADDR=:5000 or a config.yml.\n',
-    )
-  }
-}
-
-interface Running {
-  readonly app: App
-  readonly config: Config
-  readonly log: Log
-  readonly output: LogOutput
-}
-
-async function stop(reason: EndReason, { app, config, log, output }: Running): Promise<void> {
-  const timeoutMs = config.http.drainTimeoutMs
+  announce(loaded, { url: app.url, processes: 1 }, log)
+  const reason = await end.reason(app.failed)
   describeEnd(reason, log)
-  await app.stop({ timeoutMs })
+  await app.stop({ timeoutMs: config.http.drainTimeoutMs })
   log.info('stopped')
   output.flush()
   if (reason.kind === 'restart') reExecute()
-  process.exit(reason.kind === 'signal' ? 0 : 1)
-}
-
-function describeEnd(reason: EndReason, log: Log): void {
-  switch (reason.kind) {
-    case 'signal':
-      log.info('stopping', { signal: reason.signal })
-      return
-    case 'fault':
-      log.error('stopping after an unexpected failure', { error: reason.error })
-      return
-    case 'restart':
-      log.error('restarting', { error: reason.error })
-      return
-  }
+  process.exit(exitCodeOf(reason))
 }

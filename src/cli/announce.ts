@@ -1,0 +1,23 @@
+import { isLoopback } from '../config/listen-address.ts'
+import type { LoadedConfig } from '../config/load-config.ts'
+import type { Log } from '../observe/log.ts'
+import { version } from './version.ts'
+
+interface Serving {
+  readonly url: string
+  readonly processes: number
+}
+
+/** The log line is for whoever reads logs; the sentences are for the person who tries Berth without a configuration. */
+export function announce({ config, path }: LoadedConfig, { url, processes }: Serving, log: Log): void {
+  const { driver } = config.storage
+  const storage = driver.kind === 'filesystem' ? driver.rootDirectory : 'memory'
+  log.info('listening', { url, storage, version, processes, ...(path === undefined ? {} : { config: path }) })
+  if (path !== undefined) return
+  process.stdout.write(`Berth ${version} serves ${url} and keeps its data in ${storage}.\n`)
+  if (isLoopback(config.http.listen)) {
+    process.stdout.write(
+      'Only this machine can reach it; to open it to others, start it with REGISTRY_HTTP_ADDR=:5000 or a config.yml.\n',
+    )
+  }
+}

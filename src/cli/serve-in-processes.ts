@@ -1,0 +1,77 @@
+import { startApp, startErrorOf } from '../app.ts'
+import type { Config } from '../config/config.ts'
+import type { LoadedConfig } from '../config/load-config.ts'
+import { serveDebug } from '../debug-server.ts'
+import type { Log, LogOutput } from '../observe/log.ts'
+import type { ProcessReport } from '../observe/report.ts'
+import { requireFreePort } from '../processes/free-port.ts'
+import { RESTART_EXIT_CODE } from '../processes/messages.ts'
+import { Supervisor } from '../processes/supervisor.ts'
+import type { Worker } from '../processes/worker.ts'
+import { announce } from './announce.ts'
+import { describeEnd, type EndReason, endOf, exitCodeOf } from './end-reason.ts'
+import { ownCommand } from './re-execute.ts'
+
+export interface Logging {
+  readonly log: Log
+  readonly output: LogOutput
+}
+
+/** What the supervisor asks its workers. */
+const REPORT = 'report'
+
+/** Keeps `count` workers that serve, until it is asked to stop. Throws StartError. */
+export async function supervise(loaded: LoadedConfig, count: number, { log, output }: Logging): Promise<void> {
+  const { http } = loaded.config
+  const end = endOf(log, output)
+  await requirePort(loaded.config)
+  const supervisor = new Supervisor({
+    count,
+    command: ownCommand(),
+    environment: process.env,
+    drainTimeoutMs: http.drainTimeoutMs,
+    log,
+  })
+  const url = await supervisor.start()
+  // The first worker has said why.
+  if (url === undefined) process.exit(1)
+  const debug = await debugServer(supervisor, loaded.config, log)
+  announce(loaded, { url, processes: count }, log)
+  const reason = await end.reason(new Promise<never>(() => undefined))
+  describeEnd(reason, log)
+  await Promise.all([supervisor.stop(), debug?.stop({ timeoutMs: 0 })])
+  log.info('stopped')
+  output.flush()
+  process.exit(exitCodeOf(reason))
+}
+
+/** Serves as one of several processes, until the supervisor asks it to stop or is gone. Throws StartError. */
+export async function work(config: Config, worker: Worker, { log, output }: Logging): Promise<void> {
+  const end = endOf(log, output)
+  const app = await startApp(config, log, { shared: { port: worker.port } })
+  worker.serves(app.url, { [REPORT]: () => app.report() })
+  const abandoned = worker.abandoned.then((): EndReason => ({ kind: 'abandoned' }))
+  const reason = await Promise.race([end.reason(app.failed), abandoned])
+  if (reason.kind !== 'signal') describeEnd(reason, log)
+  await app.stop({ timeoutMs: config.http.drainTimeoutMs })
+  output.flush()
+  process.exit(reason.kind === 'restart' ? RESTART_EXIT_CODE : exitCodeOf(reason))
+}
+
+async function requirePort({ http }: Config): Promise<void> {
+  if (http.listen.kind !== 'tcp') return
+  try {
+    await requireFreePort(http.listen)
+  } catch (error) {
+    throw startErrorOf(error)
+  }
+}
+
+async function debugServer(supervisor: Supervisor, config: Config, log: Log) {
+  try {
+    return await serveDebug(config.http.debug, async () => (await supervisor.ask(REPORT)) as ProcessReport[], log)
+  } catch (error) {
+    await supervisor.stop()
+    throw startErrorOf(error)
+  }
+}
