@@ -40,7 +40,7 @@ export interface Manifest {
  * Throws MANIFEST_INVALID with the reason.
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
-  const body = parseJsonObject(bytes)
+  const body = parseJsonObject(bytes, new TextDecoder('utf-8', { fatal: true }))
   const mediaType = mediaTypeOf(body, contentType)
   const shape = isImageIndex(mediaType) ? imageIndexShape : imageManifestShape
   const parsed = shape.safeParse(body)
@@ -111,7 +111,8 @@ function imageIndexOf(mediaType: ManifestMediaType, body: z.infer<typeof imageIn
 function salvageManifest(bytes: Uint8Array): Manifest | undefined {
   let body: Record<string, unknown>
   try {
-    body = parseJsonObject(bytes)
+    // registry:2 takes bytes that are not UTF-8 inside strings, and serves them.
+    body = parseJsonObject(bytes, new TextDecoder())
   } catch (error) {
     if (error instanceof RegistryError) return undefined
     throw error
@@ -144,10 +145,10 @@ function asList(value: unknown): readonly unknown[] {
   return value === undefined || value === null ? [] : [value]
 }
 
-function parseJsonObject(bytes: Uint8Array): Record<string, unknown> {
+function parseJsonObject(bytes: Uint8Array, decoder: TextDecoder): Record<string, unknown> {
   let body: unknown
   try {
-    body = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+    body = JSON.parse(decoder.decode(bytes))
   } catch (cause) {
     throw new RegistryError('MANIFEST_INVALID', { message: 'The manifest is not JSON in UTF-8.', cause })
   }
