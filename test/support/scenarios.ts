@@ -72,6 +72,13 @@ const tagDelete: Work = {
   mayBeGone: true,
 }
 
+const imageTagDelete: Work = {
+  name: 'the delete of a tag on it',
+  send: async (client) => void (await expectStatus(await client.deleteManifest('app', 'image'), 202)),
+  change: (expected) => expected.tagDeleted('app', 'image'),
+  mayBeGone: true,
+}
+
 const manifestDelete: Work = {
   name: 'a manifest delete with its tags',
   send: async (client) => void (await expectStatus(await client.deleteManifest('app', image.manifest.digest), 202)),
@@ -156,6 +163,7 @@ export const survivorScenarios: readonly Scenario[] = [
   survived(newTag, secondTag),
   survived(movedTag, { ...movedTag, name: 'the same push' }),
   survived(tagDelete, movedTag),
+  survived(imageTagDelete, manifestDelete),
   survived(firstPush, sameFirstPush),
   survived(tagDeletedAndMade, movedTag),
   survived(blobDeletedAndPushed, monolithicPush, withBlob),

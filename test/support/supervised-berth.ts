@@ -1,0 +1,67 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { BackgroundProgram, environmentIn, poll } from './processes.ts'
+import { registryConfig } from './registry-config.ts'
+import type { TemporaryFolder } from './temporary-folder.ts'
+
+const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
+const START_MS = 20_000
+
+export interface SupervisedOptions {
+  readonly folder: TemporaryFolder
+  readonly processes: number
+  /** Added to the configuration, which ends in `http:`. */
+  readonly moreConfig?: string
+}
+
+/** `berth serve` with several processes, on a free port. */
+export class SupervisedBerth implements AsyncDisposable {
+  readonly program: BackgroundProgram
+  readonly url: string
+
+  private constructor(program: BackgroundProgram, url: string) {
+    this.program = program
+    this.url = url
+  }
+
+  static async start({ folder, processes, moreConfig }: SupervisedOptions): Promise<SupervisedBerth> {
+    const config = await folder.file('supervised.yml', registryConfig(folder.join('data'), moreConfig))
+    const environment = { ...environmentIn(folder.join('supervised')), BERTH_PROCESSES: String(processes) }
+    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
+    const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
+    return new SupervisedBerth(program, url)
+  }
+
+  /** The workers' process ids, as the kernel knows them. */
+  async workers(): Promise<number[]> {
+    const children = await readFile(`/proc/${this.program.pid}/task/${this.program.pid}/children`, 'utf8')
+    return children
+      .split(' ')
+      .filter((text) => text !== '')
+      .map(Number)
+  }
+
+  /** The debug server's address, where the configuration has one. */
+  async debugUrl(): Promise<string> {
+    const [, url = ''] = await this.program.waitForOutput(/msg="debug server listening" url=(\S+)/, START_MS)
+    return url
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program.stop()
+  }
+}
+
+/** Resolves when a process is no more. */
+export async function ended(pid: number, timeoutMs: number): Promise<void> {
+  await poll(`process ${pid} ends`, timeoutMs, async () => (isRunning(pid) ? undefined : true))
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
