@@ -36,6 +36,12 @@ export interface StorageDriver {
   /** Removes a file or a whole directory, at once for every reader, durably. What is absent already is success. */
   remove(path: StoragePath): Promise<void>
 
+  /**
+   * What a path shows now, also that nothing is there, survives a power cut from here on: whoever changed it last may have died before
+   * that was so. Changes nothing.
+   */
+  makeDurable(path: StoragePath): Promise<void>
+
   /** A new file for the bytes of one upload by one writer; nothing of it is visible under the layout's paths. */
   beginUpload(): Promise<UploadWriter>
 

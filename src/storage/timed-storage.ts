@@ -13,6 +13,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     place: (placements) => time('PutContent', () => storage.place(placements)),
     remove: (path) => time('Delete', () => storage.remove(path)),
     completeUpload: (state, target, size) => time('Move', () => storage.completeUpload(state, target, size)),
+    makeDurable: (path) => storage.makeDurable(path),
     content: (path, range) => storage.content(path, range),
     beginUpload: () => storage.beginUpload(),
     resumeUpload: (state, offset) => storage.resumeUpload(state, offset),

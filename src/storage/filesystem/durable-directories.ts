@@ -36,6 +36,12 @@ export class DurableDirectories {
     }
   }
 
+  /** Forgets a directory and everything below it: another process may have removed it and made it again. */
+  forgetBelow(path: string): void {
+    const below = `${path}/`
+    for (const known of this.#durable) if (known === path || known.startsWith(below)) this.#durable.delete(known)
+  }
+
   async #make(path: string): Promise<void> {
     try {
       await this.#disk.makeDirectory(path)

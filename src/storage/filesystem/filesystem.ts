@@ -26,7 +26,7 @@ const UPLOADS = storagePath('berth/uploads')
 const MIB = 1024 * 1024
 const SMALLEST_RESERVE_BYTES = 16 * MIB
 const LARGEST_RESERVE_BYTES = 1024 * MIB
-const MOST_BYTES_IN_MEMORY = 48 * MIB
+const MOST_BYTES_IN_MEMORY = 24 * MIB
 
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {
@@ -103,6 +103,14 @@ export class FilesystemDriver implements StorageDriver {
     this.#inBackground(this.#disk.removeTree(trash))
   }
 
+  async makeDurable(path: StoragePath): Promise<void> {
+    await this.#syncFileIfThere(this.#at(path))
+    // Nothing is made on the way: what is missing here may have been removed.
+    for (let directory = dirname(this.#at(path)); directory.length >= this.#root.length; directory = dirname(directory)) {
+      await this.#syncIfThere(directory)
+    }
+  }
+
   async beginUpload(): Promise<UploadWriter> {
     const directory = this.#newPlace(UPLOADS)
     await this.#disk.makeDirectory(directory)
@@ -132,7 +140,7 @@ export class FilesystemDriver implements StorageDriver {
 
   async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {
     if (await this.#isThere(target, size)) {
-      await this.#makeDurable(this.#at(target))
+      await this.#keepPlaced(this.#at(target))
       return await this.abortUpload(state)
     }
     const uploaded = await this.#uploadedFile(state)
@@ -145,7 +153,7 @@ export class FilesystemDriver implements StorageDriver {
       // Another request for the same upload has moved the bytes to their place, or dropped them.
       if (!isMissing(error) || (await this.#uploadedFile(state)) !== undefined) throw error
       if (!(await this.#isThere(target, size))) throw uploadGone(state, error)
-      await this.#makeDurable(this.#at(target))
+      await this.#keepPlaced(this.#at(target))
     }
   }
 
@@ -210,15 +218,20 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   /** The file came from another push, perhaps of another process that has not synced it yet: what we acknowledge must be durable. */
-  async #makeDurable(path: string): Promise<void> {
-    const file = await this.#disk.open(path, 'modify')
-    try {
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+  async #keepPlaced(path: string): Promise<void> {
+    await this.#syncFileIfThere(path)
+    this.#directories.forgetBelow(dirname(path))
     await this.#directories.ensure(dirname(path))
     await this.#disk.syncDirectory(dirname(path))
+  }
+
+  async #syncFileIfThere(path: string): Promise<void> {
+    const file = await this.#openIfThere(path)
+    try {
+      await file?.sync()
+    } finally {
+      await file?.close()
+    }
   }
 
   async #syncIfThere(directory: string): Promise<void> {

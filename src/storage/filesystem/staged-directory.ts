@@ -44,6 +44,8 @@ export class StagedDirectory {
   async moveTo(target: string, directories: DurableDirectories): Promise<void> {
     if (this.#names.length === 0) return await directories.ensure(target)
     if (await this.#moveDirectory(this.#path, target, directories)) return await this.#disk.syncDirectory(dirname(target))
+    // It may be new from another process: its own name, and those below it, are made durable as well.
+    if (!this.#disk.syncsNames) directories.forgetBelow(target)
     for (const name of this.#names) await this.#moveFile(name, target, directories)
     await this.remove()
   }
@@ -75,7 +77,6 @@ export class StagedDirectory {
       const isMoved = await this.#moveDirectory(dirname(join(this.#path, name)), dirname(place), directories)
       if (isMoved) return await this.#disk.syncDirectory(dirname(dirname(place)))
     }
-    // The directory may be new from another process: its own name is made durable as well.
     await directories.ensure(dirname(place))
     await this.#disk.rename(join(this.#path, name), place)
     await this.#disk.syncDirectory(dirname(place))

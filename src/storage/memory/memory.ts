@@ -62,6 +62,10 @@ export class MemoryDriver implements StorageDriver {
     for (const known of this.#directories) if (isGone(known)) this.#directories.delete(known)
   }
 
+  async makeDurable(): Promise<void> {
+    // Nothing outlives the process.
+  }
+
   async beginUpload(): Promise<UploadWriter> {
     const upload = new MemoryUpload(crypto.randomUUID() as UploadState)
     this.#uploads.set(upload.state, upload)
