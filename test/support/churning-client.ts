@@ -2,7 +2,7 @@ import { blobsOf, type Content, contentOf, type Image, makeImage } from './image
 import { becomes, type Effect, type PossibleRegistry } from './possible-registry.ts'
 import type { RegistryClient } from './registry-client.ts'
 import type { SeededRandom } from './seeded-random.ts'
-import { blobKey, exactly, GONE, manifestKey, show, THERE, tagKey, wrongIn } from './shown.ts'
+import { blobKey, GONE, manifestKey, notAllowedIn, show, THERE, tagKey } from './shown.ts'
 
 /** The repository from which blobs are mounted. */
 export const LIBRARY = 'library'
@@ -128,7 +128,7 @@ export class ChurningClient {
     const before = possible.snapshot(effects)
     possible.begin(effects)
     for (const { key } of effects) this.touched.add(key)
-    const status = await send(anyClient()).catch((error: unknown) => String(error))
+    const status = await soon(() => send(anyClient())).catch((error: unknown) => String(error))
     const isDone = status === 201 || status === 202 || (status === 404 && what.endsWith('delete'))
     if (isDone && !(what === 'mount' && status === 202)) {
       possible.acknowledge(effects, before)
@@ -151,15 +151,16 @@ export class ChurningClient {
     const { random, possible, anyClient, mayFail } = this.#options
     if (!random.chance(CHECK_CHANCE)) return
     const keys = effects.map(({ key }) => key)
-    const shown = await show(anyClient(), keys).catch(() => undefined)
-    if (shown === undefined && mayFail()) return
-    const wrong = wrongIn(shown ?? (exactly(new Map()) as never), possible.allowed)
-    if (shown === undefined) this.problems.push(`nobody answered after a ${what}`)
-    else
-      this.problems.push(
-        ...wrong.filter((problem) => !problem.includes('not there')).map((problem) => `after a ${what}: ${problem}`),
-      )
+    const shown = await soon(() => show(anyClient(), keys)).catch((error: unknown) => String(error))
+    if (typeof shown !== 'string')
+      this.problems.push(...notAllowedIn(shown, possible.allowed).map((wrong) => `after a ${what}: ${wrong}`))
+    else if (!mayFail()) this.problems.push(`after a ${what}: ${shown}`)
   }
+}
+
+/** Turns what is thrown at once into what is thrown later. */
+async function soon<Result>(task: () => Promise<Result>): Promise<Result> {
+  return await task()
 }
 
 type AnyClient = () => RegistryClient

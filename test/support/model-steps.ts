@@ -51,7 +51,7 @@ const steps = {
     blob: blobToFind,
     method,
     hasIt: fc.boolean(),
-    range: fc.option(fc.record({ first: position, last: position }), { freq: 1 }),
+    range: fc.option(fc.record({ first: position, last: position }), { freq: 2 }),
   },
   deleteBlob: { repository, blob: blobToFind },
   pushImage: { repository, manifest, tags: fc.array(tag, { maxLength: 2 }) },

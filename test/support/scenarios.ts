@@ -23,13 +23,15 @@ export interface Scenario {
   readonly works: readonly Work[]
   /** The making of the data directory is part of it. */
   readonly fromTheStart?: boolean
+  /** The works wait for what only the sweep of each second settles. */
+  readonly needsSweep?: boolean
   /** Words of the problems that the preparation has made by itself. */
   readonly damaged?: readonly string[]
 }
 
-const image = makeImage('image')
-const other = makeImage('other')
-const third = makeImage('third')
+const image = makeImage('image', { layers: 1 })
+const other = makeImage('other', { layers: 1 })
+const third = makeImage('third', { layers: 1 })
 const blob = contentOf('application/octet-stream', fixedBytes(70_000))
 
 const chunkedPush: Work = {
@@ -163,7 +165,7 @@ export const survivorScenarios: readonly Scenario[] = [
   survived(newTag, secondTag),
   survived(movedTag, { ...movedTag, name: 'the same push' }),
   survived(tagDelete, movedTag),
-  survived(imageTagDelete, manifestDelete),
+  { ...survived(imageTagDelete, manifestDelete), needsSweep: true },
   survived(firstPush, sameFirstPush),
   survived(tagDeletedAndMade, movedTag),
   survived(blobDeletedAndPushed, monolithicPush, withBlob),

@@ -53,19 +53,26 @@ export async function show(client: RegistryClient, keys: Iterable<string>): Prom
   return shown
 }
 
-/** Where the answers are not allowed, or do not fit together: a tag needs its manifest. */
+/** Where the answers are not allowed, or do not fit together. */
 export function wrongIn(shown: Shown, allowed: Allowed): readonly string[] {
+  return [...notAllowedIn(shown, allowed), ...tornIn(shown)]
+}
+
+export function notAllowedIn(shown: Shown, allowed: Allowed): readonly string[] {
   const nothing: ReadonlySet<string> = new Set([GONE])
-  const wrong = [...shown].flatMap(([key, value]) => {
+  return [...shown].flatMap(([key, value]) => {
     const values = allowed.get(key) ?? nothing
     return values.has(value) ? [] : [`${key} shows ${value}, not ${[...values].join(' or ')}`]
   })
-  const torn = [...shown].flatMap(([key, digest]) => {
+}
+
+/** Tags whose manifest is gone. They may be seen when something changes between one question and the next, and only then. */
+export function tornIn(shown: Shown): readonly string[] {
+  return [...shown].flatMap(([key, digest]) => {
     const { kind, repository } = partsOf(key)
     if (kind !== 'tag' || digest === GONE || shown.get(manifestKey(repository, digest)) !== GONE) return []
     return [`${key} shows ${digest}, which is not there`]
   })
-  return [...wrong, ...torn]
 }
 
 export function exactly(shown: Shown): Allowed {

@@ -1,0 +1,73 @@
+import { join } from 'node:path'
+import { environmentIn, startUntil } from './processes.ts'
+import { RegistryClient } from './registry-client.ts'
+import { registryConfig } from './registry-config.ts'
+import { RegistryProcess } from './registry-process.ts'
+import type { SeededRandom } from './seeded-random.ts'
+import type { TemporaryFolder } from './temporary-folder.ts'
+
+const MAIN = join(import.meta.dir, '../../src/main.ts')
+const START_MS = 30_000
+const LISTENING = /msg="listening" url=\S+:(\d+) /
+
+/** Several `berth serve` on one data directory, each a process with a port of its own, started as fast as it goes. */
+export class Fleet implements AsyncDisposable {
+  readonly dataDirectory: string
+  readonly #folder: TemporaryFolder
+  readonly #size: number
+  #running: RegistryProcess[] = []
+  /** What any of them has reported as an error. */
+  readonly faults: string[] = []
+
+  constructor(folder: TemporaryFolder, size: number) {
+    this.#folder = folder
+    this.#size = size
+    this.dataDirectory = folder.join('data')
+  }
+
+  get clients(): readonly RegistryClient[] {
+    return this.#running.map(({ url }) => new RegistryClient(url))
+  }
+
+  /** Starts, all at once, as many as are missing. */
+  async start(): Promise<void> {
+    const missing = Array.from({ length: this.#size - this.#running.length })
+    const started = await Promise.allSettled(missing.map(() => this.#startOne()))
+    for (const result of started) if (result.status === 'fulfilled') this.#running.push(result.value)
+    for (const result of started) if (result.status === 'rejected') throw result.reason
+  }
+
+  /** `kill -9` to so many of them. */
+  async kill(count: number, random: SeededRandom): Promise<void> {
+    const victims = [...this.#running].sort(() => random.next() - 0.5).slice(0, count)
+    this.#running = this.#running.filter((process) => !victims.includes(process))
+    await Promise.all(victims.map((process) => process.kill()))
+    for (const { program } of victims) this.#noteFaults(program.output)
+  }
+
+  /** Asks them all to end, and waits. */
+  async stop(): Promise<void> {
+    const ending = this.#running
+    this.#running = []
+    await Promise.allSettled(ending.map((process) => process.stop()))
+    for (const { program } of ending) this.#noteFaults(program.output)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #startOne(): Promise<RegistryProcess> {
+    const text = registryConfig(this.dataDirectory).replace('level: info', 'level: info\n  accesslog:\n    disabled: true')
+    const config = await this.#folder.file('fleet.yml', text)
+    const command = [process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', MAIN, 'serve', config]
+    // With the variable it need not begin anew to have a large file pool.
+    const environment = { ...environmentIn(this.#folder.join('fleet')), BERTH_PROCESSES: '1', UV_THREADPOOL_SIZE: '64' }
+    const { program, match } = await startUntil(LISTENING, START_MS, command, { environment })
+    return new RegistryProcess(program, Number(match[1]))
+  }
+
+  #noteFaults(output: string): void {
+    this.faults.push(...output.split('\n').filter((line) => /level=(error|fatal)/.test(line)))
+  }
+}
