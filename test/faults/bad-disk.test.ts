@@ -140,7 +140,7 @@ describe('a metadata database', () => {
     await pushImage(new RegistryClient(url), 'restarted', image, 'latest')
 
     await removeDatabase(folder)
-    await program.waitForOutput(/msg="restarting"[^]*msg="listening"/, 20_000)
+    await program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, 20_000)
 
     const answer = await new RegistryClient(url).getManifest('restarted', 'latest')
     expect(await answer.bytes()).toEqual(image.manifest.bytes)
