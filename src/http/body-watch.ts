@@ -18,9 +18,15 @@ export function watchBody(request: Request, extend: () => void): BodyWatch {
     if (watched === undefined || watched.hasMoved()) extend()
   }, INTERVAL_MS)
   return {
-    request: watched === undefined ? request : new Request(request, { body: watched.stream }),
+    request: watched === undefined ? request : withBody(request, watched.stream),
     stop: () => clearInterval(timer),
   }
+}
+
+/** With a bad or missing Host header Bun hands over the raw target, of which it makes no second Request. */
+function withBody(request: Request, body: ReadableStream<Uint8Array>): Request {
+  const { url, method, headers, signal } = request
+  return new Request(URL.canParse(url) ? url : `http://invalid${url}`, { method, headers, signal, body })
 }
 
 class WatchedBody {

@@ -71,6 +71,11 @@ export async function listClaimOwners(query: Query): Promise<ClaimOwner[]> {
   return await query.all<ClaimOwner>('SELECT DISTINCT operation, process FROM claim')
 }
 
+/** Every operation that has claims on names of a repository. */
+export async function listClaimOwnersIn(query: Query, repository: RepositoryName): Promise<ClaimOwner[]> {
+  return await query.all<ClaimOwner>('SELECT DISTINCT operation, process FROM claim WHERE repository = ?', repository)
+}
+
 interface ClaimRow {
   readonly kind: ContentName['kind']
   readonly repository: string

@@ -51,6 +51,7 @@ export const SCHEMA: readonly string[] = [
      PRIMARY KEY (kind, repository, name, operation)) WITHOUT ROWID`,
   'CREATE INDEX claim_by_operation ON claim (operation)',
   'CREATE INDEX claim_by_process ON claim (process)',
+  'CREATE INDEX claim_by_repository ON claim (repository)',
 
   'CREATE TABLE scan (id TEXT PRIMARY KEY, process TEXT NOT NULL, number INTEGER NOT NULL) WITHOUT ROWID',
 ]

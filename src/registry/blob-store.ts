@@ -84,6 +84,7 @@ export class BlobStore {
 
   /** Takes a blob from this repository (end-10); its bytes stay until nothing names them. Throws BLOB_UNKNOWN. */
   async delete(repository: RepositoryName, digest: Digest): Promise<void> {
+    await this.#operations.settleIn(repository)
     await this.get(repository, digest)
     const name = { kind: 'link', repository, digest } as const
     await this.#operations.perform({

@@ -114,6 +114,7 @@ export class ManifestStore {
 
   /** end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN. */
   async delete(repository: RepositoryName, reference: Reference): Promise<void> {
+    await this.#options.operations.settleIn(repository)
     await this.get(repository, reference)
     if (isDigest(reference)) await this.#deleteManifest(repository, reference)
     else await this.#deleteTag(repository, reference)

@@ -5,9 +5,11 @@ import {
   findExcludingClaim,
   insertClaim,
   listClaimOwners,
+  listClaimOwnersIn,
 } from '../metadata/claims.ts'
 import { type Metadata, nextNumber, type Query, type Stamp } from '../metadata/query.ts'
 import { unavailable } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
 import type { Settlement } from './settlement.ts'
 
 /** How long a request waits for a name that another one is changing. */
@@ -65,12 +67,16 @@ export class Operations {
 
   /** Settles what dead processes and failed operations have left. Called each second and at the start. */
   async sweep(): Promise<void> {
-    const { metadata, settlement, liveness, processId } = this.#options
-    const owners = await listClaimOwners(metadata.read)
-    for (const { operation, process } of owners) {
-      const isLeft = process === processId ? this.#unsettled.has(operation) : !liveness.isAlive(process)
-      if (isLeft) await this.#settle(settlement, operation)
-    }
+    const { metadata } = this.#options
+    await this.#settleLeft(await listClaimOwners(metadata.read))
+  }
+
+  /**
+   * The same for one repository, at once. A delete begins with it: it must not answer 'unknown' for what a dead process has placed and
+   * the next sweep brings to light.
+   */
+  async settleIn(repository: RepositoryName): Promise<void> {
+    await this.#settleLeft(await listClaimOwnersIn(this.#options.metadata.read, repository))
   }
 
   /** Waits for everything under way. */
@@ -133,6 +139,14 @@ export class Operations {
       const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
       return { result: await operation.confirm(query, plan, stamp) }
     })
+  }
+
+  async #settleLeft(owners: readonly ClaimOwner[]): Promise<void> {
+    const { settlement, liveness, processId } = this.#options
+    for (const { operation, process } of owners) {
+      const isLeft = process === processId ? this.#unsettled.has(operation) : !liveness.isAlive(process)
+      if (isLeft) await this.#settle(settlement, operation)
+    }
   }
 
   /** The first error is what the caller hears; what cannot be settled now is settled by the sweep. */

@@ -43,6 +43,8 @@ export class Reconcile {
    */
   async look<Name extends ContentName>(names: readonly Name[]): Promise<readonly ObservationOf<Name>[]> {
     const { healed, left } = await this.heal(names)
+    // Their writers may not have come to the sync yet, and others build on what is answered here.
+    for (const observation of left) await this.#options.view.makeDurable(observation)
     return [...healed, ...left]
   }
 

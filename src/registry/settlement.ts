@@ -13,7 +13,8 @@ export interface SettlementOptions {
 
 /**
  * Ends an operation that will never confirm (docs/orders-of-writing.md, rule 4): looks at the storage for each of its names, sets the rows to what is
- * there and removes its claims, in one transaction that repeats safely. It writes nothing to the storage.
+ * there and removes its claims, in one transaction that repeats safely. It changes nothing in the storage, but makes durable what it
+ * believes: the owner may have died between a rename and its sync.
  */
 export class Settlement {
   readonly #options: SettlementOptions
@@ -31,6 +32,7 @@ export class Settlement {
     }))
     try {
       const observations = await Promise.all(names.map((name) => view.observe(name)))
+      await Promise.all(observations.map((observation) => view.makeDurable(observation)))
       await metadata.write(async (query) => {
         await closeScan(query, scan)
         if (!(await deleteClaims(query, operation))) return

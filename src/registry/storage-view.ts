@@ -63,6 +63,11 @@ export class StorageView {
     }
   }
 
+  /** What was observed survives a power cut from here on: whoever made it so may have died before its sync, or not be there yet. */
+  async makeDurable(observation: Observation): Promise<void> {
+    for (const path of pathsOf(observation)) await this.#storage.makeDurable(path)
+  }
+
   async observeTag(name: TagName): Promise<TagObservation> {
     const path = storagePath(layout.tag(name.repository, name.tag), CURRENT_LINK_FILE)
     return { kind: 'tag', name, digest: await this.#readLink(path) }
@@ -115,5 +120,21 @@ export class StorageView {
       if (error instanceof FileTooLargeError) return undefined
       throw error
     }
+  }
+}
+
+function pathsOf(observation: Observation): readonly StoragePath[] {
+  const { kind, name } = observation
+  switch (kind) {
+    case 'tag':
+      return [storagePath(layout.tag(name.repository, name.tag), CURRENT_LINK_FILE)]
+    case 'manifest':
+      return [layout.blob(name.digest), storagePath(layout.revision(name.repository, name.digest), LINK_FILE)]
+    case 'link': {
+      const target = observation.found?.target ?? name.digest
+      return [layout.blob(target), storagePath(layout.layer(name.repository, name.digest), LINK_FILE)]
+    }
+    case 'blob':
+      return [layout.blob(name.digest)]
   }
 }
