@@ -6,10 +6,14 @@ import type { LogOutput } from '../../src/observe/log.ts'
 import { blobsOf, type Content, type Image, type ImageIndex } from './images.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { expectStatus, RegistryClient } from './registry-client.ts'
+import { RegistryInProcesses } from './registry-in-processes.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-export const DRIVERS = ['filesystem', 'inmemory'] as const
-export type Driver = (typeof DRIVERS)[number]
+export type Driver = 'filesystem' | 'inmemory'
+
+/** With more than one, the registry is a program of its own with that many processes; memory is not shared between them. */
+const PROCESSES = Number(process.env.BERTH_TEST_PROCESSES ?? 1)
+const DRIVERS: readonly Driver[] = PROCESSES > 1 ? ['filesystem'] : ['filesystem', 'inmemory']
 
 /** What a test may want other than the usual; deletes are on. */
 export interface Settings {
@@ -39,13 +43,14 @@ export function onDriver(driver: Driver, define: (registry: TestRegistry) => voi
   define(registry)
 }
 
-/** A registry inside the test's process, listening on a port of its own, on an empty storage. */
+/** A registry on an empty storage, listening on a port of its own; inside the test's process unless it is to have several. */
 export class TestRegistry {
   readonly log = new RecordedLog()
   readonly #driver: Driver
   readonly #settings: Settings
   #folder: TemporaryFolder | undefined
-  #app: App | undefined
+  #app: Pick<App, 'url'> | undefined
+  #stop: () => Promise<void> = async () => undefined
   #repositories = 0
 
   constructor(driver: Driver, settings: Settings = {}) {
@@ -55,12 +60,20 @@ export class TestRegistry {
 
   async start(): Promise<void> {
     this.#folder = new TemporaryFolder()
+    if (PROCESSES > 1 && this.#driver === 'filesystem') {
+      const program = await RegistryInProcesses.start(this.#folder, this.#settings, this.log)
+      this.#app = program
+      this.#stop = () => program.stop()
+      return
+    }
     const config = testConfig(this.#driver, this.#folder, this.#settings)
-    this.#app = await startApp(config, this.log, { accessOutput: linesInto(this.log) })
+    const app = await startApp(config, this.log, { accessOutput: linesInto(this.log) })
+    this.#app = app
+    this.#stop = () => app.stop({ timeoutMs: 0 })
   }
 
   async stop(): Promise<void> {
-    await this.#app?.stop({ timeoutMs: 0 })
+    await this.#stop()
     this.#folder?.[Symbol.dispose]()
   }
 
