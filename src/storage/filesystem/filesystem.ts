@@ -26,7 +26,7 @@ const UPLOADS = storagePath('berth/uploads')
 const MIB = 1024 * 1024
 const SMALLEST_RESERVE_BYTES = 16 * MIB
 const LARGEST_RESERVE_BYTES = 1024 * MIB
-const MOST_BYTES_IN_MEMORY = 24 * MIB
+const MOST_BYTES_IN_MEMORY = 12 * MIB
 
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {

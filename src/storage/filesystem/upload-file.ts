@@ -1,5 +1,5 @@
 import type { UploadState, UploadWriter } from '../driver.ts'
-import type { ByteBudget } from './byte-budget.ts'
+import type { BudgetShare, ByteBudget } from './byte-budget.ts'
 import type { DiskFile } from './disk.ts'
 
 /** Synced while it arrives, so that the closing sync is short whatever the size (Docker gives up after 30 s). */
@@ -14,7 +14,7 @@ const MOST_BYTES_IN_MEMORY = 8 * 1024 * 1024
 export class UploadFile implements UploadWriter {
   readonly state: UploadState
   readonly #file: DiskFile
-  readonly #budget: ByteBudget
+  readonly #budget: BudgetShare
   #offset: number
   #syncedUpTo: number
   #writtenUpTo: number
@@ -25,7 +25,7 @@ export class UploadFile implements UploadWriter {
   constructor(state: UploadState, file: DiskFile, offset: number, budget: ByteBudget) {
     this.state = state
     this.#file = file
-    this.#budget = budget
+    this.#budget = budget.share()
     this.#offset = offset
     this.#syncedUpTo = offset
     this.#writtenUpTo = offset
@@ -50,6 +50,7 @@ export class UploadFile implements UploadWriter {
       await this.#flushing
       this.#throwFailure()
     } finally {
+      this.#budget.close()
       await this.#file.close()
     }
   }
