@@ -1,9 +1,12 @@
 import { ChurningClient, LIBRARY } from './churning-client.ts'
 import { type Content, contentOf } from './images.ts'
 import { becomes, PossibleRegistry } from './possible-registry.ts'
+import { poll } from './processes.ts'
 import type { RegistryClient } from './registry-client.ts'
 import { SeededRandom } from './seeded-random.ts'
-import { blobKey, show, THERE, wrongIn, wrongLists } from './shown.ts'
+import { blobKey, notAllowedIn, show, THERE, tornIn, wrongIn, wrongLists } from './shown.ts'
+
+const SETTLED_MS = 5_000
 
 export interface ChurnOptions {
   readonly clients: number
@@ -53,14 +56,24 @@ export class Churn {
     await Promise.all(this.#clients.map((client) => client.run(isOver)))
   }
 
-  /** What is wrong with the names that were changed since the last call, as a client sees them now; they are certain afterwards. */
-  async problemsWithChanges(client: RegistryClient): Promise<readonly string[]> {
-    const keys = this.#clients.flatMap(({ touched }) => [...touched])
-    for (const { touched } of this.#clients) touched.clear()
-    const shown = await show(client, keys)
-    const wrong = wrongIn(shown, this.possible.allowed)
+  /**
+   * What is wrong with the names that were changed of late. `isSettled`: all processes have died and started anew, so that what is shown
+   * is what has happened, for good; else what a dead process left half-done may be settled from one question to the next.
+   */
+  async problemsWithChanges(client: RegistryClient, { isSettled }: { readonly isSettled: boolean }): Promise<readonly string[]> {
+    const keys = new Set(this.#clients.flatMap(({ touched }) => [...touched]))
+    const problems: string[] = []
+    const shown = await poll('tags with their manifests', SETTLED_MS, async () => {
+      const answers = await show(client, keys)
+      problems.push(...notAllowedIn(answers, this.possible.allowed))
+      if (tornIn(answers).length === 0) return answers
+      if (isSettled) problems.push(...tornIn(answers))
+      return isSettled ? answers : undefined
+    })
+    if (!isSettled) return problems
     this.possible.settle(shown)
-    return wrong
+    for (const { touched } of this.#clients) touched.clear()
+    return problems
   }
 
   /** What is wrong with anything, lists included, when nothing is under way. */

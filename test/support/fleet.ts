@@ -29,6 +29,11 @@ export class Fleet implements AsyncDisposable {
     return this.#running.map(({ url }) => new RegistryClient(url))
   }
 
+  /** A client of any of them. Throws when none is running. */
+  anyClient(random: SeededRandom): RegistryClient {
+    return random.pick(this.clients)
+  }
+
   /** Starts, all at once, as many as are missing. */
   async start(): Promise<void> {
     const missing = Array.from({ length: this.#size - this.#running.length })

@@ -4,6 +4,7 @@ import { contentsOf, type ExpectedRegistry } from './expected-registry.ts'
 import { type Content, contentOf, fixedBytes, type Image, makeImage } from './images.ts'
 import { expectStatus, type RegistryClient } from './registry-client.ts'
 import type { RegistryWriter } from './registry-writer.ts'
+import { blobKey } from './shown.ts'
 
 /** One operation of the protocol. */
 export interface Work {
@@ -14,6 +15,8 @@ export interface Work {
   readonly change: (expected: ExpectedRegistry) => void
   /** A second try may find that the first one has done it. */
   readonly mayBeGone?: boolean
+  /** A name that it changes and then changes back. */
+  readonly restoredKey?: string
 }
 
 /** Works on a registry that has been prepared. */
@@ -127,7 +130,25 @@ const blobDeletedAndPushed: Work = {
     await monolithicPush.send(client)
   },
   change: () => undefined,
+  restoredKey: blobKey('app', blob.digest),
 }
+
+/** One of each kind, with what it needs. */
+export const singleWorks: readonly (readonly [work: Work, prepare: Scenario['prepare']])[] = [
+  [chunkedPush, withImages],
+  [monolithicPush, withImages],
+  [singlePostPush, withImages],
+  [mount, withImages],
+  [newTag, withImages],
+  [movedTag, withImages],
+  [tagMovedBack, withImages],
+  [severalTags, withImages],
+  [tagDelete, withImages],
+  [manifestDelete, withImages],
+  [blobDelete, withBlob],
+  [tagDeletedAndMade, withImages],
+  [blobDeletedAndPushed, withBlob],
+]
 
 /** Each alone, or two at once through two processes. */
 export const scenarios: readonly Scenario[] = [

@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'bun:test'
+import { cutsOf } from '../support/power-cut.ts'
+import { scenarios } from '../support/scenarios.ts'
+import { SeededRandom, seedFor } from '../support/seeded-random.ts'
+import { Story } from '../support/story.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const TEST_MS = 300_000
+/** Every cut with every database takes a few minutes; without this variable some of them are left to chance. */
+const everything = process.env.BERTH_TEST_ALL_CUTS === 'true'
+const seed = seedFor('power cuts')
+
+describe.each([
+  ['keeps nothing that was not synced itself', false],
+  ['keeps the names of a synced file', true],
+] as const)('On a disk that %s, a power cut or kill -9 at any step of', (_, syncsNames) => {
+  test.each(scenarios.map((scenario) => [scenario.title, scenario] as const))(
+    '%s loses nothing acknowledged and shows nothing half-done',
+    async (_title, scenario) => {
+      using folder = new TemporaryFolder({ inMemory: true })
+      const story = await Story.begin(folder, scenario, { syncsNames })
+      await story.tell()
+
+      const random = new SeededRandom(seed)
+      const failures: string[] = []
+      let cuts = 0
+      for (const cut of cutsOf(story.run, { from: story.from, random, everything })) {
+        cuts += 1
+        const problems = await story.problemsAfter(cut, { withScan: everything || random.chance(0.2) })
+        failures.push(...problems.map((problem) => `${cut.title}: ${problem}`))
+        if (failures.length > 20) break
+      }
+
+      expect(failures).toEqual([])
+      expect(cuts).toBeGreaterThanOrEqual(5)
+    },
+    TEST_MS,
+  )
+})
