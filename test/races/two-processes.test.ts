@@ -1,78 +1,99 @@
 import { describe, expect, test } from 'bun:test'
-import { readFile } from 'node:fs/promises'
 import { Churn } from '../support/churn.ts'
-import { startFastBerth } from '../support/fast-berth.ts'
+import { Contest } from '../support/contest.ts'
+import { Fleet } from '../support/fleet.ts'
 import { makeImage } from '../support/images.ts'
-import { collectWithPeer } from '../support/peer.ts'
-import { expectStatus } from '../support/registry-client.ts'
+import { collectWithPeer, PEER_PROGRAM } from '../support/peer.ts'
+import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
+import { GONE, show, tagKey, wrongIn } from '../support/shown.ts'
+import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const CLIENTS = 8
 const OPERATIONS = Number(process.env.BERTH_TEST_OPERATIONS ?? (process.env.CI === 'true' ? 1500 : 400))
+const CONTESTS = 12
 const TIMEOUT_MS = 5 * 60_000
 
-describeWith({ programs: ['docker-registry'] }, 'two processes on one data directory', () => {
+describeWith({ programs: [PEER_PROGRAM] }, 'two processes on one data directory', () => {
   test(
     `${CLIENTS} clients push, retag, mount, delete and pull through both: each sees what was acknowledged by either`,
     async () => {
-      using folder = new TemporaryFolder()
-      const berths = [await startFastBerth(folder), await startFastBerth(folder)]
+      using folder = new TemporaryFolder({ inMemory: true })
+      await using fleet = new Fleet(folder, 2)
+      await fleet.start()
       const churn: Churn = new Churn({
         clients: CLIENTS,
         seed: seedFor('two processes'),
-        anyClient: () => churn.random.pick(berths).client,
+        anyClient: () => fleet.anyClient(churn.random),
         mayFail: () => false,
       })
-      for (const { client } of berths.slice(0, 1)) await churn.fillLibrary(client)
+      await churn.fillLibrary(fleet.anyClient(churn.random))
 
       await churn.run(() => churn.acknowledged >= OPERATIONS || churn.problems.length > 0)
-      const problems = [...churn.problems]
-      for (const { client } of berths) problems.push(...(await churn.problemsWithEverything(client)))
-      for (const { program } of berths) {
-        problems.push(...program.output.split('\n').filter((line) => line.includes('level=error')))
-        await program.stop()
-      }
-      const collected = await collectWithPeer(folder.join('data'), { dryRun: true, deleteUntagged: false })
 
+      const problems = [...churn.problems]
+      for (const client of fleet.clients) problems.push(...(await churn.problemsWithEverything(client)))
+      await fleet.stop()
+      const stored = new StoredLayout(fleet.dataDirectory)
+      const collected = await collectWithPeer(fleet.dataDirectory, { dryRun: true, deleteUntagged: false })
       expect(problems).toEqual([])
+      expect(wrongIn(stored.showing(churn.possible.keys), churn.possible.allowed)).toEqual([])
+      expect([...stored.problems, ...fleet.faults]).toEqual([])
       expect(collected.exitCode).toBe(0)
-      expect(collected.eligibleManifests.size).toBe(0)
+      expect([...collected.eligibleBlobs].filter((digest) => churn.possible.certainManifests().has(digest))).toEqual([])
     },
     TIMEOUT_MS,
   )
 })
 
-describe('one tag', () => {
+describe('one tag that many move and delete at once through two processes', () => {
   test(
-    'that many move at once through two processes ends as one of them, the same for everybody',
+    'ends as the last of them wanted it, the same for both processes and in the storage',
     async () => {
-      using folder = new TemporaryFolder()
-      const berths = [await startFastBerth(folder), await startFastBerth(folder)]
+      using folder = new TemporaryFolder({ inMemory: true })
+      await using fleet = new Fleet(folder, 2)
+      await fleet.start()
       const random = new SeededRandom(seedFor('one tag'))
       const images = Array.from({ length: 4 }, (_, number) => makeImage(`contender ${number}`, { layers: 1 }))
-      for (const image of images) {
-        for (const blob of [image.config, ...image.layers]) await berths[0]?.client.pushBlob('contended', blob)
+      const anyClient = () => fleet.anyClient(random)
+      for (const { config, layers } of images) {
+        for (const blob of [config, ...layers]) await anyClient().pushBlob('contended', blob)
       }
 
-      await Promise.all(
-        Array.from({ length: CLIENTS }, async () => {
-          for (let push = 0; push < 12; push += 1) {
-            const { client } = random.pick(berths)
-            await expectStatus(await client.putManifest('contended', 'latest', random.pick(images).manifest), 201)
-          }
-        }),
-      )
-      const answers = await Promise.all(berths.map(({ client }) => client.getManifest('contended', 'latest')))
-      const digests = answers.map((answer) => answer.headers.get('docker-content-digest'))
-      const link = 'data/docker/registry/v2/repositories/contended/_manifests/tags/latest/current/link'
-      const stored = await readFile(folder.join(link), 'utf8')
-      for (const { program } of berths) await program.stop()
+      for (let round = 0; round < CONTESTS; round += 1) {
+        const contest = new Contest()
+        const contenders = Array.from({ length: CLIENTS }, async () => {
+          for (let write = 0; write < 4; write += 1) await writeOnce(contest, anyClient(), random)
+        })
+        await Promise.all(contenders)
 
-      expect(digests).toEqual([stored, stored])
-      expect(images.map((image) => image.manifest.digest)).toContain(stored)
+        const keys = [tagKey('contended', 'latest')]
+        const stored = new StoredLayout(fleet.dataDirectory)
+        const answers = await Promise.all(fleet.clients.map((client) => show(client, keys)))
+        const [value = ''] = stored.showing(keys).values()
+        expect(stored.problems).toEqual([])
+        expect(answers.map((shown) => shown.get(keys[0] ?? ''))).toEqual([value, value])
+        expect([...contest.possibleWinners]).toContain(value)
+      }
+      await fleet.stop()
+      expect(fleet.faults).toEqual([])
+
+      async function writeOnce(contest: Contest, client: RegistryClient, chance: SeededRandom): Promise<void> {
+        if (chance.chance(0.15)) return await contest.write(GONE, () => deleteTag(client))
+        const { manifest } = chance.pick(images)
+        await contest.write(manifest.digest, async () => {
+          await expectStatus(await client.putManifest('contended', 'latest', manifest), 201)
+        })
+      }
     },
     TIMEOUT_MS,
   )
 })
+
+/** A tag that is gone already was deleted by somebody else, at some time before the answer. */
+async function deleteTag(client: RegistryClient): Promise<void> {
+  const response = await client.deleteManifest('contended', 'latest')
+  if (response.status !== 404) await expectStatus(response, 202)
+}
