@@ -13,7 +13,7 @@ import { createMetrics, type Observation, startObservation } from './observation
 import type { Log, LogOutput } from './observe/log.ts'
 import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
-import { standardOutput } from './observe/standard-stream.ts'
+import { fileOutput, standardOutput } from './observe/standard-stream.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -59,7 +59,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
   }
   try {
     const { registry, storage, metrics } = await startRegistry({ config, log, closers, onReplaced: failed.resolve })
-    const accessOutput = options.accessOutput ?? standardOutput()
+    const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
     closers.push(async () => accessOutput.flush())
     const environment = process.env
     const { status } = registry
@@ -79,6 +79,17 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
   } catch (error) {
     await close()
     throw startErrorOf(error)
+  }
+}
+
+function openAccessLog(path: string | undefined): LogOutput {
+  if (path === undefined) return standardOutput()
+  try {
+    return fileOutput(path)
+  } catch (cause) {
+    throw new StartError(`The access log ${path} cannot be opened; make its folder, or choose another log.accesslog.file.`, {
+      cause,
+    })
   }
 }
 

@@ -2,11 +2,11 @@ import { availableParallelism } from 'node:os'
 import { startApp } from '../app.ts'
 import { type LoadedConfig, loadConfig } from '../config/load-config.ts'
 import { createLog } from '../observe/create-log.ts'
-import { standardError } from '../observe/standard-stream.ts'
 import { processCount } from '../processes/count.ts'
 import { asWorker } from '../processes/worker.ts'
 import { announce } from './announce.ts'
 import { describeEnd, endOf, exitCodeOf } from './end-reason.ts'
+import { openLog } from './open-log.ts'
 import { ensureLargeFilePool, reExecute } from './re-execute.ts'
 import { type Logging, supervise, work } from './serve-in-processes.ts'
 
@@ -14,7 +14,7 @@ import { type Logging, supervise, work } from './serve-in-processes.ts'
 export async function serve(configPath: string | undefined): Promise<void> {
   ensureLargeFilePool()
   const loaded = loadConfig({ path: configPath, environment: process.env })
-  const output = standardError()
+  const output = openLog(loaded.config.log.file)
   const worker = asWorker(process.env)
   const log = createLog(loaded.config.log, output)
   try {

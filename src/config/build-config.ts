@@ -14,10 +14,12 @@ export function buildConfig(parsed: ParsedConfig): Config {
       formatter: log.formatter,
       fields: log.fields,
       accessLog: !log.accesslog.disabled,
+      file: absolute(log.file),
+      accessFile: absolute(log.accesslog.file),
       reportCaller: log.reportcaller,
     },
     storage: storageConfig(parsed.storage),
-    metadata: { path: metadata.path === undefined ? undefined : resolve(metadata.path) },
+    metadata: { path: absolute(metadata.path) },
     http: httpConfig(parsed),
     health: healthConfig(parsed.health),
     // registry:2 and registry:3 take 0 and less for 'not set'.
@@ -25,6 +27,10 @@ export function buildConfig(parsed: ParsedConfig): Config {
     tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
     manifests: manifestRules(parsed),
   }
+}
+
+function absolute(path: string | undefined): string | undefined {
+  return path === undefined ? undefined : resolve(path)
 }
 
 function storageConfig({ filesystem, delete: deletes, maintenance }: ParsedConfig['storage']): StorageConfig {

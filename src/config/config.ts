@@ -29,6 +29,10 @@ export interface LogConfig {
   readonly fields: Readonly<Record<string, string>>
   /** A line for each request. */
   readonly accessLog: boolean
+  /** Absolute; undefined: standard error. */
+  readonly file: string | undefined
+  /** Where the lines for requests go. Absolute; undefined: standard output. */
+  readonly accessFile: string | undefined
   /** Each line names the place in the program that wrote it. */
   readonly reportCaller: boolean
 }

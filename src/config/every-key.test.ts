@@ -25,6 +25,8 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['log.formatter', 'logstash', ({ log }) => log.formatter, 'logstash'],
   ['log.fields', { service: 'registry', build: 7 }, ({ log }) => log.fields, { service: 'registry', build: '7' }],
   ['log.accesslog.disabled', true, ({ log }) => log.accessLog, false],
+  ['log.accesslog.file', '/a.log', ({ log }) => log.accessFile, '/a.log'],
+  ['log.file', '/b.log', ({ log }) => log.file, '/b.log'],
   ['log.reportcaller', true, ({ log }) => log.reportCaller, true],
   ['storage.filesystem.rootdirectory', '/srv', driver, { kind: 'filesystem', rootDirectory: '/srv' }],
   ['storage.inmemory', {}, ({ storage, http }) => [storage.driver, http.processes], [{ kind: 'inmemory' }, 1]],

@@ -63,7 +63,15 @@ describe('a file', () => {
 
     expect(notices).toEqual([])
     expect(config).toEqual({
-      log: { level: 'info', formatter: 'text', fields: {}, accessLog: true, reportCaller: false },
+      log: {
+        level: 'info',
+        formatter: 'text',
+        fields: {},
+        accessLog: true,
+        file: undefined,
+        accessFile: undefined,
+        reportCaller: false,
+      },
       storage: {
         driver: { kind: 'inmemory' },
         deletes: false,
@@ -116,6 +124,8 @@ tags: {maxtags: 20}
       formatter: 'json',
       fields: { service: 'registry', build: '007' },
       accessLog: false,
+      file: undefined,
+      accessFile: undefined,
       reportCaller: false,
     })
     expect(config.storage).toEqual({
@@ -246,7 +256,7 @@ http:
       'line 3: htp is not a known key; did you mean http?',
       'line 5: http.adr is not a known key; did you mean http.addr?',
       'line 6: http.rootdirectory is not a known key; did you mean storage.filesystem.rootdirectory?',
-      'line 7: log.xyzzy is not a known key; known here: level, formatter, fields, accesslog, reportcaller',
+      'line 7: log.xyzzy is not a known key; known here: level, formatter, fields, accesslog, file, reportcaller',
     ])
   })
 

@@ -21,6 +21,14 @@ const log = section({
   fields: map(text, { about: 'Added to every line.', example: '{service: registry}' }),
   accesslog: section({
     disabled: key(boolean, { default: 'false', example: 'true', about: 'Leaves out the line for each request.' }),
+    file: optionalKey(text, {
+      example: '/var/log/berth/access.log',
+      about: 'The file to which the lines about requests are added; standard output when left out.',
+    }),
+  }),
+  file: optionalKey(text, {
+    example: '/var/log/berth/berth.log',
+    about: 'The file to which lines are added; standard error when left out.',
   }),
   reportcaller: key(boolean, {
     default: 'false',

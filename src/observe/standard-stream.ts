@@ -1,3 +1,4 @@
+import { openSync } from 'node:fs'
 import { destination } from 'pino'
 import type { LogOutput } from './log.ts'
 
@@ -9,15 +10,20 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
 const LARGEST_WRITE_BYTES = 4096
 
 export function standardOutput(): LogOutput {
-  return standardStream(STANDARD_OUTPUT)
+  return outputTo(STANDARD_OUTPUT)
 }
 
 export function standardError(): LogOutput {
-  return standardStream(STANDARD_ERROR)
+  return outputTo(STANDARD_ERROR)
+}
+
+/** Adds to a file, which is made if it is not there. Throws what the system says when it cannot be opened. */
+export function fileOutput(path: string): LogOutput {
+  return outputTo(openSync(path, 'a', 0o640))
 }
 
 /** Writes off the event loop: lines that come while a write is under way leave together after it. */
-function standardStream(fd: number): LogOutput {
+function outputTo(fd: number): LogOutput {
   const stream = destination({ fd, sync: false, maxLength: MAX_WAITING_BYTES, maxWrite: LARGEST_WRITE_BYTES })
   // Nobody is left to tell that nobody is listening: a closed pipe must not end the server.
   stream.on('error', () => undefined)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { readFile, readlink, rm, symlink } from 'node:fs/promises'
+import { readdir, readFile, readlink, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BackgroundProgram, environmentIn, type Outcome, run } from '../support/processes.ts'
+import { BackgroundProgram, environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { registryConfig } from '../support/registry-config.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -82,6 +82,35 @@ describe('a start that cannot succeed ends with 1 and says why:', () => {
   })
 })
 
+describe('logs in files', () => {
+  test('have the lines that the terminal has otherwise, and are added to', async () => {
+    using folder = new TemporaryFolder()
+    const log = await folder.file('berth.log', 'an older line\n')
+    const keys = `log: {file: ${log}, accesslog: {file: ${folder.join('access.log')}}}\n`
+    const text = registryConfig(folder.join('data')).replace(/log:\n {2}level: info\n/, keys)
+    const config = await folder.file('config.yml', text)
+    const program = new BackgroundProgram([BERTH, 'serve', config], { environment: environmentIn(folder.path) })
+    const url = await poll('it listens', START_MS, async () => LISTENING.exec(await readFile(log, 'utf8'))?.[1])
+
+    await fetch(`${url}/v2/`)
+    await program.stop()
+
+    expect(await readFile(log, 'utf8')).toMatch(/^an older line\n[\s\S]*msg="stopped"/)
+    expect(await readFile(folder.join('access.log'), 'utf8')).toContain('"GET /v2/ HTTP/1.1" 200')
+    expect(program.output).toBe('')
+  })
+
+  test('that cannot be opened end the start with one sentence', async () => {
+    using folder = new TemporaryFolder()
+    const text = registryConfig(folder.join('data')).replace('level: info', `file: ${folder.join('missing/berth.log')}`)
+
+    const outcome = await serveToItsEnd(folder, await folder.file('config.yml', text))
+
+    expect(outcome.exitCode).toBe(1)
+    expect(lastLine(outcome)).toMatch(/^berth: The log .*berth\.log cannot be opened/)
+  })
+})
+
 describe('a running server', () => {
   test.each(['SIGTERM', 'SIGINT'] as const)('ends with 0 on %s', async (signal) => {
     using folder = new TemporaryFolder()
@@ -101,7 +130,9 @@ describe('a running server', () => {
     const { promise: rest, resolve: sendRest } = Promise.withResolvers<Uint8Array>()
     const upload = await fetch(`${url}/v2/slow/blobs/uploads/`, { method: 'POST' })
     const patch = fetch(`${url}${upload.headers.get('location')}`, { method: 'PATCH', body: inTwo('first ', rest) })
-    await Bun.sleep(0)
+    await poll('the upload has begun', START_MS, async () => {
+      return (await readdir(folder.join('data/berth/uploads'))).length === 1 || undefined
+    })
 
     process.kill(program.pid, 'SIGTERM')
     await program.waitForOutput(/msg="stopping"/, START_MS)
