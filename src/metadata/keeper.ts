@@ -1,6 +1,6 @@
 import { needsCheckpoint } from './checkpoint.ts'
+import { identityOf } from './database-file.ts'
 import type { OpenedMetadata } from './open.ts'
-import { identityOf } from './open.ts'
 
 const LOOK_EVERY_MS = 1_000
 

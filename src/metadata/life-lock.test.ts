@@ -45,7 +45,7 @@ describe('the lock of a living process', () => {
     async () => {
       const holder = await startHolder('life', 'other')
       expect(locks.isAlive('other')).toBe(true)
-      expect(await locks.living()).toEqual([{ id: 'other', database: 'database of other' }])
+      expect(await locks.living()).toEqual([{ id: 'other', database: 'database of other', path: 'somewhere' }])
 
       await holder.kill()
 
@@ -72,9 +72,9 @@ describe('the lock of a living process', () => {
   )
 
   test('of our own is known without a look, and ends when we let go', async () => {
-    locks.hold('mine', { database: 'ours' })
+    locks.hold('mine', { database: 'ours', path: 'somewhere' })
     expect(locks.isAlive('mine')).toBe(true)
-    expect(await locks.living()).toEqual([{ id: 'mine', database: 'ours' }])
+    expect(await locks.living()).toEqual([{ id: 'mine', database: 'ours', path: 'somewhere' }])
 
     const others = await LifeLocks.open(folder.join('run'))
     expect(others.isAlive('mine')).toBe(true)

@@ -8,6 +8,8 @@ import { isBusy } from './sqlite.ts'
 export interface ProcessFacts {
   /** Device and inode of the database file, and the schema that it has. */
   readonly database: string
+  /** Where it opened that file. */
+  readonly path: string
 }
 
 export interface LivingProcess extends ProcessFacts {
@@ -17,6 +19,8 @@ export interface LivingProcess extends ProcessFacts {
 const LOCK_SUFFIX = '.lock'
 const START_LOCK = 'start'
 const START_PATIENCE_MS = 30_000
+const TRY_AGAIN_MS = 5
+const MOST_TRIES = 200
 
 /**
  * Who is alive (docs/orders-of-writing.md, rule 1): every process holds a read transaction on a small SQLite file of its own, an OS lock that ends
@@ -49,8 +53,8 @@ export class LifeLocks {
   /** Takes the lock of this process. Called under the start lock, before the process shows up in the database. */
   hold(id: string, facts: ProcessFacts): void {
     const lock = openLockFile(this.#path(id))
-    lock.run('CREATE TABLE IF NOT EXISTS facts (database TEXT NOT NULL)')
-    lock.run('INSERT INTO facts (database) VALUES (?)', [facts.database])
+    lock.run('CREATE TABLE IF NOT EXISTS facts (database TEXT NOT NULL, path TEXT NOT NULL)')
+    lock.run('INSERT INTO facts (database, path) VALUES (?, ?)', [facts.database, facts.path])
     lock.run('BEGIN')
     lock.query('SELECT database FROM facts').get()
     this.#mine.set(id, lock)
@@ -64,7 +68,7 @@ export class LifeLocks {
   async living(): Promise<LivingProcess[]> {
     const files = (await readdir(this.#directory)).filter((name) => name.endsWith(LOCK_SUFFIX))
     const ids = files.map((name) => name.slice(0, -LOCK_SUFFIX.length)).filter((id) => id !== START_LOCK)
-    return ids.filter((id) => this.isAlive(id)).map((id) => ({ id, database: this.#factsOf(id) }))
+    return (await Promise.all(ids.map((id) => this.#findLiving(id)))).filter((process) => process !== undefined)
   }
 
   /** Lets go: from here on this process counts as dead. */
@@ -90,10 +94,23 @@ export class LifeLocks {
     }
   }
 
-  #factsOf(id: string): string {
-    const lock = openLockFile(this.#path(id))
+  /** A lock that looks taken may be that of a dead process which another one is finding out about: then its file goes at once. */
+  async #findLiving(id: string): Promise<LivingProcess | undefined> {
+    for (let tries = 1; this.isAlive(id); tries += 1) {
+      try {
+        return { id, ...this.#factsOf(id) }
+      } catch (error) {
+        if (existsSync(this.#path(id)) && (!isBusy(error) || tries === MOST_TRIES)) throw error
+      }
+      await Bun.sleep(TRY_AGAIN_MS)
+    }
+    return undefined
+  }
+
+  #factsOf(id: string): ProcessFacts {
+    const lock = new Database(this.#path(id), { readwrite: true, strict: true })
     try {
-      return lock.query<{ database: string }, []>('SELECT database FROM facts').get()?.database ?? ''
+      return lock.query<ProcessFacts, []>('SELECT database, path FROM facts').get() ?? { database: '', path: '' }
     } finally {
       lock.close()
     }

@@ -24,7 +24,7 @@ afterEach(async () => {
 })
 
 async function start({ store = 'store', file = path } = {}): Promise<OpenedMetadata> {
-  const opened = await openMetadata({ path: file, runDirectory: folder.join('run'), storeId: async () => store })
+  const opened = await openMetadata({ path: file, runDirectory: folder.join('run'), storeId: async () => store, patienceMs: 0 })
   open.push(opened)
   return opened
 }
@@ -241,7 +241,7 @@ describe('another living process', () => {
   test('of another version is not joined', async () => {
     const { identity, ...first } = await startAndClose()
     const locks = await LifeLocks.open(folder.join('run'))
-    locks.hold('newer', { database: `${identity} schema 99` })
+    locks.hold('newer', { database: `${identity} schema 99`, path })
 
     await expect(start()).rejects.toEqual(refused)
 

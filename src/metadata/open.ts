@@ -1,10 +1,10 @@
-import { Database } from 'bun:sqlite'
-import { existsSync, statSync } from 'node:fs'
-import { mkdir, rename } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { identityOf, moveAside, prepareFile } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
-import { SqliteMetadata } from './sqlite.ts'
+import type { Query } from './query.ts'
+import { SCHEMA_VERSION } from './schema.ts'
+import { isCorrupt, SqliteMetadata } from './sqlite.ts'
 
 export interface OpenOptions {
   /** The database file. */
@@ -13,7 +13,12 @@ export interface OpenOptions {
   readonly runDirectory: string
   /** The id of the storage, made there if it has none yet. Called while no other process starts. */
   readonly storeId: () => Promise<string>
+  /** How long to wait for processes whose database was replaced under them: they notice it within a second, and end. */
+  readonly patienceMs?: number
 }
+
+const PATIENCE_MS = 30_000
+const PAUSE_MS = 100
 
 /** The database as this process uses it, for its whole life. */
 export interface OpenedMetadata {
@@ -39,101 +44,73 @@ export class StorageInUseError extends Error {
 export async function openMetadata(options: OpenOptions): Promise<OpenedMetadata> {
   await mkdir(dirname(options.path), { recursive: true })
   const locks = await LifeLocks.open(options.runDirectory)
-  return await locks.whileStarting(async () => {
-    const store = await options.storeId()
-    const others = await locks.living()
-    const setAside = others.length > 0 ? undefined : await prepareFile(options.path, store)
-    const identity = identityOf(options.path) ?? 'none'
-    for (const other of others) refuseIfDifferent(other.database, `${identity} schema ${SCHEMA_VERSION}`)
-    const metadata = new SqliteMetadata(options.path)
-    const epoch = await joinOrBeginEpoch(metadata, others.length === 0)
+  const deadline = performance.now() + (options.patienceMs ?? PATIENCE_MS)
+  let damage: string | undefined
+  for (;;) {
+    const isLate = performance.now() > deadline
+    try {
+      const opened = await locks.whileStarting(() => open(options, locks, isLate))
+      if (opened !== undefined) return { ...opened, setAside: opened.setAside ?? damage }
+    } catch (error) {
+      if (isLate || !isCorrupt(error)) throw error
+      damage = `it is damaged: ${error}`
+    }
+    await Bun.sleep(PAUSE_MS)
+  }
+}
+
+/** Undefined when another process has yet to notice that the file at the path is not its own any more. */
+async function open({ path, storeId }: OpenOptions, locks: LifeLocks, isLate: boolean): Promise<OpenedMetadata | undefined> {
+  const store = await storeId()
+  const others = await locks.living()
+  if (!isLate && others.some((other) => other.path === path && other.database !== databaseAt(path))) return undefined
+  const begins = others.length === 0
+  const setAside = begins ? prepareFile(path, store) : undefined
+  const facts = { database: databaseAt(path), path }
+  if (others.some((other) => other.database !== facts.database)) throw otherDatabase()
+  const metadata = openDatabase(path)
+  try {
+    const epoch = begins ? await beginEpoch(metadata) : await epochOf(metadata.read)
     const processId = crypto.randomUUID()
-    locks.hold(processId, { database: `${identity} schema ${SCHEMA_VERSION}` })
-    return { metadata, locks, processId, epoch, beganEpoch: others.length === 0, setAside, identity }
-  })
-}
-
-/** Device and inode of the file at a path, undefined when there is none. */
-export function identityOf(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true })
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`
-}
-
-/** Makes sure that the file is our database for this store; says why when the one that was there had to go. */
-async function prepareFile(path: string, store: string): Promise<string | undefined> {
-  const objection = existsSync(path) ? objectionTo(path, store) : undefined
-  if (objection !== undefined) await moveAside(path)
-  if (!existsSync(path)) create(path, store)
-  return objection
-}
-
-function objectionTo(path: string, store: string): string | undefined {
-  let database: Database | undefined
-  try {
-    const uncleanStop = existsSync(`${path}-wal`)
-    database = new Database(path, { readwrite: true, strict: true })
-    const rows = database.query<{ name: string; value: string }, []>('SELECT name, value FROM property').all()
-    const property = new Map(rows.map((row) => [row.name, row.value]))
-    if (property.get('schema') !== String(SCHEMA_VERSION)) return `it has schema ${property.get('schema')}, not ${SCHEMA_VERSION}`
-    if (property.get('store') !== store) return 'it belongs to another storage'
-    if (property.get('inode') !== identityOf(path)) return 'it was copied here from elsewhere'
-    return uncleanStop ? damageOf(database) : undefined
+    locks.hold(processId, facts)
+    return { metadata, locks, processId, epoch, beganEpoch: begins, setAside, identity: identityOf(path) ?? 'none' }
   } catch (error) {
-    return error instanceof Error ? `it does not open: ${error.message}` : 'it does not open'
-  } finally {
-    database?.close()
+    await metadata.close()
+    throw error
   }
 }
 
-/** After an unclean stop the log may belong to another file than the one that lies here now. */
-function damageOf(database: Database): string | undefined {
-  const result = database.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()
-  return result?.quick_check === 'ok' ? undefined : `it is damaged: ${result?.quick_check}`
+/** What a process tells the others about its database: whoever has another one, or another schema, must not join it. */
+function databaseAt(path: string): string {
+  return `${identityOf(path) ?? 'none'} schema ${SCHEMA_VERSION}`
 }
 
-async function moveAside(path: string): Promise<void> {
-  const aside = `${path}.set-aside-${Date.now()}`
-  for (const suffix of ['', '-wal', '-shm']) {
-    if (existsSync(path + suffix)) await rename(path + suffix, aside + suffix)
-  }
-}
-
-/** WAL mode is set before a second process can open the file: two that switch at once both fail. */
-function create(path: string, store: string): void {
-  const database = new Database(path, { readwrite: true, create: true, strict: true })
-  try {
-    database.run('PRAGMA journal_mode = WAL')
-    database.run('PRAGMA synchronous = NORMAL')
-    const setUp = database.transaction(() => {
-      for (const statement of SCHEMA) database.run(statement)
-      const property = database.query('INSERT INTO property (name, value) VALUES (?, ?)')
-      property.run('schema', String(SCHEMA_VERSION))
-      property.run('store', store)
-      property.run('inode', identityOf(path) ?? '')
-      property.run('epoch', '0')
-    })
-    setUp.immediate()
-  } finally {
-    database.close()
-  }
-}
-
-function refuseIfDifferent(theirs: string, ours: string): void {
-  if (theirs === ours) return
-  throw new StorageInUseError(
+function otherDatabase(): StorageInUseError {
+  return new StorageInUseError(
     'Another Berth is running on this storage with another metadata database or version; stop it first, or give both the same metadata.path.',
   )
 }
 
-async function joinOrBeginEpoch(metadata: SqliteMetadata, begins: boolean): Promise<number> {
+/** One that turns out to be damaged is moved aside: each process notices that, as if it had been replaced, and starts anew. */
+function openDatabase(path: string): SqliteMetadata {
+  const identity = identityOf(path)
+  return new SqliteMetadata(path, () => {
+    if (identityOf(path) === identity) moveAside(path)
+  })
+}
+
+async function epochOf(query: Pick<Query, 'get'>): Promise<number> {
+  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'epoch'")
+  return Number(row?.value ?? 0)
+}
+
+async function beginEpoch(metadata: SqliteMetadata): Promise<number> {
   return await metadata.write(async (query) => {
-    const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'epoch'")
-    const epoch = Number(row?.value ?? 0)
-    if (!begins) return epoch
-    await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch + 1))
+    const epoch = (await epochOf(query)) + 1
+    await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))
     await query.run('DELETE FROM scan')
     // Whether a condemned blob was still wanted is known again when this epoch's scan is complete.
     await query.run("UPDATE blob SET state = 'live', candidate_since_ms = ? WHERE state = 'condemned'", Date.now())
-    return epoch + 1
+    return epoch
   })
 }

@@ -19,18 +19,20 @@ export class SqliteMetadata implements Metadata {
   readonly #reader: Database
   readonly #writer: Database
   readonly #write: Query
+  readonly #onDamage: () => void
   readonly #queue: Waiting[] = []
   #draining: Promise<void> | undefined
 
-  /** Opens a file whose tables are there, in WAL mode. Throws what SQLite reports. */
-  constructor(path: string) {
+  /** Opens a file whose tables are there, in WAL mode. `onDamage` is called when SQLite finds it damaged. Throws what SQLite reports. */
+  constructor(path: string, onDamage: () => void = () => undefined) {
+    this.#onDamage = onDamage
     this.#writer = openConnection(path)
     this.#reader = openConnection(path)
     this.#reader.run('PRAGMA query_only = 1')
     // A reader waits only while another process recovers the log of one that died.
     this.#reader.run('PRAGMA busy_timeout = 500')
-    this.#write = new SqliteQuery(this.#writer)
-    this.read = new SqliteQuery(this.#reader)
+    this.#write = new SqliteQuery(this.#writer, onDamage)
+    this.read = new SqliteQuery(this.#reader, onDamage)
   }
 
   async write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result> {
@@ -73,6 +75,7 @@ export class SqliteMetadata implements Metadata {
         this.#writer.run('BEGIN IMMEDIATE')
         return
       } catch (error) {
+        if (isCorrupt(error)) this.#onDamage()
         if (!isBusy(error)) throw error
         if (performance.now() > deadline)
           throw unavailable('The metadata database is busy; try again in a moment.', { cause: error })
@@ -95,6 +98,7 @@ export class SqliteMetadata implements Metadata {
     try {
       this.#writer.run('COMMIT')
     } catch (error) {
+      if (isCorrupt(error)) this.#onDamage()
       if (this.#writer.inTransaction) this.#writer.run('ROLLBACK')
       for (const { fail } of done) fail(error)
       return
@@ -122,22 +126,33 @@ export class SqliteMetadata implements Metadata {
 
 class SqliteQuery implements Query {
   readonly #database: Database
+  readonly #onDamage: () => void
   readonly #statements = new Map<string, Statement>()
 
-  constructor(database: Database) {
+  constructor(database: Database, onDamage: () => void) {
     this.#database = database
+    this.#onDamage = onDamage
   }
 
   async all<Row>(sql: string, ...values: SqlValue[]): Promise<Row[]> {
-    return this.#statement(sql).all(...values) as Row[]
+    return this.#with(sql, (statement) => statement.all(...values)) as Row[]
   }
 
   async get<Row>(sql: string, ...values: SqlValue[]): Promise<Row | undefined> {
-    return (this.#statement(sql).get(...values) ?? undefined) as Row | undefined
+    return (this.#with(sql, (statement) => statement.get(...values)) ?? undefined) as Row | undefined
   }
 
   async run(sql: string, ...values: SqlValue[]): Promise<void> {
-    this.#statement(sql).run(...values)
+    this.#with(sql, (statement) => statement.run(...values))
+  }
+
+  #with(sql: string, use: (statement: Statement) => unknown): unknown {
+    try {
+      return use(this.#statement(sql))
+    } catch (error) {
+      if (isCorrupt(error)) this.#onDamage()
+      throw error
+    }
   }
 
   #statement(sql: string): Statement {
@@ -162,9 +177,13 @@ function openConnection(path: string): Database {
 }
 
 export function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('SQLITE_BUSY')
+  return codeOf(error).startsWith('SQLITE_BUSY')
 }
 
 export function isCorrupt(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'SQLITE_CORRUPT' || error.code === 'SQLITE_NOTADB')
+  return codeOf(error).startsWith('SQLITE_CORRUPT') || codeOf(error) === 'SQLITE_NOTADB'
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

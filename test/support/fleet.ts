@@ -9,6 +9,7 @@ import type { TemporaryFolder } from './temporary-folder.ts'
 const MAIN = join(import.meta.dir, '../../src/main.ts')
 const START_MS = 30_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
+const URLS = /msg="listening" url=(\S+) /g
 
 /** Several `berth serve` on one data directory, each a process with a port of its own, started as fast as it goes. */
 export class Fleet implements AsyncDisposable {
@@ -25,8 +26,16 @@ export class Fleet implements AsyncDisposable {
     this.dataDirectory = folder.join('data')
   }
 
+  /** Where each of them listens now: one that has started anew may have another port. */
   get clients(): readonly RegistryClient[] {
-    return this.#running.map(({ url }) => new RegistryClient(url))
+    return this.#running.map(({ program }) => new RegistryClient(urlsIn(program.output).at(-1) ?? ''))
+  }
+
+  /** Resolves when each of them has started anew by itself. */
+  async restarted(timeoutMs: number): Promise<void> {
+    await Promise.all(
+      this.#running.map(({ program }) => program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, timeoutMs)),
+    )
   }
 
   /** A client of any of them. Throws when none is running. */
@@ -42,12 +51,20 @@ export class Fleet implements AsyncDisposable {
     for (const result of started) if (result.status === 'rejected') throw result.reason
   }
 
+  /** Starts one more than the fleet has. */
+  async startAnother(): Promise<void> {
+    const started = await this.#startOne()
+    this.#running.push(started)
+  }
+
   /** `kill -9` to so many of them. */
   async kill(count: number, random: SeededRandom): Promise<void> {
-    const victims = [...this.#running].sort(() => random.next() - 0.5).slice(0, count)
-    this.#running = this.#running.filter((process) => !victims.includes(process))
-    await Promise.all(victims.map((process) => process.kill()))
-    for (const { program } of victims) this.#noteFaults(program.output)
+    await this.#kill([...this.#running].sort(() => random.next() - 0.5).slice(0, count))
+  }
+
+  /** `kill -9` to the one that has run for longest. */
+  async killOldest(): Promise<void> {
+    await this.#kill(this.#running.slice(0, 1))
   }
 
   /** Asks them all to end, and waits. */
@@ -60,6 +77,12 @@ export class Fleet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
+  }
+
+  async #kill(victims: readonly RegistryProcess[]): Promise<void> {
+    this.#running = this.#running.filter((process) => !victims.includes(process))
+    await Promise.all(victims.map((process) => process.kill()))
+    for (const { program } of victims) this.#noteFaults(program.output)
   }
 
   async #startOne(): Promise<RegistryProcess> {
@@ -75,4 +98,8 @@ export class Fleet implements AsyncDisposable {
   #noteFaults(output: string): void {
     this.faults.push(...output.split('\n').filter((line) => /level=(error|fatal)/.test(line)))
   }
+}
+
+function urlsIn(output: string): readonly string[] {
+  return [...output.matchAll(URLS)].map(([, url = '']) => url)
 }

@@ -6,7 +6,7 @@ const locks = await LifeLocks.open(directory)
 const held = Promise.withResolvers<void>()
 process.stdin.on('end', () => held.resolve()).resume()
 if (kind === 'life') {
-  locks.hold(id, { database: `database of ${id}` })
+  locks.hold(id, { database: `database of ${id}`, path: 'somewhere' })
   process.stdout.write('held\n')
   await held.promise
 } else {
