@@ -114,6 +114,16 @@ const pushElsewhere = imagePush('a push of an image with the same blobs into ano
 const firstPush = imagePush('the first push of an image', 'team/app')
 const sameFirstPush = imagePush('a push of the same image', 'team/app')
 
+const firstBlobs: Work = {
+  name: 'a push of the blobs of an image',
+  send: async (client) => {
+    for (const content of contentsOf(image).blobs) await client.pushBlob('team/app', content)
+  },
+  change: (expected) => {
+    for (const content of contentsOf(image).blobs) expected.blobPushed('team/app', content)
+  },
+}
+
 const tagDeletedAndMade: Work = {
   name: 'a tag that is deleted and made again',
   send: async (client) => {
@@ -146,6 +156,10 @@ export const singleWorks: readonly (readonly [work: Work, prepare: Scenario['pre
   [tagDelete, withImages],
   [manifestDelete, withImages],
   [blobDelete, withBlob],
+]
+
+/** Two operations one after the other, of which the second takes back the first. */
+export const doubleWorks: typeof singleWorks = [
   [tagDeletedAndMade, withImages],
   [blobDeletedAndPushed, withBlob],
 ]
@@ -190,6 +204,14 @@ export const survivorScenarios: readonly Scenario[] = [
   survived(firstPush, sameFirstPush),
   survived(tagDeletedAndMade, movedTag),
   survived(blobDeletedAndPushed, monolithicPush, withBlob),
+]
+
+/** The first work is held somewhere in the middle, the second goes by what it sees of it. */
+export const neighbourScenarios: readonly Scenario[] = [
+  neighbouring(singlePostPush, mountOfPushed),
+  neighbouring(chunkedPush, { ...monolithicPush, name: 'a push of the same blob' }),
+  neighbouring(firstBlobs, sameFirstPush),
+  neighbouring(mount, pushElsewhere),
 ]
 
 export function blobPath(dataDirectory: string, { digest }: Pick<Content, 'digest'>): string {
@@ -260,4 +282,8 @@ function together(one: Work, two: Work): Scenario {
 
 function survived(doomed: Work, survivor: Work, prepare: Scenario['prepare'] = withImages): Scenario {
   return { title: `${survivor.name} after ${doomed.name}`, prepare, works: [doomed, survivor] }
+}
+
+function neighbouring(held: Work, neighbour: Work): Scenario {
+  return { title: `${neighbour.name} beside ${held.name}`, prepare: withImages, works: [held, neighbour] }
 }

@@ -1,22 +1,26 @@
+import type { Metadata } from '../../src/metadata/query.ts'
 import { type DiskHook, isChange } from './held-disk.ts'
+
+/** How many steps a work takes. The changes may be a few more or less: what runs side by side may share them. */
+export interface WorkLength {
+  readonly changes: number
+  /** Transactions that write; the last of them is the confirmation. */
+  readonly writes: number
+}
 
 /** Lets the work of a process go on by so many changes of the disk, and no further. */
 export class SteppedWork {
-  readonly #total: number | undefined
   readonly #changed = new Set<() => void>()
-  #limit = 0
+  #changeLimit = Number.POSITIVE_INFINITY
+  #writeLimit = Number.POSITIVE_INFINITY
   #begun = 0
   #done = 0
+  #writes = 0
   #waiting = 0
 
-  /** `total`: how many changes the work makes in all; after the last it waits as well. Left out: it is only counted. */
-  constructor(total: number | undefined) {
-    this.#total = total
-    if (total === undefined) this.#limit = Number.POSITIVE_INFINITY
-  }
-
-  get done(): number {
-    return this.#done
+  /** What has been done since the beginning. */
+  get length(): WorkLength {
+    return { changes: this.#done, writes: this.#writes }
   }
 
   readonly hook: DiskHook = (call, phase) => {
@@ -25,28 +29,54 @@ export class SteppedWork {
     return phase === 'before' ? this.#begin() : this.#end()
   }
 
-  /** Resolves when exactly so many changes have been made and the next one waits. */
-  async goTo(changes: number): Promise<void> {
-    this.#limit = changes
+  /** The same metadata, whose writes count, and wait. */
+  watch(metadata: Metadata): Metadata {
+    const write: Metadata['write'] = async (operation) => {
+      await this.#wait(() => this.#writes < this.#writeLimit)
+      this.#writes += 1
+      return await metadata.write(operation)
+    }
+    return { read: metadata.read, write }
+  }
+
+  /** Forgets what was done so far. */
+  begin(): void {
+    this.#begun = 0
+    this.#done = 0
+    this.#writes = 0
+  }
+
+  /** From here on the work stops after so many changes. */
+  limitChanges(changes: number): void {
+    this.#changeLimit = changes
     this.#tell()
-    await this.#until(() => this.#done === changes && this.#waiting > 0)
+  }
+
+  /** From here on the work stops after so many writes. */
+  limitWrites(writes: number): void {
+    this.#changeLimit = Number.POSITIVE_INFINITY
+    this.#writeLimit = writes
+    this.#tell()
   }
 
   /** Nothing waits any more. */
   goOn(): void {
-    this.#limit = Number.POSITIVE_INFINITY
-    this.#tell()
+    this.limitWrites(Number.POSITIVE_INFINITY)
+  }
+
+  /** Resolves when the work can do nothing more. */
+  async stopped(): Promise<void> {
+    await this.#until(() => this.#waiting > 0 && this.#begun === this.#done)
   }
 
   async #begin(): Promise<void> {
-    await this.#wait(() => this.#begun < this.#limit)
+    await this.#wait(() => this.#begun < this.#changeLimit)
     this.#begun += 1
   }
 
   async #end(): Promise<void> {
     this.#done += 1
     this.#tell()
-    if (this.#done === this.#total) await this.#wait(() => this.#limit > this.#done)
   }
 
   async #wait(isOver: () => boolean): Promise<void> {

@@ -5,6 +5,7 @@ import type { DiskHook } from './held-disk.ts'
 import { RegistryWriter } from './registry-writer.ts'
 import type { Scenario, Work } from './scenarios.ts'
 import { type Allowed, exactly, expectedToShow, GONE, type Shown, show, wrongIn, wrongLists } from './shown.ts'
+import { SteppedWork, type WorkLength } from './stepped-work.ts'
 import { StoredLayout } from './stored-layout.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
@@ -14,18 +15,22 @@ export class TwoBerths implements AsyncDisposable {
   readonly other: BerthInProcess
   readonly before: Shown
   readonly after: Shown
-  /** What the disk of each does; set by the test. */
-  readonly hooks: { one: DiskHook; other: DiskHook }
+  /** How the other does its work. */
+  readonly stepped: SteppedWork
+  /** What the disk of the one does; set by the test. */
+  readonly hooks: { one: DiskHook }
   readonly #folder: TemporaryFolder
+  #otherIsDead = false
 
   private constructor(
-    parts: Pick<TwoBerths, 'one' | 'other' | 'before' | 'after' | 'changedKeys' | 'hooks'>,
+    parts: Pick<TwoBerths, 'one' | 'other' | 'before' | 'after' | 'changedKeys' | 'stepped' | 'hooks'>,
     folder: TemporaryFolder,
   ) {
     this.one = parts.one
     this.other = parts.other
     this.before = parts.before
     this.after = parts.after
+    this.stepped = parts.stepped
     this.hooks = parts.hooks
     this.changedKeys = parts.changedKeys
     this.#folder = folder
@@ -40,15 +45,17 @@ export class TwoBerths implements AsyncDisposable {
     await first.stop()
     const wanted = expected.copy()
     work.change(wanted)
-    const hooks: TwoBerths['hooks'] = { one: () => undefined, other: () => undefined }
+    const hooks: TwoBerths['hooks'] = { one: () => undefined }
+    const stepped = new SteppedWork()
     const one = await BerthInProcess.start(root, { hook: (call, phase) => hooks.one(call, phase) })
-    const other = await BerthInProcess.start(root, { hook: (call, phase) => hooks.other(call, phase) })
+    const other = await BerthInProcess.start(root, { hook: stepped.hook, metadata: (metadata) => stepped.watch(metadata) })
+    stepped.begin()
     const after = expectedToShow(wanted)
     const was = expectedToShow(expected)
     const before = new Map([...after.keys()].map((key) => [key, was.get(key) ?? GONE]))
     const changed = [...after.keys()].filter((key) => after.get(key) !== before.get(key))
     const changedKeys = [...changed, ...(work.restoredKey === undefined ? [] : [work.restoredKey])]
-    return new TwoBerths({ one, other, before, after, changedKeys, hooks }, folder)
+    return new TwoBerths({ one, other, before, after, changedKeys, stepped, hooks }, folder)
   }
 
   get dataDirectory(): string {
@@ -78,21 +85,23 @@ export class TwoBerths implements AsyncDisposable {
     return problems
   }
 
+  /** The other dies where its work has stopped. */
+  async killOther(): Promise<void> {
+    this.#otherIsDead = true
+    await this.other.kill()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#otherIsDead) this.stepped.goOn()
     await this.one.stop()
     await this.other.stop()
     this.#folder[Symbol.dispose]()
   }
 }
 
-/** Does a work to its end and counts the changes that it makes on the disk of a fresh process. */
-export async function countChanges(
-  work: Work,
-  prepare: Scenario['prepare'],
-  counter: { hook: DiskHook; done: number },
-): Promise<number> {
+/** Does a work to its end through a fresh process. */
+export async function lengthOf(work: Work, prepare: Scenario['prepare']): Promise<WorkLength> {
   await using berths = await TwoBerths.start(work, prepare)
-  berths.hooks.other = counter.hook
   await work.send(berths.other.client)
-  return counter.done
+  return berths.stepped.length
 }
