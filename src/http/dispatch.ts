@@ -1,7 +1,10 @@
+import type { AccessController } from '../access/access.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { admit } from './admission.ts'
 import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
 import { OutOfRotation, Refusal } from './error-response.ts'
+import type { Asked } from './pipeline.ts'
 import { emptyResponse } from './responses.ts'
 import { findRoute, type Route } from './routes.ts'
 
@@ -10,6 +13,8 @@ export interface DispatchRules {
   readonly prefix: string
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
+  /** Undefined: everybody may do everything. */
+  readonly access: AccessController | undefined
   /** False while a health check fails. */
   readonly isHealthy: () => boolean
 }
@@ -27,19 +32,12 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   uploads: 'blob_upload',
 }
 
-interface Dispatched {
-  readonly request: Request
-  readonly url: URL
-  /** Is called once it is known what the request is about. */
-  readonly routed: (handler: HandlerName) => void
-}
-
-/** Finds the endpoint of a request and has it answered. Throws NAME_UNKNOWN where nothing is, UNSUPPORTED for what is not done here. */
-export async function dispatch(
-  registry: Registry,
-  rules: DispatchRules,
-  { request, url, routed }: Dispatched,
-): Promise<Response> {
+/**
+ * Finds the endpoint of a request and has it answered. Throws NAME_UNKNOWN where nothing is, AccessRefusal, UNSUPPORTED for what is not
+ * done here.
+ */
+export async function dispatch(registry: Registry, rules: DispatchRules, asked: Asked): Promise<Response> {
+  const { request, url, routed } = asked
   const route = findRoute(request.method, url, rules.prefix)
   if (route === undefined) {
     throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })
@@ -49,16 +47,20 @@ export async function dispatch(
   const endpoints = endpointsOf(registry, request, route)
   if (request.method === 'OPTIONS') return emptyResponse(200, allow(endpoints, rules))
   const endpoint = endpoints[request.method === 'HEAD' ? 'GET' : request.method]
-  const obstacle = endpoint === undefined ? `${request.method} has no meaning here.` : obstacleTo(endpoint, rules)
-  if (endpoint === undefined || obstacle !== undefined) {
-    throw new Refusal('UNSUPPORTED', { message: obstacle ?? '', headers: allow(endpoints, rules) })
+  if (endpoint === undefined) {
+    const message = `${request.method} has no meaning here.`
+    throw new Refusal('UNSUPPORTED', { message, headers: allow(endpoints, rules) })
   }
-  return endpoint.answer()
+  const permit = await admit(rules.access, asked, route, endpoint.action)
+  const obstacle = obstacleTo(endpoint, rules)
+  if (obstacle !== undefined) throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpoints, rules) })
+  return await endpoint.answer(permit)
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */
 function obstacleTo({ action }: Endpoint, { readOnly, deletesEnabled }: DispatchRules): string | undefined {
-  if (readOnly && action !== 'pull') return 'The registry is read-only for maintenance; try again when that is over.'
+  if (readOnly && (action === 'push' || action === 'delete'))
+    return 'The registry is read-only for maintenance; try again when that is over.'
   if (action === 'delete' && !deletesEnabled) {
     return 'Deleting is switched off in this registry; its operator can allow it with storage.delete.enabled.'
   }

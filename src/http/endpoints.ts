@@ -1,3 +1,4 @@
+import type { Action, Permit } from '../access/access.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
 import type { Catalog } from '../registry/catalog.ts'
 import type { ManifestStore } from '../registry/manifest-store.ts'
@@ -27,8 +28,9 @@ export interface Registry {
 export interface Endpoint {
   /** The id in the spec's table of endpoints; 'base' and 'catalog' are outside it. */
   readonly id: string
-  readonly action: 'pull' | 'push' | 'delete'
-  readonly answer: () => Response | Promise<Response>
+  /** What its caller must be allowed to do. */
+  readonly action: Action
+  readonly answer: (permit: Permit) => Response | Promise<Response>
 }
 
 export type Endpoints = Readonly<Partial<Record<string, Endpoint>>>
@@ -53,7 +55,9 @@ export function endpointsOf(registry: Registry, request: Request, route: Route):
         DELETE: { id: 'end-9', action: 'delete', answer: () => deleteManifest(manifests, route) },
       }
     case 'uploads':
-      return { POST: { id: 'end-4', action: 'push', answer: () => postUpload({ uploads, blobs, paths }, request, route) } }
+      return {
+        POST: { id: 'end-4', action: 'push', answer: (permit) => postUpload({ uploads, blobs, paths, permit }, request, route) },
+      }
     case 'upload':
       return {
         PATCH: { id: 'end-5', action: 'push', answer: () => patchUpload({ uploads, paths }, request, route) },
@@ -62,10 +66,10 @@ export function endpointsOf(registry: Registry, request: Request, route: Route):
         DELETE: { id: 'end-14', action: 'push', answer: () => deleteUpload(uploads, route) },
       }
     case 'tags':
-      return { GET: { id: 'end-8', action: 'pull', answer: () => listTags(registry, route) } }
+      return { GET: { id: 'end-8', action: 'list', answer: () => listTags(registry, route) } }
     case 'referrers':
       return { GET: { id: 'end-12', action: 'pull', answer: () => listReferrers({ catalog, paths }, route) } }
     case 'catalog':
-      return { GET: { id: 'catalog', action: 'pull', answer: () => listRepositories(registry, route) } }
+      return { GET: { id: 'catalog', action: 'list', answer: (permit) => listRepositories(registry, permit, route) } }
   }
 }

@@ -1,3 +1,4 @@
+import { AccessRefusal } from '../access/access.ts'
 import { type ErrorCode, type ErrorFacts, RegistryError } from '../oci/errors.ts'
 import { type HeaderFields, jsonResponse } from './responses.ts'
 
@@ -64,6 +65,7 @@ export function errorResponse(error: RegistryError, requestId: string): Response
   const message = `${error.message} (request ${requestId})`
   const headers = {
     ...(error instanceof Refusal ? error.headers : {}),
+    ...(error instanceof AccessRefusal && error.challenge !== undefined ? { 'WWW-Authenticate': error.challenge } : {}),
     ...(error.retryAfterSeconds === undefined ? {} : { 'Retry-After': String(error.retryAfterSeconds) }),
   }
   return jsonResponse({ errors: [{ code: error.code, message, detail: error.detail }] }, headers, statusOf(error))

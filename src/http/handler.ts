@@ -1,3 +1,4 @@
+import type { AccessController } from '../access/access.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
@@ -14,6 +15,8 @@ export interface HandlerOptions {
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
   readonly catalog: Catalog
+  /** Who may do what; left out, everybody may do everything. */
+  readonly access?: AccessController | undefined
   readonly log: Log
   /** They are told of each request. */
   readonly observers: readonly RequestObserver[]
@@ -31,11 +34,11 @@ export interface HandlerOptions {
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, readOnly, deletesEnabled, probes } =
-    options
+  const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, probes } = options
+  const { access, readOnly, deletesEnabled } = options
   const paths = new Paths(rootPath(host, prefix))
   const registry = { blobs, uploads, manifests, catalog, paths, maxTags, maxCatalogEntries }
-  const rules = { prefix, readOnly, deletesEnabled, isHealthy: () => probes.isHealthy() }
-  const pipeline = createPipeline((request, url, routed) => dispatch(registry, rules, { request, url, routed }), options)
+  const rules = { prefix, readOnly, deletesEnabled, access, isHealthy: () => probes.isHealthy() }
+  const pipeline = createPipeline((asked) => dispatch(registry, rules, asked), options)
   return withProbes(probes, pipeline)
 }

@@ -32,7 +32,7 @@ async function exchange(
 ) {
   const log = new RecordedLog()
   const observers = [new FieldLog((message, fields) => log.info(message, fields))]
-  const handler = createPipeline(async (sent, url) => answer(sent, url), { log, headers, observers })
+  const handler = createPipeline(async (asked) => answer(asked.request, asked.url), { log, headers, observers })
   const response = await handler(request, { client: '10.0.0.1' })
   return { response, lines: log.lines }
 }
@@ -184,7 +184,7 @@ describe('observers', () => {
       ended: ({ handler, status, errorCode }) => heard.push({ handler, status, errorCode }),
     }
     const handler = createPipeline(
-      async (_request, _url, routed) => {
+      async ({ routed }) => {
         routed('tags')
         throw new RegistryError('NAME_UNKNOWN')
       },

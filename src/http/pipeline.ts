@@ -1,3 +1,4 @@
+import { AccessRefusal } from '../access/access.ts'
 import type { Exchange, HandlerName, RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
@@ -19,8 +20,19 @@ export interface PipelineOptions {
   readonly headers: Readonly<Record<string, readonly string[]>>
 }
 
-/** Finds what the request is about, says so, and has it answered. */
-export type Answer = (request: Request, url: URL, routed: (handler: HandlerName) => void) => Promise<Response>
+/** A request on its way. What is found out about it is told, for those who log and count. */
+export interface Asked {
+  readonly request: Request
+  readonly url: URL
+  readonly connection: Connection
+  /** Is called once it is known what the request is about. */
+  readonly routed: (handler: HandlerName) => void
+  /** Is called once it is known who asks; undefined: somebody without a name. */
+  readonly admitted: (caller: string | undefined) => void
+}
+
+/** Finds what the request is about and has it answered. */
+export type Answer = (asked: Asked) => Promise<Response>
 
 /** What every request goes through: a request id, errors as answers, headers that are always there, observers. Never throws. */
 export function createPipeline(answer: Answer, options: PipelineOptions): Handler {
@@ -29,7 +41,7 @@ export function createPipeline(answer: Answer, options: PipelineOptions): Handle
     const startedAtMs = Date.now()
     const startedAt = performance.now()
     const requestId = crypto.getRandomValues(new Uint8Array(8)).toHex()
-    const outcome = await outcomeOf(answer, request, { requestId, observers, log })
+    const outcome = await outcomeOf(answer, { request, connection }, { requestId, observers, log })
     const response = request.method === 'HEAD' ? await withoutBody(outcome.response) : outcome.response
     addHeaders(response.headers, headers, requestId, outcome.target)
     logFailure(log, outcome, requestId)
@@ -46,6 +58,7 @@ interface Outcome {
   /** Path and query. */
   readonly target: string
   readonly handler: HandlerName | undefined
+  readonly caller: string | undefined
   readonly response: Response
   /** What made the answer an error. */
   readonly error?: RegistryError
@@ -53,24 +66,29 @@ interface Outcome {
 
 async function outcomeOf(
   answer: Answer,
-  request: Request,
+  { request, connection }: Pick<Asked, 'request' | 'connection'>,
   { requestId, observers, log }: { readonly requestId: string } & Pick<PipelineOptions, 'observers' | 'log'>,
 ): Promise<Outcome> {
   let target = request.url
   let handler: HandlerName | undefined
+  let caller: string | undefined
   const routed = (found: HandlerName) => {
     handler = found
     for (const observer of observers) tell(log, () => observer.routed?.(found))
   }
+  const admitted = (name: string | undefined) => {
+    caller = name
+  }
   try {
     const url = parseUrl(request.url)
     target = url.pathname + url.search
-    const response = await answer(request, url, routed)
-    return { target, handler, response }
+    const response = await answer({ request, url, connection, routed, admitted })
+    return { target, handler, caller, response }
   } catch (cause) {
-    if (isGone(request, cause)) return { target, handler, response: new Response(null, { status: CLIENT_CLOSED_REQUEST }) }
+    const facts = { target, handler, caller }
+    if (isGone(request, cause)) return { ...facts, response: new Response(null, { status: CLIENT_CLOSED_REQUEST }) }
     const error = cause instanceof RegistryError ? cause : new RegistryError('UNKNOWN', { cause })
-    return { target, handler, response: errorResponse(error, requestId), error }
+    return { ...facts, response: errorResponse(error, requestId), error }
   }
 }
 
@@ -127,6 +145,8 @@ function logFailure(log: Log, { error, target }: Outcome, requestId: string): vo
 
 type Facts = Pick<Exchange, 'request' | 'requestId' | 'client' | 'startedAtMs' | 'durationMs'>
 
-function exchangeOf({ target, handler, error }: Outcome, response: Response, facts: Facts): Exchange {
-  return { ...facts, target, handler, status: response.status, answerHeaders: response.headers, errorCode: error?.code }
+function exchangeOf({ target, handler, caller, error }: Outcome, response: Response, facts: Facts): Exchange {
+  const { status, headers: answerHeaders } = response
+  const denial = error instanceof AccessRefusal ? { reason: error.reason, claimed: error.claimed } : undefined
+  return { ...facts, target, handler, caller, status, answerHeaders, errorCode: error?.code, denial }
 }

@@ -20,8 +20,8 @@ export async function listTags(query: Query, repositoryId: number, after: string
 }
 
 /** Repositories that hold a manifest which this epoch has seen: directly, or by a scan of the whole repository. */
-export async function listRepositories(query: Query, epoch: number, after: string, limit: number): Promise<string[]> {
-  const rows = await query.all<{ name: string }>(
+export async function listRepositories(query: Query, epoch: number, after: string, limit: number): Promise<RepositoryName[]> {
+  const rows = await query.all<{ name: RepositoryName }>(
     `SELECT r.name AS name FROM repository r
      WHERE r.name > ? AND EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id AND m.held = 1
                                   AND (r.scanned_epoch = ? OR m.epoch = ?))

@@ -20,13 +20,25 @@ export interface Exchange {
   readonly client: string | undefined
   /** Undefined when nothing is at the path. */
   readonly handler: HandlerName | undefined
+  /** The name of who asked, where one was proven. */
+  readonly caller: string | undefined
   readonly status: number
   readonly answerHeaders: Headers
   /** The spec's code where the answer is an error. */
   readonly errorCode: string | undefined
+  /** Set when the request was not let in. */
+  readonly denial: Denial | undefined
   readonly startedAtMs: number
   /** Until the answer's headers: its body may still be on its way. */
   readonly durationMs: number
+}
+
+/** Why a request was not let in. */
+export interface Denial {
+  /** Undefined when the client had no credentials and learns how to log in. */
+  readonly reason: string | undefined
+  /** Who the client said it was, where that was not proven. */
+  readonly claimed: string | undefined
 }
 
 /** Is told of every request but the probes. Never throws, never waits. */

@@ -62,6 +62,8 @@ function counted(requests: number): MetricFamily[] {
       status: 200,
       answerHeaders: new Headers(),
       errorCode: undefined,
+      caller: undefined,
+      denial: undefined,
       startedAtMs: 0,
       durationMs: 1,
     })

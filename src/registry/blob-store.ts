@@ -19,8 +19,17 @@ export interface StoredBlob {
   readonly target: Digest
 }
 
-/** How many repositories an anonymous mount looks into. */
+/** How many repositories a mount without `from` looks into, and among how many it looks for those that it may read. */
 const MOUNT_CANDIDATES = 5
+const MOUNT_CANDIDATES_LISTED = 500
+
+/** Where a mount may take a blob from. */
+export interface MountSource {
+  /** Undefined: any repository. */
+  readonly from: RepositoryName | undefined
+  /** Whether the caller may read a repository. */
+  readonly isReadable: (repository: RepositoryName) => boolean
+}
 
 export interface BlobStoreOptions {
   readonly storage: StorageDriver
@@ -70,12 +79,11 @@ export class BlobStore {
   }
 
   /**
-   * Links a blob that another repository owns, `from` or any when left out (end-11). False when that cannot be done: the client
-   * then uploads.
+   * Links a blob that another repository owns (end-11). False when that cannot be done: the client then uploads.
    */
-  async mount(repository: RepositoryName, digest: Digest, from: RepositoryName | undefined): Promise<boolean> {
-    const sources = from === undefined ? await listRepositoriesLinking(this.#metadata.read, digest, MOUNT_CANDIDATES) : [from]
-    for (const source of sources) {
+  async mount(repository: RepositoryName, digest: Digest, { from, isReadable }: MountSource): Promise<boolean> {
+    const sources = from === undefined ? await this.#repositoriesLinking(digest) : [from]
+    for (const source of sources.filter(isReadable).slice(0, MOUNT_CANDIDATES)) {
       const blob = await this.find(source, digest)
       if (blob !== undefined) return await this.#link(repository, source, blob)
     }
@@ -115,6 +123,10 @@ export class BlobStore {
     const size = await this.#view.blobSize(target)
     if (size === undefined || (knownSize !== undefined && size !== knownSize)) return undefined
     return { digest, size, target }
+  }
+
+  async #repositoriesLinking(digest: Digest): Promise<readonly RepositoryName[]> {
+    return await listRepositoriesLinking(this.#metadata.read, digest, MOUNT_CANDIDATES_LISTED)
   }
 
   /** False when the source has lost the blob since it was looked at. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { holdsManifest, listReferrers, listRepositories, listTags } from '../metadata/listing.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
@@ -41,10 +42,11 @@ export class Catalog {
     return await onePage(page, (after, limit) => listTags(this.#metadata.read, id, after, limit))
   }
 
-  /** Repositories that hold a manifest. */
-  async listRepositories(page: PageRequest): Promise<Page<string>> {
+  /** Repositories that hold a manifest; with `isShown`, those of them for which it says yes. */
+  async listRepositories(page: PageRequest, isShown?: (repository: RepositoryName) => boolean): Promise<Page<string>> {
     await this.#scan.ensureNames()
-    return await onePage(page, (after, limit) => listRepositories(this.#metadata.read, this.#epoch, after, limit))
+    const list = (after: string, limit: number) => listRepositories(this.#metadata.read, this.#epoch, after, limit)
+    return await onePage(page, isShown === undefined ? list : shownOf(list, isShown))
   }
 
   /** end-12. Empty for an unknown subject or repository. Ordered by digest; `page.last` is a digest. */
@@ -61,11 +63,28 @@ export class Catalog {
   }
 }
 
+type List<Entry> = (after: string, limit: number) => Promise<readonly Entry[]>
+
+/** How many names are looked at between two looks of the event loop at others. */
+const FILTER_STEP = 1000
+
+/** The same list without what is not shown: it is read on until the page is full. */
+function shownOf(list: List<RepositoryName>, isShown: (repository: RepositoryName) => boolean): List<RepositoryName> {
+  return async (after, limit) => {
+    const shown: RepositoryName[] = []
+    for (let last = after; ; ) {
+      const names = await list(last, FILTER_STEP)
+      shown.push(...names.filter(isShown))
+      const end = names.at(-1)
+      if (shown.length >= limit || names.length < FILTER_STEP || end === undefined) return shown.slice(0, limit)
+      last = end
+      await setImmediate()
+    }
+  }
+}
+
 /** Asks for one entry more than the page shows: whether it is there is whether something follows. */
-async function onePage<Entry>(
-  { last, limit = ALL }: PageRequest,
-  list: (after: string, limit: number) => Promise<readonly Entry[]>,
-): Promise<Page<Entry>> {
+async function onePage<Entry>({ last, limit = ALL }: PageRequest, list: List<Entry>): Promise<Page<Entry>> {
   const entries = await list(last ?? '', limit + 1)
   return { entries: entries.slice(0, limit), more: entries.length > limit }
 }

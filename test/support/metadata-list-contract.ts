@@ -83,7 +83,7 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
 
     test('are in byte order, begin after any text and end at the limit', async () => {
       for (const repository of names) await hold(repository)
-      const sorted = inByteOrder(names)
+      const sorted = inByteOrder(names).map(parseRepositoryName)
 
       expect(await listRepositories(metadata.read, EPOCH, '', ALL)).toEqual(sorted)
       expect(await listRepositories(metadata.read, EPOCH, 'a/', 3)).toEqual(sorted.filter((listed) => listed > 'a/').slice(0, 3))
@@ -99,7 +99,7 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
       await metadata.write((query) => markRepositoryScanned(query, scanned, EPOCH))
       await hold(parseRepositoryName('seen'))
 
-      expect(await listRepositories(metadata.read, EPOCH, '', ALL)).toEqual(['scanned', 'seen'])
+      expect(await listRepositories(metadata.read, EPOCH, '', ALL)).toEqual(['scanned', 'seen'].map(parseRepositoryName))
     })
 
     test('of rows have every name, whatever it holds', async () => {

@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import type { AccessController } from '../../src/access/access.ts'
 import { createHandler } from '../../src/http/handler.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
 import { type HttpServer, listen } from '../../src/http/server.ts'
@@ -18,6 +19,8 @@ export interface RestartableOptions {
   readonly storage: 'filesystem' | 'inmemory'
   /** With a socket, requests go through Bun's server; without, to the handler. */
   readonly socket?: boolean
+  /** Left out, everybody may do everything. */
+  readonly access?: AccessController
 }
 
 export interface StartOptions {
@@ -106,7 +109,7 @@ export class RestartableRegistry implements AsyncDisposable {
     const registry = createRegistry({ storage, metadata, liveness, processId, epoch, uploadPurging, log })
     if (maintenance === 'on') await registry.start({ settleFirst: true })
     else await registry.operations.sweep()
-    const handler = handlerOf(registry, log)
+    const handler = handlerOf(registry, log, this.#options.access)
     const address = { kind: 'tcp', hostname: '127.0.0.1', port: 0 } as const
     const server = this.#options.socket === true ? await listen({ address, reusePort: false, handler, log }) : undefined
     this.#running = { registry, opened, handler, server }
@@ -129,8 +132,13 @@ async function openStorage({ storage }: RestartableOptions, root: string): Promi
   return await FilesystemDriver.open(await openDisk(root), root)
 }
 
-function handlerOf({ blobs, uploads, manifests, catalog }: Registry, log: RecordedLog): Handler {
+function handlerOf(
+  { blobs, uploads, manifests, catalog }: Registry,
+  log: RecordedLog,
+  access: AccessController | undefined,
+): Handler {
   return createHandler({
+    access,
     blobs,
     uploads,
     manifests,

@@ -1,3 +1,5 @@
+import type { Permit } from '../../access/access.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import type { Catalog } from '../../registry/catalog.ts'
 import { nextLink, type Paths } from '../links.ts'
 import { lastEntry, requestedCount } from '../pagination.ts'
@@ -11,13 +13,15 @@ interface CatalogListing {
   readonly maxCatalogEntries: number
 }
 
-/** `GET /v2/_catalog`: of registry:2, not of the spec. Always in pages. */
+/** `GET /v2/_catalog`: of registry:2, not of the spec. Always in pages; of what the caller may list. */
 export async function listRepositories(
   { catalog, paths, maxCatalogEntries }: CatalogListing,
+  permit: Permit,
   { query }: CatalogRoute,
 ): Promise<Response> {
   const limit = requestedCount(query, maxCatalogEntries) ?? maxCatalogEntries
-  const { entries, more } = await catalog.listRepositories({ last: lastEntry(query), limit })
+  const isShown = permit.catalog === 'everything' ? undefined : (repository: RepositoryName) => permit.may('list', repository)
+  const { entries, more } = await catalog.listRepositories({ last: lastEntry(query), limit }, isShown)
   const last = entries.at(-1)
   const link = more && last !== undefined ? { Link: nextLink(paths.catalog(), { last, n: limit }) } : {}
   return jsonResponse({ repositories: entries }, link)

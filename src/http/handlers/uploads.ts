@@ -1,3 +1,4 @@
+import type { Permit } from '../../access/access.ts'
 import {
   algorithmOf,
   type Digest,
@@ -8,7 +9,7 @@ import {
   parseDigestAlgorithm,
 } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
-import { findRepositoryName } from '../../oci/name.ts'
+import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import type { BlobStore } from '../../registry/blob-store.ts'
 import type { UploadSessions, UploadStatus } from '../../registry/upload-sessions.ts'
 import { Refusal } from '../error-response.ts'
@@ -24,12 +25,12 @@ interface Uploading {
 
 /** end-11, end-4b, end-4a and end-4c, in this order: what a mount or a body in the POST cannot do, a session can. */
 export async function postUpload(
-  { uploads, blobs, paths }: Uploading & { readonly blobs: BlobStore },
+  { uploads, blobs, paths, permit }: Uploading & { readonly blobs: BlobStore; readonly permit: Permit },
   request: Request,
   route: UploadsRoute,
 ): Promise<Response> {
   const { repository } = route
-  const mounted = await mount(blobs, route)
+  const mounted = await mount(blobs, permit, route)
   if (mounted !== undefined) return blobCreated(paths.blob(repository, mounted), mounted)
   const digest = digestOfBody(request, route)
   if (digest !== undefined) {
@@ -76,16 +77,17 @@ export async function deleteUpload(uploads: UploadSessions, { repository, upload
 }
 
 /**
- * The digest of a blob that could be mounted. Whatever stands in its way (no such blob, a name or digest that cannot be one), the
- * client is to upload: other answers than 201 and 202 end a push.
+ * The digest of a blob that could be mounted. Whatever stands in its way (no such blob, none that the caller may pull, a name or
+ * digest that cannot be one), the client is to upload: other answers than 201 and 202 end a push.
  */
-async function mount(blobs: BlobStore, { repository, query }: UploadsRoute): Promise<Digest | undefined> {
+async function mount(blobs: BlobStore, permit: Permit, { repository, query }: UploadsRoute): Promise<Digest | undefined> {
   const digest = findDigest(query.get('mount') ?? '')
   if (digest === undefined) return undefined
   const source = query.get('from') || undefined
   const from = source === undefined ? undefined : findRepositoryName(source)
   if (source !== undefined && from === undefined) return undefined
-  return (await blobs.mount(repository, digest, from)) ? digest : undefined
+  const isReadable = (name: RepositoryName) => permit.may('pull', name)
+  return (await blobs.mount(repository, digest, { from, isReadable })) ? digest : undefined
 }
 
 /**

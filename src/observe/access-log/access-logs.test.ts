@@ -78,7 +78,8 @@ function write(options: Partial<AccessLogOptions>, ...requests: readonly Facts[]
   for (const { method, errorCode, ...facts } of requests) {
     const request = new Request('http://localhost/', { method })
     const fixed = { requestId: '0123abcd', client: '10.0.0.1', answerHeaders: new Headers(), startedAtMs: 0, durationMs: 1 }
-    for (const observer of observers) observer.ended({ ...fixed, ...facts, request, errorCode })
+    for (const observer of observers)
+      observer.ended({ ...fixed, ...facts, request, errorCode, caller: undefined, denial: undefined })
   }
   return { access, application }
 }

@@ -71,6 +71,8 @@ function lineOf(facts: Facts): string {
     status: 200,
     answerHeaders: new Headers(length === undefined ? {} : { 'content-length': length }),
     errorCode: undefined,
+    caller: undefined,
+    denial: undefined,
     startedAtMs,
     durationMs: 1,
   }

@@ -41,6 +41,8 @@ function trace(sampler: Sampler, facts: { traceparent?: string | undefined; stat
     status: facts.status ?? 200,
     answerHeaders: new Headers(),
     errorCode: undefined,
+    caller: undefined,
+    denial: undefined,
     startedAtMs: 1,
     durationMs: 1,
   }

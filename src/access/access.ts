@@ -1,0 +1,105 @@
+import { type ErrorCode, type ErrorFacts, RegistryError } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
+
+/** The words of access: who asks, what for, and what they may. What says yes or no stands behind `AccessController`. */
+
+/** What one may do with a repository. `list`: see its name in the catalog, and its tags. */
+export type Action = 'pull' | 'push' | 'delete' | 'list'
+
+/** Who sent a request, as far as it was proven. */
+export type Caller =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'user'; readonly name: string; readonly groups: readonly string[] }
+  | { readonly kind: 'robot'; readonly name: string }
+  /** The bearer of a token that somebody else issued, by the name in it, which may be ''. */
+  | { readonly kind: 'bearer'; readonly subject: string }
+
+/** What a request is about, as far as access goes. */
+export type Wanted =
+  /** `/v2/`, where clients find out how to log in. */
+  | { readonly kind: 'base' }
+  | { readonly kind: 'catalog' }
+  | {
+      readonly kind: 'repository'
+      readonly repository: RepositoryName
+      readonly action: Action
+      /** Where a blob would be mounted from: never needed, since the client can upload, but worth asking for in the same breath. */
+      readonly mountFrom: RepositoryName | undefined
+    }
+
+/** What a request says about who sent it, and what it is to do. */
+export interface AccessRequest {
+  /** The Authorization header, as it was sent. */
+  readonly authorization: string | undefined
+  /** The address it came from; undefined on a unix socket. */
+  readonly client: string | undefined
+  readonly wanted: Wanted
+  /** Where the client believes to be, for addresses in a challenge: `https://registry.example.com`. */
+  readonly origin: () => string
+}
+
+/** What one caller may do. It is asked at the start of a request: what was let in then runs to its end. */
+export interface Permit {
+  readonly caller: Caller
+  /** What the catalog is to this caller: all of it, the repositories it may list, or forbidden. */
+  readonly catalog: 'everything' | 'visible' | 'nothing'
+  may(action: Action, repository: RepositoryName): boolean
+  /** WWW-Authenticate for a caller who could get more with (other) credentials; undefined where logging in again is no use. */
+  challenge(request: AccessRequest): string | undefined
+}
+
+/** Turns the credentials of one request into a permit. */
+export interface AccessController {
+  /**
+   * Throws AccessRefusal: UNAUTHORIZED with a challenge for credentials that are missing where none may be, or wrong; TOOMANYREQUESTS
+   * for an address that has failed too often; UNAVAILABLE when it could not look. Whether the permit is enough is not its business.
+   */
+  permit(request: AccessRequest): Permit | Promise<Permit>
+}
+
+interface RefusalFacts extends ErrorFacts {
+  /** WWW-Authenticate. One alone: clients read the first. */
+  readonly challenge?: string
+  /** For the log and never for the client: why. Left out where a client only asks how to log in. */
+  readonly reason?: string
+  /** Who the client said it was, where that was not proven. */
+  readonly claimed?: string
+}
+
+/** A request that is not let in. */
+export class AccessRefusal extends RegistryError {
+  readonly challenge: string | undefined
+  readonly reason: string | undefined
+  readonly claimed: string | undefined
+
+  constructor(code: ErrorCode, { challenge, reason, claimed, ...facts }: RefusalFacts) {
+    super(code, facts)
+    this.challenge = challenge
+    this.reason = reason
+    this.claimed = claimed
+  }
+}
+
+export const ANONYMOUS: Caller = { kind: 'anonymous' }
+
+/** Where no access is configured, everybody may do everything. */
+export const OPEN_PERMIT: Permit = {
+  caller: ANONYMOUS,
+  catalog: 'everything',
+  may: () => true,
+  challenge: () => undefined,
+}
+
+/** As logs name a caller; undefined for one who gave no name. */
+export function callerName(caller: Caller): string | undefined {
+  switch (caller.kind) {
+    case 'anonymous':
+      return undefined
+    case 'user':
+      return caller.name
+    case 'robot':
+      return `robot:${caller.name}`
+    case 'bearer':
+      return caller.subject || undefined
+  }
+}

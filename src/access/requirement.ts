@@ -1,0 +1,47 @@
+import type { ErrorCode } from '../oci/errors.ts'
+import { AccessRefusal, type AccessRequest, type Permit, type Wanted } from './access.ts'
+
+/**
+ * Throws AccessRefusal unless the permit covers what the request wants: UNAUTHORIZED where other credentials could help, `unknown` for
+ * what the caller may not even see, else DENIED. A repository out of sight answers by its name alone, so that nobody learns whether
+ * it exists; a push into one is DENIED, because 'unknown' would send the client looking for another mistake.
+ */
+export function requireAccess(permit: Permit, request: AccessRequest, unknown: ErrorCode): void {
+  const { wanted } = request
+  if (isCovered(permit, wanted)) return
+  const reason = `may not ${wanted.kind === 'repository' ? wanted.action : 'list the catalog'}`
+  const challenge = permit.challenge(request)
+  if (challenge !== undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge, reason, detail: detailOf(wanted) })
+  if (isOutOfSight(permit, wanted)) throw new AccessRefusal(unknown, { reason })
+  throw new AccessRefusal('DENIED', { reason, message: deniedMessage(wanted) })
+}
+
+function isCovered(permit: Permit, wanted: Wanted): boolean {
+  switch (wanted.kind) {
+    case 'base':
+      return true
+    case 'catalog':
+      return permit.catalog !== 'nothing'
+    case 'repository':
+      return permit.may(wanted.action, wanted.repository)
+  }
+}
+
+function isOutOfSight(permit: Permit, wanted: Wanted): boolean {
+  if (wanted.kind !== 'repository' || wanted.action === 'push') return false
+  return !permit.may('pull', wanted.repository) && !permit.may('list', wanted.repository)
+}
+
+/** What was asked for, in the form that registry:2 gives it and some clients show. */
+function detailOf(wanted: Wanted): unknown {
+  if (wanted.kind !== 'repository') return undefined
+  const { repository, action } = wanted
+  return [{ Type: 'repository', Class: '', Name: repository, Action: action === 'list' ? 'pull' : action }]
+}
+
+function deniedMessage(wanted: Wanted): string {
+  if (wanted.kind !== 'repository') return 'You are not allowed to list the catalog; ask the operator of the registry.'
+  const { action, repository } = wanted
+  const what = { pull: 'pull from', push: 'push to', delete: 'delete from', list: 'list the tags of' }[action]
+  return `You are not allowed to ${what} ${repository}; ask the operator of the registry.`
+}

@@ -1,0 +1,59 @@
+import { type AccessController, type Action, callerName, OPEN_PERMIT, type Permit, type Wanted } from '../access/access.ts'
+import { requireAccess } from '../access/requirement.ts'
+import type { ErrorCode } from '../oci/errors.ts'
+import { findRepositoryName } from '../oci/name.ts'
+import type { Asked } from './pipeline.ts'
+import type { Route } from './routes.ts'
+
+/** What is said of a thing in a repository that the caller may not see: the same as where there is no such repository. */
+const UNKNOWN_CODES: Readonly<Record<Route['resource'], ErrorCode>> = {
+  root: 'DENIED',
+  base: 'DENIED',
+  catalog: 'DENIED',
+  blob: 'BLOB_UNKNOWN',
+  manifest: 'MANIFEST_UNKNOWN',
+  referrers: 'NAME_UNKNOWN',
+  tags: 'NAME_UNKNOWN',
+  upload: 'BLOB_UPLOAD_UNKNOWN',
+  uploads: 'DENIED',
+}
+
+/** Lets a request in, with what its caller may. Throws AccessRefusal. Without a controller everybody is let in. */
+export async function admit(
+  access: AccessController | undefined,
+  { request, url, connection, admitted }: Asked,
+  route: Route,
+  action: Action,
+): Promise<Permit> {
+  // Load balancers look at `/` without a password.
+  if (access === undefined || route.resource === 'root') return OPEN_PERMIT
+  const accessRequest = {
+    authorization: request.headers.get('authorization') ?? undefined,
+    client: connection.client,
+    wanted: wantedOf(route, action),
+    origin: () => url.origin,
+  }
+  const permit = await access.permit(accessRequest)
+  admitted(callerName(permit.caller))
+  requireAccess(permit, accessRequest, UNKNOWN_CODES[route.resource])
+  return permit
+}
+
+function wantedOf(route: Route, action: Action): Wanted {
+  switch (route.resource) {
+    case 'root':
+    case 'base':
+      return { kind: 'base' }
+    case 'catalog':
+      return { kind: 'catalog' }
+    case 'uploads':
+      return { kind: 'repository', repository: route.repository, action, mountFrom: mountSource(route.query) }
+    default:
+      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined }
+  }
+}
+
+function mountSource(query: URLSearchParams) {
+  const from = query.get('from')
+  return from === null || !query.has('mount') ? undefined : findRepositoryName(from)
+}
