@@ -1,6 +1,9 @@
 import { mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { AccessController } from './access/access.ts'
+import { UnusableAccessError } from './access/unusable-access.ts'
+import { createAccess } from './access-control.ts'
 import type { Config } from './config/config.ts'
 import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
@@ -58,6 +61,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     for (const step of closers.reverse()) await step()
   }
   try {
+    const access = await createAccess(config, { isShared: options.shared !== undefined, log })
     const { registry, storage, metrics } = await startRegistry({ config, log, closers, onReplaced: failed.resolve })
     const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
     closers.push(async () => accessOutput.flush())
@@ -69,7 +73,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const debug =
       options.shared === undefined ? await serveDebug(config.http.debug, async () => [await report()], log) : undefined
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
-    const server = await serve(config, { registry, observation, log, shared: options.shared })
+    const server = await serve(config, { registry, access, observation, log, shared: options.shared })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
       await server.stop({ timeoutMs })
@@ -188,18 +192,20 @@ async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Pr
 
 interface Served {
   readonly registry: Registry
+  readonly access: AccessController | undefined
   readonly observation: Observation
   readonly log: Log
   readonly shared: StartOptions['shared']
 }
 
-async function serve(config: Config, { registry, observation, log, shared }: Served) {
+async function serve(config: Config, { registry, access, observation, log, shared }: Served) {
   const { http, storage, catalog, tags } = config
   const handler = createHandler({
     blobs: registry.blobs,
     uploads: registry.uploads,
     manifests: registry.manifests,
     catalog: registry.catalog,
+    access,
     log,
     observers: observation.observers,
     probes: observation.probes,
@@ -218,7 +224,9 @@ async function serve(config: Config, { registry, observation, log, shared }: Ser
 
 /** What an operator can mend gets a sentence; the rest is ours and keeps its stack. */
 export function startErrorOf(error: unknown): unknown {
-  const isOperators = [StorageInUseError, UnusableRootError, DebugServerError].some((kind) => error instanceof kind)
+  const isOperators = [StorageInUseError, UnusableRootError, UnusableAccessError, DebugServerError].some(
+    (kind) => error instanceof kind,
+  )
   if (error instanceof Error && isOperators) return new StartError(error.message, { cause: error })
   if (!(error instanceof Error) || !('code' in error)) return error
   if (error.code === 'EADDRINUSE') {

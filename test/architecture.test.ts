@@ -23,9 +23,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   http: ['oci', 'observe', 'registry', 'access'],
   'debug-server.ts': ['config', 'observe', 'http'],
   'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'http/probes.ts'],
+  'access-control.ts': ['config', 'observe', 'access'],
   'app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'registry', 'access', 'http'],
-    ...['debug-server.ts', 'observation.ts'],
+    ...['access-control.ts', 'debug-server.ts', 'observation.ts'],
   ],
   processes: ['config', 'observe'],
   cli: ['app.ts', 'debug-server.ts', 'config', 'observe', 'processes'],

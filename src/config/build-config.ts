@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import type { Config, HealthConfig, HttpConfig, ManifestRules, Repetition, StorageConfig } from './config.ts'
+import type { AuthConfig, Config, HealthConfig, HttpConfig, ManifestRules, Repetition, StorageConfig } from './config.ts'
 import type { ParsedConfig } from './schema.ts'
 
 const DEFAULT_MAX_ENTRIES = 1000
@@ -21,6 +21,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     storage: storageConfig(parsed.storage),
     metadata: { path: absolute(metadata.path) },
     http: httpConfig(parsed),
+    auth: authConfig(parsed.auth),
     health: healthConfig(parsed.health),
     // registry:2 and registry:3 take 0 and less for 'not set'.
     catalog: { maxEntries: catalog.maxentries > 0 ? catalog.maxentries : DEFAULT_MAX_ENTRIES },
@@ -55,6 +56,12 @@ function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
     processes: storage.filesystem === undefined ? 1 : http.processes,
     debug: { listen: http.debug.addr, prometheus: http.debug.prometheus },
   }
+}
+
+function authConfig({ htpasswd, silly }: ParsedConfig['auth']): AuthConfig {
+  if (htpasswd !== undefined) return { kind: 'htpasswd', realm: htpasswd.realm, path: resolve(htpasswd.path) }
+  if (silly !== undefined) return { kind: 'silly', ...silly }
+  return { kind: 'none' }
 }
 
 function healthConfig({ storagedriver, file, http, tcp }: ParsedConfig['health']): HealthConfig {

@@ -10,6 +10,7 @@ export interface Config {
     readonly path: string | undefined
   }
   readonly http: HttpConfig
+  readonly auth: AuthConfig
   readonly health: HealthConfig
   readonly catalog: {
     /** The most repositories in one answer, and how many there are when the client does not say. */
@@ -77,6 +78,20 @@ export interface HttpConfig {
   /** How many processes share the address; undefined: as many as suit this machine. Always 1 for a storage in memory. */
   readonly processes: number | undefined
   readonly debug: DebugConfig
+}
+
+/** Who may use the registry, in the ways of registry:2. */
+export type AuthConfig =
+  | { readonly kind: 'none' }
+  /** Whoever sends any Authorization header. */
+  | { readonly kind: 'silly'; readonly realm: string; readonly service: string }
+  | HtpasswdConfig
+
+export interface HtpasswdConfig {
+  readonly kind: 'htpasswd'
+  readonly realm: string
+  /** Absolute. */
+  readonly path: string
 }
 
 /** The server for whoever runs the registry: health and metrics. */

@@ -1,3 +1,4 @@
+import { AUTH_KINDS } from './auth-schema.ts'
 import { childOf, type Key, keyOf } from './keys.ts'
 import { schema } from './schema.ts'
 import { withoutPassword } from './secret.ts'
@@ -50,9 +51,14 @@ function renderBelow(key: Key, path: readonly string[], settings: Settings): str
   return isOptional(path) ? [line(path, '{}', settings)] : []
 }
 
-/** The sections whose presence says something: those of storage drivers. */
+/** The sections whose presence says something: those of storage drivers and kinds of auth. */
+const OPTIONAL: ReadonlySet<string> = new Set([
+  ...['storage.filesystem', 'storage.inmemory'],
+  ...AUTH_KINDS.map((kind) => `auth.${kind}`),
+])
+
 function isOptional(path: readonly string[]): boolean {
-  return path.length === 2 && path[0] === 'storage' && (path[1] === 'filesystem' || path[1] === 'inmemory')
+  return OPTIONAL.has(path.join('.'))
 }
 
 function isFilled(value: Tree | undefined): value is Tree {

@@ -83,7 +83,7 @@ test('sections that registry:2 cannot reach by variables are made', () => {
 })
 
 test.each([
-  ['REGISTRY_AUTH_HTPASSWD_REALM', 'auth'],
+  ['REGISTRY_AUTH_TOKEN_REALM', 'auth.token'],
   ['REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL', 'notifications.endpoints'],
   ['REGISTRY_PROXY_REMOTEURL', 'proxy'],
   ['REGISTRY_STORAGE_S3_BUCKET', 'storage.s3'],
@@ -99,6 +99,19 @@ test.each(['REGISTRY_REDIS_OPTIONS_ADDRS', 'REGISTRY_REDIS_ADDR', 'REGISTRY_COMP
     expect(load({ [variable]: 'x' }).notices).toEqual([expect.not.stringContaining('is ignored')])
   },
 )
+
+test('the kind of auth is a variable, and its keys are others', () => {
+  const htpasswd = { REGISTRY_AUTH_HTPASSWD_REALM: 'Registry Realm', REGISTRY_AUTH_HTPASSWD_PATH: '/auth/htpasswd' }
+  const expected = { kind: 'htpasswd', realm: 'Registry Realm', path: '/auth/htpasswd' } as const
+
+  expect(load(htpasswd).config.auth).toEqual(expected)
+  expect(load({ REGISTRY_AUTH: 'htpasswd', ...htpasswd }).config.auth).toEqual(expected)
+  expect(load({ REGISTRY_AUTH: 'none' }).config.auth).toEqual({ kind: 'none' })
+  expect(() => load({ REGISTRY_AUTH: 'htpasswd' })).toThrow('auth.htpasswd.realm')
+  expect(() => load({ ...htpasswd, REGISTRY_AUTH_SILLY_REALM: 'a', REGISTRY_AUTH_SILLY_SERVICE: 'b' })).toThrow(
+    'auth names htpasswd and silly; leave one of them',
+  )
+})
 
 test('BERTH_PROCESSES sets how many processes serve', () => {
   expect(load({ BERTH_PROCESSES: '3' }).config.http.processes).toBe(3)

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { expandAuthName } from './auth-schema.ts'
 import type { ConfigProblem } from './config-error.ts'
 import { childOf, type Key, keyOf } from './keys.ts'
 import { findNearest } from './nearest.ts'
@@ -51,9 +52,10 @@ export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origi
   return { notices, problems }
 }
 
-/** A driver that needs no keys may be written as its name alone: `storage: inmemory`. */
-export function expandStorageName(tree: { [key: string]: Tree }): void {
+/** A driver that needs no keys may be written as its name alone: `storage: inmemory`; a kind of auth as well. */
+export function expandNames(tree: { [key: string]: Tree }): void {
   if (typeof tree.storage === 'string') tree.storage = { [tree.storage]: null }
+  expandAuthName(tree)
 }
 
 function settingsIn(environment: Environment): (readonly [string, string])[] {
@@ -138,7 +140,7 @@ function place(tree: { [key: string]: Tree }, path: Path, value: Tree): string |
     if (depth === path.length - 1) set(parent, step, value)
     else parent = container(parent, step, typeof path[depth + 1] === 'number')
   }
-  expandStorageName(tree)
+  expandNames(tree)
   return undefined
 }
 

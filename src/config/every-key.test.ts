@@ -44,6 +44,11 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['http.debug.addr', ':1', ({ http }) => http.debug.listen, { kind: 'tcp', hostname: undefined, port: 1 }],
   ['http.debug.prometheus.enabled', true, ({ http }) => http.debug.prometheus.enabled, true],
   ['http.debug.prometheus.path', '/m', ({ http }) => http.debug.prometheus.path, '/m'],
+  ['auth.none', { realm: 'a' }, ({ auth }) => auth, { kind: 'none' }],
+  ['auth.htpasswd.realm', 'a', ({ auth }) => auth, { kind: 'htpasswd', realm: 'a', path: '/h' }],
+  ['auth.htpasswd.path', '/p', ({ auth }) => auth, { kind: 'htpasswd', realm: 'r', path: '/p' }],
+  ['auth.silly.realm', 'a', ({ auth }) => auth, { kind: 'silly', realm: 'a', service: 's' }],
+  ['auth.silly.service', 'a', ({ auth }) => auth, { kind: 'silly', realm: 'r', service: 'a' }],
   ['health.storagedriver.enabled', true, ({ health }) => health.storageDriver.enabled, true],
   ['health.storagedriver.interval', '1s', ({ health }) => health.storageDriver.intervalMs, 1000],
   ['health.storagedriver.threshold', 3, ({ health }) => health.storageDriver.threshold, 3],
@@ -118,15 +123,12 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
 
 /** What asks for nothing, although its section could. */
 const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [
-  ['auth', 'none'],
-  ['auth', { None: { realm: 'a' } }],
   ['notifications.endpoints', [{ name: 'a', url: 'http://a', disabled: true }]],
   ['log.hooks', [{ type: 'mail', disabled: 'yes' }]],
   ['http.tls.minimumtls', 'tls1.2'],
   ['proxy.username', 'a'],
 ]
 
-const NO_USERS = 'take it out, and let the proxy in front of Berth ask for passwords'
 const NO_EVENTS = 'take it out, or write disabled: true below each endpoint'
 const OTHER_DRIVER = 'use filesystem or inmemory'
 
@@ -138,9 +140,7 @@ const REFUSED: readonly (readonly [section: string, advice: string, value?: unkn
   ),
   ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { certificate: '/c', key: '/k' }],
   ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { letsencrypt: { cachefile: '/c' } }],
-  ['auth', NO_USERS, { htpasswd: { realm: 'a', path: '/h' } }],
-  ['auth', NO_USERS, { token: { realm: 'a' } }],
-  ['auth', NO_USERS, { silly: { realm: 'a' } }],
+  ['auth.token', 'take it out', { realm: 'a' }],
   ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
   ['proxy', 'take it out', { remoteurl: 'https://registry-1.docker.io' }],
   ['middleware', 'take it out', { storage: [{ name: 'cloudfront', disabled: true }] }],
@@ -214,6 +214,7 @@ function below(section: string, notice: string) {
 
 /** A configuration with nothing but this key in it and what it cannot do without. */
 function configWith(key: string, value: unknown): object {
+  const beside = Object.entries(NEEDED_BESIDE).find(([section]) => key.startsWith(`${section}.`))?.[1] ?? {}
   const needed: Readonly<Record<string, object>> = {
     'health.file[]': { file: '/f' },
     'health.http[]': { uri: 'http://a' },
@@ -222,11 +223,18 @@ function configWith(key: string, value: unknown): object {
   }
   const around = needed[key.slice(0, key.indexOf('[]') + 2)] ?? {}
   let config: unknown = value
-  for (const part of key.split('.').reverse()) {
+  for (const [index, part] of key.split('.').reverse().entries()) {
+    if (index === 1) config = { ...beside, ...(config as object) }
     const name = part.replace('[]', '')
     config = { [name]: part.endsWith('[]') ? [{ ...around, ...(config as object) }] : config }
   }
   return config as object
+}
+
+/** Keys of a section of which none can be left out. */
+const NEEDED_BESIDE: Readonly<Record<string, object>> = {
+  'auth.htpasswd': { realm: 'r', path: '/h' },
+  'auth.silly': { realm: 'r', service: 's' },
 }
 
 function load(config: object): LoadedConfig {

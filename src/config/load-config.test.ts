@@ -89,6 +89,7 @@ describe('a file', () => {
         processes: 1,
         debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },
       },
+      auth: { kind: 'none' },
       health: { storageDriver: { enabled: false, intervalMs: 10_000, threshold: 1 }, file: [], http: [], tcp: [] },
       catalog: { maxEntries: 1000 },
       tags: { maxTags: 1000 },

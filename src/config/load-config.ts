@@ -1,3 +1,4 @@
+import { AUTH_KINDS } from './auth-schema.ts'
 import { buildConfig } from './build-config.ts'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
@@ -42,12 +43,14 @@ export function loadConfig({ path, environment }: ConfigSource): LoadedConfig {
 }
 
 /** What each key allows and the keys together do not. */
-function findContradictions({ storage, http }: ParsedConfig): ConfigProblem[] {
+function findContradictions({ storage, http, auth }: ParsedConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = []
   const drivers = driversIn(storage)
   if (drivers.length === 0)
     problems.push({ path: 'storage', message: `names no driver; write one of ${STORAGE_DRIVERS.join(', ')} below it` })
   if (drivers.length > 1) problems.push({ path: 'storage', message: `names ${drivers.join(' and ')}; leave one of them` })
+  const kinds = AUTH_KINDS.filter((kind) => auth[kind] !== undefined)
+  if (kinds.length > 1) problems.push({ path: 'auth', message: `names ${kinds.join(' and ')}; leave one of them` })
   if (http.net !== http.addr.kind) {
     problems.push({
       path: 'http.addr',

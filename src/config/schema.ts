@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
 import { isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
@@ -169,23 +170,7 @@ export const schema = section({
     }),
   }),
   compatibility,
-  auth: notYet({
-    about: 'Who may do what. The kind none asks for nothing.',
-    below: [
-      ...['htpasswd.realm', 'htpasswd.path', 'token.realm', 'token.service', 'token.issuer', 'token.rootcertbundle'],
-      ...[
-        'token.jwks',
-        'token.signingalgorithms',
-        'token.autoredirect',
-        'token.autoredirectpath',
-        'silly.realm',
-        'silly.service',
-      ],
-      'none',
-    ],
-    asks: asksForUsers,
-    advice: 'take it out, and let the proxy in front of Berth ask for passwords',
-  }),
+  auth,
   notifications,
   proxy: notYet({
     about: 'Serves the content of another registry and keeps it.',
@@ -214,11 +199,6 @@ export type ParsedConfig = z.output<typeof schema>
 function hasEnabledEntry(value: Tree): boolean {
   if (!Array.isArray(value)) return isSet(value)
   return value.some((entry) => !isSection(entry) || findBoolean(String(entry.disabled ?? '')) !== true)
-}
-
-function asksForUsers(value: Tree): boolean {
-  const kinds = isSection(value) ? Object.keys(value) : [String(value ?? 'none')]
-  return kinds.some((kind) => kind.toLowerCase() !== 'none')
 }
 
 function noSchema1(): string {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
-import { CONFIG_PATH_VARIABLE, type Environment, expandStorageName, overlayEnvironment } from './environment.ts'
+import { CONFIG_PATH_VARIABLE, type Environment, expandNames, overlayEnvironment } from './environment.ts'
 import { STORAGE_DRIVERS } from './storage-schema.ts'
 import { isSection, type Origins, originOf, parseYaml, type Tree } from './tree.ts'
 
@@ -35,7 +35,7 @@ function readTree(path: string): { tree: { [key: string]: Tree }; origins: Origi
   const root = tree ?? {}
   if (!isSection(root))
     throw new ConfigError(path, { problems: [{ message: 'is not a configuration: its keys belong at the left margin' }] })
-  expandStorageName(root)
+  expandNames(root)
   return { tree: root, origins }
 }
 

@@ -52,12 +52,12 @@ describe('berth check-config', () => {
 
   test('says why it does not start, and ends with 1', async () => {
     using folder = new TemporaryFolder()
-    const path = await folder.file('config.yml', `${MINIMAL}auth: {htpasswd: {realm: a, path: /h}}\n`)
+    const path = await folder.file('config.yml', `${MINIMAL}proxy: {remoteurl: "http://a"}\n`)
 
     const outcome = await berth(folder, ['check-config', path])
 
     expect(outcome.exitCode).toBe(1)
-    expect(outcome.stdout).toStartWith(`Berth does not start with it: ${path} has a problem:\n  line 3: auth is a setting`)
+    expect(outcome.stdout).toStartWith(`Berth does not start with it: ${path} has a problem:\n  line 3: proxy is a setting`)
   })
 })
 

@@ -36,6 +36,16 @@ export class RecordedLog implements Log {
     }
   }
 
+  /** Does something again and again until a line with this message is written. */
+  async lineAfter(again: () => Promise<unknown>, message: string): Promise<void> {
+    const deadline = Date.now() + 10_000
+    while (!this.lines.some((line) => line.message === message)) {
+      if (Date.now() > deadline) throw new Error(`'${message}' was not written within ten seconds`)
+      await again()
+      await Bun.sleep(10)
+    }
+  }
+
   #add(level: LogLevel, message: string, fields: LogFields = {}): void {
     this.lines.push({ level, message, fields })
     for (const look of this.#waiting) look()

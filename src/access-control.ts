@@ -1,0 +1,30 @@
+import { availableParallelism } from 'node:os'
+import type { AccessController } from './access/access.ts'
+import { HtpasswdFile } from './access/htpasswd/htpasswd-file.ts'
+import { HtpasswdAccess } from './access/htpasswd-access.ts'
+import { PasswordLogin } from './access/password-login.ts'
+import { SillyAccess } from './access/silly-access.ts'
+import type { Config } from './config/config.ts'
+import type { Log } from './observe/log.ts'
+
+interface AccessOptions {
+  /** Other processes serve beside this one. */
+  readonly isShared: boolean
+  readonly log: Log
+}
+
+/** Who may do what, as the configuration says; undefined: everybody everything. Throws UnusableAccessError. */
+export async function createAccess({ auth }: Config, { isShared, log }: AccessOptions): Promise<AccessController | undefined> {
+  switch (auth.kind) {
+    case 'none':
+      return undefined
+    case 'silly':
+      return new SillyAccess(auth)
+    case 'htpasswd': {
+      const book = await HtpasswdFile.open(auth.path, log)
+      // Processes that share a machine share its cores.
+      const checksAtOnce = isShared ? 1 : availableParallelism()
+      return new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce }), auth.realm)
+    }
+  }
+}

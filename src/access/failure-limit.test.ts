@@ -1,0 +1,55 @@
+import { describe, expect, test } from 'bun:test'
+import { FailureLimit } from './failure-limit.ts'
+
+function limitAt(start = 0) {
+  const clock = { ms: start }
+  return { clock, limit: new FailureLimit(() => clock.ms) }
+}
+
+function failUntilSlowed(limit: FailureLimit, client: string | undefined): number {
+  for (let failures = 0; failures < 1000; failures++) {
+    if (limit.waitSeconds(client) !== undefined) return failures
+    limit.failed(client)
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+describe('an address', () => {
+  test('may be wrong a few times, then once in a while, and after a pause a few times again', () => {
+    const { clock, limit } = limitAt()
+
+    expect(failUntilSlowed(limit, '192.0.2.1')).toBe(20)
+    expect(limit.waitSeconds('192.0.2.1')).toBe(2)
+    clock.ms += 2_000
+    expect(failUntilSlowed(limit, '192.0.2.1')).toBe(1)
+    clock.ms += 3_600_000
+    expect(failUntilSlowed(limit, '192.0.2.1')).toBe(20)
+  })
+
+  test('is slowed alone', () => {
+    const { limit } = limitAt()
+    failUntilSlowed(limit, '192.0.2.1')
+
+    expect(limit.waitSeconds('192.0.2.2')).toBeUndefined()
+    expect(limit.waitSeconds(undefined)).toBeUndefined()
+  })
+
+  test('of IPv6 counts with its network, however it is written', () => {
+    const { limit } = limitAt()
+    failUntilSlowed(limit, '2001:db8::1')
+
+    expect(limit.waitSeconds('2001:db8:0:0:1:2:3:4')).toBe(2)
+    expect(limit.waitSeconds('2001:db8::ffff:ffff:ffff:ffff')).toBe(2)
+    expect(limit.waitSeconds('2001:db8:0:1::1')).toBeUndefined()
+    expect(limit.waitSeconds('::1')).toBeUndefined()
+  })
+
+  test('that is one of very many costs no memory for ever', () => {
+    const { limit } = limitAt()
+    failUntilSlowed(limit, '192.0.2.1')
+
+    for (let index = 0; index < 10_000; index++) limit.failed(`10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`)
+
+    expect(limit.waitSeconds('192.0.2.1')).toBeUndefined()
+  })
+})

@@ -1,0 +1,118 @@
+import { readFile, stat } from 'node:fs/promises'
+import type { Log } from '../../observe/log.ts'
+import { unavailable } from '../../oci/errors.ts'
+import { bcryptCost } from '../bcrypt-hash.ts'
+import type { PasswordBook, PasswordRecord } from '../passwords.ts'
+import { UnusableAccessError } from '../unusable-access.ts'
+import { type HtpasswdEntries, parseHtpasswd } from './entries.ts'
+import { provisionHtpasswd } from './provision.ts'
+
+/** A change holds for every request after so long. */
+const LOOK_EVERY_MS = 100
+/** A file that changed so recently may have changed again within the same tick of its clock. */
+const SETTLED_AFTER_MS = 2_000
+
+interface Version {
+  /** What tells one state of the file from another. */
+  readonly mark: string
+  readonly entries: HtpasswdEntries
+  readonly costs: readonly number[]
+  readonly isSettled: boolean
+}
+
+/** An htpasswd file, read again when it changes. */
+export class HtpasswdFile implements PasswordBook {
+  readonly #path: string
+  readonly #log: Log
+  #version: Version
+  #lookedAt = performance.now()
+  #looking: Promise<void> | undefined
+  /** Why the file cannot be read now; a password is then neither right nor wrong. */
+  #failure: unknown
+
+  private constructor(path: string, log: Log, version: Version) {
+    this.#path = path
+    this.#log = log
+    this.#version = version
+    this.#tellUnusable()
+  }
+
+  /** Makes the file if it is missing. Throws UnusableAccessError. */
+  static async open(path: string, log: Log): Promise<HtpasswdFile> {
+    try {
+      const version = await readVersion(path).catch(async (error: unknown) => {
+        if (!isMissing(error)) throw error
+        await provisionHtpasswd(path, log)
+        return await readVersion(path)
+      })
+      const [broken] = version.entries.unusable.filter(({ user }) => user === undefined)
+      if (broken === undefined) return new HtpasswdFile(path, log, version)
+      throw new UnusableAccessError(
+        `Line ${broken.line} of the htpasswd file ${path} is ${broken.kind}; correct it or take it out.`,
+      )
+    } catch (cause) {
+      if (cause instanceof UnusableAccessError) throw cause
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new UnusableAccessError(`The htpasswd file of auth.htpasswd.path cannot be used: ${reason}.`, { cause })
+    }
+  }
+
+  async find(name: string): Promise<PasswordRecord | undefined> {
+    if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) {
+      this.#looking ??= this.#look()
+      await this.#looking
+    }
+    if (this.#failure !== undefined) {
+      throw unavailable('The registry cannot look up users now; try again in a moment.', { cause: this.#failure })
+    }
+    const passwordHash = this.#version.entries.hashes.get(name)
+    return passwordHash === undefined ? undefined : { name, passwordHash, revision: passwordHash }
+  }
+
+  costs(): readonly number[] {
+    return this.#version.costs
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const before = this.#version
+      if (!before.isSettled || (await markOf(this.#path)).mark !== before.mark) this.#version = await readVersion(this.#path)
+      if (this.#version.mark !== before.mark) {
+        this.#log.info('htpasswd read again', { path: this.#path, users: this.#version.entries.hashes.size })
+        this.#tellUnusable()
+      }
+      if (this.#failure !== undefined) this.#log.info('htpasswd can be read again', { path: this.#path })
+      this.#failure = undefined
+    } catch (error) {
+      if (this.#failure === undefined) this.#log.error('htpasswd cannot be read, nobody can log in', { path: this.#path, error })
+      this.#failure = error
+    } finally {
+      this.#lookedAt = performance.now()
+      this.#looking = undefined
+    }
+  }
+
+  #tellUnusable(): void {
+    for (const { line, user, kind } of this.#version.entries.unusable) {
+      const advice = 'only bcrypt can be used: htpasswd -B'
+      this.#log.warn('htpasswd line lets nobody in', { path: this.#path, line, user, kind, advice })
+    }
+  }
+}
+
+async function readVersion(path: string): Promise<Version> {
+  // Looked at before it is read: a change in between shows at the next look.
+  const { mark, changedAtMs } = await markOf(path)
+  const entries = parseHtpasswd(await readFile(path, 'utf8'))
+  const costs = [...entries.hashes.values()].map(bcryptCost).filter((cost) => cost !== undefined)
+  return { mark, entries, costs, isSettled: Date.now() - changedAtMs > SETTLED_AFTER_MS }
+}
+
+async function markOf(path: string): Promise<{ readonly mark: string; readonly changedAtMs: number }> {
+  const { mtimeNs, ctimeNs, mtimeMs, size, ino, dev } = await stat(path, { bigint: true })
+  return { mark: [mtimeNs, ctimeNs, size, ino, dev].join(' '), changedAtMs: Number(mtimeMs) }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

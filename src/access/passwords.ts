@@ -1,0 +1,16 @@
+/** What is known of somebody who logs in with a password. */
+export interface PasswordRecord {
+  readonly name: string
+  /** bcrypt. */
+  readonly passwordHash: string
+  /** Another one after each change of the record: what was remembered for an older one is void. */
+  readonly revision: string
+}
+
+/** Where the records are kept. */
+export interface PasswordBook {
+  /** The record as it is now. Throws UNAVAILABLE when it could not look. */
+  find(name: string): Promise<PasswordRecord | undefined>
+  /** The bcrypt costs in the book: a name that is not in it shall take as long as one that is. */
+  costs(): readonly number[]
+}
