@@ -4,7 +4,8 @@ import { HtpasswdFile } from './access/htpasswd/htpasswd-file.ts'
 import { HtpasswdAccess } from './access/htpasswd-access.ts'
 import { PasswordLogin } from './access/password-login.ts'
 import { SillyAccess } from './access/silly-access.ts'
-import type { Config } from './config/config.ts'
+import { TokenAccess } from './access/token-access.ts'
+import type { Config, TokenConfig } from './config/config.ts'
 import type { Log } from './observe/log.ts'
 
 interface AccessOptions {
@@ -20,6 +21,8 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
       return undefined
     case 'silly':
       return new SillyAccess(auth)
+    case 'token':
+      return await createTokenAccess(auth)
     case 'htpasswd': {
       const book = await HtpasswdFile.open(auth.path, log)
       // Processes that share a machine share its cores.
@@ -27,4 +30,13 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
       return new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce }), auth.realm)
     }
   }
+}
+
+/** The library is loaded only for those who use tokens. */
+async function createTokenAccess(config: TokenConfig): Promise<AccessController> {
+  const { readTrustedKeys } = await import('./access/token/trusted-keys.ts')
+  const { TokenVerifier } = await import('./access/token/token-verifier.ts')
+  const { issuer, service, signingAlgorithms: algorithms } = config
+  const verifier = new TokenVerifier({ issuer, service, keys: await readTrustedKeys(config), algorithms })
+  return new TokenAccess({ ...config, verifier })
 }

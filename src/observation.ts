@@ -3,6 +3,7 @@ import type { Config } from './config/config.ts'
 import type { Probes } from './http/probes.ts'
 import { accessLogs } from './observe/access-log/access-logs.ts'
 import { type Answer, answerOf } from './observe/answer.ts'
+import { AuditLog } from './observe/audit-log.ts'
 import type { RequestObserver } from './observe/exchange.ts'
 import { healthChecks } from './observe/health/health-checks.ts'
 import { HealthMonitor } from './observe/health/health-monitor.ts'
@@ -61,6 +62,8 @@ export async function startObservation(options: ObservationOptions): Promise<Obs
       ...(metrics === undefined ? [] : [metrics.requests]),
       ...(tracing === undefined ? [] : [tracing.observer]),
       ...accessLogs(config.log, log, accessOutput),
+      // Where everybody may do everything there is nobody to name.
+      ...(config.auth.kind === 'none' ? [] : [new AuditLog((message, fields) => log.info(message, fields))]),
     ],
     probes: { isHealthy: () => health.isHealthy, readiness: () => readiness.look() },
     drain: () => readiness.drain(),

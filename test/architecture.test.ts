@@ -36,6 +36,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** The packages of others, and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
+  jose: ['access'],
   pino: ['observe'],
   'prom-client': ['observe'],
   yaml: ['config'],

@@ -34,8 +34,11 @@ export interface AccessRequest {
   /** The address it came from; undefined on a unix socket. */
   readonly client: string | undefined
   readonly wanted: Wanted
-  /** Where the client believes to be, for addresses in a challenge: `https://registry.example.com`. */
-  readonly origin: () => string
+  /**
+   * Where the client believes to be, for addresses in a challenge: `https://registry.example.com`. `assumed` is the scheme where no
+   * proxy says which one the client used; left out, that of the connection.
+   */
+  readonly origin: (assumed?: 'https') => string
 }
 
 /** What one caller may do. It is asked at the start of a request: what was let in then runs to its end. */
@@ -46,6 +49,8 @@ export interface Permit {
   may(action: Action, repository: RepositoryName): boolean
   /** WWW-Authenticate for a caller who could get more with (other) credentials; undefined where logging in again is no use. */
   challenge(request: AccessRequest): string | undefined
+  /** What the credentials do allow, for the log, where that is not the same for every request of the caller. */
+  describe?(): string
 }
 
 /** Turns the credentials of one request into a permit. */

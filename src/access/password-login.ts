@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { AccessRefusal } from './access.ts'
 import { type BasicCredentials, findBasicCredentials } from './basic-credentials.ts'
 import { unmatchedHash } from './bcrypt-hash.ts'
+import { CredentialMemory } from './credential-memory.ts'
 import { FailureLimit } from './failure-limit.ts'
 import { PasswordCheck } from './password-check.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
-import { RememberedPasswords } from './remembered-passwords.ts'
 
 /** What `htpasswd -B` and registry:2 write, for a book that holds nobody. */
 const USUAL_COSTS: readonly number[] = [5, 10]
@@ -32,7 +32,7 @@ export interface PasswordLoginOptions {
 export class PasswordLogin {
   readonly #book: PasswordBook
   readonly #check: PasswordCheck
-  readonly #remembered = new RememberedPasswords<PasswordRecord>()
+  readonly #remembered = new CredentialMemory<PasswordRecord>()
   readonly #failures = new FailureLimit()
   readonly #underWay = new Map<string, Promise<boolean>>()
   readonly #secret = randomBytes(32)

@@ -9,11 +9,16 @@ import { AccessRefusal, type AccessRequest, type Permit, type Wanted } from './a
 export function requireAccess(permit: Permit, request: AccessRequest, unknown: ErrorCode): void {
   const { wanted } = request
   if (isCovered(permit, wanted)) return
-  const reason = `may not ${wanted.kind === 'repository' ? wanted.action : 'list the catalog'}`
+  const reason = reasonOf(permit, wanted)
   const challenge = permit.challenge(request)
   if (challenge !== undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge, reason, detail: detailOf(wanted) })
   if (isOutOfSight(permit, wanted)) throw new AccessRefusal(unknown, { reason })
   throw new AccessRefusal('DENIED', { reason, message: deniedMessage(wanted) })
+}
+
+function reasonOf(permit: Permit, wanted: Wanted): string {
+  const lacking = `may not ${wanted.kind === 'repository' ? `${wanted.action} in ${wanted.repository}` : 'list the catalog'}`
+  return permit.describe === undefined ? lacking : `${lacking}: ${permit.describe()}`
 }
 
 function isCovered(permit: Permit, wanted: Wanted): boolean {

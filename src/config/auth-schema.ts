@@ -1,6 +1,12 @@
-import { notNeeded, notYet, optionalSection, requiredKey, section } from './keys.ts'
+import { key, list, notNeeded, optionalKey, optionalSection, requiredKey, section } from './keys.ts'
 import { isSection, type Tree } from './tree.ts'
-import { text } from './values.ts'
+import { boolean, oneOf, text, urlPath } from './values.ts'
+
+/** RFC 7518 and RFC 8037; `none` is not among them. */
+export const SIGNING_ALGORITHMS = [
+  ...(['EdDSA', 'ES256', 'ES384', 'ES512', 'RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'] as const),
+  ...(['HS256', 'HS384', 'HS512'] as const),
+] as const
 
 const realm = requiredKey(text, { about: 'What clients show when they ask for a password.', example: 'Registry' })
 
@@ -17,10 +23,36 @@ export const auth = section({
     },
     'Users with passwords, who may do everything.',
   ),
-  token: notYet({
-    about: 'Users with tokens that another server issues.',
-    below: ['realm', 'service', 'issuer', 'rootcertbundle', 'jwks', 'signingalgorithms', 'autoredirect', 'autoredirectpath'],
-  }),
+  token: optionalSection(
+    {
+      realm: requiredKey(text, { about: 'Where clients get a token.', example: 'https://auth.example.com/token' }),
+      service: requiredKey(text, { about: 'What the registry calls itself there.', example: 'registry.example.com' }),
+      issuer: requiredKey(text, { about: 'What the server calls itself in its tokens.', example: 'auth.example.com' }),
+      rootcertbundle: optionalKey(text, {
+        about: 'Certificates whose keys may sign tokens, and which may vouch for certificates that do.',
+        example: '/etc/berth/auth.pem',
+      }),
+      jwks: optionalKey(text, {
+        about: 'A JSON Web Key Set with keys that may sign tokens.',
+        example: '/etc/berth/jwks.json',
+      }),
+      signingalgorithms: list(oneOf(...SIGNING_ALGORITHMS), {
+        about: 'How tokens may be signed; empty: in every way that there is.',
+        example: '[ES256, RS256]',
+      }),
+      autoredirect: key(boolean, {
+        default: 'false',
+        example: 'true',
+        about: 'Clients get their token from the host that they asked, in place of realm.',
+      }),
+      autoredirectpath: key(urlPath, {
+        default: '/auth/token',
+        example: '/token',
+        about: 'The path there.',
+      }),
+    },
+    'Users with tokens that another server issues, who may do what those say.',
+  ),
   silly: optionalSection(
     {
       realm: requiredKey(text, { about: 'Where a token is to be had.', example: 'https://auth.example.com/token' }),

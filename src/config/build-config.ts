@@ -1,5 +1,15 @@
 import { resolve } from 'node:path'
-import type { AuthConfig, Config, HealthConfig, HttpConfig, ManifestRules, Repetition, StorageConfig } from './config.ts'
+import { SIGNING_ALGORITHMS } from './auth-schema.ts'
+import type {
+  AuthConfig,
+  Config,
+  HealthConfig,
+  HttpConfig,
+  ManifestRules,
+  Repetition,
+  StorageConfig,
+  TokenConfig,
+} from './config.ts'
 import type { ParsedConfig } from './schema.ts'
 
 const DEFAULT_MAX_ENTRIES = 1000
@@ -58,10 +68,23 @@ function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
   }
 }
 
-function authConfig({ htpasswd, silly }: ParsedConfig['auth']): AuthConfig {
+function authConfig({ htpasswd, silly, token }: ParsedConfig['auth']): AuthConfig {
   if (htpasswd !== undefined) return { kind: 'htpasswd', realm: htpasswd.realm, path: resolve(htpasswd.path) }
+  if (token !== undefined) return tokenConfig(token)
   if (silly !== undefined) return { kind: 'silly', ...silly }
   return { kind: 'none' }
+}
+
+function tokenConfig(token: NonNullable<ParsedConfig['auth']['token']>): TokenConfig {
+  const { realm, service, issuer, rootcertbundle, jwks, signingalgorithms, autoredirect, autoredirectpath } = token
+  return {
+    kind: 'token',
+    ...{ realm, service, issuer },
+    rootCertBundle: absolute(rootcertbundle),
+    jwks: absolute(jwks),
+    signingAlgorithms: signingalgorithms.length === 0 ? SIGNING_ALGORITHMS : signingalgorithms,
+    autoRedirectPath: autoredirect ? autoredirectpath : undefined,
+  }
 }
 
 function healthConfig({ storagedriver, file, http, tcp }: ParsedConfig['health']): HealthConfig {

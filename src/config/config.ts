@@ -86,12 +86,29 @@ export type AuthConfig =
   /** Whoever sends any Authorization header. */
   | { readonly kind: 'silly'; readonly realm: string; readonly service: string }
   | HtpasswdConfig
+  | TokenConfig
 
 export interface HtpasswdConfig {
   readonly kind: 'htpasswd'
   readonly realm: string
   /** Absolute. */
   readonly path: string
+}
+
+/** Tokens that another server issues. At least one of the two files is set. */
+export interface TokenConfig {
+  readonly kind: 'token'
+  readonly realm: string
+  readonly service: string
+  readonly issuer: string
+  /** Absolute. */
+  readonly rootCertBundle: string | undefined
+  /** Absolute. */
+  readonly jwks: string | undefined
+  /** Not empty. */
+  readonly signingAlgorithms: readonly string[]
+  /** The path of the realm on the registry's own host; undefined: `realm` is what clients are told. */
+  readonly autoRedirectPath: string | undefined
 }
 
 /** The server for whoever runs the registry: health and metrics. */

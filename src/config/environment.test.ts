@@ -83,7 +83,6 @@ test('sections that registry:2 cannot reach by variables are made', () => {
 })
 
 test.each([
-  ['REGISTRY_AUTH_TOKEN_REALM', 'auth.token'],
   ['REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL', 'notifications.endpoints'],
   ['REGISTRY_PROXY_REMOTEURL', 'proxy'],
   ['REGISTRY_STORAGE_S3_BUCKET', 'storage.s3'],

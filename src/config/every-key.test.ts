@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
@@ -18,6 +19,12 @@ type EffectiveRow = readonly [key: string, value: unknown, read: (config: Config
 
 const PURGING = { enabled: true, ageMs: 604_800_000, intervalMs: 86_400_000, dryRun: false }
 const PLATFORM = { architecture: 'amd64', os: 'linux' }
+
+const TOKEN = {
+  kind: 'token',
+  ...{ realm: 'r', service: 's', issuer: 'i', rootCertBundle: '/c', jwks: undefined, autoRedirectPath: undefined },
+  signingAlgorithms: SIGNING_ALGORITHMS,
+}
 
 const EFFECTIVE: readonly EffectiveRow[] = [
   ['version', '0.1', () => 'read', 'read'],
@@ -47,6 +54,13 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['auth.none', { realm: 'a' }, ({ auth }) => auth, { kind: 'none' }],
   ['auth.htpasswd.realm', 'a', ({ auth }) => auth, { kind: 'htpasswd', realm: 'a', path: '/h' }],
   ['auth.htpasswd.path', '/p', ({ auth }) => auth, { kind: 'htpasswd', realm: 'r', path: '/p' }],
+  ['auth.token.realm', 'a', token, { ...TOKEN, realm: 'a' }],
+  ['auth.token.service', 'a', token, { ...TOKEN, service: 'a' }],
+  ['auth.token.issuer', 'a', token, { ...TOKEN, issuer: 'a' }],
+  ['auth.token.rootcertbundle', '/a', token, { ...TOKEN, rootCertBundle: '/a' }],
+  ['auth.token.jwks', '/a', token, { ...TOKEN, jwks: '/a' }],
+  ['auth.token.signingalgorithms', ['rs256', 'EdDSA'], token, { ...TOKEN, signingAlgorithms: ['RS256', 'EdDSA'] }],
+  ['auth.token.autoredirect', true, token, { ...TOKEN, autoRedirectPath: '/auth/token' }],
   ['auth.silly.realm', 'a', ({ auth }) => auth, { kind: 'silly', realm: 'a', service: 's' }],
   ['auth.silly.service', 'a', ({ auth }) => auth, { kind: 'silly', realm: 'r', service: 'a' }],
   ['health.storagedriver.enabled', true, ({ health }) => health.storageDriver.enabled, true],
@@ -91,6 +105,12 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     { validation: { manifests: { indexes: { platforms: 'list', platformlist: [PLATFORM] } } } },
     ({ manifests }) => manifests.requiredPlatforms,
     [PLATFORM],
+  ],
+  [
+    'auth.token.autoredirectpath',
+    { auth: { token: { realm: 'r', service: 's', issuer: 'i', jwks: '/j', autoredirect: true, autoredirectpath: '/a' } } },
+    token,
+    { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
   ['loglevel', { loglevel: 'debug' }, ({ log }) => log.level, 'debug'],
@@ -140,7 +160,6 @@ const REFUSED: readonly (readonly [section: string, advice: string, value?: unkn
   ),
   ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { certificate: '/c', key: '/k' }],
   ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { letsencrypt: { cachefile: '/c' } }],
-  ['auth.token', 'take it out', { realm: 'a' }],
   ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
   ['proxy', 'take it out', { remoteurl: 'https://registry-1.docker.io' }],
   ['middleware', 'take it out', { storage: [{ name: 'cloudfront', disabled: true }] }],
@@ -199,6 +218,10 @@ function driver({ storage }: Config): unknown {
   return storage.driver
 }
 
+function token({ auth }: Config): unknown {
+  return auth
+}
+
 function purging({ storage }: Config): unknown {
   return storage.uploadPurging
 }
@@ -235,6 +258,7 @@ function configWith(key: string, value: unknown): object {
 const NEEDED_BESIDE: Readonly<Record<string, object>> = {
   'auth.htpasswd': { realm: 'r', path: '/h' },
   'auth.silly': { realm: 'r', service: 's' },
+  'auth.token': { realm: 'r', service: 's', issuer: 'i', rootcertbundle: '/c' },
 }
 
 function load(config: object): LoadedConfig {

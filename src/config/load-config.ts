@@ -51,6 +51,8 @@ function findContradictions({ storage, http, auth }: ParsedConfig): ConfigProble
   if (drivers.length > 1) problems.push({ path: 'storage', message: `names ${drivers.join(' and ')}; leave one of them` })
   const kinds = AUTH_KINDS.filter((kind) => auth[kind] !== undefined)
   if (kinds.length > 1) problems.push({ path: 'auth', message: `names ${kinds.join(' and ')}; leave one of them` })
+  if (auth.token !== undefined && auth.token.rootcertbundle === undefined && auth.token.jwks === undefined)
+    problems.push({ path: 'auth.token', message: 'names no key that signs tokens; set rootcertbundle or jwks' })
   if (http.net !== http.addr.kind) {
     problems.push({
       path: 'http.addr',

@@ -80,7 +80,7 @@ export function wholeNumber(min = Number.MIN_SAFE_INTEGER) {
 /** One of some words, in any case. */
 export function oneOf<const Word extends string>(...words: readonly Word[]) {
   const choice = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
-  return parsed((value) => words.find((word) => word === value.toLowerCase()), `is not allowed; use ${choice}`)
+  return parsed((value) => words.find((word) => word.toLowerCase() === value.toLowerCase()), `is not allowed; use ${choice}`)
 }
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {

@@ -31,7 +31,7 @@ export async function admit(
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
     wanted: wantedOf(route, action),
-    origin: () => url.origin,
+    origin: (assumed?: 'https') => (assumed === undefined ? url.origin : `${assumed}://${url.host}`),
   }
   const permit = await access.permit(accessRequest)
   admitted(callerName(permit.caller))

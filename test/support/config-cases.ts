@@ -179,6 +179,18 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
     title: 'users by variables',
     variables: { REGISTRY_AUTH: 'htpasswd', REGISTRY_AUTH_HTPASSWD_REALM: 'a', REGISTRY_AUTH_HTPASSWD_PATH: 'DATA/htpasswd' },
   },
+  {
+    title: 'tokens',
+    text: 'auth: {token: {realm: "http://a/", service: b, issuer: c, rootcertbundle: /etc/ssl/certs/ca-certificates.crt}}',
+  },
+  {
+    title: 'tokens without a certificate',
+    text: 'auth: {token: {realm: "http://a/", service: b, issuer: c, rootcertbundle: /nowhere/bundle.pem}}',
+  },
+  {
+    title: 'tokens without an issuer',
+    text: 'auth: {token: {realm: "http://a/", service: b, rootcertbundle: /etc/ssl/certs/ca-certificates.crt}}',
+  },
   { title: 'whoever says anything', text: 'auth: {silly: {realm: "http://a/", service: b}}' },
   { title: 'whoever says anything, without a service', text: 'auth: {silly: {realm: "http://a/"}}' },
   { title: 'a way to know users that there is not', text: 'auth: {ldap: {url: "ldap://a"}}' },

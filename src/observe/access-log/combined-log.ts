@@ -12,16 +12,17 @@ export class CombinedLog implements RequestObserver {
     this.#output = output
   }
 
-  /** `<client> - - [<time>] "<method> <target> HTTP/1.1" <status> <bytes> "<referer>" "<user agent>"` */
+  /** `<client> - <user> [<time>] "<method> <target> HTTP/1.1" <status> <bytes> "<referer>" "<user agent>"` */
   ended(exchange: Exchange): void {
-    const { request, target, client, status, startedAtMs } = exchange
+    const { request, target, client, caller, status, startedAtMs } = exchange
+    const user = caller === undefined ? '-' : quote(caller).replaceAll(' ', '%20')
     // The version is always 1.1: an HTTP/1.0 request cannot be told apart here, and is answered with 1.1.
     const line = `${request.method} ${quote(target)} HTTP/1.1`
     const bytes = answeredBytes(exchange) ?? '-'
     const referer = quote(headerText(request, 'referer'))
     const userAgent = quote(headerText(request, 'user-agent'))
     this.#output.write(
-      `${client ?? '-'} - - [${this.#timeAt(startedAtMs)}] "${line}" ${status} ${bytes} "${referer}" "${userAgent}"\n`,
+      `${client ?? '-'} - ${user} [${this.#timeAt(startedAtMs)}] "${line}" ${status} ${bytes} "${referer}" "${userAgent}"\n`,
     )
   }
 

@@ -12,7 +12,7 @@ export class FieldLog implements RequestObserver {
   }
 
   ended(exchange: Exchange): void {
-    const { request, target, client, status, errorCode, durationMs, requestId } = exchange
+    const { request, target, client, caller, status, errorCode, durationMs, requestId } = exchange
     this.#write('request', {
       method: request.method,
       path: target.slice(0, LONGEST_TARGET),
@@ -20,6 +20,7 @@ export class FieldLog implements RequestObserver {
       bytes: answeredBytes(exchange),
       durationMs: Math.round(durationMs * 1000) / 1000,
       client,
+      user: caller,
       forwardedFor: request.headers.get('x-forwarded-for') ?? undefined,
       referer: request.headers.get('referer') ?? undefined,
       userAgent: request.headers.get('user-agent') ?? undefined,
@@ -40,8 +41,9 @@ export class RefusalLog implements RequestObserver {
     this.#write = write
   }
 
-  ended({ request, target, client, status, errorCode, requestId }: Exchange): void {
-    if (errorCode === undefined || request.method === 'HEAD') return
+  ended({ request, target, client, status, errorCode, denial, requestId }: Exchange): void {
+    // What was denied for a reason has its line in the audit.
+    if (errorCode === undefined || request.method === 'HEAD' || denial?.reason !== undefined) return
     const path = target.slice(0, LONGEST_TARGET)
     this.#write('request refused', { method: request.method, path, status, code: errorCode, client, requestId })
   }

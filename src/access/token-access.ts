@@ -1,0 +1,79 @@
+import { type AccessController, AccessRefusal, type AccessRequest, type Permit } from './access.ts'
+import { type BearerChallenge, bearerChallenge } from './challenge.ts'
+import { CredentialMemory } from './credential-memory.ts'
+import { type Grants, mayIn, mayListCatalog } from './token/grants.ts'
+import { TokenRefused } from './token/token-refused.ts'
+import type { TokenVerifier, VerifiedToken } from './token/token-verifier.ts'
+
+export interface TokenAccessOptions {
+  /** Where clients get a token. */
+  readonly realm: string
+  readonly service: string
+  /** Set: the realm is this path on the host that the client asked. */
+  readonly autoRedirectPath: string | undefined
+  readonly verifier: TokenVerifier
+}
+
+/** `auth.token`: who brings a token of another server may do what it says. */
+export class TokenAccess implements AccessController {
+  readonly #options: TokenAccessOptions
+  readonly #memory = new CredentialMemory<VerifiedToken>()
+
+  constructor(options: TokenAccessOptions) {
+    this.#options = options
+  }
+
+  async permit(request: AccessRequest): Promise<Permit> {
+    const { authorization } = request
+    const token = findBearerToken(authorization)
+    if (token === undefined) {
+      const reason = authorization === undefined ? {} : { reason: 'the credentials are no token' }
+      throw new AccessRefusal('UNAUTHORIZED', { challenge: this.#challenge(request, undefined), ...reason })
+    }
+    try {
+      const { subject, grants } = await this.#verified(token)
+      return {
+        caller: { kind: 'bearer', subject },
+        catalog: mayListCatalog(grants) ? 'everything' : 'nothing',
+        may: (action, repository) => mayIn(grants, action, repository),
+        challenge: (denied) => this.#challenge(denied, 'insufficient_scope'),
+        describe: () => describeGrants(grants),
+      }
+    } catch (cause) {
+      if (!(cause instanceof TokenRefused)) throw cause
+      throw new AccessRefusal('UNAUTHORIZED', {
+        challenge: this.#challenge(request, 'invalid_token'),
+        message: 'The token is not accepted; log in again.',
+        reason: `the token is refused because ${cause.message}`,
+        cause,
+      })
+    }
+  }
+
+  async #verified(token: string): Promise<VerifiedToken> {
+    const name = this.#memory.nameOf(token)
+    const remembered = this.#memory.find(name)
+    if (remembered !== undefined && Date.now() < remembered.expiresAtMs) return remembered
+    this.#memory.forget(name)
+    const verified = await this.#options.verifier.verify(token)
+    this.#memory.remember(name, verified)
+    return verified
+  }
+
+  #challenge({ wanted, origin }: AccessRequest, error: BearerChallenge['error']): string {
+    const { realm, service, autoRedirectPath } = this.#options
+    // registry:2 takes for granted that a proxy in front of it speaks HTTPS.
+    const own = autoRedirectPath === undefined ? realm : `${origin('https')}${autoRedirectPath}`
+    return bearerChallenge({ realm: own, service, wanted, error })
+  }
+}
+
+function findBearerToken(authorization: string | undefined): string | undefined {
+  return /^bearer +([^\s,]+) *$/i.exec(authorization ?? '')?.[1]
+}
+
+/** For the log. */
+function describeGrants(grants: Grants): string {
+  const scopes = [...grants].map(([name, actions]) => `${name}:${[...actions].join(',')}`)
+  return `its token grants ${scopes.join(' ').slice(0, 1000) || 'nothing'}`
+}

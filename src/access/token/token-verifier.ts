@@ -1,0 +1,149 @@
+import { calculateJwkThumbprint, decodeProtectedHeader, errors, importJWK, type JWK, type JWTPayload, jwtVerify } from 'jose'
+import { keyOfChain } from './certificate-chain.ts'
+import { type Grants, parseGrants } from './grants.ts'
+import { TokenRefused } from './token-refused.ts'
+import type { TrustedKeys } from './trusted-keys.ts'
+
+/** Clocks differ. That of registry:2. */
+const LEEWAY_SECONDS = 60
+
+export interface TokenVerifierOptions {
+  readonly issuer: string
+  readonly service: string
+  readonly keys: TrustedKeys
+  /** Names of RFC 7518. `none` is never one. */
+  readonly algorithms: readonly string[]
+}
+
+/** A token whose signature, issuer, audience and times were right. */
+export interface VerifiedToken {
+  /** '' when it names nobody. */
+  readonly subject: string
+  readonly grants: Grants
+  /** With the leeway. */
+  readonly expiresAtMs: number
+}
+
+type Header = ReturnType<typeof decodeProtectedHeader>
+
+/** Reads the tokens that another server issues for registry:2 (RFC 7519). */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options
+  }
+
+  /** Throws TokenRefused. */
+  async verify(token: string): Promise<VerifiedToken> {
+    const { issuer, service: audience, algorithms } = this.#options
+    const header = headerOf(token)
+    const { alg = '' } = header
+    if (!algorithms.includes(alg)) throw new TokenRefused(`its algorithm ${shown(alg)} is not one of signingalgorithms`)
+    const jwk = await this.#keyFor(header)
+    if (jwk.alg !== undefined && jwk.alg !== alg) throw new TokenRefused(`its key is for ${shown(jwk.alg)}, not ${alg}`)
+    const key = await imported(jwk, alg)
+    try {
+      const options = { algorithms: [alg], issuer, audience, clockTolerance: LEEWAY_SECONDS, requiredClaims: ['exp'] }
+      const { payload } = await jwtVerify(token, key, options)
+      return {
+        subject: typeof payload.sub === 'string' ? payload.sub : '',
+        grants: parseGrants(payload.access),
+        expiresAtMs: ((payload.exp ?? 0) + LEEWAY_SECONDS) * 1000,
+      }
+    } catch (cause) {
+      if (cause instanceof TokenRefused) throw cause
+      throw new TokenRefused(reasonOf(cause, this.#options), { cause })
+    }
+  }
+
+  /** In the order of registry:2: a certificate, a key that the token brings, the name of a key. */
+  async #keyFor({ x5c, jwk, kid }: Header): Promise<JWK> {
+    const { byId, roots } = this.#options.keys
+    if (x5c !== undefined) return keyOfChain(listOf(x5c), roots, Date.now())
+    if (jwk !== undefined) return await this.#broughtKey(jwk)
+    const key = kid === undefined ? undefined : byId.get(kid)
+    if (key !== undefined) return key
+    if (kid === undefined) throw new TokenRefused('it does not say which key signed it: it has no kid, x5c or jwk')
+    throw new TokenRefused(`its key ${shown(kid)} is not one of rootcertbundle or jwks`)
+  }
+
+  /** A key in the token is believed when it is one that is trusted anyway, or comes with a certificate of its own. */
+  async #broughtKey(jwk: object): Promise<JWK> {
+    const brought = jwk as JWK
+    const thumbprint = await thumbprintOf(brought)
+    if ('x5c' in jwk) {
+      const certified = keyOfChain(listOf(jwk.x5c), this.#options.keys.roots, Date.now())
+      if ((await thumbprintOf(certified)) === thumbprint) return certified
+      throw new TokenRefused('the certificate of its jwk is for another key')
+    }
+    const key = this.#options.keys.byId.get(thumbprint)
+    if (key !== undefined) return key
+    throw new TokenRefused('the jwk that it brings is not one of rootcertbundle or jwks')
+  }
+}
+
+function headerOf(token: string): Header {
+  try {
+    return decodeProtectedHeader(token)
+  } catch (cause) {
+    throw new TokenRefused('it is not a JSON Web Token', { cause })
+  }
+}
+
+/** A public key of one kind is never the secret of another: what does not fit is no key. */
+async function imported(jwk: JWK, alg: string) {
+  try {
+    return await importJWK(jwk, alg)
+  } catch (cause) {
+    throw new TokenRefused(`its key does not fit its algorithm ${alg}`, { cause })
+  }
+}
+
+function listOf(x5c: unknown): readonly unknown[] {
+  if (Array.isArray(x5c)) return x5c
+  throw new TokenRefused('its x5c is not a list')
+}
+
+async function thumbprintOf(jwk: JWK): Promise<string> {
+  try {
+    return await calculateJwkThumbprint(jwk)
+  } catch (cause) {
+    throw new TokenRefused('the jwk that it brings is no public key', { cause })
+  }
+}
+
+function reasonOf(error: unknown, { issuer, service }: TokenVerifierOptions): string {
+  if (error instanceof errors.JWTExpired) return `it expired at ${timeOf(error.payload.exp)}`
+  if (error instanceof errors.JWTClaimValidationFailed) return claimReason(error.claim, error.payload, { issuer, service })
+  if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong'
+  if (error instanceof errors.JOSEError) return `it cannot be read: ${error.message}`
+  return `its key does not fit its algorithm: ${error instanceof Error ? error.message : String(error)}`
+}
+
+function claimReason(
+  claim: string,
+  payload: JWTPayload,
+  expected: { readonly issuer: string; readonly service: string },
+): string {
+  switch (claim) {
+    case 'iss':
+      return `its issuer is ${shown(payload.iss)}, not ${shown(expected.issuer)}`
+    case 'aud':
+      return `it is for the service ${shown(payload.aud)}, not ${shown(expected.service)}`
+    case 'nbf':
+      return `it is not valid before ${timeOf(payload.nbf)}`
+    default:
+      return `its claim ${claim} is missing or wrong`
+  }
+}
+
+/** What a stranger wrote, short enough for a log. */
+function shown(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 200)
+}
+
+function timeOf(seconds: number | undefined): string {
+  const date = new Date((seconds ?? Number.NaN) * 1000)
+  return Number.isNaN(date.getTime()) ? 'no time' : date.toISOString()
+}
