@@ -105,6 +105,8 @@ export interface Placement {
 export interface PlacedFile {
   readonly name: string
   readonly bytes: Uint8Array
+  /** Readable by its owner alone, where the storage knows owners. */
+  readonly secret?: boolean
 }
 
 /** Where an upload's bytes are: opaque text that any process can go on from. */

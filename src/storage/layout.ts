@@ -49,10 +49,29 @@ export const layout = {
   tag: (repository: RepositoryName, tag: Tag): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags', tag),
 } as const
 
-/** Berth's own records. registry:2 never looks here. */
+const ACCESS = 'berth/v1/access'
+
+/**
+ * Berth's own records. registry:2 never looks here.
+ *
+ *   berth/v1/
+ *     store                     the id of this storage
+ *     access/                   secret, one JSON record a file
+ *       generation              differs after each change below
+ *       users/<name>            a user and the hash of the password
+ *       groups/<name>           a group and its members
+ *       robots/<name>           a robot, the hash of its token, until when and for what it is good
+ *       keys/<id>               a private key that tokens are signed with
+ */
 export const berthLayout = {
   directory: storagePath('berth/v1'),
   store: storagePath('berth/v1/store'),
+  access: storagePath(ACCESS),
+  generation: storagePath(ACCESS, 'generation'),
+  users: storagePath(ACCESS, 'users'),
+  groups: storagePath(ACCESS, 'groups'),
+  robots: storagePath(ACCESS, 'robots'),
+  keys: storagePath(ACCESS, 'keys'),
 } as const
 
 export const LINK_FILE = 'link'

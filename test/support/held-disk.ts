@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { Disk, DiskEntry, DiskFile } from '../../src/storage/filesystem/disk.ts'
+import type { Disk, DiskEntry, DiskFile, OpenHow } from '../../src/storage/filesystem/disk.ts'
 
 /** One call of the disk in words, as in `rename berth/staging/* docker/…`; paths below the root, random names as `*`. */
 export type DiskCall = string
@@ -23,7 +23,7 @@ export class HeldDisk implements Disk {
     this.syncsNames = disk.syncsNames
   }
 
-  async open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
+  async open(path: string, how: OpenHow): Promise<DiskFile> {
     const name = this.#name(path)
     const file = await this.#hold(`${how} ${name}`, () => this.#open(path, how))
     return {
@@ -72,7 +72,7 @@ export class HeldDisk implements Disk {
     for (const file of this.#files) await this.#close(file)
   }
 
-  async #open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
+  async #open(path: string, how: OpenHow): Promise<DiskFile> {
     const file = await this.#disk.open(path, how)
     this.#files.add(file)
     return file

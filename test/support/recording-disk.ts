@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join, relative } from 'node:path'
-import type { Disk, DiskEntry, DiskFile } from '../../src/storage/filesystem/disk.ts'
+import type { Disk, DiskEntry, DiskFile, OpenHow } from '../../src/storage/filesystem/disk.ts'
 import { DiskModel, type DiskStep } from './disk-model.ts'
 
 /**
@@ -28,7 +28,7 @@ export class RecordingDisk implements Disk {
     }
   }
 
-  async open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
+  async open(path: string, how: OpenHow): Promise<DiskFile> {
     return await this.#inTurn(async () => {
       const opened = await this.#disk.open(path, how)
       if (how === 'modify') return this.#watch(opened, this.#model.fileAt(this.#name(path)))

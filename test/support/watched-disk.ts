@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { Disk, DiskEntry, DiskFile } from '../../src/storage/filesystem/disk.ts'
+import type { Disk, DiskEntry, DiskFile, OpenHow } from '../../src/storage/filesystem/disk.ts'
 
 /** What changes the disk, in words: `rename a b`. Paths are relative to the root; random names are shown as `*`. */
 export type DiskStep = string
@@ -19,7 +19,7 @@ export class WatchedDisk implements Disk {
     this.syncsNames = options.syncsNames
   }
 
-  async open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
+  async open(path: string, how: OpenHow): Promise<DiskFile> {
     const file = await this.#step(`${how} ${this.#name(path)}`, () => this.#disk.open(path, how))
     return {
       write: (chunks, position) => this.#step(`write ${this.#name(path)}`, () => file.write(chunks, position)),

@@ -9,8 +9,7 @@ import { storageFull } from '../driver.ts'
 export interface Disk {
   /** True where the sync of a new file makes the names that lead to it durable as well (ext4, XFS, Btrfs). */
   readonly syncsNames: boolean
-  /** `create` fails with EEXIST, `modify` with ENOENT. */
-  open(path: string, how: 'create' | 'modify'): Promise<DiskFile>
+  open(path: string, how: OpenHow): Promise<DiskFile>
   makeDirectory(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   syncDirectory(path: string): Promise<void>
@@ -20,6 +19,9 @@ export interface Disk {
   list(path: string): Promise<string[]>
   space(path: string): Promise<{ readonly freeBytes: number; readonly totalBytes: number }>
 }
+
+/** The first two fail with EEXIST, `modify` with ENOENT. A secret file is its owner's alone, from its first moment on. */
+export type OpenHow = 'create' | 'create secret' | 'modify'
 
 export interface DiskEntry {
   readonly isDirectory: boolean
@@ -61,9 +63,9 @@ class LocalDisk implements Disk {
     this.syncsNames = syncsNames
   }
 
-  async open(path: string, how: 'create' | 'modify'): Promise<DiskFile> {
-    const flags = how === 'create' ? constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL : constants.O_WRONLY
-    return new LocalFile(await orFull(fs.open(path, flags, 0o666)))
+  async open(path: string, how: OpenHow): Promise<DiskFile> {
+    const flags = how === 'modify' ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
+    return new LocalFile(await orFull(fs.open(path, flags, how === 'create secret' ? 0o600 : 0o666)))
   }
 
   async makeDirectory(path: string): Promise<void> {

@@ -82,8 +82,8 @@ export class StagedDirectory {
     await this.#disk.syncDirectory(dirname(place))
   }
 
-  async #writeFile({ name, bytes }: PlacedFile): Promise<void> {
-    const file = await this.#disk.open(join(this.#path, name), 'create')
+  async #writeFile({ name, bytes, secret = false }: PlacedFile): Promise<void> {
+    const file = await this.#disk.open(join(this.#path, name), secret ? 'create secret' : 'create')
     try {
       await file.write([bytes], 0)
       await file.sync()
