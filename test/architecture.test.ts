@@ -14,12 +14,12 @@ const MAX_LINES = 300
 /** What each layer may import of ours, beside itself. A single file is named with its extension. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   oci: [],
-  config: [],
+  config: ['oci/repository-glob.ts'],
   observe: [],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: ['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts'],
-  access: ['oci', 'observe'],
+  access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry', 'access'],
   'debug-server.ts': ['config', 'observe', 'http'],
   'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'http/probes.ts'],
@@ -40,7 +40,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['observe'],
   'prom-client': ['observe'],
   yaml: ['config'],
-  zod: ['config', 'oci'],
+  zod: ['config', 'oci', 'access'],
   'bun:sqlite': ['metadata'],
 }
 

@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite'
 import { existsSync, rmSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { openLockFile, whileLocked } from './exclusive-lock.ts'
 import { isBusy } from './sqlite.ts'
 
 /** What a living process tells the others: the database that it uses. */
@@ -18,7 +19,6 @@ export interface LivingProcess extends ProcessFacts {
 
 const LOCK_SUFFIX = '.lock'
 const START_LOCK = 'start'
-const START_PATIENCE_MS = 30_000
 const TRY_AGAIN_MS = 5
 const MOST_TRIES = 200
 
@@ -41,13 +41,7 @@ export class LifeLocks {
 
   /** Runs a task while no other process starts here. Throws when another start takes too long. */
   async whileStarting<Result>(task: () => Promise<Result>): Promise<Result> {
-    const lock = openLockFile(this.#path(START_LOCK))
-    try {
-      await beginExclusive(lock)
-      return await task()
-    } finally {
-      lock.close()
-    }
+    return await whileLocked(this.#path(START_LOCK), task)
   }
 
   /** Takes the lock of this process. Called under the start lock, before the process shows up in the database. */
@@ -118,24 +112,5 @@ export class LifeLocks {
 
   #path(id: string): string {
     return join(this.#directory, `${id}${LOCK_SUFFIX}`)
-  }
-}
-
-function openLockFile(path: string): Database {
-  const database = new Database(path, { readwrite: true, create: true, strict: true })
-  database.run('PRAGMA busy_timeout = 0')
-  return database
-}
-
-async function beginExclusive(lock: Database): Promise<void> {
-  const deadline = performance.now() + START_PATIENCE_MS
-  for (;;) {
-    try {
-      lock.run('BEGIN EXCLUSIVE')
-      return
-    } catch (error) {
-      if (!isBusy(error) || performance.now() > deadline) throw error
-      await Bun.sleep(5 + Math.random() * 20)
-    }
   }
 }

@@ -1,0 +1,61 @@
+import type { StorageDriver, StoragePath } from '../storage/driver.ts'
+import { storagePath } from '../storage/driver.ts'
+import { berthLayout } from '../storage/layout.ts'
+import { GROUP_FORMAT, type Group, type RecordFormat, ROBOT_FORMAT, type Robot, USER_FORMAT, type User } from './account.ts'
+import { type AccountName, findAccountName } from './account-name.ts'
+
+/** The longest record: a group of some ten thousand members. */
+const MAX_RECORD_BYTES = 1024 * 1024
+
+/** The records of one kind, a file for each below one directory of the storage. */
+export class AccountRecords<Account extends { readonly name: AccountName }> {
+  readonly #storage: StorageDriver
+  readonly #directory: StoragePath
+  readonly #format: RecordFormat<Account>
+
+  constructor(storage: StorageDriver, directory: StoragePath, format: RecordFormat<Account>) {
+    this.#storage = storage
+    this.#directory = directory
+    this.#format = format
+  }
+
+  /** Throws DamagedRecordError, and what the storage says when it cannot look. */
+  async find(name: AccountName): Promise<Account | undefined> {
+    const path = storagePath(this.#directory, name)
+    const bytes = await this.#storage.readSmall(path, MAX_RECORD_BYTES)
+    return bytes === undefined ? undefined : this.#format.parse(new TextDecoder().decode(bytes), path)
+  }
+
+  /** In the order of their names. Throws as `find`. */
+  async list(): Promise<readonly Account[]> {
+    const names = (await this.#storage.list(this.#directory)).map(findAccountName).filter((name) => name !== undefined)
+    const found = await Promise.all(names.map((name) => this.find(name)))
+    return found.filter((account) => account !== undefined)
+  }
+
+  /** Makes the record or replaces it, durably. */
+  async write(account: Account): Promise<void> {
+    const bytes = new TextEncoder().encode(this.#format.format(account))
+    await this.#storage.place([{ directory: this.#directory, files: [{ name: account.name, bytes, secret: true }] }])
+  }
+
+  /** Durably. What is not there is removed already. */
+  async remove(name: AccountName): Promise<void> {
+    await this.#storage.remove(storagePath(this.#directory, name))
+  }
+}
+
+/** All kinds of records of a storage. */
+export interface AllRecords {
+  readonly users: AccountRecords<User>
+  readonly groups: AccountRecords<Group>
+  readonly robots: AccountRecords<Robot>
+}
+
+export function accountRecords(storage: StorageDriver): AllRecords {
+  return {
+    users: new AccountRecords(storage, berthLayout.users, USER_FORMAT),
+    groups: new AccountRecords(storage, berthLayout.groups, GROUP_FORMAT),
+    robots: new AccountRecords(storage, berthLayout.robots, ROBOT_FORMAT),
+  }
+}

@@ -1,0 +1,37 @@
+import { Database } from 'bun:sqlite'
+import { isBusy } from './sqlite.ts'
+
+const PATIENCE_MS = 30_000
+
+/**
+ * Runs a task while no other process runs one under the same file: an OS lock on a small SQLite file, which ends with the process however
+ * it ends. Throws when others take too long.
+ */
+export async function whileLocked<Result>(path: string, task: () => Promise<Result>): Promise<Result> {
+  const lock = openLockFile(path)
+  try {
+    await beginExclusive(lock)
+    return await task()
+  } finally {
+    lock.close()
+  }
+}
+
+export function openLockFile(path: string): Database {
+  const database = new Database(path, { readwrite: true, create: true, strict: true })
+  database.run('PRAGMA busy_timeout = 0')
+  return database
+}
+
+async function beginExclusive(lock: Database): Promise<void> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      lock.run('BEGIN EXCLUSIVE')
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error
+      await Bun.sleep(5 + Math.random() * 20)
+    }
+  }
+}

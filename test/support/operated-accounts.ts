@@ -1,0 +1,90 @@
+import { type AccountName, findAccountName } from '../../src/access/account-name.ts'
+import { Accounts } from '../../src/access/accounts.ts'
+import { CurrentAccounts } from '../../src/access/current-accounts.ts'
+import { whileLocked } from '../../src/metadata/exclusive-lock.ts'
+import type { StorageDriver } from '../../src/storage/driver.ts'
+import { openDisk } from '../../src/storage/filesystem/disk.ts'
+import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+/** Accounts on a data directory: an operator who changes them, and servers that look. */
+export class OperatedAccounts implements Disposable {
+  readonly accounts: Accounts
+  readonly current: CurrentAccounts
+  /** What the operator and the servers did with the storage, as `stat berth/v1/access/generation`. */
+  readonly calls: string[] = []
+  readonly #folder: TemporaryFolder
+  readonly #storage: StorageDriver
+  #lethal: string | undefined
+  #isDead = false
+
+  private constructor(folder: TemporaryFolder, driver: FilesystemDriver) {
+    this.#folder = folder
+    this.#storage = this.#watched(driver)
+    this.accounts = this.anotherOperator()
+    this.current = this.another()
+  }
+
+  static async open(): Promise<OperatedAccounts> {
+    const folder = new TemporaryFolder({ inMemory: true })
+    return new OperatedAccounts(folder, await FilesystemDriver.open(await openDisk(folder.path), folder.path))
+  }
+
+  static named(text: string): AccountName {
+    const name = findAccountName(text)
+    if (name === undefined) throw new Error(`${text} is no name`)
+    return name
+  }
+
+  /** Where the records are. */
+  get directory(): string {
+    return this.#folder.join('berth/v1/access')
+  }
+
+  get storage(): StorageDriver {
+    return this.#storage
+  }
+
+  /** Another process that serves. */
+  another({ trustedForMs = 0 } = {}): CurrentAccounts {
+    return new CurrentAccounts({ storage: this.#storage, trustedForMs })
+  }
+
+  anotherOperator(): Accounts {
+    return new Accounts(this.#storage, (task) => whileLocked(this.#folder.join('lock'), task))
+  }
+
+  /** Everything fails from after the first call on that begins so, as if the process were no more. */
+  dieAfter(call: string): void {
+    this.#lethal = call
+  }
+
+  live(): void {
+    this.#lethal = undefined
+    this.#isDead = false
+  }
+
+  [Symbol.dispose](): void {
+    this.#folder[Symbol.dispose]()
+  }
+
+  #watched(driver: FilesystemDriver): StorageDriver {
+    const watch = async <Result>(call: string, run: () => Promise<Result>): Promise<Result> => {
+      if (this.#isDead) throw new Error('died')
+      this.calls.push(call)
+      const result = await run()
+      if (this.#lethal !== undefined && call.startsWith(this.#lethal)) {
+        this.#isDead = true
+        throw new Error('died')
+      }
+      return result
+    }
+    return Object.assign(Object.create(driver) as StorageDriver, {
+      stat: (path) => watch(`stat ${path}`, () => driver.stat(path)),
+      readSmall: (path, maxBytes) => watch(`readSmall ${path}`, () => driver.readSmall(path, maxBytes)),
+      list: (path) => watch(`list ${path}`, () => driver.list(path)),
+      place: (placements) => watch(`place ${placements[0]?.directory}`, () => driver.place(placements)),
+      remove: (path) => watch(`remove ${path}`, () => driver.remove(path)),
+    } satisfies Partial<StorageDriver>)
+  }
+}
