@@ -1,13 +1,15 @@
-import { mkdtemp, rm, statfs } from 'node:fs/promises'
+import { mkdtemp, rm, stat, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AccessController } from './access/access.ts'
+import { Accounts } from './access/accounts.ts'
 import { UnusableAccessError } from './access/unusable-access.ts'
 import { createAccess } from './access-control.ts'
 import type { Config } from './config/config.ts'
 import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
 import { listen } from './http/server.ts'
+import { whileLocked } from './metadata/exclusive-lock.ts'
 import { MetadataKeeper } from './metadata/keeper.ts'
 import { type OpenedMetadata, openMetadata, StorageInUseError } from './metadata/open.ts'
 import type { Metadata } from './metadata/query.ts'
@@ -20,7 +22,7 @@ import { fileOutput, standardOutput } from './observe/standard-stream.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
-import { openDisk } from './storage/filesystem/disk.ts'
+import { isMissing, openDisk } from './storage/filesystem/disk.ts'
 import { FilesystemDriver } from './storage/filesystem/filesystem.ts'
 import { probeRoot, UnusableRootError } from './storage/filesystem/probe.ts'
 import { MemoryDriver } from './storage/memory/memory.ts'
@@ -84,6 +86,38 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     await close()
     throw startErrorOf(error)
   }
+}
+
+/** The accounts of the storage that the configuration names, for one command. Throws StartError. */
+export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {
+  const { driver } = config.storage
+  if (driver.kind === 'inmemory') {
+    throw new StartError('A storage in memory is gone with its server, and so no command can keep accounts in it.')
+  }
+  try {
+    await becomeOwnerOf(join(driver.rootDirectory, 'berth'))
+    const opened = await openStorage(config)
+    try {
+      return await operate(new Accounts(opened.driver, (task) => whileLocked(join(opened.runDirectory, 'accounts'), task)))
+    } finally {
+      await opened.driver.close()
+      await opened.cleanUp()
+    }
+  } catch (error) {
+    throw startErrorOf(error)
+  }
+}
+
+/** What root writes for a server that another user runs, that user must be able to read. */
+async function becomeOwnerOf(directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const owner = await stat(directory).catch((error: unknown) => {
+    if (isMissing(error)) return undefined
+    throw error
+  })
+  if (owner === undefined || owner.uid === 0) return
+  process.setgid?.(owner.gid)
+  process.setuid?.(owner.uid)
 }
 
 function openAccessLog(path: string | undefined): LogOutput {

@@ -29,7 +29,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['access-control.ts', 'debug-server.ts', 'observation.ts'],
   ],
   processes: ['config', 'observe'],
-  cli: ['app.ts', 'debug-server.ts', 'config', 'observe', 'processes'],
+  cli: ['app.ts', 'debug-server.ts', 'config', 'observe', 'processes', 'access', 'oci/repository-glob.ts'],
   'main.ts': ['cli'],
 }
 
@@ -148,6 +148,7 @@ describe('what belongs to one place', () => {
           'cli/check-config.ts',
           'cli/health.ts',
           'cli/re-execute.ts',
+          'cli/operate.ts',
         ],
         ...['storage/filesystem/disk.ts', 'app.ts'],
       ],

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { addAccountCommands } from './account-commands.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
@@ -18,6 +19,7 @@ export function berthProgram(): Command {
   addServe(program)
   addHealth(program)
   addGarbageCollect(program)
+  addAccountCommands(program)
   addConfigCommands(program)
   return program
 }

@@ -83,7 +83,8 @@ function wordsAfter(command: Command): string[] {
 }
 
 function choicesOf(command: Command): string[] {
-  return command.registeredArguments.flatMap((argument) => argument.argChoices ?? [])
+  const subcommands = command.commands.map((below) => below.name())
+  return [...subcommands, ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? [])]
 }
 
 function optionNames(command: Command): string[] {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type {
+  AccessConfig,
   AuthConfig,
   Config,
   HealthConfig,
@@ -37,6 +38,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     catalog: { maxEntries: catalog.maxentries > 0 ? catalog.maxentries : DEFAULT_MAX_ENTRIES },
     tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
     manifests: manifestRules(parsed),
+    access: accessConfig(parsed),
   }
 }
 
@@ -124,4 +126,10 @@ function requiredPlatforms({
 }: ParsedConfig['validation']['manifests']['indexes']): ManifestRules['requiredPlatforms'] {
   if (platforms !== 'list') return platforms
   return platformlist.length === 0 ? 'all' : platformlist
+}
+
+function accessConfig({ access }: ParsedConfig): AccessConfig | undefined {
+  if (access === undefined) return undefined
+  const { rules, service, realm, tokenlifetime, refreshlifetime } = access
+  return { rules, service, realm, tokenLifetimeMs: tokenlifetime, refreshLifetimeMs: refreshlifetime }
 }

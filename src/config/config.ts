@@ -1,3 +1,5 @@
+import type { RepositoryGlob } from '../oci/repository-glob.ts'
+import type { WhoConfig } from './access-schema.ts'
 import type { ListenAddress, TcpAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
 
@@ -21,6 +23,25 @@ export interface Config {
     readonly maxTags: number
   }
   readonly manifests: ManifestRules
+  /** Undefined: Berth decides nothing by itself. */
+  readonly access: AccessConfig | undefined
+}
+
+/** Who may do what. */
+export interface AccessConfig {
+  readonly rules: readonly AccessRuleConfig[]
+  /** The audience of tokens. */
+  readonly service: string
+  /** Undefined: below the address that a client used. */
+  readonly realm: string | undefined
+  readonly tokenLifetimeMs: number
+  readonly refreshLifetimeMs: number
+}
+
+export interface AccessRuleConfig {
+  readonly who: readonly WhoConfig[]
+  readonly repositories: readonly RepositoryGlob[]
+  readonly can: readonly ('pull' | 'push' | 'delete' | 'list')[]
 }
 
 export interface LogConfig {

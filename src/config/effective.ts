@@ -51,8 +51,9 @@ function renderBelow(key: Key, path: readonly string[], settings: Settings): str
   return isOptional(path) ? [line(path, '{}', settings)] : []
 }
 
-/** The sections whose presence says something: those of storage drivers and kinds of auth. */
+/** The sections whose presence says something: those of storage drivers and kinds of auth, and access. */
 const OPTIONAL: ReadonlySet<string> = new Set([
+  'access',
   ...['storage.filesystem', 'storage.inmemory'],
   ...AUTH_KINDS.map((kind) => `auth.${kind}`),
 ])

@@ -91,6 +91,14 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['validation.manifests.indexes.platformlist', [PLATFORM], ({ manifests }) => manifests.requiredPlatforms, 'all'],
   ['validation.manifests.indexes.platformlist[].architecture', 'arm64', () => 'read', 'read'],
   ['validation.manifests.indexes.platformlist[].os', 'linux', () => 'read', 'read'],
+  ['access.rules', [], ({ access }) => access?.rules, []],
+  ['access.rules[].who', ['user:a'], ({ access }) => access?.rules[0]?.who, [{ kind: 'user', name: 'a' }]],
+  ['access.rules[].repositories', ['a/**'], ({ access }) => String(access?.rules[0]?.repositories), 'a/**'],
+  ['access.rules[].can', ['pull'], ({ access }) => access?.rules[0]?.can, ['pull']],
+  ['access.service', 'a', ({ access }) => access?.service, 'a'],
+  ['access.realm', 'https://a/token', ({ access }) => access?.realm, 'https://a/token'],
+  ['access.tokenlifetime', '5m', ({ access }) => access?.tokenLifetimeMs, 300_000],
+  ['access.refreshlifetime', '24h', ({ access }) => access?.refreshLifetimeMs, 86_400_000],
   ['policy.repository.classes', ['image'], ({ manifests }) => manifests.classes, ['image']],
 ]
 
@@ -239,6 +247,7 @@ function below(section: string, notice: string) {
 function configWith(key: string, value: unknown): object {
   const beside = Object.entries(NEEDED_BESIDE).find(([section]) => key.startsWith(`${section}.`))?.[1] ?? {}
   const needed: Readonly<Record<string, object>> = {
+    'access.rules[]': { who: ['anonymous'], repositories: ['**'] },
     'health.file[]': { file: '/f' },
     'health.http[]': { uri: 'http://a' },
     'health.tcp[]': { addr: 'a:1' },

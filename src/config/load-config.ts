@@ -43,7 +43,7 @@ export function loadConfig({ path, environment }: ConfigSource): LoadedConfig {
 }
 
 /** What each key allows and the keys together do not. */
-function findContradictions({ storage, http, auth }: ParsedConfig): ConfigProblem[] {
+function findContradictions({ storage, http, auth, access }: ParsedConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = []
   const drivers = driversIn(storage)
   if (drivers.length === 0)
@@ -59,7 +59,21 @@ function findContradictions({ storage, http, auth }: ParsedConfig): ConfigProble
       message: `is ${http.net === 'unix' ? 'not the path of a socket' : 'the path of a socket'}, but http.net is ${http.net}`,
     })
   }
-  return problems
+  return [...problems, ...findEmptyRules(access)]
+}
+
+/** Docker takes a token for a minute when nothing else is said, and so must be able to use it for that long. */
+const SHORTEST_TOKEN_MS = 60_000
+
+function findEmptyRules(access: ParsedConfig['access']): ConfigProblem[] {
+  if (access === undefined) return []
+  const empty = access.rules.flatMap((rule, index) =>
+    (['who', 'repositories'] as const)
+      .filter((name) => rule[name].length === 0)
+      .map((name) => ({ path: `access.rules.${index}.${name}`, message: 'names nothing, so the rule could never apply' })),
+  )
+  const isTooShort = access.tokenlifetime < SHORTEST_TOKEN_MS
+  return isTooShort ? [...empty, { path: 'access.tokenlifetime', message: 'is too short; write 1m or more' }] : empty
 }
 
 function deepFreeze<Value>(value: Value): Value {

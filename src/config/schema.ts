@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { access } from './access-schema.ts'
 import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
@@ -171,6 +172,7 @@ export const schema = section({
   }),
   compatibility,
   auth,
+  access,
   notifications,
   proxy: notYet({
     about: 'Serves the content of another registry and keeps it.',

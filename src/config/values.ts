@@ -99,7 +99,8 @@ export function findBoolean(value: string): boolean | undefined {
   return BOOLEANS[value.toLowerCase()]
 }
 
-function parsed<Output>(parse: (value: string) => Output | undefined, complaint: string) {
+/** What a text means, which `parse` finds out; `complaint` is to be read after the key and the text. */
+export function parsed<Output>(parse: (value: string) => Output | undefined, complaint: string) {
   return text.transform((value, context): Output => {
     const output = parse(value)
     if (output !== undefined) return output

@@ -1,4 +1,6 @@
 import { Database } from 'bun:sqlite'
+import { mkdir } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { isBusy } from './sqlite.ts'
 
 const PATIENCE_MS = 30_000
@@ -8,6 +10,7 @@ const PATIENCE_MS = 30_000
  * it ends. Throws when others take too long.
  */
 export async function whileLocked<Result>(path: string, task: () => Promise<Result>): Promise<Result> {
+  await mkdir(dirname(path), { recursive: true })
   const lock = openLockFile(path)
   try {
     await beginExclusive(lock)
