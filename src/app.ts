@@ -1,15 +1,15 @@
-import { mkdtemp, rm, stat, statfs } from 'node:fs/promises'
+import { mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { AccessController } from './access/access.ts'
-import { Accounts } from './access/accounts.ts'
+import type { TokenIssuer } from './access/issuer/token-issuer.ts'
 import { UnusableAccessError } from './access/unusable-access.ts'
 import { createAccess } from './access-control.ts'
 import type { Config } from './config/config.ts'
 import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
 import { listen } from './http/server.ts'
-import { whileLocked } from './metadata/exclusive-lock.ts'
+import { exclusivelyIn } from './metadata/exclusive-lock.ts'
 import { MetadataKeeper } from './metadata/keeper.ts'
 import { type OpenedMetadata, openMetadata, StorageInUseError } from './metadata/open.ts'
 import type { Metadata } from './metadata/query.ts'
@@ -22,7 +22,7 @@ import { fileOutput, standardOutput } from './observe/standard-stream.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
-import { isMissing, openDisk } from './storage/filesystem/disk.ts'
+import { openDisk } from './storage/filesystem/disk.ts'
 import { FilesystemDriver } from './storage/filesystem/filesystem.ts'
 import { probeRoot, UnusableRootError } from './storage/filesystem/probe.ts'
 import { MemoryDriver } from './storage/memory/memory.ts'
@@ -63,8 +63,9 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     for (const step of closers.reverse()) await step()
   }
   try {
-    const access = await createAccess(config, { isShared: options.shared !== undefined, log })
-    const { registry, storage, metrics } = await startRegistry({ config, log, closers, onReplaced: failed.resolve })
+    const isShared = options.shared !== undefined
+    const { registry, opened, storage, metrics } = await startRegistry({ config, log, closers, onReplaced: failed.resolve })
+    const access = await openAccess(config, opened, { isShared, log })
     const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
     closers.push(async () => accessOutput.flush())
     const environment = process.env
@@ -75,7 +76,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const debug =
       options.shared === undefined ? await serveDebug(config.http.debug, async () => [await report()], log) : undefined
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
-    const server = await serve(config, { registry, access, observation, log, shared: options.shared })
+    const server = await serve(config, { registry, ...access, observation, log, shared: options.shared })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
       await server.stop({ timeoutMs })
@@ -86,38 +87,6 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     await close()
     throw startErrorOf(error)
   }
-}
-
-/** The accounts of the storage that the configuration names, for one command. Throws StartError. */
-export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {
-  const { driver } = config.storage
-  if (driver.kind === 'inmemory') {
-    throw new StartError('A storage in memory is gone with its server, and so no command can keep accounts in it.')
-  }
-  try {
-    await becomeOwnerOf(join(driver.rootDirectory, 'berth'))
-    const opened = await openStorage(config)
-    try {
-      return await operate(new Accounts(opened.driver, (task) => whileLocked(join(opened.runDirectory, 'accounts'), task)))
-    } finally {
-      await opened.driver.close()
-      await opened.cleanUp()
-    }
-  } catch (error) {
-    throw startErrorOf(error)
-  }
-}
-
-/** What root writes for a server that another user runs, that user must be able to read. */
-async function becomeOwnerOf(directory: string): Promise<void> {
-  if (process.getuid?.() !== 0) return
-  const owner = await stat(directory).catch((error: unknown) => {
-    if (isMissing(error)) return undefined
-    throw error
-  })
-  if (owner === undefined || owner.uid === 0) return
-  process.setgid?.(owner.gid)
-  process.setuid?.(owner.uid)
 }
 
 function openAccessLog(path: string | undefined): LogOutput {
@@ -156,7 +125,21 @@ async function startRegistry({ config, log, closers, onReplaced }: RegistryParts
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
   closers.push(() => registry.stop())
   await registry.start({ settleFirst: database.beganEpoch })
-  return { registry, storage, metrics }
+  return { registry, opened, storage, metrics }
+}
+
+/** Who may do what, and who gives tokens. Undefined: everybody everything, and nobody. */
+async function openAccess(config: Config, storage: OpenedStorage, options: { readonly isShared: boolean; readonly log: Log }) {
+  if (config.access === undefined) return { access: await createAccess(config, options), issuer: undefined }
+  // With it comes a library that others do not need.
+  const { createAccountsAccess } = await import('./accounts-control.ts')
+  const exclusively = exclusivelyIn(storage.runDirectory)
+  const { controller, issuer } = await createAccountsAccess(config, config.access, {
+    ...options,
+    storage: storage.driver,
+    exclusively,
+  })
+  return { access: controller, issuer }
 }
 
 /** What is not counted is not wrapped. */
@@ -168,14 +151,15 @@ function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, met
   }
 }
 
-interface OpenedStorage {
+export interface OpenedStorage {
   readonly driver: StorageDriver
   readonly metadataPath: string
   readonly runDirectory: string
   readonly cleanUp: () => Promise<void>
 }
 
-async function openStorage(config: Config): Promise<OpenedStorage> {
+/** The driver that the configuration names, and where a server on it keeps what is its own. Throws UnusableRootError. */
+export async function openStorage(config: Config): Promise<OpenedStorage> {
   const { driver } = config.storage
   switch (driver.kind) {
     case 'filesystem': {
@@ -227,12 +211,13 @@ async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Pr
 interface Served {
   readonly registry: Registry
   readonly access: AccessController | undefined
+  readonly issuer: TokenIssuer | undefined
   readonly observation: Observation
   readonly log: Log
   readonly shared: StartOptions['shared']
 }
 
-async function serve(config: Config, { registry, access, observation, log, shared }: Served) {
+async function serve(config: Config, { registry, access, issuer, observation, log, shared }: Served) {
   const { http, storage, catalog, tags } = config
   const handler = createHandler({
     blobs: registry.blobs,
@@ -240,6 +225,7 @@ async function serve(config: Config, { registry, access, observation, log, share
     manifests: registry.manifests,
     catalog: registry.catalog,
     access,
+    issuer,
     log,
     observers: observation.observers,
     probes: observation.probes,

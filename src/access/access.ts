@@ -25,6 +25,8 @@ export type Wanted =
       readonly action: Action
       /** Where a blob would be mounted from: never needed, since the client can upload, but worth asking for in the same breath. */
       readonly mountFrom: RepositoryName | undefined
+      /** The upload that the request goes on with or ends: what was begun in time may be finished later. */
+      readonly uploadId: string | undefined
     }
 
 /** What a request says about who sent it, and what it is to do. */

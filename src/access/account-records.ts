@@ -1,19 +1,19 @@
-import type { StorageDriver, StoragePath } from '../storage/driver.ts'
-import { storagePath } from '../storage/driver.ts'
+import { type StoragePath, storagePath } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
 import { GROUP_FORMAT, type Group, type RecordFormat, ROBOT_FORMAT, type Robot, USER_FORMAT, type User } from './account.ts'
 import { type AccountName, findAccountName } from './account-name.ts'
+import type { RecordStorage } from './record-storage.ts'
 
 /** The longest record: a group of some ten thousand members. */
 const MAX_RECORD_BYTES = 1024 * 1024
 
 /** The records of one kind, a file for each below one directory of the storage. */
 export class AccountRecords<Account extends { readonly name: AccountName }> {
-  readonly #storage: StorageDriver
+  readonly #storage: RecordStorage
   readonly #directory: StoragePath
   readonly #format: RecordFormat<Account>
 
-  constructor(storage: StorageDriver, directory: StoragePath, format: RecordFormat<Account>) {
+  constructor(storage: RecordStorage, directory: StoragePath, format: RecordFormat<Account>) {
     this.#storage = storage
     this.#directory = directory
     this.#format = format
@@ -52,7 +52,7 @@ export interface AllRecords {
   readonly robots: AccountRecords<Robot>
 }
 
-export function accountRecords(storage: StorageDriver): AllRecords {
+export function accountRecords(storage: RecordStorage): AllRecords {
   return {
     users: new AccountRecords(storage, berthLayout.users, USER_FORMAT),
     groups: new AccountRecords(storage, berthLayout.groups, GROUP_FORMAT),

@@ -13,14 +13,17 @@ beforeEach(async () => {
 })
 afterEach(() => operated[Symbol.dispose]())
 
-const { named } = OperatedAccounts
+const { named, from } = OperatedAccounts
 
 describe('accounts', () => {
   test('a user is there from the moment on that adding has ended, with the hash and nothing of the password', async () => {
     await operated.accounts.addUser(named('alice'), '$2b$10$hash')
 
-    expect(await operated.current.findUser(named('alice'))).toMatchObject({ name: named('alice'), passwordHash: '$2b$10$hash' })
-    expect(await operated.current.findUser(named('bob'))).toBeUndefined()
+    expect(await from(operated.current).findUser(named('alice'))).toMatchObject({
+      name: named('alice'),
+      passwordHash: '$2b$10$hash',
+    })
+    expect(await from(operated.current).findUser(named('bob'))).toBeUndefined()
     expect((await operated.accounts.listUsers()).map(({ name }) => name)).toEqual([named('alice')])
   })
 
@@ -39,17 +42,17 @@ describe('accounts', () => {
   test('a new password is another revision, and a removed user is gone from every group', async () => {
     await operated.accounts.addUser(named('alice'), 'old')
     await operated.accounts.addToGroup(named('team'), [named('alice'), named('bob')])
-    const before = await operated.current.findUser(named('alice'))
+    const before = await from(operated.current).findUser(named('alice'))
 
     await operated.accounts.setPassword(named('alice'), 'new')
-    const after = await operated.current.findUser(named('alice'))
+    const after = await from(operated.current).findUser(named('alice'))
     await operated.accounts.removeUser(named('alice'))
 
     expect(after).toMatchObject({ passwordHash: 'new', createdAt: before?.createdAt })
     expect(after?.revision).not.toBe(before?.revision)
-    expect(await operated.current.findUser(named('alice'))).toBeUndefined()
-    expect(await operated.current.groupsOf('alice')).toEqual([])
-    expect(await operated.current.groupsOf('bob')).toEqual(['team'])
+    expect(await from(operated.current).findUser(named('alice'))).toBeUndefined()
+    expect(await from(operated.current).groupsOf('alice')).toEqual([])
+    expect(await from(operated.current).groupsOf('bob')).toEqual(['team'])
   })
 
   test('what is there is not added again, and what is not there is neither changed nor removed', async () => {
@@ -76,7 +79,7 @@ describe('accounts', () => {
 
     const token = await operated.accounts.createRobot({ name: named('ci'), scopes, expiresAt })
 
-    const robot = await operated.current.findRobot(named('ci'))
+    const robot = await from(operated.current).findRobot(named('ci'))
     expect(robot?.tokenHash).toBe(hashRobotToken(token))
     expect(robot?.expiresAt).toEqual(expiresAt)
     expect(robot?.scopes?.[0]?.can).toEqual(['pull', 'push'])
@@ -90,15 +93,15 @@ describe('accounts', () => {
     const strangers = await operated.accounts.addToGroup(named('team'), [named('alice'), named('carol')])
 
     expect(strangers).toEqual([named('carol')])
-    expect(await operated.current.groupsOf('carol')).toEqual(['team'])
+    expect(await from(operated.current).groupsOf('carol')).toEqual(['team'])
   })
 
   test('a record that cannot be read is a failure with a name, never a user who is not there', async () => {
     await operated.accounts.addUser(named('alice'), 'hash')
     await writeFile(`${operated.directory}/users/alice`, '{"name":"alice"')
 
-    await expect(operated.another().findUser(named('alice'))).rejects.toThrow(DamagedRecordError)
-    await expect(operated.another().findUser(named('alice'))).rejects.toThrow('berth/v1/access/users/alice')
+    await expect(from(operated.another()).findUser(named('alice'))).rejects.toThrow(DamagedRecordError)
+    await expect(from(operated.another()).findUser(named('alice'))).rejects.toThrow('berth/v1/access/users/alice')
   })
 })
 

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { StorageDriver } from '../storage/driver.ts'
 import type { Group, Robot, User } from './account.ts'
 import type { AccountName } from './account-name.ts'
 import { type AllRecords, accountRecords } from './account-records.ts'
 import { Generation } from './generation.ts'
+import type { RecordStorage } from './record-storage.ts'
 import type { RobotScope } from './robot-scope.ts'
 
 /** Runs a task while no other process changes accounts of this storage. */
@@ -29,7 +29,7 @@ export class Accounts {
   readonly #generation: Generation
   readonly #exclusively: Exclusively
 
-  constructor(storage: StorageDriver, exclusively: Exclusively) {
+  constructor(storage: RecordStorage, exclusively: Exclusively) {
     this.#records = accountRecords(storage)
     this.#generation = new Generation(storage)
     this.#exclusively = exclusively

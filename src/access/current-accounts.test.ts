@@ -9,7 +9,7 @@ beforeEach(async () => {
 })
 afterEach(() => operated[Symbol.dispose]())
 
-const { named } = OperatedAccounts
+const { named, from } = OperatedAccounts
 const alice = named('alice')
 
 describe('what a server knows of accounts', () => {
@@ -19,20 +19,20 @@ describe('what a server knows of accounts', () => {
 
     for (let time = 1; time <= 50; time += 1) {
       await operated.accounts.setPassword(alice, `hash-${time}`)
-      for (const server of servers) expect((await server.findUser(alice))?.passwordHash).toBe(`hash-${time}`)
+      for (const server of servers) expect((await from(server).findUser(alice))?.passwordHash).toBe(`hash-${time}`)
     }
     await operated.accounts.removeUser(alice)
 
-    for (const server of servers) expect(await server.findUser(alice)).toBeUndefined()
+    for (const server of servers) expect(await from(server).findUser(alice)).toBeUndefined()
   })
 
   test('a change holds for questions that come while others wait', async () => {
     await operated.accounts.addUser(alice, 'hash-0')
     for (let time = 1; time <= 20; time += 1) {
-      const busy = Array.from({ length: 50 }, () => operated.current.findUser(alice))
+      const busy = Array.from({ length: 50 }, () => from(operated.current).findUser(alice))
       await operated.accounts.setPassword(alice, `hash-${time}`)
 
-      const asked = Array.from({ length: 50 }, () => operated.current.findUser(alice))
+      const asked = Array.from({ length: 50 }, () => from(operated.current).findUser(alice))
 
       for (const user of await Promise.all(asked)) expect(user?.passwordHash).toBe(`hash-${time}`)
       await Promise.all(busy)
@@ -42,15 +42,15 @@ describe('what a server knows of accounts', () => {
   test('a record is read once, and a question costs one look at one file, which those that come together share', async () => {
     await operated.accounts.addUser(alice, 'hash')
     await operated.accounts.addToGroup(named('team'), [alice])
-    await operated.current.findUser(alice)
-    await operated.current.groupsOf('alice')
+    await from(operated.current).findUser(alice)
+    await from(operated.current).groupsOf('alice')
     operated.calls.length = 0
 
-    for (let time = 0; time < 10; time += 1) await operated.current.findUser(alice)
+    for (let time = 0; time < 10; time += 1) await from(operated.current).findUser(alice)
     const oneByOne = operated.calls.splice(0)
-    await Promise.all(Array.from({ length: 100 }, () => operated.current.findUser(alice)))
+    await Promise.all(Array.from({ length: 100 }, () => from(operated.current).findUser(alice)))
     const together = operated.calls.splice(0)
-    await operated.current.groupsOf('alice')
+    await from(operated.current).groupsOf('alice')
 
     expect(oneByOne).toEqual(Array.from({ length: 10 }, () => 'stat berth/v1/access/generation'))
     expect(together.length).toBeLessThanOrEqual(2)
@@ -60,11 +60,11 @@ describe('what a server knows of accounts', () => {
   test('where a look goes over a network it is trusted for a while, and no longer', async () => {
     const server = operated.another({ trustedForMs: 300 })
     await operated.accounts.addUser(alice, 'old')
-    expect((await server.findUser(alice))?.passwordHash).toBe('old')
+    expect((await from(server).findUser(alice))?.passwordHash).toBe('old')
 
     await operated.accounts.setPassword(alice, 'new')
     const startedAt = performance.now()
-    while ((await server.findUser(alice))?.passwordHash !== 'new') {
+    while ((await from(server).findUser(alice))?.passwordHash !== 'new') {
       if (performance.now() - startedAt > 5_000) throw new Error('the change was never seen')
       await Bun.sleep(5)
     }
@@ -74,20 +74,20 @@ describe('what a server knows of accounts', () => {
 
   test('after a writer has died half-way, every question is answered from the storage until the next change', async () => {
     await operated.accounts.addUser(alice, 'old')
-    await operated.current.findUser(alice)
+    await from(operated.current).findUser(alice)
     operated.dieAfter('place berth/v1/access/users')
     await expect(operated.accounts.setPassword(alice, 'new')).rejects.toThrow('died')
     operated.live()
 
-    expect((await operated.current.findUser(alice))?.passwordHash).toBe('new')
+    expect((await from(operated.current).findUser(alice))?.passwordHash).toBe('new')
     operated.calls.length = 0
-    await operated.current.findUser(alice)
+    await from(operated.current).findUser(alice)
     expect(operated.calls).toContain('readSmall berth/v1/access/users/alice')
 
     await operated.accounts.addUser(named('bob'), 'hash')
-    await operated.current.findUser(alice)
+    await from(operated.current).findUser(alice)
     operated.calls.length = 0
-    await operated.current.findUser(alice)
+    await from(operated.current).findUser(alice)
     expect(operated.calls).toEqual(['stat berth/v1/access/generation'])
   })
 
@@ -110,11 +110,11 @@ describe('what a server knows of accounts', () => {
     await operated.accounts.addUser(alice, 'hash')
     operated.dieAfter('')
 
-    await expect(operated.current.findUser(alice)).rejects.toThrow('died')
-    await expect(operated.current.groupsOf('alice')).rejects.toThrow('died')
+    await expect(from(operated.current).findUser(alice)).rejects.toThrow('died')
+    await expect(from(operated.current).groupsOf('alice')).rejects.toThrow('died')
     operated.live()
 
-    expect(await operated.current.findUser(alice)).toMatchObject({ passwordHash: 'hash' })
-    expect(await operated.current.groupsOf('alice')).toEqual([])
+    expect(await from(operated.current).findUser(alice)).toMatchObject({ passwordHash: 'hash' })
+    expect(await from(operated.current).groupsOf('alice')).toEqual([])
   })
 })

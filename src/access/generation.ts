@@ -1,5 +1,5 @@
-import type { StorageDriver } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
+import type { RecordStorage } from './record-storage.ts'
 
 /** What the generation is at a moment. */
 export interface GenerationState {
@@ -21,10 +21,10 @@ const LENGTHS = 4096
  * Its length is another one each time. Times do not suffice: two changes may fall into one tick of a file system's clock.
  */
 export class Generation {
-  readonly #storage: StorageDriver
+  readonly #storage: RecordStorage
   #last: GenerationState | undefined
 
-  constructor(storage: StorageDriver) {
+  constructor(storage: RecordStorage) {
     this.#storage = storage
   }
 

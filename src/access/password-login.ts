@@ -19,8 +19,8 @@ export interface LoginAttempt {
   readonly challenge: string
 }
 
-export interface PasswordLoginOptions {
-  readonly book: PasswordBook
+export interface PasswordLoginOptions<Record extends PasswordRecord> {
+  readonly book: PasswordBook<Record>
   /** How many passwords may be checked at the same time. */
   readonly checksAtOnce: number
 }
@@ -29,26 +29,26 @@ export interface PasswordLoginOptions {
  * HTTP Basic over a book of passwords. A password that was right is remembered for some minutes, bound to its record; equal checks
  * under way are one; a name that nobody has takes as long as one that somebody has; an address that is wrong too often has to wait.
  */
-export class PasswordLogin {
-  readonly #book: PasswordBook
+export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
+  readonly #book: PasswordBook<Record>
   readonly #check: PasswordCheck
-  readonly #remembered = new CredentialMemory<PasswordRecord>()
+  readonly #remembered = new CredentialMemory<Record>()
   readonly #failures = new FailureLimit()
   readonly #underWay = new Map<string, Promise<boolean>>()
   readonly #secret = randomBytes(32)
 
-  constructor({ book, checksAtOnce }: PasswordLoginOptions) {
+  constructor({ book, checksAtOnce }: PasswordLoginOptions<Record>) {
     this.#book = book
     this.#check = new PasswordCheck(checksAtOnce)
   }
 
   /** Whose password it is. Throws AccessRefusal with UNAUTHORIZED or TOOMANYREQUESTS, and UNAVAILABLE. */
-  async login(attempt: LoginAttempt): Promise<PasswordRecord> {
+  async login(attempt: LoginAttempt): Promise<Record> {
     const memory = this.#remembered.nameOf(attempt.authorization)
     return (await this.#findRemembered(memory)) ?? (await this.#checked(memory, attempt))
   }
 
-  async #findRemembered(memory: string): Promise<PasswordRecord | undefined> {
+  async #findRemembered(memory: string): Promise<Record | undefined> {
     const remembered = this.#remembered.find(memory)
     if (remembered === undefined) return undefined
     const current = await this.#book.find(remembered.name)
@@ -57,7 +57,7 @@ export class PasswordLogin {
     return undefined
   }
 
-  async #checked(memory: string, { authorization, client, challenge }: LoginAttempt): Promise<PasswordRecord> {
+  async #checked(memory: string, { authorization, client, challenge }: LoginAttempt): Promise<Record> {
     const credentials = findBasicCredentials(authorization)
     if (credentials === undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge, reason: 'not a name and a password' })
     const claimed = credentials.name

@@ -8,9 +8,9 @@ export interface PasswordRecord {
 }
 
 /** Where the records are kept. */
-export interface PasswordBook {
+export interface PasswordBook<Record extends PasswordRecord = PasswordRecord> {
   /** The record as it is now. Throws UNAVAILABLE when it could not look. */
-  find(name: string): Promise<PasswordRecord | undefined>
+  find(name: string): Promise<Record | undefined>
   /** The bcrypt costs in the book: a name that is not in it shall take as long as one that is. */
   costs(): readonly number[]
 }

@@ -49,7 +49,7 @@ export const access = optionalSection(
       about: 'How long a token is good for; a minute at least. What was begun with it may end later.',
     }),
     refreshlifetime: key(durationMs, {
-      default: '2160h',
+      default: '8760h',
       example: '168h',
       about: 'How long a client that has logged in may get tokens without the password.',
     }),

@@ -53,6 +53,9 @@ function findContradictions({ storage, http, auth, access }: ParsedConfig): Conf
   if (kinds.length > 1) problems.push({ path: 'auth', message: `names ${kinds.join(' and ')}; leave one of them` })
   if (auth.token !== undefined && auth.token.rootcertbundle === undefined && auth.token.jwks === undefined)
     problems.push({ path: 'auth.token', message: 'names no key that signs tokens; set rootcertbundle or jwks' })
+  const other = access === undefined ? undefined : kinds.find((kind) => kind !== 'htpasswd')
+  if (other !== undefined)
+    problems.push({ path: 'access', message: `and auth.${other} would both say who may do what; leave one of them` })
   if (http.net !== http.addr.kind) {
     problems.push({
       path: 'http.addr',

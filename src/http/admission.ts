@@ -47,9 +47,17 @@ function wantedOf(route: Route, action: Action): Wanted {
     case 'catalog':
       return { kind: 'catalog' }
     case 'uploads':
-      return { kind: 'repository', repository: route.repository, action, mountFrom: mountSource(route.query) }
+      return {
+        kind: 'repository',
+        repository: route.repository,
+        action,
+        mountFrom: mountSource(route.query),
+        uploadId: undefined,
+      }
+    case 'upload':
+      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: route.uploadId }
     default:
-      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined }
+      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: undefined }
   }
 }
 

@@ -1,9 +1,12 @@
 import type { AccessController } from '../access/access.ts'
+import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { admit } from './admission.ts'
 import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
 import { OutOfRotation, Refusal } from './error-response.ts'
+import { answerToken } from './handlers/token.ts'
+import { TOKEN_PATH } from './links.ts'
 import type { Asked } from './pipeline.ts'
 import { emptyResponse } from './responses.ts'
 import { findRoute, type Route } from './routes.ts'
@@ -15,6 +18,8 @@ export interface DispatchRules {
   readonly deletesEnabled: boolean
   /** Undefined: everybody may do everything. */
   readonly access: AccessController | undefined
+  /** Who gives tokens at /v2/token; undefined: nobody. */
+  readonly issuer: TokenIssuer | undefined
   /** False while a health check fails. */
   readonly isHealthy: () => boolean
 }
@@ -38,6 +43,11 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
  */
 export async function dispatch(registry: Registry, rules: DispatchRules, asked: Asked): Promise<Response> {
   const { request, url, routed } = asked
+  if (rules.issuer !== undefined && url.pathname === `${rules.prefix}${TOKEN_PATH}`) {
+    routed('token')
+    if (!rules.isHealthy()) throw new OutOfRotation()
+    return await answerToken(rules.issuer, asked)
+  }
   const route = findRoute(request.method, url, rules.prefix)
   if (route === undefined) {
     throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })

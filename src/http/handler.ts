@@ -1,4 +1,5 @@
 import type { AccessController } from '../access/access.ts'
+import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
@@ -17,6 +18,8 @@ export interface HandlerOptions {
   readonly catalog: Catalog
   /** Who may do what; left out, everybody may do everything. */
   readonly access?: AccessController | undefined
+  /** Who gives tokens; left out, nobody. */
+  readonly issuer?: TokenIssuer | undefined
   readonly log: Log
   /** They are told of each request. */
   readonly observers: readonly RequestObserver[]
@@ -35,10 +38,10 @@ export interface HandlerOptions {
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
   const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, probes } = options
-  const { access, readOnly, deletesEnabled } = options
+  const { access, issuer, readOnly, deletesEnabled } = options
   const paths = new Paths(rootPath(host, prefix))
   const registry = { blobs, uploads, manifests, catalog, paths, maxTags, maxCatalogEntries }
-  const rules = { prefix, readOnly, deletesEnabled, access, isHealthy: () => probes.isHealthy() }
+  const rules = { prefix, readOnly, deletesEnabled, access, issuer, isHealthy: () => probes.isHealthy() }
   const pipeline = createPipeline((asked) => dispatch(registry, rules, asked), options)
   return withProbes(probes, pipeline)
 }

@@ -1,6 +1,9 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 
+/** Where clients get tokens, behind what stands before `/v2/`: proxies that pass on the registry alone pass it on too. */
+export const TOKEN_PATH = '/v2/token'
+
 /**
  * Where clients find things: paths without scheme and host, so that no proxy's header and no setting can send a client elsewhere, and
  * without a query, which older clients extend wrongly.

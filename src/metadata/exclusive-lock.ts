@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { mkdir } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { isBusy } from './sqlite.ts'
 
 const PATIENCE_MS = 30_000
@@ -18,6 +18,11 @@ export async function whileLocked<Result>(path: string, task: () => Promise<Resu
   } finally {
     lock.close()
   }
+}
+
+/** Runs tasks that change accounts or keys, one at a time, whichever process of the storage runs them. */
+export function exclusivelyIn(runDirectory: string): <Result>(task: () => Promise<Result>) => Promise<Result> {
+  return async (task) => await whileLocked(join(runDirectory, 'accounts'), task)
 }
 
 export function openLockFile(path: string): Database {

@@ -9,6 +9,7 @@ export type HandlerName =
   | 'referrers'
   | 'root'
   | 'tags'
+  | 'token'
 
 /** One request and its answer, as those who log, count and trace see it. */
 export interface Exchange {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chownSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -8,6 +8,9 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { runAtTerminal } from '../support/terminal.ts'
 
 const BERTH = join(import.meta.dir, '../../bin/berth')
+
+/** Each command is a program of its own. */
+setDefaultTimeout(60_000)
 
 const folder = new TemporaryFolder()
 let config: string
@@ -131,7 +134,7 @@ test('commands that run at once lose nothing', async () => {
   expect(outcomes.map(({ exitCode }) => exitCode)).toEqual(outcomes.map(() => 0))
   expect(JSON.parse((await berth(['group', 'list', '--json'], '', path)).stdout)).toEqual([{ name: 'team', members: names }])
   expect(JSON.parse((await berth(['user', 'list', '--json'], '', path)).stdout)).toHaveLength(names.length)
-}, 30_000)
+})
 
 test('without section access the commands work and say that accounts have no effect', async () => {
   const path = await folder.file('open.yml', `version: 0.1\nstorage: {filesystem: {rootdirectory: ${folder.join('open')}}}\n`)

@@ -1,6 +1,6 @@
 import { type AccountName, findAccountName } from '../../src/access/account-name.ts'
-import { Accounts } from '../../src/access/accounts.ts'
-import { CurrentAccounts } from '../../src/access/current-accounts.ts'
+import { Accounts, type Exclusively } from '../../src/access/accounts.ts'
+import { type AccountsNow, CurrentAccounts } from '../../src/access/current-accounts.ts'
 import { whileLocked } from '../../src/metadata/exclusive-lock.ts'
 import type { StorageDriver } from '../../src/storage/driver.ts'
 import { openDisk } from '../../src/storage/filesystem/disk.ts'
@@ -36,9 +36,23 @@ export class OperatedAccounts implements Disposable {
     return name
   }
 
+  /** Each question with a look of its own, as each request has one. */
+  static from(current: CurrentAccounts): Pick<AccountsNow, 'findUser' | 'findRobot' | 'groupsOf'> {
+    return {
+      findUser: async (name) => await (await current.now()).findUser(name),
+      findRobot: async (name) => await (await current.now()).findRobot(name),
+      groupsOf: async (name) => await (await current.now()).groupsOf(name),
+    }
+  }
+
   /** Where the records are. */
   get directory(): string {
     return this.#folder.join('berth/v1/access')
+  }
+
+  /** One task at a time, whichever process it is of. */
+  get exclusively(): Exclusively {
+    return async (task) => await whileLocked(this.#folder.join('lock'), task)
   }
 
   get storage(): StorageDriver {
@@ -51,7 +65,7 @@ export class OperatedAccounts implements Disposable {
   }
 
   anotherOperator(): Accounts {
-    return new Accounts(this.#storage, (task) => whileLocked(this.#folder.join('lock'), task))
+    return new Accounts(this.#storage, this.exclusively)
   }
 
   /** Everything fails from after the first call on that begins so, as if the process were no more. */

@@ -15,6 +15,7 @@ const HANDLERS: readonly HandlerName[] = [
   'manifest',
   'referrers',
   'tags',
+  'token',
 ]
 
 /** Counts what registry:2 counts about requests, under its names. `/` is left out, as there. */

@@ -14,6 +14,7 @@ const ROUTES: Readonly<Record<HandlerName, string>> = {
   referrers: '/v2/{name}/referrers/{digest}',
   root: '/',
   tags: '/v2/{name}/tags/list',
+  token: '/v2/token',
 }
 
 const LONGEST_TRACE_STATE = 512

@@ -1,0 +1,118 @@
+import { type AccessController, AccessRefusal, type AccessRequest, type Permit, type Wanted } from './access.ts'
+import type { CallerRules } from './access-rules.ts'
+import { type BearerChallenge, bearerChallenge } from './challenge.ts'
+import type { Identities, Identity } from './identities.ts'
+import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './issuer/issued-tokens.ts'
+import { covers, coversCatalog, formatAccess, type TokenAccess } from './issuer/token-scope.ts'
+
+export interface AccountsAccessOptions {
+  readonly identities: Identities
+  readonly tokens: IssuedTokens
+  readonly service: string
+  /** Where clients get tokens, for one that believes to be at this origin. */
+  readonly realm: (origin: string) => string
+}
+
+/**
+ * Section `access`: accounts, rules, and tokens of our own. Clients are asked for a token, which even nobody gets, because Docker decides
+ * by the answer to `/v2/` whether it ever sends a password; a password or a robot's token in HTTP Basic is good everywhere too.
+ */
+export class AccountsAccess implements AccessController {
+  readonly #options: AccountsAccessOptions
+
+  constructor(options: AccountsAccessOptions) {
+    this.#options = options
+  }
+
+  async permit(request: AccessRequest): Promise<Permit> {
+    const { authorization, client, wanted } = request
+    const challenge = () => this.#challenge(request, undefined)
+    if (authorization === undefined) {
+      if (wanted.kind === 'base') throw new AccessRefusal('UNAUTHORIZED', { challenge: challenge() })
+      return this.#permit(this.#options.identities.anonymous(), undefined)
+    }
+    const token = findBearer(authorization)
+    if (token !== undefined) return await this.#permitOf(token, request)
+    return this.#permit(await this.#options.identities.login({ authorization, client, challenge: challenge() }), undefined)
+  }
+
+  async #permitOf(token: string, request: AccessRequest): Promise<Permit> {
+    const refuse = (reason: string, message: string, claimed?: string) => {
+      const challenge = this.#challenge(request, 'invalid_token')
+      return new AccessRefusal('UNAUTHORIZED', { challenge, reason, message, ...(claimed === undefined ? {} : { claimed }) })
+    }
+    const claims = await this.#read(token, refuse)
+    if (!isCurrent(claims, Date.now()) && !mayFinish(claims, request.wanted)) {
+      const reason = `the token was good until ${claims.expiresAt.toISOString()}`
+      throw refuse(reason, 'The token has expired; get a new one.', claims.subject)
+    }
+    const identity = await this.#options.identities.find(claims.subject, claims.revision)
+    if (identity !== undefined) return this.#permit(identity, claims.access)
+    throw refuse('the account is gone, or has changed since', 'The token is void; log in again.', claims.subject)
+  }
+
+  async #read(token: string, refuse: (reason: string, message: string) => AccessRefusal): Promise<TokenClaims> {
+    try {
+      return await this.#options.tokens.read('access', token)
+    } catch (error) {
+      if (error instanceof BadTokenError) throw refuse(error.message, 'The token is not one of this registry; get a new one.')
+      throw error
+    }
+  }
+
+  /** `access`: what the token is good for; undefined without one, where the rules alone say what may be done. */
+  #permit({ caller, rules }: Identity, access: readonly TokenAccess[] | undefined): Permit {
+    const isCatalogCovered = access === undefined || coversCatalog(access)
+    return {
+      caller,
+      catalog: isCatalogCovered && rules.mayAnywhere('list') ? 'visible' : 'nothing',
+      may: (action, repository) => (access === undefined || covers(access, action, repository)) && rules.may(action, repository),
+      challenge: (request) => {
+        if (access !== undefined && wouldAllow(rules, request.wanted)) return this.#challenge(request, 'insufficient_scope')
+        // Whoever gave no name may get more with one; everybody else has heard the last word.
+        return caller.kind === 'anonymous' ? this.#challenge(request, undefined) : undefined
+      },
+      ...(access === undefined ? {} : { describe: () => `its token grants ${formatAccess(access).slice(0, 1000) || 'nothing'}` }),
+    }
+  }
+
+  #challenge({ origin, wanted }: AccessRequest, error: BearerChallenge['error']): string {
+    const { realm, service } = this.#options
+    return bearerChallenge({ realm: realm(origin()), service, wanted, error })
+  }
+}
+
+const BEARER = /^bearer +(\S+) *$/i
+
+function findBearer(authorization: string): string | undefined {
+  return BEARER.exec(authorization)?.[1]
+}
+
+/** Whether a token that says more would be enough. */
+function wouldAllow(rules: CallerRules, wanted: Wanted): boolean {
+  switch (wanted.kind) {
+    case 'base':
+      return true
+    case 'catalog':
+      return rules.mayAnywhere('list')
+    case 'repository':
+      return rules.may(wanted.action, wanted.repository)
+  }
+}
+
+/** Layers of many gigabytes take longer than a token lives: what was begun in time may be finished. The id of an upload tells when. */
+function mayFinish({ issuedAt, expiresAt }: TokenClaims, wanted: Wanted): boolean {
+  const begunAtMs = wanted.kind === 'repository' && wanted.uploadId !== undefined ? beginOf(wanted.uploadId) : undefined
+  if (begunAtMs === undefined) return false
+  return begunAtMs >= issuedAt.getTime() - CLOCK_DIFFERENCE_MS && begunAtMs < expiresAt.getTime()
+}
+
+/** Between the clocks of two replicas; times in tokens are whole seconds. */
+const CLOCK_DIFFERENCE_MS = 30_000
+const UUID_V7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+/** RFC 9562 section 5.7: the first 48 bits are milliseconds. An id that somebody made up belongs to no upload. */
+function beginOf(uploadId: string): number | undefined {
+  const [, high, low] = UUID_V7.exec(uploadId) ?? []
+  return high === undefined ? undefined : Number.parseInt(`${high}${low}`, 16)
+}

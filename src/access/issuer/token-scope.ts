@@ -1,0 +1,66 @@
+import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
+import type { Action } from '../access.ts'
+import type { CallerRules } from '../access-rules.ts'
+
+/** What a token is good for, in the form that registry:2 knows. */
+export interface TokenAccess {
+  readonly type: string
+  readonly name: string
+  readonly actions: readonly string[]
+}
+
+/** What a client asks a token for. Everything that is not of this form is left out: it would be granted nothing. */
+export type AskedScope =
+  | { readonly type: 'repository'; readonly name: RepositoryName; readonly actions: readonly string[] }
+  | { readonly type: 'registry'; readonly name: 'catalog'; readonly actions: readonly string[] }
+
+/** More than any client asks for at once. */
+const MAX_SCOPES = 100
+const SCOPE = /^(?<type>[a-z0-9]+)(?:\([a-z0-9]+\))?:(?<name>.+):(?<actions>[a-z*,]*)$/
+
+/** Several scopes come as several parameters, or in one with blanks between them. */
+export function parseScopes(parameters: readonly string[]): readonly AskedScope[] {
+  const texts = parameters.flatMap((parameter) => parameter.split(' ')).filter((text) => text !== '')
+  return texts.slice(0, MAX_SCOPES).flatMap((text) => findAskedScope(text) ?? [])
+}
+
+function findAskedScope(text: string): AskedScope | undefined {
+  const { type, name = '', actions = '' } = SCOPE.exec(text)?.groups ?? {}
+  const asked = actions.split(',').filter((action) => action !== '')
+  if (type === 'registry' && name === 'catalog') return { type, name, actions: asked }
+  const repository = type === 'repository' ? findRepositoryName(name) : undefined
+  return repository === undefined ? undefined : { type: 'repository', name: repository, actions: asked }
+}
+
+/** The part of what is asked that the rules allow. Nothing allowed is nothing granted, and no mistake. */
+export function grant(rules: CallerRules, asked: readonly AskedScope[]): readonly TokenAccess[] {
+  return asked.map(({ type, name, actions }) => {
+    if (type === 'registry') return { type, name, actions: actions.includes('*') && rules.mayAnywhere('list') ? ['*'] : [] }
+    return { type, name, actions: GRANTED.filter((action) => isAsked(action, actions) && rules.may(action, name)) }
+  })
+}
+
+const GRANTED: readonly Action[] = ['pull', 'push', 'delete', 'list']
+
+/** Clients know no `list`: they ask to pull before they look at tags. */
+function isAsked(action: Action, asked: readonly string[]): boolean {
+  return asked.includes(action) || asked.includes('*') || (action === 'list' && asked.includes('pull'))
+}
+
+/** Whether a token is good for an action. */
+export function covers(access: readonly TokenAccess[], action: Action, repository: RepositoryName): boolean {
+  return access.some(({ type, name, actions }) => {
+    if (type === 'registry') return action === 'list' && name === 'catalog' && actions.includes('*')
+    return type === 'repository' && name === repository && actions.includes(action)
+  })
+}
+
+export function coversCatalog(access: readonly TokenAccess[]): boolean {
+  return access.some(({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'))
+}
+
+/** As the answer to a client names what it got. */
+export function formatAccess(access: readonly TokenAccess[]): string {
+  const granted = access.filter(({ actions }) => actions.length > 0)
+  return granted.map(({ type, name, actions }) => `${type}:${name}:${actions.join(',')}`).join(' ')
+}

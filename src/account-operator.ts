@@ -1,0 +1,44 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Accounts } from './access/accounts.ts'
+import { openStorage, StartError, startErrorOf } from './app.ts'
+import type { Config } from './config/config.ts'
+import { exclusivelyIn } from './metadata/exclusive-lock.ts'
+
+/** The accounts of the storage that the configuration names, for one command. Throws StartError. */
+export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {
+  const { driver } = config.storage
+  if (driver.kind === 'inmemory') {
+    throw new StartError('A storage in memory is gone with its server, and so no command can keep accounts in it.')
+  }
+  try {
+    await becomeOwnerOf(join(driver.rootDirectory, 'berth'))
+    const opened = await openStorage(config)
+    try {
+      return await operate(new Accounts(opened.driver, exclusivelyIn(opened.runDirectory)))
+    } finally {
+      await opened.driver.close()
+      await opened.cleanUp()
+    }
+  } catch (error) {
+    throw startErrorOf(error)
+  }
+}
+
+/** What root writes for a server that another user runs, that user must be able to read. */
+async function becomeOwnerOf(directory: string): Promise<void> {
+  if (process.getuid?.() !== 0) return
+  const owner = await findOwner(directory)
+  if (owner === undefined || owner.uid === 0) return
+  process.setgid?.(owner.gid)
+  process.setuid?.(owner.uid)
+}
+
+async function findOwner(directory: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
+  try {
+    return await stat(directory)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}

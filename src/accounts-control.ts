@@ -1,0 +1,74 @@
+import { availableParallelism } from 'node:os'
+import type { AccessController } from './access/access.ts'
+import { AccessRules } from './access/access-rules.ts'
+import { AccountBook } from './access/account-book.ts'
+import { type AllRecords, accountRecords } from './access/account-records.ts'
+import type { Exclusively } from './access/accounts.ts'
+import { AccountsAccess } from './access/accounts-access.ts'
+import { CurrentAccounts } from './access/current-accounts.ts'
+import { HtpasswdFile } from './access/htpasswd/htpasswd-file.ts'
+import { Identities } from './access/identities.ts'
+import { IssuedTokens } from './access/issuer/issued-tokens.ts'
+import { SigningKeys } from './access/issuer/signing-keys.ts'
+import { TokenIssuer } from './access/issuer/token-issuer.ts'
+import { PasswordLogin } from './access/password-login.ts'
+import type { PasswordBook } from './access/passwords.ts'
+import type { RecordStorage } from './access/record-storage.ts'
+import type { AccessConfig, Config, StorageConfig } from './config/config.ts'
+import { rootPath, TOKEN_PATH } from './http/links.ts'
+import type { Log } from './observe/log.ts'
+
+interface AccountsAccessOptions {
+  readonly storage: RecordStorage
+  /** Keeps what the commands and the other processes change from happening at the same time. */
+  readonly exclusively: Exclusively
+  /** Other processes serve beside this one. */
+  readonly isShared: boolean
+  readonly log: Log
+}
+
+/** For so long a server trusts what it knew of accounts; 0 where looking again is a stat of a local file. */
+const TRUSTED_FOR_MS: Readonly<Record<StorageConfig['driver']['kind'], number>> = { filesystem: 0, inmemory: 0 }
+
+/** Puts together what section `access` asks for. Throws UnusableAccessError. */
+export async function createAccountsAccess(
+  config: Config,
+  { rules: configured, service, realm, tokenLifetimeMs, refreshLifetimeMs }: AccessConfig,
+  { storage, exclusively, isShared, log }: AccountsAccessOptions,
+): Promise<{ readonly controller: AccessController; readonly issuer: TokenIssuer }> {
+  const { auth, http } = config
+  const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
+  const rules = new AccessRules(configured)
+  await tellOfStrangers(rules, accountRecords(storage), file, log)
+  const accounts = new CurrentAccounts({ storage, trustedForMs: TRUSTED_FOR_MS[config.storage.driver.kind] })
+  const book = new AccountBook(accounts, file)
+  // Processes that share a machine share its cores.
+  const login = new PasswordLogin({ book, checksAtOnce: isShared ? 1 : availableParallelism() })
+  const identities = new Identities({ accounts, book, login, rules })
+  const keys = new SigningKeys({ storage, exclusively, keepForMs: Math.max(tokenLifetimeMs, refreshLifetimeMs) })
+  const tokens = new IssuedTokens({ keys, service })
+  const controller = new AccountsAccess({ identities, tokens, service, realm: realmOf(http, realm) })
+  return { controller, issuer: new TokenIssuer({ identities, tokens, service, tokenLifetimeMs, refreshLifetimeMs }) }
+}
+
+/** Where tokens are to be had: what the operator says, else beside the registry, at the address that the client used. */
+function realmOf({ host, prefix }: Config['http'], configured: string | undefined): (origin: string) => string {
+  const path = `${rootPath(host, prefix)}${TOKEN_PATH}`
+  return (origin) => configured ?? `${host === undefined ? origin : new URL(host).origin}${path}`
+}
+
+/** A rule for somebody who is not there is a spelling mistake, or will be right when the account is made: told, and no error. */
+async function tellOfStrangers(rules: AccessRules, records: AllRecords, file: PasswordBook | undefined, log: Log): Promise<void> {
+  const [users, groups, robots] = await Promise.all([records.users.list(), records.groups.list(), records.robots.list()])
+  const isUser = async (name: string) => users.some((user) => user.name === name) || (await file?.find(name)) !== undefined
+  const known = {
+    user: isUser,
+    group: async (name: string) => groups.some((group) => group.name === name),
+    robot: async (name: string) => robots.some((robot) => robot.name === name),
+  }
+  for (const kind of ['user', 'group', 'robot'] as const) {
+    for (const name of rules.named(kind)) {
+      if (!(await known[kind](name))) log.warn('a rule of section access names somebody who is not there', { [kind]: name })
+    }
+  }
+}

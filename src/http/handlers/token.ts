@@ -1,0 +1,100 @@
+import { callerName } from '../../access/access.ts'
+import type { GrantedToken, Proof, TokenIssuer } from '../../access/issuer/token-issuer.ts'
+import { parseScopes } from '../../access/issuer/token-scope.ts'
+import { Refusal } from '../error-response.ts'
+import type { Asked } from '../pipeline.ts'
+import { emptyResponse, jsonResponse } from '../responses.ts'
+
+const MAX_FORM_BYTES = 64 * 1024
+const ALLOW = { Allow: 'GET, POST' }
+
+/** Where clients get tokens: by GET as Docker has it from the beginning, or by POST as OAuth 2 has it. */
+export async function answerToken(issuer: TokenIssuer, asked: Asked): Promise<Response> {
+  switch (asked.request.method) {
+    case 'GET':
+    case 'HEAD':
+      return await getToken(issuer, asked)
+    case 'POST':
+      return await postToken(issuer, asked)
+    case 'OPTIONS':
+      return emptyResponse(200, ALLOW)
+    default:
+      throw new Refusal('UNSUPPORTED', { message: `${asked.request.method} has no meaning here.`, headers: ALLOW })
+  }
+}
+
+/** The password, if any, is in the Authorization header. */
+async function getToken(issuer: TokenIssuer, { request, url, connection, admitted }: Asked): Promise<Response> {
+  const query = url.searchParams
+  requireService(issuer, query.get('service'))
+  const authorization = request.headers.get('authorization')
+  const granted = await issuer.issue({
+    proof: authorization === null ? { kind: 'none' } : { kind: 'password', authorization },
+    scopes: parseScopes(query.getAll('scope')),
+    wantsRefresh: query.get('offline_token') === 'true',
+    client: connection.client,
+  })
+  admitted(callerName(granted.identity.caller))
+  return tokenResponse(granted)
+}
+
+async function postToken(issuer: TokenIssuer, { request, connection, admitted }: Asked): Promise<Response> {
+  const form = await readForm(request)
+  requireService(issuer, form.get('service'))
+  const granted = await issuer.issue({
+    proof: proofOf(form),
+    scopes: parseScopes(form.getAll('scope')),
+    wantsRefresh: form.get('access_type') === 'offline',
+    client: connection.client,
+  })
+  admitted(callerName(granted.identity.caller))
+  return tokenResponse(granted)
+}
+
+function proofOf(form: URLSearchParams): Proof {
+  const type = form.get('grant_type')
+  switch (type) {
+    case 'refresh_token':
+      return { kind: 'refresh', token: form.get('refresh_token') ?? '' }
+    case 'password': {
+      const credentials = Buffer.from(`${form.get('username') ?? ''}:${form.get('password') ?? ''}`).toString('base64')
+      return { kind: 'password', authorization: `Basic ${credentials}` }
+    }
+    default:
+      throw badRequest('grant_type is missing or unknown; send password or refresh_token.', { grantType: type?.slice(0, 100) })
+  }
+}
+
+/** Clients read either of the two names of the token. */
+function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken }: GrantedToken): Response {
+  const body = {
+    token,
+    access_token: token,
+    expires_in: expiresInSeconds,
+    issued_at: issuedAt.toISOString(),
+    scope,
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+  }
+  return jsonResponse(body, { 'Cache-Control': 'no-store' })
+}
+
+/** A token for another registry would be of no use to anybody. */
+function requireService({ service }: TokenIssuer, asked: string | null): void {
+  if (asked === null || asked === '' || asked === service) return
+  throw badRequest(`Tokens are for the service ${service} here.`, { service: asked.slice(0, 200) })
+}
+
+async function readForm(request: Request): Promise<URLSearchParams> {
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of request.body ?? []) {
+    size += chunk.length
+    if (size > MAX_FORM_BYTES) throw badRequest('The form is too long.', { maxBytes: MAX_FORM_BYTES })
+    chunks.push(chunk)
+  }
+  return new URLSearchParams(Buffer.concat(chunks, size).toString())
+}
+
+function badRequest(message: string, detail: unknown): Refusal {
+  return new Refusal('UNSUPPORTED', { status: 400, message, detail })
+}
