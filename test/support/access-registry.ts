@@ -1,0 +1,137 @@
+import { join } from 'node:path'
+import { BackgroundProgram, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
+import { RegistryClient } from './registry-client.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
+const START_MS = 60_000
+
+export interface AccessRegistryOptions {
+  /** What stands below `access:`, indented by two. */
+  readonly access: string
+  readonly processes?: number
+  /** Other sections. */
+  readonly more?: string
+}
+
+/** `berth serve` with section `access`, as a program of its own, and the commands that change accounts beside it. */
+export class AccessRegistry implements AsyncDisposable {
+  readonly folder: TemporaryFolder
+  readonly config: string
+  readonly program: BackgroundProgram
+  readonly url: string
+
+  private constructor(folder: TemporaryFolder, config: string, program: BackgroundProgram, url: string) {
+    this.folder = folder
+    this.config = config
+    this.program = program
+    this.url = url
+  }
+
+  static async start({ access, processes = 1, more = '' }: AccessRegistryOptions): Promise<AccessRegistry> {
+    const folder = new TemporaryFolder()
+    const config = await folder.file('config.yml', configOf(folder, access, more))
+    const environment = { ...environmentIn(folder.join('env')), BERTH_PROCESSES: String(processes) }
+    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
+    try {
+      const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
+      return new AccessRegistry(folder, config, program, url)
+    } catch (error) {
+      await program.stop()
+      folder[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** As people write it in front of an image name. */
+  get address(): string {
+    return new URL(this.url).host.replace('127.0.0.1', 'localhost')
+  }
+
+  /** Runs `berth … --config …`, which must succeed; gives what it printed. */
+  async berth(words: readonly string[], input = ''): Promise<string> {
+    return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.config], this.#commandOptions(input))
+  }
+
+  /** The same, which may fail. */
+  async tryBerth(words: readonly string[], input = ''): Promise<Outcome> {
+    return await run([BERTH_PROGRAM, ...words, '--config', this.config], this.#commandOptions(input))
+  }
+
+  async addUser(name: string, password: string, ...groups: readonly string[]): Promise<void> {
+    await this.berth(['user', 'add', name, '--password-stdin'], password)
+    for (const group of groups) await this.berth(['group', 'add', group, name])
+  }
+
+  /** Gives the robot's token. */
+  async addRobot(name: string, ...words: readonly string[]): Promise<string> {
+    return (await this.berth(['token', 'create', name, '--quiet', ...words])).trim()
+  }
+
+  /** Requests with these headers. */
+  client(headers: Readonly<Record<string, string>> = {}): RegistryClient {
+    return new AuthorizedClient(this.url, headers)
+  }
+
+  /** A client that sends the name and the password with every request. */
+  basic(name: string, password: string): RegistryClient {
+    return this.client({ authorization: basic(name, password) })
+  }
+
+  /** Asks for a token, with a name and a password if they are given. */
+  async askToken(scopes: readonly string[], name?: string, password = ''): Promise<Response> {
+    const query = new URLSearchParams({ service: 'berth' })
+    for (const scope of scopes) query.append('scope', scope)
+    const headers = name === undefined ? {} : { authorization: basic(name, password) }
+    return await this.client(headers).request('GET', `/v2/token?${query}`)
+  }
+
+  async token(scopes: readonly string[], name?: string, password = ''): Promise<string> {
+    const response = await this.askToken(scopes, name, password)
+    if (response.status !== 200) throw new Error(`no token: ${response.status} ${await response.text()}`)
+    return ((await response.json()) as { token: string }).token
+  }
+
+  /** A client with a token for these scopes. */
+  async bearer(scopes: readonly string[], name?: string, password = ''): Promise<RegistryClient> {
+    return this.client({ authorization: `Bearer ${await this.token(scopes, name, password)}` })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program.stop()
+    this.folder[Symbol.dispose]()
+  }
+
+  #commandOptions(input: string) {
+    return { environment: environmentIn(this.folder.join('env')), stdin: new Blob([input]) }
+  }
+}
+
+export function basic(name: string, password: string): string {
+  return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
+}
+
+class AuthorizedClient extends RegistryClient {
+  readonly #headers: Readonly<Record<string, string>>
+
+  constructor(url: string, headers: Readonly<Record<string, string>>) {
+    super(url)
+    this.#headers = headers
+  }
+
+  override async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
+    const headers = { ...this.#headers, ...Object.fromEntries(new Headers(init.headers)) }
+    return await super.request(method, path, { ...init, headers })
+  }
+}
+
+function configOf(folder: TemporaryFolder, access: string, more: string): string {
+  return `version: 0.1
+storage:
+  filesystem: {rootdirectory: ${folder.join('data')}}
+  delete: {enabled: true}
+http: {addr: 127.0.0.1:0}
+access:
+${access}
+${more}`
+}
