@@ -234,6 +234,7 @@ async function serve(config: Config, { registry, access, issuer, observation, lo
     prefix: http.prefix,
     host: http.host,
     headers: http.headers,
+    trustedProxies: http.trustedProxies,
     maxCatalogEntries: catalog.maxEntries,
     maxTags: tags.maxTags,
   })

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { PRIVATE_RANGES } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type {
   AccessConfig,
@@ -63,6 +64,7 @@ function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
     prefix: http.prefix,
     secret: http.secret,
     headers: http.headers,
+    trustedProxies: http.trustedproxies.length === 0 ? PRIVATE_RANGES : http.trustedproxies.filter((range) => range !== 'none'),
     drainTimeoutMs: http.draintimeout,
     // Memory is not shared between processes.
     processes: storage.filesystem === undefined ? 1 : http.processes,

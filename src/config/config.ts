@@ -1,5 +1,6 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { WhoConfig } from './access-schema.ts'
+import type { AddressRange } from './address-range.ts'
 import type { ListenAddress, TcpAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
 
@@ -94,6 +95,8 @@ export interface HttpConfig {
   readonly secret: Secret | undefined
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>
+  /** Who may say, in X-Forwarded-* and Forwarded, where a request came from. */
+  readonly trustedProxies: readonly AddressRange[]
   /** How long running requests may take to finish when Berth is asked to stop. */
   readonly drainTimeoutMs: number
   /** How many processes share the address; undefined: as many as suit this machine. Always 1 for a storage in memory. */

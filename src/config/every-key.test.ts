@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { findAddressRange } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
@@ -47,6 +48,8 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['http.addr', '[::1]:80', ({ http }) => http.listen, { kind: 'tcp', hostname: '::1', port: 80 }],
   ['http.prefix', '/a/', ({ http }) => http.prefix, '/a'],
   ['http.headers', { 'X-A': ['b', 'c'] }, ({ http }) => http.headers, { 'X-A': ['b', 'c'] }],
+  ['http.trustedproxies', ['192.0.2.0/24'], ({ http }) => http.trustedProxies, [findAddressRange('192.0.2.0/24')]],
+  ['http.trustedproxies', ['none'], ({ http }) => http.trustedProxies, []],
   ['http.draintimeout', '1m', ({ http }) => http.drainTimeoutMs, 60_000],
   ['http.debug.addr', ':1', ({ http }) => http.debug.listen, { kind: 'tcp', hostname: undefined, port: 1 }],
   ['http.debug.prometheus.enabled', true, ({ http }) => http.debug.prometheus.enabled, true],
@@ -136,7 +139,7 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
   ['storage.cache.layerinfo', 'inmemory', NO_CACHE],
   ['storage.redirect.disable', false, 'Berth sends clients to no other server; it serves every byte itself.'],
   ['storage.tag.concurrencylimit', 8, 'Berth finds the tags of a manifest in its database; the limit has no effect.'],
-  ['http.host', 'https://a', `${PATHS} Of this address only its path is used.`],
+  ['http.host', 'https://a', `${PATHS} Of this address its path is used, and the whole where clients are told to get a token.`],
   ['http.secret', 'x', 'Upload addresses of Berth carry no state to sign; the secret is not used.'],
   ['http.relativeurls', false, PATHS],
   ['http.http2.disabled', false, 'Berth speaks HTTP/1.1, as every client does.'],

@@ -1,4 +1,4 @@
-import { isSet, key, map, notYet, optionalKey, section } from './keys.ts'
+import { isSet, key, list, map, notYet, optionalKey, section } from './keys.ts'
 import { isSection, type Tree } from './tree.ts'
 import {
   boolean,
@@ -9,6 +9,7 @@ import {
   listenAddress,
   oneOf,
   pathPrefix,
+  proxyRange,
   publicUrl,
   secret,
   urlPath,
@@ -47,7 +48,7 @@ export const http = section({
   host: optionalKey(publicUrl, {
     about: 'The address that clients use.',
     example: 'https://registry.example.com',
-    notice: () => `${locationsArePaths()} Of this address only its path is used.`,
+    notice: () => `${locationsArePaths()} Of this address its path is used, and the whole where clients are told to get a token.`,
   }),
   prefix: key(pathPrefix, { default: '/', example: '/registry/', about: 'The path before /v2/.' }),
   secret: optionalKey(secret, {
@@ -64,6 +65,12 @@ export const http = section({
     about: 'Added to every answer.',
     example: '{X-Content-Type-Options: [nosniff]}',
     name: headerName,
+  }),
+  trustedproxies: list(proxyRange, {
+    about:
+      'Proxies whose X-Forwarded-* and Forwarded headers are believed: addresses and ranges; none: nobody. ' +
+      'Empty: this machine and private networks.',
+    example: '[192.0.2.10, 10.1.0.0/16]',
   }),
   // Docker kills a container that is still there ten seconds after it was asked to stop.
   draintimeout: key(durationMs, {

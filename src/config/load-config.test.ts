@@ -2,6 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { PRIVATE_RANGES } from './address-range.ts'
 import { ConfigError } from './config-error.ts'
 import type { Environment } from './environment.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
@@ -85,6 +86,7 @@ describe('a file', () => {
         prefix: '',
         secret: undefined,
         headers: {},
+        trustedProxies: PRIVATE_RANGES,
         drainTimeoutMs: 8000,
         processes: 1,
         debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { findAddressRange } from './address-range.ts'
 import { findDurationMs } from './duration.ts'
 import { findTcpAddress, type ListenAddress } from './listen-address.ts'
 import { findPattern } from './pattern.ts'
@@ -26,6 +27,12 @@ export const listenAddress = parsed(
 
 /** `host:port`, where something else listens. */
 export const remoteAddress = parsed(findTcpAddress, 'is not an address; write host:port')
+
+/** A range of addresses, or the word none. */
+export const proxyRange = parsed(
+  (value) => (value === 'none' ? 'none' : findAddressRange(value)),
+  'is not an address or a range of them; write 192.0.2.10, 10.1.0.0/16 or none',
+)
 
 /** The address under which clients see the registry, without a slash at its end. */
 export const publicUrl = parsed(

@@ -2,7 +2,7 @@ import { type AccessController, type Action, callerName, OPEN_PERMIT, type Permi
 import { requireAccess } from '../access/requirement.ts'
 import type { ErrorCode } from '../oci/errors.ts'
 import { findRepositoryName } from '../oci/name.ts'
-import type { Asked } from './pipeline.ts'
+import type { Asked, Forwarded } from './pipeline.ts'
 import type { Route } from './routes.ts'
 
 /** What is said of a thing in a repository that the caller may not see: the same as where there is no such repository. */
@@ -18,9 +18,16 @@ const UNKNOWN_CODES: Readonly<Record<Route['resource'], ErrorCode>> = {
   uploads: 'DENIED',
 }
 
+export interface AdmissionRules {
+  /** Undefined: everybody may do everything. */
+  readonly access: AccessController | undefined
+  /** Scheme and host under which clients see the registry; undefined: as they say themselves. */
+  readonly publicOrigin: string | undefined
+}
+
 /** Lets a request in, with what its caller may. Throws AccessRefusal. Without a controller everybody is let in. */
 export async function admit(
-  access: AccessController | undefined,
+  { access, publicOrigin }: AdmissionRules,
   { request, url, connection, admitted }: Asked,
   route: Route,
   action: Action,
@@ -31,12 +38,18 @@ export async function admit(
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
     wanted: wantedOf(route, action),
-    origin: (assumed?: 'https') => (assumed === undefined ? url.origin : `${assumed}://${url.host}`),
+    origin: (assumed?: 'https') => publicOrigin ?? originOf(url, connection.forwarded, assumed),
   }
   const permit = await access.permit(accessRequest)
   admitted(callerName(permit.caller))
   requireAccess(permit, accessRequest, UNKNOWN_CODES[route.resource])
   return permit
+}
+
+/** The scheme and host that a trusted proxy names, else those of the request. */
+function originOf(url: URL, forwarded: Forwarded | undefined, assumed: 'https' | undefined): string {
+  const scheme = forwarded?.scheme ?? assumed ?? url.protocol.slice(0, -1)
+  return `${scheme}://${forwarded?.host ?? url.host}`
 }
 
 function wantedOf(route: Route, action: Action): Wanted {

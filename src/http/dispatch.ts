@@ -1,8 +1,7 @@
-import type { AccessController } from '../access/access.ts'
 import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
-import { admit } from './admission.ts'
+import { type AdmissionRules, admit } from './admission.ts'
 import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
 import { OutOfRotation, Refusal } from './error-response.ts'
 import { answerToken } from './handlers/token.ts'
@@ -11,13 +10,11 @@ import type { Asked } from './pipeline.ts'
 import { emptyResponse } from './responses.ts'
 import { findRoute, type Route } from './routes.ts'
 
-export interface DispatchRules {
+export interface DispatchRules extends AdmissionRules {
   /** '' or a path without the slash at its end. */
   readonly prefix: string
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
-  /** Undefined: everybody may do everything. */
-  readonly access: AccessController | undefined
   /** Who gives tokens at /v2/token; undefined: nobody. */
   readonly issuer: TokenIssuer | undefined
   /** False while a health check fails. */
@@ -61,7 +58,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
     const message = `${request.method} has no meaning here.`
     throw new Refusal('UNSUPPORTED', { message, headers: allow(endpoints, rules) })
   }
-  const permit = await admit(rules.access, asked, route, endpoint.action)
+  const permit = await admit(rules, asked, route, endpoint.action)
   const obstacle = obstacleTo(endpoint, rules)
   if (obstacle !== undefined) throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpoints, rules) })
   return await endpoint.answer(permit)

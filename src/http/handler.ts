@@ -7,7 +7,8 @@ import type { Catalog } from '../registry/catalog.ts'
 import type { ManifestStore } from '../registry/manifest-store.ts'
 import type { UploadSessions } from '../registry/upload-sessions.ts'
 import { dispatch } from './dispatch.ts'
-import { Paths, rootPath } from './links.ts'
+import { type ProxyRange, withForwarding } from './forwarding.ts'
+import { Paths, publicOriginOf, rootPath } from './links.ts'
 import { createPipeline, type Handler } from './pipeline.ts'
 import { type Probes, withProbes } from './probes.ts'
 
@@ -28,9 +29,11 @@ export interface HandlerOptions {
   readonly readOnly: boolean
   /** `http.prefix`: '' or a path without the slash at its end. */
   readonly prefix: string
-  /** `http.host`: the address under which clients see the registry; only its path is used. */
+  /** `http.host`: the address under which clients see the registry. */
   readonly host: string | undefined
   readonly headers: Readonly<Record<string, readonly string[]>>
+  /** Who may say where a request came from; left out, nobody. */
+  readonly trustedProxies?: readonly ProxyRange[]
   readonly maxCatalogEntries: number
   readonly maxTags: number
 }
@@ -41,7 +44,8 @@ export function createHandler(options: HandlerOptions): Handler {
   const { access, issuer, readOnly, deletesEnabled } = options
   const paths = new Paths(rootPath(host, prefix))
   const registry = { blobs, uploads, manifests, catalog, paths, maxTags, maxCatalogEntries }
-  const rules = { prefix, readOnly, deletesEnabled, access, issuer, isHealthy: () => probes.isHealthy() }
+  const publicOrigin = publicOriginOf(host)
+  const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, isHealthy: () => probes.isHealthy() }
   const pipeline = createPipeline((asked) => dispatch(registry, rules, asked), options)
-  return withProbes(probes, pipeline)
+  return withProbes(probes, withForwarding(options.trustedProxies ?? [], pipeline))
 }

@@ -47,6 +47,11 @@ export function rootPath(host: string | undefined, prefix: string): string {
   return (publicPath === '/' ? prefix : publicPath).replace(/\/+$/, '')
 }
 
+/** Scheme and host of `http.host`, for what cannot be a path: where to get a token. */
+export function publicOriginOf(host: string | undefined): string | undefined {
+  return host !== undefined && URL.canParse(host) ? new URL(host).origin : undefined
+}
+
 /** A `Link` header to the page that comes next (RFC 8288). Parameters that are undefined are left out. */
 export function nextLink(path: string, parameters: Readonly<Record<string, string | number | undefined>>): string {
   const query = Object.entries(parameters)

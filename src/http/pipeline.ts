@@ -6,8 +6,19 @@ import { errorResponse, OutOfRotation, statusOf } from './error-response.ts'
 
 /** Where a request came from. */
 export interface Connection {
-  /** The address of the peer; undefined on a unix socket. */
+  /** The address of whoever asks: the peer, or whom a trusted proxy names; undefined on a unix socket. */
   readonly client: string | undefined
+  /** The peer, where that is a proxy that names its client. */
+  readonly proxy?: string | undefined
+  /** What that proxy says the client asked for. */
+  readonly forwarded?: Forwarded
+}
+
+/** What a proxy says its client asked for, as far as it said so. */
+export interface Forwarded {
+  readonly scheme: 'http' | 'https' | undefined
+  /** With its port, where it needs one. */
+  readonly host: string | undefined
 }
 
 export type Handler = (request: Request, connection: Connection) => Promise<Response>
@@ -47,7 +58,8 @@ export function createPipeline(answer: Answer, options: PipelineOptions): Handle
     logFailure(log, outcome, requestId)
     if (observers.length > 0) {
       const durationMs = performance.now() - startedAt
-      const exchange = exchangeOf(outcome, response, { request, requestId, client: connection.client, startedAtMs, durationMs })
+      const { client, proxy } = connection
+      const exchange = exchangeOf(outcome, response, { request, requestId, client, proxy, startedAtMs, durationMs })
       for (const observer of observers) tell(log, () => observer.ended(exchange))
     }
     return response
@@ -143,7 +155,7 @@ function logFailure(log: Log, { error, target }: Outcome, requestId: string): vo
   else log.error('request failed', fields)
 }
 
-type Facts = Pick<Exchange, 'request' | 'requestId' | 'client' | 'startedAtMs' | 'durationMs'>
+type Facts = Pick<Exchange, 'request' | 'requestId' | 'client' | 'proxy' | 'startedAtMs' | 'durationMs'>
 
 function exchangeOf({ target, handler, caller, error }: Outcome, response: Response, facts: Facts): Exchange {
   const { status, headers: answerHeaders } = response

@@ -33,6 +33,7 @@ describe('a line says who did what from where, and what came of it:', () => {
           user: 'alice',
           claimed: undefined,
           client: '192.0.2.1',
+          proxy: undefined,
           method: 'PUT',
           path: '/v2/team/app/manifests/v1',
           status: 201,

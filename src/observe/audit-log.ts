@@ -17,11 +17,12 @@ export class AuditLog implements RequestObserver {
   ended(exchange: Exchange): void {
     const event = eventOf(exchange)
     if (event === undefined) return
-    const { request, target, client, caller, status, errorCode, denial, requestId } = exchange
+    const { request, target, client, proxy, caller, status, errorCode, denial, requestId } = exchange
     this.#write(event, {
       user: caller,
       claimed: denial?.claimed?.slice(0, LONGEST_TARGET),
       client,
+      proxy,
       method: request.method,
       path: target.slice(0, LONGEST_TARGET),
       status,

@@ -17,8 +17,10 @@ export interface Exchange {
   /** Path and query, as far as they could be read. */
   readonly target: string
   readonly requestId: string
-  /** The address of the peer; undefined on a unix socket. */
+  /** The address of whoever asks: the peer, or whom a trusted proxy names; undefined on a unix socket. */
   readonly client: string | undefined
+  /** The peer, where that is a proxy that names its client. */
+  readonly proxy?: string | undefined
   /** Undefined when nothing is at the path. */
   readonly handler: HandlerName | undefined
   /** The name of who asked, where one was proven. */

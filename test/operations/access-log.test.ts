@@ -25,7 +25,7 @@ const REQUESTS: readonly Request[] = [
   { method: 'DELETE', path: `/v2/a/manifests/sha256:${'0'.repeat(64)}` },
   { method: 'GET', path: '/nothing' },
   { method: 'GET', path: '/v2/', headers: { Authorization: `Basic ${btoa('user:secret')}` } },
-  { method: 'GET', path: '/v2/', headers: { 'X-Forwarded-For': '192.0.2.1, 192.0.2.2', 'X-Real-IP': '192.0.2.3' } },
+  { method: 'GET', path: '/v2/', headers: { 'X-Real-IP': '192.0.2.3' } },
   { method: 'GET', path: '/v2/', headers: { 'User-Agent': 'a "b" \\ c\t', Referer: 'http://x/"q"' } },
   { method: 'GET', path: '/v2/', headers: { 'User-Agent': Buffer.from('café 日本').toString('latin1') } },
 ]
@@ -40,6 +40,15 @@ describeWith({ programs: [PEER_PROGRAM] }, 'the access log', () => {
       peer.map(({ status, bytes, line }) => (status === '200' && line?.endsWith('/v2/ HTTP/1.1') ? bytes : '')),
     )
   })
+})
+
+test('the access log names the client that a trusted proxy names', async () => {
+  await using registry = await OperatedRegistry.start('Berth')
+  await registry.client.request('GET', '/v2/', { headers: { 'X-Forwarded-For': '192.0.2.1, 192.0.2.2' } })
+
+  const [line = ''] = await waitForLines(registry, 1)
+
+  expect(COMBINED.exec(line)?.groups?.client).toBe('192.0.2.2')
 })
 
 describe('what is written where', () => {

@@ -12,7 +12,7 @@ export class FieldLog implements RequestObserver {
   }
 
   ended(exchange: Exchange): void {
-    const { request, target, client, caller, status, errorCode, durationMs, requestId } = exchange
+    const { request, target, client, proxy, caller, status, errorCode, durationMs, requestId } = exchange
     this.#write('request', {
       method: request.method,
       path: target.slice(0, LONGEST_TARGET),
@@ -20,6 +20,7 @@ export class FieldLog implements RequestObserver {
       bytes: answeredBytes(exchange),
       durationMs: Math.round(durationMs * 1000) / 1000,
       client,
+      proxy,
       user: caller,
       forwardedFor: request.headers.get('x-forwarded-for') ?? undefined,
       referer: request.headers.get('referer') ?? undefined,
