@@ -1,10 +1,15 @@
 import { mkdirSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 
 export type Environment = Readonly<Record<string, string>>
 
-/** Where programs are looked for: the caller's PATH, and the system folders that users other than root do not have in it. */
-export const PROGRAM_PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`
+/** Where scripts/test-stores.sh puts the object stores. */
+const TEST_STORES =
+  process.env.BERTH_TEST_STORES ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'berth-test-stores')
+
+/** Where programs are looked for: the caller's PATH, the system folders that users other than root do not have in it, the stores. */
+export const PROGRAM_PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:${TEST_STORES}`
 
 /** An environment of the test's own in a folder of the test's own: what the machine carries breaks clients and hides faults. */
 export function environmentIn(folder: string): Environment {
