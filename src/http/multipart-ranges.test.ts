@@ -9,7 +9,7 @@ test('each range is a part with its own header, and the boundary ends the body (
     { start: 0, end: 3 },
   ]
 
-  const { contentType, body } = multipartRanges(ranges, TEXT.length, ({ start, end }) => new Blob([TEXT.slice(start, end)]))
+  const { contentType, body } = multipartRanges(ranges, TEXT.length, async ({ start, end }) => new Blob([TEXT.slice(start, end)]))
 
   const boundary = contentType.replace('multipart/byteranges; boundary=', '')
   const part = (range: string, text: string) =>
@@ -20,7 +20,7 @@ test('each range is a part with its own header, and the boundary ends the body (
 test('a part is opened when it is read, and none after the reader has gone', async () => {
   const opened: number[] = []
   const ranges = Array.from({ length: 100 }, (_, start) => ({ start, end: start + 1 }))
-  const { body } = multipartRanges(ranges, 100, ({ start }) => {
+  const { body } = multipartRanges(ranges, 100, async ({ start }) => {
     opened.push(start)
     return new Blob(['x']).stream()
   })

@@ -10,7 +10,7 @@ interface MultipartBody {
 export function multipartRanges(
   ranges: readonly BodyRange[],
   size: number,
-  contentOf: (range: BodyRange) => Blob | ReadableStream<Uint8Array>,
+  contentOf: (range: BodyRange) => Promise<Blob | ReadableStream<Uint8Array>>,
 ): MultipartBody {
   const boundary = crypto.getRandomValues(new Uint8Array(16)).toHex()
   const encoder = new TextEncoder()
@@ -18,7 +18,7 @@ export function multipartRanges(
   async function* parts(): AsyncGenerator<Uint8Array> {
     for (const range of ranges) {
       yield encoder.encode(partHeader(boundary, range, size))
-      const content = contentOf(range)
+      const content = await contentOf(range)
       yield* content instanceof Blob ? content.stream() : content
       yield encoder.encode('\r\n')
     }

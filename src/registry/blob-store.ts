@@ -73,9 +73,11 @@ export class BlobStore {
     return await this.#whole(digest, target, row?.size ?? undefined)
   }
 
-  /** The bytes of a blob from `get`, or a part of them; a Blob body is sent with sendfile. */
-  content(blob: StoredBlob, range?: ByteRange): Blob | ReadableStream<Uint8Array> {
-    return this.#storage.content(layout.blob(blob.target), range)
+  /** The bytes of a blob from `get`, or a part of them; a Blob body is sent with sendfile. Throws BLOB_UNKNOWN when they have gone. */
+  async content(blob: StoredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
+    const content = await this.#storage.content(layout.blob(blob.target), range)
+    if (content === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest: blob.digest } })
+    return content
   }
 
   /**
@@ -103,7 +105,7 @@ export class BlobStore {
         if (link !== undefined && link.target === null) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
         return { plan: { repositoryId, target: link?.target ?? digest }, claims: [{ name, alone: true }] }
       },
-      act: async () => await this.#storage.remove(layout.layer(repository, digest)),
+      act: async () => await this.#storage.remove(layout.layer(repository, digest), LINK_FILE),
       confirm: async (query, { repositoryId, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await renewGrace(query, target, stamp)

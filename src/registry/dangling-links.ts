@@ -54,7 +54,7 @@ export class DanglingLinks {
       }),
       act: async () => {
         target = (await this.#options.view.observeLink(name)).found?.target
-        if (target === undefined) await this.#options.storage.remove(layout.layer(repository, digest))
+        if (target === undefined) await this.#options.storage.remove(layout.layer(repository, digest), LINK_FILE)
       },
       confirm: async (query, repositoryId, stamp) => await setLink(query, repositoryId, digest, target ?? null, stamp),
     })

@@ -147,7 +147,7 @@ export class ManifestStore {
         if ((await findTag(query, repositoryId, tag))?.digest === null) throw manifestUnknown(tag)
         return { plan: repositoryId, claims: [{ name: { kind: 'tag', repository, tag }, alone: true }] }
       },
-      act: async () => await this.#options.storage.remove(layout.tag(repository, tag)),
+      act: async () => await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE),
       confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
     })
   }
@@ -165,8 +165,8 @@ export class ManifestStore {
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
       act: async ({ tags }) => {
-        await Promise.all(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag))))
-        await this.#options.storage.remove(layout.revision(repository, digest))
+        await Promise.all(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
+        await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)

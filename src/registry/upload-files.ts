@@ -1,6 +1,7 @@
 import type { UploadRow } from '../metadata/uploads.ts'
-import { type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
+import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
 import { type StorageDriver, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
+import { layout } from '../storage/layout.ts'
 import type { Liveness } from './operations.ts'
 import type { RunningDigests } from './running-digests.ts'
 
@@ -12,13 +13,16 @@ export class OpenUpload {
   readonly file: UploadWriter
   /** Of every byte handed to the file; undefined when this process has not seen them all. */
   readonly running: RunningDigest | undefined
+  /** The file is no use to a later request. */
+  readonly #endsWithRequest: boolean
   #isClosed = false
 
-  constructor(row: UploadRow, writer: string, opened: { file: UploadWriter; digest: RunningDigest | undefined }) {
+  constructor(row: UploadRow, writer: string, opened: OpenedFile) {
     this.row = row
     this.writer = writer
     this.file = opened.file
     this.running = opened.digest
+    this.#endsWithRequest = opened.endsWithRequest
   }
 
   /** Throws when the disk did not take it all; then only what was acknowledged before counts. */
@@ -29,10 +33,20 @@ export class OpenUpload {
 
   /** What may be acknowledged: all that was handed over, once the file is closed without an error. */
   get progress(): { readonly offset: number; readonly state: UploadState | null; readonly digest: RunningDigest | undefined } {
-    if (this.#isClosed) return { offset: this.file.offset, state: this.file.state, digest: this.running }
+    if (this.#isClosed && !this.#endsWithRequest)
+      return { offset: this.file.offset, state: this.file.state, digest: this.running }
     return { offset: this.row.byteOffset, state: this.row.state as UploadState | null, digest: undefined }
   }
 }
+
+interface OpenedFile {
+  readonly file: UploadWriter
+  readonly digest: RunningDigest | undefined
+  readonly endsWithRequest: boolean
+}
+
+/** A request of a dead process that is still on its way to a remote storage has arrived after this long (docs/orders-of-writing.md, rule 4). */
+const LATE_REQUESTS_MS = 2_000
 
 export interface UploadFilesOptions {
   readonly storage: StorageDriver
@@ -63,13 +77,14 @@ export class UploadFiles {
 
   /**
    * Opens the session's file at its offset, or a copy of it where another request may still have it open; undefined when it is gone.
-   * The caller releases what it got when it is done with the file, wherever that is by then.
+   * The caller releases what it got when it is done with the file, wherever that is by then. `closing`: the digest of the blob, when the
+   * request brings all that is missing of it.
    */
-  async open(row: UploadRow, writer: string): Promise<OpenUpload | undefined> {
+  async open(row: UploadRow, writer: string, closing?: Digest): Promise<OpenUpload | undefined> {
     const own = newestOf(writer)
     this.#atWork.add(own)
     try {
-      const opened = await this.#open(row)
+      const opened = await this.#open(row, closing)
       if (opened !== undefined) return new OpenUpload(row, writer, opened)
     } catch (error) {
       this.#atWork.delete(own)
@@ -94,13 +109,27 @@ export class UploadFiles {
     return read.digest()
   }
 
-  async #open(row: UploadRow): Promise<{ file: UploadWriter; digest: RunningDigest | undefined } | undefined> {
+  async #open(row: UploadRow, closing: Digest | undefined): Promise<OpenedFile | undefined> {
     const { storage } = this.#options
-    if (row.state === null) return { file: await storage.beginUpload(), digest: new RunningDigest(row.algorithm) }
+    if (row.state === null) return await this.#begin(row, closing)
     const state = row.state as UploadState
     if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, state)
+    if (row.writer !== null && storage.capabilities.isRemote) await Bun.sleep(LATE_REQUESTS_MS)
     const file = await storage.resumeUpload(state, row.byteOffset)
-    return file === undefined ? undefined : { file, digest: this.#digests.take(row.id, state, row.byteOffset) }
+    const digest = this.#digests.take(row.id, state, row.byteOffset)
+    return file === undefined ? undefined : { file, digest, endsWithRequest: false }
+  }
+
+  /** What one request brings as a whole goes straight to its place where moving it there would be a copy. */
+  async #begin({ algorithm }: UploadRow, closing: Digest | undefined): Promise<OpenedFile> {
+    const { storage } = this.#options
+    const isDirect = closing !== undefined && storage.capabilities.isRemote
+    const file = await storage.beginUpload(isDirect ? layout.blob(closing) : undefined)
+    return {
+      file,
+      digest: new RunningDigest(closing === undefined ? algorithm : algorithmOf(closing)),
+      endsWithRequest: isDirect,
+    }
   }
 
   #isAtWork(writer: string): boolean {
@@ -109,7 +138,7 @@ export class UploadFiles {
   }
 
   /** A file of its own with the acknowledged bytes: whatever the other writer still does goes to a file that nobody reads. */
-  async #copy(row: UploadRow, state: UploadState) {
+  async #copy(row: UploadRow, state: UploadState): Promise<OpenedFile | undefined> {
     const digest = new RunningDigest(row.algorithm)
     const file = await this.#options.storage.beginUpload()
     try {
@@ -117,7 +146,7 @@ export class UploadFiles {
         digest.update(bytes)
         await file.write(bytes)
       })
-      return { file, digest }
+      return { file, digest, endsWithRequest: false }
     } catch (error) {
       await file.close()
       await this.#options.storage.abortUpload(file.state)

@@ -4,6 +4,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '.
 import { RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, UploadGoneError, type UploadState } from '../storage/driver.ts'
+import { layout } from '../storage/layout.ts'
 import type { BlobPush } from './blob-push.ts'
 import type { BlobStore } from './blob-store.ts'
 import { type IncomingChunk, receive, requireSpace } from './incoming.ts'
@@ -25,6 +26,14 @@ export interface UploadSessionsOptions {
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness
+}
+
+/** A chunk for a session; `closing` is the digest of a blob that ends with it. */
+interface SentChunk {
+  readonly repository: RepositoryName
+  readonly uploadId: string
+  readonly chunk: IncomingChunk
+  readonly closing?: Digest
 }
 
 /**
@@ -62,7 +71,7 @@ export class UploadSessions {
    */
   async append(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<UploadStatus> {
     await requireSpace(this.#options.storage)
-    return await this.#withChunk(repository, uploadId, chunk, async (upload) => {
+    return await this.#withChunk({ repository, uploadId, chunk }, async (upload) => {
       if (await this.#record(upload)) return { uploadId, offset: upload.file.offset }
       throw await this.#lostTo(repository, uploadId)
     })
@@ -73,7 +82,7 @@ export class UploadSessions {
    * DIGEST_INVALID.
    */
   async close(repository: RepositoryName, uploadId: string, digest: Digest, chunk: IncomingChunk): Promise<void> {
-    await this.#withChunk(repository, uploadId, chunk, async (upload) => {
+    await this.#withChunk({ repository, uploadId, chunk, closing: digest }, async (upload) => {
       const actual = await this.#files.digestOf(upload, algorithmOf(digest))
       if (actual === digest) return await this.#complete(repository, upload, digest)
       await this.#end(upload)
@@ -97,7 +106,7 @@ export class UploadSessions {
   async push(repository: RepositoryName, digest: Digest, chunk: IncomingChunk): Promise<void> {
     const { storage, pushes } = this.#options
     await requireSpace(storage)
-    const writer = await storage.beginUpload()
+    const writer = await storage.beginUpload(layout.blob(digest))
     try {
       const running = new RunningDigest(algorithmOf(digest))
       try {
@@ -114,15 +123,10 @@ export class UploadSessions {
   }
 
   /** Makes this request the writer of the session, takes the chunk, and goes on with the file closed. */
-  async #withChunk<Result>(
-    repository: RepositoryName,
-    uploadId: string,
-    chunk: IncomingChunk,
-    goOn: (upload: OpenUpload) => Promise<Result>,
-  ): Promise<Result> {
-    const upload = await this.#takeOver(repository, uploadId, chunk)
+  async #withChunk<Result>(sent: SentChunk, goOn: (upload: OpenUpload) => Promise<Result>): Promise<Result> {
+    const upload = await this.#takeOver(sent)
     try {
-      await this.#write(upload, chunk)
+      await this.#write(upload, sent.chunk)
       return await goOn(upload)
     } finally {
       this.#files.release(upload)
@@ -130,7 +134,7 @@ export class UploadSessions {
   }
 
   /** Opens the file of the session at the acknowledged offset. */
-  async #takeOver(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<OpenUpload> {
+  async #takeOver({ repository, uploadId, chunk, closing }: SentChunk): Promise<OpenUpload> {
     const { row, writer } = await this.#options.metadata.write(async (query) => {
       const found = await findUpload(query, repository, uploadId)
       if (found === undefined) throw uploadUnknown(uploadId)
@@ -139,7 +143,7 @@ export class UploadSessions {
       await setUploadWriter(query, uploadId, newWriter)
       return { row: found, writer: newWriter }
     })
-    const upload = await this.#files.open(row, writer)
+    const upload = await this.#files.open(row, writer, closing)
     if (upload !== undefined) return upload
     await this.#options.metadata.write((query) => deleteUpload(query, uploadId))
     throw uploadUnknown(uploadId)

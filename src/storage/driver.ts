@@ -17,10 +17,11 @@ export interface StorageDriver {
   readSmall(path: StoragePath, maxBytes: number): Promise<Uint8Array | undefined>
 
   /**
-   * The bytes of a file that is there, or a part of it. A Blob where the runtime can send it by itself (a local file goes out with
-   * sendfile), else a stream that fails if it is cut short. The caller has looked at the size: a part must lie within the file.
+   * The bytes of a file, or a part of it. A Blob where the runtime can send it by itself (a local file goes out with sendfile; the
+   * caller has looked whether it is there), else a stream that fails if it is cut short, undefined when there is no file. A part must
+   * lie within the file.
    */
-  content(path: StoragePath, range?: ByteRange): Blob | ReadableStream<Uint8Array>
+  content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined>
 
   /** The names directly below a directory, in byte order; none when it is absent. For scans and checks, never for a request. */
   list(path: StoragePath): Promise<readonly string[]>
@@ -33,8 +34,11 @@ export interface StorageDriver {
    */
   place(placements: readonly Placement[]): Promise<void>
 
-  /** Removes a file or a whole directory, at once for every reader, durably. What is absent already is success. */
-  remove(path: StoragePath): Promise<void>
+  /**
+   * Removes a file or a whole directory, durably, at once for every reader: the file `visibleBy` is what makes a directory visible, and
+   * goes first where not all can go at once. What is absent already is success.
+   */
+  remove(path: StoragePath, visibleBy?: string): Promise<void>
 
   /**
    * What a path shows now, also that nothing is there, survives a power cut from here on: whoever changed it last may have died before
@@ -42,8 +46,11 @@ export interface StorageDriver {
    */
   makeDurable(path: StoragePath): Promise<void>
 
-  /** A new file for the bytes of one upload by one writer; nothing of it is visible under the layout's paths. */
-  beginUpload(): Promise<UploadWriter>
+  /**
+   * A new file for the bytes of one upload by one writer; nothing of it is visible under the layout's paths. With a `target`, where it
+   * will be completed if at all, a remote storage gathers the bytes there: they go no further than this process and its `completeUpload`.
+   */
+  beginUpload(target?: StoragePath): Promise<UploadWriter>
 
   /** Goes on writing at `offset`, cutting off what lies beyond; undefined when the file is gone or shorter. The caller knows
    * that no other writer has it open. */
@@ -78,6 +85,11 @@ export interface StorageDriver {
 export interface StorageCapabilities {
   /** Several processes may use the same storage at once; a driver in memory cannot. */
   readonly sharedBetweenProcesses: boolean
+  /**
+   * An object store: each look costs a request, a request may still arrive when its sender has died, and a directory is no more than what
+   * the paths of files have in common.
+   */
+  readonly isRemote: boolean
 }
 
 /** A path below the storage root: segments of [A-Za-z0-9._-] joined by '/', no '.' or '..', no leading slash. */

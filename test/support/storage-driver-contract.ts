@@ -75,7 +75,10 @@ export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text)
 }
 
-export async function textOf(body: Blob | ReadableStream<Uint8Array> | undefined): Promise<string | undefined> {
+export async function textOf(
+  content: Promise<Blob | ReadableStream<Uint8Array> | undefined> | ReadableStream<Uint8Array> | undefined,
+): Promise<string | undefined> {
+  const body = await content
   return body === undefined ? undefined : await new Response(body).text()
 }
 
@@ -181,7 +184,18 @@ export function describeStorageFiles(name: string, open: () => Promise<OpenedSto
       await storage.driver.remove(directory)
       expect(await storage.driver.stat(directory)).toBeUndefined()
       expect(await storage.driver.stat(storagePath(directory, 'two'))).toBeUndefined()
-      expect(await storage.visible()).toEqual(['placed'])
+      expect(await storage.driver.list(storagePath('docker/placed'))).toEqual(['link'])
+      // SeaweedFS lists a directory for a while longer than its last file.
+      if (!storage.driver.capabilities.isRemote) expect(await storage.visible()).toEqual(['placed'])
+    })
+
+    test('takes the file that makes a directory visible, and everything beside it', async () => {
+      await storage.place(directory, { 'index/a/link': 'x', 'current/link': 'x' })
+
+      await storage.driver.remove(directory, 'current/link')
+
+      expect(await storage.driver.stat(storagePath(directory, 'current/link'))).toBeUndefined()
+      expect(await storage.driver.stat(storagePath(directory, 'index/a/link'))).toBeUndefined()
     })
 
     test('is a success when there is nothing', async () => {
@@ -193,11 +207,13 @@ export function describeStorageFiles(name: string, open: () => Promise<OpenedSto
       expect(await storage.textAt(storagePath(directory, 'link'))).toBe('x')
     })
 
-    test('keeps the directory above, empty or not', async () => {
+    test('keeps the directory above where there are directories, empty or not', async () => {
       await storage.place(storagePath(directory, 'tag'), { link: 'x' })
 
       await storage.driver.remove(storagePath(directory, 'tag'))
 
+      expect(await storage.driver.stat(storagePath(directory, 'tag/link'))).toBeUndefined()
+      if (storage.driver.capabilities.isRemote) return
       expect(await storage.driver.stat(directory)).toMatchObject({ kind: 'directory' })
       expect(await storage.driver.list(directory)).toEqual([])
     })

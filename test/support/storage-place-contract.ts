@@ -46,13 +46,15 @@ export function describeStoragePlace(name: string, open: () => Promise<OpenedSto
       for (const below of directories) expect(await storage.textAt(storagePath(below, 'link'))).toBe(below)
     })
 
-    test('without files makes an empty directory and leaves one that has files', async () => {
+    test('without files makes an empty directory, where there are any, and leaves one that has files', async () => {
       await storage.place(storagePath(directory, 'full'), { link: 'stays' })
 
       await storage.place(storagePath(directory, 'empty/deeper'), {})
       await storage.place(storagePath(directory, 'full'), {})
 
-      expect(await storage.driver.stat(storagePath(directory, 'empty/deeper'))).toMatchObject({ kind: 'directory' })
+      if (!storage.driver.capabilities.isRemote) {
+        expect(await storage.driver.stat(storagePath(directory, 'empty/deeper'))).toMatchObject({ kind: 'directory' })
+      }
       expect(await storage.driver.list(storagePath(directory, 'empty/deeper'))).toEqual([])
       expect(await storage.textAt(storagePath(directory, 'full/link'))).toBe('stays')
     })
@@ -103,7 +105,7 @@ export function describeStoragePlace(name: string, open: () => Promise<OpenedSto
 
     test('does not change what a reader has already opened', async () => {
       await storage.place(directory, { link: 'a'.repeat(1000) })
-      const reader = (await new Response(storage.driver.content(storagePath(directory, 'link'))).body)?.getReader()
+      const reader = (await new Response(await storage.driver.content(storagePath(directory, 'link'))).body)?.getReader()
       const first = await reader?.read()
 
       await storage.place(directory, { link: 'b'.repeat(10) })

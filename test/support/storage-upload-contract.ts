@@ -170,6 +170,21 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
       expect(await storage.driver.stat(target)).toBeUndefined()
     })
 
+    test('whose place is known become a file there, and nothing where they are given up', async () => {
+      const text = 'content'.repeat(1000)
+      const [kept, dropped] = [await storage.driver.beginUpload(target), await storage.driver.beginUpload(target)]
+      await writeTo(kept, text)
+      await writeTo(dropped, text)
+      expect(await storage.driver.stat(target)).toBeUndefined()
+
+      await storage.driver.abortUpload(dropped.state)
+      expect(await storage.driver.stat(target)).toBeUndefined()
+      await storage.driver.completeUpload(kept.state, target, text.length)
+
+      expect(await storage.textAt(target)).toBe(text)
+      expect(await storage.driver.listUploads()).toEqual([])
+    })
+
     test('of the same content may complete at once: the file is whole', async () => {
       const drivers = [storage.driver, storage.other]
       const states = await Promise.all(Array.from({ length: 8 }, () => storage.upload('content')))

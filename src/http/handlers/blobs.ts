@@ -17,9 +17,9 @@ export async function getBlob(blobs: BlobStore, request: Request, { repository, 
   const wanted = requestedRange(request.headers, validators.ETag, blob.size)
   switch (wanted.kind) {
     case 'whole':
-      return new Response(blobs.content(blob), { headers })
+      return new Response(await blobs.content(blob), { headers })
     case 'one':
-      return partResponse(blobs, blob, wanted.range, headers)
+      return await partResponse(blobs, blob, wanted.range, headers)
     case 'several':
       return partsResponse(blobs, blob, wanted.ranges, headers)
     case 'unsatisfiable':
@@ -46,9 +46,9 @@ function validatorsOf({ digest }: StoredBlob) {
 }
 
 /** Status 206 keeps Bun from applying the Range a second time, to the part. */
-function partResponse(blobs: BlobStore, blob: StoredBlob, range: BodyRange, headers: HeaderFields): Response {
+async function partResponse(blobs: BlobStore, blob: StoredBlob, range: BodyRange, headers: HeaderFields): Promise<Response> {
   const length = String(range.end - range.start)
-  return new Response(blobs.content(blob, range), {
+  return new Response(await blobs.content(blob, range), {
     status: 206,
     headers: { ...headers, 'Content-Length': length, 'Content-Range': contentRange(range, blob.size) },
   })

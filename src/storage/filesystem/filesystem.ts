@@ -30,7 +30,7 @@ const MOST_BYTES_IN_MEMORY = 12 * MIB
 
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {
-  readonly capabilities = { sharedBetweenProcesses: true }
+  readonly capabilities = { sharedBetweenProcesses: true, isRemote: false }
   readonly #disk: Disk
   readonly #root: string
   readonly #directories: DurableDirectories
@@ -69,7 +69,7 @@ export class FilesystemDriver implements StorageDriver {
     }
   }
 
-  content(path: StoragePath, range?: ByteRange): Blob | ReadableStream<Uint8Array> {
+  async content(path: StoragePath, range?: ByteRange): Promise<Blob> {
     const file = Bun.file(this.#at(path))
     return range === undefined ? file : file.slice(range.start, range.end)
   }

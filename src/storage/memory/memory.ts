@@ -13,7 +13,7 @@ import {
 
 /** Everything in this process's memory, gone with it: registry:2's `inmemory`, for trying things out and for tests. */
 export class MemoryDriver implements StorageDriver {
-  readonly capabilities = { sharedBetweenProcesses: false }
+  readonly capabilities = { sharedBetweenProcesses: false, isRemote: false }
   readonly #files = new Map<string, Blob>()
   readonly #directories = new Set<string>()
   /** One time for all: nothing here outlives the process. */
@@ -33,10 +33,9 @@ export class MemoryDriver implements StorageDriver {
     return await file.bytes()
   }
 
-  content(path: StoragePath, range?: ByteRange): Blob | ReadableStream<Uint8Array> {
+  async content(path: StoragePath, range?: ByteRange): Promise<Blob | undefined> {
     const file = this.#files.get(path)
-    if (file === undefined) throw new Error(`no such file: ${path}`)
-    return range === undefined ? file : file.slice(range.start, range.end)
+    return range === undefined ? file : file?.slice(range.start, range.end)
   }
 
   async list(path: StoragePath): Promise<readonly string[]> {
