@@ -1,9 +1,10 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Accounts } from './access/accounts.ts'
-import { openStorage, StartError, startErrorOf } from './app.ts'
+import { StartError, startErrorOf } from './app.ts'
 import type { Config } from './config/config.ts'
 import { exclusivelyIn } from './metadata/exclusive-lock.ts'
+import { openStorage } from './opening/open-storage.ts'
 
 /** The accounts of the storage that the configuration names, for one command. Throws StartError. */
 export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {
@@ -12,12 +13,12 @@ export async function operateAccounts<Result>(config: Config, operate: (accounts
     throw new StartError('A storage in memory is gone with its server, and so no command can keep accounts in it.')
   }
   try {
-    await becomeOwnerOf(join(driver.rootDirectory, 'berth'))
-    const opened = await openStorage(config)
+    if (driver.kind === 'filesystem') await becomeOwnerOf(join(driver.rootDirectory, 'berth'))
+    const opened = await openStorage(config, undefined)
+    if (driver.kind !== 'filesystem') await becomeOwnerOf(dirname(opened.runDirectory))
     try {
-      return await operate(new Accounts(opened.driver, exclusivelyIn(opened.runDirectory)))
+      return await operate(new Accounts(opened.objects, exclusivelyIn(opened.runDirectory)))
     } finally {
-      await opened.driver.close()
       await opened.cleanUp()
     }
   } catch (error) {

@@ -1,6 +1,3 @@
-import { mkdtemp, rm, statfs } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { AccessController } from './access/access.ts'
 import type { TokenIssuer } from './access/issuer/token-issuer.ts'
 import { UnusableAccessError } from './access/unusable-access.ts'
@@ -19,13 +16,12 @@ import type { Log, LogOutput } from './observe/log.ts'
 import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
 import { fileOutput, standardOutput } from './observe/standard-stream.ts'
+import { openStorage } from './opening/open-storage.ts'
+import type { OpenedStorage } from './opening/opened-storage.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
-import { openDisk } from './storage/filesystem/disk.ts'
-import { FilesystemDriver } from './storage/filesystem/filesystem.ts'
-import { probeRoot, UnusableRootError } from './storage/filesystem/probe.ts'
-import { MemoryDriver } from './storage/memory/memory.ts'
+import { UnusableRootError } from './storage/filesystem/probe.ts'
 import { timedStorage } from './storage/timed-storage.ts'
 
 /** A running registry. */
@@ -111,16 +107,18 @@ interface RegistryParts {
 }
 
 async function startRegistry({ config, log, closers, onReplaced }: RegistryParts) {
-  const opened = await openStorage(config)
-  closers.push(() => opened.driver.close(), opened.cleanUp)
+  const opened = await openStorage(config, log)
+  closers.push(opened.cleanUp)
   const database = await openDatabase(opened, log)
   closers.push(async () => closeDatabase(database))
   const onFailure = (error: unknown) => log.error('metadata checkpoint failed', { error })
   const keeper = new MetadataKeeper({ path: opened.metadataPath, opened: database, onReplaced, onFailure })
   closers.push(() => keeper.stop())
   const { locks: liveness, processId, epoch } = database
+  const driver = await opened.driver(database)
+  closers.push(() => driver.close())
   const metrics = createMetrics(config)
-  const { storage, metadata } = timed(metrics, opened.driver, database.metadata)
+  const { storage, metadata } = timed(metrics, driver, database.metadata)
   const rules = { uploadPurging: config.storage.uploadPurging, manifestRules: config.manifests }
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
   closers.push(() => registry.stop())
@@ -136,7 +134,7 @@ async function openAccess(config: Config, storage: OpenedStorage, options: { rea
   const exclusively = exclusivelyIn(storage.runDirectory)
   const { controller, issuer } = await createAccountsAccess(config, config.access, {
     ...options,
-    storage: storage.driver,
+    storage: storage.objects,
     exclusively,
   })
   return { access: controller, issuer }
@@ -151,52 +149,9 @@ function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, met
   }
 }
 
-export interface OpenedStorage {
-  readonly driver: StorageDriver
-  readonly metadataPath: string
-  readonly runDirectory: string
-  readonly cleanUp: () => Promise<void>
-}
-
-/** The driver that the configuration names, and where a server on it keeps what is its own. Throws UnusableRootError. */
-export async function openStorage(config: Config): Promise<OpenedStorage> {
-  const { driver } = config.storage
-  switch (driver.kind) {
-    case 'filesystem': {
-      await probeRoot(driver.rootDirectory)
-      return {
-        driver: await FilesystemDriver.open(await openDisk(driver.rootDirectory), driver.rootDirectory),
-        metadataPath: config.metadata.path ?? (await defaultMetadataPath(driver.rootDirectory)),
-        runDirectory: join(driver.rootDirectory, 'berth/run'),
-        cleanUp: async () => undefined,
-      }
-    }
-    case 'inmemory': {
-      const directory = await mkdtemp(join(tmpdir(), 'berth-'))
-      return {
-        driver: new MemoryDriver(),
-        metadataPath: join(directory, 'metadata.db'),
-        runDirectory: join(directory, 'run'),
-        cleanUp: () => rm(directory, { recursive: true, force: true }),
-      }
-    }
-  }
-}
-
-/** NFS, SMB (two), 9p, FUSE: SQLite's locks and shared memory cannot be relied on there. */
-const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546])
-const LOCAL_STATE_DIRECTORY = '/var/lib/berth'
-
-async function defaultMetadataPath(root: string): Promise<string> {
-  const { type } = await statfs(root)
-  if (!NETWORK_FILE_SYSTEMS.has(type)) return join(root, 'berth/metadata.db')
-  const state = process.env.STATE_DIRECTORY ?? LOCAL_STATE_DIRECTORY
-  return join(state, `metadata-${Bun.hash(root).toString(16)}.db`)
-}
-
 async function openDatabase(storage: OpenedStorage, log: Log): Promise<OpenedMetadata> {
-  const { driver, metadataPath: path, runDirectory } = storage
-  const opened = await openMetadata({ path, runDirectory, storeId: () => ensureStoreId(driver) })
+  const { metadataPath: path, runDirectory, objects } = storage
+  const opened = await openMetadata({ path, runDirectory, storeId: () => ensureStoreId(objects) })
   if (opened.setAside !== undefined)
     log.warn('metadata database set aside, building a new one', { reason: opened.setAside, path })
   log.info('metadata opened', { path, epoch: opened.epoch, beganEpoch: opened.beganEpoch })

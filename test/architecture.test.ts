@@ -21,15 +21,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   registry: ['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts'],
   access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry', 'access'],
+  opening: ['config', 'observe', 'metadata', 'storage'],
   'debug-server.ts': ['config', 'observe', 'http'],
   'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'http/probes.ts'],
   'access-control.ts': ['config', 'observe', 'access'],
   'accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
   'app.ts': [
-    ...['oci', 'config', 'observe', 'storage', 'metadata', 'registry', 'access', 'http'],
+    ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],
     ...['access-control.ts', 'accounts-control.ts', 'debug-server.ts', 'observation.ts'],
   ],
-  'account-operator.ts': ['app.ts', 'config', 'access', 'metadata'],
+  'account-operator.ts': ['app.ts', 'opening', 'config', 'access', 'metadata'],
   processes: ['config', 'observe'],
   cli: ['app.ts', 'account-operator.ts', 'debug-server.ts', 'config', 'observe', 'processes', 'access'],
   'main.ts': ['cli'],
@@ -37,6 +38,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 
 /** The packages of others, and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  '@aws-sdk/credential-provider-node': ['storage'],
   commander: ['cli'],
   jose: ['access'],
   pino: ['observe'],
@@ -47,7 +49,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Where things are put together. */
-const COMPOSING = ['app.ts', 'account-operator.ts']
+const COMPOSING = ['app.ts', 'opening', 'account-operator.ts']
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
 const CONCRETE = /^storage\/[a-z0-9-]+\//
@@ -155,7 +157,7 @@ describe('what belongs to one place', () => {
           'cli/re-execute.ts',
           'cli/operate.ts',
         ],
-        ...['storage/filesystem/disk.ts', 'app.ts'],
+        ...['storage/filesystem/disk.ts', 'app.ts', 'opening/local-state.ts'],
       ],
     ],
     ["Bun's FileSink, which loses errors,", /\.writer\(/, []],

@@ -1,7 +1,19 @@
+import type { Config } from '../config/config.ts'
 import { isLoopback } from '../config/listen-address.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Log } from '../observe/log.ts'
 import { version } from './version.ts'
+
+function placeOf(driver: Config['storage']['driver']): string {
+  switch (driver.kind) {
+    case 'filesystem':
+      return driver.rootDirectory
+    case 's3':
+      return `the bucket ${driver.bucket}`
+    case 'inmemory':
+      return 'memory'
+  }
+}
 
 interface Serving {
   readonly url: string
@@ -11,7 +23,7 @@ interface Serving {
 /** The log line is for whoever reads logs; the sentences are for the person who tries Berth without a configuration. */
 export function announce({ config, path }: LoadedConfig, { url, processes }: Serving, log: Log): void {
   const { driver } = config.storage
-  const storage = driver.kind === 'filesystem' ? driver.rootDirectory : 'memory'
+  const storage = placeOf(driver)
   log.info('listening', { url, storage, version, processes, ...(path === undefined ? {} : { config: path }) })
   if (path !== undefined) return
   process.stdout.write(`Berth ${version} serves ${url} and keeps its data in ${storage}.\n`)

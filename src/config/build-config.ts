@@ -12,6 +12,7 @@ import type {
   StorageConfig,
   TokenConfig,
 } from './config.ts'
+import { s3Config } from './s3-schema.ts'
 import type { ParsedConfig } from './schema.ts'
 
 const DEFAULT_MAX_ENTRIES = 1000
@@ -47,14 +48,21 @@ function absolute(path: string | undefined): string | undefined {
   return path === undefined ? undefined : resolve(path)
 }
 
-function storageConfig({ filesystem, delete: deletes, maintenance }: ParsedConfig['storage']): StorageConfig {
+function storageConfig(storage: ParsedConfig['storage']): StorageConfig {
+  const { delete: deletes, maintenance } = storage
   const { enabled, age, interval, dryrun } = maintenance.uploadpurging
   return {
-    driver: filesystem ? { kind: 'filesystem', rootDirectory: resolve(filesystem.rootdirectory) } : { kind: 'inmemory' },
+    driver: driverConfig(storage),
     deletes: deletes.enabled,
     readOnly: maintenance.readonly.enabled,
     uploadPurging: { enabled, ageMs: age, intervalMs: interval, dryRun: dryrun },
   }
+}
+
+function driverConfig({ filesystem, s3, s3aws }: ParsedConfig['storage']): StorageConfig['driver'] {
+  if (filesystem !== undefined) return { kind: 'filesystem', rootDirectory: resolve(filesystem.rootdirectory) }
+  const bucket = s3 ?? s3aws
+  return bucket === undefined ? { kind: 'inmemory' } : s3Config(bucket)
 }
 
 function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
@@ -67,7 +75,7 @@ function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
     trustedProxies: http.trustedproxies.length === 0 ? PRIVATE_RANGES : http.trustedproxies.filter((range) => range !== 'none'),
     drainTimeoutMs: http.draintimeout,
     // Memory is not shared between processes.
-    processes: storage.filesystem === undefined ? 1 : http.processes,
+    processes: storage.inmemory === undefined ? http.processes : 1,
     debug: { listen: http.debug.addr, prometheus: http.debug.prometheus },
   }
 }

@@ -61,7 +61,7 @@ export interface LogConfig {
 }
 
 export interface StorageConfig {
-  readonly driver: FilesystemConfig | InMemoryConfig
+  readonly driver: FilesystemConfig | InMemoryConfig | S3Config
   /** Clients may delete; otherwise DELETE answers UNSUPPORTED. */
   readonly deletes: boolean
   /** Every write answers UNSUPPORTED. */
@@ -84,6 +84,42 @@ export interface FilesystemConfig {
 
 export interface InMemoryConfig {
   readonly kind: 'inmemory'
+}
+
+/** A bucket, and how registry:2 is told to treat it. */
+export interface S3Config {
+  readonly kind: 's3'
+  readonly region: string
+  readonly bucket: string
+  /** Scheme, host and port of a server other than Amazon's. */
+  readonly endpoint: string | undefined
+  /** Whether Amazon's is spoken to over TLS. */
+  readonly secure: boolean
+  /** As clients of the registry see the server; undefined: as we do. */
+  readonly publicEndpoint: string | undefined
+  readonly pathStyle: boolean
+  /** Undefined: what the AWS SDKs find. */
+  readonly credentials:
+    | { readonly accessKeyId: string; readonly secretAccessKey: Secret; readonly sessionToken: Secret | undefined }
+    | undefined
+  readonly skipVerify: boolean
+  readonly accelerate: boolean
+  readonly dualStack: boolean
+  readonly fips: boolean
+  /** As it was written; what slashes around it mean is the driver's to know. */
+  readonly rootDirectory: string
+  readonly encrypt: boolean
+  readonly keyId: string | undefined
+  readonly storageClass: string | undefined
+  readonly objectAcl: string | undefined
+  /** Undefined: Berth's own. */
+  readonly userAgent: string | undefined
+  /** Bytes. */
+  readonly chunkSize: number
+  /** Sizes in bytes. */
+  readonly copy: { readonly chunkSize: number; readonly maxConcurrency: number; readonly threshold: number }
+  /** A line for each request to the server. */
+  readonly logsRequests: boolean
 }
 
 export interface HttpConfig {

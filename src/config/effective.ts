@@ -3,6 +3,7 @@ import { childOf, type Key, keyOf } from './keys.ts'
 import { schema } from './schema.ts'
 import { withoutPassword } from './secret.ts'
 import type { Settings } from './settings.ts'
+import { STORAGE_DRIVERS } from './storage-schema.ts'
 import { isSection, originOf, type Tree, valueAt } from './tree.ts'
 
 const STARS = '****'
@@ -54,7 +55,7 @@ function renderBelow(key: Key, path: readonly string[], settings: Settings): str
 /** The sections whose presence says something: those of storage drivers and kinds of auth, and access. */
 const OPTIONAL: ReadonlySet<string> = new Set([
   'access',
-  ...['storage.filesystem', 'storage.inmemory'],
+  ...STORAGE_DRIVERS.map((driver) => `storage.${driver}`),
   ...AUTH_KINDS.map((kind) => `auth.${kind}`),
 ])
 

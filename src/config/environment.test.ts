@@ -85,7 +85,7 @@ test('sections that registry:2 cannot reach by variables are made', () => {
 test.each([
   ['REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL', 'notifications.endpoints'],
   ['REGISTRY_PROXY_REMOTEURL', 'proxy'],
-  ['REGISTRY_STORAGE_S3_BUCKET', 'storage.s3'],
+  ['REGISTRY_STORAGE_GCS_BUCKET', 'storage.gcs'],
   ['REGISTRY_HTTP_TLS_LETSENCRYPT_CACHEFILE', 'http.tls'],
   ['REGISTRY_LOG_HOOKS_0_MAILOPTIONS_FROM', 'log.hooks'],
 ])('%s asks for what Berth does not have yet, and is refused', (variable, key) => {

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { s3Key, s3Rows } from '../../test/support/s3-key-rows.ts'
 import { findAddressRange } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
@@ -37,6 +38,8 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['log.file', '/b.log', ({ log }) => log.file, '/b.log'],
   ['log.reportcaller', true, ({ log }) => log.reportCaller, true],
   ['storage.filesystem.rootdirectory', '/srv', driver, { kind: 'filesystem', rootDirectory: '/srv' }],
+  ...s3Rows('storage.s3'),
+  ...s3Rows('storage.s3aws'),
   ['storage.inmemory', {}, ({ storage, http }) => [storage.driver, http.processes], [{ kind: 'inmemory' }, 1]],
   ['storage.delete.enabled', true, ({ storage }) => storage.deletes, true],
   ['storage.maintenance.uploadpurging.enabled', false, purging, { ...PURGING, enabled: false }],
@@ -123,6 +126,11 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     token,
     { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
+  ...['s3', 's3aws'].flatMap((name) => [
+    s3Key(name, 'accesskey', (credentials) => credentials?.accessKeyId, 'a'),
+    s3Key(name, 'secretkey', (credentials) => credentials?.secretAccessKey.reveal(), 'b'),
+    s3Key(name, 'sessiontoken', (credentials) => credentials?.sessionToken?.reveal(), 'c'),
+  ]),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
   ['loglevel', { loglevel: 'debug' }, ({ log }) => log.level, 'debug'],
 ]
@@ -134,6 +142,10 @@ const NO_SCHEMA_1 = 'Berth takes no manifests of schema 1, as registry:3; they c
 const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])[] = [
   ['loglevel', 'debug', 'The key is called log.level by now.'],
   ['storage.filesystem.maxthreads', 100, 'Berth sizes its file pool by itself; UV_THREADPOOL_SIZE changes it.'],
+  ...['storage.s3', 'storage.s3aws'].flatMap((section) => [
+    [`${section}.v4auth`, false, 'Berth signs with version 4, which every server takes by now.'] as const,
+    [`${section}.objectownership`, true, 'Berth sends an ACL only where objectacl names one.'] as const,
+  ]),
   ['storage.cache.blobdescriptor', 'redis', NO_CACHE],
   ['storage.cache.blobdescriptorsize', -1, NO_CACHE],
   ['storage.cache.layerinfo', 'inmemory', NO_CACHE],
@@ -161,14 +173,12 @@ const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [
 ]
 
 const NO_EVENTS = 'take it out, or write disabled: true below each endpoint'
-const OTHER_DRIVER = 'use filesystem or inmemory'
+const OTHER_DRIVER = 'use filesystem or s3 or s3aws or inmemory'
 
 /** Each is refused as a setting that Berth does not have yet, with this advice. */
 const REFUSED: readonly (readonly [section: string, advice: string, value?: unknown])[] = [
   ['log.hooks', 'take it out, and send mail from where the log is collected', [{ type: 'mail' }]],
-  ...['storage.s3', 'storage.s3aws', 'storage.azure', 'storage.gcs', 'storage.oss', 'storage.swift'].map(
-    (driver) => [driver, OTHER_DRIVER] as const,
-  ),
+  ...['storage.azure', 'storage.gcs', 'storage.oss', 'storage.swift'].map((driver) => [driver, OTHER_DRIVER] as const),
   ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { certificate: '/c', key: '/k' }],
   ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { letsencrypt: { cachefile: '/c' } }],
   ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
@@ -248,6 +258,8 @@ function below(section: string, notice: string) {
 
 /** A configuration with nothing but this key in it and what it cannot do without. */
 function configWith(key: string, value: unknown): object {
+  const [, name = '', parameter] = /^storage\.(s3|s3aws)\.(\w+)$/.exec(key) ?? []
+  if (parameter !== undefined) return { storage: { [name]: { bucket: 'images', region: 'us-east-1', [parameter]: value } } }
   const beside = Object.entries(NEEDED_BESIDE).find(([section]) => key.startsWith(`${section}.`))?.[1] ?? {}
   const needed: Readonly<Record<string, object>> = {
     'access.rules[]': { who: ['anonymous'], repositories: ['**'] },
@@ -276,7 +288,7 @@ const NEEDED_BESIDE: Readonly<Record<string, object>> = {
 function load(config: object): LoadedConfig {
   const path = join(folder, `${crypto.randomUUID()}.yml`)
   const { storage = {} } = config as { storage?: object }
-  const driver = Object.keys(storage).some((name) => /^(filesystem|inmemory)$/.test(name)) ? {} : { inmemory: {} }
+  const driver = Object.keys(storage).some((name) => /^(filesystem|inmemory|s3|s3aws)$/.test(name)) ? {} : { inmemory: {} }
   writeFileSync(path, stringify({ version: '0.1', ...config, storage: { ...storage, ...driver } }))
   return loadConfig({ path, environment: {} })
 }

@@ -272,7 +272,9 @@ http:
   })
 
   test('needs exactly one storage driver', () => {
-    expect(problemsOf('version: 0.1\n')).toEqual(['storage names no driver; write one of filesystem, inmemory below it'])
+    expect(problemsOf('version: 0.1\n')).toEqual([
+      'storage names no driver; write one of filesystem, s3, s3aws, inmemory below it',
+    ])
     expect(problemsOf('version: 0.1\nstorage:\n  inmemory: {}\n  filesystem: {}\n')).toEqual([
       'line 2: storage names filesystem and inmemory; leave one of them',
     ])

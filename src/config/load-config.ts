@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import type { Environment } from './environment.ts'
 import { collectNotices, describeIssues, locate } from './report.ts'
+import { contradictionsIn } from './s3-schema.ts'
 import { type ParsedConfig, schema } from './schema.ts'
 import { driversIn, readSettings, type Settings } from './settings.ts'
 import { STORAGE_DRIVERS } from './storage-schema.ts'
@@ -56,6 +57,10 @@ function findContradictions({ storage, http, auth, access }: ParsedConfig): Conf
   const other = access === undefined ? undefined : kinds.find((kind) => kind !== 'htpasswd')
   if (other !== undefined)
     problems.push({ path: 'access', message: `and auth.${other} would both say who may do what; leave one of them` })
+  for (const name of ['s3', 's3aws'] as const) {
+    const section = storage[name]
+    if (section !== undefined) problems.push(...contradictionsIn(section, `storage.${name}`))
+  }
   if (http.net !== http.addr.kind) {
     problems.push({
       path: 'http.addr',

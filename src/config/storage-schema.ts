@@ -1,8 +1,9 @@
 import { key, notYet, optionalKey, optionalSection, section } from './keys.ts'
+import { s3Section } from './s3-schema.ts'
 import { boolean, durationMs, findBoolean, text, wholeNumber } from './values.ts'
 
 /** The drivers that there are. */
-export const STORAGE_DRIVERS: readonly string[] = ['filesystem', 'inmemory']
+export const STORAGE_DRIVERS: readonly string[] = ['filesystem', 's3', 's3aws', 'inmemory']
 
 const filesystem = optionalSection({
   rootdirectory: key(text, {
@@ -43,19 +44,12 @@ const maintenance = section({
   }),
 })
 
-const s3 = [
-  ...['region', 'bucket', 'accesskey', 'secretkey', 'sessiontoken', 'regionendpoint', 'forcepathstyle', 'accelerate'],
-  ...['encrypt', 'keyid', 'secure', 'skipverify', 'v4auth', 'chunksize', 'multipartcopychunksize', 'multipartcopymaxconcurrency'],
-  ...['multipartcopythresholdsize', 'rootdirectory', 'storageclass', 'useragent', 'usedualstack', 'usefipsendpoint'],
-  ...['objectacl', 'objectownership', 'loglevel'],
-]
-
 /** Where the bytes are and what may be done with them. Exactly one driver has its section. */
 export const storage = section({
   filesystem,
   inmemory: optionalSection({}, 'Keeps everything in memory, in one process. It takes no keys.'),
-  s3: otherDriver('Keeps everything in a bucket of S3 or of a server that speaks its protocol.', s3),
-  s3aws: otherDriver('Another name of s3.', s3),
+  s3: s3Section('Keeps everything in a bucket of S3 or of a server that speaks its protocol.'),
+  s3aws: s3Section('Another name of s3.'),
   azure: otherDriver('Keeps everything in Azure Blob Storage.', [
     ...['accountname', 'container', 'accountkey', 'connectionstring', 'realm', 'serviceurl', 'rootdirectory'],
     ...['credentials.type', 'credentials.clientid', 'credentials.tenantid', 'credentials.secret', 'max_retries'],

@@ -49,6 +49,15 @@ export const webUrl = parsed(
   'is not a URL; write it as http://host:port/path',
 )
 
+/** `https://host:port` of a server, or `host:port` alone; without a path. */
+export const serverAddress = parsed(
+  (value) =>
+    /^(https?:\/\/)?[^/?#@\s]+\/?$/i.test(value) && URL.canParse(value.includes('://') ? value : `http://${value}`)
+      ? value.replace(/\/$/, '')
+      : undefined,
+  'is not the address of a server; write it as https://host:port',
+)
+
 /** '' or '/path', without the slash at the end. */
 export const pathPrefix = parsed(
   (value) => (/^(\/[A-Za-z0-9._~-]+)*\/?$/.test(value) ? value.replace(/\/$/, '') : undefined),

@@ -1,5 +1,5 @@
 /** Raised with every change of the tables: a database of another version is set aside and built anew from the storage. */
-export const SCHEMA_VERSION = 1
+export const SCHEMA_VERSION = 2
 
 /**
  * The tables. `number` and `epoch` are the stamp of the last change; a null digest or target, or held = 0, is a tombstone: known to
@@ -44,6 +44,12 @@ export const SCHEMA: readonly string[] = [
   `CREATE TABLE upload (id TEXT PRIMARY KEY, repository TEXT NOT NULL, algorithm TEXT NOT NULL, byte_offset INTEGER NOT NULL,
      digest TEXT, state TEXT, writer TEXT, changed_at_ms INTEGER NOT NULL, epoch INTEGER NOT NULL) WITHOUT ROWID`,
   'CREATE INDEX upload_by_change ON upload (changed_at_ms)',
+
+  // Uploads in an object store: the multipart upload and its parts, and the pieces beyond them. Written by that storage alone.
+  `CREATE TABLE object_upload (state TEXT PRIMARY KEY, part_size INTEGER NOT NULL, multipart_key TEXT, multipart_id TEXT,
+     pieces TEXT NOT NULL, changed_at_ms INTEGER NOT NULL) WITHOUT ROWID`,
+  `CREATE TABLE object_part (state TEXT NOT NULL, number INTEGER NOT NULL, etag TEXT NOT NULL,
+     PRIMARY KEY (state, number)) WITHOUT ROWID`,
 
   // kind: tag, manifest, link, blob. A blob's repository is ''.
   `CREATE TABLE claim (operation TEXT NOT NULL, kind TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL,

@@ -43,7 +43,7 @@ test('a secret file can be read by its owner alone, also where it replaces one t
   cleanUp()
 
   async function modeOf(name: string): Promise<number> {
-    const path = (driver.content(storagePath(directory, name)) as Bun.BunFile).name ?? ''
+    const path = ((await driver.content(storagePath(directory, name))) as Bun.BunFile).name ?? ''
     return (await stat(path)).mode & 0o777
   }
 })

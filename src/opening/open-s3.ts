@@ -1,0 +1,60 @@
+import { rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import manifest from '../../package.json' with { type: 'json' }
+import type { S3Config } from '../config/config.ts'
+import type { Log } from '../observe/log.ts'
+import { Bucket } from '../storage/s3/bucket.ts'
+import { credentialSource } from '../storage/s3/credentials.ts'
+import { KeySpace } from '../storage/s3/key-space.ts'
+import { S3Driver } from '../storage/s3/s3.ts'
+import type { S3Exchange } from '../storage/s3/s3-client.ts'
+import { S3Objects } from '../storage/s3/s3-objects.ts'
+import type { S3Settings } from '../storage/s3/settings.ts'
+import { awsCertificateAuthorities, localStateDirectory } from './local-state.ts'
+import type { OpenedStorage } from './opened-storage.ts'
+import { metadataLedger } from './upload-ledger.ts'
+
+/** A bucket. What must be on this machine (metadata, locks, parts on their way) is in a directory of its own, named after the bucket. */
+export function openS3(config: S3Config, metadataPath: string | undefined, log: Log | undefined): OpenedStorage {
+  const settings = s3Settings(config)
+  const watch = log && ((exchange: S3Exchange) => tell(log, config.logsRequests, exchange))
+  const bucket = new Bucket({ settings, credentials: credentialSource(settings), ...(watch && { watch }) })
+  const path = metadataPath ?? join(localStateDirectory(), nameOf(config), 'metadata.db')
+  const parts = join(dirname(path), 'parts')
+  return {
+    objects: new S3Objects(bucket, new KeySpace(settings.rootDirectory)),
+    metadataPath: path,
+    runDirectory: join(dirname(path), 'run'),
+    driver: async ({ metadata, beganEpoch }) => {
+      // Nobody else is alive: what lies there is nobody's.
+      if (beganEpoch) await rm(parts, { recursive: true, force: true })
+      return new S3Driver({ settings, bucket, ledger: metadataLedger(metadata), partDirectory: join(parts, crypto.randomUUID()) })
+    },
+    cleanUp: async () => undefined,
+  }
+}
+
+function s3Settings({ credentials, userAgent, ...config }: S3Config): S3Settings {
+  return {
+    ...config,
+    credentials: credentials && {
+      accessKeyId: credentials.accessKeyId,
+      secretAccessKey: credentials.secretAccessKey.reveal(),
+      sessionToken: credentials.sessionToken?.reveal(),
+    },
+    userAgent: userAgent ?? `berth/${manifest.version}`,
+    certificateAuthorities: awsCertificateAuthorities(),
+  }
+}
+
+/** Tells buckets of one name apart that are not the same. */
+function nameOf({ endpoint, region, bucket, rootDirectory }: S3Config): string {
+  const hash = Bun.hash(JSON.stringify([endpoint ?? region, bucket, rootDirectory])).toString(16)
+  return `${bucket}-${hash}`
+}
+
+function tell(log: Log, logsRequests: boolean, { retried, query, ...exchange }: S3Exchange): void {
+  const fields = { ...exchange, query: new URLSearchParams(query).toString(), durationMs: Math.round(exchange.durationMs) }
+  if (retried !== undefined) log.warn('object store request failed, it is tried again', { ...fields, error: retried.cause })
+  else if (logsRequests) log.info('object store request', fields)
+}

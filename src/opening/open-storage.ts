@@ -1,0 +1,60 @@
+import { mkdtemp, rm, statfs } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Config } from '../config/config.ts'
+import type { Log } from '../observe/log.ts'
+import { openDisk } from '../storage/filesystem/disk.ts'
+import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
+import { probeRoot } from '../storage/filesystem/probe.ts'
+import { MemoryDriver } from '../storage/memory/memory.ts'
+import { localStateDirectory } from './local-state.ts'
+import type { OpenedStorage } from './opened-storage.ts'
+
+/** Opens the storage that the configuration names. Throws UnusableRootError, or what the system reports. */
+export async function openStorage(config: Config, log: Log | undefined): Promise<OpenedStorage> {
+  const { driver: chosen } = config.storage
+  switch (chosen.kind) {
+    case 'filesystem':
+      return await openFilesystem(chosen.rootDirectory, config.metadata.path)
+    case 'inmemory':
+      return await openMemory()
+    case 's3': {
+      // Loaded by those who use it: it would take others time and memory.
+      const { openS3 } = await import('./open-s3.ts')
+      return openS3(chosen, config.metadata.path, log)
+    }
+  }
+}
+
+async function openFilesystem(root: string, metadataPath: string | undefined): Promise<OpenedStorage> {
+  await probeRoot(root)
+  const driver = await FilesystemDriver.open(await openDisk(root), root)
+  return {
+    objects: driver,
+    metadataPath: metadataPath ?? (await defaultMetadataPath(root)),
+    runDirectory: join(root, 'berth/run'),
+    driver: async () => driver,
+    cleanUp: () => driver.close(),
+  }
+}
+
+async function openMemory(): Promise<OpenedStorage> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-'))
+  const driver = new MemoryDriver()
+  return {
+    objects: driver,
+    metadataPath: join(directory, 'metadata.db'),
+    runDirectory: join(directory, 'run'),
+    driver: async () => driver,
+    cleanUp: () => rm(directory, { recursive: true, force: true }),
+  }
+}
+
+/** NFS, SMB (two), 9p, FUSE: SQLite's locks and shared memory cannot be relied on there. */
+const NETWORK_FILE_SYSTEMS: ReadonlySet<number> = new Set([0x6969, 0xff534d42, 0xfe534d42, 0x01021997, 0x65735546])
+
+async function defaultMetadataPath(root: string): Promise<string> {
+  const { type } = await statfs(root)
+  if (!NETWORK_FILE_SYSTEMS.has(type)) return join(root, 'berth/metadata.db')
+  return join(localStateDirectory(), `metadata-${Bun.hash(root).toString(16)}.db`)
+}

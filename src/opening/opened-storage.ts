@@ -1,0 +1,15 @@
+import type { OpenedMetadata } from '../metadata/open.ts'
+import type { StorageDriver } from '../storage/driver.ts'
+
+/** The storage of the configuration, and where its metadata goes. */
+export interface OpenedStorage {
+  /** What is there without the metadata: enough to find out whose storage it is, and for records. */
+  readonly objects: Pick<StorageDriver, 'stat' | 'readSmall' | 'list' | 'place' | 'remove'>
+  readonly metadataPath: string
+  /** Where the processes of this storage keep their locks. */
+  readonly runDirectory: string
+  /** The driver for the rest of the life of this process; the caller closes it. */
+  readonly driver: (opened: Pick<OpenedMetadata, 'metadata' | 'beganEpoch'>) => Promise<StorageDriver>
+  /** Called last, whether or not there was a driver. */
+  readonly cleanUp: () => Promise<void>
+}

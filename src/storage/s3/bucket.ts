@@ -1,0 +1,216 @@
+import type { Multipart, UploadedPart } from '../upload-ledger.ts'
+import { type ObjectFacts, type OpenedObject, openObject } from './object-stream.ts'
+import { S3Client, type S3ClientOptions, type S3Request } from './s3-client.ts'
+import { S3Error } from './s3-error.ts'
+import type { S3Settings } from './settings.ts'
+import { encodePath } from './signature.ts'
+import { elements, elementText, encoded } from './xml.ts'
+
+export interface ListedObject {
+  readonly key: string
+  readonly size: number
+  readonly etag: string
+  readonly changedAtMs: number
+}
+
+export interface ListPage {
+  readonly objects: readonly ListedObject[]
+  /** Common beginnings of keys up to the delimiter, with it. */
+  readonly prefixes: readonly string[]
+  readonly next: string | undefined
+}
+
+/** Putting an upload together takes some stores minutes. */
+const COMPLETE_TIMEOUT_MS = 120_000
+const COPY_TIMEOUT_MS = 60_000
+
+/** The requests of S3 that Berth makes, one method each. Keys are whole. What is absent is undefined; all else throws S3Error. */
+export class Bucket {
+  readonly #client: S3Client
+  readonly #settings: S3Settings
+
+  constructor(options: S3ClientOptions) {
+    this.#client = new S3Client(options)
+    this.#settings = options.settings
+  }
+
+  async head(key: string): Promise<ObjectFacts | undefined> {
+    const response = await this.#findObject({ method: 'HEAD', key })
+    if (response === undefined) return undefined
+    const { headers } = response
+    return {
+      size: Number(headers.get('content-length')),
+      etag: headers.get('etag') ?? '',
+      changedAtMs: Date.parse(headers.get('last-modified') ?? '') || 0,
+    }
+  }
+
+  /** Bytes from `start` up to `end`, resumed where the store breaks off; all of them when left out. */
+  async open(key: string, range?: { readonly start: number; readonly end: number }): Promise<OpenedObject | undefined> {
+    return await openObject((headers) => this.#findObject({ method: 'GET', key, headers }), range)
+  }
+
+  async put(key: string, body: Uint8Array | Blob): Promise<void> {
+    await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body })
+  }
+
+  async delete(key: string): Promise<void> {
+    try {
+      await this.#client.sendForText({ method: 'DELETE', key })
+    } catch (error) {
+      if (!(error instanceof S3Error && error.isMissing)) throw error
+    }
+  }
+
+  /** One page of keys that begin with a prefix, in byte order. */
+  async list(prefix: string, options: { delimiter?: '/'; after?: string; limit?: number } = {}): Promise<ListPage> {
+    const { delimiter, after, limit } = options
+    const query: Record<string, string> = { 'list-type': '2', prefix }
+    if (delimiter !== undefined) query.delimiter = delimiter
+    if (after !== undefined) query['continuation-token'] = after
+    if (limit !== undefined) query['max-keys'] = String(limit)
+    const xml = await this.#client.sendForText({ method: 'GET', key: '', query })
+    const isTruncated = elementText(xml, 'IsTruncated') === 'true'
+    const next = isTruncated ? elementText(xml, 'NextContinuationToken') : undefined
+    if (isTruncated && next === undefined) throw new Error('the object store cut a list off and did not say how to go on')
+    return {
+      objects: elements(xml, 'Contents').map(listedObject),
+      prefixes: elements(xml, 'CommonPrefixes').flatMap((entry) => elementText(entry, 'Prefix') ?? []),
+      next,
+    }
+  }
+
+  /** Every key that begins with a prefix. */
+  async *listAll(prefix: string): AsyncGenerator<ListedObject> {
+    let after: string | undefined
+    do {
+      const page = await this.list(prefix, after === undefined ? {} : { after })
+      yield* page.objects
+      after = page.next
+    } while (after !== undefined)
+  }
+
+  /** In one request, within the store, up to 5 GiB. False when the source is absent. */
+  async copy(from: string, to: string): Promise<boolean> {
+    const headers = { ...this.#newObjectHeaders(), 'x-amz-copy-source': this.#copySource(from) }
+    const request = { method: 'PUT', key: to, headers, timeoutMs: COPY_TIMEOUT_MS } as const
+    return (await this.#unlessMissing(() => this.#client.sendForText(request))) !== undefined
+  }
+
+  async createMultipart(key: string): Promise<Multipart> {
+    const xml = await this.#client.sendForText({ method: 'POST', key, query: { uploads: '' }, headers: this.#newObjectHeaders() })
+    const uploadId = elementText(xml, 'UploadId')
+    if (uploadId === undefined) throw new Error('the object store began a multipart upload and did not say which')
+    return { key, uploadId }
+  }
+
+  async uploadPart({ key, uploadId }: Multipart, number: number, body: Uint8Array | Blob): Promise<UploadedPart> {
+    const query = { partNumber: String(number), uploadId }
+    const response = await this.#client.send({ method: 'PUT', key, query, body })
+    await response.body?.cancel()
+    const etag = response.headers.get('etag')
+    if (etag === null) throw new Error('the object store took a part and gave no ETag for it')
+    return { number, etag }
+  }
+
+  /** Undefined when the source is absent. */
+  async copyPart(multipart: Multipart, number: number, from: string, range: { start: number; end: number }) {
+    const { key, uploadId } = multipart
+    const headers = {
+      'x-amz-copy-source': this.#copySource(from),
+      'x-amz-copy-source-range': `bytes=${range.start}-${range.end - 1}`,
+    }
+    const query = { partNumber: String(number), uploadId }
+    return await this.#unlessMissing(async (): Promise<UploadedPart> => {
+      const xml = await this.#client.sendForText({ method: 'PUT', key, query, headers, timeoutMs: COPY_TIMEOUT_MS })
+      const etag = elementText(xml, 'ETag')
+      if (etag === undefined) throw new Error('the object store copied a part and gave no ETag for it')
+      return { number, etag }
+    })
+  }
+
+  /**
+   * Makes the object of `size` bytes from its parts. An attempt whose answer was lost may have done it, and the next one then hears
+   * that there is no such upload: the object itself tells.
+   */
+  async complete({ key, uploadId }: Multipart, parts: readonly UploadedPart[], size: number): Promise<void> {
+    const list = parts.map(({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>${encoded(etag)}</ETag></Part>`)
+    const body = new TextEncoder().encode(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`)
+    const headers = { 'content-type': 'application/xml' }
+    try {
+      await this.#client.sendForText({ method: 'POST', key, query: { uploadId }, headers, body, timeoutMs: COMPLETE_TIMEOUT_MS })
+    } catch (error) {
+      if (!(error instanceof S3Error) || !(error.isUploadUnknown || error.isPassing)) throw error
+      if ((await this.head(key))?.size !== size) throw error
+    }
+  }
+
+  /** An upload that is not there any more is a success. */
+  async abort({ key, uploadId }: Multipart): Promise<void> {
+    try {
+      await this.#client.sendForText({ method: 'DELETE', key, query: { uploadId } })
+    } catch (error) {
+      if (!(error instanceof S3Error && (error.isUploadUnknown || error.isMissing))) throw error
+    }
+  }
+
+  /** Multipart uploads that nobody has ended, of keys that begin with a prefix. Nothing where the store cannot tell. */
+  async listMultiparts(prefix: string): Promise<readonly (Multipart & { readonly beganAtMs: number })[]> {
+    try {
+      const xml = await this.#client.sendForText({ method: 'GET', key: '', query: { uploads: '', prefix } })
+      return elements(xml, 'Upload').map((upload) => ({
+        key: elementText(upload, 'Key') ?? '',
+        uploadId: elementText(upload, 'UploadId') ?? '',
+        beganAtMs: Date.parse(elementText(upload, 'Initiated') ?? ''),
+      }))
+    } catch (error) {
+      if (error instanceof S3Error && error.isUnsupported) return []
+      throw error
+    }
+  }
+
+  async presign(method: 'GET' | 'HEAD', key: string, expiresInSeconds: number): Promise<URL> {
+    return await this.#client.presign(method, key, expiresInSeconds)
+  }
+
+  /** The store's clock, as its last answer showed it. */
+  storeTimeMs(): number {
+    return this.#client.storeTimeMs() ?? Date.now()
+  }
+
+  async #findObject(request: S3Request): Promise<Response | undefined> {
+    return await this.#unlessMissing(() => this.#client.send(request))
+  }
+
+  async #unlessMissing<Result>(ask: () => Promise<Result>): Promise<Result | undefined> {
+    try {
+      return await ask()
+    } catch (error) {
+      if (error instanceof S3Error && error.isMissing) return undefined
+      throw error
+    }
+  }
+
+  #copySource(key: string): string {
+    return `/${encodePath(this.#settings.bucket)}/${encodePath(key)}`
+  }
+
+  #newObjectHeaders(): Record<string, string> {
+    const { encrypt, keyId, storageClass, objectAcl } = this.#settings
+    const headers: Record<string, string> = { 'content-type': 'application/octet-stream' }
+    if (objectAcl !== undefined) headers['x-amz-acl'] = objectAcl
+    if (storageClass !== undefined) headers['x-amz-storage-class'] = storageClass
+    if (encrypt) headers['x-amz-server-side-encryption'] = keyId === undefined ? 'AES256' : 'aws:kms'
+    if (encrypt && keyId !== undefined) headers['x-amz-server-side-encryption-aws-kms-key-id'] = keyId
+    return headers
+  }
+}
+
+function listedObject(entry: string): ListedObject {
+  return {
+    key: elementText(entry, 'Key') ?? '',
+    size: Number(elementText(entry, 'Size')),
+    etag: elementText(entry, 'ETag') ?? '',
+    changedAtMs: Date.parse(elementText(entry, 'LastModified') ?? ''),
+  }
+}

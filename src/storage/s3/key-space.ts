@@ -1,0 +1,21 @@
+import type { StoragePath } from '../driver.ts'
+
+/** Paths as keys of the bucket, byte for byte as registry:2 makes them. */
+export class KeySpace {
+  readonly #root: string
+
+  /** `rootdirectory` as it stands in the configuration. */
+  constructor(rootDirectory: string) {
+    this.#root = rootDirectory.replace(/\/+$/, '')
+  }
+
+  keyOf(path: StoragePath): string {
+    return `${this.#root}/${path}`.replace(/^\/+/, '')
+  }
+
+  /** What the keys of everything below a directory begin with; '' below an empty root. */
+  prefixOf(directory: StoragePath): string {
+    const key = this.keyOf(directory).replace(/\/+$/, '')
+    return key === '' ? '' : `${key}/`
+  }
+}

@@ -1,0 +1,155 @@
+import { S3Error } from './s3-error.ts'
+
+export interface ObjectFacts {
+  /** Bytes of the whole object. */
+  readonly size: number
+  readonly etag: string
+  readonly changedAtMs: number
+}
+
+export interface OpenedObject extends Pick<ObjectFacts, 'size' | 'etag'> {
+  /** The bytes that were asked for, all of them or an error; cancelling it ends the request. */
+  readonly stream: ReadableStream<Uint8Array>
+}
+
+/** Asks for the object with these headers; undefined when it is absent. */
+export type Ask = (headers: Record<string, string>) => Promise<Response | undefined>
+
+/** A body from which nothing comes for so long has broken off. */
+const STALL_MS = 15_000
+/** How often in a row it may break off without a byte between. */
+const MOST_BREAKS = 4
+
+/**
+ * Opens an object, or a part of it, as a stream that goes on by Range where the store breaks off, and ends only when every byte has come.
+ * Undefined when the object is absent. The range must lie within the object.
+ */
+export async function openObject(
+  ask: Ask,
+  range?: { readonly start: number; readonly end: number },
+): Promise<OpenedObject | undefined> {
+  const response = await ask(range === undefined ? {} : rangeHeader(range.start, range.end))
+  if (response === undefined) return undefined
+  const size = sizeOf(response)
+  const etag = response.headers.get('etag') ?? ''
+  const wanted = range ?? { start: 0, end: size }
+  // A store that does not know Range sends the whole object.
+  if (range !== undefined && response.status !== 206 && (range.start !== 0 || range.end !== size)) {
+    await response.body?.cancel()
+    throw new Error('the object store does not answer ranged reads')
+  }
+  const source = new ObjectSource(ask, response, { ...wanted, size, etag })
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) => source.pull(controller),
+      cancel: () => source.cancel(),
+    },
+    { highWaterMark: 0 },
+  )
+  return { size, etag, stream }
+}
+
+/** Of a body; the types of Bun's Response leave open what it gives. */
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+interface Wanted {
+  readonly start: number
+  readonly end: number
+  readonly size: number
+  readonly etag: string
+}
+
+class ObjectSource {
+  readonly #ask: Ask
+  readonly #wanted: Wanted
+  #reader: Reader | undefined
+  #position: number
+  #breaks = 0
+  #isCancelled = false
+
+  constructor(ask: Ask, response: Response, wanted: Wanted) {
+    this.#ask = ask
+    this.#wanted = wanted
+    this.#position = wanted.start
+    this.#reader = response.body?.getReader() as Reader | undefined
+  }
+
+  async pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    const { end } = this.#wanted
+    while (this.#position < end) {
+      const bytes = await this.#read()
+      if (this.#isCancelled) return
+      if (bytes !== undefined && bytes.length > 0) {
+        this.#breaks = 0
+        this.#position += bytes.length
+        controller.enqueue(bytes)
+        if (this.#position >= end) await this.#finish(controller)
+        return
+      }
+    }
+    await this.#finish(controller)
+  }
+
+  async cancel(): Promise<void> {
+    this.#isCancelled = true
+    await this.#reader?.cancel().catch(() => undefined)
+  }
+
+  async #finish(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
+    controller.close()
+    await this.#reader?.cancel().catch(() => undefined)
+  }
+
+  /** Some bytes, never beyond the end; undefined when the body broke off and another answer is asked for. */
+  async #read(): Promise<Uint8Array | undefined> {
+    try {
+      const { done, value } = await withinStall(this.#reader)
+      if (!done) return value.subarray(0, this.#wanted.end - this.#position)
+      throw new Error('the body ended early')
+    } catch (error) {
+      if (this.#isCancelled) return undefined
+      await this.#goOn(error)
+      return undefined
+    }
+  }
+
+  async #goOn(cause: unknown): Promise<void> {
+    const { end, size, etag } = this.#wanted
+    this.#breaks += 1
+    this.#reader?.cancel().catch(() => undefined)
+    if (this.#breaks > MOST_BREAKS) throw broken(cause)
+    await Bun.sleep(Math.random() * 100 * 2 ** this.#breaks)
+    const headers = etag === '' ? {} : { 'if-match': etag }
+    const response = await this.#ask({ ...headers, ...rangeHeader(this.#position, end) })
+    if (response === undefined || sizeOf(response) !== size) throw broken(cause)
+    if (response.status !== 206 && this.#position > 0) throw broken(cause)
+    this.#reader = response.body?.getReader() as Reader | undefined
+  }
+}
+
+function rangeHeader(start: number, end: number): Record<string, string> {
+  return { range: `bytes=${start}-${end - 1}` }
+}
+
+function sizeOf({ status, headers }: Response): number {
+  const total = status === 206 ? /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] : headers.get('content-length')
+  const size = Number(total ?? Number.NaN)
+  if (Number.isSafeInteger(size)) return size
+  throw new Error('the object store does not say how long the object is')
+}
+
+async function withinStall(reader: Reader | undefined) {
+  if (reader === undefined) return { done: true, value: undefined } as const
+  const stalled = Promise.withResolvers<never>()
+  const timer = setTimeout(() => stalled.reject(new Error(`nothing came for ${STALL_MS / 1000} s`)), STALL_MS)
+  try {
+    return await Promise.race([reader.read(), stalled.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function broken(cause: unknown): S3Error {
+  const message = cause instanceof Error ? cause.message : 'the body broke off'
+  return new S3Error({ status: undefined, code: '', message, request: 'a read', cause })
+}

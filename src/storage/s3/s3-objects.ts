@@ -1,0 +1,75 @@
+import { type ByteRange, FileTooLargeError, type Placement, type StorageEntry, type StoragePath, storagePath } from '../driver.ts'
+import type { Bucket } from './bucket.ts'
+import type { KeySpace } from './key-space.ts'
+
+const DELETED_AT_ONCE = 16
+
+/** Files below a root as objects in a bucket. Directories are what their keys have in common: an empty one is absent. */
+export class S3Objects {
+  readonly #bucket: Bucket
+  readonly #keys: KeySpace
+
+  constructor(bucket: Bucket, keys: KeySpace) {
+    this.#bucket = bucket
+    this.#keys = keys
+  }
+
+  async stat(path: StoragePath): Promise<StorageEntry | undefined> {
+    const object = path === '' ? undefined : await this.#bucket.head(this.#keys.keyOf(path))
+    if (object !== undefined) return { kind: 'file', size: object.size, changedAtMs: object.changedAtMs }
+    const { objects } = await this.#bucket.list(this.#keys.prefixOf(path), { limit: 1 })
+    const [first] = objects
+    return first && { kind: 'directory', size: 0, changedAtMs: first.changedAtMs }
+  }
+
+  async readSmall(path: StoragePath, maxBytes: number): Promise<Uint8Array | undefined> {
+    const object = await this.#bucket.open(this.#keys.keyOf(path))
+    if (object === undefined) return undefined
+    if (object.size <= maxBytes) return await new Response(object.stream).bytes()
+    await object.stream.cancel()
+    throw new FileTooLargeError(`${path} has ${object.size} bytes, more than ${maxBytes}`)
+  }
+
+  async content(path: StoragePath, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined> {
+    return (await this.#bucket.open(this.#keys.keyOf(path), range))?.stream
+  }
+
+  async list(path: StoragePath): Promise<readonly string[]> {
+    const prefix = this.#keys.prefixOf(path)
+    const names = new Set<string>()
+    let after: string | undefined
+    do {
+      const page = await this.#bucket.list(prefix, { delimiter: '/', ...(after === undefined ? {} : { after }) })
+      for (const { key } of page.objects) names.add(key.slice(prefix.length))
+      for (const below of page.prefixes) names.add(below.slice(prefix.length, -1))
+      after = page.next
+    } while (after !== undefined)
+    // Some tools make an object for the directory itself.
+    names.delete('')
+    return [...names].sort()
+  }
+
+  async place(placements: readonly Placement[]): Promise<void> {
+    for (const { directory, files } of placements) {
+      for (const { name, bytes } of files) await this.#bucket.put(this.#keys.keyOf(storagePath(directory, name)), bytes)
+    }
+  }
+
+  /** A list may not show yet what was placed a moment ago; what makes the directory visible is removed in any case. */
+  async remove(path: StoragePath, visibleBy?: string): Promise<void> {
+    const first = visibleBy === undefined ? path : storagePath(path, visibleBy)
+    await this.#bucket.delete(this.#keys.keyOf(first))
+    let batch: string[] = []
+    for await (const { key } of this.#bucket.listAll(this.#keys.prefixOf(path))) {
+      batch.push(key)
+      if (batch.length < DELETED_AT_ONCE) continue
+      await this.#deleteAll(batch)
+      batch = []
+    }
+    await this.#deleteAll(batch)
+  }
+
+  async #deleteAll(keys: readonly string[]): Promise<void> {
+    await Promise.all(keys.map((key) => this.#bucket.delete(key)))
+  }
+}

@@ -1,0 +1,86 @@
+import {
+  type StorageDriver,
+  type StoragePath,
+  type StorageSpace,
+  storagePath,
+  type UploadState,
+  type UploadWriter,
+} from '../driver.ts'
+import type { UploadLedger } from '../upload-ledger.ts'
+import type { Bucket } from './bucket.ts'
+import { KeySpace } from './key-space.ts'
+import { ObjectUploads } from './object-uploads.ts'
+import { PartSpace } from './part-space.ts'
+import { Places } from './places.ts'
+import { S3Objects } from './s3-objects.ts'
+import type { S3Settings } from './settings.ts'
+
+/** All uploads of a process together have so much memory for their parts; what does not fit is gathered in files. */
+const PARTS_IN_MEMORY_BYTES = 80 * 1024 * 1024
+const PARTS_SENT_AT_ONCE = 8
+
+/** Blobs of registry:2's layout: where direct uploads are put together. */
+const BLOBS = storagePath('docker/registry/v2/blobs')
+
+export interface S3DriverOptions {
+  readonly settings: S3Settings
+  readonly bucket: Bucket
+  readonly ledger: UploadLedger
+  /** A directory of this process's own for parts that do not fit into memory; made when needed, removed at the end. */
+  readonly partDirectory: string
+}
+
+/** A bucket under the keys that registry:2 uses. */
+export class S3Driver extends S3Objects implements StorageDriver {
+  readonly capabilities = { sharedBetweenProcesses: true, isRemote: true }
+  readonly #uploads: ObjectUploads
+
+  constructor({ settings, bucket, ledger, partDirectory }: S3DriverOptions) {
+    const keys = new KeySpace(settings.rootDirectory)
+    super(bucket, keys)
+    const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
+    const means = { bucket, ledger, space, sending: new Places(PARTS_SENT_AT_ONCE) }
+    const { chunkSize, copy } = settings
+    this.#uploads = new ObjectUploads({ means, keys, chunkSize, copy })
+  }
+
+  async makeDurable(): Promise<void> {
+    // What the store has answered is durable.
+  }
+
+  async beginUpload(target?: StoragePath): Promise<UploadWriter> {
+    return await this.#uploads.begin(target)
+  }
+
+  async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
+    return await this.#uploads.resume(state, offset)
+  }
+
+  async readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
+    return await this.#uploads.read(state, length)
+  }
+
+  async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {
+    await this.#uploads.complete(state, target, size)
+  }
+
+  async abortUpload(state: UploadState): Promise<void> {
+    await this.#uploads.abort(state)
+  }
+
+  async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
+    return await this.#uploads.list()
+  }
+
+  async removeLeftovers(untouchedForMs: number): Promise<void> {
+    await this.#uploads.removeLeftovers(untouchedForMs, BLOBS)
+  }
+
+  async space(): Promise<StorageSpace | undefined> {
+    return undefined
+  }
+
+  async close(): Promise<void> {
+    await this.#uploads.close()
+  }
+}
