@@ -32,11 +32,12 @@ afterEach(async () => {
   await berth[Symbol.asyncDispose]()
 })
 
-function operationsOf(processId: string): Operations {
+function operationsOf(processId: string, lateMs = 0): Operations {
   const { metadata } = berth
   const view = new StorageView(berth.storage, metadata.read)
   const settlement = new Settlement({ metadata, view, processId, epoch: EPOCH })
-  return new Operations({ metadata, settlement, liveness: { isAlive: (id) => alive.has(id) }, processId, epoch: EPOCH })
+  const liveness = { isAlive: (id: string) => alive.has(id) }
+  return new Operations({ metadata, settlement, liveness, processId, epoch: EPOCH, lateMs })
 }
 
 /** A tag that moves to `digest`, in the storage and then in the metadata; a test may replace a step. */
@@ -266,5 +267,18 @@ describe('the sweep', () => {
 
     expect(await owners()).toEqual(['other'])
     expect(await row()).toBeUndefined()
+  })
+
+  test('leaves what the dead have sent to a remote storage time to arrive', async () => {
+    const remote = operationsOf('mine', 300)
+    await claimAs('dead')
+    await remote.sweep()
+    expect(await owners()).toEqual(['dead'])
+
+    await placeTag()
+    await remote.settleIn(repository)
+
+    expect(await owners()).toEqual([])
+    expect(await row()).toBe(digest)
   })
 })

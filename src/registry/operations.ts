@@ -38,13 +38,17 @@ export interface OperationsOptions {
   readonly liveness: Liveness
   readonly processId: string
   readonly epoch: number
+  /** How long an operation that will never confirm may still change the storage. */
+  readonly lateMs: number
 }
 
 /** Runs operations so that any number of processes may run them at once, and any of them may die at any line. */
 export class Operations {
   readonly #options: OperationsOptions
-  /** Own operations whose rows could not be set right when they failed. */
+  /** Own operations that failed and whose rows are not set right yet. */
   readonly #unsettled = new Set<string>()
+  /** Since when it is known that an operation will never confirm. */
+  readonly #leftSince = new Map<string, number>()
   readonly #running = new Set<Promise<unknown>>()
 
   constructor(options: OperationsOptions) {
@@ -67,8 +71,10 @@ export class Operations {
 
   /** Settles what dead processes and failed operations have left. Called each second and at the start. */
   async sweep(): Promise<void> {
-    const { metadata } = this.#options
-    await this.#settleLeft(await listClaimOwners(metadata.read))
+    const owners = await listClaimOwners(this.#options.metadata.read)
+    const open = new Set(owners.map(({ operation }) => operation))
+    for (const operation of this.#leftSince.keys()) if (!open.has(operation)) this.#leftSince.delete(operation)
+    await this.#settleLeft(owners)
   }
 
   /**
@@ -76,7 +82,11 @@ export class Operations {
    * the next sweep brings to light.
    */
   async settleIn(repository: RepositoryName): Promise<void> {
-    await this.#settleLeft(await listClaimOwnersIn(this.#options.metadata.read, repository))
+    for (;;) {
+      const waitMs = await this.#settleLeft(await listClaimOwnersIn(this.#options.metadata.read, repository))
+      if (waitMs === 0) return
+      await Bun.sleep(waitMs)
+    }
   }
 
   /** Waits for everything under way. */
@@ -124,8 +134,7 @@ export class Operations {
 
   /** A dead owner's names are settled at once; a living one's are waited for. */
   async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<void> {
-    const { settlement, liveness } = this.#options
-    if (!liveness.isAlive(by.process) || this.#unsettled.has(by.operation)) return await this.#settle(settlement, by.operation)
+    if (this.#isLeft(by) && this.#waitFor(by.operation) === 0) return await this.#settle(by.operation)
     if (performance.now() > deadline) {
       throw unavailable('Another request has been changing this for more than 10 seconds; try again in a moment.')
     }
@@ -141,23 +150,41 @@ export class Operations {
     })
   }
 
-  async #settleLeft(owners: readonly ClaimOwner[]): Promise<void> {
-    const { settlement, liveness, processId } = this.#options
-    for (const { operation, process } of owners) {
-      const isLeft = process === processId ? this.#unsettled.has(operation) : !liveness.isAlive(process)
-      if (isLeft) await this.#settle(settlement, operation)
+  /** Settles those that will never confirm. How long to wait, in milliseconds, before the rest of them can be settled. */
+  async #settleLeft(owners: readonly ClaimOwner[]): Promise<number> {
+    let longestMs = 0
+    for (const owner of owners) {
+      if (!this.#isLeft(owner)) continue
+      const waitMs = this.#waitFor(owner.operation)
+      longestMs = Math.max(longestMs, waitMs)
+      if (waitMs === 0) await this.#settle(owner.operation)
     }
+    return longestMs
+  }
+
+  /** Whether an operation will never confirm. */
+  #isLeft({ operation, process }: ClaimOwner): boolean {
+    const { liveness, processId } = this.#options
+    return process === processId ? this.#unsettled.has(operation) : !liveness.isAlive(process)
+  }
+
+  /** How long its requests may still arrive, counted from when it was first seen to have been left. */
+  #waitFor(operation: string): number {
+    const since = this.#leftSince.get(operation) ?? performance.now()
+    this.#leftSince.set(operation, since)
+    return Math.max(0, Math.ceil(since + this.#options.lateMs - performance.now()))
   }
 
   /** The first error is what the caller hears; what cannot be settled now is settled by the sweep. */
   async #settleAfterFailure(operation: string): Promise<void> {
     this.#unsettled.add(operation)
-    await this.#settle(this.#options.settlement, operation).catch(() => undefined)
+    if (this.#waitFor(operation) === 0) await this.#settle(operation).catch(() => undefined)
   }
 
-  async #settle(settlement: Settlement, operation: string): Promise<void> {
-    await settlement.settle(operation)
+  async #settle(operation: string): Promise<void> {
+    await this.#options.settlement.settle(operation)
     this.#unsettled.delete(operation)
+    this.#leftSince.delete(operation)
   }
 }
 

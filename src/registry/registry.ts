@@ -6,6 +6,7 @@ import { BlobPush } from './blob-push.ts'
 import { BlobStore } from './blob-store.ts'
 import { Catalog } from './catalog.ts'
 import { DanglingLinks } from './dangling-links.ts'
+import { lateRequestsMs } from './late-requests.ts'
 import { Maintenance } from './maintenance.ts'
 import { type ManifestRules, NO_RULES } from './manifest-rules.ts'
 import { ManifestStore } from './manifest-store.ts'
@@ -58,7 +59,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch })
   const settlement = new Settlement({ metadata, view, processId, epoch })
-  const operations = new Operations({ metadata, settlement, liveness, processId, epoch })
+  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs: lateRequestsMs(storage) })
   const scan = new RepositoryScan({ storage, metadata, reconcile })
   const danglingLinks = new DanglingLinks({ storage, view, operations })
   const backgroundScan = new BackgroundScan({ storage, metadata, scan, danglingLinks, processId, epoch, liveness })

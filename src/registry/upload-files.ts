@@ -2,6 +2,7 @@ import type { UploadRow } from '../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
 import { type StorageDriver, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
+import { LATE_REQUESTS_MS } from './late-requests.ts'
 import type { Liveness } from './operations.ts'
 import type { RunningDigests } from './running-digests.ts'
 
@@ -44,9 +45,6 @@ interface OpenedFile {
   readonly digest: RunningDigest | undefined
   readonly endsWithRequest: boolean
 }
-
-/** A request of a dead process that is still on its way to a remote storage has arrived after this long (docs/orders-of-writing.md, rule 4). */
-const LATE_REQUESTS_MS = 2_000
 
 export interface UploadFilesOptions {
   readonly storage: StorageDriver

@@ -16,7 +16,8 @@ interface BerthOptions extends ServeOptions {
 export async function startBerth(options: BerthOptions): Promise<RegistryProcess> {
   const { folder, dataDirectory, umask, berth = BERTH_PROGRAM } = options
   const config = await folder.file(`berth/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory))
-  const environment = environmentIn(folder.join('berth'))
+  // What belongs to a bucket on this machine goes here.
+  const environment = { ...environmentIn(folder.join('berth')), STATE_DIRECTORY: folder.join('state') }
   const { program, match } = await startUntil(LISTENING, START_MS, [berth, 'serve', config], { environment, umask })
   return new RegistryProcess(program, Number(match[1]), /level=error|level=fatal/)
 }

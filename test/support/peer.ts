@@ -1,6 +1,7 @@
 import { environmentIn, run, startUntil } from './processes.ts'
 import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
+import type { S3Place } from './s3-client.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
 /** Debian's docker-registry 2.8.2: what Berth takes over from and can go back to. */
@@ -32,7 +33,7 @@ export interface CollectionOptions {
 }
 
 /** Runs `registry garbage-collect` over a data directory that nobody serves meanwhile. */
-export async function collectWithPeer(dataDirectory: string, options: CollectionOptions): Promise<Collection> {
+export async function collectWithPeer(dataDirectory: string | S3Place, options: CollectionOptions): Promise<Collection> {
   using folder = new TemporaryFolder()
   const config = await folder.file('config.yml', registryConfig(dataDirectory))
   const flags = [...(options.dryRun ? ['--dry-run'] : []), ...(options.deleteUntagged ? ['--delete-untagged'] : [])]

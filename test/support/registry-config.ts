@@ -1,11 +1,16 @@
-/** A config.yml that registry:2, registry:3 and Berth read alike: deletes are on, the port is a free one. `more` is added. */
-export function registryConfig(dataDirectory: string, more = ''): string {
+import { s3Section } from './object-store.ts'
+import type { S3Place } from './s3-client.ts'
+
+/**
+ * A config.yml that registry:2, registry:3 and Berth read alike: deletes are on, the port is a free one. The content is in a folder or
+ * in a bucket. `more` is added.
+ */
+export function registryConfig(data: string | S3Place, more = ''): string {
   return `version: 0.1
 log:
   level: info
 storage:
-  filesystem:
-    rootdirectory: ${dataDirectory}
+${typeof data === 'string' ? `  filesystem:\n    rootdirectory: ${data}` : s3Section(data)}
   delete:
     enabled: true
 http:

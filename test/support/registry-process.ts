@@ -1,10 +1,12 @@
 import type { BackgroundProgram } from './processes.ts'
+import type { S3Place } from './s3-client.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 export interface ServeOptions {
   /** Where the config and the program's own home go. */
   readonly folder: TemporaryFolder
-  readonly dataDirectory: string
+  /** A folder, or a bucket. */
+  readonly dataDirectory: string | S3Place
   readonly umask?: string | undefined
 }
 

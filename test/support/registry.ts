@@ -4,16 +4,25 @@ import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { LogOutput } from '../../src/observe/log.ts'
 import { blobsOf, type Content, type Image, type ImageIndex } from './images.ts'
+import { ObjectStore, type StoreKind } from './object-store.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { expectStatus, RegistryClient } from './registry-client.ts'
+import { registryConfig } from './registry-config.ts'
 import { RegistryInProcesses } from './registry-in-processes.ts'
+import { storeUnderTest } from './registry-under-test.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-export type Driver = 'filesystem' | 'inmemory'
+export type Driver = 'filesystem' | 'inmemory' | StoreKind
 
+/** A store takes a while to start. */
+const START_MS = 60_000
 /** With more than one, the registry is a program of its own with that many processes; memory is not shared between them. */
 const PROCESSES = Number(process.env.BERTH_TEST_PROCESSES ?? 1)
-const DRIVERS: readonly Driver[] = PROCESSES > 1 ? ['filesystem'] : ['filesystem', 'inmemory']
+const DRIVERS: readonly Driver[] = storeUnderTest === undefined ? localDrivers() : [storeUnderTest]
+
+function localDrivers(): readonly Driver[] {
+  return PROCESSES > 1 ? ['filesystem'] : ['filesystem', 'inmemory']
+}
 
 /** What a test may want other than the usual; deletes are on. */
 export interface Settings {
@@ -38,7 +47,7 @@ export function onEachDriver(title: string, define: (registry: TestRegistry) => 
 /** The same on one driver, where the storage makes no difference. */
 export function onDriver(driver: Driver, define: (registry: TestRegistry) => void, settings: Settings = {}): void {
   const registry = new TestRegistry(driver, settings)
-  beforeAll(() => registry.start())
+  beforeAll(() => registry.start(), START_MS)
   afterAll(() => registry.stop())
   define(registry)
 }
@@ -49,6 +58,7 @@ export class TestRegistry {
   readonly #driver: Driver
   readonly #settings: Settings
   #folder: TemporaryFolder | undefined
+  #store: ObjectStore | undefined
   #app: Pick<App, 'url'> | undefined
   #stop: () => Promise<void> = async () => undefined
   #repositories = 0
@@ -66,7 +76,7 @@ export class TestRegistry {
       this.#stop = () => program.stop()
       return
     }
-    const config = testConfig(this.#driver, this.#folder, this.#settings)
+    const config = testConfig(await this.#storage(this.#folder), this.#folder, this.#settings)
     const app = await startApp(config, this.log, { accessOutput: linesInto(this.log) })
     this.#app = app
     this.#stop = () => app.stop({ timeoutMs: 0 })
@@ -74,7 +84,16 @@ export class TestRegistry {
 
   async stop(): Promise<void> {
     await this.#stop()
+    await this.#store?.[Symbol.asyncDispose]()
     this.#folder?.[Symbol.dispose]()
+  }
+
+  async #storage(folder: TemporaryFolder): Promise<Config['storage']['driver']> {
+    if (this.#driver === 'inmemory') return { kind: 'inmemory' }
+    if (this.#driver === 'filesystem') return { kind: 'filesystem', rootDirectory: folder.join('data') }
+    this.#store = await ObjectStore.start(this.#driver)
+    const path = await folder.file('config.yml', registryConfig(await this.#store.newBucket()))
+    return loadConfig({ path, environment: {} }).config.storage.driver
   }
 
   get url(): string {
@@ -118,7 +137,7 @@ function linesInto(log: RecordedLog): LogOutput {
   return { write: (line) => log.info('request', JSON.parse(line)), flush: () => undefined }
 }
 
-function testConfig(driver: Driver, folder: TemporaryFolder, settings: Settings): Config {
+function testConfig(driver: Config['storage']['driver'], folder: TemporaryFolder, settings: Settings): Config {
   const { config } = loadConfig({ path: undefined, environment: {} })
   const { ageMs, intervalMs } = settings.uploadPurging ?? config.storage.uploadPurging
   return {
@@ -126,11 +145,13 @@ function testConfig(driver: Driver, folder: TemporaryFolder, settings: Settings)
     log: { ...config.log, formatter: 'json' },
     storage: {
       ...config.storage,
-      driver: driver === 'filesystem' ? { kind: 'filesystem', rootDirectory: folder.join('data') } : { kind: 'inmemory' },
+      driver,
       deletes: settings.deletes ?? true,
       readOnly: settings.readOnly ?? false,
       uploadPurging: { enabled: settings.uploadPurging !== undefined, ageMs, intervalMs, dryRun: false },
     },
+    // Beside the locks of its processes.
+    metadata: { path: driver.kind === 's3' ? folder.join('state/metadata.db') : undefined },
     http: {
       ...config.http,
       listen: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },

@@ -3,6 +3,7 @@ import type { Bucket } from './bucket.ts'
 import type { KeySpace } from './key-space.ts'
 
 const DELETED_AT_ONCE = 16
+const READ_WHOLE_BYTES = 256 * 1024
 
 /** Files below a root as objects in a bucket. Directories are what their keys have in common: an empty one is absent. */
 export class S3Objects {
@@ -30,8 +31,12 @@ export class S3Objects {
     throw new FileTooLargeError(`${path} has ${object.size} bytes, more than ${maxBytes}`)
   }
 
-  async content(path: StoragePath, range?: ByteRange): Promise<ReadableStream<Uint8Array> | undefined> {
-    return (await this.#bucket.open(this.#keys.keyOf(path), range))?.stream
+  /** What is small is read whole: it goes out with its length, and a break on the way is mended before the answer begins. */
+  async content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined> {
+    const object = await this.#bucket.open(this.#keys.keyOf(path), range)
+    if (object === undefined) return undefined
+    const length = range === undefined ? object.size : range.end - range.start
+    return length > READ_WHOLE_BYTES ? object.stream : new Blob([await new Response(object.stream).bytes()])
   }
 
   async list(path: StoragePath): Promise<readonly string[]> {
