@@ -3,7 +3,7 @@ import type { S3Place } from './s3-client.ts'
 
 /**
  * A config.yml that registry:2, registry:3 and Berth read alike: deletes are on, the port is a free one. The content is in a folder or
- * in a bucket. `more` is added.
+ * in a bucket, to which no client is sent. `more` is added.
  */
 export function registryConfig(data: string | S3Place, more = ''): string {
   return `version: 0.1
@@ -11,6 +11,8 @@ log:
   level: info
 storage:
 ${typeof data === 'string' ? `  filesystem:\n    rootdirectory: ${data}` : s3Section(data)}
+  redirect:
+    disable: true
   delete:
     enabled: true
 http:
