@@ -28,7 +28,7 @@ interface AccountsAccessOptions {
 }
 
 /** For so long a server trusts what it knew of accounts; 0 where looking again is a stat of a local file. */
-const TRUSTED_FOR_MS: Readonly<Record<StorageConfig['driver']['kind'], number>> = { filesystem: 0, inmemory: 0 }
+const TRUSTED_FOR_MS: Readonly<Record<StorageConfig['driver']['kind'], number>> = { filesystem: 0, inmemory: 0, s3: 5_000 }
 
 /** Puts together what section `access` asks for. Throws UnusableAccessError. */
 export async function createAccountsAccess(

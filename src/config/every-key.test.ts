@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { s3Key, s3Rows } from '../../test/support/s3-key-rows.ts'
+import { s3Keys, s3Notices, s3Rows } from '../../test/support/s3-key-rows.ts'
 import { findAddressRange } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
@@ -126,11 +126,8 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     token,
     { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
-  ...['s3', 's3aws'].flatMap((name) => [
-    s3Key(name, 'accesskey', (credentials) => credentials?.accessKeyId, 'a'),
-    s3Key(name, 'secretkey', (credentials) => credentials?.secretAccessKey.reveal(), 'b'),
-    s3Key(name, 'sessiontoken', (credentials) => credentials?.sessionToken?.reveal(), 'c'),
-  ]),
+  ...s3Keys('s3'),
+  ...s3Keys('s3aws'),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
   ['loglevel', { loglevel: 'debug' }, ({ log }) => log.level, 'debug'],
 ]
@@ -142,10 +139,8 @@ const NO_SCHEMA_1 = 'Berth takes no manifests of schema 1, as registry:3; they c
 const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])[] = [
   ['loglevel', 'debug', 'The key is called log.level by now.'],
   ['storage.filesystem.maxthreads', 100, 'Berth sizes its file pool by itself; UV_THREADPOOL_SIZE changes it.'],
-  ...['storage.s3', 'storage.s3aws'].flatMap((section) => [
-    [`${section}.v4auth`, false, 'Berth signs with version 4, which every server takes by now.'] as const,
-    [`${section}.objectownership`, true, 'Berth sends an ACL only where objectacl names one.'] as const,
-  ]),
+  ...s3Notices('storage.s3'),
+  ...s3Notices('storage.s3aws'),
   ['storage.cache.blobdescriptor', 'redis', NO_CACHE],
   ['storage.cache.blobdescriptorsize', -1, NO_CACHE],
   ['storage.cache.layerinfo', 'inmemory', NO_CACHE],

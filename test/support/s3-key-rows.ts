@@ -66,8 +66,24 @@ export function s3Rows(section: string): (readonly [key: string, value: unknown,
 type S3Keys = Extract<Config['storage']['driver'], { kind: 's3' }>['credentials']
 
 /** Keys of an account, which come together. */
-export function s3Key(name: string, key: string, read: (credentials: S3Keys) => unknown, expected: string) {
+export function s3Keys(name: string) {
+  return [
+    s3Key(name, 'accesskey', (credentials) => credentials?.accessKeyId, 'a'),
+    s3Key(name, 'secretkey', (credentials) => credentials?.secretAccessKey.reveal(), 'b'),
+    s3Key(name, 'sessiontoken', (credentials) => credentials?.sessionToken?.reveal(), 'c'),
+  ] as const
+}
+
+function s3Key(name: string, key: string, read: (credentials: S3Keys) => unknown, expected: string) {
   const keys = { accesskey: 'a', secretkey: 'b', sessiontoken: 'c', bucket: 'images', region: 'us-east-1' }
   const found = ({ storage }: Config) => (storage.driver.kind === 's3' ? read(storage.driver.credentials) : undefined)
   return [`storage.${name}.${key}`, { storage: { [name]: keys } }, found, expected] as const
+}
+
+/** Parameters that registry:2 needs and Berth does not. */
+export function s3Notices(section: string) {
+  return [
+    [`${section}.v4auth`, false, 'Berth signs with version 4, which every server takes by now.'],
+    [`${section}.objectownership`, true, 'Berth sends an ACL only where objectacl names one.'],
+  ] as const
 }
