@@ -5,6 +5,7 @@ import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
 import { programName } from './program-name.ts'
 import { serve } from './serve.ts'
+import { addStorageCommands } from './storage-program.ts'
 import { version } from './version.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */
@@ -20,6 +21,7 @@ export function berthProgram(): Command {
   addHealth(program)
   addGarbageCollect(program)
   addAccountCommands(program)
+  addStorageCommands(program)
   addConfigCommands(program)
   return program
 }

@@ -82,9 +82,14 @@ function wordsAfter(command: Command): string[] {
   return [...choicesOf(command), ...optionNames(command)]
 }
 
+/** The commands below it, or what may stand for its arguments. */
 function choicesOf(command: Command): string[] {
-  const subcommands = command.commands.map((below) => below.name())
-  return [...subcommands, ...command.registeredArguments.flatMap((argument) => argument.argChoices ?? [])]
+  const commands = command.commands.map((below) => below.name())
+  return [...commands, ...choicesOfArguments(command)]
+}
+
+function choicesOfArguments(command: Command): string[] {
+  return command.registeredArguments.flatMap((argument) => argument.argChoices ?? [])
 }
 
 function optionNames(command: Command): string[] {

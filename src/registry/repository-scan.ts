@@ -11,12 +11,12 @@ import {
   readProperty,
   writeProperty,
 } from '../metadata/scans.ts'
-import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../oci/digest.ts'
 import { unavailable } from '../oci/errors.ts'
-import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
+import type { RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
-import { type StorageDriver, type StoragePath, storagePath } from '../storage/driver.ts'
+import type { StorageDriver } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
+import { listDigests, walkRepositories } from '../storage/layout-walk.ts'
 import type { Reconcile } from './reconcile.ts'
 
 /** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
@@ -26,9 +26,6 @@ const BATCH = 200
 /** How often, and with what pause, a name is looked at again whose row a writer is changing. */
 const ROUNDS_FOR_LEFT = 200
 const PAUSE_FOR_LEFT_MS = 60
-
-/** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
-const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
 
 export interface RepositoryScanOptions {
   readonly storage: StorageDriver
@@ -70,7 +67,7 @@ export class RepositoryScan {
 
   /** Finds every repository, and of each that has manifests one that is whole: such a repository exists for the catalog. */
   async scanNames(): Promise<void> {
-    for await (const name of this.#namesBelow(layout.repositories, '')) {
+    for await (const name of walkRepositories(this.#storage)) {
       const id = await this.#metadata.write((query) => ensureRepository(query, name, this.#reconcile.epoch))
       if (!(await holdsSeenManifest(this.#metadata.read, id, this.#reconcile.epoch))) await this.#findOneManifest(name)
     }
@@ -108,13 +105,13 @@ export class RepositoryScan {
   }
 
   async #manifests(repository: RepositoryName): Promise<ManifestName[]> {
-    const listed = await this.#digestsBelow(layout.revisions(repository))
+    const listed = await listDigests(this.#storage, layout.revisions(repository))
     const known = await this.#known(repository, listKnownManifests)
     return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'manifest', repository, digest }))
   }
 
   async #links(repository: RepositoryName): Promise<LinkName[]> {
-    const listed = await this.#digestsBelow(layout.layers(repository))
+    const listed = await listDigests(this.#storage, layout.layers(repository))
     const known = await this.#known(repository, listKnownLinks)
     return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'link', repository, digest }))
   }
@@ -127,27 +124,8 @@ export class RepositoryScan {
     return row === undefined ? [] : await list(this.#metadata.read, row.id)
   }
 
-  async #digestsBelow(path: StoragePath): Promise<Digest[]> {
-    const digests: Digest[] = []
-    for (const algorithm of DIGEST_ALGORITHMS) {
-      for (const hex of await this.#storage.list(storagePath(path, algorithm))) digests.push(...digestIn(algorithm, hex))
-    }
-    return digests
-  }
-
-  async *#namesBelow(path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
-    for (const child of await this.#storage.list(path)) {
-      const name = findRepositoryName(prefix + child)
-      if (name === undefined) continue
-      const below = storagePath(path, child)
-      const entries = await this.#storage.list(below)
-      if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
-      if (entries.some((entry) => !entry.startsWith('_'))) yield* this.#namesBelow(below, `${name}/`)
-    }
-  }
-
   async #findOneManifest(repository: RepositoryName): Promise<void> {
-    for (const digest of await this.#digestsBelow(layout.revisions(repository))) {
+    for (const digest of await listDigests(this.#storage, layout.revisions(repository))) {
       const [observed] = await this.#reconcile.look([{ kind: 'manifest', repository, digest } as const])
       if (observed?.found !== undefined) return
     }
@@ -170,9 +148,4 @@ export class RepositoryScan {
       clearTimeout(timer)
     }
   }
-}
-
-function digestIn(algorithm: string, hex: string): Digest[] {
-  const digest = findDigest(`${algorithm}:${hex}`)
-  return digest === undefined ? [] : [digest]
 }

@@ -62,13 +62,16 @@ describe('berth check-config', () => {
 })
 
 describe('every command', () => {
-  test.each(['serve', 'config', 'check-config', 'completion', 'health'])('%s has a help of its own', async (command) => {
-    using folder = new TemporaryFolder()
+  test.each(['serve', 'config', 'check-config', 'completion', 'health', 'storage'])(
+    '%s has a help of its own',
+    async (command) => {
+      using folder = new TemporaryFolder()
 
-    const outcome = await berth(folder, [command, '--help'])
+      const outcome = await berth(folder, [command, '--help'])
 
-    expect(outcome).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`Usage: berth ${command}`) })
-  })
+      expect(outcome).toMatchObject({ exitCode: 0, stdout: expect.stringContaining(`Usage: berth ${command}`) })
+    },
+  )
 })
 
 describe('berth completion', () => {
@@ -84,6 +87,7 @@ describe('berth completion', () => {
 describeWith({ programs: ['bash'] }, 'In bash, berth completion', () => {
   test.each([
     ['berth ch', ['check-config']],
+    ['berth storage c', ['copy']],
     ['berth completion ', ['bash', 'zsh', 'fish', '--help']],
     ['berth config --he', ['--help']],
   ])('completes %p', async (line, expected) => {

@@ -50,6 +50,11 @@ export class FilesystemDriver implements StorageDriver {
     return driver
   }
 
+  /** For reading alone: changes nothing, also where nothing may be changed. */
+  static openToRead(disk: Disk, root: string): FilesystemDriver {
+    return new FilesystemDriver(disk, root)
+  }
+
   async stat(path: StoragePath): Promise<StorageEntry | undefined> {
     const entry = await this.#disk.stat(this.#at(path))
     if (entry === undefined) return undefined

@@ -1,0 +1,79 @@
+import { realpath, stat } from 'node:fs/promises'
+import { StartError, startErrorOf } from './app.ts'
+import type { Config } from './config/config.ts'
+import { LifeLocks } from './metadata/life-lock.ts'
+import type { Log } from './observe/log.ts'
+import { type LoneStorage, openAlone, openToRead } from './opening/open-alone.ts'
+import type { StorageDriver } from './storage/driver.ts'
+import { layout } from './storage/layout.ts'
+import type { CopyProblem, CopyProgress } from './storage-copy/copy-progress.ts'
+import { copyStorage } from './storage-copy/storage-copy.ts'
+
+export interface CopyBetweenOptions {
+  readonly from: Config
+  readonly to: Config
+  readonly progress: CopyProgress
+  readonly onProblem: (problem: CopyProblem) => void
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/** Copies one configuration's storage to another's, while nobody serves the latter. Throws StartError when that cannot begin. */
+export async function copyBetween({ from, to, log, ...options }: CopyBetweenOptions): Promise<void> {
+  await expectTwo(from, to)
+  await using closers = new AsyncDisposableStack()
+  const source = closers.adopt(await open('source', openToRead(from, log)), ({ close }) => close())
+  await expectRegistry(source.driver, from)
+  const target = closers.adopt(await open('target', openAlone(to, log)), ({ close }) => close())
+  await asTheOnlyOne(target, (driver) => copyStorage({ source: source.driver, target: driver, ...options }))
+}
+
+/** Works on a storage as the only one who does: a server that starts meanwhile finds it in use. */
+async function asTheOnlyOne(
+  { driver, runDirectory }: LoneStorage,
+  work: (target: StorageDriver) => Promise<void>,
+): Promise<void> {
+  const locks = await LifeLocks.open(runDirectory)
+  const id = crypto.randomUUID()
+  try {
+    await locks.whileStarting(async () => {
+      if ((await locks.living()).length > 0) throw new StartError('A server is running on the target; stop it, and copy then.')
+      locks.hold(id, { database: 'none: a copy into this storage', path: '' })
+    })
+    await work(driver)
+  } finally {
+    locks.release(id)
+  }
+}
+
+async function open<Opened>(which: 'source' | 'target', opening: Promise<Opened>): Promise<Opened> {
+  try {
+    return await opening
+  } catch (error) {
+    const known = startErrorOf(error)
+    const reason = error instanceof Error ? error.message : String(error)
+    throw known instanceof StartError ? known : new StartError(`The ${which} cannot be opened: ${reason}`, { cause: error })
+  }
+}
+
+async function expectTwo(from: Config, to: Config): Promise<void> {
+  const [source, target] = await Promise.all([from, to].map(placeOf))
+  if (source === target) throw new StartError('Source and target are the same storage; there is nothing to copy.')
+  for (const { storage } of [from, to]) {
+    if (storage.driver.kind === 'inmemory')
+      throw new StartError('A storage in memory is gone when the copy ends; name another one.')
+  }
+}
+
+async function placeOf({ storage: { driver } }: Config): Promise<string> {
+  if (driver.kind !== 'filesystem') return JSON.stringify(driver)
+  const exists = await stat(driver.rootDirectory).catch(() => undefined)
+  return exists === undefined ? driver.rootDirectory : await realpath(driver.rootDirectory)
+}
+
+/** A mistyped path must not look like an empty registry that was copied well. */
+async function expectRegistry(source: StorageDriver, { storage: { driver } }: Config): Promise<void> {
+  if ((await source.stat(layout.repositories)) !== undefined) return
+  const where = driver.kind === 'filesystem' ? driver.rootDirectory : 'the source'
+  throw new StartError(`There is no registry in ${where}: it has no docker/registry/v2/repositories.`)
+}
