@@ -1,0 +1,49 @@
+import type { Contestant, RegistryUnderLoad, Security } from './registry.ts'
+
+/** One number that a bench gives for each contestant in each round. */
+export interface Figure {
+  readonly key: string
+  readonly title: string
+  readonly unit: string
+  readonly better: 'more' | 'less'
+  /** The ratio to the peer that Berth has promised: at least this where more is better, at most this where less is. */
+  readonly ratio?: number
+  /** A value that Berth has promised not to exceed, whatever the peer does. */
+  readonly limit?: number
+}
+
+/** What one round gives for one contestant: figure → value. What is left out was not measured there. */
+export type Sample = Readonly<Record<string, number>>
+
+export interface Lab {
+  /** For what a bench prepares. It goes away with everything in it. */
+  readonly folder: string
+  /** In every name that is pushed, so that no two runs meet. */
+  readonly unique: () => string
+}
+
+/** One kind of work, done by each contestant in turn in each round. */
+export interface Bench {
+  /** What picks it on the command line. */
+  readonly name: string
+  readonly title: string
+  readonly figures: readonly Figure[]
+  /** Not more rounds than this, where one takes long. */
+  readonly mostRounds?: number
+  readonly contestants?: readonly Contestant[]
+  readonly security?: (lab: Lab) => Promise<Security>
+  /** Fills the data directory of a contestant that does not run yet. */
+  readonly fill?: (registry: RegistryUnderLoad, lab: Lab) => Promise<void>
+  /** Pushes what is needed, once for each contestant, and warms it up. */
+  readonly prepare?: (registry: RegistryUnderLoad, lab: Lab) => Promise<void>
+  readonly sample: (registry: RegistryUnderLoad, lab: Lab) => Promise<Sample>
+}
+
+/** One value as it was measured. */
+export interface Measurement {
+  readonly bench: string
+  readonly figure: string
+  readonly contestant: Contestant
+  readonly round: number
+  readonly value: number
+}

@@ -1,0 +1,32 @@
+import type { Bench } from './bench.ts'
+import { blobGet } from './cases/blob-get.ts'
+import { blobPush } from './cases/blob-push.ts'
+import { imagePush } from './cases/image-push.ts'
+import { catalog, tagLists } from './cases/lists.ts'
+import { manifests, manifestsWithPassword } from './cases/manifests.ts'
+import { start } from './cases/start.ts'
+import { blobGetOverTls } from './cases/tls.ts'
+import { latency, memory } from './cases/under-uploads.ts'
+
+export interface BenchOptions {
+  /** Bytes of a large blob. */
+  readonly blobBytes: number
+}
+
+export function allBenches({ blobBytes }: BenchOptions): readonly Bench[] {
+  return [
+    blobGet(blobBytes),
+    blobGetOverTls(blobBytes),
+    blobPush(blobBytes),
+    imagePush,
+    manifests,
+    // The ratios to docker-registry, which checks a bcrypt hash at each request.
+    manifestsWithPassword(5, 50),
+    manifestsWithPassword(10, 1000),
+    tagLists,
+    catalog,
+    memory,
+    latency,
+    start,
+  ]
+}

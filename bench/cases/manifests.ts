@@ -1,0 +1,80 @@
+import { join } from 'node:path'
+import type { Bench, Figure, Lab, Sample } from '../bench.ts'
+import { runHeads } from '../load/heads.ts'
+import { runWrk } from '../load/wrk.ts'
+import type { RegistryUnderLoad } from '../registry.ts'
+import { LayoutStore, MANIFEST_TYPE, tagName } from '../stores/layout-store.ts'
+
+const SECONDS = 2
+const TAGS = 1000
+const CONNECTIONS = 16
+const PATHS = Array.from({ length: TAGS }, (_, number) => `/v2/bench/manifests/manifests/${tagName(number)}`)
+
+/** Manifests by 1,000 tags in turn, 16 connections. */
+export const manifests: Bench = {
+  name: 'manifests',
+  title: 'Manifest GET and HEAD by tag, 16 connections',
+  figures: [...figuresFor('GET', 25), ...figuresFor('HEAD', 25)],
+  fill: async ({ data }) => new LayoutStore(data).writeRepository('bench/manifests', TAGS, 1),
+  sample: async (registry, lab) => ({
+    ...(await sampleOf(registry, lab, { method: 'GET' })),
+    ...(await sampleOf(registry, lab, { method: 'HEAD' })),
+  }),
+}
+
+/** The same with a password that the server checks by bcrypt. */
+export function manifestsWithPassword(cost: number, ratio: number): Bench {
+  return {
+    name: `htpasswd-${cost}`,
+    title: `Manifest GET by tag with htpasswd (bcrypt cost ${cost}), 16 connections`,
+    figures: figuresFor('GET', ratio),
+    security: async (lab) => ({ htpasswd: await writeUsers(lab, cost) }),
+    fill: async ({ data }) => new LayoutStore(data).writeRepository('bench/manifests', TAGS, 1),
+    sample: async (registry, lab) => await sampleOf(registry, lab, { method: 'GET', headers: { Authorization: BASIC } }),
+  }
+}
+
+const [USER, PASSWORD] = ['bench', 'a long password']
+const BASIC = `Basic ${btoa(`${USER}:${PASSWORD}`)}`
+
+interface Work {
+  readonly method: 'GET' | 'HEAD'
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+async function sampleOf(registry: RegistryUnderLoad, lab: Lab, { method, headers = {} }: Work): Promise<Sample> {
+  const before = registry.cpuSeconds()
+  const load = {
+    url: registry.url,
+    paths: PATHS,
+    connections: CONNECTIONS,
+    seconds: SECONDS,
+    headers: { ...headers, Accept: MANIFEST_TYPE },
+  }
+  const result = method === 'GET' ? await runWrk(load, lab.folder) : await runHeads(load)
+  const key = method.toLowerCase()
+  const perThousand = 1000 / result.requests
+  return {
+    [`${key}-rate`]: result.requestsPerSecond,
+    [`${key}-p99`]: result.p99Ms,
+    [`${key}-cpu`]: (registry.cpuSeconds() - before) * perThousand * 1000,
+    [`${key}-load`]: result.cpuSeconds * perThousand * 1000,
+  }
+}
+
+function figuresFor(method: 'GET' | 'HEAD', ratio: number): Figure[] {
+  const key = method.toLowerCase()
+  return [
+    { key: `${key}-rate`, title: method, unit: '1/s', better: 'more', ratio },
+    { key: `${key}-p99`, title: `${method}: p99`, unit: 'ms', better: 'less' },
+    { key: `${key}-cpu`, title: `${method}: CPU`, unit: 'ms/1,000', better: 'less' },
+    { key: `${key}-load`, title: `${method}: CPU of the generator`, unit: 'ms/1,000', better: 'less' },
+  ]
+}
+
+async function writeUsers({ folder }: Lab, cost: number): Promise<string> {
+  const path = join(folder, 'users')
+  const hash = await Bun.password.hash(PASSWORD, { algorithm: 'bcrypt', cost })
+  await Bun.write(path, `${USER}:${hash.replace(/^\$2b\$/, '$2y$')}\n`)
+  return path
+}

@@ -1,0 +1,62 @@
+import { Command, InvalidArgumentError } from 'commander'
+import type { Bench, Measurement } from './bench.ts'
+import { allBenches } from './benches.ts'
+import { writeDocumentation } from './documentation.ts'
+import { describeMachine } from './machine.ts'
+import { runBench } from './run.ts'
+import { rowsOf, tableOf } from './table.ts'
+
+interface Options {
+  readonly rounds: number
+  readonly size: number
+  readonly directory: string
+  readonly json?: string
+  readonly writeDocs?: true
+}
+
+const program = new Command('npm run bench --')
+  .description("Berth beside Debian's docker-registry: same machine, same client, same run.")
+  .argument('[picks...]', 'which benches; all when left out')
+  .option('--rounds <count>', 'how often each contestant has its turn', positive, 5)
+  .option('--size <mebibytes>', 'of a large blob', positive, 1024)
+  .option('--directory <path>', 'where the data directories are made, and removed', '/var/tmp')
+  .option('--json <file>', 'writes every sample')
+  .option('--write-docs', 'writes the tables of docs/benchmarks.md')
+
+program.parse()
+await main(program.args, program.opts<Options>())
+
+async function main(picks: readonly string[], options: Options): Promise<void> {
+  const benches = pick(allBenches({ blobBytes: options.size * 1024 * 1024 }), picks)
+  const machine = await describeMachine()
+  for (const line of machine) console.log(line)
+  const measurements: Measurement[] = []
+  const tables = new Map<string, string>()
+  for (const bench of benches) {
+    console.log(`\n${bench.title}`)
+    const own = await runBench(bench, { ...options, say: console.error })
+    measurements.push(...own)
+    tables.set(bench.name, tableOf(rowsOf(bench, own)))
+    console.log(`\n${tables.get(bench.name)}`)
+  }
+  if (options.json !== undefined)
+    await Bun.write(options.json, `${JSON.stringify({ machine, options, measurements }, null, 1)}\n`)
+  if (options.writeDocs === true) await writeDocumentation(tables, { machine, command: commandOf(picks, options) })
+}
+
+function pick(benches: readonly Bench[], names: readonly string[]): readonly Bench[] {
+  const unknown = names.find((name) => !benches.some((bench) => bench.name === name))
+  if (unknown !== undefined)
+    program.error(`There is no bench ${unknown}; there are ${benches.map(({ name }) => name).join(', ')}.`)
+  return names.length === 0 ? benches : benches.filter(({ name }) => names.includes(name))
+}
+
+function commandOf(picks: readonly string[], { rounds, size }: Options): string {
+  return ['npm run bench --', ...picks, `--rounds ${rounds}`, ...(size === 1024 ? [] : [`--size ${size}`])].join(' ')
+}
+
+function positive(text: string): number {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new InvalidArgumentError('It must be a whole number above 0.')
+}

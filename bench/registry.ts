@@ -1,0 +1,171 @@
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { cpuSecondsOf, forgetPeak, residentBytesOf } from './program.ts'
+
+/** Who is measured. `peer`: Debian's docker-registry. `berth`: with its default number of processes. `berth-1`: with one. */
+export type Contestant = 'peer' | 'berth' | 'berth-1'
+
+export interface Security {
+  /** Paths of PEM files. */
+  readonly tls?: { readonly certificate: string; readonly key: string }
+  /** The path of a file of users. */
+  readonly htpasswd?: string
+}
+
+const BERTH_PROGRAM = join(import.meta.dir, '../bin/berth')
+const START_MS = 60_000
+const SCAN_MS = 30 * 60_000
+const STOP_MS = 20_000
+
+/** A registry under measurement, on a data directory of its own. What it logs, as much as by default, goes to /dev/null. */
+export class RegistryUnderLoad {
+  readonly contestant: Contestant
+  readonly data: string
+  readonly #folder: string
+  readonly #security: Security
+  #port = 0
+  #child: Bun.Subprocess | undefined
+
+  constructor(contestant: Contestant, folder: string, security: Security = {}) {
+    this.contestant = contestant
+    this.#folder = join(folder, contestant)
+    this.data = join(this.#folder, 'data')
+    this.#security = security
+  }
+
+  get port(): number {
+    return this.#port
+  }
+
+  get url(): string {
+    return `${this.#security.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`
+  }
+
+  get pid(): number {
+    if (this.#child === undefined) throw new Error(`${this.contestant} does not run`)
+    return this.#child.pid
+  }
+
+  /** Resolves with the seconds from the start of the program to its first answer of 200 to a path. */
+  async start(path = '/v2/'): Promise<number> {
+    const config = await this.#writeConfig()
+    const nowhere = openSync('/dev/null', 'w')
+    // The peer logs each request twice, Berth once: only what Berth says of itself goes to a file.
+    const errors = this.contestant === 'peer' ? nowhere : openSync(this.#logPath, 'a')
+    const startedAt = performance.now()
+    this.#child = Bun.spawn([...commandOf(this.contestant), config], {
+      env: this.#environment(),
+      stdio: ['ignore', nowhere, errors],
+    })
+    closeSync(nowhere)
+    if (errors !== nowhere) closeSync(errors)
+    await this.#until(`an answer to ${path}`, START_MS, async () => (await this.#statusOf(path)) === 200)
+    return (performance.now() - startedAt) / 1000
+  }
+
+  /** Waits until everything in the storage has been looked at. The peer has nothing of the kind. */
+  async scanned(): Promise<void> {
+    if (this.contestant === 'peer') return
+    await this.#until('a complete scan', SCAN_MS, async () => {
+      const response = await fetch(`${this.url}/readyz`, { tls: { rejectUnauthorized: false } })
+      const { scan } = (await response.json()) as { scan?: { complete: boolean } }
+      return scan?.complete === true
+    })
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child
+    if (child === undefined) return
+    this.#child = undefined
+    child.kill('SIGTERM')
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
+    await child.exited
+    clearTimeout(timer)
+  }
+
+  cpuSeconds(): number {
+    return cpuSecondsOf(this.pid)
+  }
+
+  residentBytes(): { readonly now: number; readonly peak: number } {
+    return residentBytesOf(this.pid)
+  }
+
+  forgetPeak(): void {
+    forgetPeak(this.pid)
+  }
+
+  async #statusOf(path: string): Promise<number | undefined> {
+    try {
+      const response = await fetch(this.url + path, { tls: { rejectUnauthorized: false } })
+      await response.arrayBuffer()
+      // Who is asked for a password has started as well.
+      return response.status === 401 ? 200 : response.status
+    } catch {
+      return undefined
+    }
+  }
+
+  async #until(what: string, patienceMs: number, isSo: () => Promise<boolean>): Promise<void> {
+    const deadline = performance.now() + patienceMs
+    while (!(await isSo())) {
+      const isOver = this.#child?.exitCode !== null || performance.now() > deadline
+      if (isOver) throw new Error(`${this.contestant}: no ${what} in ${patienceMs / 1000} s\n${this.#log()}`)
+      await Bun.sleep(5)
+    }
+  }
+
+  get #logPath(): string {
+    return join(this.#folder, 'log')
+  }
+
+  #log(): string {
+    return existsSync(this.#logPath) ? readFileSync(this.#logPath, 'utf8') : ''
+  }
+
+  async #writeConfig(): Promise<string> {
+    await mkdir(this.data, { recursive: true })
+    this.#port = await freePort()
+    const path = join(this.#folder, 'config.yml')
+    await Bun.write(path, configOf(this, this.#security))
+    return path
+  }
+
+  /** Nothing of the caller's: a proxy or a certificate folder in there changes what is measured. */
+  #environment(): Record<string, string> {
+    const processes = this.contestant === 'berth-1' ? { BERTH_PROCESSES: '1' } : {}
+    return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: this.#folder, ...processes }
+  }
+}
+
+function commandOf(contestant: Contestant): string[] {
+  return contestant === 'peer' ? ['docker-registry', 'serve'] : [BERTH_PROGRAM, 'serve']
+}
+
+/** The cache is the peer's own default; Berth accepts the key. */
+function configOf({ data, port }: RegistryUnderLoad, { tls, htpasswd }: Security): string {
+  const secure = tls === undefined ? '' : `  tls:\n    certificate: ${tls.certificate}\n    key: ${tls.key}\n`
+  const auth = htpasswd === undefined ? '' : `auth:\n  htpasswd:\n    realm: bench\n    path: ${htpasswd}\n`
+  return `version: 0.1
+storage:
+  cache:
+    blobdescriptor: inmemory
+  filesystem:
+    rootdirectory: ${data}
+  delete:
+    enabled: true
+http:
+  addr: 127.0.0.1:${port}
+${secure}${auth}`
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}

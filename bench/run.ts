@@ -1,0 +1,60 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Bench, Lab, Measurement, Sample } from './bench.ts'
+import { type Contestant, RegistryUnderLoad } from './registry.ts'
+
+const ALL: readonly Contestant[] = ['peer', 'berth', 'berth-1']
+
+export interface RunOptions {
+  readonly rounds: number
+  /** Where data directories are made. */
+  readonly directory: string
+  readonly say: (text: string) => void
+}
+
+/** Measures every contestant once in each round, the order turning, so that what the machine does besides hits all alike. */
+export async function runBench(bench: Bench, options: RunOptions): Promise<Measurement[]> {
+  const folder = await mkdtemp(join(options.directory, 'berth-bench-'))
+  const lab: Lab = { folder, unique: () => crypto.randomUUID().slice(0, 8) }
+  const registries: RegistryUnderLoad[] = []
+  try {
+    const security = await bench.security?.(lab)
+    for (const contestant of bench.contestants ?? ALL) {
+      const registry = new RegistryUnderLoad(contestant, folder, security)
+      registries.push(registry)
+      await bench.fill?.(registry, lab)
+      await registry.start()
+      await registry.scanned()
+      await bench.prepare?.(registry, lab)
+    }
+    return await measure(bench, registries, lab, options)
+  } finally {
+    for (const registry of registries) await registry.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function measure(bench: Bench, registries: RegistryUnderLoad[], lab: Lab, options: RunOptions): Promise<Measurement[]> {
+  const measurements: Measurement[] = []
+  const rounds = Math.min(options.rounds, bench.mostRounds ?? options.rounds)
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const registry of turned(registries, round)) {
+      const sample = await bench.sample(registry, lab)
+      options.say(`  ${bench.name} ${round}/${rounds} ${registry.contestant}: ${textOf(bench, sample)}`)
+      for (const [figure, value] of Object.entries(sample)) {
+        measurements.push({ bench: bench.name, figure, contestant: registry.contestant, round, value })
+      }
+    }
+  }
+  return measurements
+}
+
+function turned<Entry>(entries: readonly Entry[], by: number): Entry[] {
+  const start = by % entries.length
+  return [...entries.slice(start), ...entries.slice(0, start)]
+}
+
+function textOf(bench: Bench, sample: Sample): string {
+  const figures = bench.figures.filter(({ key }) => sample[key] !== undefined)
+  return figures.map(({ key, unit }) => `${key} ${Number((sample[key] ?? 0).toPrecision(3))} ${unit}`).join(', ')
+}
