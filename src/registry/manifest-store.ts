@@ -33,6 +33,12 @@ export interface StoredManifest {
   readonly size: number
 }
 
+interface FoundManifest {
+  readonly manifest: StoredManifest
+  /** Undefined where they were not asked for, and where only the storage has them. */
+  readonly kept: Uint8Array | undefined
+}
+
 export interface ManifestPush {
   readonly reference: Reference
   /** Further tags, from `?tag=` (end-7b). */
@@ -67,27 +73,20 @@ export class ManifestStore {
     this.#options = options
   }
 
-  /** end-3. Throws MANIFEST_UNKNOWN. */
+  /** end-3, HEAD. Throws MANIFEST_UNKNOWN. */
   async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
-    const { metadata, reconcile } = this.#options
-    const row = isDigest(reference)
-      ? await lookUpManifest(metadata.read, repository, reference)
-      : await lookUpTag(metadata.read, repository, reference)
-    const tagIsSeen = reconcile.isSeen(row?.tagEpoch, row?.scannedEpoch)
-    const manifestIsSeen = reconcile.isSeen(row?.manifestEpoch, row?.scannedEpoch)
-    if (!tagIsSeen || (row?.digest && !manifestIsSeen)) return await this.#getUnseen(repository, reference)
-    if (row?.held !== 1 || !row.digest || !row.mediaType || row.size === null) throw manifestUnknown(reference)
-    return { digest: row.digest, mediaType: row.mediaType, size: row.size }
+    return (await this.#find(repository, reference, { withBytes: false })).manifest
   }
 
-  /** The exact bytes of a manifest from `get`. Throws MANIFEST_UNKNOWN when the storage has lost them. */
-  async bytes(manifest: StoredManifest): Promise<Uint8Array> {
-    const kept = await findManifestBytes(this.#options.metadata.read, manifest.digest)
-    const bytes = kept ?? (await this.#options.storage.readSmall(layout.blob(manifest.digest), MAX_MANIFEST_BYTES))
-    if (bytes?.length === manifest.size) return bytes
+  /** end-3, GET: with its exact bytes. Throws MANIFEST_UNKNOWN, also when the storage has lost them. */
+  async read(repository: RepositoryName, reference: Reference): Promise<StoredManifest & { readonly bytes: Uint8Array }> {
+    const { manifest, kept } = await this.#find(repository, reference, { withBytes: true })
+    const { digest, size } = manifest
+    const bytes = kept ?? (await this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES))
+    if (bytes?.length === size) return { ...manifest, bytes }
     throw new RegistryError('MANIFEST_UNKNOWN', {
       message: 'The bytes of the manifest are missing or damaged in the storage; push it again.',
-      detail: { digest: manifest.digest },
+      detail: { digest },
     })
   }
 
@@ -120,6 +119,21 @@ export class ManifestStore {
     else await this.#deleteTag(repository, reference)
   }
 
+  async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
+    const { metadata, reconcile } = this.#options
+    const row = isDigest(reference)
+      ? await lookUpManifest(metadata.read, repository, reference, parts)
+      : await lookUpTag(metadata.read, repository, reference, parts)
+    const tagIsSeen = reconcile.isSeen(row?.tagEpoch, row?.scannedEpoch)
+    const manifestIsSeen = reconcile.isSeen(row?.manifestEpoch, row?.scannedEpoch)
+    if (!tagIsSeen || (row?.digest && !manifestIsSeen)) {
+      const manifest = await this.#getUnseen(repository, reference)
+      return { manifest, kept: parts.withBytes ? await findManifestBytes(metadata.read, manifest.digest) : undefined }
+    }
+    if (row?.held !== 1 || !row.digest || !row.mediaType || row.size === null) throw manifestUnknown(reference)
+    return { manifest: { digest: row.digest, mediaType: row.mediaType, size: row.size }, kept: row.bytes ?? undefined }
+  }
+
   async #getUnseen(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
     const { reconcile, metadata } = this.#options
     if (await reconcile.isKnownAbsent(repository)) throw manifestUnknown(reference)
@@ -128,7 +142,7 @@ export class ManifestStore {
     const [observed] = await reconcile.look([{ kind: 'manifest', repository, digest } as const])
     if (observed?.found === undefined) throw manifestUnknown(reference)
     const { size, content } = observed.found
-    const row = content === undefined ? await lookUpManifest(metadata.read, repository, digest) : undefined
+    const row = content === undefined ? await lookUpManifest(metadata.read, repository, digest, { withBytes: false }) : undefined
     const mediaType = content?.manifest.mediaType ?? row?.mediaType
     if (!mediaType) throw manifestUnknown(reference)
     return { digest, mediaType, size }

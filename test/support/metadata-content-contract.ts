@@ -31,6 +31,8 @@ import { OCI_IMAGE_MANIFEST } from '../../src/oci/media-types.ts'
 import { parseTag } from '../../src/oci/reference.ts'
 import { A, B, ContractMetadata, digest, EPOCH, manifestContent, type OpenedForContract } from './metadata-contract.ts'
 
+const WITHOUT_BYTES = { withBytes: false } as const
+
 /** What every metadata database promises about repositories, tags, manifests, links and blobs. */
 export function describeMetadataContent(name: string, open: () => Promise<OpenedForContract>): void {
   describe(`${name}: content`, () => {
@@ -227,25 +229,18 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
     const tag = parseTag('v1')
 
     test('is nothing for a repository without a row', async () => {
-      expect(await lookUpTag(metadata.read, A, tag)).toBeUndefined()
-      expect(await lookUpManifest(metadata.read, A, digest('m'))).toBeUndefined()
+      expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toBeUndefined()
+      expect(await lookUpManifest(metadata.read, A, digest('m'), WITHOUT_BYTES)).toBeUndefined()
       expect(await lookUpLink(metadata.read, A, digest('x'))).toBeUndefined()
     })
 
     test('has null for every row that is missing', async () => {
       const id = await metadata.repository(A)
-      const unknown = {
-        digest: null,
-        tagEpoch: null,
-        held: null,
-        manifestEpoch: null,
-        mediaType: null,
-        size: null,
-        scannedEpoch: 0,
-      }
+      const noRows = { digest: null, tagEpoch: null, held: null, manifestEpoch: null, mediaType: null, size: null, bytes: null }
+      const unknown = { ...noRows, scannedEpoch: 0 }
 
-      expect(await lookUpTag(metadata.read, A, tag)).toEqual(unknown)
-      expect(await lookUpManifest(metadata.read, A, digest('m'))).toEqual(unknown)
+      expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toEqual(unknown)
+      expect(await lookUpManifest(metadata.read, A, digest('m'), WITHOUT_BYTES)).toEqual(unknown)
       expect(await lookUpLink(metadata.read, A, digest('x'))).toEqual({
         scannedEpoch: 0,
         target: null,
@@ -254,7 +249,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
       })
 
       await metadata.change((query, stamp) => setTag(query, id, tag, digest('m'), stamp))
-      expect(await lookUpTag(metadata.read, A, tag)).toEqual({ ...unknown, digest: digest('m'), tagEpoch: EPOCH })
+      expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toEqual({ ...unknown, digest: digest('m'), tagEpoch: EPOCH })
     })
 
     test('has it all where all is known, and only of this repository', async () => {
@@ -276,18 +271,24 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
         manifestEpoch: EPOCH,
         mediaType: OCI_IMAGE_MANIFEST,
         size: content.bytes.length,
+        bytes: null,
         scannedEpoch: 0,
       } as const
-      expect(await lookUpTag(metadata.read, A, tag)).toEqual(found)
-      expect(await lookUpManifest(metadata.read, A, content.digest)).toEqual(found)
+      expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toEqual(found)
+      expect(await lookUpManifest(metadata.read, A, content.digest, WITHOUT_BYTES)).toEqual(found)
+      expect(await lookUpTag(metadata.read, A, tag, { withBytes: true })).toEqual({ ...found, bytes: content.bytes })
+      expect(await lookUpManifest(metadata.read, A, content.digest, { withBytes: true })).toMatchObject({ bytes: content.bytes })
       expect(await lookUpLink(metadata.read, A, digest('x'))).toEqual({
         scannedEpoch: 0,
         target: digest('x'),
         linkEpoch: EPOCH,
         size: 3,
       })
-      expect(await lookUpTag(metadata.read, B, tag)).toMatchObject({ digest: null })
-      expect(await lookUpManifest(metadata.read, B, content.digest)).toMatchObject({ digest: null, mediaType: null })
+      expect(await lookUpTag(metadata.read, B, tag, WITHOUT_BYTES)).toMatchObject({ digest: null })
+      expect(await lookUpManifest(metadata.read, B, content.digest, WITHOUT_BYTES)).toMatchObject({
+        digest: null,
+        mediaType: null,
+      })
       expect(await lookUpLink(metadata.read, B, digest('x'))).toMatchObject({ target: null })
     })
   })

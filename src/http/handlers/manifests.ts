@@ -1,6 +1,6 @@
 import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
 import { parseTag, type Tag } from '../../oci/reference.ts'
-import type { ManifestStore } from '../../registry/manifest-store.ts'
+import type { ManifestStore, StoredManifest } from '../../registry/manifest-store.ts'
 import { declaredMediaType } from '../content-type.ts'
 import { Refusal } from '../error-response.ts'
 import { etagOf, isNotModified } from '../etags.ts'
@@ -17,13 +17,10 @@ const MAX_TAGS_PER_PUSH = 100
  * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
  */
 export async function getManifest(manifests: ManifestStore, request: Request, route: ManifestRoute): Promise<Response> {
-  const manifest = await manifests.get(route.repository, route.reference)
-  const validators = { ETag: etagOf(manifest.digest), 'Docker-Content-Digest': manifest.digest }
-  if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
-  const body = request.method === 'HEAD' ? null : await manifests.bytes(manifest)
-  return new Response(body, {
-    headers: { ...validators, 'Content-Type': manifest.mediaType, 'Content-Length': String(manifest.size) },
-  })
+  const { repository, reference } = route
+  if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
+  const { bytes, ...manifest } = await manifests.read(repository, reference)
+  return manifestResponse(request, manifest, bytes)
 }
 
 /** end-7a, end-7b. */
@@ -48,6 +45,12 @@ export async function putManifest(
 export async function deleteManifest(manifests: ManifestStore, { repository, reference }: ManifestRoute): Promise<Response> {
   await manifests.delete(repository, reference)
   return emptyResponse(202)
+}
+
+function manifestResponse(request: Request, { digest, mediaType, size }: StoredManifest, body: Uint8Array | null): Response {
+  const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest }
+  if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
+  return new Response(body, { headers: { ...validators, 'Content-Type': mediaType, 'Content-Length': String(size) } })
 }
 
 /** The `tag` parameters of end-7b. Throws MANIFEST_INVALID, 414 for too many. */
