@@ -1,7 +1,12 @@
 import { Command, InvalidArgumentError } from 'commander'
 import type { Bench, Measurement } from './bench.ts'
 import { allBenches } from './benches.ts'
+import { countBerth, writeExpected } from './counts/counts.ts'
+import { countsTable } from './counts/counts-table.ts'
 import { writeDocumentation } from './documentation.ts'
+import { runFlat } from './flat.ts'
+import { flatRows, flatTable } from './flat-table.ts'
+import { cleanUpOnSignals } from './leftovers.ts'
 import { describeMachine } from './machine.ts'
 import { runBench } from './run.ts'
 import { rowsOf, tableOf } from './table.ts'
@@ -10,20 +15,25 @@ interface Options {
   readonly rounds: number
   readonly size: number
   readonly directory: string
+  readonly manifests: readonly number[]
   readonly json?: string
   readonly writeDocs?: true
+  readonly update?: true
 }
 
 const program = new Command('npm run bench --')
   .description("Berth beside Debian's docker-registry: same machine, same client, same run.")
-  .argument('[picks...]', 'which benches; all when left out')
+  .argument('[picks...]', 'which benches; all when left out, but for `flat`, which takes long')
   .option('--rounds <count>', 'how often each contestant has its turn', positive, 5)
   .option('--size <mebibytes>', 'of a large blob', positive, 1024)
   .option('--directory <path>', 'where the data directories are made, and removed', '/var/tmp')
+  .option('--manifests <counts>', 'in the stores that `flat` compares', counts, [100, 10_000, 1_000_000])
   .option('--json <file>', 'writes every sample')
+  .option('--update', 'with `counts`: what Berth does now is what CI expects from here on')
   .option('--write-docs', 'writes the tables of docs/benchmarks.md')
 
 program.parse()
+cleanUpOnSignals()
 await main(program.args, program.opts<Options>())
 
 async function main(picks: readonly string[], options: Options): Promise<void> {
@@ -39,15 +49,25 @@ async function main(picks: readonly string[], options: Options): Promise<void> {
     tables.set(bench.name, tableOf(rowsOf(bench, own)))
     console.log(`\n${tables.get(bench.name)}`)
   }
+  const flat = picks.includes('flat') ? await runFlat({ ...options, sizes: options.manifests, say: console.error }) : []
+  if (flat.length > 0) {
+    tables.set('flat', flatTable(flatRows(flat, options.manifests), options.manifests))
+    console.log(`\n${tables.get('flat')}`)
+  }
+  if (picks.length === 0 || picks.includes('counts')) {
+    tables.set('counts', await countsTable(options.directory))
+    console.log(`\n${tables.get('counts')}`)
+    if (options.update === true) await writeExpected(await countBerth(options.directory), options.directory)
+  }
   if (options.json !== undefined)
-    await Bun.write(options.json, `${JSON.stringify({ machine, options, measurements }, null, 1)}\n`)
+    await Bun.write(options.json, `${JSON.stringify({ machine, options, measurements, flat }, null, 1)}\n`)
   if (options.writeDocs === true) await writeDocumentation(tables, { machine, command: commandOf(picks, options) })
 }
 
 function pick(benches: readonly Bench[], names: readonly string[]): readonly Bench[] {
-  const unknown = names.find((name) => !benches.some((bench) => bench.name === name))
-  if (unknown !== undefined)
-    program.error(`There is no bench ${unknown}; there are ${benches.map(({ name }) => name).join(', ')}.`)
+  const known = [...benches.map(({ name }) => name), 'flat', 'counts']
+  const unknown = names.find((name) => !known.includes(name))
+  if (unknown !== undefined) program.error(`There is no bench ${unknown}; there are ${known.join(', ')}.`)
   return names.length === 0 ? benches : benches.filter(({ name }) => names.includes(name))
 }
 
@@ -59,4 +79,8 @@ function positive(text: string): number {
   const number = Number(text)
   if (Number.isSafeInteger(number) && number > 0) return number
   throw new InvalidArgumentError('It must be a whole number above 0.')
+}
+
+function counts(text: string): number[] {
+  return text.split(',').map(positive)
 }

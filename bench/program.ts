@@ -25,7 +25,7 @@ export function forgetPeak(pid: number): void {
 }
 
 /** A process and every process that it, or one of them, has started. */
-function familyOf(pid: number): number[] {
+export function familyOf(pid: number): number[] {
   const children = readdirSync(`/proc/${pid}/task`).flatMap((task) => {
     return readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number)
   })

@@ -2,10 +2,20 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { cpuSecondsOf, forgetPeak, residentBytesOf } from './program.ts'
+import { atEnd } from './leftovers.ts'
+import { cpuSecondsOf, familyOf, forgetPeak, residentBytesOf } from './program.ts'
 
 /** Who is measured. `peer`: Debian's docker-registry. `berth`: with its default number of processes. `berth-1`: with one. */
 export type Contestant = 'peer' | 'berth' | 'berth-1'
+
+export interface RegistryOptions {
+  readonly contestant: Contestant
+  /** Everything that is its own lies below. */
+  readonly folder: string
+  readonly security?: Security | undefined
+  /** A program that runs the registry: a tracer. */
+  readonly under?: readonly string[]
+}
 
 export interface Security {
   /** Paths of PEM files. */
@@ -25,14 +35,17 @@ export class RegistryUnderLoad {
   readonly data: string
   readonly #folder: string
   readonly #security: Security
+  readonly #under: readonly string[]
   #port = 0
   #child: Bun.Subprocess | undefined
+  #isEnded: () => void = () => undefined
 
-  constructor(contestant: Contestant, folder: string, security: Security = {}) {
+  constructor({ contestant, folder, security = {}, under = [] }: RegistryOptions) {
     this.contestant = contestant
     this.#folder = join(folder, contestant)
     this.data = join(this.#folder, 'data')
     this.#security = security
+    this.#under = under
   }
 
   get port(): number {
@@ -55,10 +68,11 @@ export class RegistryUnderLoad {
     // The peer logs each request twice, Berth once: only what Berth says of itself goes to a file.
     const errors = this.contestant === 'peer' ? nowhere : openSync(this.#logPath, 'a')
     const startedAt = performance.now()
-    this.#child = Bun.spawn([...commandOf(this.contestant), config], {
+    this.#child = Bun.spawn([...this.#under, ...commandOf(this.contestant), config], {
       env: this.#environment(),
       stdio: ['ignore', nowhere, errors],
     })
+    this.#isEnded = atEnd(() => this.stop())
     closeSync(nowhere)
     if (errors !== nowhere) closeSync(errors)
     await this.#until(`an answer to ${path}`, START_MS, async () => (await this.#statusOf(path)) === 200)
@@ -79,10 +93,14 @@ export class RegistryUnderLoad {
     const child = this.#child
     if (child === undefined) return
     this.#child = undefined
-    child.kill('SIGTERM')
+    // A tracer lets the signal pass; it ends with what it traces.
+    const [own, traced] = familyOf(child.pid)
+    const registry = this.#under.length === 0 ? own : traced
+    if (registry !== undefined) process.kill(registry, 'SIGTERM')
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS)
     await child.exited
     clearTimeout(timer)
+    this.#isEnded()
   }
 
   cpuSeconds(): number {

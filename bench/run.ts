@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bench, Lab, Measurement, Sample } from './bench.ts'
+import { atEnd } from './leftovers.ts'
 import { type Contestant, RegistryUnderLoad } from './registry.ts'
 
 const ALL: readonly Contestant[] = ['peer', 'berth', 'berth-1']
@@ -15,12 +16,13 @@ export interface RunOptions {
 /** Measures every contestant once in each round, the order turning, so that what the machine does besides hits all alike. */
 export async function runBench(bench: Bench, options: RunOptions): Promise<Measurement[]> {
   const folder = await mkdtemp(join(options.directory, 'berth-bench-'))
+  const isGone = atEnd(() => rm(folder, { recursive: true, force: true }))
   const lab: Lab = { folder, unique: () => crypto.randomUUID().slice(0, 8) }
   const registries: RegistryUnderLoad[] = []
   try {
     const security = await bench.security?.(lab)
     for (const contestant of bench.contestants ?? ALL) {
-      const registry = new RegistryUnderLoad(contestant, folder, security)
+      const registry = new RegistryUnderLoad({ contestant, folder, security })
       registries.push(registry)
       await bench.fill?.(registry, lab)
       await registry.start()
@@ -31,6 +33,7 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
   } finally {
     for (const registry of registries) await registry.stop()
     await rm(folder, { recursive: true, force: true })
+    isGone()
   }
 }
 

@@ -1,11 +1,6 @@
 import type { Bench, Figure, Measurement } from './bench.ts'
 import type { Contestant } from './registry.ts'
-
-export interface Spread {
-  readonly least: number
-  readonly median: number
-  readonly most: number
-}
+import { type Spread, shortText, spreadOf } from './spread.ts'
 
 /** What all rounds say about one figure. */
 export interface Row {
@@ -22,7 +17,7 @@ export function rowsOf(bench: Bench, measurements: readonly Measurement[]): Row[
   return bench.figures.flatMap((figure) => {
     const own = measurements.filter((one) => one.bench === bench.name && one.figure === figure.key)
     if (own.length === 0) return []
-    const of = (contestant: Contestant) => spreadOf(valuesOf(own, contestant))
+    const of = (contestant: Contestant) => spreadOf([...valuesOf(own, contestant).values()])
     const ratio = ratioOf(own, 'berth')
     return [{ figure, peer: of('peer'), berth: of('berth'), single: of('berth-1'), ratio, singleRatio: ratioOf(own, 'berth-1') }]
   })
@@ -52,29 +47,20 @@ function valuesOf(measurements: readonly Measurement[], contestant: Contestant):
 
 function ratioOf(measurements: readonly Measurement[], contestant: Contestant): Spread | undefined {
   const peers = valuesOf(measurements, 'peer')
-  const ratios = [...valuesOf(measurements, contestant)].flatMap(([round, value]): [number, number][] => {
+  const ratios = [...valuesOf(measurements, contestant)].flatMap(([round, value]) => {
     const peer = peers.get(round)
-    return peer === undefined || peer === 0 ? [] : [[round, value / peer]]
+    return peer === undefined || peer === 0 ? [] : [value / peer]
   })
-  return spreadOf(new Map(ratios))
-}
-
-function spreadOf(values: ReadonlyMap<number, number>): Spread | undefined {
-  const sorted = [...values.values()].sort((a, b) => a - b)
-  const [least, most] = [sorted[0], sorted.at(-1)]
-  if (least === undefined || most === undefined) return undefined
-  const middle = sorted.length / 2
-  const median = ((sorted[Math.ceil(middle) - 1] ?? 0) + (sorted[Math.floor(middle)] ?? 0)) / 2
-  return { least, median, most }
+  return spreadOf(ratios)
 }
 
 function spreadText(spread: Spread | undefined): string {
   if (spread === undefined) return '–'
-  return `${short(spread.median)} (${short(spread.least)}–${short(spread.most)})`
+  return `${shortText(spread.median)} (${shortText(spread.least)}–${shortText(spread.most)})`
 }
 
 function ratioText(spread: Spread | undefined): string {
-  return spread === undefined ? '–' : `**${short(spread.median)}×** (${short(spread.least)}–${short(spread.most)})`
+  return spread === undefined ? '–' : `**${shortText(spread.median)}×** (${shortText(spread.least)}–${shortText(spread.most)})`
 }
 
 function budgetText({ better, ratio, limit, unit }: Figure): string {
@@ -89,9 +75,4 @@ function verdictOf({ better, ratio, limit }: Figure, own: Spread | undefined, ra
   const isRatioKept =
     ratio === undefined || (ratios !== undefined && (better === 'more' ? ratios.median >= ratio : ratios.median <= ratio))
   return isWithinLimit && isRatioKept ? 'kept' : '**missed**'
-}
-
-function short(value: number): string {
-  if (value >= 1000) return Math.round(value).toLocaleString('en-US')
-  return String(Number(value.toPrecision(value >= 100 ? 3 : 2)))
 }

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Metadata, Query } from '../../src/metadata/query.ts'
+import { BerthInProcess } from '../../test/support/berth-in-process.ts'
+import { WORK } from './work.ts'
+
+export interface StatementCounts {
+  /** Statements outside of a transaction. */
+  readonly reads: number
+  /** Transactions that write, and the statements in them. */
+  readonly transactions: number
+  readonly statements: number
+}
+
+/** What each kind of work asks of the metadata, by name. In this process, with nothing going on besides. */
+export async function countStatements(directory: string): Promise<ReadonlyMap<string, StatementCounts>> {
+  const folder = await mkdtemp(join(directory, 'berth-counts-'))
+  const counter = new Counter()
+  try {
+    await using berth = await BerthInProcess.start(folder, { metadata: (metadata) => counter.watch(metadata) })
+    await berth.scan()
+    const counts = new Map<string, StatementCounts>()
+    for (const work of WORK) {
+      await work.prepare?.(berth.client)
+      await work.run(berth.client, 0)
+      counter.take()
+      await work.run(berth.client, 1)
+      counts.set(work.name, counter.take())
+    }
+    return counts
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+class Counter {
+  #reads = 0
+  #transactions = 0
+  #statements = 0
+
+  watch(metadata: Metadata): Metadata {
+    return {
+      read: this.#watchQuery(metadata.read, () => {
+        this.#reads += 1
+      }),
+      write: (operation) => {
+        this.#transactions += 1
+        return metadata.write((query) =>
+          operation(
+            this.#watchQuery(query, () => {
+              this.#statements += 1
+            }),
+          ),
+        )
+      },
+    }
+  }
+
+  /** What was counted since the last call. */
+  take(): StatementCounts {
+    const counts = { reads: this.#reads, transactions: this.#transactions, statements: this.#statements }
+    this.#reads = 0
+    this.#transactions = 0
+    this.#statements = 0
+    return counts
+  }
+
+  #watchQuery(query: Query, count: () => void): Query {
+    return {
+      all: (sql, ...values) => {
+        count()
+        return query.all(sql, ...values)
+      },
+      get: (sql, ...values) => {
+        count()
+        return query.get(sql, ...values)
+      },
+      run: (sql, ...values) => {
+        count()
+        return query.run(sql, ...values)
+      },
+    }
+  }
+}
