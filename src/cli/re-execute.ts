@@ -1,15 +1,18 @@
-const POOL_VARIABLE = 'UV_THREADPOOL_SIZE'
-/** Half of it may be busy with writes and fsyncs; reads always find a thread in the other half. */
-const POOL_THREADS = '64'
+/** What the runtime takes from the environment alone, when it begins. What the operator has set stays as it is. */
+const RUNTIME_SETTINGS: Readonly<Record<string, string>> = {
+  // Half of the file pool may be busy with writes and fsyncs; reads always find a thread in the other half. Bun's own has one thread for
+  // each core, where two slow disk calls stop every other one.
+  UV_THREADPOOL_SIZE: '64',
+  // Freed memory goes back to the system at once: 64 uploads peak 20 MiB lower.
+  MIMALLOC_PURGE_DELAY: '0',
+}
 /** Where Bun keeps the program inside a one-file binary. */
 const INSIDE_BINARY = '/$bunfs/'
 
-/**
- * Begins again with a file pool of 64 threads, in the same process. Bun's own has one thread for each core, where two slow disk
- * calls stop every other one; its size can be set only from the environment. Returns when that has been done already.
- */
-export function ensureLargeFilePool(): void {
-  if (process.env[POOL_VARIABLE] === undefined) reExecute({ ...process.env, [POOL_VARIABLE]: POOL_THREADS })
+/** Begins again, in the same process, with the settings of the runtime that Berth needs. Returns when that has been done already. */
+export function ensureRuntimeSettings(): void {
+  if (Object.keys(RUNTIME_SETTINGS).every((name) => process.env[name] !== undefined)) return
+  reExecute({ ...RUNTIME_SETTINGS, ...process.env })
 }
 
 /** Replaces this process by a new one of the same command, with the same process id and the name that it was called by. */

@@ -7,12 +7,12 @@ import { asWorker } from '../processes/worker.ts'
 import { announce } from './announce.ts'
 import { describeEnd, endOf, exitCodeOf } from './end-reason.ts'
 import { openLog } from './open-log.ts'
-import { ensureLargeFilePool, reExecute } from './re-execute.ts'
+import { ensureRuntimeSettings, reExecute } from './re-execute.ts'
 import { type Logging, supervise, work } from './serve-in-processes.ts'
 
 /** Serves until it is asked to stop, then ends the process. Throws ConfigError or StartError when it cannot begin. */
 export async function serve(configPath: string | undefined): Promise<void> {
-  ensureLargeFilePool()
+  ensureRuntimeSettings()
   const loaded = loadConfig({ path: configPath, environment: process.env })
   const output = openLog(loaded.config.log.file)
   const worker = asWorker(process.env)

@@ -8,7 +8,7 @@ import { copyBetween } from '../storage-commands.ts'
 import { type CopyProblem, describeProblem, noProgress } from '../storage-copy/copy-progress.ts'
 import { CommandError } from './command-error.ts'
 import { type CopyReport, jsonReport, textReport } from './copy-report.ts'
-import { ensureLargeFilePool } from './re-execute.ts'
+import { ensureRuntimeSettings } from './re-execute.ts'
 
 export interface StorageCopyOptions {
   readonly from: string
@@ -20,7 +20,7 @@ const REPORT_EVERY_MS = 1_000
 
 /** Copies a storage to another one and says how far it is. Exit code 1 when something could not be copied; throws CommandError. */
 export async function storageCopy({ from, to, json = false }: StorageCopyOptions): Promise<void> {
-  ensureLargeFilePool()
+  ensureRuntimeSettings()
   const [source, target] = [readConfig(from), readConfig(to)]
   const progress = noProgress()
   const report = json ? jsonReport(progress) : textReport(progress)

@@ -35,17 +35,18 @@ class WatchedBody {
   #chunks = 0
 
   constructor(body: ReadableStream<Uint8Array>) {
-    const reader = body.getReader()
-    // Nothing is read ahead: backpressure and the time of the first read stay the handler's.
+    const reader = new ReadableStreamDefaultReader(body)
+    // Nothing is read ahead: backpressure and the time of the first read stay the handler's. All that has come is taken at once: after
+    // a single chunk the runtime would read the next one ahead, and 64 uploads that wait would hold 3 MiB each in place of 1.6.
     this.stream = new ReadableStream(
       {
         pull: async (controller) => {
           this.#waitsForClient = true
-          const { done, value } = await reader.read()
+          const { done, value } = await reader.readMany()
           this.#waitsForClient = false
           this.#chunks += 1
           if (done) controller.close()
-          else controller.enqueue(value)
+          else for (const chunk of value) controller.enqueue(chunk)
         },
         cancel: (reason) => reader.cancel(reason),
       },

@@ -90,7 +90,12 @@ export class Fleet implements AsyncDisposable {
     const config = await this.#folder.file('fleet.yml', text)
     const command = [process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', MAIN, 'serve', config]
     // With the variable it need not begin anew to have a large file pool.
-    const environment = { ...environmentIn(this.#folder.join('fleet')), BERTH_PROCESSES: '1', UV_THREADPOOL_SIZE: '64' }
+    const environment = {
+      ...environmentIn(this.#folder.join('fleet')),
+      BERTH_PROCESSES: '1',
+      UV_THREADPOOL_SIZE: '64',
+      MIMALLOC_PURGE_DELAY: '0',
+    }
     const { program, match } = await startUntil(LISTENING, START_MS, command, { environment })
     return new RegistryProcess(program, Number(match[1]))
   }
