@@ -2,10 +2,11 @@ import type { AccessController } from './access/access.ts'
 import type { TokenIssuer } from './access/issuer/token-issuer.ts'
 import { UnusableAccessError } from './access/unusable-access.ts'
 import { createAccess } from './access-control.ts'
+import { orderCertificates } from './certificate-orders.ts'
+import { CertificateError } from './certificates/certificate-error.ts'
 import type { Config } from './config/config.ts'
 import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
-import { listen } from './http/server.ts'
 import { exclusivelyIn } from './metadata/exclusive-lock.ts'
 import { MetadataKeeper } from './metadata/keeper.ts'
 import { type OpenedMetadata, openMetadata, StorageInUseError } from './metadata/open.ts'
@@ -18,6 +19,7 @@ import type { ProcessReport } from './observe/report.ts'
 import { fileOutput, standardOutput } from './observe/standard-stream.ts'
 import { openStorage } from './opening/open-storage.ts'
 import type { OpenedStorage } from './opening/opened-storage.ts'
+import { type PublicServer, servePublic } from './public-server.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -72,6 +74,8 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const debug =
       options.shared === undefined ? await serveDebug(config.http.debug, async () => [await report()], log) : undefined
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
+    const orders = options.shared === undefined ? await orderCertificates(config, log) : undefined
+    if (orders !== undefined) closers.push(() => orders.stop())
     const server = await serve(config, { registry, ...access, observation, log, shared: options.shared })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
@@ -172,7 +176,7 @@ interface Served {
   readonly shared: StartOptions['shared']
 }
 
-async function serve(config: Config, { registry, access, issuer, observation, log, shared }: Served) {
+async function serve(config: Config, { registry, access, issuer, observation, log, shared }: Served): Promise<PublicServer> {
   const { http, storage, catalog, tags } = config
   const handler = createHandler({
     blobs: registry.blobs,
@@ -193,14 +197,12 @@ async function serve(config: Config, { registry, access, issuer, observation, lo
     maxCatalogEntries: catalog.maxEntries,
     maxTags: tags.maxTags,
   })
-  const port = shared?.port === undefined ? {} : { port: shared.port }
-  const address = http.listen.kind === 'tcp' ? { ...http.listen, ...port } : http.listen
-  return await listen({ address, reusePort: shared !== undefined, handler, log })
+  return await servePublic({ config, shared, handler, log })
 }
 
 /** What an operator can mend gets a sentence; the rest is ours and keeps its stack. */
 export function startErrorOf(error: unknown): unknown {
-  const isOperators = [StorageInUseError, UnusableRootError, UnusableAccessError, DebugServerError].some(
+  const isOperators = [StorageInUseError, UnusableRootError, UnusableAccessError, DebugServerError, CertificateError].some(
     (kind) => error instanceof kind,
   )
   if (error instanceof Error && isOperators) return new StartError(error.message, { cause: error })

@@ -16,6 +16,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   oci: [],
   config: ['oci/repository-glob.ts'],
   observe: [],
+  certificates: ['config', 'observe'],
+  recipes: [],
+  doctor: [],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: ['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
@@ -23,6 +26,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   http: ['oci', 'observe', 'registry', 'access'],
   opening: ['config', 'observe', 'metadata', 'storage'],
   'debug-server.ts': ['config', 'observe', 'http'],
+  'certificate-orders.ts': ['config', 'observe', 'http', 'certificates'],
+  'public-server.ts': ['config', 'observe', 'http', 'certificates', 'processes/free-port.ts'],
   'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'http/probes.ts'],
   'access-control.ts': ['config', 'observe', 'access'],
   'accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
@@ -31,12 +36,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],
     ...['access-control.ts', 'accounts-control.ts', 'debug-server.ts', 'observation.ts'],
+    ...['public-server.ts', 'certificate-orders.ts', 'certificates'],
   ],
   'account-operator.ts': ['app.ts', 'config', 'opening', 'access', 'metadata'],
   processes: ['config', 'observe'],
   cli: [
     ...['app.ts', 'account-operator.ts', 'storage-commands.ts', 'storage-copy', 'debug-server.ts'],
-    ...['config', 'observe', 'processes', 'access'],
+    ...['config', 'observe', 'processes', 'access', 'certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
   ],
   'main.ts': ['cli'],
 }
@@ -44,6 +50,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 /** The packages of others, and the only places that may import them. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@aws-sdk/credential-provider-node': ['storage'],
+  '@peculiar/x509': ['certificates'],
+  'acme-client': ['certificates'],
+  'reflect-metadata': ['certificates'],
   commander: ['cli'],
   jose: ['access'],
   pino: ['observe'],

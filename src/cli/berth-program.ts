@@ -1,5 +1,6 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
+import { addCertificateCommands } from './certificate.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
@@ -23,6 +24,7 @@ export function berthProgram(): Command {
   addAccountCommands(program)
   addStorageCommands(program)
   addConfigCommands(program)
+  addCertificateCommands(program)
   return program
 }
 
@@ -31,6 +33,7 @@ function addServe(program: Command): void {
     .command('serve')
     .description('Serves images until it is asked to stop (SIGTERM or SIGINT).')
     .argument('[config.yml]', "registry:2's configuration; without it Berth serves this machine alone, on port 5000 from ./data")
+    .addOption(new Option('--tls <how>', 'speak HTTPS with a certificate that Berth makes itself').choices(['self-signed']))
     .action(serve)
     .copyInheritedSettings(program)
 }

@@ -1,4 +1,6 @@
 import { get } from 'node:http'
+import { get as getByTls } from 'node:https'
+import type { HttpConfig } from '../config/config.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { CommandError } from './command-error.ts'
@@ -11,25 +13,34 @@ const PATH = '/livez'
 /** Asks the server of this machine whether it answers, and says so in a line. Throws CommandError when it does not. */
 export async function health(configPath: string | undefined): Promise<void> {
   const { config } = loadConfig({ path: configPath ?? findServedConfigPath(), environment: process.env })
-  const { listen } = config.http
-  const status = await ask(listen)
-  if (status !== 200) throw new CommandError(`unhealthy: ${describe(listen)} answers ${status}`)
-  process.stdout.write(`healthy: ${describe(listen)} answers\n`)
+  const { http } = config
+  const status = await ask(http)
+  if (status !== 200) throw new CommandError(`unhealthy: ${describe(http)} answers ${status}`)
+  process.stdout.write(`healthy: ${describe(http)} answers\n`)
 }
 
 /** The status of the answer. Not by fetch, which would ask the proxy that the environment names. */
-async function ask(listen: ListenAddress): Promise<number | undefined> {
+async function ask(http: HttpConfig): Promise<number | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<number | undefined>()
-  const request = get({ ...whereToAsk(listen), path: PATH, signal: AbortSignal.timeout(TIMEOUT_MS) }, (response) => {
+  const where = { ...whereToAsk(http.listen), path: PATH, signal: AbortSignal.timeout(TIMEOUT_MS) }
+  // The certificate speaks for the name that clients use, which is not the one that leads here; nothing secret is said.
+  const asked = http.tls === undefined ? get(where) : getByTls({ ...where, rejectUnauthorized: false })
+  asked.on('response', (response) => {
     response.resume()
     resolve(response.statusCode)
   })
-  request.on('error', reject)
+  asked.on('error', reject)
   try {
     return await promise
   } catch (cause) {
-    throw new CommandError(`unhealthy: ${describe(listen)} does not answer: ${(cause as Error).message}`, { cause })
+    if (http.tls?.clients.kind === 'verified' && isRefusedWithoutCertificate(cause)) return 200
+    throw new CommandError(`unhealthy: ${describe(http)} does not answer: ${(cause as Error).message}`, { cause })
   }
+}
+
+/** Who answers that a certificate is missing is there, and does what it should. */
+function isRefusedWithoutCertificate(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/.test(String(error.code))
 }
 
 function whereToAsk(listen: ListenAddress) {
@@ -44,8 +55,8 @@ function reachable(hostname: string | undefined): string {
   return hostname === '::' ? '::1' : hostname
 }
 
-function describe(listen: ListenAddress): string {
+function describe({ listen, tls }: HttpConfig): string {
   if (listen.kind === 'unix') return listen.path
   const host = reachable(listen.hostname)
-  return `http://${host.includes(':') ? `[${host}]` : host}:${listen.port}`
+  return `${tls === undefined ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${listen.port}`
 }

@@ -1,4 +1,5 @@
 import { startApp, startErrorOf } from '../app.ts'
+import { orderCertificates } from '../certificate-orders.ts'
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 import { serveDebug } from '../debug-server.ts'
@@ -32,6 +33,7 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
     drainTimeoutMs: http.drainTimeoutMs,
     log,
   })
+  const orders = await certificateOrders(loaded.config, log)
   const url = await supervisor.start()
   // The first worker has said why.
   if (url === undefined) process.exit(1)
@@ -39,7 +41,7 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
   announce(loaded, { url, processes: count }, log)
   const reason = await end.reason(new Promise<never>(() => undefined))
   describeEnd(reason, log)
-  await Promise.all([supervisor.stop(), debug?.stop({ timeoutMs: 0 })])
+  await Promise.all([supervisor.stop(), debug?.stop({ timeoutMs: 0 }), orders?.stop()])
   log.info('stopped')
   output.flush()
   process.exit(exitCodeOf(reason))
@@ -62,6 +64,14 @@ async function requirePort({ http }: Config): Promise<void> {
   if (http.listen.kind !== 'tcp') return
   try {
     await requireFreePort(http.listen)
+  } catch (error) {
+    throw startErrorOf(error)
+  }
+}
+
+async function certificateOrders(config: Config, log: Log) {
+  try {
+    return await orderCertificates(config, log)
   } catch (error) {
     throw startErrorOf(error)
   }

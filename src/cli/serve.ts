@@ -10,10 +10,14 @@ import { openLog } from './open-log.ts'
 import { ensureRuntimeSettings, reExecute } from './re-execute.ts'
 import { type Logging, supervise, work } from './serve-in-processes.ts'
 
+export interface ServeOptions {
+  readonly tls?: 'self-signed'
+}
+
 /** Serves until it is asked to stop, then ends the process. Throws ConfigError or StartError when it cannot begin. */
-export async function serve(configPath: string | undefined): Promise<void> {
+export async function serve(configPath: string | undefined, options: ServeOptions = {}): Promise<void> {
   ensureRuntimeSettings()
-  const loaded = loadConfig({ path: configPath, environment: process.env })
+  const loaded = loadConfig({ path: configPath, environment: { ...process.env, ...settingsOf(options) } })
   const output = openLog(loaded.config.log.file)
   const worker = asWorker(process.env)
   const log = createLog(loaded.config.log, output)
@@ -26,6 +30,11 @@ export async function serve(configPath: string | undefined): Promise<void> {
   } finally {
     output.flush()
   }
+}
+
+/** As the variables that they stand for: one way to be told, one way to be reported. */
+function settingsOf({ tls }: ServeOptions) {
+  return tls === undefined ? {} : { REGISTRY_HTTP_TLS_SELFSIGNED_ENABLED: 'true' }
 }
 
 /** One process for everything. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { PRIVATE_RANGES } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
+import { tlsConfig } from './build-tls.ts'
 import type {
   AccessConfig,
   AuthConfig,
@@ -65,7 +66,8 @@ function driverConfig({ filesystem, s3, s3aws }: ParsedConfig['storage']): Stora
   return bucket === undefined ? { kind: 'inmemory' } : s3Config(bucket)
 }
 
-function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
+function httpConfig(parsed: ParsedConfig): HttpConfig {
+  const { http, storage } = parsed
   return {
     listen: http.addr,
     host: http.host,
@@ -76,6 +78,7 @@ function httpConfig({ http, storage }: ParsedConfig): HttpConfig {
     drainTimeoutMs: http.draintimeout,
     // Memory is not shared between processes.
     processes: storage.inmemory === undefined ? http.processes : 1,
+    tls: tlsConfig(parsed),
     debug: { listen: http.debug.addr, prometheus: http.debug.prometheus },
   }
 }

@@ -3,6 +3,7 @@ import type { WhoConfig } from './access-schema.ts'
 import type { AddressRange } from './address-range.ts'
 import type { ListenAddress, TcpAddress } from './listen-address.ts'
 import type { Secret } from './secret.ts'
+import type { TlsConfig } from './tls-config.ts'
 
 /** What the operator asked for, complete: defaults are filled in, texts are parsed, and nothing changes after the start. */
 export interface Config {
@@ -137,6 +138,8 @@ export interface HttpConfig {
   readonly drainTimeoutMs: number
   /** How many processes share the address; undefined: as many as suit this machine. Always 1 for a storage in memory. */
   readonly processes: number | undefined
+  /** Undefined: plain HTTP. */
+  readonly tls: TlsConfig | undefined
   readonly debug: DebugConfig
 }
 

@@ -86,7 +86,6 @@ test.each([
   ['REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL', 'notifications.endpoints'],
   ['REGISTRY_PROXY_REMOTEURL', 'proxy'],
   ['REGISTRY_STORAGE_GCS_BUCKET', 'storage.gcs'],
-  ['REGISTRY_HTTP_TLS_LETSENCRYPT_CACHEFILE', 'http.tls'],
   ['REGISTRY_LOG_HOOKS_0_MAILOPTIONS_FROM', 'log.hooks'],
 ])('%s asks for what Berth does not have yet, and is refused', (variable, key) => {
   expect(() => load({ [variable]: 'x' })).toThrow(`${key} is a setting that Berth does not have yet`)

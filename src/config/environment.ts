@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import { expandAuthName } from './auth-schema.ts'
 import type { ConfigProblem } from './config-error.ts'
-import { childOf, type Key, keyOf } from './keys.ts'
+import { childOf, isSet, type Key, keyOf } from './keys.ts'
 import { findNearest } from './nearest.ts'
 import { schema } from './schema.ts'
-import { isSection, type Origins, parseYaml, type Tree } from './tree.ts'
+import { isSection, type Origins, parseYaml, type Tree, valueAt } from './tree.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -23,6 +23,15 @@ const GO_NAMES: Readonly<Record<string, string>> = {
   'notifications.eventconfig': 'events',
   'compatibility.schema1.trustkey': 'signingkeyfile',
 }
+
+/**
+ * registry:2 takes no notice of this form: clients without a certificate get in, and people who follow a walk-through with it rely on
+ * that without knowing. It is the only setting that Berth leaves alone for registry:2's sake.
+ */
+const CLIENT_AUTHORITY = /^REGISTRY_HTTP_TLS_CLIENTCAS_\d+$/
+const LETS_EVERYONE_IN =
+  "HAS NO EFFECT, as in registry:2: clients need NO certificate. To ask for one, write REGISTRY_HTTP_TLS_CLIENTCAS='[/path/to/ca.pem]', " +
+  'or set REGISTRY_HTTP_TLS_CLIENTAUTH=require-and-verify-client-cert beside it; otherwise take the variable out.'
 
 /** What the variables said that is no setting: things to know, and things that stop the start. */
 export interface Overlay {
@@ -43,6 +52,10 @@ export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origi
       notices.push(describeUnknown(variable))
       continue
     }
+    if (CLIENT_AUTHORITY.test(variable) && !asksForClientCertificates(tree, environment)) {
+      notices.push(`${variable} ${LETS_EVERYONE_IN}`)
+      continue
+    }
     const gap = place(tree, target.path, readValue(text.trim(), target.holds))
     if (gap !== undefined) problems.push({ variable, message: gap })
     const path = target.path.join('.')
@@ -50,6 +63,11 @@ export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origi
     origins.set(path, { variable })
   }
   return { notices, problems }
+}
+
+/** Who says what is asked of clients means it. */
+function asksForClientCertificates(tree: Tree, environment: Environment): boolean {
+  return Boolean(environment.REGISTRY_HTTP_TLS_CLIENTAUTH) || isSet(valueAt(tree, ['http', 'tls', 'clientauth']))
 }
 
 /** A driver that needs no keys may be written as its name alone: `storage: inmemory`; a kind of auth as well. */

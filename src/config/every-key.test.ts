@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { s3Keys, s3Notices, s3Rows } from '../../test/support/s3-key-rows.ts'
+import { TLS_KEYS } from '../../test/support/tls-keys.ts'
 import { findAddressRange } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
@@ -130,6 +131,7 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
   ...s3Keys('s3aws'),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
   ['loglevel', { loglevel: 'debug' }, ({ log }) => log.level, 'debug'],
+  ...TLS_KEYS,
 ]
 
 const NO_CACHE = 'Berth looks everything up in its database and needs no cache for it.'
@@ -163,7 +165,6 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
 const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [
   ['notifications.endpoints', [{ name: 'a', url: 'http://a', disabled: true }]],
   ['log.hooks', [{ type: 'mail', disabled: 'yes' }]],
-  ['http.tls.minimumtls', 'tls1.2'],
   ['proxy.username', 'a'],
 ]
 
@@ -174,8 +175,6 @@ const OTHER_DRIVER = 'use filesystem or s3 or s3aws or inmemory'
 const REFUSED: readonly (readonly [section: string, advice: string, value?: unknown])[] = [
   ['log.hooks', 'take it out, and send mail from where the log is collected', [{ type: 'mail' }]],
   ...['storage.azure', 'storage.gcs', 'storage.oss', 'storage.swift'].map((driver) => [driver, OTHER_DRIVER] as const),
-  ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { certificate: '/c', key: '/k' }],
-  ['http.tls', 'take it out, and let the proxy in front of Berth speak HTTPS', { letsencrypt: { cachefile: '/c' } }],
   ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
   ['proxy', 'take it out', { remoteurl: 'https://registry-1.docker.io' }],
   ['middleware', 'take it out', { storage: [{ name: 'cloudfront', disabled: true }] }],

@@ -1,5 +1,5 @@
-import { isSet, key, list, map, notYet, optionalKey, section } from './keys.ts'
-import { isSection, type Tree } from './tree.ts'
+import { key, list, map, optionalKey, section } from './keys.ts'
+import { tls } from './tls-schema.ts'
 import {
   boolean,
   durationMs,
@@ -25,16 +25,6 @@ const debug = section({
     enabled: key(boolean, { default: 'false', example: 'true', about: 'Serves metrics for Prometheus on the debug address.' }),
     path: key(urlPath, { default: '/metrics', example: '/prometheus', about: 'Where they are.' }),
   }),
-})
-
-const tls = notYet({
-  about: 'Speaks HTTPS.',
-  below: [
-    ...['certificate', 'key', 'clientcas', 'clientauth', 'minimumtls', 'ciphersuites', 'letsencrypt.cachefile'],
-    ...['letsencrypt.email', 'letsencrypt.hosts', 'letsencrypt.directoryurl'],
-  ],
-  asks: asksForTls,
-  advice: 'take it out, and let the proxy in front of Berth speak HTTPS',
 })
 
 /** The server that clients talk to. */
@@ -99,13 +89,6 @@ export const http = section({
   }),
   tls,
 })
-
-/** registry:2 speaks TLS when there is a certificate or a place for those of Let's Encrypt; the rest says only how. */
-function asksForTls(value: Tree): boolean {
-  if (!isSection(value)) return isSet(value)
-  const letsEncrypt = value.letsencrypt ?? null
-  return Boolean(value.certificate) || (isSection(letsEncrypt) && Boolean(letsEncrypt.cachefile))
-}
 
 function locationsArePaths(): string {
   return 'Berth answers with paths alone in Location, which are right behind every proxy.'

@@ -89,6 +89,7 @@ describe('a file', () => {
         trustedProxies: PRIVATE_RANGES,
         drainTimeoutMs: 8000,
         processes: 1,
+        tls: undefined,
         debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },
       },
       auth: { kind: 'none' },
@@ -236,8 +237,7 @@ storage:
   delete: {enabled: maybe}
 http:
   addr: 1.2.3.4
-  tls:
-    certificate: /c.pem
+middleware: {registry: [{name: x}]}
 `,
       { REGISTRY_HTTP_DRAINTIMEOUT: '5' },
     )
@@ -249,7 +249,7 @@ http:
       'line 6: storage.filesystem.rootdirectory needs a single value',
       'line 7: storage.delete.enabled: "maybe" is not allowed; use true or false',
       'line 9: http.addr: "1.2.3.4" is not an address; write host:port, or :port for every interface',
-      'line 10: http.tls is a setting that Berth does not have yet; take it out, and let the proxy in front of Berth speak HTTPS',
+      'line 10: middleware is a setting that Berth does not have yet; take it out',
     ])
   })
 

@@ -1,5 +1,6 @@
 import { AUTH_KINDS } from './auth-schema.ts'
 import { buildConfig } from './build-config.ts'
+import { findTlsContradictions, tlsNotices } from './build-tls.ts'
 import type { Config } from './config.ts'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import type { Environment } from './environment.ts'
@@ -31,14 +32,14 @@ export function loadConfig({ path, environment }: ConfigSource): LoadedConfig {
   const { tree, origins } = settings
   const parsed = schema.safeParse(tree)
   const problems = parsed.success
-    ? findContradictions(parsed.data).map((problem) => locate(problem, tree, origins))
+    ? [...findContradictions(parsed.data), ...findTlsContradictions(parsed.data)].map((problem) => locate(problem, tree, origins))
     : describeIssues(parsed.error.issues, tree, origins)
   const all = [...settings.problems, ...problems]
   if (all.length > 0 || !parsed.success) throw new ConfigError(settings.path ?? 'the environment', { problems: all })
   return {
     config: deepFreeze(buildConfig(parsed.data)),
     path: settings.path,
-    notices: [...settings.notices, ...collectNotices(tree)],
+    notices: [...settings.notices, ...collectNotices(tree), ...tlsNotices(parsed.data)],
     settings,
   }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { findAddressRange } from './address-range.ts'
 import { findDurationMs } from './duration.ts'
@@ -41,6 +42,12 @@ export const publicUrl = parsed(
       ? new URL(value).href.replace(/\/$/, '')
       : undefined,
   'is not the address of a server; write it as https://registry.example.com or http://host:5000',
+)
+
+/** A name or an address that a certificate can speak for. */
+export const certificateHost = parsed(
+  findHost,
+  'is neither a host name nor an address; write it as registry.example.com or 10.0.0.1',
 )
 
 /** Any http or https URL. */
@@ -97,6 +104,13 @@ export function wholeNumber(min = Number.MIN_SAFE_INTEGER) {
 export function oneOf<const Word extends string>(...words: readonly Word[]) {
   const choice = `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`
   return parsed((value) => words.find((word) => word.toLowerCase() === value.toLowerCase()), `is not allowed; use ${choice}`)
+}
+
+const HOST_NAME = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/
+
+/** The name of a host, also with a star in front, or an address. */
+export function findHost(value: string): string | undefined {
+  return isIP(value) !== 0 || HOST_NAME.test(value) ? value : undefined
 }
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {

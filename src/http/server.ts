@@ -5,6 +5,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { watchBody } from './body-watch.ts'
 import { errorResponse } from './error-response.ts'
 import type { Handler } from './pipeline.ts'
+import { bunTls, type ServerTls } from './server-tls.ts'
 
 export type ServerAddress =
   | { readonly kind: 'tcp'; readonly hostname: string | undefined; readonly port: number }
@@ -14,6 +15,8 @@ export interface ServerOptions {
   readonly address: ServerAddress
   /** Lets several processes listen on the same port; all of them must say so. */
   readonly reusePort: boolean
+  /** Left out: plain HTTP. */
+  readonly tls?: ServerTls
   readonly handler: Handler
   readonly log: Log
 }
@@ -32,7 +35,7 @@ const IDLE_SECONDS = 60
 const UNIX_IDLE_SECONDS = 255
 
 /** The one place that knows Bun's server. Throws when the address cannot be had. */
-export async function listen({ address, reusePort, handler, log }: ServerOptions): Promise<HttpServer> {
+export async function listen({ address, reusePort, tls, handler, log }: ServerOptions): Promise<HttpServer> {
   if (address.kind === 'unix') await removeStaleSocket(address.path)
   const server = serve(address, reusePort, {
     development: false,
@@ -40,7 +43,10 @@ export async function listen({ address, reusePort, handler, log }: ServerOptions
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
     fetch: (request, bun) => answer(handler, request, bun),
     error: (cause) => failure(log, cause),
+    ...(tls === undefined ? {} : { tls: bunTls(tls) }),
   })
+  // Bun takes some options that are not what it expects for 'no TLS'.
+  if (tls !== undefined && server.protocol !== 'https') throw new Error('the server does not speak TLS')
   return {
     url: address.kind === 'unix' ? `unix:${address.path}` : server.url.href.replace(/\/$/, ''),
     stop: ({ timeoutMs }) => stop(server, timeoutMs),
@@ -77,6 +83,7 @@ interface Serving {
   readonly maxRequestBodySize: number
   fetch(request: Request, bun: Bun.Server<undefined>): Promise<Response>
   error(cause: Error): Response
+  readonly tls?: Bun.TLSOptions[]
 }
 
 function serve(address: ServerAddress, reusePort: boolean, serving: Serving): Bun.Server<undefined> {

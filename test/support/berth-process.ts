@@ -3,7 +3,7 @@ import { environmentIn, startUntil } from './processes.ts'
 import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
+export const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const START_MS = 20_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
 

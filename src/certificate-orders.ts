@@ -1,0 +1,43 @@
+import { AcmeCache } from './certificates/acme-cache.ts'
+import { AcmeOrders } from './certificates/acme-orders.ts'
+import { CertificateError } from './certificates/certificate-error.ts'
+import type { Config } from './config/config.ts'
+import { createChallengeHandler } from './http/challenge-handler.ts'
+import { listen } from './http/server.ts'
+import type { Log } from './observe/log.ts'
+
+/** What orders certificates while the registry serves. */
+export interface CertificateOrders {
+  stop(): Promise<void>
+}
+
+/**
+ * Orders the certificates of `http.tls.letsencrypt` and answers the questions about them; undefined when none are to be ordered. One
+ * process does this for all: they find the certificates in the folder. Throws CertificateError when the questions cannot arrive.
+ */
+export async function orderCertificates({ http }: Config, log: Log): Promise<CertificateOrders | undefined> {
+  if (http.tls?.source.kind !== 'acme') return undefined
+  const { source: acme } = http.tls
+  const cache = new AcmeCache(acme.folder)
+  const handler = createChallengeHandler(
+    (token) => cache.findAnswer(token),
+    (host) => acme.hosts.includes(host),
+  )
+  try {
+    const server = await listen({ address: acme.challenge, reusePort: false, handler, log })
+    log.info('answering questions about certificates', { url: server.url })
+    const orders = new AcmeOrders(acme, cache, log)
+    orders.start()
+    return {
+      stop: async () => {
+        await orders.stop()
+        await server.stop({ timeoutMs: 0 })
+      },
+    }
+  } catch (cause) {
+    throw new CertificateError(
+      `The address of http.tls.letsencrypt.challengeaddr cannot be listened on (${(cause as Error).message}); free it, or set it to one where requests to port 80 arrive.`,
+      { cause },
+    )
+  }
+}

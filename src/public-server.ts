@@ -1,0 +1,61 @@
+import { AcmeCache, orderedCertificates } from './certificates/acme-cache.ts'
+import { type CertificateStore, givenCertificate } from './certificates/certificate-store.ts'
+import { Certificates } from './certificates/certificates.ts'
+import { selfSignedCertificate } from './certificates/self-signed.ts'
+import type { Config } from './config/config.ts'
+import type { TlsConfig } from './config/tls-config.ts'
+import { withAuthority } from './http/authority.ts'
+import type { Handler } from './http/pipeline.ts'
+import { type HttpServer, listen } from './http/server.ts'
+import { listenTls } from './http/tls-server.ts'
+import type { Log } from './observe/log.ts'
+import { requireFreePort } from './processes/free-port.ts'
+
+/** The server that clients talk to. */
+export type PublicServer = HttpServer
+
+export interface PublicServerOptions {
+  readonly config: Config
+  /** One of several processes that share a port; see StartOptions. */
+  readonly shared: { readonly port: number | undefined } | undefined
+  readonly handler: Handler
+  readonly log: Log
+}
+
+/** Listens where the configuration says, with TLS if it says so. Throws CertificateError, or what the system says about the address. */
+export async function servePublic({ config, shared, handler, log }: PublicServerOptions): Promise<PublicServer> {
+  const { listen: configured, tls } = config.http
+  const port = shared?.port === undefined ? {} : { port: shared.port }
+  const address = configured.kind === 'tcp' ? { ...configured, ...port } : configured
+  if (tls === undefined || address.kind !== 'tcp') {
+    return await listen({ address, reusePort: shared !== undefined, handler, log })
+  }
+  // Who shares a port gets it also where another program shares it.
+  if (shared === undefined) await requireFreePort(address)
+  const certificates = await Certificates.open(tls, storeOf(tls), log)
+  const server = await listenTls({
+    address,
+    tls: certificates.current,
+    handler: withAuthority(() => certificates.authority, handler),
+    log,
+  })
+  certificates.watch((material) => server.renew(material))
+  return {
+    url: server.url,
+    stop: async (options) => {
+      await certificates.stop()
+      await server.stop(options)
+    },
+  }
+}
+
+function storeOf({ source }: TlsConfig): CertificateStore {
+  switch (source.kind) {
+    case 'files':
+      return givenCertificate(source.certificate, source.key)
+    case 'self-signed':
+      return selfSignedCertificate(source.folder, source.hosts)
+    case 'acme':
+      return orderedCertificates(new AcmeCache(source.folder), source.hosts)
+  }
+}
