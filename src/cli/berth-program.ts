@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
 import { addCertificateCommands } from './certificate.ts'
+import { addClientCommands } from './client-setup.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
@@ -25,6 +26,7 @@ export function berthProgram(): Command {
   addStorageCommands(program)
   addConfigCommands(program)
   addCertificateCommands(program)
+  addClientCommands(program)
   return program
 }
 

@@ -22,6 +22,10 @@ export interface DockerOptions {
    * that nothing else is in, where every port is free and `docker run -p` works.
    */
   readonly network?: 'machine' | 'own'
+  /** What is written before the daemon and its clients, to run them somewhere else. */
+  readonly inside?: readonly string[]
+  /** Of its folder, where a test has several. */
+  readonly name?: string
 }
 
 const NETWORKS = {
@@ -47,16 +51,28 @@ export class DockerDaemon implements AsyncDisposable {
     this.#environment = environment
   }
 
-  static async start(folder: TemporaryFolder, { network = 'machine' }: DockerOptions = {}): Promise<DockerDaemon> {
-    const root = await folder.directory('docker')
+  static async start(
+    folder: TemporaryFolder,
+    { network = 'machine', inside = [], name = 'docker' }: DockerOptions = {},
+  ): Promise<DockerDaemon> {
+    const root = await folder.directory(name)
     const execRoot = `${root}/exec`
     const host = `unix://${root}/docker.sock`
     const environment = { ...environmentIn(root), DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
     const options = ['--data-root', `${root}/data`, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
     const { before, options: networkOptions } = NETWORKS[network]
-    const command = [...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
+    const command = [...inside, ...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
     const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
     return new DockerDaemon(program, execRoot, environment)
+  }
+
+  get pid(): number {
+    return this.#program.pid
+  }
+
+  /** Waits for what the daemon writes into its log. */
+  async waitForOutput(pattern: RegExp): Promise<void> {
+    await this.#program.waitForOutput(pattern, START_MS)
   }
 
   /** For programs that call this daemon. */

@@ -1,0 +1,42 @@
+import { freePort } from './free-port.ts'
+import type { PrivateMachine } from './private-machine.ts'
+import { type BackgroundProgram, runToSuccess, startUntil } from './processes.ts'
+import type { TemporaryFolder } from './temporary-folder.ts'
+
+const START_MS = 10_000
+
+export interface SshServer extends AsyncDisposable {
+  /** ssh with what it needs to get in without asking. */
+  readonly command: string
+}
+
+/** An ssh server in a machine, with keys of the test's own. */
+export async function startSshServer(folder: TemporaryFolder, machine: PrivateMachine): Promise<SshServer> {
+  const keys = await folder.directory('ssh')
+  const options = { environment: machine.environment }
+  for (const name of ['host', 'user'])
+    await runToSuccess(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', `${keys}/${name}`], options)
+  await runToSuccess(['cp', `${keys}/user.pub`, `${keys}/authorized`], options)
+  const port = await freePort()
+  const config = await folder.file(
+    'ssh/config',
+    [
+      `Port ${port}`,
+      'ListenAddress 127.0.0.1',
+      `HostKey ${keys}/host`,
+      `AuthorizedKeysFile ${keys}/authorized`,
+      'StrictModes no',
+      'UsePAM no',
+      'PermitRootLogin yes',
+      'PidFile none',
+    ].join('\n'),
+  )
+  await machine.run('mkdir', '-p', '/run/sshd')
+  const command = [...machine.words, '/usr/sbin/sshd', '-D', '-e', '-f', config]
+  const { program }: { program: BackgroundProgram } = await startUntil(/Server listening/, START_MS, command, options)
+  const files = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'IdentitiesOnly=yes']
+  return {
+    command: ['ssh', '-F', 'none', '-i', `${keys}/user`, '-p', String(port), ...files.flatMap((file) => ['-o', file])].join(' '),
+    [Symbol.asyncDispose]: async () => void (await program.stop()),
+  }
+}
