@@ -1,0 +1,93 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { basic } from '../support/app-in-test.ts'
+import { contentOf } from '../support/images.ts'
+import { OperatedRegistry } from '../support/operated-registry.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+/** How long things take when many log in, or somebody tries to learn from it. The registry is a program of its own. */
+
+setDefaultTimeout(120_000)
+
+const COST = 8
+const LOGINS = 200
+const ROUNDS = 3
+const CONTENT = contentOf('application/octet-stream', Buffer.from('pulled all the time'))
+
+const resources = new AsyncDisposableStack()
+let berth: OperatedRegistry
+
+beforeAll(async () => {
+  const folder = resources.use(new TemporaryFolder())
+  const hash = await Bun.password.hash('secret', { algorithm: 'bcrypt', cost: COST })
+  const users = ['puller', ...Array.from({ length: LOGINS * ROUNDS }, (_, index) => `user-${index}`)]
+  const path = await folder.file('htpasswd', users.map((user) => `${user}:${hash}\n`).join(''))
+  berth = resources.use(await OperatedRegistry.start('Berth', { more: `auth: {htpasswd: {realm: a, path: ${path}}}\n` }))
+  const pushed = await berth.client.request('POST', `/v2/a/blobs/uploads/?digest=${CONTENT.digest}`, {
+    headers: basic('puller', 'secret'),
+    body: CONTENT.bytes.slice(),
+  })
+  expect(pushed.status).toBe(201)
+})
+afterAll(async () => await resources.disposeAsync())
+
+async function pullMs(): Promise<number> {
+  const startedAt = performance.now()
+  const response = await berth.client.request('GET', `/v2/a/blobs/${CONTENT.digest}`, { headers: basic('puller', 'secret') })
+  await response.bytes()
+  expect(response.status).toBe(200)
+  return performance.now() - startedAt
+}
+
+/** Pulls one after the other for as long as something else goes on. */
+async function pullsDuring(work: Promise<unknown>): Promise<readonly number[]> {
+  const times: number[] = []
+  const state = { isOver: false }
+  const over = work.finally(() => {
+    state.isOver = true
+  })
+  while (!state.isOver) times.push(await pullMs())
+  await over
+  return times
+}
+
+async function logIn(user: string): Promise<number> {
+  const response = await berth.client.request('GET', '/v2/', { headers: basic(user, 'secret') })
+  await response.bytes()
+  return response.status
+}
+
+function quantile(times: readonly number[], share: number): number {
+  return times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? Number.NaN
+}
+
+test(`a burst of ${LOGINS} logins delays a pull by no more than 50 ms at p99, in the best of ${ROUNDS} rounds`, async () => {
+  const delays: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const idle = quantile(await pullsDuring(Bun.sleep(1_000)), 0.99)
+    const burst = Promise.all(Array.from({ length: LOGINS }, (_, index) => logIn(`user-${round * LOGINS + index}`)))
+    const busy = quantile(await pullsDuring(burst), 0.99)
+    expect(new Set(await burst)).toEqual(new Set([200]))
+    delays.push(busy - idle)
+  }
+
+  expect(Math.min(...delays)).toBeLessThan(50)
+})
+
+test('a wrong password takes as long for a user that nobody is', async () => {
+  const times = { known: [] as number[], unknown: [] as number[] }
+  for (let index = 0; index < 25; index++) {
+    for (const kind of ['known', 'unknown'] as const) {
+      const user = kind === 'known' ? 'user-0' : `nobody-${index}`
+      // Each from an address of its own, so that none is slowed.
+      const headers = { ...basic(user, `guess ${index}`), 'x-forwarded-for': `192.0.2.${index}` }
+      const startedAt = performance.now()
+      const response = await berth.client.request('GET', '/v2/', { headers })
+      expect(response.status).toBe(401)
+      times[kind].push(performance.now() - startedAt)
+    }
+  }
+
+  const ratio = quantile(times.known, 0.5) / quantile(times.unknown, 0.5)
+  expect(ratio).toBeGreaterThan(0.6)
+  expect(ratio).toBeLessThan(1.6)
+})
