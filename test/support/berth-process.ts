@@ -14,8 +14,8 @@ interface BerthOptions extends ServeOptions {
 
 /** Serves a data directory with `berth serve`, as a program of its own. Several may share one directory. The caller ends it. */
 export async function startBerth(options: BerthOptions): Promise<RegistryProcess> {
-  const { folder, dataDirectory, umask, berth = BERTH_PROGRAM } = options
-  const config = await folder.file(`berth/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory))
+  const { folder, dataDirectory, umask, moreConfig, berth = BERTH_PROGRAM } = options
+  const config = await folder.file(`berth/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory, moreConfig))
   // What belongs to a bucket on this machine goes here.
   const environment = { ...environmentIn(folder.join('berth')), STATE_DIRECTORY: folder.join('state') }
   const { program, match } = await startUntil(LISTENING, START_MS, [berth, 'serve', config], { environment, umask })

@@ -11,7 +11,7 @@ const START_MS = 10_000
 const LISTENING = /listening on [^ ]*:(\d+)"/
 
 /** Serves a data directory with registry:2. The caller ends it. */
-export async function startPeer(options: ServeOptions & { readonly moreConfig?: string }): Promise<RegistryProcess> {
+export async function startPeer(options: ServeOptions): Promise<RegistryProcess> {
   const { folder, dataDirectory, umask, moreConfig } = options
   const config = await folder.file(`peer/${crypto.randomUUID()}.yml`, registryConfig(dataDirectory, moreConfig))
   const environment = environmentIn(folder.join('peer'))

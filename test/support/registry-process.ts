@@ -8,6 +8,8 @@ export interface ServeOptions {
   /** A folder, or a bucket. */
   readonly dataDirectory: string | S3Place
   readonly umask?: string | undefined
+  /** Further sections of the configuration. */
+  readonly moreConfig?: string
 }
 
 /** A registry that runs as a program of its own on a free port. */
