@@ -63,7 +63,9 @@ export async function startObservation(options: ObservationOptions): Promise<Obs
       ...(tracing === undefined ? [] : [tracing.observer]),
       ...accessLogs(config.log, log, accessOutput),
       // Where everybody may do everything there is nobody to name.
-      ...(config.auth.kind === 'none' ? [] : [new AuditLog((message, fields) => log.info(message, fields))]),
+      ...(config.auth.kind === 'none' && config.access === undefined
+        ? []
+        : [new AuditLog((message, fields) => log.info(message, fields))]),
     ],
     probes: { isHealthy: () => health.isHealthy, readiness: () => readiness.look() },
     drain: () => readiness.drain(),

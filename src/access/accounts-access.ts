@@ -4,6 +4,7 @@ import { type BearerChallenge, bearerChallenge } from './challenge.ts'
 import type { Identities, Identity } from './identities.ts'
 import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './issuer/issued-tokens.ts'
 import { covers, coversCatalog, formatAccess, type TokenAccess } from './issuer/token-scope.ts'
+import { wasBegunWithin } from './upload-begin.ts'
 
 export interface AccountsAccessOptions {
   readonly identities: Identities
@@ -42,7 +43,8 @@ export class AccountsAccess implements AccessController {
       return new AccessRefusal('UNAUTHORIZED', { challenge, reason, message, ...(claimed === undefined ? {} : { claimed }) })
     }
     const claims = await this.#read(token, refuse)
-    if (!isCurrent(claims, Date.now()) && !mayFinish(claims, request.wanted)) {
+    const validity = { fromMs: claims.issuedAt.getTime(), untilMs: claims.expiresAt.getTime() }
+    if (!isCurrent(claims, Date.now()) && !wasBegunWithin(validity, request.wanted)) {
       const reason = `the token was good until ${claims.expiresAt.toISOString()}`
       throw refuse(reason, 'The token has expired; get a new one.', claims.subject)
     }
@@ -98,21 +100,4 @@ function wouldAllow(rules: CallerRules, wanted: Wanted): boolean {
     case 'repository':
       return rules.may(wanted.action, wanted.repository)
   }
-}
-
-/** Layers of many gigabytes take longer than a token lives: what was begun in time may be finished. The id of an upload tells when. */
-function mayFinish({ issuedAt, expiresAt }: TokenClaims, wanted: Wanted): boolean {
-  const begunAtMs = wanted.kind === 'repository' && wanted.uploadId !== undefined ? beginOf(wanted.uploadId) : undefined
-  if (begunAtMs === undefined) return false
-  return begunAtMs >= issuedAt.getTime() - CLOCK_DIFFERENCE_MS && begunAtMs < expiresAt.getTime()
-}
-
-/** Between the clocks of two replicas; times in tokens are whole seconds. */
-const CLOCK_DIFFERENCE_MS = 30_000
-const UUID_V7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
-
-/** RFC 9562 section 5.7: the first 48 bits are milliseconds. An id that somebody made up belongs to no upload. */
-function beginOf(uploadId: string): number | undefined {
-  const [, high, low] = UUID_V7.exec(uploadId) ?? []
-  return high === undefined ? undefined : Number.parseInt(`${high}${low}`, 16)
 }

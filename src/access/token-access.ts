@@ -4,6 +4,7 @@ import { CredentialMemory } from './credential-memory.ts'
 import { type Grants, mayIn, mayListCatalog } from './token/grants.ts'
 import { TokenRefused } from './token/token-refused.ts'
 import type { TokenVerifier, VerifiedToken } from './token/token-verifier.ts'
+import { wasBegunWithin } from './upload-begin.ts'
 
 export interface TokenAccessOptions {
   /** Where clients get a token. */
@@ -31,7 +32,10 @@ export class TokenAccess implements AccessController {
       throw new AccessRefusal('UNAUTHORIZED', { challenge: this.#challenge(request, undefined), ...reason })
     }
     try {
-      const { subject, grants } = await this.#verified(token)
+      const { subject, grants, validFromMs: fromMs, expiresAtMs: untilMs } = await this.#verified(token)
+      if (Date.now() >= untilMs && !wasBegunWithin({ fromMs, untilMs }, request.wanted)) {
+        throw new TokenRefused(`it expired, with the leeway, at ${new Date(untilMs).toISOString()}`)
+      }
       return {
         caller: { kind: 'bearer', subject },
         catalog: mayListCatalog(grants) ? 'everything' : 'nothing',
@@ -53,8 +57,7 @@ export class TokenAccess implements AccessController {
   async #verified(token: string): Promise<VerifiedToken> {
     const name = this.#memory.nameOf(token)
     const remembered = this.#memory.find(name)
-    if (remembered !== undefined && Date.now() < remembered.expiresAtMs) return remembered
-    this.#memory.forget(name)
+    if (remembered !== undefined) return remembered
     const verified = await this.#options.verifier.verify(token)
     this.#memory.remember(name, verified)
     return verified

@@ -23,7 +23,7 @@ describeWith({ programs: ['openssl'] }, 'auth.token against whoever would like m
   afterAll(async () => await resources.disposeAsync())
 
   test.each([
-    ['that has expired', { exp: inSeconds(-70) }, 'it expired at 20'],
+    ['that has expired', { exp: inSeconds(-70) }, 'it expired, with the leeway, at 20'],
     ['that never expires', { exp: undefined }, 'its claim exp is missing or wrong'],
     ['that is not valid yet', { nbf: inSeconds(90) }, 'it is not valid before 20'],
     ['of another issuer', { iss: 'mallory' }, 'its issuer is "mallory", not "auth.example.com"'],
@@ -134,6 +134,6 @@ describeWith({ programs: ['openssl'] }, 'auth.token against whoever would like m
 
     await Bun.sleep(Math.max(0, inSeconds(0) * 1000 + 2_100 - Date.now()))
 
-    await registry.expectRefused(token, 'it expired at')
+    await registry.expectRefused(token, 'it expired, with the leeway, at')
   })
 })

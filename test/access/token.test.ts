@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { calculateJwkThumbprint } from 'jose'
 import { libtrustKeyId } from '../../src/access/token/key-id.ts'
 import { expectError, header } from '../support/answers.ts'
+import { contentOf } from '../support/images.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { inSeconds, TokenIssuer } from '../support/token-issuer.ts'
@@ -119,6 +120,25 @@ describeWith({ programs: ['openssl'] }, 'auth.token', () => {
     })
   })
 
+  test('an upload that was begun while the token was good may be finished after it has expired, and nothing else', async () => {
+    const content = contentOf('application/octet-stream', Buffer.from('slow'))
+    const over = issuer.token(kid, claims({ iat: inSeconds(-360), nbf: inSeconds(-361), exp: inSeconds(-61) }))
+    const headers = { authorization: `Bearer ${over}` }
+    const upload = async (begun: number) => {
+      const location = `/v2/team/app/blobs/uploads/${idOf(begun)}`
+      return await registry.berth.request('PUT', `${location}?digest=${content.digest}`, { headers, body: content.bytes.slice() })
+    }
+
+    // Ids that nobody was given: let in, these are unknown.
+    await expectError(await upload(inSeconds(-100)), 404, 'BLOB_UPLOAD_UNKNOWN')
+    for (const begun of [inSeconds(0), inSeconds(60), inSeconds(-1000)])
+      await expectError(await upload(begun), 401, 'UNAUTHORIZED')
+    expect((await registry.ask(over, { at: '/v2/team/app/manifests/v1' })).status).toBe(401)
+    expect((await registry.ask(over, { method: 'POST', at: '/v2/team/app/blobs/uploads/' })).status).toBe(401)
+    const started = await registry.ask(issuer.token(kid, claims()), { method: 'POST', at: '/v2/team/app/blobs/uploads/' })
+    expect(header(started, 'docker-upload-uuid')).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/)
+  })
+
   test('a star is every action, and the catalog needs one', async () => {
     const token = issuer.token(
       kid,
@@ -176,3 +196,9 @@ describeWith({ programs: ['openssl'] }, 'auth.token', () => {
     await expect(TokenRegistry.start(folder, keys)).rejects.toThrow(sentence)
   })
 })
+
+/** A version 7 UUID of this second. */
+function idOf(seconds: number): string {
+  const time = (seconds * 1000).toString(16).padStart(12, '0')
+  return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`
+}

@@ -1,4 +1,13 @@
-import { calculateJwkThumbprint, decodeProtectedHeader, errors, importJWK, type JWK, type JWTPayload, jwtVerify } from 'jose'
+import {
+  calculateJwkThumbprint,
+  decodeProtectedHeader,
+  errors,
+  importJWK,
+  type JWK,
+  type JWTPayload,
+  type JWTVerifyOptions,
+  jwtVerify,
+} from 'jose'
 import { keyOfChain } from './certificate-chain.ts'
 import { type Grants, parseGrants } from './grants.ts'
 import { TokenRefused } from './token-refused.ts'
@@ -15,12 +24,14 @@ export interface TokenVerifierOptions {
   readonly algorithms: readonly string[]
 }
 
-/** A token whose signature, issuer, audience and times were right. */
+/** A token whose signature, issuer and audience were right, and which is valid by now. */
 export interface VerifiedToken {
   /** '' when it names nobody. */
   readonly subject: string
   readonly grants: Grants
-  /** With the leeway. */
+  /** When it was issued, or became valid; of a token that says neither, 0. */
+  readonly validFromMs: number
+  /** With the leeway. It may be over. */
   readonly expiresAtMs: number
 }
 
@@ -34,7 +45,7 @@ export class TokenVerifier {
     this.#options = options
   }
 
-  /** Throws TokenRefused. */
+  /** Throws TokenRefused. Whether the token is over is for the caller to say. */
   async verify(token: string): Promise<VerifiedToken> {
     const { issuer, service: audience, algorithms } = this.#options
     const header = headerOf(token)
@@ -45,11 +56,12 @@ export class TokenVerifier {
     const key = await imported(jwk, alg)
     try {
       const options = { algorithms: [alg], issuer, audience, clockTolerance: LEEWAY_SECONDS, requiredClaims: ['exp'] }
-      const { payload } = await jwtVerify(token, key, options)
+      const { sub, access, iat, nbf, exp = 0 } = await payloadOf(token, key, options)
       return {
-        subject: typeof payload.sub === 'string' ? payload.sub : '',
-        grants: parseGrants(payload.access),
-        expiresAtMs: ((payload.exp ?? 0) + LEEWAY_SECONDS) * 1000,
+        subject: typeof sub === 'string' ? sub : '',
+        grants: parseGrants(access),
+        validFromMs: (iat ?? nbf ?? 0) * 1000,
+        expiresAtMs: (exp + LEEWAY_SECONDS) * 1000,
       }
     } catch (cause) {
       if (cause instanceof TokenRefused) throw cause
@@ -91,6 +103,16 @@ function headerOf(token: string): Header {
   }
 }
 
+/** jose looks at the time of expiry last: a token that is over has passed everything else. */
+async function payloadOf(token: string, key: CryptoKey | Uint8Array, options: JWTVerifyOptions): Promise<JWTPayload> {
+  try {
+    return (await jwtVerify(token, key, options)).payload
+  } catch (error) {
+    if (error instanceof errors.JWTExpired) return error.payload
+    throw error
+  }
+}
+
 /** A public key of one kind is never the secret of another: what does not fit is no key. */
 async function imported(jwk: JWK, alg: string) {
   try {
@@ -114,7 +136,6 @@ async function thumbprintOf(jwk: JWK): Promise<string> {
 }
 
 function reasonOf(error: unknown, { issuer, service }: TokenVerifierOptions): string {
-  if (error instanceof errors.JWTExpired) return `it expired at ${timeOf(error.payload.exp)}`
   if (error instanceof errors.JWTClaimValidationFailed) return claimReason(error.claim, error.payload, { issuer, service })
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'its signature is wrong'
   if (error instanceof errors.JOSEError) return `it cannot be read: ${error.message}`
