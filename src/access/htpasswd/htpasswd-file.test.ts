@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { appendFile, mkdir, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, open, readFile, rename, stat, utimes, writeFile } from 'node:fs/promises'
 import { RecordedLog } from '../../../test/support/recorded-log.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { HtpasswdFile } from './htpasswd-file.ts'
@@ -55,6 +55,21 @@ describe('an htpasswd file that changes', () => {
     await utimes(path, old, old)
 
     await hashBecomes(file, 'alice', OTHER)
+  })
+
+  test('is not taken for what it is while somebody writes it', async () => {
+    const { path, file } = await opened(`alice:${HASH}\n`)
+    await hashBecomes(file, 'alice', HASH)
+    // Long enough for the next question to look at the file.
+    await Bun.sleep(150)
+
+    const handle = await open(path, 'w')
+    const found = file.find('alice')
+    await Bun.sleep(10)
+    await handle.write(`alice:${OTHER}\n`)
+    await handle.close()
+
+    expect(await found).toMatchObject({ passwordHash: OTHER })
   })
 
   test('counts without the lines that cannot be read, and they are named', async () => {

@@ -7,16 +7,21 @@ import { UnusableAccessError } from '../unusable-access.ts'
 import { type HtpasswdEntries, parseHtpasswd } from './entries.ts'
 import { provisionHtpasswd } from './provision.ts'
 
-/** A change holds for every request after so long. */
+/** A change holds for every request that comes so much later. */
 const LOOK_EVERY_MS = 100
 /** A file that changed so recently may have changed again within the same tick of its clock. */
 const SETTLED_AFTER_MS = 2_000
+/** htpasswd empties the file and then fills it: what is so fresh is read again before it is believed, a few times at most. */
+const WRITTEN_AFTER_MS = 100
+const MAX_READINGS = 3
 
 interface Version {
   /** What tells one state of the file from another. */
   readonly mark: string
   readonly entries: HtpasswdEntries
   readonly costs: readonly number[]
+  /** Since its last change, when it was read. */
+  readonly ageMs: number
   readonly isSettled: boolean
 }
 
@@ -76,7 +81,8 @@ export class HtpasswdFile implements PasswordBook {
   async #look(): Promise<void> {
     try {
       const before = this.#version
-      if (!before.isSettled || (await markOf(this.#path)).mark !== before.mark) this.#version = await readVersion(this.#path)
+      if ((await markOf(this.#path)).mark !== before.mark) this.#version = await readWritten(this.#path)
+      else if (!before.isSettled) this.#version = await readVersion(this.#path)
       if (this.#version.mark !== before.mark) {
         this.#log.info('htpasswd read again', { path: this.#path, users: this.#version.entries.hashes.size })
         this.#tellUnusable()
@@ -100,17 +106,27 @@ export class HtpasswdFile implements PasswordBook {
   }
 }
 
+/** The file as it is when nobody is writing it. */
+async function readWritten(path: string): Promise<Version> {
+  for (let reading = 1; ; reading++) {
+    const version = await readVersion(path)
+    if (version.ageMs > WRITTEN_AFTER_MS || reading === MAX_READINGS) return version
+    await Bun.sleep(WRITTEN_AFTER_MS)
+  }
+}
+
 async function readVersion(path: string): Promise<Version> {
   // Looked at before it is read: a change in between shows at the next look.
   const { mark, changedAtMs } = await markOf(path)
   const entries = parseHtpasswd(await readFile(path, 'utf8'))
   const costs = [...entries.hashes.values()].map(bcryptCost).filter((cost) => cost !== undefined)
-  return { mark, entries, costs, isSettled: Date.now() - changedAtMs > SETTLED_AFTER_MS }
+  const ageMs = Date.now() - changedAtMs
+  return { mark, entries, costs, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
 }
 
 async function markOf(path: string): Promise<{ readonly mark: string; readonly changedAtMs: number }> {
-  const { mtimeNs, ctimeNs, mtimeMs, size, ino, dev } = await stat(path, { bigint: true })
-  return { mark: [mtimeNs, ctimeNs, size, ino, dev].join(' '), changedAtMs: Number(mtimeMs) }
+  const { mtimeNs, ctimeNs, ctimeMs, size, ino, dev } = await stat(path, { bigint: true })
+  return { mark: [mtimeNs, ctimeNs, size, ino, dev].join(' '), changedAtMs: Number(ctimeMs) }
 }
 
 function isMissing(error: unknown): boolean {
