@@ -34,7 +34,8 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
 
 function isOutOfSight(permit: Permit, wanted: Wanted): boolean {
   if (wanted.kind !== 'repository' || wanted.action === 'push') return false
-  return !permit.may('pull', wanted.repository) && !permit.may('list', wanted.repository)
+  const { repository } = wanted
+  return !(permit.sees?.(repository) ?? (permit.may('pull', repository) || permit.may('list', repository)))
 }
 
 /** What was asked for, in the form that registry:2 gives it and some clients show. */

@@ -68,6 +68,11 @@ export class AccessRegistry implements AsyncDisposable {
     return (await this.berth(['token', 'create', name, '--quiet', ...words])).trim()
   }
 
+  /** The lines about requests, from a byte on. */
+  async accessLog(from = 0): Promise<string> {
+    return await Bun.file(this.folder.join('access.log')).slice(from).text()
+  }
+
   /** Requests with these headers. */
   client(headers: Readonly<Record<string, string>> = {}): RegistryClient {
     return new AuthorizedClient(this.url, headers)
@@ -131,6 +136,7 @@ storage:
   filesystem: {rootdirectory: ${folder.join('data')}}
   delete: {enabled: true}
 http: {addr: 127.0.0.1:0}
+log: {accesslog: {file: ${folder.join('access.log')}}}
 access:
 ${access}
 ${more}`
