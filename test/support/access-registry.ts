@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { BackgroundProgram, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
-import { RegistryClient } from './registry-client.ts'
+import { AuthorizedClient, type RegistryClient } from './registry-client.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
 const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
@@ -10,8 +10,10 @@ export interface AccessRegistryOptions {
   /** What stands below `access:`, indented by two. */
   readonly access: string
   readonly processes?: number
-  /** Other sections. */
+  /** Other sections, in which FOLDER is the registry's folder. */
   readonly more?: string
+  /** What lies in that folder. */
+  readonly files?: Readonly<Record<string, string>>
 }
 
 /** `berth serve` with section `access`, as a program of its own, and the commands that change accounts beside it. */
@@ -28,9 +30,10 @@ export class AccessRegistry implements AsyncDisposable {
     this.url = url
   }
 
-  static async start({ access, processes = 1, more = '' }: AccessRegistryOptions): Promise<AccessRegistry> {
+  static async start({ access, processes = 1, more = '', files = {} }: AccessRegistryOptions): Promise<AccessRegistry> {
     const folder = new TemporaryFolder()
-    const config = await folder.file('config.yml', configOf(folder, access, more))
+    for (const [name, text] of Object.entries(files)) await folder.file(name, text)
+    const config = await folder.file('config.yml', configOf(folder, access, more.replaceAll('FOLDER', folder.path)))
     const environment = { ...environmentIn(folder.join('env')), BERTH_PROCESSES: String(processes) }
     const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
     try {
@@ -85,7 +88,7 @@ export class AccessRegistry implements AsyncDisposable {
 
   /** Asks for a token, with a name and a password if they are given. */
   async askToken(scopes: readonly string[], name?: string, password = ''): Promise<Response> {
-    const query = new URLSearchParams({ service: 'berth' })
+    const query = new URLSearchParams()
     for (const scope of scopes) query.append('scope', scope)
     const headers = name === undefined ? {} : { authorization: basic(name, password) }
     return await this.client(headers).request('GET', `/v2/token?${query}`)
@@ -114,20 +117,6 @@ export class AccessRegistry implements AsyncDisposable {
 
 export function basic(name: string, password: string): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
-}
-
-class AuthorizedClient extends RegistryClient {
-  readonly #headers: Readonly<Record<string, string>>
-
-  constructor(url: string, headers: Readonly<Record<string, string>>) {
-    super(url)
-    this.#headers = headers
-  }
-
-  override async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
-    const headers = { ...this.#headers, ...Object.fromEntries(new Headers(init.headers)) }
-    return await super.request(method, path, { ...init, headers })
-  }
 }
 
 function configOf(folder: TemporaryFolder, access: string, more: string): string {

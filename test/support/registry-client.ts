@@ -83,6 +83,21 @@ export class RegistryClient {
   }
 }
 
+/** Sends the same headers with every request. */
+export class AuthorizedClient extends RegistryClient {
+  readonly #headers: Readonly<Record<string, string>>
+
+  constructor(url: string, headers: Readonly<Record<string, string>>) {
+    super(url)
+    this.#headers = headers
+  }
+
+  override async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
+    const headers = { ...this.#headers, ...Object.fromEntries(new Headers(init.headers)) }
+    return await super.request(method, path, { ...init, headers })
+  }
+}
+
 /** Throws, with the body, when the status is another one. */
 export async function expectStatus(response: Response, status: number): Promise<Response> {
   if (response.status === status) return response

@@ -1,0 +1,253 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { AccessRegistry, basic } from '../support/access-registry.ts'
+import { poll } from '../support/processes.ts'
+import { expectStatus } from '../support/registry-client.ts'
+
+setDefaultTimeout(60_000)
+
+const ACCESS = `  service: registry.test
+  rules:
+    - {who: ['user:alice'], repositories: ['team/**'], can: [pull, push, list]}
+    - {who: ['user:bob'], repositories: ['base'], can: [pull]}
+    - {who: [anonymous], repositories: ['public/*'], can: [pull]}
+`
+
+interface Answer {
+  readonly token: string
+  readonly access_token: string
+  readonly expires_in: number
+  readonly issued_at: string
+  readonly scope: string
+  readonly refresh_token?: string
+}
+
+let registry: AccessRegistry
+
+beforeAll(async () => {
+  registry = await AccessRegistry.start({ access: ACCESS })
+  await registry.addUser('alice', 'alice-secret')
+})
+afterAll(async () => await registry[Symbol.asyncDispose]())
+
+describe('GET /v2/token', () => {
+  test('/v2/ says where tokens are to be had, also to those who could do something without', async () => {
+    const response = await registry.client().request('GET', '/v2/')
+
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toBe(`Bearer realm="${registry.url}/v2/token",service="registry.test"`)
+    expect(response.headers.get('docker-distribution-api-version')).toBe('registry/2.0')
+  })
+
+  test('gives a token for what is allowed of several scopes', async () => {
+    const { status, answer } = await get('alice', [
+      'service=registry.test',
+      'scope=repository:team/app:pull,push,delete',
+      'scope=repository:base:pull',
+      'scope=repository:team/web:pull repository:public/app:pull',
+    ])
+
+    expect(status).toBe(200)
+    expect(answer.access_token).toBe(answer.token)
+    expect(answer.expires_in).toBe(900)
+    expect(Math.abs(Date.parse(answer.issued_at) - Date.now())).toBeLessThan(30_000)
+    expect(answer.scope).toBe('repository:team/app:pull,push,list repository:team/web:pull,list')
+    expect(answer.refresh_token).toBeUndefined()
+  })
+
+  test('gives nobody a token as well, for what nobody may do', async () => {
+    const { status, answer } = await get(undefined, ['scope=repository:public/app:pull,push', 'offline_token=true'])
+
+    expect(status).toBe(200)
+    expect(answer.scope).toBe('repository:public/app:pull')
+    expect(answer.refresh_token).toBeUndefined()
+  })
+
+  test('is no place for a wrong password: docker login must hear of it', async () => {
+    const response = await registry.basic('alice', 'wrong').request('GET', '/v2/token?service=registry.test')
+
+    expect(response.status).toBe(401)
+    expect(response.headers.get('www-authenticate')).toStartWith('Basic ')
+    expect(((await response.json()) as { errors: { code: string }[] }).errors[0]?.code).toBe('UNAUTHORIZED')
+  })
+
+  test.each([
+    ['GET', '/v2/token?service=another', undefined, 400],
+    ['POST', '/v2/token', 'grant_type=password&service=another&username=alice&password=alice-secret', 400],
+    ['POST', '/v2/token', 'service=registry.test', 400],
+    ['POST', '/v2/token', 'grant_type=authorization_code&code=x', 400],
+    ['POST', '/v2/token', `grant_type=password&username=${'x'.repeat(70_000)}`, 400],
+    ['POST', '/v2/token', 'grant_type=refresh_token&refresh_token=nonsense', 401],
+    ['POST', '/v2/token', 'grant_type=refresh_token', 401],
+    ['POST', '/v2/token', 'grant_type=password&username=alice&password=wrong', 401],
+    ['POST', '/v2/token', 'grant_type=password&username=&password=', 401],
+    ['PUT', '/v2/token', undefined, 405],
+    ['DELETE', '/v2/token', undefined, 405],
+  ])('%s %s with %j is refused: %p', async (method, path, body, status) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/x-www-form-urlencoded' }
+    const response = await registry.client().request(method, path, { headers, ...(body === undefined ? {} : { body }) })
+
+    expect(response.status).toBe(status)
+    expect(Object.keys((await response.json()) as object)).toEqual(['errors'])
+  })
+})
+
+describe('POST /v2/token, as OAuth 2', () => {
+  test('a password brings a token and, where asked for, one to come back with', async () => {
+    const first = await post({ grant_type: 'password', username: 'alice', password: 'alice-secret', access_type: 'offline' })
+    const again = await post({
+      grant_type: 'refresh_token',
+      refresh_token: first.answer.refresh_token ?? '',
+      scope: 'repository:team/app:push repository:base:pull',
+    })
+
+    expect(first.status).toBe(200)
+    expect(first.answer.scope).toBe('')
+    expect(again.status).toBe(200)
+    expect(again.answer.scope).toBe('repository:team/app:push')
+    expect(again.answer.refresh_token).toBeUndefined()
+    await expectStatus(await bearer(again.answer.token).request('POST', '/v2/team/app/blobs/uploads/'), 202)
+  })
+
+  test('whoever comes back with a refresh token keeps it', async () => {
+    const { answer } = await get('alice', ['offline_token=true'])
+    const refresh_token = answer.refresh_token ?? ''
+
+    const again = await post({ grant_type: 'refresh_token', refresh_token, access_type: 'offline' })
+
+    expect(again.answer.refresh_token).toBe(refresh_token)
+  })
+
+  test('an access token is good for no token, and a refresh token for no request', async () => {
+    const { answer } = await get('alice', ['offline_token=true', 'scope=repository:team/app:pull'])
+
+    expect((await post({ grant_type: 'refresh_token', refresh_token: answer.token })).status).toBe(401)
+    expect((await bearer(answer.refresh_token ?? '').request('GET', '/v2/')).status).toBe(401)
+  })
+})
+
+describe('a token', () => {
+  test('is good for its own repositories and actions; for others the client is told what to ask for', async () => {
+    const { answer } = await get('alice', ['scope=repository:team/app:pull'])
+    const client = bearer(answer.token)
+
+    const other = await client.request('GET', '/v2/team/web/tags/list')
+    const more = await client.request('POST', '/v2/team/app/blobs/uploads/?mount=sha256:0&from=base')
+
+    expect((await client.request('GET', '/v2/team/app/tags/list')).status).toBe(404)
+    expect([other.status, more.status]).toEqual([401, 401])
+    expect(other.headers.get('www-authenticate')).toEndWith(',scope="repository:team/web:pull",error="insufficient_scope"')
+    expect(more.headers.get('www-authenticate')).toEndWith(
+      ',scope="repository:team/app:pull,push repository:base:pull",error="insufficient_scope"',
+    )
+  })
+
+  test('for what the rules do not allow either, the answer is final', async () => {
+    const { answer } = await get('alice', ['scope=repository:team/app:pull,push,delete', 'scope=repository:base:pull'])
+    const client = bearer(answer.token)
+
+    const hidden = await client.request('GET', '/v2/base/manifests/latest')
+    const denied = await client.request('POST', '/v2/base/blobs/uploads/')
+
+    expect([hidden.status, hidden.headers.get('www-authenticate')]).toEqual([404, null])
+    expect([denied.status, denied.headers.get('www-authenticate')]).toEqual([403, null])
+  })
+
+  test('without the catalog in it shows no catalog', async () => {
+    const [without, withIt] = [await get('alice', []), await get('alice', ['scope=registry:catalog:*'])]
+
+    const refused = await bearer(without.answer.token).request('GET', '/v2/_catalog')
+
+    expect(refused.headers.get('www-authenticate')).toEndWith(',scope="registry:catalog:*",error="insufficient_scope"')
+    expect((await bearer(withIt.answer.token).request('GET', '/v2/_catalog')).status).toBe(200)
+  })
+})
+
+test('an upload is cancelled by who may push, without the right to delete', async () => {
+  const client = registry.basic('alice', 'alice-secret')
+  const location = await client.startUpload('team/app')
+
+  expect((await client.request('DELETE', location)).status).toBe(204)
+  expect((await client.request('GET', location)).status).toBe(404)
+})
+
+test('htpasswd users are named in rules, are in groups, and lose everything with their line', async () => {
+  const hash = await Bun.password.hash('carol-secret', { algorithm: 'bcrypt', cost: 5 })
+  await using own = await AccessRegistry.start({
+    access: `  rules:\n    - {who: ['user:carol'], repositories: [carols], can: [pull, push]}\n    - {who: ['group:team'], repositories: [teams], can: [push]}\n`,
+    files: { htpasswd: `carol:${hash}\n` },
+    more: 'auth: {htpasswd: {realm: test, path: FOLDER/htpasswd}}\n',
+  })
+  await own.berth(['group', 'add', 'team', 'carol'])
+  const carol = own.basic('carol', 'carol-secret')
+  const token = await own.token(['repository:carols:pull,push', 'repository:teams:push'], 'carol', 'carol-secret')
+  const withToken = own.client({ authorization: `Bearer ${token}` })
+
+  for (const client of [carol, withToken]) {
+    expect((await client.request('POST', '/v2/carols/blobs/uploads/')).status).toBe(202)
+    expect((await client.request('POST', '/v2/teams/blobs/uploads/')).status).toBe(202)
+    expect((await client.request('POST', '/v2/others/blobs/uploads/')).status).not.toBe(202)
+  }
+  await own.folder.file('htpasswd', `dave:${hash}\n`)
+
+  // The file is looked at ten times a second.
+  await poll('carol is out', 10_000, async () =>
+    (await carol.request('POST', '/v2/carols/blobs/uploads/')).status === 401 ? true : undefined,
+  )
+  expect((await withToken.request('POST', '/v2/carols/blobs/uploads/')).status).toBe(401)
+})
+
+test('an account of Berth is the one that counts where htpasswd has the name too', async () => {
+  const hash = await Bun.password.hash('file-secret', { algorithm: 'bcrypt', cost: 5 })
+  await using own = await AccessRegistry.start({
+    access: `  rules:\n    - {who: [authenticated], repositories: ['**'], can: [pull, push]}\n`,
+    files: { htpasswd: `erin:${hash}\n` },
+    more: 'auth: {htpasswd: {realm: test, path: FOLDER/htpasswd}}\n',
+  })
+  expect((await own.basic('erin', 'file-secret').request('GET', '/v2/')).status).toBe(200)
+
+  await own.addUser('erin', 'own-secret')
+
+  expect((await own.basic('erin', 'file-secret').request('GET', '/v2/')).status).toBe(401)
+  expect((await own.basic('erin', 'own-secret').request('GET', '/v2/')).status).toBe(200)
+})
+
+test('a rule for somebody who is not there is told at the start', async () => {
+  const access = `  rules:\n    - {who: ['user:nobody', 'group:none', 'robot:r2'], repositories: ['**'], can: [pull]}\n`
+  await using own = await AccessRegistry.start({ access })
+
+  for (const who of ['user=nobody', 'group=none', 'robot=r2']) {
+    expect(own.program.output).toContain(`msg="a rule of section access names somebody who is not there" ${who}`)
+  }
+})
+
+test('accounts that cannot be read are a failure for now, and nobody is told that a password is wrong', async () => {
+  await using own = await AccessRegistry.start({
+    access: `  rules:\n    - {who: [authenticated], repositories: ['**'], can: [pull]}\n`,
+  })
+  await own.addUser('alice', 'alice-secret')
+  await own.addUser('bob', 'bob-secret')
+  await own.folder.file('data/berth/v1/access/users/bob', '{"name":')
+
+  const response = await own.basic('bob', 'bob-secret').request('GET', '/v2/')
+
+  expect(response.status).toBe(503)
+  expect(response.headers.get('retry-after')).not.toBeNull()
+  expect(await own.program.waitForOutput(/The record berth\/v1\/access\/users\/bob cannot be read/, 10_000)).toBeTruthy()
+  expect((await own.basic('alice', 'alice-secret').request('GET', '/v2/')).status).toBe(200)
+})
+
+async function get(name: 'alice' | undefined, parameters: readonly string[]) {
+  const headers = name === undefined ? {} : { authorization: basic(name, `${name}-secret`) }
+  const response = await registry.client(headers).request('GET', `/v2/token?${parameters.join('&')}`)
+  return { status: response.status, answer: (await response.json()) as Answer }
+}
+
+async function post(form: Readonly<Record<string, string>>) {
+  const body = new URLSearchParams({ service: 'registry.test', client_id: 'test', ...form })
+  const response = await registry.client().request('POST', '/v2/token', { body })
+  return { status: response.status, answer: (await response.json()) as Answer }
+}
+
+function bearer(token: string) {
+  return registry.client({ authorization: `Bearer ${token}` })
+}
