@@ -3,7 +3,7 @@ import type { RepositoryName } from '../oci/name.ts'
 
 /** The words of access: who asks, what for, and what they may. What says yes or no stands behind `AccessController`. */
 
-/** What one may do with a repository. `list`: see its name in the catalog, and its tags. */
+/** What one may do with a repository. `list`: see its name in the catalog, and its tags, which `pull` shows too. */
 export type Action = 'pull' | 'push' | 'delete' | 'list'
 
 /** Who sent a request, as far as it was proven. */

@@ -4,6 +4,7 @@ import { type BearerChallenge, bearerChallenge } from './challenge.ts'
 import type { Identities, Identity } from './identities.ts'
 import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './issuer/issued-tokens.ts'
 import { covers, coversCatalog, formatAccess, type TokenAccess } from './issuer/token-scope.ts'
+import { isAllowed } from './requirement.ts'
 import { wasBegunWithin } from './upload-begin.ts'
 
 export interface AccountsAccessOptions {
@@ -99,6 +100,6 @@ function wouldAllow(rules: CallerRules, wanted: Wanted): boolean {
     case 'catalog':
       return rules.mayAnywhere('list')
     case 'repository':
-      return rules.may(wanted.action, wanted.repository)
+      return isAllowed({ may: (action, repository) => rules.may(action, repository) }, wanted.action, wanted.repository)
   }
 }

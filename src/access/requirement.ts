@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../oci/errors.ts'
-import { AccessRefusal, type AccessRequest, type Permit, type Wanted } from './access.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { AccessRefusal, type AccessRequest, type Action, type Permit, type Wanted } from './access.ts'
 
 /**
  * Throws AccessRefusal unless the permit covers what the request wants: UNAUTHORIZED where other credentials could help, `unknown` for
@@ -28,8 +29,13 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
     case 'catalog':
       return permit.catalog !== 'nothing'
     case 'repository':
-      return permit.may(wanted.action, wanted.repository)
+      return isAllowed(permit, wanted.action, wanted.repository)
   }
+}
+
+/** Whoever may pull finds out what there is to pull, as with registry:2. */
+export function isAllowed({ may }: Pick<Permit, 'may'>, action: Action, repository: RepositoryName): boolean {
+  return may(action, repository) || (action === 'list' && may('pull', repository))
 }
 
 function isOutOfSight(permit: Permit, wanted: Wanted): boolean {

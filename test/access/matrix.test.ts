@@ -24,7 +24,7 @@ const EXPECTED: Readonly<Record<Operation, Readonly<Record<CallerName, Result>>>
     ['public/app', 'team/app'],
     ['public/app', 'team/app'],
     ['public/app', 'team/app'],
-    ['team/app'],
+    'denied',
     'must log in',
   ),
   tags: row('must log in', 'done', 'done', 'done', 'done', 'must log in'),

@@ -8,7 +8,9 @@ const START_MS = 60_000
 
 export interface AccessRegistryOptions {
   /** What stands below `access:`, indented by two. */
-  readonly access: string
+  readonly access?: string
+  /** A whole file as somebody writes it, for a machine of their own. */
+  readonly config?: string
   readonly processes?: number
   /** Other sections, in which FOLDER is the registry's folder. */
   readonly more?: string
@@ -30,10 +32,11 @@ export class AccessRegistry implements AsyncDisposable {
     this.url = url
   }
 
-  static async start({ access, processes = 1, more = '', files = {} }: AccessRegistryOptions): Promise<AccessRegistry> {
+  static async start(options: AccessRegistryOptions): Promise<AccessRegistry> {
+    const { processes = 1, files = {} } = options
     const folder = new TemporaryFolder()
     for (const [name, text] of Object.entries(files)) await folder.file(name, text)
-    const config = await folder.file('config.yml', configOf(folder, access, more.replaceAll('FOLDER', folder.path)))
+    const config = await folder.file('config.yml', configOf(folder, options))
     const environment = { ...environmentIn(folder.join('env')), BERTH_PROCESSES: String(processes) }
     const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
     try {
@@ -119,14 +122,16 @@ export function basic(name: string, password: string): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 }
 
-function configOf(folder: TemporaryFolder, access: string, more: string): string {
+function configOf(folder: TemporaryFolder, { config, access = '', more = '' }: AccessRegistryOptions): string {
+  const data = folder.join('data')
+  if (config !== undefined) return config.replace('/var/lib/registry', data).replace('addr: :5000', 'addr: 127.0.0.1:0')
   return `version: 0.1
 storage:
-  filesystem: {rootdirectory: ${folder.join('data')}}
+  filesystem: {rootdirectory: ${data}}
   delete: {enabled: true}
 http: {addr: 127.0.0.1:0}
 log: {accesslog: {file: ${folder.join('access.log')}}}
 access:
 ${access}
-${more}`
+${more.replaceAll('FOLDER', folder.path)}`
 }

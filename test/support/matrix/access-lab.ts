@@ -18,7 +18,7 @@ const ACCESS = `  rules:
     - {who: ['user:writer'], repositories: ['team/**', 'public/**'], can: [pull, push, list]}
     - {who: ['user:deleter'], repositories: ['team/**', 'public/**'], can: [pull, push, delete, list]}
 `
-const SCOPES = ['--scope', 'team/**:pull,push,list']
+const SCOPES = ['--scope', 'team/**:pull,push']
 const OPERATOR: Credentials = { name: 'operator', password: 'operator-secret' }
 
 /** A registry with one caller of each kind, an image for all of `team`, one for everybody, and a repository that is private. */

@@ -17,7 +17,7 @@ export interface MatrixClient {
 
 /** What a client's program said when it failed. Throws for a failure that has nothing to do with access. */
 export function refusalIn(printed: string): Result {
-  if (/denied/i.test(printed)) return 'denied'
+  if (/denied|403 \(Forbidden\)/i.test(printed)) return 'denied'
   if (/unauthorized|authentication required|incorrect username|invalid username/i.test(printed)) return 'must log in'
   if (/manifest unknown|not found|name unknown|no such repository/i.test(printed)) return 'unknown'
   throw new Error(`the client failed for another reason: ${printed}`)
