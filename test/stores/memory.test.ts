@@ -1,0 +1,92 @@
+import { expect, test } from 'bun:test'
+import { RunningDigest } from '../../src/oci/digest.ts'
+import { describeOnStores } from '../support/object-store.ts'
+import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { peakMibOf } from '../support/resident-memory.ts'
+import { SupervisedBerth } from '../support/supervised-berth.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const LIMIT_MIB = 400
+/** The promise names 64 uploads of 200 MiB; a run of the whole suite, beside others on the same machine, takes smaller ones. */
+const UPLOADS = Number(process.env.BERTH_TEST_UPLOADS ?? 32)
+const UPLOAD_MIB = Number(process.env.BERTH_TEST_UPLOAD_MIB ?? 12)
+const TIMEOUT_MS = 15 * 60_000
+
+describeOnStores(
+  `resident memory stays under ${LIMIT_MIB} MiB`,
+  (store) => {
+    test(
+      `while ${UPLOADS} uploads of ${UPLOAD_MIB} MiB go to one process, and are pulled again one after the other`,
+      async () => {
+        using folder = new TemporaryFolder()
+        await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
+        const client = new RegistryClient(berth.url)
+
+        const digests = await Promise.all(
+          Array.from({ length: UPLOADS }, (_, upload) => push(client, `many/${upload}`, upload, upload % 2 === 0)),
+        )
+        const pulled: string[] = []
+        for (const [upload, digest] of digests.entries()) pulled.push(await pull(client, `many/${upload}`, digest))
+
+        expect(pulled).toEqual(digests)
+        const pids = [berth.program.pid, ...(await berth.workers())]
+        const peaksMib = await Promise.all(pids.map(peakMibOf))
+        process.stderr.write(`peak resident memory: ${peaksMib.map((peak) => peak.toFixed(0)).join(', ')} MiB\n`)
+        for (const peakMib of peaksMib) expect(peakMib).toBeWithin(10, LIMIT_MIB)
+      },
+      TIMEOUT_MS,
+    )
+  },
+  ['versitygw'],
+)
+
+/** Half of them with a PATCH before the closing PUT, half in that PUT alone. */
+async function push(client: RegistryClient, repository: string, seed: number, isPatched: boolean): Promise<string> {
+  const running = new RunningDigest('sha256')
+  const location = await client.startUpload(repository)
+  if (isPatched) {
+    await expectStatus(await send('PATCH', new URL(location, client.url), mebibytes(seed, running)), 202)
+    await expectStatus(await send('PUT', closing(client, location, running.digest()), null), 201)
+    return running.digest()
+  }
+  for await (const _ of mebibytes(seed, running)) {
+    // The digest stands in the address, so that it must be known before the first byte is sent.
+  }
+  const digest = running.digest()
+  await expectStatus(await send('PUT', closing(client, location, digest), mebibytes(seed, new RunningDigest('sha256'))), 201)
+  return digest
+}
+
+async function send(method: string, url: URL, body: ReadableStream<Uint8Array> | null): Promise<Response> {
+  const headers = { 'content-type': 'application/octet-stream' }
+  return await fetch(url, { method, body, headers, signal: AbortSignal.timeout(TIMEOUT_MS) })
+}
+
+function closing(client: RegistryClient, location: string, digest: string): URL {
+  const url = new URL(location, client.url)
+  url.searchParams.set('digest', digest)
+  return url
+}
+
+/** The same bytes for the same seed. */
+function mebibytes(seed: number, running: RunningDigest): ReadableStream<Uint8Array> {
+  let sent = 0
+  return new ReadableStream({
+    pull(controller) {
+      if (sent === UPLOAD_MIB * 16) return controller.close()
+      const chunk = new Uint8Array(65_536).fill(seed)
+      new DataView(chunk.buffer).setFloat64(0, seed * 1e9 + sent)
+      running.update(chunk)
+      sent += 1
+      controller.enqueue(chunk)
+    },
+  })
+}
+
+async function pull(client: RegistryClient, repository: string, digest: string): Promise<string> {
+  const running = new RunningDigest('sha256')
+  const url = new URL(`/v2/${repository}/blobs/${digest}`, client.url)
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) })
+  for await (const chunk of response.body ?? []) running.update(chunk)
+  return running.digest()
+}
