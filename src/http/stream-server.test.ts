@@ -1,9 +1,12 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { RecordedLog } from '../../test/support/recorded-log.ts'
+import { createAuthority, issueServerCertificate } from '../certificates/issue.ts'
 import type { Handler } from './pipeline.ts'
 import type { HttpServer } from './server.ts'
+import type { ServerTls } from './server-tls.ts'
 import { listenForStreams } from './stream-server.ts'
+import { listenTls } from './tls-server.ts'
 
 const MIB = 1024 * 1024
 const running: HttpServer[] = []
@@ -143,4 +146,31 @@ test('an early answer is seen by a client that still sends', async () => {
   const response = await fetch(url, { method: 'PATCH', body: new Uint8Array(20 * MIB) })
 
   expect([response.status, await response.text()]).toEqual([401, 'no'])
+})
+
+test('speaks TLS with certificates that can be replaced while it serves', async () => {
+  const authority = await createAuthority('test')
+  const fresh = async (): Promise<ServerTls> => {
+    const { certificate, key } = await issueServerCertificate(authority, { hosts: ['localhost'] })
+    const certificates = [{ host: undefined, chain: certificate, key }]
+    return { certificates, clients: { kind: 'not asked' }, minimumVersion: 'tls1.2', cipherSuites: [] }
+  }
+  const length = String(3 * MIB)
+  const server = await listenTls({
+    address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
+    tls: await fresh(),
+    listen: listenForStreams,
+    handler: async () => new Response(mebibytes(3), { headers: { 'Content-Length': length } }),
+    log: new RecordedLog(),
+  })
+  running.push(server)
+  const url = `https://localhost:${new URL(server.url).port}/`
+  const ask = async () => await fetch(url, { tls: { ca: authority.certificate }, keepalive: false })
+
+  const before = await ask()
+  await server.renew(await fresh())
+  const after = await ask()
+
+  expect([before.headers.get('content-length'), after.headers.get('content-length')]).toEqual([length, length])
+  expect([(await before.bytes()).length, (await after.bytes()).length]).toEqual([3 * MIB, 3 * MIB])
 })

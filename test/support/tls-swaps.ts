@@ -1,4 +1,5 @@
 import { createAuthority, issueServerCertificate } from '../../src/certificates/issue.ts'
+import { listen } from '../../src/http/server.ts'
 import type { ServerTls } from '../../src/http/server-tls.ts'
 import { listenTls } from '../../src/http/tls-server.ts'
 import { RecordedLog } from './recorded-log.ts'
@@ -10,6 +11,7 @@ const authority = await createAuthority('test')
 const server = await listenTls({
   address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
   tls: await freshTls(),
+  listen,
   handler: async () => new Response('{}'),
   log: new RecordedLog(),
 })
