@@ -7,7 +7,7 @@ import {
   type Head,
   send,
   statusOf,
-  WireReader,
+  type WireReader,
 } from './http-wire.ts'
 import type { StoreFault } from './store-faults.ts'
 import { type KeyTimes, withoutNewKeys } from './store-list.ts'
@@ -15,16 +15,22 @@ import type { StoreRequest } from './store-request.ts'
 
 const CONTINUE = Buffer.from('HTTP/1.1 100 Continue\r\n\r\n')
 
+/** One connection to the store, and what comes from there. */
+export interface StoreConnection {
+  readonly socket: Socket
+  readonly answers: WireReader
+}
+
 export interface ExchangeParts {
   readonly client: Socket
   readonly requests: WireReader
-  readonly store: Socket
+  readonly store: StoreConnection
   readonly head: Head
   readonly request: StoreRequest
   readonly fault: StoreFault | undefined
   readonly written: KeyTimes
   readonly onStatus: (status: number) => void
-  readonly late: (work: (store: Socket) => Promise<void>) => void
+  readonly late: (work: (store: StoreConnection) => Promise<void>) => void
 }
 
 /** One request and its answer. Throws when the connection is to break. */
@@ -45,7 +51,7 @@ export class Exchange {
     if (fault?.kind === 'deliver-late') return await this.#deliverLate(fault.afterMs)
     const sending = this.#sendRequest(await this.#stall())
     // An answer may come before the whole request has gone.
-    sending.catch(() => this.#parts.store.destroy())
+    sending.catch(() => this.#parts.store.socket.destroy())
     const goesOn = await this.#passAnswer()
     await sending
     return goesOn
@@ -67,10 +73,10 @@ export class Exchange {
     const { requests, head, late, onStatus } = this.#parts
     const whole = [head.raw]
     for await (const bytes of requests.readBody(this.#framing)) whole.push(bytes)
-    late(async (store) => {
+    late(async ({ socket, answers }) => {
       await Bun.sleep(afterMs)
-      await send(store, Buffer.concat(whole))
-      const answer = await readAnswerHead(new WireReader(store))
+      await send(socket, Buffer.concat(whole))
+      const answer = await readAnswerHead(answers)
       onStatus(statusOf(answer))
     })
     throw new Error('the answer never comes')
@@ -89,10 +95,10 @@ export class Exchange {
 
   async #sendRequest(body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
     const { store, head, fault } = this.#parts
-    await send(store, head.raw)
+    await send(store.socket, head.raw)
     let left = fault?.kind === 'cut-request' ? fault.afterBytes : Number.POSITIVE_INFINITY
     for await (const bytes of body) {
-      await send(store, bytes.subarray(0, left))
+      await send(store.socket, bytes.subarray(0, left))
       left -= bytes.length
       if (left <= 0) break
     }
@@ -101,7 +107,7 @@ export class Exchange {
 
   async #passAnswer(): Promise<boolean> {
     const { client, store, request, fault, onStatus } = this.#parts
-    const answers = new WireReader(store)
+    const { answers } = store
     const head = await readAnswerHead(answers)
     onStatus(statusOf(head))
     const framing = framingOfAnswer(head, request.method)

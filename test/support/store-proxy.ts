@@ -1,6 +1,6 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type Head, WireReader } from './http-wire.ts'
-import { Exchange, type ExchangeParts } from './store-exchange.ts'
+import { Exchange, type ExchangeParts, type StoreConnection } from './store-exchange.ts'
 import type { FaultRule, StoreFault } from './store-faults.ts'
 import type { KeyTimes } from './store-list.ts'
 import { parseStoreRequest, type StoreAction } from './store-request.ts'
@@ -79,11 +79,11 @@ export class StoreProxy implements AsyncDisposable {
 
   async #serve(client: Socket): Promise<void> {
     this.#hold(client)
-    let store: Socket | undefined
+    let store: StoreConnection | undefined
     try {
       const requests = new WireReader(client)
       for (let head = await requests.readHead(); head !== undefined; head = await requests.readHead()) {
-        if (store?.writable !== true) store = await this.#connect()
+        if (store?.socket.writable !== true) store = await this.#connect()
         const exchange = this.#exchangeFor(head, { client, requests, store })
         if (!(await exchange.run())) break
       }
@@ -92,7 +92,7 @@ export class StoreProxy implements AsyncDisposable {
       // One side has gone, or is to believe so: the other one hears of it in the same way.
       client.resetAndDestroy()
     } finally {
-      store?.destroy()
+      store?.socket.destroy()
     }
   }
 
@@ -108,11 +108,11 @@ export class StoreProxy implements AsyncDisposable {
     return new Exchange({ ...wires, head, request, fault, written: this.#written, onStatus, late: (work) => this.#deliver(work) })
   }
 
-  async #connect(): Promise<Socket> {
+  async #connect(): Promise<StoreConnection> {
     const socket = connect(this.#target)
     this.#hold(socket)
     await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject))
-    return socket
+    return { socket, answers: new WireReader(socket) }
   }
 
   #hold(socket: Socket): void {
@@ -122,9 +122,9 @@ export class StoreProxy implements AsyncDisposable {
     socket.once('close', () => this.#connections.delete(socket))
   }
 
-  #deliver(work: (store: Socket) => Promise<void>): void {
+  #deliver(work: (store: StoreConnection) => Promise<void>): void {
     const delivery = this.#connect().then(async (store) => {
-      await work(store).finally(() => store.destroy())
+      await work(store).finally(() => store.socket.destroy())
     })
     const settled = delivery.catch(() => undefined).finally(() => this.#late.delete(settled))
     this.#late.add(settled)
