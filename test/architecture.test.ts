@@ -33,6 +33,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
   'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
   'storage-commands.ts': ['app.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
+  'storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],
     ...['access-control.ts', 'accounts-control.ts', 'debug-server.ts', 'observation.ts'],
@@ -43,6 +44,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   cli: [
     ...['app.ts', 'account-operator.ts', 'storage-commands.ts', 'storage-copy', 'debug-server.ts'],
     ...['config', 'observe', 'processes', 'access', 'certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
+    ...['storage-check.ts', 'storage/check-step.ts'],
   ],
   'main.ts': ['cli'],
 }
@@ -63,7 +65,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Where things are put together. */
-const COMPOSING = ['app.ts', 'account-operator.ts', 'storage-commands.ts', 'opening']
+const COMPOSING = ['app.ts', 'account-operator.ts', 'storage-commands.ts', 'storage-check.ts', 'opening']
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
 const CONCRETE = /^storage\/[a-z0-9-]+\//
@@ -168,6 +170,7 @@ describe('what belongs to one place', () => {
           'cli/config.ts',
           'cli/check-config.ts',
           'cli/health.ts',
+          'cli/storage-check.ts',
           'cli/re-execute.ts',
           'cli/operate.ts',
         ],

@@ -16,9 +16,7 @@ import { metadataLedger } from './upload-ledger.ts'
 
 /** A bucket. What must be on this machine (metadata, locks, parts on their way) is in a directory of its own, named after the bucket. */
 export function openS3(config: S3Config, metadataPath: string | undefined, log: Log | undefined): OpenedStorage {
-  const settings = s3Settings(config)
-  const watch = log && ((exchange: S3Exchange) => tell(log, config.logsRequests, exchange))
-  const bucket = new Bucket({ settings, credentials: credentialSource(settings), ...(watch && { watch }) })
+  const { settings, bucket } = openBucket(config, log)
   const path = metadataPath ?? join(localStateDirectory(), nameOf(config), 'metadata.db')
   const parts = join(dirname(path), 'parts')
   return {
@@ -32,6 +30,13 @@ export function openS3(config: S3Config, metadataPath: string | undefined, log: 
     },
     cleanUp: async () => undefined,
   }
+}
+
+/** The bucket by itself. */
+export function openBucket(config: S3Config, log: Log | undefined): { readonly settings: S3Settings; readonly bucket: Bucket } {
+  const settings = s3Settings(config)
+  const watch = log && ((exchange: S3Exchange) => tell(log, config.logsRequests, exchange))
+  return { settings, bucket: new Bucket({ settings, credentials: credentialSource(settings), ...(watch && { watch }) }) }
 }
 
 function s3Settings({ credentials, userAgent, ...config }: S3Config): S3Settings {

@@ -28,7 +28,7 @@ export async function probeRoot(root: string): Promise<void> {
 }
 
 /** Tags differ by case; where `Latest` and `latest` are one file, one would overwrite the other. */
-async function probeNames(staging: string): Promise<void> {
+export async function probeNames(staging: string): Promise<void> {
   const id = crypto.randomUUID()
   const upper = join(staging, `Probe-${id}`)
   await mkdir(upper)
@@ -43,7 +43,7 @@ async function probeNames(staging: string): Promise<void> {
 }
 
 /** Everything becomes visible by a rename: both trees must be on one file system. */
-async function probeRename(staging: string, registry: string): Promise<void> {
+export async function probeRename(staging: string, registry: string): Promise<void> {
   const name = `probe-${crypto.randomUUID()}`
   await mkdir(join(staging, name))
   try {

@@ -1,0 +1,41 @@
+import type { Config } from './config/config.ts'
+import type { Log } from './observe/log.ts'
+import { type LoneStorage, openAlone } from './opening/open-alone.ts'
+import { openBucket } from './opening/open-s3.ts'
+import { type CheckStep, type Explain, runSteps, type StepResult } from './storage/check-step.ts'
+import { contractSteps } from './storage/contract-check.ts'
+import { explainFilesystem, filesystemSteps } from './storage/filesystem/filesystem-check.ts'
+import { KeySpace } from './storage/s3/key-space.ts'
+import { s3Steps } from './storage/s3/s3-check.ts'
+import { explainS3 } from './storage/s3/s3-explain.ts'
+
+/** Tries what a registry does with the storage of a configuration, also while one serves it. Leaves nothing behind. */
+export async function* checkStorage(config: Config, log: Log): AsyncGenerator<StepResult, void> {
+  const { first, explain } = toBeginWith(config, log)
+  let opened: LoneStorage | undefined
+  const open = async () => {
+    opened = await openAlone(config, log)
+    return undefined
+  }
+  const isOver = yield* runSteps([...first, { name: 'open it as a registry does', run: open, essential: true }], explain)
+  if (isOver || opened === undefined) return
+  try {
+    yield* runSteps([...fileSystemOf(config, opened), ...contractSteps(opened.driver)], explain)
+  } finally {
+    await opened.close()
+  }
+}
+
+/** An object store is asked for one thing after the other, before a driver makes many requests of one call. */
+function toBeginWith(config: Config, log: Log): { readonly first: readonly CheckStep[]; readonly explain: Explain } {
+  const { driver } = config.storage
+  if (driver.kind !== 's3') return { first: [], explain: explainFilesystem }
+  const { settings, bucket } = openBucket(driver, log)
+  const first = s3Steps({ settings, bucket, keys: new KeySpace(settings.rootDirectory), redirects: false })
+  return { first, explain: (error) => explainS3(error, settings, 'what the registry does') }
+}
+
+function fileSystemOf(config: Config, { driver: opened }: LoneStorage): readonly CheckStep[] {
+  const { driver } = config.storage
+  return driver.kind === 'filesystem' ? filesystemSteps(driver.rootDirectory, opened) : []
+}
