@@ -1,0 +1,203 @@
+import { expect, test } from 'bun:test'
+import { type BucketBerth, withBerth } from '../support/bucket-berth.ts'
+import { type Content, contentOf, fixedBytes } from '../support/images.ts'
+import { describeOnStores, type ObjectStore } from '../support/object-store.ts'
+import { PatientClient } from '../support/patient-client.ts'
+import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
+import { describeWith } from '../support/requirements.ts'
+import type { S3Place } from '../support/s3-client.ts'
+import { SeededRandom, seedFor } from '../support/seeded-random.ts'
+import { StoreProxy } from '../support/store-proxy.ts'
+import { badWeather, KINDS_OF_WEATHER, lateDelivery, outage, poorStore } from '../support/store-weather.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const OPERATIONS = Number(process.env.BERTH_TEST_STORE_OPERATIONS ?? 500)
+const CLIENTS = 8
+const KILLS = 3
+const MOST_RESIDENT_MIB = 400
+/** Longer than Berth tries by itself: clients must hear of it. */
+const OUTAGE_MS = 25_000
+const TEST_MS = 20 * 60_000
+const MIB = 1024 * 1024
+/** Of all sizes that matter: nothing, one small object, one whole part, some parts and a rest. */
+const LAYER_BYTES = [0, 1, 70_000, 5 * MIB, 13 * MIB + 17]
+
+describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${CLIENTS} clients`, () => {
+  describeOnStores('lose nothing and get no wrong byte', (store) => {
+    test(
+      'from a store that fails, and then is not there for half a minute',
+      async () => {
+        await using scene = await Scene.start(store(), 'a failing store')
+        const { proxy, random, clients } = scene
+
+        await scene.serve(async (berth) => {
+          proxy.use(...badWeather(random))
+          await scene.work(OPERATIONS / 2)
+          proxy.use(...outage())
+          const rest = scene.work(OPERATIONS / 2)
+          await Bun.sleep(OUTAGE_MS)
+          proxy.use(...badWeather(random))
+          await rest
+          await expectFlat(berth)
+        })
+
+        scene.expectAllOf(KINDS_OF_WEATHER)
+        expect(clients.some(({ patience }) => [...patience.keys()].some((what) => what.includes('503 UNAVAILABLE')))).toBe(true)
+        await scene.expectWhole()
+      },
+      TEST_MS,
+    )
+
+    test(
+      'from a store that fails, lacks operations and shows old lists',
+      async () => {
+        await using scene = await Scene.start(store(), 'a poor store')
+        const { proxy, random } = scene
+
+        await scene.serve(async (berth) => {
+          proxy.use(...poorStore(), ...badWeather(random))
+          await scene.work(OPERATIONS)
+          await expectFlat(berth)
+        })
+
+        scene.expectAllOf([...KINDS_OF_WEATHER, 'stale'])
+        await scene.expectWhole()
+      },
+      TEST_MS,
+    )
+
+    test(
+      `from a store that fails, while Berth is killed ${KILLS} times and what it sent arrives afterwards`,
+      async () => {
+        await using scene = await Scene.start(store(), 'kills over a failing store')
+        const { proxy, random } = scene
+
+        await scene.serve(async (berth) => {
+          proxy.use(...badWeather(random))
+          for (let kill = 0; kill < KILLS; kill += 1) {
+            const working = scene.work(OPERATIONS / (KILLS + 1))
+            await Bun.sleep(random.below(3_000))
+            await scene.whileGone(async () => {
+              proxy.use(lateDelivery(random))
+              await Bun.sleep(random.below(60))
+              await berth.killAndRestart()
+              proxy.use(...badWeather(random))
+            })
+            await working
+          }
+          await scene.work(OPERATIONS / (KILLS + 1))
+        })
+
+        scene.expectAllOf([...KINDS_OF_WEATHER, 'deliver-late'])
+        await scene.expectWhole()
+      },
+      TEST_MS,
+    )
+  })
+})
+
+/** A bucket behind a proxy, and clients whose registry is on it. */
+class Scene implements AsyncDisposable {
+  readonly place: S3Place
+  readonly proxy: StoreProxy
+  readonly random: SeededRandom
+  readonly clients: readonly PatientClient[]
+  readonly #folder = new TemporaryFolder()
+  #berth: BucketBerth | undefined
+  #isGone = false
+
+  private constructor(place: S3Place, proxy: StoreProxy, random: SeededRandom) {
+    this.place = place
+    this.proxy = proxy
+    this.random = random
+    const common = { url: () => this.#berth?.url ?? '', layers: LAYER_BYTES.map(layerOf), mayBeGone: () => this.#isGone }
+    this.clients = Array.from({ length: CLIENTS }, (_, number) => {
+      return new PatientClient({ ...common, repository: `client/${number}`, random: new SeededRandom(random.seed + number + 1) })
+    })
+  }
+
+  static async start(store: ObjectStore, what: string): Promise<Scene> {
+    const place = await store.newBucket()
+    return new Scene(place, await StoreProxy.start(place.endpoint), new SeededRandom(seedFor(what)))
+  }
+
+  /** Berth behind the proxy. */
+  async serve(use: (berth: BucketBerth) => Promise<void>): Promise<void> {
+    const place = { ...this.place, endpoint: this.proxy.endpoint }
+    await withBerth({ folder: this.#folder, place }, async (berth) => {
+      this.#berth = berth
+      await use(berth)
+      this.proxy.use()
+      await this.#pullAll()
+    })
+    this.#report()
+  }
+
+  async work(operations: number): Promise<void> {
+    let left = Math.round(operations)
+    const workOf = async (client: PatientClient) => {
+      for (; left > 0; await client.doSomething()) left -= 1
+    }
+    await Promise.all(this.clients.map(workOf))
+  }
+
+  /** Connections that break off meanwhile, or just after, are no fault. */
+  async whileGone(work: () => Promise<void>): Promise<void> {
+    this.#isGone = true
+    await work()
+    this.#isGone = false
+  }
+
+  expectAllOf(kinds: readonly string[]): void {
+    const seen = new Set<string | undefined>(this.proxy.seen.map(({ fault }) => fault))
+    expect(kinds.filter((kind) => !seen.has(kind))).toEqual([])
+  }
+
+  /** All that was acknowledged is there for a Berth that knows nothing of it, and for registry:2. */
+  async expectWhole(): Promise<void> {
+    await this.proxy.allDelivered()
+    using elsewhere = new TemporaryFolder()
+    await withBerth({ folder: elsewhere, place: this.place }, async ({ url }) => await this.#pullAll(url))
+    await using peer = await startPeer({ folder: elsewhere, dataDirectory: this.place })
+    await this.#pullAll(peer.url)
+    expect(this.clients.flatMap(({ problems }) => problems)).toEqual([])
+    expect(sum(this.clients.map(({ pushes, pulls }) => pushes + pulls))).toBeGreaterThanOrEqual(OPERATIONS * 0.9)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.proxy[Symbol.asyncDispose]()
+    this.#folder[Symbol.dispose]()
+  }
+
+  async #pullAll(url?: string): Promise<void> {
+    const pullsOf = async (client: PatientClient) => {
+      for (const tag of client.possible.keys()) await client.pull(tag, url)
+    }
+    await Promise.all(this.clients.map(pullsOf))
+  }
+
+  #report(): void {
+    const faults = Object.entries(Object.groupBy(this.proxy.seen, ({ fault }) => fault ?? 'none'))
+    const patience = this.clients.flatMap((client) => [...client.patience].map(([what, times]) => `${what} ×${times}`))
+    const lines = [
+      `requests to the store: ${faults.map(([fault, requests]) => `${fault} ${requests?.length}`).join(', ')}`,
+      `${sum(this.clients.map(({ pushes }) => pushes))} pushes, ${sum(this.clients.map(({ pulls }) => pulls))} pulls`,
+      `clients tried again after: ${patience.join(', ') || 'nothing'}`,
+    ]
+    process.stderr.write(`${lines.join('\n')}\n`)
+  }
+}
+
+function layerOf(length: number): Content {
+  return contentOf('application/vnd.oci.image.layer.v1.tar', fixedBytes(length))
+}
+
+async function expectFlat(berth: BucketBerth): Promise<void> {
+  const peakMib = await berth.peakMib()
+  process.stderr.write(`peak resident memory: ${peakMib.toFixed(0)} MiB\n`)
+  expect(peakMib).toBeLessThan(MOST_RESIDENT_MIB)
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
