@@ -28,9 +28,9 @@ export async function baseFiles(program: string): Promise<FileEntry[]> {
   return withParents(files)
 }
 
-/** The program, under its own name and under that of registry:2's. */
+/** The program, under its own name and under those of registry:2's two. */
 export async function programFiles(program: string): Promise<FileEntry[]> {
-  return [file('bin/berth', await readFile(program), 0o755), link('bin/registry', 'berth')]
+  return [file('bin/berth', await readFile(program), 0o755), link('bin/registry', 'berth'), link('bin/htpasswd', 'berth')]
 }
 
 /** registry:2 and registry:3 look in different places: one folder under two names, so that a mount on either is a mount on both. */

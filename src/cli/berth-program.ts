@@ -5,6 +5,7 @@ import { addClientCommands } from './client-setup.ts'
 import { addConfigCommands } from './config-commands.ts'
 import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
+import { htpasswdProgram } from './htpasswd-program.ts'
 import { programName } from './program-name.ts'
 import { serve } from './serve.ts'
 import { addStorageCommands } from './storage-program.ts'
@@ -23,6 +24,7 @@ export function berthProgram(): Command {
   addHealth(program)
   addGarbageCollect(program)
   addAccountCommands(program)
+  program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)
   addConfigCommands(program)
   addCertificateCommands(program)

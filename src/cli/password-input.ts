@@ -11,16 +11,17 @@ export interface PasswordOptions {
 
 /** The password for an account: from standard input, or asked for twice at a terminal that shows nothing of it. Throws CommandError. */
 export async function readNewPassword(name: string, { passwordStdin = false }: PasswordOptions): Promise<string> {
-  if (passwordStdin) return checked(await readLine())
+  if (passwordStdin) return checkPassword(await readLine())
   if (!process.stdin.isTTY) {
     throw new CommandError('There is no terminal to ask for the password; pipe it in with --password-stdin.')
   }
   const [password = '', again] = await askHidden([`Password for ${name}: `, 'The same again: '])
   if (again !== password) throw new CommandError('The two passwords differ; nothing was changed.')
-  return checked(password)
+  return checkPassword(password)
 }
 
-function checked(password: string): string {
+/** Throws CommandError for what nobody could log in with. */
+export function checkPassword(password: string): string {
   const length = Buffer.byteLength(password)
   if (length === 0) throw new CommandError('The password is empty; nothing was changed.')
   if (length > MAX_PASSWORD_BYTES) {

@@ -4,3 +4,8 @@ import { basename } from 'node:path'
 export function programName(): 'berth' | 'registry' {
   return basename(process.argv0) === 'registry' ? 'registry' : 'berth'
 }
+
+/** The image has it as `htpasswd` too: that of registry:2 brought one. */
+export function isCalledHtpasswd(): boolean {
+  return basename(process.argv0) === 'htpasswd'
+}

@@ -69,6 +69,34 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
   )
 
   test(
+    "users are made as with registry:2's image, and log in",
+    async () => {
+      const made = await daemon.docker('run', '--rm', '--entrypoint', 'htpasswd', 'berth', '-Bbn', 'testuser', 'testpassword')
+      const users = await folder.file('auth/htpasswd', made)
+      const variables = [
+        'REGISTRY_AUTH=htpasswd',
+        'REGISTRY_AUTH_HTPASSWD_REALM=Registry Realm',
+        'REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd',
+      ]
+      const options = variables.flatMap((variable) => ['-e', variable])
+      await using registry = await start('users', '-p', '5009:5000', '-v', `${folder.join('auth')}:/auth`, ...options, 'berth')
+      await daemon.docker('tag', 'base', 'localhost:5009/hello-world')
+      await registry.becomesHealthy()
+
+      const refused = await daemon.tryDocker('push', 'localhost:5009/hello-world')
+      await daemon.docker('login', '--username', 'testuser', '--password', 'testpassword', 'localhost:5009')
+      await daemon.docker('push', 'localhost:5009/hello-world')
+
+      expect(made).toMatch(/^testuser:\$2y\$10\$\S{53}\n\n$/)
+      expect(refused.stderr).toMatch(/no basic auth credentials|unauthorized|authentication required/)
+      const verified = await registry.exec('sh', '-c', 'htpasswd -vb /auth/htpasswd testuser testpassword 2>&1')
+      expect(verified).toBe('Password for user testuser correct.\n')
+      expect(await Bun.file(users).text()).toBe(made)
+    },
+    TEST_MS,
+  )
+
+  test(
     'it runs as any user, without a writable file beside its volume and without any privilege',
     async () => {
       const rights = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges']
