@@ -1,3 +1,4 @@
+import { hostname } from 'node:os'
 import type { AccessController } from './access/access.ts'
 import type { TokenIssuer } from './access/issuer/token-issuer.ts'
 import { UnusableAccessError } from './access/unusable-access.ts'
@@ -17,9 +18,11 @@ import type { Log, LogOutput } from './observe/log.ts'
 import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
 import { fileOutput, standardOutput } from './observe/standard-stream.ts'
+import { ensureStateId } from './opening/local-state.ts'
 import { openStorage } from './opening/open-storage.ts'
 import type { OpenedStorage } from './opening/opened-storage.ts'
 import { type PublicServer, servePublic } from './public-server.ts'
+import { DatabasePresence } from './registry/database-presence.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -121,6 +124,7 @@ async function startRegistry({ config, log, closers, onReplaced }: RegistryParts
   const { locks: liveness, processId, epoch } = database
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
+  if (driver.capabilities.isRemote) await announceDatabase({ driver, database, opened, log, closers, onReplaced })
   const metrics = createMetrics(config)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const rules = { uploadPurging: config.storage.uploadPurging, manifestRules: config.manifests }
@@ -128,6 +132,24 @@ async function startRegistry({ config, log, closers, onReplaced }: RegistryParts
   closers.push(() => registry.stop())
   await registry.start({ settleFirst: database.beganEpoch })
   return { registry, opened, storage, metrics }
+}
+
+interface Announcement extends Pick<RegistryParts, 'log' | 'closers' | 'onReplaced'> {
+  readonly driver: StorageDriver
+  readonly database: OpenedMetadata
+  readonly opened: OpenedStorage
+}
+
+/** The locks of processes are on this machine: on a remote storage another machine must be told in another way. */
+async function announceDatabase({ driver, database, opened, log, closers, onReplaced }: Announcement): Promise<void> {
+  const presence = await DatabasePresence.begin({
+    storage: driver,
+    databaseId: await ensureStateId(opened.runDirectory),
+    host: hostname(),
+    onTakenOver: onReplaced,
+    onFailure: (error) => log.warn('the sign of this database in the storage was not renewed', { error }),
+  })
+  closers.push(async () => presence.end({ isLast: (await database.locks.living()).length <= 1 }))
 }
 
 /** Who may do what, and who gives tokens. Undefined: everybody everything, and nobody. */

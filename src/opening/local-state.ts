@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { link, readFile, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 
 const LOCAL_STATE_DIRECTORY = '/var/lib/berth'
 
@@ -11,4 +13,17 @@ export function localStateDirectory(): string {
 export function awsCertificateAuthorities(): string | undefined {
   const path = process.env.AWS_CA_BUNDLE
   return path ? readFileSync(path, 'utf8') : undefined
+}
+
+/** Names a directory in which processes see each other's locks, the same for all of them for ever. */
+export async function ensureStateId(directory: string): Promise<string> {
+  const path = join(directory, 'id')
+  const found = await readFile(path, 'utf8').catch(() => undefined)
+  if (found !== undefined) return found
+  // Whole or not at all, and the first one stays.
+  const draft = `${path}-${crypto.randomUUID()}`
+  await writeFile(draft, crypto.randomUUID())
+  await link(draft, path).catch(() => undefined)
+  await unlink(draft)
+  return await readFile(path, 'utf8')
 }

@@ -56,6 +56,8 @@ const ACCESS = 'berth/v1/access'
  *
  *   berth/v1/
  *     store                     the id of this storage
+ *     databases/<id>            on an object store: a metadata database is at work, and was so a moment ago
+ *     clock/<id>                there for a moment, to learn what time the store has
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -66,6 +68,8 @@ const ACCESS = 'berth/v1/access'
 export const berthLayout = {
   directory: storagePath('berth/v1'),
   store: storagePath('berth/v1/store'),
+  databases: storagePath('berth/v1/databases'),
+  clock: storagePath('berth/v1/clock'),
   access: storagePath(ACCESS),
   generation: storagePath(ACCESS, 'generation'),
   users: storagePath(ACCESS, 'users'),

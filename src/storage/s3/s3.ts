@@ -16,8 +16,8 @@ import { S3Objects } from './s3-objects.ts'
 import type { S3Settings } from './settings.ts'
 
 /** All uploads of a process together have so much memory for their parts; what does not fit is gathered in files. */
-const PARTS_IN_MEMORY_BYTES = 80 * 1024 * 1024
-const PARTS_SENT_AT_ONCE = 8
+const PARTS_IN_MEMORY_BYTES = 48 * 1024 * 1024
+const PARTS_SENT_AT_ONCE = 6
 
 /** Blobs of registry:2's layout: where direct uploads are put together. */
 const BLOBS = storagePath('docker/registry/v2/blobs')

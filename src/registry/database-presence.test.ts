@@ -1,0 +1,103 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import type { Placement, StorageEntry, StoragePath } from '../storage/driver.ts'
+import { berthLayout } from '../storage/layout.ts'
+import { MemoryDriver } from '../storage/memory/memory.ts'
+import { DatabasePresence } from './database-presence.ts'
+
+/** A hundred times as fast: signs are renewed each 200 ms and grow old in 900 ms. */
+const PACE = 0.01
+
+/** Files with the times at which they were placed, which may be by another clock than ours. */
+class TimedStorage extends MemoryDriver {
+  readonly #times = new Map<string, number>()
+  clockAheadMs = 3_600_000
+
+  override async place(placements: readonly Placement[]): Promise<void> {
+    await super.place(placements)
+    for (const { directory, files } of placements) {
+      for (const { name } of files) this.#times.set(`${directory}/${name}`, Date.now() + this.clockAheadMs)
+    }
+  }
+
+  override async stat(path: StoragePath): Promise<StorageEntry | undefined> {
+    const entry = await super.stat(path)
+    return entry && { ...entry, changedAtMs: this.#times.get(path) ?? 0 }
+  }
+}
+
+let storage: TimedStorage
+let takenOver: Error[]
+const begun: DatabasePresence[] = []
+
+beforeEach(() => {
+  storage = new TimedStorage()
+  takenOver = []
+})
+afterEach(async () => {
+  for (const presence of begun.splice(0)) await presence.end({ isLast: true })
+})
+
+async function begin(databaseId: string): Promise<DatabasePresence> {
+  const onFailure = (error: unknown) => {
+    throw error
+  }
+  const onTakenOver = (error: Error) => takenOver.push(error)
+  const presence = await DatabasePresence.begin({ storage, databaseId, host: 'here', onTakenOver, onFailure, pace: PACE })
+  begun.push(presence)
+  return presence
+}
+
+test('one database is at work at once, and several processes may use it', async () => {
+  await begin('a')
+  await begin('a')
+
+  expect(await storage.list(berthLayout.databases)).toEqual(['a'])
+})
+
+test('a second database does not begin while the first renews its sign, by whatever clock, and says what to do', async () => {
+  await begin('a')
+
+  await expect(begin('b')).rejects.toThrow('PostgreSQL')
+
+  expect(await storage.list(berthLayout.databases)).toEqual(['a'])
+})
+
+test('what is left of a database that ended without a word is waited for until it is old', async () => {
+  await storage.place([{ directory: berthLayout.databases, files: [{ name: 'dead', bytes: new Uint8Array() }] }])
+  const startedAt = performance.now()
+
+  await begin('b')
+
+  expect(performance.now() - startedAt).toBeGreaterThan(800)
+})
+
+test('who ends with a word is not waited for', async () => {
+  const presence = await begin('a')
+  await presence.end({ isLast: true })
+  const startedAt = performance.now()
+
+  await begin('b')
+
+  expect(performance.now() - startedAt).toBeLessThan(500)
+})
+
+test('of two that begin at the same moment one goes on', async () => {
+  const outcomes = await Promise.allSettled([begin('a'), begin('b')])
+
+  expect(outcomes.map(({ status }) => status)).toContain('fulfilled')
+  expect(await storage.list(berthLayout.databases)).toHaveLength(outcomes.filter(({ status }) => status === 'fulfilled').length)
+})
+
+test('whoever slept so long that another took over stops', async () => {
+  await begin('a')
+  const other = storage.place([{ directory: berthLayout.databases, files: [{ name: 'b', bytes: new Uint8Array() }] }])
+  await other
+  const until = performance.now() + 700
+  while (performance.now() < until) {
+    // The process does not run: no timer of its own fires.
+  }
+  await storage.place([{ directory: berthLayout.databases, files: [{ name: 'b', bytes: new Uint8Array() }] }])
+  await Bun.sleep(300)
+
+  expect(takenOver.map(String)).toEqual([expect.stringContaining('PostgreSQL')])
+})

@@ -1,0 +1,141 @@
+import { StorageInUseError } from '../metadata/open.ts'
+import { type StorageDriver, storagePath } from '../storage/driver.ts'
+import { berthLayout } from '../storage/layout.ts'
+
+/** An own sign is renewed this often. */
+const RENEW_EVERY_MS = 20_000
+/** A sign that was renewed within this time, by the storage's clock, is of a database that is at work. */
+const ALIVE_MS = 90_000
+/** Who has not renewed its sign for so long may have been taken for dead. */
+const MISSED_MS = 60_000
+const LOOK_EVERY_MS = 2_000
+
+export interface DatabasePresenceOptions {
+  readonly storage: Pick<StorageDriver, 'stat' | 'list' | 'place' | 'remove'>
+  /** Of the place on this machine where its processes have their metadata and see each other's locks: it outlives the database there. */
+  readonly databaseId: string
+  /** What another machine is told about this one. */
+  readonly host: string
+  /** Another database has taken over while this process was not running. */
+  readonly onTakenOver: (error: Error) => void
+  readonly onFailure: (error: unknown) => void
+  /** How fast time goes, for tests: 1 in earnest. */
+  readonly pace?: number
+}
+
+/**
+ * Keeps two databases from working on one remote storage: their processes would not see each other's locks. Each database leaves a sign of
+ * life in the storage, `berth/v1/databases/<id>`, and who starts waits until no other one is alive.
+ */
+export class DatabasePresence {
+  readonly #options: DatabasePresenceOptions
+  readonly #pace: number
+  #renewedAt = performance.now()
+  #timer: NodeJS.Timeout | undefined
+  #renewing: Promise<void> | undefined
+
+  private constructor(options: DatabasePresenceOptions) {
+    this.#options = options
+    this.#pace = options.pace ?? 1
+  }
+
+  /** Resolves when this database is the only one. Throws StorageInUseError when another one is seen to be at work. */
+  static async begin(options: DatabasePresenceOptions): Promise<DatabasePresence> {
+    const presence = new DatabasePresence(options)
+    await presence.#outlast()
+    await presence.#renew()
+    await presence.#yieldToTwin()
+    presence.#timer = setInterval(() => presence.#tick(), RENEW_EVERY_MS * presence.#pace)
+    return presence
+  }
+
+  /** `isLast`: no other process uses this database any more; others need not wait for it to be taken for dead. */
+  async end({ isLast }: { readonly isLast: boolean }): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#renewing
+    if (isLast) await this.#options.storage.remove(this.#sign(this.#options.databaseId))
+  }
+
+  /** Waits for signs that are fresh to be renewed, which is the end of this start, or to grow old. */
+  async #outlast(): Promise<void> {
+    const first = new Map<string, number>()
+    for (;;) {
+      const fresh = await this.#freshOthers()
+      if (fresh.length === 0) return
+      for (const { id, changedAtMs } of fresh) {
+        const before = first.get(id) ?? changedAtMs
+        if (before !== changedAtMs) throw inUse()
+        first.set(id, before)
+      }
+      await Bun.sleep(LOOK_EVERY_MS * this.#pace)
+    }
+  }
+
+  /** Of two that start at the same moment one goes on. */
+  async #yieldToTwin(): Promise<void> {
+    const { databaseId, storage } = this.#options
+    const twins = await this.#freshOthers()
+    if (!twins.some(({ id }) => id < databaseId)) return
+    await storage.remove(this.#sign(databaseId))
+    throw inUse()
+  }
+
+  #tick(): void {
+    this.#renewing ??= this.#keepUp()
+      .catch((error: unknown) => this.#options.onFailure(error))
+      .finally(() => {
+        this.#renewing = undefined
+      })
+  }
+
+  /** A machine that slept may have been taken for dead: then it looks before it says that it is alive. */
+  async #keepUp(): Promise<void> {
+    if (performance.now() - this.#renewedAt > MISSED_MS * this.#pace && (await this.#freshOthers()).length > 0) {
+      clearInterval(this.#timer)
+      this.#options.onTakenOver(inUse())
+      return
+    }
+    await this.#renew()
+  }
+
+  async #renew(): Promise<void> {
+    const { storage, databaseId, host } = this.#options
+    const startedAt = performance.now()
+    const bytes = new TextEncoder().encode(JSON.stringify({ host }))
+    await storage.place([{ directory: berthLayout.databases, files: [{ name: databaseId, bytes }] }])
+    this.#renewedAt = startedAt
+  }
+
+  async #freshOthers() {
+    const { storage, databaseId } = this.#options
+    const ids = (await storage.list(berthLayout.databases)).filter((id) => id !== databaseId)
+    if (ids.length === 0) return []
+    const now = await this.#storageTimeMs()
+    const signs = await Promise.all(ids.map(async (id) => ({ id, entry: await storage.stat(this.#sign(id)) })))
+    return signs.flatMap(({ id, entry }) => {
+      const isFresh = entry?.kind === 'file' && now - entry.changedAtMs < ALIVE_MS * this.#pace
+      return isFresh ? [{ id, changedAtMs: entry.changedAtMs }] : []
+    })
+  }
+
+  /** By a file that is written now: the clocks of machines differ. */
+  async #storageTimeMs(): Promise<number> {
+    const { storage } = this.#options
+    const directory = berthLayout.clock
+    const name = crypto.randomUUID()
+    await storage.place([{ directory, files: [{ name, bytes: new Uint8Array() }] }])
+    const entry = await storage.stat(storagePath(directory, name))
+    await storage.remove(storagePath(directory, name))
+    return entry?.changedAtMs ?? Date.now()
+  }
+
+  #sign(id: string) {
+    return storagePath(berthLayout.databases, id)
+  }
+}
+
+function inUse(): StorageInUseError {
+  return new StorageInUseError(
+    'Another Berth with a metadata database of its own is at work on this storage; stop it first. Several machines can share a storage only with PostgreSQL as their metadata.',
+  )
+}
