@@ -131,6 +131,7 @@ async function startRegistry({ config, log, closers, onReplaced }: RegistryParts
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
   closers.push(() => registry.stop())
   await registry.start({ settleFirst: database.beganEpoch })
+  closers.push(async () => opened.hurry())
   return { registry, opened, storage, metrics }
 }
 

@@ -60,10 +60,12 @@ function storageConfig(storage: ParsedConfig['storage']): StorageConfig {
   }
 }
 
-function driverConfig({ filesystem, s3, s3aws }: ParsedConfig['storage']): StorageConfig['driver'] {
+function driverConfig({ filesystem, s3, s3aws, redirect }: ParsedConfig['storage']): StorageConfig['driver'] {
   if (filesystem !== undefined) return { kind: 'filesystem', rootDirectory: resolve(filesystem.rootdirectory) }
   const bucket = s3 ?? s3aws
-  return bucket === undefined ? { kind: 'inmemory' } : s3Config(bucket)
+  if (bucket === undefined) return { kind: 'inmemory' }
+  // Only for those who ask for it: behind many proxies and firewalls clients do not reach the store.
+  return s3Config(bucket, { redirects: redirect.disable === false })
 }
 
 function httpConfig(parsed: ParsedConfig): HttpConfig {

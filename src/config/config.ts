@@ -98,6 +98,8 @@ export interface S3Config {
   readonly secure: boolean
   /** As clients of the registry see the server; undefined: as we do. */
   readonly publicEndpoint: string | undefined
+  /** Clients are sent to the server for blobs. */
+  readonly redirects: boolean
   readonly pathStyle: boolean
   /** Undefined: what the AWS SDKs find. */
   readonly credentials:

@@ -253,7 +253,8 @@ function below(section: string, notice: string) {
 /** A configuration with nothing but this key in it and what it cannot do without. */
 function configWith(key: string, value: unknown): object {
   const [, name = '', parameter] = /^storage\.(s3|s3aws)\.(\w+)$/.exec(key) ?? []
-  if (parameter !== undefined) return { storage: { [name]: { bucket: 'images', region: 'us-east-1', [parameter]: value } } }
+  const bucket = { bucket: 'images', region: 'us-east-1', [parameter ?? '']: value }
+  if (parameter !== undefined) return { storage: { [name]: bucket, redirect: { disable: true } } }
   const beside = Object.entries(NEEDED_BESIDE).find(([section]) => key.startsWith(`${section}.`))?.[1] ?? {}
   const needed: Readonly<Record<string, object>> = {
     'access.rules[]': { who: ['anonymous'], repositories: ['**'] },

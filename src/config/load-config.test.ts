@@ -211,10 +211,10 @@ http: {secret: abc, relativeurls: false}
     expect(notices.map((notice) => notice.split(':')[0])).toEqual([
       'storage.filesystem.maxthreads',
       'storage.cache.blobdescriptor',
-      'storage.redirect.disable',
       'storage.tag.concurrencylimit',
       'http.secret',
       'http.relativeurls',
+      'storage.redirect.disable',
     ])
   })
 

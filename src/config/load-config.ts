@@ -8,7 +8,7 @@ import { collectNotices, describeIssues, locate } from './report.ts'
 import { contradictionsIn } from './s3-schema.ts'
 import { type ParsedConfig, schema } from './schema.ts'
 import { driversIn, readSettings, type Settings } from './settings.ts'
-import { STORAGE_DRIVERS } from './storage-schema.ts'
+import { redirectNotices, STORAGE_DRIVERS } from './storage-schema.ts'
 
 export interface ConfigSource {
   /** Undefined: what REGISTRY_CONFIGURATION_PATH names, or no file at all. */
@@ -39,7 +39,7 @@ export function loadConfig({ path, environment }: ConfigSource): LoadedConfig {
   return {
     config: deepFreeze(buildConfig(parsed.data)),
     path: settings.path,
-    notices: [...settings.notices, ...collectNotices(tree), ...tlsNotices(parsed.data)],
+    notices: [...settings.notices, ...collectNotices(tree), ...tlsNotices(parsed.data), ...redirectNotices(parsed.data.storage)],
     settings,
   }
 }

@@ -122,7 +122,7 @@ export function contradictionsIn(section: ParsedS3, path: string): ConfigProblem
 }
 
 /** What the file says about a bucket, in the program's words. */
-export function s3Config(section: ParsedS3): S3Config {
+export function s3Config(section: ParsedS3, { redirects }: { readonly redirects: boolean }): S3Config {
   const { accesskey, secretkey, sessiontoken, regionendpoint, redirectendpoint, secure, storageclass } = section
   const endpoint = regionendpoint === undefined ? undefined : withScheme(regionendpoint, secure)
   const hasKeys = accesskey !== undefined && secretkey !== undefined
@@ -133,6 +133,7 @@ export function s3Config(section: ParsedS3): S3Config {
     endpoint,
     secure,
     publicEndpoint: redirectendpoint === undefined ? undefined : withScheme(redirectendpoint, secure),
+    redirects,
     pathStyle: section.forcepathstyle ?? endpoint !== undefined,
     credentials: hasKeys ? { accessKeyId: accesskey, secretAccessKey: secretkey, sessionToken: sessiontoken } : undefined,
     skipVerify: section.skipverify,

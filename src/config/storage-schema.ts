@@ -1,6 +1,7 @@
+import type { z } from 'zod'
 import { key, notYet, optionalKey, optionalSection, section } from './keys.ts'
 import { s3Section } from './s3-schema.ts'
-import { boolean, durationMs, findBoolean, text, wholeNumber } from './values.ts'
+import { boolean, durationMs, text, wholeNumber } from './values.ts'
 
 /** The drivers that there are. */
 export const STORAGE_DRIVERS: readonly string[] = ['filesystem', 's3', 's3aws', 'inmemory']
@@ -67,10 +68,9 @@ export const storage = section({
   maintenance,
   redirect: section({
     disable: optionalKey(boolean, {
-      about: 'Keeps clients from being sent to the storage for bytes. Berth sends them nowhere.',
-      example: 'true',
-      notice: (value) =>
-        findBoolean(value) === true ? undefined : 'Berth sends clients to no other server; it serves every byte itself.',
+      about:
+        'Whether clients are kept from being sent to the bucket for blobs. false sends them there; left out, unlike in registry:2, they are not.',
+      example: 'false',
     }),
   }),
   tag: section({
@@ -81,6 +81,18 @@ export const storage = section({
     }),
   }),
 })
+
+/** What is told about where clients get their bytes. */
+export function redirectNotices({ s3, s3aws, redirect }: z.output<typeof storage>): string[] {
+  const hasBucket = s3 !== undefined || s3aws !== undefined
+  if (hasBucket && redirect.disable === undefined) {
+    return [
+      'storage.redirect.disable: registry:2 sends clients to the bucket for blobs, Berth serves them itself unless this is false; true says so without a notice.',
+    ]
+  }
+  if (hasBucket || redirect.disable !== false) return []
+  return ['storage.redirect.disable: Berth sends clients to no other server; it serves every byte itself.']
+}
 
 /** Naming the driver asks for it, whatever stands below. */
 function otherDriver(about: string, below: readonly string[] = []) {

@@ -28,6 +28,7 @@ export function openS3(config: S3Config, metadataPath: string | undefined, log: 
       if (beganEpoch) await rm(parts, { recursive: true, force: true })
       return new S3Driver({ settings, bucket, ledger: metadataLedger(metadata), partDirectory: join(parts, crypto.randomUUID()) })
     },
+    hurry: () => bucket.hurry(),
     cleanUp: async () => undefined,
   }
 }
@@ -60,6 +61,7 @@ function nameOf({ endpoint, region, bucket, rootDirectory }: S3Config): string {
 
 function tell(log: Log, logsRequests: boolean, { retried, query, ...exchange }: S3Exchange): void {
   const fields = { ...exchange, query: new URLSearchParams(query).toString(), durationMs: Math.round(exchange.durationMs) }
-  if (retried !== undefined) log.warn('object store request failed, it is tried again', { ...fields, error: retried.cause })
+  const reason = retried?.cause instanceof Error ? retried.cause.message : undefined
+  if (reason !== undefined) log.warn('object store request failed, it is tried again', { ...fields, reason })
   else if (logsRequests) log.info('object store request', fields)
 }

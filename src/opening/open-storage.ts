@@ -34,6 +34,7 @@ async function openFilesystem(root: string, metadataPath: string | undefined): P
     metadataPath: metadataPath ?? (await defaultMetadataPath(root)),
     runDirectory: join(root, 'berth/run'),
     driver: async () => driver,
+    hurry: () => undefined,
     cleanUp: () => driver.close(),
   }
 }
@@ -46,6 +47,7 @@ async function openMemory(): Promise<OpenedStorage> {
     metadataPath: join(directory, 'metadata.db'),
     runDirectory: join(directory, 'run'),
     driver: async () => driver,
+    hurry: () => undefined,
     cleanUp: () => rm(directory, { recursive: true, force: true }),
   }
 }

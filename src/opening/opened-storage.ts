@@ -10,6 +10,8 @@ export interface OpenedStorage {
   readonly runDirectory: string
   /** The driver for the rest of the life of this process; the caller closes it. */
   readonly driver: (opened: Pick<OpenedMetadata, 'metadata' | 'beganEpoch'>) => Promise<StorageDriver>
+  /** The process ends: what fails from now on is not tried again for long. */
+  readonly hurry: () => void
   /** Called last, whether or not there was a driver. */
   readonly cleanUp: () => Promise<void>
 }

@@ -80,6 +80,11 @@ export class BlobStore {
     return content
   }
 
+  /** Where a client can get a blob from `get` without us, for a while; undefined where it is to get it here. */
+  async redirectUrl(blob: StoredBlob): Promise<string | undefined> {
+    return await this.#storage.redirectUrl(layout.blob(blob.target))
+  }
+
   /**
    * Links a blob that another repository owns (end-11). False when that cannot be done: the client then uploads.
    */

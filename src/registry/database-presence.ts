@@ -53,7 +53,9 @@ export class DatabasePresence {
   async end({ isLast }: { readonly isLast: boolean }): Promise<void> {
     clearInterval(this.#timer)
     await this.#renewing
-    if (isLast) await this.#options.storage.remove(this.#sign(this.#options.databaseId))
+    // Where the storage does not answer, the sign grows old.
+    const { storage, databaseId, onFailure } = this.#options
+    if (isLast) await storage.remove(this.#sign(databaseId)).catch(onFailure)
   }
 
   /** Waits for signs that are fresh to be renewed, which is the end of this start, or to grow old. */

@@ -23,6 +23,9 @@ export interface StorageDriver {
    */
   content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined>
 
+  /** Where a client can get a file from the storage itself, for a while; undefined where it is not to, or cannot. */
+  redirectUrl(path: StoragePath): Promise<string | undefined>
+
   /** The names directly below a directory, in byte order; none when it is absent. For scans and checks, never for a request. */
   list(path: StoragePath): Promise<readonly string[]>
 

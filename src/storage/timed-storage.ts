@@ -14,6 +14,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     remove: (path, visibleBy) => time('Delete', () => storage.remove(path, visibleBy)),
     completeUpload: (state, target, size) => time('Move', () => storage.completeUpload(state, target, size)),
     makeDurable: (path) => storage.makeDurable(path),
+    redirectUrl: (path) => storage.redirectUrl(path),
     content: (path, range) => storage.content(path, range),
     beginUpload: (target) => storage.beginUpload(target),
     resumeUpload: (state, offset) => storage.resumeUpload(state, offset),

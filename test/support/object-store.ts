@@ -31,11 +31,12 @@ export function describeOnStores(
       beforeAll(async () => {
         store = await ObjectStore.start(kind)
       }, START_MS)
-      afterAll(async () => await store?.[Symbol.asyncDispose]())
       body(() => {
         if (store === undefined) throw new Error('the store has not been started')
         return store
       }, kind)
+      // After what the suite itself ends.
+      afterAll(async () => await store?.[Symbol.asyncDispose]())
     })
   }
 }

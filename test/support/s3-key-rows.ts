@@ -8,6 +8,7 @@ const S3_DEFAULTS = {
   bucket: 'images',
   region: 'us-east-1',
   endpoint: undefined,
+  redirects: false,
   publicEndpoint: undefined,
   pathStyle: false,
   credentials: undefined,

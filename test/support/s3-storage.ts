@@ -17,6 +17,7 @@ export function s3Settings(place: S3Place, changes: Partial<S3Settings> = {}): S
     bucket: place.bucket,
     endpoint: place.endpoint,
     publicEndpoint: undefined,
+    redirects: false,
     pathStyle: true,
     credentials: { accessKeyId: place.accessKey, secretAccessKey: place.secretKey },
     secure: false,

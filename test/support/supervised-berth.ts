@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { BackgroundProgram, environmentIn, poll } from './processes.ts'
-import { registryConfig } from './registry-config.ts'
-import type { S3Place } from './s3-client.ts'
+import { type BucketData, registryConfig } from './registry-config.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
@@ -12,7 +11,7 @@ export interface SupervisedOptions {
   readonly folder: TemporaryFolder
   readonly processes: number
   /** A bucket instead of a folder. */
-  readonly data?: S3Place
+  readonly data?: BucketData
   /** Added to the configuration, which ends in `http:`. */
   readonly moreConfig?: string
 }

@@ -14,6 +14,8 @@ export async function getBlob(blobs: BlobStore, request: Request, { repository, 
   const headers = { ...validators, ...CONTENT_HEADERS, 'Content-Length': String(blob.size) }
   // An empty file is no body for Bun, which would answer `Range: bytes=0-` with a 416 of its own.
   if (request.method === 'HEAD' || blob.size === 0) return new Response(null, { headers })
+  const elsewhere = await blobs.redirectUrl(blob)
+  if (elsewhere !== undefined) return emptyResponse(307, { Location: elsewhere, 'Content-Type': 'application/octet-stream' })
   const wanted = requestedRange(request.headers, validators.ETag, blob.size)
   switch (wanted.kind) {
     case 'whole':

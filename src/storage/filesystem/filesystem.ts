@@ -79,6 +79,10 @@ export class FilesystemDriver implements StorageDriver {
     return range === undefined ? file : file.slice(range.start, range.end)
   }
 
+  async redirectUrl(): Promise<undefined> {
+    return undefined
+  }
+
   async list(path: StoragePath): Promise<readonly string[]> {
     return (await this.#disk.list(this.#at(path))).sort()
   }

@@ -38,6 +38,10 @@ export class MemoryDriver implements StorageDriver {
     return range === undefined ? file : file?.slice(range.start, range.end)
   }
 
+  async redirectUrl(): Promise<undefined> {
+    return undefined
+  }
+
   async list(path: StoragePath): Promise<readonly string[]> {
     const names = new Set<string>()
     for (const known of [...this.#files.keys(), ...this.#directories]) {

@@ -173,6 +173,11 @@ export class Bucket {
     return await this.#client.presign(method, key, expiresInSeconds)
   }
 
+  /** From now on nothing is tried again for long. */
+  hurry(): void {
+    this.#client.hurry()
+  }
+
   /** The store's clock, as its last answer showed it. */
   storeTimeMs(): number {
     return this.#client.storeTimeMs() ?? Date.now()

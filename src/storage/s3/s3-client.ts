@@ -40,6 +40,7 @@ const TIMEOUT_MS = 10_000
 const SLOWEST_BYTES_PER_MS = 200
 /** Clients wait for about 30 s: after this long no further attempt begins. */
 const PATIENCE_MS = 20_000
+const HURRIED_PATIENCE_MS = 1_000
 const MOST_ATTEMPTS = 8
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 3_000
@@ -52,6 +53,7 @@ export class S3Client {
   readonly #endpoint: Endpoint
   readonly #publicEndpoint: Endpoint
   readonly #tls: object
+  #patienceMs = PATIENCE_MS
   /** How far the store's clock is ahead of ours, once it has refused a request for that. */
   #clockAheadMs = 0
   /** The store's clock and ours at its last answer. */
@@ -86,13 +88,18 @@ export class S3Client {
     return presign(method, this.#publicEndpoint(key), expiresInSeconds, signer)
   }
 
+  /** From now on nothing is tried again for long, requests under way included. */
+  hurry(): void {
+    this.#patienceMs = HURRIED_PATIENCE_MS
+  }
+
   /** What time the store has, as far as its last answer tells. */
   storeTimeMs(): number | undefined {
     return this.#storeTime && this.#storeTime.storeMs + (Date.now() - this.#storeTime.oursMs)
   }
 
   async #withAttempts<Result>(request: S3Request, use: (response: Response) => Promise<Result>): Promise<Result> {
-    const giveUpAt = performance.now() + PATIENCE_MS
+    const beganAt = performance.now()
     for (let attempt = 1; ; attempt += 1) {
       const startedAt = performance.now()
       let status: number | undefined
@@ -107,7 +114,7 @@ export class S3Client {
         request.signal?.throwIfAborted()
         const failure = error instanceof S3Error ? error : noAnswer(request, error)
         const pauseMs = this.#correctsClock(failure) ? 0 : pauseAfter(attempt)
-        const isLast = attempt >= MOST_ATTEMPTS || performance.now() + pauseMs > giveUpAt
+        const isLast = attempt >= MOST_ATTEMPTS || performance.now() + pauseMs > beganAt + this.#patienceMs
         const isTriedAgain = !isLast && (failure.isPassing || pauseMs === 0)
         this.#tell(request, { status: failure.status, startedAt, attempt, retried: isTriedAgain ? failure : undefined })
         if (!isTriedAgain) throw failure

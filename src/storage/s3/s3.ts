@@ -17,6 +17,8 @@ import type { S3Settings } from './settings.ts'
 
 /** All uploads of a process together have so much memory for their parts; what does not fit is gathered in files. */
 const PARTS_IN_MEMORY_BYTES = 48 * 1024 * 1024
+/** As long as those of registry:2 are good. */
+const REDIRECT_SECONDS = 20 * 60
 const PARTS_SENT_AT_ONCE = 6
 
 /** Blobs of registry:2's layout: where direct uploads are put together. */
@@ -33,15 +35,27 @@ export interface S3DriverOptions {
 /** A bucket under the keys that registry:2 uses. */
 export class S3Driver extends S3Objects implements StorageDriver {
   readonly capabilities = { sharedBetweenProcesses: true, isRemote: true }
+  readonly #bucket: Bucket
+  readonly #keys: KeySpace
+  readonly #redirects: boolean
   readonly #uploads: ObjectUploads
 
   constructor({ settings, bucket, ledger, partDirectory }: S3DriverOptions) {
     const keys = new KeySpace(settings.rootDirectory)
     super(bucket, keys)
+    this.#bucket = bucket
+    this.#keys = keys
+    this.#redirects = settings.redirects
     const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
     const means = { bucket, ledger, space, sending: new Places(PARTS_SENT_AT_ONCE) }
     const { chunkSize, copy } = settings
     this.#uploads = new ObjectUploads({ means, keys, chunkSize, copy })
+  }
+
+  /** Signed for the address under which clients see the store. */
+  async redirectUrl(path: StoragePath): Promise<string | undefined> {
+    if (!this.#redirects) return undefined
+    return (await this.#bucket.presign('GET', this.#keys.keyOf(path), REDIRECT_SECONDS)).href
   }
 
   async makeDurable(): Promise<void> {

@@ -6,6 +6,8 @@ export interface S3Settings {
   readonly endpoint: string | undefined
   /** `redirectendpoint`: the address under which clients see the store; presigned URLs name it. */
   readonly publicEndpoint: string | undefined
+  /** Clients are sent to the store for blobs. */
+  readonly redirects: boolean
   /** The bucket stands in the path, not in the host name. */
   readonly pathStyle: boolean
   /** Undefined: the chain of the AWS SDKs. */
