@@ -3,10 +3,12 @@ import { addAccountCommands } from './account-commands.ts'
 import { addCertificateCommands } from './certificate.ts'
 import { addClientCommands } from './client-setup.ts'
 import { addConfigCommands } from './config-commands.ts'
+import { addDoctor } from './doctor.ts'
 import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
 import { htpasswdProgram } from './htpasswd-program.ts'
 import { programName } from './program-name.ts'
+import { addProxyConfig } from './proxy-config.ts'
 import { serve } from './serve.ts'
 import { addStorageCommands } from './storage-program.ts'
 import { version } from './version.ts'
@@ -29,6 +31,8 @@ export function berthProgram(): Command {
   addConfigCommands(program)
   addCertificateCommands(program)
   addClientCommands(program)
+  addProxyConfig(program)
+  addDoctor(program)
   return program
 }
 
