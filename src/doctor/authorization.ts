@@ -1,5 +1,5 @@
+import type { Answer } from './answer.ts'
 import { Stopped } from './finding.ts'
-import type { Answer } from './patient.ts'
 
 export interface Credentials {
   readonly user: string

@@ -1,6 +1,7 @@
+import type { Answer } from './answer.ts'
 import { adviceFor, describeError } from './failed-connection.ts'
 import { type Finding, Stopped } from './finding.ts'
-import type { Answer, Patient } from './patient.ts'
+import type { Patient } from './patient.ts'
 import { adviceForStatus } from './refused-transfer.ts'
 import { makeSample, type Sample } from './sample.ts'
 import { transfer } from './transfer.ts'

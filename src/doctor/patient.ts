@@ -1,14 +1,5 @@
+import type { Answer } from './answer.ts'
 import { authorize, type Credentials } from './authorization.ts'
-
-/** What was answered, without its body. */
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  /** What calls itself the server, proxies included. */
-  readonly server: string | undefined
-  readonly durationMs: number
-  readonly body: Response
-}
 
 export type RequestBody = string | Uint8Array | ReadableStream<Uint8Array>
 

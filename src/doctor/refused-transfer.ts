@@ -1,4 +1,4 @@
-import type { Answer } from './patient.ts'
+import type { Answer } from './answer.ts'
 
 /** What a proxy or a registry meant when it did not take what was sent, and where to change that. */
 export function adviceForStatus({ status, server }: Pick<Answer, 'status' | 'server'>, what: string): string {

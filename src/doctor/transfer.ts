@@ -1,6 +1,7 @@
+import type { Answer } from './answer.ts'
 import { adviceFor, describeError } from './failed-connection.ts'
 import { type Finding, Stopped } from './finding.ts'
-import type { Answer, Patient, RequestBody } from './patient.ts'
+import type { Patient, RequestBody } from './patient.ts'
 import { adviceForCut, adviceForStatus } from './refused-transfer.ts'
 import type { Sample } from './sample.ts'
 
