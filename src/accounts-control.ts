@@ -53,8 +53,7 @@ export async function createAccountsAccess(
 
 /** Where tokens are to be had: what the operator says, else beside the registry, at the address that the client used. */
 function realmOf({ host, prefix }: Config['http'], configured: string | undefined): (origin: string) => string {
-  const path = `${rootPath(host, prefix)}${TOKEN_PATH}`
-  return (origin) => configured ?? `${host === undefined ? origin : new URL(host).origin}${path}`
+  return (origin) => configured ?? `${origin}${rootPath(host, prefix)}${TOKEN_PATH}`
 }
 
 /** A rule for somebody who is not there is a spelling mistake, or will be right when the account is made: told, and no error. */

@@ -12,7 +12,11 @@ export function requireAccess(permit: Permit, request: AccessRequest, unknown: E
   if (isCovered(permit, wanted)) return
   const reason = reasonOf(permit, wanted)
   const challenge = permit.challenge(request)
-  if (challenge !== undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge, reason, detail: detailOf(wanted) })
+  if (challenge !== undefined) {
+    // Without credentials it is a question how to log in, with which some clients begin each pull.
+    const failure = request.authorization === undefined ? {} : { reason }
+    throw new AccessRefusal('UNAUTHORIZED', { challenge, ...failure, detail: detailOf(wanted) })
+  }
   if (isOutOfSight(permit, wanted)) throw new AccessRefusal(unknown, { reason })
   throw new AccessRefusal('DENIED', { reason, message: deniedMessage(wanted) })
 }
