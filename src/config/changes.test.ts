@@ -14,6 +14,8 @@ test('what a file leaves to the defaults is told where the defaults differ', () 
 test('what a file sets is told where it does more', () => {
   const storage = { filesystem: { rootdirectory: '/srv' }, delete: { enabled: 'true' } }
   const http = { addr: ':1', draintimeout: '1s', debug: { addr: ':2' } }
+  const auth = { htpasswd: { realm: 'a', path: '/h' } }
 
-  expect(subjects({ storage, http })).toEqual(['storage.delete.enabled', 'http.debug.addr', 'The', 'Uploads', 'The'])
+  const done = ['storage.delete.enabled', 'http.debug.addr', 'auth.htpasswd', 'The', 'Uploads', 'The']
+  expect(subjects({ storage, http, auth })).toEqual(done)
 })

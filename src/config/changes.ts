@@ -29,6 +29,10 @@ const CHANGES: readonly Change[] = [
     return 'http.debug.addr: /debug/health and the metrics are there; /debug/vars and /debug/pprof, which belong to Go, are not.'
   },
   (tree) => {
+    if (!isGiven(tree, 'auth.htpasswd')) return undefined
+    return 'auth.htpasswd: an address that sends many wrong passwords is told to wait (429), where registry:2 checks each of them.'
+  },
+  (tree) => {
     if (!isSection(valueAt(tree, ['storage', 'filesystem']) ?? undefined)) return undefined
     return 'The root folder gets a folder "berth" beside "docker": the metadata database, which may be deleted, and the uploads under way.'
   },
