@@ -142,6 +142,28 @@ describe('an address that is wrong too often', () => {
     expect(await login.login(attempt('alice', 'right'))).toMatchObject({ name: 'alice' })
   })
 
+  test('is counted once for what is checked once', async () => {
+    const login = loginOver(new OneUserBook('right'))
+
+    for (let round = 0; round < 10; round++) {
+      await Promise.allSettled(Array.from({ length: 20 }, () => login.login(attempt('alice', `wrong ${round}`))))
+    }
+
+    await expect(login.login(attempt('alice', 'wrong'))).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+  })
+
+  test('keeps nobody waiting who sends the same from elsewhere', async () => {
+    const login = loginOver(new OneUserBook('right'))
+    const guesses = Array.from({ length: 30 }, (_, index) => login.login(attempt('alice', `wrong ${index}`)))
+    const slowed = login.login(attempt('alice', 'right'))
+    const elsewhere = login.login(attempt('alice', 'right', '192.0.2.2'))
+
+    const [first, second] = await Promise.allSettled([slowed, elsewhere, ...guesses])
+
+    expect(first).toMatchObject({ status: 'rejected', reason: { code: 'TOOMANYREQUESTS' } })
+    expect(second).toMatchObject({ status: 'fulfilled', value: { name: 'alice' } })
+  })
+
   test('gets no more checks by trying many at once', async () => {
     const login = loginOver(new OneUserBook('right'), 2)
 

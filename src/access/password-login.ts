@@ -67,33 +67,37 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     }
     mayTry()
     const record = await this.#book.find(claimed)
-    if ((await this.#isRight(memory, credentials, record, mayTry)) && record !== undefined) {
+    const check = { memory, credentials, record, mayTry, failed: () => this.#failures.failed(client) }
+    if ((await this.#isRight(check)) && record !== undefined) {
       this.#remembered.remember(memory, record)
       return record
     }
-    this.#failures.failed(client)
     const reason = record === undefined ? 'no such user' : 'wrong password'
     const message = 'The user name or the password is wrong; log in again.'
     throw new AccessRefusal('UNAUTHORIZED', { challenge, reason, claimed, message })
   }
 
-  /** Whoever asks the same of the same record while a check is under way gets its answer. */
-  async #isRight(
-    memory: string,
-    { name, password }: BasicCredentials,
-    record: PasswordRecord | undefined,
-    mayTry: () => void,
-  ): Promise<boolean> {
-    const key = `${memory} ${record?.revision ?? ''}`
-    const underWay = this.#underWay.get(key)
-    if (underWay !== undefined) return await underWay
-    const check = this.#check.isRight(password, record?.passwordHash ?? this.#decoyFor(name), mayTry)
-    this.#underWay.set(key, check)
+  /** Whoever asks the same of the same record while a check is under way gets its answer; a check that was not made is none. */
+  async #isRight(check: Check): Promise<boolean> {
+    const key = `${check.memory} ${check.record?.revision ?? ''}`
+    for (let underWay = this.#underWay.get(key); underWay !== undefined; underWay = this.#underWay.get(key)) {
+      const outcome = await underWay.catch(() => undefined)
+      if (outcome !== undefined) return outcome
+    }
+    const made = this.#make(check)
+    this.#underWay.set(key, made)
     try {
-      return await check
+      return await made
     } finally {
       this.#underWay.delete(key)
     }
+  }
+
+  async #make({ credentials: { name, password }, record, mayTry, failed }: Check): Promise<boolean> {
+    const hash = record?.passwordHash ?? this.#decoyFor(name)
+    const isRight = await this.#check.isRight(password, hash, mayTry)
+    if (!isRight || record === undefined) failed()
+    return isRight
   }
 
   /** Always the same one for a name, so that asking twice tells nothing; of a cost that somebody in the book has. */
@@ -103,6 +107,17 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     const number = new Bun.CryptoHasher('sha256', this.#secret).update(name).digest().readUInt32BE()
     return unmatchedHash(choices[number % choices.length] ?? 10)
   }
+}
+
+interface Check {
+  /** What the credentials are called in the memory. */
+  readonly memory: string
+  readonly credentials: BasicCredentials
+  /** Undefined: nobody has the name. */
+  readonly record: PasswordRecord | undefined
+  /** Throws for an address that has to wait. */
+  readonly mayTry: () => void
+  readonly failed: () => void
 }
 
 function tooMany(waitSeconds: number, claimed: string): AccessRefusal {
