@@ -22,7 +22,7 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
     case 'silly':
       return new SillyAccess(auth)
     case 'token':
-      return await createTokenAccess(auth)
+      return await createTokenAccess(auth, log)
     case 'htpasswd': {
       const book = await HtpasswdFile.open(auth.path, log)
       // Processes that share a machine share its cores.
@@ -33,10 +33,10 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
 }
 
 /** The library is loaded only for those who use tokens. */
-async function createTokenAccess(config: TokenConfig): Promise<AccessController> {
-  const { readTrustedKeys } = await import('./access/token/trusted-keys.ts')
+async function createTokenAccess(config: TokenConfig, log: Log): Promise<AccessController> {
+  const { WatchedKeys } = await import('./access/token/watched-keys.ts')
   const { TokenVerifier } = await import('./access/token/token-verifier.ts')
   const { issuer, service, signingAlgorithms: algorithms } = config
-  const verifier = new TokenVerifier({ issuer, service, keys: await readTrustedKeys(config), algorithms })
+  const verifier = new TokenVerifier({ issuer, service, keys: await WatchedKeys.open(config, log), algorithms })
   return new TokenAccess({ ...config, verifier })
 }

@@ -57,8 +57,9 @@ export class TokenAccess implements AccessController {
   async #verified(token: string): Promise<VerifiedToken> {
     const name = this.#memory.nameOf(token)
     const remembered = this.#memory.find(name)
-    if (remembered !== undefined) return remembered
-    const verified = await this.#options.verifier.verify(token)
+    const { verifier } = this.#options
+    if (remembered !== undefined && (await verifier.isVerified(remembered))) return remembered
+    const verified = await verifier.verify(token)
     this.#memory.remember(name, verified)
     return verified
   }

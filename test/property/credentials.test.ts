@@ -90,7 +90,7 @@ describeWith({ programs: ['openssl'] }, 'a token', () => {
     const issuer = await TokenIssuer.create(folder, 'ES256')
     const keys = await readTrustedKeys({ rootCertBundle: issuer.certificatePath, jwks: undefined })
     const names = { issuer: 'auth.example.com', service: 'registry.example.com' }
-    const verifier = new TokenVerifier({ ...names, keys, algorithms: ['ES256', 'HS256'] })
+    const verifier = new TokenVerifier({ ...names, keys: { current: async () => keys }, algorithms: ['ES256', 'HS256'] })
     access = new TokenAccess({ realm: 'http://a', service: names.service, autoRedirectPath: undefined, verifier })
     token = issuer.token(await byThumbprint(issuer), claims())
   })

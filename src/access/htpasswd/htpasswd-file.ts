@@ -1,7 +1,8 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import type { Log } from '../../observe/log.ts'
 import { unavailable } from '../../oci/errors.ts'
 import { bcryptCost } from '../bcrypt-hash.ts'
+import { markOf } from '../file-mark.ts'
 import type { PasswordBook, PasswordRecord } from '../passwords.ts'
 import { UnusableAccessError } from '../unusable-access.ts'
 import { type HtpasswdEntries, parseHtpasswd } from './entries.ts'
@@ -122,11 +123,6 @@ async function readVersion(path: string): Promise<Version> {
   const costs = [...entries.hashes.values()].map(bcryptCost).filter((cost) => cost !== undefined)
   const ageMs = Date.now() - changedAtMs
   return { mark, entries, costs, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
-}
-
-async function markOf(path: string): Promise<{ readonly mark: string; readonly changedAtMs: number }> {
-  const { mtimeNs, ctimeNs, ctimeMs, size, ino, dev } = await stat(path, { bigint: true })
-  return { mark: [mtimeNs, ctimeNs, size, ino, dev].join(' '), changedAtMs: Number(ctimeMs) }
 }
 
 function isMissing(error: unknown): boolean {

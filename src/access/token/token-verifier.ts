@@ -19,9 +19,14 @@ const LEEWAY_SECONDS = 60
 export interface TokenVerifierOptions {
   readonly issuer: string
   readonly service: string
-  readonly keys: TrustedKeys
+  readonly keys: KeySource
   /** Names of RFC 7518. `none` is never one. */
   readonly algorithms: readonly string[]
+}
+
+/** Where keys come from: the same object for as long as they are the same. */
+export interface KeySource {
+  current(): Promise<TrustedKeys>
 }
 
 /** A token whose signature, issuer and audience were right, and which is valid by now. */
@@ -33,6 +38,8 @@ export interface VerifiedToken {
   readonly validFromMs: number
   /** With the leeway. It may be over. */
   readonly expiresAtMs: number
+  /** Those that it was verified with. */
+  readonly keys: TrustedKeys
 }
 
 type Header = ReturnType<typeof decodeProtectedHeader>
@@ -51,7 +58,8 @@ export class TokenVerifier {
     const header = headerOf(token)
     const { alg = '' } = header
     if (!algorithms.includes(alg)) throw new TokenRefused(`its algorithm ${shown(alg)} is not one of signingalgorithms`)
-    const jwk = await this.#keyFor(header)
+    const keys = await this.#options.keys.current()
+    const jwk = await keyFor(header, keys)
     if (jwk.alg !== undefined && jwk.alg !== alg) throw new TokenRefused(`its key is for ${shown(jwk.alg)}, not ${alg}`)
     const key = await imported(jwk, alg)
     try {
@@ -62,6 +70,7 @@ export class TokenVerifier {
         grants: parseGrants(access),
         validFromMs: (iat ?? nbf ?? 0) * 1000,
         expiresAtMs: (exp + LEEWAY_SECONDS) * 1000,
+        keys,
       }
     } catch (cause) {
       if (cause instanceof TokenRefused) throw cause
@@ -69,30 +78,33 @@ export class TokenVerifier {
     }
   }
 
-  /** In the order of registry:2: a certificate, a key that the token brings, the name of a key. */
-  async #keyFor({ x5c, jwk, kid }: Header): Promise<JWK> {
-    const { byId, roots } = this.#options.keys
-    if (x5c !== undefined) return keyOfChain(listOf(x5c), roots, Date.now())
-    if (jwk !== undefined) return await this.#broughtKey(jwk)
-    const key = kid === undefined ? undefined : byId.get(kid)
-    if (key !== undefined) return key
-    if (kid === undefined) throw new TokenRefused('it does not say which key signed it: it has no kid, x5c or jwk')
-    throw new TokenRefused(`its key ${shown(kid)} is not one of rootcertbundle or jwks`)
+  /** Whether keys are what they were when the token was verified. */
+  async isVerified({ keys }: VerifiedToken): Promise<boolean> {
+    return (await this.#options.keys.current()) === keys
   }
+}
 
-  /** A key in the token is believed when it is one that is trusted anyway, or comes with a certificate of its own. */
-  async #broughtKey(jwk: object): Promise<JWK> {
-    const brought = jwk as JWK
-    const thumbprint = await thumbprintOf(brought)
-    if ('x5c' in jwk) {
-      const certified = keyOfChain(listOf(jwk.x5c), this.#options.keys.roots, Date.now())
-      if ((await thumbprintOf(certified)) === thumbprint) return certified
-      throw new TokenRefused('the certificate of its jwk is for another key')
-    }
-    const key = this.#options.keys.byId.get(thumbprint)
-    if (key !== undefined) return key
-    throw new TokenRefused('the jwk that it brings is not one of rootcertbundle or jwks')
+/** In the order of registry:2: a certificate, a key that the token brings, the name of a key. */
+async function keyFor({ x5c, jwk, kid }: Header, { byId, roots }: TrustedKeys): Promise<JWK> {
+  if (x5c !== undefined) return keyOfChain(listOf(x5c), roots, Date.now())
+  if (jwk !== undefined) return await broughtKey(jwk, { byId, roots })
+  const key = kid === undefined ? undefined : byId.get(kid)
+  if (key !== undefined) return key
+  if (kid === undefined) throw new TokenRefused('it does not say which key signed it: it has no kid, x5c or jwk')
+  throw new TokenRefused(`its key ${shown(kid)} is not one of rootcertbundle or jwks`)
+}
+
+/** A key in the token is believed when it is one that is trusted anyway, or comes with a certificate of its own. */
+async function broughtKey(jwk: object, { byId, roots }: TrustedKeys): Promise<JWK> {
+  const thumbprint = await thumbprintOf(jwk as JWK)
+  if ('x5c' in jwk) {
+    const certified = keyOfChain(listOf(jwk.x5c), roots, Date.now())
+    if ((await thumbprintOf(certified)) === thumbprint) return certified
+    throw new TokenRefused('the certificate of its jwk is for another key')
   }
+  const key = byId.get(thumbprint)
+  if (key !== undefined) return key
+  throw new TokenRefused('the jwk that it brings is not one of rootcertbundle or jwks')
 }
 
 function headerOf(token: string): Header {
