@@ -53,6 +53,12 @@ export interface UploadFilesOptions {
   readonly liveness: Liveness
 }
 
+export interface OpeningRequest {
+  readonly bringsBytes: boolean
+  /** The digest of the blob, when the request brings all that is missing of it. */
+  readonly closing: Digest | undefined
+}
+
 /** The files behind upload sessions: who may go on in which one (docs/orders-of-writing.md, PATCH). */
 export class UploadFiles {
   readonly #options: UploadFilesOptions
@@ -75,14 +81,13 @@ export class UploadFiles {
 
   /**
    * Opens the session's file at its offset, or a copy of it where another request may still have it open; undefined when it is gone.
-   * The caller releases what it got when it is done with the file, wherever that is by then. `closing`: the digest of the blob, when the
-   * request brings all that is missing of it.
+   * Who brings no bytes need not open it. The caller releases what it got when it is done with the file, wherever that is by then.
    */
-  async open(row: UploadRow, writer: string, closing?: Digest): Promise<OpenUpload | undefined> {
+  async open(row: UploadRow, writer: string, request: OpeningRequest): Promise<OpenUpload | undefined> {
     const own = newestOf(writer)
     this.#atWork.add(own)
     try {
-      const opened = await this.#open(row, closing)
+      const opened = await this.#open(row, request)
       if (opened !== undefined) return new OpenUpload(row, writer, opened)
     } catch (error) {
       this.#atWork.delete(own)
@@ -107,13 +112,14 @@ export class UploadFiles {
     return read.digest()
   }
 
-  async #open(row: UploadRow, closing: Digest | undefined): Promise<OpenedFile | undefined> {
+  async #open(row: UploadRow, { bringsBytes, closing }: OpeningRequest): Promise<OpenedFile | undefined> {
     const { storage } = this.#options
     if (row.state === null) return await this.#begin(row, closing)
     const state = row.state as UploadState
     if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, state)
     if (row.writer !== null && storage.capabilities.isRemote) await Bun.sleep(LATE_REQUESTS_MS)
-    const file = await storage.resumeUpload(state, row.byteOffset)
+    const isLeft = !bringsBytes && !storage.capabilities.isRemote
+    const file = isLeft ? restingFile(state, row.byteOffset) : await storage.resumeUpload(state, row.byteOffset)
     const digest = this.#digests.take(row.id, state, row.byteOffset)
     return file === undefined ? undefined : { file, digest, endsWithRequest: false }
   }
@@ -164,6 +170,18 @@ export class UploadFiles {
       if ((await storage.readUpload(state, length)) !== undefined) throw cause
       throw new UploadGoneError(`upload ${state} has lost its bytes while they were read`, { cause })
     }
+  }
+}
+
+/** A file that is left as it is; whether it still has its bytes is seen when they are moved to their place. */
+function restingFile(state: UploadState, offset: number): UploadWriter {
+  return {
+    state,
+    offset,
+    write: async () => {
+      throw new Error('an upload that brings no bytes is not written to')
+    },
+    close: async () => undefined,
   }
 }
 

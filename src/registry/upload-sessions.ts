@@ -83,7 +83,7 @@ export class UploadSessions {
    */
   async close(repository: RepositoryName, uploadId: string, digest: Digest, chunk: IncomingChunk): Promise<void> {
     await this.#withChunk({ repository, uploadId, chunk, closing: digest }, async (upload) => {
-      const actual = await this.#files.digestOf(upload, algorithmOf(digest))
+      const actual = await this.#digestOf(upload, algorithmOf(digest))
       if (actual === digest) return await this.#complete(repository, upload, digest)
       await this.#end(upload)
       throw digestMismatch(digest, actual)
@@ -143,7 +143,7 @@ export class UploadSessions {
       await setUploadWriter(query, uploadId, newWriter)
       return { row: found, writer: newWriter }
     })
-    const upload = await this.#files.open(row, writer, closing)
+    const upload = await this.#files.open(row, writer, { closing, bringsBytes: chunk.length !== 0 })
     if (upload !== undefined) return upload
     await this.#options.metadata.write((query) => deleteUpload(query, uploadId))
     throw uploadUnknown(uploadId)
@@ -183,6 +183,16 @@ export class UploadSessions {
     return isRecorded
   }
 
+  async #digestOf(upload: OpenUpload, algorithm: DigestAlgorithm): Promise<Digest> {
+    try {
+      return await this.#files.digestOf(upload, algorithm)
+    } catch (error) {
+      if (!(error instanceof UploadGoneError)) throw error
+      await this.#end(upload)
+      throw uploadUnknown(upload.row.id, error)
+    }
+  }
+
   async #complete(repository: RepositoryName, upload: OpenUpload, digest: Digest): Promise<void> {
     const { state } = upload.file
     try {
@@ -209,8 +219,8 @@ export class UploadSessions {
   }
 }
 
-function uploadUnknown(uploadId: string): RegistryError {
-  return new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { uploadId } })
+function uploadUnknown(uploadId: string, cause?: unknown): RegistryError {
+  return new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { uploadId }, cause })
 }
 
 function outOfOrder(row: UploadRow): RegistryError {

@@ -29,6 +29,7 @@ export class HeldDisk implements Disk {
     return {
       write: (chunks, position) => this.#hold(`write ${name}`, () => file.write(chunks, position)),
       truncate: (length) => this.#hold(`truncate ${name}`, () => file.truncate(length)),
+      size: () => file.size(),
       sync: () => this.#hold(`sync ${name}`, () => file.sync()),
       close: () => this.#close(file),
     }

@@ -82,6 +82,7 @@ export class RecordingDisk implements Disk {
       write: (chunks, position) =>
         this.#step({ kind: 'write', file, position, bytes: Buffer.concat(chunks) }, () => opened.write(chunks, position)),
       truncate: (length) => this.#step({ kind: 'truncate', file, length }, () => opened.truncate(length)),
+      size: () => opened.size(),
       sync: () => this.#step({ kind: 'sync file', file }, async () => undefined),
       close: () => opened.close(),
     }

@@ -24,6 +24,7 @@ export class WatchedDisk implements Disk {
     return {
       write: (chunks, position) => this.#step(`write ${this.#name(path)}`, () => file.write(chunks, position)),
       truncate: (length) => this.#step(`truncate ${this.#name(path)} ${length}`, () => file.truncate(length)),
+      size: () => file.size(),
       sync: () => this.#step(`sync ${this.#name(path)}`, () => file.sync()),
       close: () => this.#step(`close ${this.#name(path)}`, () => file.close()),
     }

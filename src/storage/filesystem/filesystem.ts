@@ -152,11 +152,9 @@ export class FilesystemDriver implements StorageDriver {
       await this.#keepPlaced(this.#at(target))
       return await this.abortUpload(state)
     }
-    const uploaded = await this.#uploadedFile(state)
-    if (uploaded === undefined || uploaded.size < size) throw uploadGone(state)
     try {
       const staged = new StagedDirectory(this.#disk, dirname(this.#uploadPath(state)), ['data'])
-      await staged.finish('data', uploaded.size > size ? size : undefined)
+      if (!(await staged.finish('data', size))) throw uploadGone(state)
       await staged.moveTo(dirname(this.#at(target)), this.#directories)
     } catch (error) {
       // Another request for the same upload has moved the bytes to their place, or dropped them.

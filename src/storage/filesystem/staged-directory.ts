@@ -28,16 +28,19 @@ export class StagedDirectory {
     await this.#syncNames()
   }
 
-  /** Syncs a file that was written here by others, cut to a length where it is longer. */
-  async finish(name: string, length: number | undefined): Promise<void> {
+  /** Syncs a file that was written here by others, cut to `length` where it is longer. False when it is shorter. */
+  async finish(name: string, length: number): Promise<boolean> {
     const file = await this.#disk.open(join(this.#path, name), 'modify')
     try {
-      if (length !== undefined) await file.truncate(length)
+      const size = await file.size()
+      if (size < length) return false
+      if (size > length) await file.truncate(length)
       await file.sync()
     } finally {
       await file.close()
     }
     await this.#syncNames()
+    return true
   }
 
   /** Makes the files visible in `target`, durably. The staged directory is gone afterwards. */

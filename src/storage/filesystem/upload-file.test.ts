@@ -26,6 +26,10 @@ class CountingFile implements DiskFile {
     throw new Error('an upload is never cut while it is written')
   }
 
+  async size(): Promise<number> {
+    throw new Error('nobody asks while it is written')
+  }
+
   async sync(): Promise<void> {
     this.syncs += 1
   }
