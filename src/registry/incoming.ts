@@ -1,6 +1,7 @@
 import type { RunningDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { type StorageDriver, storageFull, type UploadWriter } from '../storage/driver.ts'
+import type { Turns } from './turns.ts'
 
 /** A body on its way in. */
 export interface IncomingChunk {
@@ -11,6 +12,14 @@ export interface IncomingChunk {
   readonly length: number | undefined
 }
 
+/** Where the bytes go. */
+export interface Receiver {
+  readonly writer: UploadWriter
+  readonly digest: RunningDigest | undefined
+  readonly storage: StorageDriver
+  readonly turns: Turns
+}
+
 const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
 
 /**
@@ -18,19 +27,16 @@ const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
  * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, and what the body throws when the client
  * goes away.
  */
-export async function receive(
-  chunk: IncomingChunk,
-  writer: UploadWriter,
-  digest: RunningDigest | undefined,
-  storage: StorageDriver,
-): Promise<void> {
+export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns }: Receiver): Promise<void> {
   let received = 0
   let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES
   for await (const bytes of chunk.body ?? []) {
-    received += bytes.length
+    const size = bytes.length
+    received += size
     if (chunk.length !== undefined && received > chunk.length) throw sizeInvalid(received, chunk.length)
     digest?.update(bytes)
     await writer.write(bytes)
+    await turns.pass(size)
     if (received < nextSpaceCheck) continue
     nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
     await requireSpace(storage)
