@@ -12,6 +12,8 @@ export interface FlatOptions {
   /** Manifests in the stores that are compared, in ascending order. */
   readonly sizes: readonly number[]
   readonly rounds: number
+  /** Of one kind of request in one round. */
+  readonly seconds: number
   readonly directory: string
   readonly say: (text: string) => void
 }
@@ -45,7 +47,6 @@ export const FLAT_FIGURES: readonly FlatFigure[] = [
 const PER_REPOSITORY = 1000
 const PER_TAG = 10
 const TAGS_ASKED = 1000
-const SECONDS = 2
 
 /** Stores of all sizes are served side by side, and each has its turn in each round. */
 export async function runFlat(options: FlatOptions): Promise<FlatMeasurement[]> {
@@ -69,7 +70,8 @@ export async function runFlat(options: FlatOptions): Promise<FlatMeasurement[]> 
       note(manifests, await startUp(registry, manifests))
     }
     for (let round = 1; round <= options.rounds; round += 1) {
-      for (const { manifests, registry } of registries) note(manifests, await sampleOf(registry, manifests, folder))
+      for (const { manifests, registry } of registries)
+        note(manifests, await sampleOf({ registry, folder, seconds: options.seconds }, manifests))
     }
     return measurements
   } finally {
@@ -98,18 +100,22 @@ async function startUp(registry: RegistryUnderLoad, manifests: number) {
   return { 'scan-rate': manifests / scanSeconds, start, memory: registry.residentBytes().now / 1e6 }
 }
 
-async function sampleOf(registry: RegistryUnderLoad, manifests: number, folder: string) {
+interface Sampling {
+  readonly registry: RegistryUnderLoad
+  readonly folder: string
+  readonly seconds: number
+}
+
+async function sampleOf(sampling: Sampling, manifests: number) {
   const gets = await requests(
-    registry,
-    folder,
+    sampling,
     pathsOf(manifests, (repository, tag) => `/v2/${repository}/manifests/${tag}`),
   )
   const pages = await requests(
-    registry,
-    folder,
+    sampling,
     pathsOf(manifests, (repository) => `/v2/${repository}/tags/list?n=10`),
   )
-  const images = await pushes(registry)
+  const images = await pushes(sampling)
   return {
     'get-rate': gets.rate,
     'get-cpu': gets.cpuMs * 1000,
@@ -120,20 +126,21 @@ async function sampleOf(registry: RegistryUnderLoad, manifests: number, folder: 
   }
 }
 
-async function requests(registry: RegistryUnderLoad, folder: string, paths: readonly string[]) {
+async function requests({ registry, folder, seconds }: Sampling, paths: readonly string[]) {
   const before = registry.cpuSeconds()
-  const load = { url: registry.url, paths, connections: 16, seconds: SECONDS, headers: { Accept: MANIFEST_TYPE } }
+  const load = { url: registry.url, paths, connections: 16, seconds, headers: { Accept: MANIFEST_TYPE } }
   const { requestsPerSecond, requests: count } = await runWrk(load, folder)
   return { rate: requestsPerSecond, cpuMs: ((registry.cpuSeconds() - before) / count) * 1000 }
 }
 
-async function pushes(registry: RegistryUnderLoad) {
+async function pushes({ registry, seconds }: Sampling) {
   const run = crypto.randomUUID().slice(0, 8)
-  const load = { url: registry.url, clients: 4, layers: 8, layerBytes: 4096, seconds: SECONDS, images: 1000, run }
+  const load = { url: registry.url, clients: 4, layers: 8, layerBytes: 4096, seconds, images: 1000, run }
   const clients = await startClients(load)
   const before = registry.cpuSeconds()
-  const { images, seconds } = await clients.run()
-  return { rate: images / seconds, cpuMs: ((registry.cpuSeconds() - before) / images) * 1000 }
+  const report = await clients.run()
+  const { images } = report
+  return { rate: images / report.seconds, cpuMs: ((registry.cpuSeconds() - before) / images) * 1000 }
 }
 
 /** Spread over the whole store. */

@@ -49,7 +49,9 @@ async function main(picks: readonly string[], options: Options): Promise<void> {
     tables.set(bench.name, tableOf(rowsOf(bench, own)))
     console.log(`\n${tables.get(bench.name)}`)
   }
-  const flat = picks.includes('flat') ? await runFlat({ ...options, sizes: options.manifests, say: console.error }) : []
+  const flat = picks.includes('flat')
+    ? await runFlat({ ...options, seconds: 3, sizes: options.manifests, say: console.error })
+    : []
   if (flat.length > 0) {
     tables.set('flat', flatTable(flatRows(flat, options.manifests), options.manifests))
     console.log(`\n${tables.get('flat')}`)
