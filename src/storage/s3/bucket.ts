@@ -23,6 +23,8 @@ export interface ListPage {
 /** Putting an upload together takes some stores minutes. */
 const COMPLETE_TIMEOUT_MS = 120_000
 const COPY_TIMEOUT_MS = 60_000
+/** While a client still sends its bytes, it waits for no answer. */
+const UPLOADING_PATIENCE_MS = 90_000
 
 /** The requests of S3 that Berth makes, one method each. Keys are whole. What is absent is undefined; all else throws S3Error. */
 export class Bucket {
@@ -98,7 +100,8 @@ export class Bucket {
   }
 
   async createMultipart(key: string): Promise<Multipart> {
-    const xml = await this.#client.sendForText({ method: 'POST', key, query: { uploads: '' }, headers: this.#newObjectHeaders() })
+    const [headers, patienceMs] = [this.#newObjectHeaders(), UPLOADING_PATIENCE_MS]
+    const xml = await this.#client.sendForText({ method: 'POST', key, query: { uploads: '' }, headers, patienceMs })
     const uploadId = elementText(xml, 'UploadId')
     if (uploadId === undefined) throw new Error('the object store began a multipart upload and did not say which')
     return { key, uploadId }
@@ -106,7 +109,7 @@ export class Bucket {
 
   async uploadPart({ key, uploadId }: Multipart, number: number, body: Uint8Array | Blob): Promise<UploadedPart> {
     const query = { partNumber: String(number), uploadId }
-    const response = await this.#client.send({ method: 'PUT', key, query, body })
+    const response = await this.#client.send({ method: 'PUT', key, query, body, patienceMs: UPLOADING_PATIENCE_MS })
     await response.body?.cancel()
     const etag = response.headers.get('etag')
     if (etag === null) throw new Error('the object store took a part and gave no ETag for it')

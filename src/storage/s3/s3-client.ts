@@ -12,6 +12,8 @@ export interface S3Request {
   readonly body?: Uint8Array | Blob
   /** How long one attempt may take until its answer begins. */
   readonly timeoutMs?: number
+  /** After this long no further attempt begins; what clients wait for an answer when left out. */
+  readonly patienceMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -38,7 +40,7 @@ export interface S3ClientOptions {
 const TIMEOUT_MS = 10_000
 /** A body may take this much longer for each of its bytes: 10 MiB get 50 s more. */
 const SLOWEST_BYTES_PER_MS = 200
-/** Clients wait for about 30 s: after this long no further attempt begins. */
+/** Clients wait for an answer for about 30 s. */
 const PATIENCE_MS = 20_000
 const HURRIED_PATIENCE_MS = 1_000
 const MOST_ATTEMPTS = 8
@@ -53,7 +55,7 @@ export class S3Client {
   readonly #endpoint: Endpoint
   readonly #publicEndpoint: Endpoint
   readonly #tls: object
-  #patienceMs = PATIENCE_MS
+  #longestPatienceMs = Number.POSITIVE_INFINITY
   /** How far the store's clock is ahead of ours, once it has refused a request for that. */
   #clockAheadMs = 0
   /** The store's clock and ours at its last answer. */
@@ -90,7 +92,7 @@ export class S3Client {
 
   /** From now on nothing is tried again for long, requests under way included. */
   hurry(): void {
-    this.#patienceMs = HURRIED_PATIENCE_MS
+    this.#longestPatienceMs = HURRIED_PATIENCE_MS
   }
 
   /** What time the store has, as far as its last answer tells. */
@@ -99,6 +101,7 @@ export class S3Client {
   }
 
   async #withAttempts<Result>(request: S3Request, use: (response: Response) => Promise<Result>): Promise<Result> {
+    const { patienceMs = PATIENCE_MS } = request
     const beganAt = performance.now()
     for (let attempt = 1; ; attempt += 1) {
       const startedAt = performance.now()
@@ -114,7 +117,8 @@ export class S3Client {
         request.signal?.throwIfAborted()
         const failure = error instanceof S3Error ? error : noAnswer(request, error)
         const pauseMs = this.#correctsClock(failure) ? 0 : pauseAfter(attempt)
-        const isLast = attempt >= MOST_ATTEMPTS || performance.now() + pauseMs > beganAt + this.#patienceMs
+        const isLast =
+          attempt >= MOST_ATTEMPTS || performance.now() + pauseMs > beganAt + Math.min(patienceMs, this.#longestPatienceMs)
         const isTriedAgain = !isLast && (failure.isPassing || pauseMs === 0)
         this.#tell(request, { status: failure.status, startedAt, attempt, retried: isTriedAgain ? failure : undefined })
         if (!isTriedAgain) throw failure
