@@ -19,7 +19,7 @@ export interface ObjectUploadOptions {
   readonly means: UploadMeans
   readonly entry: LedgerEntry
   readonly offset: number
-  /** The key at which parts are put together. */
+  /** The key of the object; where it is not direct, what the keys of its parts and pieces begin with. */
   readonly key: string
   /** Nothing is kept for a later writer: `finish` ends it, or nothing was. */
   readonly isDirect: boolean
@@ -143,7 +143,9 @@ export class ObjectUpload implements UploadWriter {
   }
 
   async #begin(): Promise<Multipart> {
-    const multipart = await this.#means.bucket.createMultipart(this.#options.key)
+    const { key, isDirect } = this.#options
+    // The object that an earlier one became may be among the pieces.
+    const multipart = await this.#means.bucket.createMultipart(isDirect ? key : `${key}-${crypto.randomUUID().slice(0, 8)}`)
     await this.#means.ledger.setMultipart(this.state, multipart)
     return multipart
   }

@@ -121,11 +121,13 @@ export class ObjectUploads {
 
   async #place(entry: LedgerEntry, key: string, size: number): Promise<void> {
     const { bucket } = this.#means
-    const isSmall = size <= entry.partSize && piecesEnd(entry.pieces, 0) >= size
-    if (isSmall && entry.pieces.length !== 1) return await this.#assemble(entry, key, size)
-    const { key: from, length } = entry.pieces.length === 1 && isSmall ? only(entry.pieces) : await this.#freeze(entry, size)
-    if (await copyWithin(bucket, this.#options.copy, { from, length, to: key, size })) return
-    await this.#sendAgain(entry, key, from, size)
+    const { pieces, multipart, partSize } = entry
+    const isInPieces = piecesEnd(pieces, 0) >= size
+    if (isInPieces && pieces.length !== 1 && size <= partSize) return await this.#assemble(entry, key, size)
+    if (isInPieces && pieces.length !== 1 && multipart === undefined) return await this.#sendAgain(entry, key, size)
+    const whole = await this.#freeze(entry, size)
+    if (await copyWithin(bucket, this.#options.copy, { from: whole.key, length: whole.length, to: key, size })) return
+    await this.#sendAgain({ ...entry, pieces: [whole] }, key, size)
   }
 
   /** Puts an object together from a few pieces, or from none. */
@@ -140,8 +142,8 @@ export class ObjectUploads {
     }
   }
 
-  /** For a store that cannot copy: the bytes come here and go back. */
-  async #sendAgain(entry: LedgerEntry, key: string, from: string, size: number): Promise<void> {
+  /** For a store that cannot copy, or pieces that are no object together: the bytes come here and go back. */
+  async #sendAgain(entry: LedgerEntry, key: string, size: number): Promise<void> {
     const state = `${entry.state}-${crypto.randomUUID().slice(0, 8)}` as UploadState
     await this.#means.ledger.begin(state, entry.partSize)
     const upload = new ObjectUpload({
@@ -152,8 +154,8 @@ export class ObjectUploads {
       isDirect: true,
     })
     try {
-      const piece = { key: from, start: 0, length: size }
-      for await (const bytes of readPieces(this.#means.bucket, [piece], 0, size)) await upload.write(bytes)
+      for await (const bytes of readPieces(this.#means.bucket, entry.pieces, 0, size)) await upload.write(bytes)
+      await upload.close()
       await upload.finish()
     } finally {
       await upload.dispose()
@@ -231,10 +233,4 @@ function streamOf(parts: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array>
     },
     { highWaterMark: 0 },
   )
-}
-
-function only(pieces: readonly Piece[]): Piece {
-  const [piece] = pieces
-  if (piece === undefined) throw new Error('there is no piece')
-  return piece
 }
