@@ -8,6 +8,8 @@ import { CommandError } from './command-error.ts'
 
 interface DoctorOptions {
   readonly ca?: string
+  readonly cert?: string
+  readonly key?: string
   readonly user?: string
   readonly passwordStdin: boolean
   readonly repository: string
@@ -20,6 +22,8 @@ export function addDoctor(program: Command): void {
     .description('Pushes and pulls 1 KB, 2 MB and 150 MB by the address that clients use, and explains what is in the way.')
     .argument('<url>', 'of the registry: https://registry.example.com')
     .option('--ca <file>', 'the authority of the certificate, where this machine does not trust it')
+    .option('--cert <file>', 'what the client shows, where the registry asks for a certificate')
+    .option('--key <file>', 'its key')
     .option('--user <name>', 'who may push to the repository')
     .option('--password-stdin', 'read the password from standard input', false)
     .option('--repository <name>', 'where to push to; nothing else there is touched', 'berth-doctor')
@@ -34,7 +38,8 @@ export async function askDoctor(url: string, options: DoctorOptions): Promise<vo
   if (!parsed.success) throw new CommandError(`${url} is not the address of a registry; write it as https://registry.example.com`)
   const patient = new Patient({
     url: parsed.data,
-    authority: await authorityOf(options),
+    authority: options.ca === undefined ? undefined : await readText(options.ca),
+    certificate: await certificateOf(options),
     credentials: await credentialsOf(options),
   })
   let isWell = true
@@ -53,13 +58,18 @@ function describe({ looked, outcome, seen, advice }: Finding): string {
   return advice === undefined ? line : `${line}       ${advice}\n`
 }
 
-async function authorityOf({ ca }: DoctorOptions): Promise<string | undefined> {
-  if (ca === undefined) return undefined
+async function readText(path: string): Promise<string> {
   try {
-    return await readFile(ca, 'utf8')
+    return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new CommandError(`${ca} cannot be read: ${(cause as Error).message}`, { cause })
+    throw new CommandError(`${path} cannot be read: ${(cause as Error).message}`, { cause })
   }
+}
+
+async function certificateOf({ cert, key }: DoctorOptions) {
+  if (cert === undefined && key === undefined) return undefined
+  if (cert === undefined || key === undefined) throw new CommandError('--cert and --key belong together')
+  return { cert: await readText(cert), key: await readText(key) }
 }
 
 async function credentialsOf({ user, passwordStdin }: DoctorOptions) {

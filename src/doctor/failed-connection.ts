@@ -28,11 +28,12 @@ const REASONS: readonly Reason[] = [
   },
   {
     pattern: /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/,
-    advice: 'The server wants a certificate of the client, or an older version of TLS than clients speak.',
+    advice: 'The server wants a certificate of the client (--cert, --key), or an older version of TLS than clients speak.',
   },
   {
     pattern: /EPROTO|WRONG_VERSION|PACKET_LENGTH|HTTP_REQUEST|does the server speak TLS/i,
-    advice: 'Something answers there, but not by TLS: use http:// if the registry speaks plain HTTP, or the port where TLS ends.',
+    advice:
+      'Something answers there, but not by TLS: use http:// if the registry speaks plain HTTP, or the port where TLS ends. Or it wants a certificate of the client: give it with --cert and --key.',
   },
   {
     pattern: /ConnectionRefused|ECONNREFUSED/,

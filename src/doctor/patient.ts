@@ -8,6 +8,8 @@ export interface PatientOptions {
   readonly url: string
   /** The authority to trust beside those of the system, as PEM. */
   readonly authority?: string | undefined
+  /** What the client shows, as PEM. */
+  readonly certificate?: { readonly cert: string; readonly key: string } | undefined
   readonly credentials?: Credentials | undefined
 }
 
@@ -16,13 +18,13 @@ const TIMEOUT_MS = 20 * 60_000
 /** A registry as clients see it, through whatever is in front of it. */
 export class Patient {
   readonly url: string
-  readonly #tls: { readonly ca: string } | undefined
+  readonly #tls: { readonly ca?: string; readonly cert?: string; readonly key?: string }
   readonly #credentials: Credentials | undefined
   #authorization: string | undefined
 
-  constructor({ url, authority, credentials }: PatientOptions) {
+  constructor({ url, authority, certificate, credentials }: PatientOptions) {
     this.url = url
-    this.#tls = authority === undefined ? undefined : { ca: authority }
+    this.#tls = { ...(authority === undefined ? {} : { ca: authority }), ...certificate }
     this.#credentials = credentials
   }
 
@@ -42,7 +44,7 @@ export class Patient {
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(headers === undefined ? {} : { headers }),
       ...(init.body === undefined ? {} : { body: init.body }),
-      ...(this.#tls === undefined ? {} : { tls: this.#tls }),
+      tls: this.#tls,
     })
     const server = response.headers.get('server') ?? undefined
     return {

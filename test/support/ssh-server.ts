@@ -8,6 +8,8 @@ const START_MS = 10_000
 export interface SshServer extends AsyncDisposable {
   /** ssh with what it needs to get in without asking. */
   readonly command: string
+  /** The same as a file for ssh, for the host `worker-1`. */
+  readonly config: string
 }
 
 /** An ssh server in a machine, with keys of the test's own. */
@@ -18,6 +20,10 @@ export async function startSshServer(folder: TemporaryFolder, machine: PrivateMa
     await runToSuccess(['ssh-keygen', '-q', '-t', 'ed25519', '-N', '', '-f', `${keys}/${name}`], options)
   await runToSuccess(['cp', `${keys}/user.pub`, `${keys}/authorized`], options)
   const port = await freePort()
+  const client = await folder.file(
+    'ssh/client',
+    `Host worker-1\nHostName 127.0.0.1\nPort ${port}\nIdentityFile ${keys}/user\nIdentitiesOnly yes\nStrictHostKeyChecking no\nUserKnownHostsFile /dev/null\nLogLevel ERROR\n`,
+  )
   const config = await folder.file(
     'ssh/config',
     [
@@ -37,6 +43,7 @@ export async function startSshServer(folder: TemporaryFolder, machine: PrivateMa
   const files = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', 'IdentitiesOnly=yes']
   return {
     command: ['ssh', '-F', 'none', '-i', `${keys}/user`, '-p', String(port), ...files.flatMap((file) => ['-o', file])].join(' '),
+    config: client,
     [Symbol.asyncDispose]: async () => void (await program.stop()),
   }
 }
