@@ -3,7 +3,7 @@ import type { AccessController } from './access/access.ts'
 import { AccessRules } from './access/access-rules.ts'
 import { AccountBook } from './access/account-book.ts'
 import { type AllRecords, accountRecords } from './access/account-records.ts'
-import type { Exclusively } from './access/accounts.ts'
+import { Accounts, type Exclusively } from './access/accounts.ts'
 import { AccountsAccess } from './access/accounts-access.ts'
 import { CurrentAccounts } from './access/current-accounts.ts'
 import { HtpasswdFile } from './access/htpasswd/htpasswd-file.ts'
@@ -39,6 +39,7 @@ export async function createAccountsAccess(
   const { auth, http } = config
   const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
   const rules = new AccessRules(configured)
+  await new Accounts(storage, exclusively).settle()
   await tellOfStrangers(rules, accountRecords(storage), file, log)
   const accounts = new CurrentAccounts({ storage, trustedForMs: TRUSTED_FOR_MS[config.storage.driver.kind] })
   const book = new AccountBook(accounts, file)

@@ -35,6 +35,11 @@ export class Accounts {
     this.#exclusively = exclusively
   }
 
+  /** What a writer who died half-way has left costs every request a few reads more; from here on it does not. */
+  async settle(): Promise<void> {
+    if ((await this.#generation.look()).isChanging) await this.#exclusively(() => this.#generation.settle())
+  }
+
   async listUsers(): Promise<readonly User[]> {
     return await this.#records.users.list()
   }

@@ -91,6 +91,25 @@ describe('what a server knows of accounts', () => {
     expect(operated.calls).toEqual(['stat berth/v1/access/generation'])
   })
 
+  test('a server that starts ends what a dead writer has left, and disturbs nothing else', async () => {
+    await operated.accounts.addUser(alice, 'old')
+    operated.dieAfter('place berth/v1/access/users')
+    await expect(operated.accounts.setPassword(alice, 'new')).rejects.toThrow('died')
+    operated.live()
+
+    await operated.anotherOperator().settle()
+    await from(operated.current).findUser(alice)
+    operated.calls.length = 0
+    await operated.anotherOperator().settle()
+    await from(operated.current).findUser(alice)
+
+    expect(operated.calls.filter((call) => !call.startsWith('readSmall'))).toEqual([
+      'stat berth/v1/access/generation',
+      'stat berth/v1/access/generation',
+    ])
+    expect((await from(operated.current).findUser(alice))?.passwordHash).toBe('new')
+  })
+
   test('two that change accounts at once lose nothing', async () => {
     const other = operated.anotherOperator()
     const members = Array.from({ length: 20 }, (_, index) => named(`member-${index}`))

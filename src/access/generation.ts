@@ -48,6 +48,11 @@ export class Generation {
     }
   }
 
+  /** Ends the change of a writer who died half-way. Called while no other change runs. */
+  async settle(): Promise<void> {
+    if ((await this.look()).isChanging) await this.#write(SETTLED)
+  }
+
   async #read(): Promise<string> {
     const bytes = await this.#storage.readSmall(berthLayout.generation, SHORTEST + LENGTHS)
     return bytes === undefined ? CHANGING : new TextDecoder().decode(bytes)

@@ -17,6 +17,7 @@ export class OperatedAccounts implements Disposable {
   readonly #storage: StorageDriver
   #lethal: string | undefined
   #isDead = false
+  #failing: string | undefined
 
   private constructor(folder: TemporaryFolder, driver: FilesystemDriver) {
     this.#folder = folder
@@ -73,6 +74,11 @@ export class OperatedAccounts implements Disposable {
     this.#lethal = call
   }
 
+  /** Every call that begins so fails, and changes nothing. */
+  failOn(call: string): void {
+    this.#failing = call
+  }
+
   live(): void {
     this.#lethal = undefined
     this.#isDead = false
@@ -86,6 +92,7 @@ export class OperatedAccounts implements Disposable {
     const watch = async <Result>(call: string, run: () => Promise<Result>): Promise<Result> => {
       if (this.#isDead) throw new Error('died')
       this.calls.push(call)
+      if (this.#failing !== undefined && call.startsWith(this.#failing)) throw new Error('failed')
       const result = await run()
       if (this.#lethal !== undefined && call.startsWith(this.#lethal)) {
         this.#isDead = true

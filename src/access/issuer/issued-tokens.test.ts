@@ -152,6 +152,18 @@ describe('keys', () => {
     expect(operated.calls.filter((call) => call.startsWith('list'))).toHaveLength(1)
   })
 
+  test('where no new key can be written, the old one goes on; where there is none, that is a failure', async () => {
+    const tokens = process('berth')
+    const first = await tokens.sign('access', CLAIMS)
+    setSystemTime(new Date(NOW.getTime() + 31 * DAY_MS))
+    operated.failOn('place berth/v1/access/keys')
+
+    expect(keyOf(await tokens.sign('access', CLAIMS))).toBe(keyOf(first))
+    expect(keyOf(await process('berth').sign('access', CLAIMS))).toBe(keyOf(first))
+    await rm(`${operated.directory}/keys`, { recursive: true })
+    await expect(process('berth').sign('access', CLAIMS)).rejects.toThrow('failed')
+  })
+
   test('a key that cannot be read is a failure with a name', async () => {
     await process('berth').sign('access', CLAIMS)
     const [id = ''] = await readdir(`${operated.directory}/keys`)

@@ -43,14 +43,21 @@ export class SigningKeys {
     this.#options = options
   }
 
-  /** The key to sign with now; made when there is none that is new enough. */
+  /** The key to sign with now; made when there is none that is young enough. */
   async current(): Promise<SigningKey> {
-    const known = this.#newest()
-    if (known !== undefined) return known
+    const newest = this.#newest()
+    if (newest !== undefined && isYoung(newest)) return newest
     this.#making ??= this.#make().finally(() => {
       this.#making = undefined
     })
-    return await this.#making
+    try {
+      return await this.#making
+    } catch (error) {
+      // A disk that is full keeps nobody out whom an older key can let in.
+      const old = this.#newest()
+      if (old === undefined || error instanceof DamagedRecordError) throw error
+      return old
+    }
   }
 
   /** The key of that id. Another process may have made it a moment ago. */
@@ -63,8 +70,7 @@ export class SigningKeys {
   }
 
   #newest(): SigningKey | undefined {
-    const [newest] = [...this.#keys.values()].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())
-    return newest === undefined || Date.now() - newest.createdAt.getTime() > SIGNS_FOR_MS ? undefined : newest
+    return [...this.#keys.values()].sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime())[0]
   }
 
   /** Of several processes that need a key one makes it, the others find it. */
@@ -72,7 +78,7 @@ export class SigningKeys {
     return await this.#options.exclusively(async () => {
       await this.#load()
       const found = this.#newest()
-      if (found !== undefined) return found
+      if (found !== undefined && isYoung(found)) return found
       const { id, bytes } = await newKey()
       await this.#options.storage.place([{ directory: berthLayout.keys, files: [{ name: id, bytes, secret: true }] }])
       await this.#removeOld()
@@ -117,6 +123,10 @@ export class SigningKeys {
       throw new DamagedRecordError(`The key ${path} cannot be read; restore it from a backup, or remove the file.`, { cause })
     }
   }
+}
+
+function isYoung({ createdAt }: SigningKey): boolean {
+  return Date.now() - createdAt.getTime() <= SIGNS_FOR_MS
 }
 
 const RECORD = z.object({
