@@ -22,26 +22,31 @@ interface AccountsAccessOptions {
   readonly storage: RecordStorage
   /** Keeps what the commands and the other processes change from happening at the same time. */
   readonly exclusively: Exclusively
+  /** Another text after each of those changes on this machine. */
+  readonly lastChange: () => Promise<string>
   /** Other processes serve beside this one. */
   readonly isShared: boolean
   readonly log: Log
 }
 
-/** For so long a server trusts what it knew of accounts; 0 where looking again is a stat of a local file. */
-const TRUSTED_FOR_MS: Readonly<Record<StorageConfig['driver']['kind'], number>> = { filesystem: 0, inmemory: 0, s3: 5_000 }
+/** Storages where a look is no stat of a local file. */
+const REMOTE: Readonly<Record<StorageConfig['driver']['kind'], boolean>> = { filesystem: false, inmemory: false, s3: true }
+/** For so long a server trusts what it knew of accounts there, unless a command on the same machine has changed them. */
+const TRUSTED_FOR_MS = 5_000
 
 /** Puts together what section `access` asks for. Throws UnusableAccessError. */
 export async function createAccountsAccess(
   config: Config,
   { rules: configured, service, realm, tokenLifetimeMs, refreshLifetimeMs }: AccessConfig,
-  { storage, exclusively, isShared, log }: AccountsAccessOptions,
+  { storage, exclusively, lastChange, isShared, log }: AccountsAccessOptions,
 ): Promise<{ readonly controller: AccessController; readonly issuer: TokenIssuer }> {
   const { auth, http } = config
   const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
   const rules = new AccessRules(configured)
   await new Accounts(storage, exclusively).settle()
   await tellOfStrangers(rules, accountRecords(storage), file, log)
-  const accounts = new CurrentAccounts({ storage, trustedForMs: TRUSTED_FOR_MS[config.storage.driver.kind] })
+  const remote = REMOTE[config.storage.driver.kind] ? { remote: { trustedForMs: TRUSTED_FOR_MS, lastChange } } : {}
+  const accounts = new CurrentAccounts({ storage, ...remote })
   const book = new AccountBook(accounts, file)
   // Processes that share a machine share its cores.
   const login = new PasswordLogin({ book, checksAtOnce: isShared ? 1 : availableParallelism() })

@@ -8,7 +8,7 @@ import { CertificateError } from './certificates/certificate-error.ts'
 import type { Config } from './config/config.ts'
 import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
-import { exclusivelyIn } from './metadata/exclusive-lock.ts'
+import { exclusivelyIn, lastChangeIn } from './metadata/exclusive-lock.ts'
 import { MetadataKeeper } from './metadata/keeper.ts'
 import { type OpenedMetadata, openMetadata, StorageInUseError } from './metadata/open.ts'
 import type { Metadata } from './metadata/query.ts'
@@ -163,6 +163,7 @@ async function openAccess(config: Config, storage: OpenedStorage, options: { rea
     ...options,
     storage: storage.objects,
     exclusively,
+    lastChange: lastChangeIn(storage.runDirectory),
   })
   return { access: controller, issuer }
 }

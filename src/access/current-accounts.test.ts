@@ -58,7 +58,8 @@ describe('what a server knows of accounts', () => {
   })
 
   test('where a look goes over a network it is trusted for a while, and no longer', async () => {
-    const server = operated.another({ trustedForMs: 300 })
+    // A change by another machine.
+    const server = operated.another({ trustedForMs: 300, lastChange: async () => 'none here' })
     await operated.accounts.addUser(alice, 'old')
     expect((await from(server).findUser(alice))?.passwordHash).toBe('old')
 
@@ -70,6 +71,23 @@ describe('what a server knows of accounts', () => {
     }
 
     expect(performance.now() - startedAt).toBeLessThan(2_000)
+  })
+
+  test('over a network too, a change on the same machine holds for the next question, and the others cost no request', async () => {
+    const servers = [operated.another({}), operated.another({})]
+    await operated.accounts.addUser(alice, 'hash-0')
+
+    for (let time = 1; time <= 20; time += 1) {
+      const busy = servers.map((server) => Array.from({ length: 10 }, () => from(server).findUser(alice)))
+      await operated.accounts.setPassword(alice, `hash-${time}`)
+      const asked = servers.map((server) => Array.from({ length: 10 }, () => from(server).findUser(alice)))
+      for (const user of await Promise.all(asked.flat())) expect(user?.passwordHash).toBe(`hash-${time}`)
+      await Promise.all(busy.flat())
+    }
+    operated.calls.length = 0
+    for (let time = 0; time < 10; time += 1) for (const server of servers) await from(server).findUser(alice)
+
+    expect(operated.calls).toEqual([])
   })
 
   test('after a writer has died half-way, every question is answered from the storage until the next change', async () => {

@@ -6,27 +6,33 @@ import type { RecordStorage } from './record-storage.ts'
 
 export interface CurrentAccountsOptions {
   readonly storage: RecordStorage
-  /**
-   * For so long the last look holds. 0 where a look is one stat of a local file: then a change holds for every request that comes after
-   * it. On an object store, where a look is a request over the network, a change may take so long to be seen.
-   */
+  /** Left out where a look is one stat of a local file: then a change holds for every request that comes after it. */
+  readonly remote?: RemoteLook
+}
+
+/** A storage where each look is a request over the network. */
+export interface RemoteLook {
+  /** For so long the last look holds; after that a change is seen wherever it was made. */
   readonly trustedForMs: number
+  /** Another text when a command on this machine has changed something: then nothing is trusted. */
+  readonly lastChange: () => Promise<string>
 }
 
 /** How accounts are, as a server asks. Remembers records for as long as the generation is the same. */
 export class CurrentAccounts {
   readonly #records: AllRecords
   readonly #generation: Generation
-  readonly #trustedForMs: number
+  readonly #remote: RemoteLook | undefined
   #latest: AccountsNow
-  #lookedAt = Number.NEGATIVE_INFINITY
+  /** When the last look began, after which change; undefined where it is to be trusted by nobody. */
+  #trusted: { readonly sinceMs: number; readonly change: string } | undefined
   #running: Promise<AccountsNow> | undefined
   #next: Promise<AccountsNow> | undefined
 
-  constructor({ storage, trustedForMs }: CurrentAccountsOptions) {
+  constructor({ storage, remote }: CurrentAccountsOptions) {
     this.#records = accountRecords(storage)
     this.#generation = new Generation(storage)
-    this.#trustedForMs = trustedForMs
+    this.#remote = remote
     this.#latest = new AccountsNow(this.#records, undefined)
   }
 
@@ -35,9 +41,14 @@ export class CurrentAccounts {
    * operator was told a moment ago would not be in it. Throws what the storage says when it cannot look.
    */
   async now(): Promise<AccountsNow> {
-    if (performance.now() - this.#lookedAt < this.#trustedForMs) return this.#latest
+    if (this.#remote !== undefined && (await this.#isTrusted(this.#remote))) return this.#latest
     this.#next ??= this.#lookAfter(this.#running)
     return await this.#next
+  }
+
+  async #isTrusted({ trustedForMs, lastChange }: RemoteLook): Promise<boolean> {
+    const change = await lastChange()
+    return this.#trusted?.change === change && performance.now() - this.#trusted.sinceMs < trustedForMs
   }
 
   async #lookAfter(running: Promise<AccountsNow> | undefined): Promise<AccountsNow> {
@@ -45,10 +56,10 @@ export class CurrentAccounts {
     await running?.catch(() => undefined)
     this.#running = this.#next
     this.#next = undefined
-    const startedAt = performance.now()
+    const begun = { sinceMs: performance.now(), change: (await this.#remote?.lastChange()) ?? '' }
     const { mark, isChanging } = await this.#generation.look()
     if (isChanging || this.#latest.mark !== mark) this.#latest = new AccountsNow(this.#records, isChanging ? undefined : mark)
-    this.#lookedAt = startedAt
+    this.#trusted = isChanging ? undefined : begun
     return this.#latest
   }
 }

@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { isBusy } from './sqlite.ts'
 
@@ -22,8 +22,30 @@ export async function whileLocked<Result>(path: string, task: () => Promise<Resu
 
 /** Runs tasks that change accounts or keys, one at a time, whichever process of the storage runs them. */
 export function exclusivelyIn(runDirectory: string): <Result>(task: () => Promise<Result>) => Promise<Result> {
-  return async (task) => await whileLocked(join(runDirectory, 'accounts'), task)
+  return async (task) =>
+    await whileLocked(join(runDirectory, 'accounts'), async () => {
+      try {
+        return await task()
+      } finally {
+        await writeFile(join(runDirectory, CHANGED), 'x'.repeat(1 + Math.floor(Math.random() * MOST_LENGTHS)))
+      }
+    })
 }
+
+/** Another text after each such task, for one stat of a local file: where the storage itself is far away. */
+export function lastChangeIn(runDirectory: string): () => Promise<string> {
+  return async () => {
+    const entry = await stat(join(runDirectory, CHANGED)).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+      throw error
+    })
+    return entry === undefined ? 'none' : `${entry.size} ${entry.mtimeMs}`
+  }
+}
+
+const CHANGED = 'accounts-changed'
+/** Of the file: two changes may fall into one tick of the clock. */
+const MOST_LENGTHS = 4096
 
 export function openLockFile(path: string): Database {
   const database = new Database(path, { readwrite: true, create: true, strict: true })

@@ -1,7 +1,7 @@
 import { type AccountName, findAccountName } from '../../src/access/account-name.ts'
 import { Accounts, type Exclusively } from '../../src/access/accounts.ts'
-import { type AccountsNow, CurrentAccounts } from '../../src/access/current-accounts.ts'
-import { whileLocked } from '../../src/metadata/exclusive-lock.ts'
+import { type AccountsNow, CurrentAccounts, type RemoteLook } from '../../src/access/current-accounts.ts'
+import { exclusivelyIn, lastChangeIn } from '../../src/metadata/exclusive-lock.ts'
 import type { StorageDriver } from '../../src/storage/driver.ts'
 import { openDisk } from '../../src/storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
@@ -53,7 +53,7 @@ export class OperatedAccounts implements Disposable {
 
   /** One task at a time, whichever process it is of. */
   get exclusively(): Exclusively {
-    return async (task) => await whileLocked(this.#folder.join('lock'), task)
+    return exclusivelyIn(this.#folder.join('run'))
   }
 
   get storage(): StorageDriver {
@@ -61,8 +61,10 @@ export class OperatedAccounts implements Disposable {
   }
 
   /** Another process that serves. */
-  another({ trustedForMs = 0 } = {}): CurrentAccounts {
-    return new CurrentAccounts({ storage: this.#storage, trustedForMs })
+  another(remote?: Partial<RemoteLook>): CurrentAccounts {
+    if (remote === undefined) return new CurrentAccounts({ storage: this.#storage })
+    const lastChange = lastChangeIn(this.#folder.join('run'))
+    return new CurrentAccounts({ storage: this.#storage, remote: { trustedForMs: 60_000, lastChange, ...remote } })
   }
 
   anotherOperator(): Accounts {
