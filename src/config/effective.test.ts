@@ -25,6 +25,11 @@ health:
       headers: {Authorization: [Bearer hunter2]}
 redis: {password: hunter2}
 validation: {manifests: {urls: {allow: ['^https://a\\.example/']}}}
+access:
+  tokenlifetime: 5m
+  rules:
+    - {who: [group:team, 'user:a b'], repositories: ['team/**', '*'], can: [pull, list]}
+    - {who: [anonymous], repositories: ['**'], can: []}
 `
 
 function render(text: string, environment: Environment = {}): string {

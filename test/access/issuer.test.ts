@@ -38,6 +38,17 @@ describe('GET /v2/token', () => {
     expect(response.headers.get('docker-distribution-api-version')).toBe('registry/2.0')
   })
 
+  test('is where a trusted proxy says that the client is, or where the configuration says', async () => {
+    const behindProxy = await registry.client().request('GET', '/v2/', {
+      headers: { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'registry.example.com:8443' },
+    })
+    await using own = await AccessRegistry.start({ access: `  realm: https://tokens.example.com/token\n${ACCESS}` })
+    const configured = await own.client().request('GET', '/v2/')
+
+    expect(behindProxy.headers.get('www-authenticate')).toStartWith('Bearer realm="https://registry.example.com:8443/v2/token",')
+    expect(configured.headers.get('www-authenticate')).toStartWith('Bearer realm="https://tokens.example.com/token",')
+  })
+
   test('gives a token for what is allowed of several scopes', async () => {
     const { status, answer } = await get('alice', [
       'service=registry.test',

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { BackgroundProgram, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
+import { BackgroundProgram, type Environment, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
 import { AuthorizedClient, type RegistryClient } from './registry-client.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
@@ -12,6 +12,8 @@ export interface AccessRegistryOptions {
   /** A whole file as somebody writes it, for a machine of their own. */
   readonly config?: string
   readonly processes?: number
+  /** What stands below `storage:` in the place of a folder, indented by two. */
+  readonly storage?: string
   /** Other sections, in which FOLDER is the registry's folder. */
   readonly more?: string
   /** What lies in that folder. */
@@ -37,7 +39,7 @@ export class AccessRegistry implements AsyncDisposable {
     const folder = new TemporaryFolder()
     for (const [name, text] of Object.entries(files)) await folder.file(name, text)
     const config = await folder.file('config.yml', configOf(folder, options))
-    const environment = { ...environmentIn(folder.join('env')), BERTH_PROCESSES: String(processes) }
+    const environment = { ...environmentOf(folder), BERTH_PROCESSES: String(processes) }
     const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
     try {
       const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
@@ -114,7 +116,7 @@ export class AccessRegistry implements AsyncDisposable {
   }
 
   #commandOptions(input: string) {
-    return { environment: environmentIn(this.folder.join('env')), stdin: new Blob([input]) }
+    return { environment: environmentOf(this.folder), stdin: new Blob([input]) }
   }
 }
 
@@ -122,12 +124,17 @@ export function basic(name: string, password: string): string {
   return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`
 }
 
-function configOf(folder: TemporaryFolder, { config, access = '', more = '' }: AccessRegistryOptions): string {
+/** What belongs to a bucket on this machine goes into a folder of the test's. */
+function environmentOf(folder: TemporaryFolder): Environment {
+  return { ...environmentIn(folder.join('env')), STATE_DIRECTORY: folder.join('state') }
+}
+
+function configOf(folder: TemporaryFolder, { config, access = '', more = '', storage }: AccessRegistryOptions): string {
   const data = folder.join('data')
   if (config !== undefined) return config.replace('/var/lib/registry', data).replace('addr: :5000', 'addr: 127.0.0.1:0')
   return `version: 0.1
 storage:
-  filesystem: {rootdirectory: ${data}}
+${storage ?? `  filesystem: {rootdirectory: ${data}}`}
   delete: {enabled: true}
 http: {addr: 127.0.0.1:0}
 log: {accesslog: {file: ${folder.join('access.log')}}}
