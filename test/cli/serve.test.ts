@@ -6,7 +6,7 @@ import { registryConfig } from '../support/registry-config.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const BERTH = join(import.meta.dir, '../../bin/berth')
-const START_MS = 20_000
+const START_MS = 60_000
 const LISTENING = /msg="listening" url=(\S+)/
 
 describe('a command line', () => {

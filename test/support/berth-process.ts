@@ -4,7 +4,7 @@ import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 
 export const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
-const START_MS = 20_000
+const START_MS = 60_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
 
 interface BerthOptions extends ServeOptions {

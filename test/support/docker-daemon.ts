@@ -13,7 +13,7 @@ import type { TemporaryFolder } from './temporary-folder.ts'
 
 export const DOCKER_PROGRAMS = ['dockerd', 'docker', 'containerd', 'ctr', 'runc']
 
-const START_MS = 30_000
+const START_MS = 60_000
 
 /** Where containers and the daemon find each other. */
 export interface DockerOptions {

@@ -5,7 +5,7 @@ import { registryConfig } from './registry-config.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
-const START_MS = 20_000
+const START_MS = 60_000
 
 /** One `berth serve` process, started without the steps before it: for tests that start hundreds. */
 export interface FastBerth {

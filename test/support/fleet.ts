@@ -7,7 +7,7 @@ import type { SeededRandom } from './seeded-random.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
-const START_MS = 30_000
+const START_MS = 60_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
 const URLS = /msg="listening" url=(\S+) /g
 

@@ -7,7 +7,7 @@ import type { Dialect } from './registry-under-test.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
 const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
-const START_MS = 20_000
+const START_MS = 60_000
 const LISTENING: Readonly<Record<Dialect, RegExp>> = {
   Berth: /msg="listening" .*url=\S+:(\d+) |"url":"[^"]+:(\d+)","storage"/,
   'registry:2': /listening on [^ ]*:(\d+)"/,

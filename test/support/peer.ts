@@ -7,7 +7,7 @@ import { TemporaryFolder } from './temporary-folder.ts'
 /** Debian's docker-registry 2.8.2: what Berth takes over from and can go back to. */
 export const PEER_PROGRAM = 'docker-registry'
 
-const START_MS = 10_000
+const START_MS = 60_000
 const LISTENING = /listening on [^ ]*:(\d+)"/
 
 /** Serves a data directory with registry:2. The caller ends it. */

@@ -5,7 +5,7 @@ import { type BucketData, registryConfig } from './registry-config.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
-const START_MS = 20_000
+const START_MS = 60_000
 
 export interface SupervisedOptions {
   readonly folder: TemporaryFolder

@@ -7,7 +7,7 @@ import { BERTH_PROGRAM } from './berth-process.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 30_000
+const START_MS = 60_000
 
 /** A folder as `berth certificate create` makes it, for localhost and 127.0.0.1; gives the paths of its files. */
 export async function makeCertificates(folder: TemporaryFolder, name = 'certs') {
