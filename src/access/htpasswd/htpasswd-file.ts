@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { answerOf } from '../../observe/answer.ts'
 import type { Log } from '../../observe/log.ts'
 import { unavailable } from '../../oci/errors.ts'
 import { bcryptCost } from '../bcrypt-hash.ts'
@@ -64,12 +65,9 @@ export class HtpasswdFile implements PasswordBook {
   }
 
   async find(name: string): Promise<PasswordRecord | undefined> {
-    if (performance.now() - this.#lookedAt >= LOOK_EVERY_MS) {
-      this.#looking ??= this.#look()
-      await this.#looking
-    }
-    if (this.#failure !== undefined) {
-      throw unavailable('The registry cannot look up users now; try again in a moment.', { cause: this.#failure })
+    const failure = await this.#lookOnce()
+    if (failure !== undefined) {
+      throw unavailable('The registry cannot look up users now; try again in a moment.', { cause: failure })
     }
     const passwordHash = this.#version.entries.hashes.get(name)
     return passwordHash === undefined ? undefined : { name, passwordHash, revision: passwordHash }
@@ -77,6 +75,13 @@ export class HtpasswdFile implements PasswordBook {
 
   costs(): readonly number[] {
     return this.#version.costs
+  }
+
+  /** Gives why the file cannot be read now. One that does not answer holds a request up for seconds, not for ever. */
+  async #lookOnce(): Promise<unknown> {
+    if (performance.now() - this.#lookedAt < LOOK_EVERY_MS) return this.#failure
+    const looked = await answerOf(() => (this.#looking ??= this.#look()))
+    return 'error' in looked ? looked.error : this.#failure
   }
 
   async #look(): Promise<void> {
