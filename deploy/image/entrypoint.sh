@@ -13,6 +13,7 @@ case "$1" in
     set -- registry serve "$@"
     ;;
   garbage-collect | health | config | check-config | completion | help | -*) set -- registry "$@" ;;
+  user | group | token | htpasswd | storage | certificate | client | proxy-config | doctor) set -- registry "$@" ;;
 esac
 
 exec "$@"

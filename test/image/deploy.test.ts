@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { YAML } from 'bun'
+import { berthProgram } from '../../src/cli/berth-program.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -23,6 +24,14 @@ describeWith({ programs: ['systemd-analyze'] }, 'the systemd unit', () => {
     expect(verified).toEqual({ exitCode: 0, stdout: '', stderr: '' })
     expect(exposed).toMatchObject({ exitCode: 0 })
   })
+})
+
+test('every command of Berth may stand after the name of the image', async () => {
+  const entrypoint = await readFile(join(DEPLOY, 'image/entrypoint.sh'), 'utf8')
+  const words = entrypoint.split('\n').flatMap((line) => /^ {2}([a-z*| -]+)\)/.exec(line)?.[1]?.split(' | ') ?? [])
+  const commands = berthProgram().commands.map((command) => command.name())
+
+  expect(commands.filter((name) => !words.includes(name))).toEqual([])
 })
 
 test('the configurations of the image, of the service and of the pod start Berth without a notice', async () => {
