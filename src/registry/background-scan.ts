@@ -5,6 +5,7 @@ import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty 
 import { findDigest } from '../oci/digest.ts'
 import type { StorageDriver, StoragePath } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
+import { repositoriesAtOnce } from '../storage/layout-walk.ts'
 import type { DanglingLinks } from './dangling-links.ts'
 import type { Liveness } from './operations.ts'
 import type { RepositoryScan } from './repository-scan.ts'
@@ -65,13 +66,14 @@ export class BackgroundScan {
   }
 
   async #scanUnseen(signal: AbortSignal): Promise<void> {
-    const { metadata, scan, epoch } = this.#options
+    const { storage, metadata, scan, epoch } = this.#options
+    const atOnce = repositoriesAtOnce(storage)
     for (;;) {
       const repositories = await listUnscannedRepositories(metadata.read, epoch, REPOSITORIES_AT_ONCE)
       if (repositories.length === 0) return
-      for (const { name } of repositories) {
+      for (let start = 0; start < repositories.length; start += atOnce) {
         if (signal.aborted) return
-        await scan.scan(name)
+        await Promise.all(repositories.slice(start, start + atOnce).map(({ name }) => scan.scan(name)))
       }
     }
   }

@@ -16,7 +16,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
-import { listDigests, walkRepositories } from '../storage/layout-walk.ts'
+import { listDigests, repositoriesAtOnce, walkRepositories } from '../storage/layout-walk.ts'
 import type { Reconcile } from './reconcile.ts'
 
 /** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
@@ -58,7 +58,7 @@ export class RepositoryScan {
   /** Resolves when every repository in the storage is known by name. Throws UNAVAILABLE after 5 s. */
   async ensureNames(): Promise<void> {
     if (await this.areNamesKnown()) return
-    await this.#withPatience('all names', () => this.scanNames())
+    await this.#withPatience('all names', () => this.#scanNames())
   }
 
   async areNamesKnown(): Promise<boolean> {
@@ -67,10 +67,19 @@ export class RepositoryScan {
 
   /** Finds every repository, and of each that has manifests one that is whole: such a repository exists for the catalog. */
   async scanNames(): Promise<void> {
+    await this.#shared('all names', () => this.#scanNames())
+  }
+
+  async #scanNames(): Promise<void> {
+    const atOnce = repositoriesAtOnce(this.#storage)
+    let batch: RepositoryName[] = []
     for await (const name of walkRepositories(this.#storage)) {
-      const id = await this.#metadata.write((query) => ensureRepository(query, name, this.#reconcile.epoch))
-      if (!(await holdsSeenManifest(this.#metadata.read, id, this.#reconcile.epoch))) await this.#findOneManifest(name)
+      batch.push(name)
+      if (batch.length < atOnce) continue
+      await Promise.all(batch.map((each) => this.#meet(each)))
+      batch = []
     }
+    await Promise.all(batch.map((each) => this.#meet(each)))
     await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
   }
 
@@ -95,6 +104,11 @@ export class RepositoryScan {
       await Bun.sleep(PAUSE_FOR_LEFT_MS)
       left = (await this.#reconcile.heal(left)).left.map((observation) => observation.name)
     }
+  }
+
+  async #meet(name: RepositoryName): Promise<void> {
+    const id = await this.#metadata.write((query) => ensureRepository(query, name, this.#reconcile.epoch))
+    if (!(await holdsSeenManifest(this.#metadata.read, id, this.#reconcile.epoch))) await this.#findOneManifest(name)
   }
 
   async #tags(repository: RepositoryName): Promise<TagName[]> {
@@ -131,11 +145,17 @@ export class RepositoryScan {
     }
   }
 
-  /** Requests that need the same scan share it; it goes on when they have stopped waiting. */
-  async #withPatience(key: string, scan: () => Promise<void>): Promise<void> {
+  /** One for all who need it at this moment. */
+  #shared(key: string, scan: () => Promise<void>): Promise<void> {
     const running = this.#running.get(key) ?? scan().finally(() => this.#running.delete(key))
     this.#running.set(key, running)
     running.catch(() => undefined)
+    return running
+  }
+
+  /** Requests that need the same scan share it; it goes on when they have stopped waiting. */
+  async #withPatience(key: string, scan: () => Promise<void>): Promise<void> {
+    const running = this.#shared(key, scan)
     const patience = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
       patience.reject(

@@ -6,6 +6,11 @@ import { layout } from './layout.ts'
 /** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
 const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
 
+/** A remote storage takes its time for each question: several are asked side by side. */
+export function repositoriesAtOnce({ capabilities }: StorageDriver): number {
+  return capabilities.isRemote ? 32 : 1
+}
+
 /** The name of every repository that has a directory. What is no name is passed over. */
 export async function* walkRepositories(storage: StorageDriver): AsyncGenerator<RepositoryName> {
   yield* namesBelow(storage, layout.repositories, '')
@@ -22,12 +27,22 @@ export async function listDigests(storage: StorageDriver, path: StoragePath): Pr
 }
 
 async function* namesBelow(storage: StorageDriver, path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
-  for (const child of await storage.list(path)) {
-    const name = findRepositoryName(prefix + child)
-    if (name === undefined) continue
-    const below = storagePath(path, child)
-    const entries = await storage.list(below)
-    if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
-    if (entries.some((entry) => !entry.startsWith('_'))) yield* namesBelow(storage, below, `${name}/`)
+  const children = await storage.list(path)
+  const atOnce = repositoriesAtOnce(storage)
+  for (let start = 0; start < children.length; start += atOnce) {
+    const batch = children.slice(start, start + atOnce)
+    const listed = await Promise.all(batch.map((child) => entriesOf(storage, path, prefix, child)))
+    for (const { name, below, entries } of listed.flat()) {
+      if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
+      if (entries.some((entry) => !entry.startsWith('_'))) yield* namesBelow(storage, below, `${name}/`)
+    }
   }
+}
+
+/** Nothing for what is neither the name of a repository nor the beginning of one. */
+async function entriesOf(storage: StorageDriver, path: StoragePath, prefix: string, child: string) {
+  const name = findRepositoryName(prefix + child)
+  if (name === undefined) return []
+  const below = storagePath(path, child)
+  return [{ name, below, entries: await storage.list(below) }]
 }
