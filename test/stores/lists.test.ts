@@ -10,10 +10,10 @@ import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(10 * 60_000)
-const ENTRIES = Number(process.env.BERTH_TEST_ENTRIES ?? 10_000)
+const ENTRIES = Number(process.env.BERTH_TEST_ENTRIES ?? 1_000)
 const AT_ONCE = 64
 
-/** What registry:2 would have written, without it: ten thousand pushes take too long. */
+/** What registry:2 would have written, without it. The promise names 10,000 entries; a run of the whole suite takes fewer. */
 describeOnStores(
   `lists of ${ENTRIES} entries in a bucket`,
   (store) => {
@@ -98,5 +98,5 @@ describeOnStores(
       expect(proxy.takeCounts()).toEqual({})
     })
   },
-  ['versitygw'],
+  ['seaweedfs'],
 )
