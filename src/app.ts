@@ -18,6 +18,7 @@ import type { Log, LogOutput } from './observe/log.ts'
 import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
 import { fileOutput, standardOutput } from './observe/standard-stream.ts'
+import { RegistryError } from './oci/errors.ts'
 import { ensureStateId } from './opening/local-state.ts'
 import { openStorage } from './opening/open-storage.ts'
 import type { OpenedStorage } from './opening/opened-storage.ts'
@@ -230,6 +231,7 @@ export function startErrorOf(error: unknown): unknown {
     (kind) => error instanceof kind,
   )
   if (error instanceof Error && isOperators) return new StartError(error.message, { cause: error })
+  if (error instanceof RegistryError && error.code === 'UNAVAILABLE') return storageError(error)
   if (!(error instanceof Error) || !('code' in error)) return error
   if (error.code === 'EADDRINUSE') {
     return new StartError('The address is in use; stop what listens there or set http.addr to another port.', { cause: error })
@@ -240,4 +242,10 @@ export function startErrorOf(error: unknown): unknown {
     })
   }
   return error
+}
+
+/** What a storage says that is not on this machine. */
+function storageError(error: RegistryError): StartError {
+  const reason = error.cause instanceof Error ? error.cause.message : error.message
+  return new StartError(`The storage cannot be used: ${reason}. Look at section storage of the configuration.`, { cause: error })
 }
