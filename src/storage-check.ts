@@ -31,7 +31,7 @@ function toBeginWith(config: Config, log: Log): { readonly first: readonly Check
   const { driver } = config.storage
   if (driver.kind !== 's3') return { first: [], explain: explainFilesystem }
   const { settings, bucket } = openBucket(driver, log)
-  const first = s3Steps({ settings, bucket, keys: new KeySpace(settings.rootDirectory), redirects: false })
+  const first = s3Steps({ settings, bucket, keys: new KeySpace(settings.rootDirectory), redirects: driver.redirects })
   return { first, explain: (error) => explainS3(error, settings, 'what the registry does') }
 }
 

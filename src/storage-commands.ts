@@ -1,9 +1,11 @@
 import { realpath, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { StartError, startErrorOf } from './app.ts'
 import type { Config } from './config/config.ts'
 import { LifeLocks } from './metadata/life-lock.ts'
 import type { Log } from './observe/log.ts'
 import { type LoneStorage, openAlone, openToRead } from './opening/open-alone.ts'
+import { DatabasePresence } from './registry/database-presence.ts'
 import type { StorageDriver } from './storage/driver.ts'
 import { layout } from './storage/layout.ts'
 import type { CopyProblem, CopyProgress } from './storage-copy/copy-progress.ts'
@@ -25,14 +27,18 @@ export async function copyBetween({ from, to, log, ...options }: CopyBetweenOpti
   const source = closers.adopt(await open('source', openToRead(from, log)), ({ close }) => close())
   await expectRegistry(source.driver, from)
   const target = closers.adopt(await open('target', openAlone(to, log)), ({ close }) => close())
-  await asTheOnlyOne(target, (driver) => copyStorage({ source: source.driver, target: driver, ...options }))
+  await asTheOnlyOne(target, log, (driver, taken) => {
+    return copyStorage({ source: source.driver, target: driver, ...options, signal: AbortSignal.any([options.signal, taken]) })
+  })
 }
 
 /** Works on a storage as the only one who does: a server that starts meanwhile finds it in use. */
 async function asTheOnlyOne(
   { driver, runDirectory }: LoneStorage,
-  work: (target: StorageDriver) => Promise<void>,
+  log: Log,
+  work: (target: StorageDriver, taken: AbortSignal) => Promise<void>,
 ): Promise<void> {
+  if (driver.capabilities.isRemote) return await withSign(driver, log, work)
   const locks = await LifeLocks.open(runDirectory)
   const id = crypto.randomUUID()
   try {
@@ -40,9 +46,33 @@ async function asTheOnlyOne(
       if ((await locks.living()).length > 0) throw new StartError('A server is running on the target; stop it, and copy then.')
       locks.hold(id, { database: 'none: a copy into this storage', path: '' })
     })
-    await work(driver)
+    await work(driver, new AbortController().signal)
   } finally {
     locks.release(id)
+  }
+}
+
+/** Others may be on other machines: the sign that a copy is at work is in the storage, as that of a server would be. */
+async function withSign(
+  driver: StorageDriver,
+  log: Log,
+  work: (target: StorageDriver, taken: AbortSignal) => Promise<void>,
+): Promise<void> {
+  const taken = new AbortController()
+  const presence = await open(
+    'target',
+    DatabasePresence.begin({
+      storage: driver,
+      databaseId: crypto.randomUUID(),
+      host: `${hostname()}, a copy into this storage`,
+      onTakenOver: (error) => taken.abort(error),
+      onFailure: (error) => log.warn('the sign of this copy in the target was not renewed', { error }),
+    }),
+  )
+  try {
+    await work(driver, taken.signal)
+  } finally {
+    await presence.end({ isLast: true })
   }
 }
 

@@ -32,7 +32,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'access-control.ts': ['config', 'observe', 'access'],
   'accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
   'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
-  'storage-commands.ts': ['app.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
+  'storage-commands.ts': [
+    ...['app.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
+    ...['registry/database-presence.ts'],
+  ],
   'storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],

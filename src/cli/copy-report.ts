@@ -47,20 +47,27 @@ export function textReport(progress: CopyProgress): CopyReport {
 
 function describeProgress({ phase, part, ...numbers }: CopyProgress): string {
   const percent = `${Math.floor(part * 100)} %`
-  return phase === 'blobs'
-    ? `blobs ${percent}: ${numbers.blobsCopied} copied (${describeBytes(numbers.bytesCopied)}), ${numbers.blobsPresent} there`
-    : `repositories ${percent}: ${numbers.linksCopied} links and ${numbers.tagsCopied} tags copied`
+  switch (phase) {
+    case 'opening':
+      return 'looking whether anybody serves the target'
+    case 'blobs':
+      return `blobs ${percent}: ${numbers.blobsCopied} copied (${describeBytes(numbers.bytesCopied)}), ${numbers.blobsPresent} there`
+    case 'repositories':
+    case 'done':
+      return `repositories ${percent}: ${numbers.linksCopied} links and ${numbers.tagsCopied} tags copied`
+  }
 }
 
 function describeEnd(progress: CopyProgress): string {
-  const { blobsCopied, bytesCopied, linksCopied, tagsCopied, recordsCopied, repositories, problems } = progress
+  const { blobsCopied, bytesCopied, linksCopied, tagsCopied, recordsCopied, recordsRemoved, repositories, problems } = progress
   const records = recordsCopied > 0 ? `, ${recordsCopied} records of Berth's own` : ''
   const copied = `Copied ${blobsCopied} blobs (${describeBytes(bytesCopied)}), ${linksCopied} links and ${tagsCopied} tags${records}.`
   const there = `There already: ${progress.blobsPresent} blobs, ${progress.linksPresent} links, ${progress.tagsPresent} tags.`
   const dangling =
     progress.dangling > 0 ? `Left out: ${progress.dangling} links and tags that name nothing in the source.` : undefined
+  const revoked = recordsRemoved > 0 ? `Removed: ${recordsRemoved} accounts that the source does not have any more.` : undefined
   const verdict = problems > 0 ? `${problems} problems are named above.` : `${repositories} repositories are whole.`
-  return [copied, there, dangling, verdict].filter((sentence) => sentence !== undefined).join('\n')
+  return [copied, there, dangling, revoked, verdict].filter((sentence) => sentence !== undefined).join('\n')
 }
 
 function describeBytes(bytes: number): string {

@@ -4,7 +4,7 @@ import type { Tag } from '../oci/reference.ts'
 
 /** How far a copy is. It is one object for the whole of it, and its numbers only grow. */
 export interface CopyProgress {
-  phase: 'blobs' | 'repositories' | 'done'
+  phase: 'opening' | 'blobs' | 'repositories' | 'done'
   /** How much of the phase is behind, from 0 to 1. */
   part: number
   /** Whole in the target now that were not before, and those that were. */
@@ -20,14 +20,16 @@ export interface CopyProgress {
   dangling: number
   /** Berth's own records. */
   recordsCopied: number
+  /** Accounts of the target that the source does not have any more. */
+  recordsRemoved: number
   problems: number
 }
 
 export function noProgress(): CopyProgress {
   return {
-    ...{ phase: 'blobs', part: 0, blobsCopied: 0, blobsPresent: 0, bytesCopied: 0 },
+    ...{ phase: 'opening', part: 0, blobsCopied: 0, blobsPresent: 0, bytesCopied: 0 },
     ...{ repositories: 0, linksCopied: 0, linksPresent: 0, tagsCopied: 0, tagsPresent: 0, dangling: 0 },
-    ...{ recordsCopied: 0, problems: 0 },
+    ...{ recordsCopied: 0, recordsRemoved: 0, problems: 0 },
   }
 }
 

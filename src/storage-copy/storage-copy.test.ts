@@ -3,7 +3,7 @@ import { makeImage, sha256 } from '../../test/support/images.ts'
 import { brokenIn, filesIn, storeBlob, storeImage, storeLink } from '../../test/support/stored-image.ts'
 import { parseDigest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import type { Placement, StorageDriver, StoragePath, UploadState } from '../storage/driver.ts'
+import { type Placement, type StorageDriver, type StoragePath, storagePath, type UploadState } from '../storage/driver.ts'
 import { berthLayout, CURRENT_LINK_FILE, layout } from '../storage/layout.ts'
 import { MemoryDriver } from '../storage/memory/memory.ts'
 import { type CopyProblem, noProgress } from './copy-progress.ts'
@@ -40,6 +40,30 @@ describe('a copy', () => {
     expect((await filesIn(target))[`${layout.tag(APP, 'latest' as never)}/${CURRENT_LINK_FILE}`]).toBe(
       makeImage('new', { layers: 1 }).manifest.digest,
     )
+  })
+
+  test('has the accounts of the source, and none that were revoked there; they are their owner’s alone', async () => {
+    const source = await filledStorage()
+    const target = new SecretsDriver()
+    await record(source, berthLayout.users, 'kept')
+    await record(source, berthLayout.users, 'revoked')
+    await copy(source, target)
+    await source.remove(storagePath(berthLayout.users, 'revoked'))
+
+    const { progress } = await copy(source, target)
+
+    expect(await target.list(berthLayout.users)).toEqual(['kept'])
+    expect(progress).toMatchObject({ recordsCopied: 0, recordsRemoved: 1 })
+    expect(target.secrets).toEqual(new Set(['kept', 'revoked', 'record']))
+  })
+
+  test('from a source without accounts leaves those of the target', async () => {
+    const target = new MemoryDriver()
+    await record(target, berthLayout.users, 'own')
+
+    await copy(await filledStorage(), target)
+
+    expect(await target.list(berthLayout.users)).toEqual(['own'])
   })
 
   test('that ends after any of its steps leaves no link without bytes, and the next one makes it whole', async () => {
@@ -190,6 +214,20 @@ async function filledStorage(): Promise<MemoryDriver> {
     await storage.place([{ directory: directory as StoragePath, files: [{ name, bytes: new TextEncoder().encode(text) }] }])
   }
   return storage
+}
+
+async function record(storage: StorageDriver, directory: StoragePath, name: string): Promise<void> {
+  await storage.place([{ directory, files: [{ name, bytes: new TextEncoder().encode(name) }] }])
+}
+
+/** Remembers what only its owner may read. */
+class SecretsDriver extends MemoryDriver {
+  readonly secrets = new Set<string>()
+
+  override async place(placements: readonly Placement[]): Promise<void> {
+    for (const { files } of placements) for (const { name, secret } of files) if (secret === true) this.secrets.add(name)
+    await super.place(placements)
+  }
 }
 
 /** Fails with every change after so many. */

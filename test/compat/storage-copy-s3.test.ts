@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { startBerth } from '../support/berth-process.ts'
 import { directoryTree, filesOf } from '../support/directory-tree.ts'
 import { fixedBytes, makeImage, makeImageIndex, sha256 } from '../support/images.ts'
 import { describeOnStores, s3Section } from '../support/object-store.ts'
@@ -8,6 +9,7 @@ import { environmentIn, type Outcome, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { S3Client } from '../support/s3-client.ts'
 import { SharedStore } from '../support/shared-store.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const BERTH = join(import.meta.dir, '../../bin/berth')
 const TEST_MS = 120_000
@@ -38,6 +40,26 @@ describeWith({ programs: [PEER_PROGRAM] }, 'berth storage copy with object store
         expect(filesOf(await directoryTree(target.path()))).toEqual(filesOf(await directoryTree(source.path())))
         target.expected.putBackTo(source.expected)
         await target.expectThroughPeer()
+      },
+      TEST_MS,
+    )
+
+    test(
+      'is not copied into a bucket that is served, from whichever machine',
+      async () => {
+        using source = new SharedStore()
+        using machine = new TemporaryFolder()
+        await fill(source)
+        const place = await store().newBucket()
+        await using _ = await startBerth({ folder: machine, dataDirectory: place })
+
+        const { exitCode, stderr } = await copy(source, filesystem(source), s3Section(place))
+
+        expect(exitCode).toBe(1)
+        expect(stderr).toContain(
+          'berth: Another Berth with a metadata database of its own is at work on this storage; stop it first.',
+        )
+        expect(await new S3Client(place).list('docker/')).toEqual([])
       },
       TEST_MS,
     )
