@@ -52,8 +52,9 @@ export class Bucket {
     return await openObject((headers) => this.#findObject({ method: 'GET', key, headers }), range)
   }
 
+  /** Some stores show an object of which only a part has come, if they are not told what the whole is. */
   async put(key: string, body: Uint8Array | Blob): Promise<void> {
-    await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body })
+    await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body, isWhole: true })
   }
 
   async delete(key: string): Promise<void> {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { bucketEndpoint, type Endpoint, publicEndpoint } from './endpoint.ts'
 import { failureOf, S3Error } from './s3-error.ts'
 import type { CredentialSource, S3Settings } from './settings.ts'
@@ -10,6 +11,8 @@ export interface S3Request {
   readonly headers?: Readonly<Record<string, string>>
   /** A file is sent from the disk. */
   readonly body?: Uint8Array | Blob
+  /** The signature covers every byte of the body: a part of it, left by a connection that broke, is refused by every store. */
+  readonly isWhole?: boolean
   /** How long one attempt may take until its answer begins. */
   readonly timeoutMs?: number
   /** After this long no further attempt begins; what clients wait for an answer when left out. */
@@ -48,6 +51,7 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 3_000
 /** Bodies up to this size are signed with their hash; larger ones are hashed as blobs, and TLS keeps them whole on the way. */
 const HASHED_BODY_BYTES = 64 * 1024
+const HASHED_AT_ONCE_BYTES = 1024 * 1024
 
 /** Signed requests to one bucket, tried again with growing pauses while what failed may pass. */
 export class S3Client {
@@ -149,14 +153,15 @@ export class S3Client {
     }
   }
 
-  async #signedHeaders({ method, headers: extra, body }: S3Request, url: URL): Promise<Headers> {
+  async #signedHeaders(request: S3Request, url: URL): Promise<Headers> {
+    const { method, headers: extra } = request
     const { settings, credentials } = this.#options
     const headers = new Headers(extra)
     headers.set('user-agent', settings.userAgent)
     // What a store packs would have another length than the object.
     headers.set('accept-encoding', 'identity')
     signHeaders(
-      { method, url, headers, payloadHash: payloadHash(body) },
+      { method, url, headers, payloadHash: await payloadHash(request) },
       { credentials: await credentials(), region: settings.region, at: this.#now() },
     )
     return headers
@@ -205,9 +210,22 @@ function pauseAfter(attempt: number): number {
   return 1 + Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt)
 }
 
-function payloadHash(body: Uint8Array | Blob | undefined): string {
+async function payloadHash({ body, isWhole = false }: S3Request): Promise<string> {
   if (body === undefined) return sha256Of('')
-  return body instanceof Uint8Array && body.length <= HASHED_BODY_BYTES ? sha256Of(body) : UNSIGNED_PAYLOAD
+  if (body instanceof Uint8Array && body.length <= HASHED_BODY_BYTES) return sha256Of(body)
+  return isWhole ? await hashInTurns(body) : UNSIGNED_PAYLOAD
+}
+
+/** Other requests go on between the pieces. */
+async function hashInTurns(body: Uint8Array | Blob): Promise<string> {
+  const hasher = new Bun.CryptoHasher('sha256')
+  const size = sizeOf(body)
+  for (let start = 0; start < size; start += HASHED_AT_ONCE_BYTES) {
+    const end = start + HASHED_AT_ONCE_BYTES
+    hasher.update(body instanceof Uint8Array ? body.subarray(start, end) : await body.slice(start, end).bytes())
+    await setImmediate()
+  }
+  return hasher.digest('hex')
 }
 
 function sizeOf(body: Uint8Array | Blob | undefined): number {
