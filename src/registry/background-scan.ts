@@ -40,9 +40,17 @@ export class BackgroundScan {
 
   /**
    * Does what is left to do, unless another living process is at it; a week after a complete scan all of it again, at a low rate.
-   * Stops between repositories when the signal aborts.
+   * Stops between repositories when the signal aborts, and does not wait for a writer then: one that has died is settled by nobody any more.
    */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#run(signal)
+    } catch (error) {
+      if (!signal.aborted || error !== signal.reason) throw error
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     const isRepeat = await this.isComplete()
     if ((isRepeat && !(await this.#isRepeatDue())) || !(await this.#becomeScanner())) return
     const { metadata, scan, epoch } = this.#options
@@ -51,7 +59,7 @@ export class BackgroundScan {
     else await this.#scanUnseen(signal)
     for (const shard of layout.blobShards()) {
       if (signal.aborted) return
-      await this.#scanBlobs(shard.path, shard.digestPrefix)
+      await this.#scanBlobs(shard.path, shard.digestPrefix, signal)
     }
     if (signal.aborted) return
     await metadata.write(async (query) => {
@@ -73,7 +81,7 @@ export class BackgroundScan {
       if (repositories.length === 0) return
       for (let start = 0; start < repositories.length; start += atOnce) {
         if (signal.aborted) return
-        await Promise.all(repositories.slice(start, start + atOnce).map(({ name }) => scan.scan(name)))
+        await Promise.all(repositories.slice(start, start + atOnce).map(({ name }) => scan.scan(name, signal)))
       }
     }
   }
@@ -85,7 +93,7 @@ export class BackgroundScan {
       const names = await listRepositoryNames(metadata.read, last, REPOSITORIES_AT_ONCE)
       for (const name of names) {
         if (signal.aborted) return
-        await scan.scan(name)
+        await scan.scan(name, signal)
         await danglingLinks.removeFrom(name)
         await Bun.sleep(REPEAT_PAUSE_MS)
       }
@@ -105,12 +113,12 @@ export class BackgroundScan {
     })
   }
 
-  async #scanBlobs(path: StoragePath, digestPrefix: string): Promise<void> {
+  async #scanBlobs(path: StoragePath, digestPrefix: string, signal: AbortSignal): Promise<void> {
     const { storage, metadata, scan } = this.#options
     const algorithm = digestPrefix.slice(0, digestPrefix.indexOf(':'))
     const listed = (await storage.list(path)).flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
     const known = await listKnownBlobs(metadata.read, digestPrefix)
     const names = [...new Set([...listed, ...known])].map((digest): BlobName => ({ kind: 'blob', digest }))
-    await scan.healAll(names)
+    await scan.healAll(names, signal)
   }
 }

@@ -83,9 +83,10 @@ export class RepositoryScan {
     await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
   }
 
-  async scan(name: RepositoryName): Promise<void> {
+  /** Throws the reason when the signal aborts while another writer is waited for. */
+  async scan(name: RepositoryName, signal?: AbortSignal): Promise<void> {
     const names = [...(await this.#manifests(name)), ...(await this.#tags(name)), ...(await this.#links(name))]
-    await this.healAll(names)
+    await this.healAll(names, signal)
     await this.#metadata.write(async (query) => {
       const row = await findRepository(query, name)
       if (row !== undefined) await markRepositoryScanned(query, row.id, this.#reconcile.epoch)
@@ -93,7 +94,7 @@ export class RepositoryScan {
   }
 
   /** Heals every name, waiting for the writers who have a claim on one. Throws UNAVAILABLE when one of them takes too long. */
-  async healAll(names: readonly ContentName[]): Promise<void> {
+  async healAll(names: readonly ContentName[], signal?: AbortSignal): Promise<void> {
     let left: ContentName[] = []
     for (let start = 0; start < names.length; start += BATCH) {
       const result = await this.#reconcile.heal(names.slice(start, start + BATCH))
@@ -102,6 +103,7 @@ export class RepositoryScan {
     for (let round = 0; left.length > 0; round += 1) {
       if (round === ROUNDS_FOR_LEFT) throw unavailable('A name stays taken by another request; the scan is tried again later.')
       await Bun.sleep(PAUSE_FOR_LEFT_MS)
+      signal?.throwIfAborted()
       left = (await this.#reconcile.heal(left)).left.map((observation) => observation.name)
     }
   }
