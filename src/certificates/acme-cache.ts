@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { CertificateError } from './certificate-error.ts'
 import type { CertificateStore } from './certificate-store.ts'
+import { loadIssue } from './load-issue.ts'
 import { place } from './place.ts'
 import { factsOf, readServerCertificate, type ServerCertificate } from './server-certificate.ts'
 import type { NamedCertificate } from './tls-material.ts'
@@ -80,7 +81,7 @@ export function orderedCertificates(cache: AcmeCache, hosts: readonly string[]):
 }
 
 async function makeStopgap(host: string): Promise<ServerCertificate> {
-  const { createAuthority, issueServerCertificate } = await import('./issue.ts')
+  const { createAuthority, issueServerCertificate } = await loadIssue()
   const { certificate, key } = await issueServerCertificate(await createAuthority('Berth, waiting for a certificate'), {
     hosts: [host],
   })

@@ -3,6 +3,7 @@ import { access, mkdir, readFile, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { CertificateError } from './certificate-error.ts'
+import { loadIssue } from './load-issue.ts'
 import { place } from './place.ts'
 import { isDue, speaksFor } from './renewal.ts'
 import { readServerCertificate, type ServerCertificate } from './server-certificate.ts'
@@ -72,7 +73,7 @@ async function completeFolder({ folder, hosts, always = false, now = new Date() 
   if (current !== undefined && !always && speaksFor(current, hosts) && !isDue(current, now)) {
     return { certificate: current, authority, server: 'kept' }
   }
-  const { issueServerCertificate } = await import('./issue.ts')
+  const { issueServerCertificate } = await loadIssue()
   const issuer = { certificate: await readFile(paths.authority, 'utf8'), key: await readFile(paths.authorityKey, 'utf8') }
   const key = hasKey ? await readFile(paths.key, 'utf8') : undefined
   const issued = await issueServerCertificate(issuer, { hosts: wanted, key }, now)
@@ -90,7 +91,7 @@ async function ensureAuthority(paths: ReturnType<typeof pathsIn>, now: Date): Pr
     throw new CertificateError(
       `${paths.authority} is there without its key, ${paths.authorityKey}; put it back, or take the certificate away.`,
     )
-  const { createAuthority } = await import('./issue.ts')
+  const { createAuthority } = await loadIssue()
   const made = await createAuthority(`Berth on ${hostname()}, ${now.toISOString().slice(0, 10)}`, now)
   await place(paths.authorityKey, made.key, 'secret')
   await place(paths.authority, made.certificate, 'public')

@@ -13,8 +13,8 @@ export function selfSignedCertificate(folder: string, hosts: readonly string[]):
     ...store,
     prepare: async () => {
       if (performance.now() - checkedAt < CHECK_EVERY_MS) return
-      await ensureCertificate({ folder, hosts: [...new Set([...hosts, ...namesOfThisMachine()])] })
       checkedAt = performance.now()
+      await ensureCertificate({ folder, hosts: [...new Set([...hosts, ...namesOfThisMachine()])] })
     },
   }
 }

@@ -19,3 +19,9 @@ test('what a file sets is told where it does more', () => {
   const done = ['storage.delete.enabled', 'http.debug.addr', 'auth.htpasswd', 'The', 'Uploads', 'The']
   expect(subjects({ storage, http, auth })).toEqual(done)
 })
+
+test("who lets Let's Encrypt ask is told that it asks elsewhere", () => {
+  const http = { addr: ':1', draintimeout: '1s', tls: { letsencrypt: { cachefile: '/f' } } }
+
+  expect(subjects({ storage: { inmemory: null }, http })).toEqual(['http.tls.letsencrypt', 'Uploads', 'The'])
+})

@@ -36,6 +36,10 @@ const CHANGES: readonly Change[] = [
     if (!isSection(valueAt(tree, ['storage', 'filesystem']) ?? undefined)) return undefined
     return 'The root folder gets a folder "berth" beside "docker": the metadata database, which may be deleted, and the uploads under way.'
   },
+  (tree) => {
+    if (!isGiven(tree, 'http.tls.letsencrypt.cachefile')) return undefined
+    return "http.tls.letsencrypt: Let's Encrypt asks on port 80 (http.tls.letsencrypt.challengeaddr), not on the HTTPS port; it must lead to Berth."
+  },
   () => 'Uploads that registry:2 has begun cannot go on; clients start them again by themselves.',
   () => 'The log has the same form but other messages, and one line for each request.',
 ]

@@ -7,6 +7,7 @@ import { jsonContent } from '../support/images.ts'
 import { type Environment, environmentIn, type Outcome, poll, run, runToSuccess } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { TlsBerth } from '../support/tls-berth.ts'
 
 const TEST_MS = 60_000
 const BUILD = join(import.meta.dir, '../../scripts/build.ts')
@@ -50,6 +51,22 @@ describe('the one-file program', () => {
     expect(words.slice(0, 2)).toEqual([berth, 'serve'])
     expect(variables).toContain('UV_THREADPOOL_SIZE=64')
   })
+
+  test('makes certificates, and has all that it takes to order them', async () => {
+    using nobody = Bun.serve({ port: 0, fetch: () => new Response(null, { status: 404 }) })
+    const letsencrypt = {
+      ...{ cachefile: folder.join('acme'), hosts: ['registry.example.com'] },
+      ...{ directoryurl: nobody.url.href, challengeaddr: '127.0.0.1:0' },
+    }
+    await using registry = await TlsBerth.start({ folder, tls: { letsencrypt }, berth })
+
+    const { program } = registry
+    const [refused = ''] = await program.waitForOutput(/msg="certificate was not ordered".*/, TEST_MS)
+    const made = await runToSuccess([berth, 'certificate', 'create', '--host', 'a.example'], { environment, cwd: folder.path })
+
+    expect(refused).toContain('returned error 404')
+    expect(made).toStartWith('Made the authority certs/ca.crt')
+  }, 120_000)
 
   test('takes headers that are as large as tokens may be', async () => {
     await using registry = await startBerth({ folder, dataDirectory: folder.join('headers'), berth })

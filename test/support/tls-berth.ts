@@ -29,6 +29,8 @@ export interface TlsBerthOptions {
   readonly variables?: Environment
   readonly words?: readonly string[]
   readonly processes?: number
+  /** The one-file program, where the test is about that. */
+  readonly berth?: string
 }
 
 /** `berth serve` with HTTPS on a free port. */
@@ -41,7 +43,14 @@ export class TlsBerth implements AsyncDisposable {
     this.port = port
   }
 
-  static async start({ folder, tls = {}, variables = {}, words = [], processes = 1 }: TlsBerthOptions): Promise<TlsBerth> {
+  static async start({
+    folder,
+    tls = {},
+    variables = {},
+    words = [],
+    processes = 1,
+    berth = BERTH_PROGRAM,
+  }: TlsBerthOptions): Promise<TlsBerth> {
     const config = await folder.file(
       'tls.yml',
       stringify({
@@ -51,7 +60,7 @@ export class TlsBerth implements AsyncDisposable {
       }),
     )
     const environment = { ...environmentIn(folder.join('berth')), ...variables, BERTH_PROCESSES: String(processes) }
-    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config, ...words], { environment })
+    const program = new BackgroundProgram([berth, 'serve', config, ...words], { environment })
     try {
       const [, port] = await program.waitForOutput(/msg="listening" url=https:\/\/\S+:(\d+)/, START_MS)
       return new TlsBerth(program, Number(port))
