@@ -10,6 +10,7 @@ import { bunTls, type ServerTls } from './server-tls.ts'
 /** A connection on which nothing moves for so long is cut. */
 const IDLE_MS = 60_000
 const LOOK_EVERY_MS = 5_000
+const SWEEP_EVERY_MS = 100
 
 /**
  * The server for a storage whose blobs are streams. Bun's own server drops the Content-Length of every stream, from which clients draw
@@ -67,13 +68,22 @@ function urlOf(server: Server, scheme: string): string {
 
 async function stop(server: Server, running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const deadline = Promise.withResolvers<'late'>()
+  const timer = setTimeout(deadline.resolve, timeoutMs, 'late')
+  // A connection whose last request has just been answered waits for another one, and would be waited for.
+  const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS)
   server.closeIdleConnections()
-  const deadline = Promise.withResolvers<void>()
-  const timer = setTimeout(deadline.resolve, timeoutMs)
-  await Promise.race([Promise.all(running), deadline.promise])
+  const outcome = await Promise.race([ended(closed, running), deadline.promise])
   clearTimeout(timer)
-  server.closeAllConnections()
+  clearInterval(sweep)
+  if (outcome === 'late') server.closeAllConnections()
   await closed
+}
+
+/** A request may still arrive on a connection that was taken before, and bytes leave after the answer has ended. */
+async function ended(closed: Promise<void>, running: ReadonlySet<Promise<void>>): Promise<void> {
+  await closed
+  while (running.size > 0) await Promise.all(running)
 }
 
 /** One request and its answer. */

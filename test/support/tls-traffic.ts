@@ -1,5 +1,7 @@
 import { connect, type TLSSocket } from 'node:tls'
 
+export type Traffic = 'new connections' | 'kept connections'
+
 /** What came of many requests. */
 export interface TrafficOutcome {
   answered: number
@@ -10,11 +12,7 @@ export interface TrafficOutcome {
 }
 
 /** Requests one after the other from several clients until the signal; each on a new connection, or each client on its own one. */
-export async function traffic(
-  port: number,
-  kind: 'new connections' | 'kept connections',
-  signal: AbortSignal,
-): Promise<TrafficOutcome> {
+export async function traffic(port: number, kind: Traffic, signal: AbortSignal): Promise<TrafficOutcome> {
   const outcome: TrafficOutcome = { answered: 0, failed: [], lostConnections: 0 }
   const client = kind === 'new connections' ? requestOnce : requestAgain
   await Promise.all(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { copyFile, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ensureCertificate } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
@@ -134,15 +135,22 @@ describe('a certificate that changes', () => {
 })
 
 describeWith({ programs: ['unshare', 'busybox'], root: true }, 'where the kernel may move connections', () => {
-  test(
-    'not even a connection that waits to be accepted is lost',
-    async () => {
+  test.each([
+    ['files', 'new connections'],
+    ['files', 'kept connections'],
+    ['streams', 'new connections'],
+    ['streams', 'kept connections'],
+  ])(
+    'the server for %s loses nothing on %s, not even one that waits to be accepted',
+    async (server, load) => {
       using folder = new TemporaryFolder()
       const script = 'busybox ip link set lo up && echo 1 > /proc/sys/net/ipv4/tcp_migrate_req && exec "$@"'
-      const program = Bun.spawn(
-        ['unshare', '--net', 'sh', '-c', script, 'sh', process.execPath, `${import.meta.dir}/../support/tls-swaps.ts`],
-        { stdout: 'pipe', stderr: 'inherit', cwd: folder.path },
-      )
+      const swaps = join(import.meta.dir, '../support/tls-swaps.ts')
+      const program = Bun.spawn(['unshare', '--net', 'sh', '-c', script, 'sh', process.execPath, swaps, server, load], {
+        stdout: 'pipe',
+        stderr: 'inherit',
+        cwd: folder.path,
+      })
 
       const printed = JSON.parse(await program.stdout.text()) as { answered: number; failed: string[]; lostConnections: number }
 
