@@ -4,7 +4,7 @@ import type { HttpConfig } from '../config/config.ts'
 import type { ListenAddress } from '../config/listen-address.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { CommandError } from './command-error.ts'
-import { findServedConfigPath } from './served-config.ts'
+import { findServedConfigPath, findServedSettings } from './served-config.ts'
 
 const TIMEOUT_MS = 5_000
 /** Not logged, open to all, and the same wherever the paths of the registry begin. */
@@ -12,7 +12,10 @@ const PATH = '/livez'
 
 /** Asks the server of this machine whether it answers, and says so in a line. Throws CommandError when it does not. */
 export async function health(configPath: string | undefined): Promise<void> {
-  const { config } = loadConfig({ path: configPath ?? findServedConfigPath(), environment: process.env })
+  const { config } = loadConfig({
+    path: configPath ?? findServedConfigPath(),
+    environment: { ...process.env, ...findServedSettings() },
+  })
   const { http } = config
   const status = await ask(http)
   if (status !== 200) throw new CommandError(`unhealthy: ${describe(http)} answers ${status}`)

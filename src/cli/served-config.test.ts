@@ -2,15 +2,19 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findServedConfigPath } from './served-config.ts'
+import { findServedConfigPath, findServedSettings } from './served-config.ts'
 
 /** What is found when the first process runs with these words. */
 function findIn(...words: readonly string[]): string | undefined {
+  return look(words, findServedConfigPath)
+}
+
+function look<Found>(words: readonly string[], find: (path: string) => Found): Found {
   const folder = mkdtempSync(join(tmpdir(), 'berth-cmdline-'))
   const path = join(folder, 'cmdline')
   writeFileSync(path, words.map((word) => `${word}\0`).join(''))
   try {
-    return findServedConfigPath(path)
+    return find(path)
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -31,4 +35,13 @@ test('a first process that serves without a file, or is something else, names no
   expect(findIn('berth', 'serve')).toBeUndefined()
   expect(findIn('/sbin/init')).toBeUndefined()
   expect(findServedConfigPath('/does/not/exist')).toBeUndefined()
+})
+
+test('options of the first process are no files, and say how it serves', () => {
+  expect(findIn('berth', 'serve', '--tls', 'self-signed', '/etc/berth/config.yml')).toBe('/etc/berth/config.yml')
+  expect(findIn('berth', 'serve', '--tls=self-signed', '')).toBeUndefined()
+  for (const options of [['--tls', 'self-signed'], ['--tls=self-signed']]) {
+    expect(look(['berth', 'serve', ...options], findServedSettings)).toEqual({ REGISTRY_HTTP_TLS_SELFSIGNED_ENABLED: 'true' })
+  }
+  expect(look(['berth', 'serve', '/etc/berth/config.yml'], findServedSettings)).toEqual({})
 })

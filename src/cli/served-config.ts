@@ -8,9 +8,17 @@ const FIRST_PROCESS = '/proc/1/cmdline'
  */
 export function findServedConfigPath(commandLineFile = FIRST_PROCESS): string | undefined {
   const words = readCommandLine(commandLineFile)
-  const afterServe = words.indexOf('serve') + 1
-  const argument = afterServe > 0 ? words[afterServe] : words.find((word) => /\.ya?ml$/.test(word))
+  const serve = words.indexOf('serve')
+  const afterServe = words.slice(serve + 1).filter((word, index, after) => !word.startsWith('--') && after[index - 1] !== '--tls')
+  const argument = serve >= 0 ? afterServe[0] : words.find((word) => /\.ya?ml$/.test(word))
   return argument === '' ? undefined : argument
+}
+
+/** What that server was told by options, as the variables that they stand for. */
+export function findServedSettings(commandLineFile = FIRST_PROCESS): Readonly<Record<string, string>> {
+  const words = readCommandLine(commandLineFile)
+  const isSelfSigned = words.includes('serve') && (words.includes('--tls') || words.includes('--tls=self-signed'))
+  return isSelfSigned ? { REGISTRY_HTTP_TLS_SELFSIGNED_ENABLED: 'true' } : {}
 }
 
 /** No words on a system that has no such file, or hides it. */
