@@ -97,7 +97,9 @@ async function startUp(registry: RegistryUnderLoad, manifests: number) {
   await registry.stop()
   const start = await registry.start(`/v2/${repositoryName(0)}/manifests/${tagName(0)}`)
   await registry.scanned()
-  return { 'scan-rate': manifests / scanSeconds, start, memory: registry.residentBytes().now / 1e6 }
+  // Below, the start of the program is most of it.
+  const rate = manifests < 10_000 ? {} : { 'scan-rate': manifests / scanSeconds }
+  return { ...rate, start, memory: registry.residentBytes().now / 1e6 }
 }
 
 interface Sampling {
