@@ -31,6 +31,7 @@ async function becomeOwnerOf(directory: string): Promise<void> {
   if (process.getuid?.() !== 0) return
   const owner = await findOwner(directory)
   if (owner === undefined || owner.uid === 0) return
+  process.setgroups?.([owner.gid])
   process.setgid?.(owner.gid)
   process.setuid?.(owner.uid)
 }

@@ -1,8 +1,10 @@
 import { availableParallelism } from 'node:os'
 import type { AccessController } from './access/access.ts'
 import { AccessRules } from './access/access-rules.ts'
+import type { Group, Robot, User } from './access/account.ts'
 import { AccountBook } from './access/account-book.ts'
-import { type AllRecords, accountRecords } from './access/account-records.ts'
+import { findAccountName } from './access/account-name.ts'
+import { type AccountRecords, type AllRecords, accountRecords } from './access/account-records.ts'
 import { Accounts, type Exclusively } from './access/accounts.ts'
 import { AccountsAccess } from './access/accounts-access.ts'
 import { CurrentAccounts } from './access/current-accounts.ts'
@@ -44,7 +46,9 @@ export async function createAccountsAccess(
   const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
   const rules = new AccessRules(configured)
   await new Accounts(storage, exclusively).settle()
-  await tellOfStrangers(rules, accountRecords(storage), file, log)
+  const records = accountRecords(storage)
+  await tellOfStrangers(rules, records, file, log)
+  await tellOfNobody(records, file, log)
   const remote = REMOTE[config.storage.driver.kind] ? { remote: { trustedForMs: TRUSTED_FOR_MS, lastChange } } : {}
   const accounts = new CurrentAccounts({ storage, ...remote })
   const book = new AccountBook(accounts, file)
@@ -64,16 +68,23 @@ function realmOf({ host, prefix }: Config['http'], configured: string | undefine
 
 /** A rule for somebody who is not there is a spelling mistake, or will be right when the account is made: told, and no error. */
 async function tellOfStrangers(rules: AccessRules, records: AllRecords, file: PasswordBook | undefined, log: Log): Promise<void> {
-  const [users, groups, robots] = await Promise.all([records.users.list(), records.groups.list(), records.robots.list()])
-  const isUser = async (name: string) => users.some((user) => user.name === name) || (await file?.find(name)) !== undefined
+  const isRecord = async (of: AccountRecords<User> | AccountRecords<Group> | AccountRecords<Robot>, text: string) => {
+    const name = findAccountName(text)
+    return name !== undefined && (await of.find(name)) !== undefined
+  }
   const known = {
-    user: isUser,
-    group: async (name: string) => groups.some((group) => group.name === name),
-    robot: async (name: string) => robots.some((robot) => robot.name === name),
+    user: async (name: string) => (await isRecord(records.users, name)) || (await file?.find(name)) !== undefined,
+    group: async (name: string) => await isRecord(records.groups, name),
+    robot: async (name: string) => await isRecord(records.robots, name),
   }
   for (const kind of ['user', 'group', 'robot'] as const) {
     for (const name of rules.named(kind)) {
       if (!(await known[kind](name))) log.warn('a rule of section access names somebody who is not there', { [kind]: name })
     }
   }
+}
+
+async function tellOfNobody(records: AllRecords, file: PasswordBook | undefined, log: Log): Promise<void> {
+  if (file !== undefined || (await records.users.names()).length > 0 || (await records.robots.names()).length > 0) return
+  log.warn('nobody can log in yet; berth user add adds a user', {})
 }

@@ -6,6 +6,8 @@ import type { RecordStorage } from './record-storage.ts'
 
 /** The longest record: a group of some ten thousand members. */
 const MAX_RECORD_BYTES = 1024 * 1024
+/** On an object store each is a request. */
+const READ_AT_ONCE = 32
 
 /** The records of one kind, a file for each below one directory of the storage. */
 export class AccountRecords<Account extends { readonly name: AccountName }> {
@@ -26,11 +28,20 @@ export class AccountRecords<Account extends { readonly name: AccountName }> {
     return bytes === undefined ? undefined : this.#format.parse(new TextDecoder().decode(bytes), path)
   }
 
+  /** Without reading them, in their order. */
+  async names(): Promise<readonly AccountName[]> {
+    return (await this.#storage.list(this.#directory)).map(findAccountName).filter((name) => name !== undefined)
+  }
+
   /** In the order of their names. Throws as `find`. */
   async list(): Promise<readonly Account[]> {
-    const names = (await this.#storage.list(this.#directory)).map(findAccountName).filter((name) => name !== undefined)
-    const found = await Promise.all(names.map((name) => this.find(name)))
-    return found.filter((account) => account !== undefined)
+    const names = await this.names()
+    const found: Account[] = []
+    for (let start = 0; start < names.length; start += READ_AT_ONCE) {
+      const read = await Promise.all(names.slice(start, start + READ_AT_ONCE).map((name) => this.find(name)))
+      found.push(...read.filter((account) => account !== undefined))
+    }
+    return found
   }
 
   /** Makes the record or replaces it, durably. */

@@ -229,6 +229,7 @@ test('a rule for somebody who is not there is told at the start', async () => {
   for (const who of ['user=nobody', 'group=none', 'robot=r2']) {
     expect(own.program.output).toContain(`msg="a rule of section access names somebody who is not there" ${who}`)
   }
+  expect(own.program.output).toContain('msg="nobody can log in yet; berth user add adds a user"')
 })
 
 test('accounts that cannot be read are a failure for now, and nobody is told that a password is wrong', async () => {

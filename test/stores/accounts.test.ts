@@ -12,18 +12,12 @@ const UPLOADS = '/v2/team/app/blobs/uploads/'
 
 describeOnStores('accounts in a bucket', (store) => {
   let registry: AccessRegistry
-  let other: AccessRegistry
 
   beforeAll(async () => {
     const storage = s3Section(await store().newBucket())
     registry = await AccessRegistry.start({ access: ACCESS, storage, processes: 2 })
-    // Another machine: what it knows of the commands is in the bucket alone.
-    other = await AccessRegistry.start({ access: ACCESS, storage })
   })
-  afterAll(async () => {
-    await other[Symbol.asyncDispose]()
-    await registry[Symbol.asyncDispose]()
-  })
+  afterAll(async () => await registry[Symbol.asyncDispose]())
 
   test('are changed by commands; on the same machine that holds at the next request, in both processes', async () => {
     await registry.addUser('alice', 'alice-secret', 'team')
@@ -39,13 +33,13 @@ describeOnStores('accounts in a bucket', (store) => {
     expect((await registry.client({ authorization: `Bearer ${token}` }).request('GET', '/v2/')).status).toBe(401)
   })
 
-  test('are seen by another machine within seconds, which believes the same tokens', async () => {
+  test('are seen within seconds where the command ran on another machine', async () => {
     await registry.addUser('bob', 'bob-secret', 'team')
     const token = await registry.token(['repository:team/app:pull,push'], 'bob', 'bob-secret')
-    const client = other.client({ authorization: `Bearer ${token}` })
+    const client = registry.client({ authorization: `Bearer ${token}` })
+    expect((await client.request('GET', '/v2/')).status).toBe(200)
 
-    await poll('bob is let in', 10_000, async () => ((await client.request('GET', '/v2/')).status === 200 ? true : undefined))
-    await registry.berth(['user', 'remove', 'bob'])
+    await registry.berthElsewhere(['user', 'remove', 'bob'])
 
     await poll('bob is out', 10_000, async () => ((await client.request('GET', '/v2/')).status === 401 ? true : undefined))
   })

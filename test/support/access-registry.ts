@@ -61,6 +61,13 @@ export class AccessRegistry implements AsyncDisposable {
     return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.config], this.#commandOptions(input))
   }
 
+  /** The same from another machine, which has nothing of this one but the storage and the configuration. */
+  async berthElsewhere(words: readonly string[], input = ''): Promise<string> {
+    const options = this.#commandOptions(input)
+    const environment = { ...options.environment, STATE_DIRECTORY: this.folder.join('elsewhere') }
+    return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.config], { ...options, environment })
+  }
+
   /** The same, which may fail. */
   async tryBerth(words: readonly string[], input = ''): Promise<Outcome> {
     return await run([BERTH_PROGRAM, ...words, '--config', this.config], this.#commandOptions(input))
