@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, setSystemTime, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, setSystemTime, test } from 'bun:test'
 import { findAccountName } from '../../src/access/account-name.ts'
 import { operateAccounts } from '../../src/account-operator.ts'
 import { type App, startApp } from '../../src/app.ts'
@@ -9,6 +9,8 @@ import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
 import { RecordedLog } from '../support/recorded-log.ts'
 import { AuthorizedClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+setDefaultTimeout(60_000)
 
 const CONFIG = `version: 0.1
 storage: {filesystem: {rootdirectory: FOLDER/data}}

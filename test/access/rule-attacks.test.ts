@@ -248,7 +248,8 @@ describe('credentials', () => {
     // The least of several: whatever else the machine does only adds to it.
     const [least, other] = [Math.min(...known), Math.min(...unknown)]
     expect(least).toBeGreaterThan(10)
-    expect(other / least).toBeWithin(0.5, 2)
+    // Without the hash that nobody's password fits it would be a tenth and less.
+    expect(other / least).toBeWithin(0.25, 4)
   })
 })
 
