@@ -32,6 +32,10 @@ export interface Bench {
   readonly mostRounds?: number
   readonly contestants?: readonly Contestant[]
   readonly security?: (lab: Lab) => Promise<Security>
+  /** What stands below `storage` for a contestant, where that is no data directory. */
+  readonly storage?: (lab: Lab, contestant: Contestant) => Promise<string>
+  /** Ends what `storage` has begun. */
+  readonly end?: () => Promise<void>
   /** Fills the data directory of a contestant that does not run yet. */
   readonly fill?: (registry: RegistryUnderLoad, lab: Lab) => Promise<void>
   /** Pushes what is needed, once for each contestant, and warms it up. */

@@ -4,6 +4,7 @@ import { blobPush } from './cases/blob-push.ts'
 import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
+import { objectStore } from './cases/object-store.ts'
 import { start } from './cases/start.ts'
 import { blobGetOverTls } from './cases/tls.ts'
 import { latency, memory } from './cases/under-uploads.ts'
@@ -28,5 +29,7 @@ export function allBenches({ blobBytes }: BenchOptions): readonly Bench[] {
     memory,
     latency,
     start,
+    // A bucket is no faster than the store that it is in.
+    objectStore(blobBytes / 4),
   ]
 }

@@ -13,6 +13,8 @@ export interface RegistryOptions {
   /** Everything that is its own lies below. */
   readonly folder: string
   readonly security?: Security | undefined
+  /** What stands below `storage`; a data directory when left out. */
+  readonly storage?: string | undefined
   /** A program that runs the registry: a tracer. */
   readonly under?: readonly string[]
 }
@@ -35,16 +37,18 @@ export class RegistryUnderLoad {
   readonly data: string
   readonly #folder: string
   readonly #security: Security
+  readonly #storage: string
   readonly #under: readonly string[]
   #port = 0
   #child: Bun.Subprocess | undefined
   #isEnded: () => void = () => undefined
 
-  constructor({ contestant, folder, security = {}, under = [] }: RegistryOptions) {
+  constructor({ contestant, folder, security = {}, storage, under = [] }: RegistryOptions) {
     this.contestant = contestant
     this.#folder = join(folder, contestant)
     this.data = join(this.#folder, 'data')
     this.#security = security
+    this.#storage = storage ?? `  filesystem:\n    rootdirectory: ${this.data}\n`
     this.#under = under
   }
 
@@ -147,14 +151,19 @@ export class RegistryUnderLoad {
     await mkdir(this.data, { recursive: true })
     this.#port = await freePort()
     const path = join(this.#folder, 'config.yml')
-    await Bun.write(path, configOf(this, this.#security))
+    await Bun.write(path, configOf(this.#port, this.#storage, this.#security))
     return path
   }
 
   /** Nothing of the caller's: a proxy or a certificate folder in there changes what is measured. */
   #environment(): Record<string, string> {
     const processes = this.contestant === 'berth-1' ? { BERTH_PROCESSES: '1' } : {}
-    return { PATH: process.env.PATH ?? '/usr/bin:/bin', HOME: this.#folder, ...processes }
+    return {
+      PATH: process.env.PATH ?? '/usr/bin:/bin',
+      HOME: this.#folder,
+      STATE_DIRECTORY: join(this.#folder, 'state'),
+      ...processes,
+    }
   }
 }
 
@@ -163,16 +172,14 @@ function commandOf(contestant: Contestant): string[] {
 }
 
 /** The cache is the peer's own default; Berth accepts the key. */
-function configOf({ data, port }: RegistryUnderLoad, { tls, htpasswd }: Security): string {
+function configOf(port: number, storage: string, { tls, htpasswd }: Security): string {
   const secure = tls === undefined ? '' : `  tls:\n    certificate: ${tls.certificate}\n    key: ${tls.key}\n`
   const auth = htpasswd === undefined ? '' : `auth:\n  htpasswd:\n    realm: bench\n    path: ${htpasswd}\n`
   return `version: 0.1
 storage:
   cache:
     blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: ${data}
-  delete:
+${storage}  delete:
     enabled: true
 http:
   addr: 127.0.0.1:${port}

@@ -22,7 +22,8 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
   try {
     const security = await bench.security?.(lab)
     for (const contestant of bench.contestants ?? ALL) {
-      const registry = new RegistryUnderLoad({ contestant, folder, security })
+      const storage = await bench.storage?.(lab, contestant)
+      const registry = new RegistryUnderLoad({ contestant, folder, security, storage })
       registries.push(registry)
       await bench.fill?.(registry, lab)
       await registry.start()
@@ -32,6 +33,7 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
     return await measure(bench, registries, lab, options)
   } finally {
     for (const registry of registries) await registry.stop()
+    await bench.end?.()
     await rm(folder, { recursive: true, force: true })
     isGone()
   }

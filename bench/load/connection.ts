@@ -2,9 +2,16 @@ import { type ResponseHead, Socket } from './socket.ts'
 
 /** One connection of a load, as a process of its own: it makes ready, says so, waits for the word, works, and reports. */
 
-export type Job =
-  | { readonly kind: 'download'; readonly port: number; readonly path: string; readonly times: number }
-  | { readonly kind: 'upload'; readonly port: number; readonly repository: string; readonly blobs: readonly PreparedBlob[] }
+export type Job = { readonly kind: 'download'; readonly port: number; readonly path: string; readonly times: number } | UploadJob
+
+interface UploadJob {
+  readonly kind: 'upload'
+  readonly port: number
+  readonly repository: string
+  readonly blobs: readonly PreparedBlob[]
+  /** POST and one PUT, as containerd does it; POST, PATCH and PUT when left out. */
+  readonly inOnePut?: boolean
+}
 
 /** A blob whose bytes nobody has pushed before: the beginning of a file that all share, and an end of its own. */
 export interface PreparedBlob {
@@ -28,17 +35,29 @@ function download(socket: Socket, { path, times }: Extract<Job, { kind: 'downloa
   }
 }
 
-function upload(socket: Socket, { repository, blobs }: Extract<Job, { kind: 'upload' }>): void {
+function upload(socket: Socket, { repository, blobs, inOnePut = false }: UploadJob): void {
   for (const blob of blobs) {
-    const opened = ask(socket, `POST /v2/${repository}/blobs/uploads/`, 0, 202)
-    const end = Buffer.from(blob.end, 'base64')
-    socket.send(headBytes(`PATCH ${locationOf(opened)}`, blob.size))
-    socket.sendFile(blob.file, blob.size - end.length)
-    socket.send(end)
-    const patched = expected(answerTo(socket), 202)
-    const location = locationOf(patched)
-    ask(socket, `PUT ${location}${location.includes('?') ? '&' : '?'}digest=${blob.digest}`, 0, 201)
+    const opened = locationOf(ask(socket, `POST /v2/${repository}/blobs/uploads/`, 0, 202))
+    if (inOnePut) {
+      sendBlob(socket, `PUT ${withDigest(opened, blob)}`, blob)
+      expected(answerTo(socket), 201)
+      continue
+    }
+    sendBlob(socket, `PATCH ${opened}`, blob)
+    const patched = locationOf(expected(answerTo(socket), 202))
+    ask(socket, `PUT ${withDigest(patched, blob)}`, 0, 201)
   }
+}
+
+function sendBlob(socket: Socket, request: string, { size, file, end }: PreparedBlob): void {
+  const last = Buffer.from(end, 'base64')
+  socket.send(headBytes(request, size))
+  socket.sendFile(file, size - last.length)
+  socket.send(last)
+}
+
+function withDigest(location: string, { digest }: PreparedBlob): string {
+  return `${location}${location.includes('?') ? '&' : '?'}digest=${digest}`
 }
 
 function ask(socket: Socket, request: string, length: number, status: number): ResponseHead {
