@@ -6,6 +6,7 @@ import { startPeer } from '../support/peer.ts'
 import { poll } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import type { RegistryProcess, ServeOptions } from '../support/registry-process.ts'
+import { takeCountsOf } from '../support/store-counts.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -50,7 +51,7 @@ describeOnStores('requests to the store', (store) => {
     proxy.takeCounts()
     await work()
     await quiet()
-    return proxy.takeCounts()
+    return takeCountsOf(proxy)
   }
 
   function newLayer(bytes: number) {
