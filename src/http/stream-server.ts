@@ -10,6 +10,7 @@ import { bunTls, type ServerTls } from './server-tls.ts'
 /** A connection on which nothing moves for so long is cut. */
 const IDLE_MS = 60_000
 const LOOK_EVERY_MS = 5_000
+const WRITTEN_AT_ONCE_BYTES = 256 * 1024
 const SWEEP_EVERY_MS = 100
 
 /**
@@ -182,11 +183,18 @@ class Exchange {
     for await (const bytes of body) {
       if (this.#gone.signal.aborted) return
       left -= bytes.length
-      if (!this.#outgoing.write(bytes)) await this.#drained()
-      this.#move()
+      await this.#write(bytes)
     }
     if (declared !== null && left !== 0) throw new Error(`the body differs from its length by ${left} bytes`)
     this.#outgoing.end()
+  }
+
+  /** What is written is copied: in pieces, so that a client that reads slowly holds one of them and not all that has come. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length && !this.#gone.signal.aborted; start += WRITTEN_AT_ONCE_BYTES) {
+      if (!this.#outgoing.write(bytes.subarray(start, start + WRITTEN_AT_ONCE_BYTES))) await this.#drained()
+      this.#move()
+    }
   }
 
   async #drained(): Promise<void> {
