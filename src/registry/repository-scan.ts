@@ -11,6 +11,7 @@ import {
   readProperty,
   writeProperty,
 } from '../metadata/scans.ts'
+import { DIGEST_ALGORITHMS } from '../oci/digest.ts'
 import { unavailable } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
@@ -141,9 +142,11 @@ export class RepositoryScan {
   }
 
   async #findOneManifest(repository: RepositoryName): Promise<void> {
-    for (const digest of await listDigests(this.#storage, layout.revisions(repository))) {
-      const [observed] = await this.#reconcile.look([{ kind: 'manifest', repository, digest } as const])
-      if (observed?.found !== undefined) return
+    for (const algorithm of DIGEST_ALGORITHMS) {
+      for (const digest of await listDigests(this.#storage, layout.revisions(repository), [algorithm])) {
+        const [observed] = await this.#reconcile.look([{ kind: 'manifest', repository, digest } as const])
+        if (observed?.found !== undefined) return
+      }
     }
   }
 

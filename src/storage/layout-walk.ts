@@ -1,4 +1,4 @@
-import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../oci/digest.ts'
+import { DIGEST_ALGORITHMS, type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, type StoragePath, storagePath } from './driver.ts'
 import { layout } from './layout.ts'
@@ -17,9 +17,13 @@ export async function* walkRepositories(storage: StorageDriver): AsyncGenerator<
 }
 
 /** The digests that name directories below `_layers`, `revisions` or the `index` of a tag. */
-export async function listDigests(storage: StorageDriver, path: StoragePath): Promise<Digest[]> {
+export async function listDigests(
+  storage: StorageDriver,
+  path: StoragePath,
+  algorithms: readonly DigestAlgorithm[] = DIGEST_ALGORITHMS,
+): Promise<Digest[]> {
   const digests: Digest[] = []
-  for (const algorithm of DIGEST_ALGORITHMS) {
+  for (const algorithm of algorithms) {
     const names = await storage.list(storagePath(path, algorithm))
     digests.push(...names.flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? []))
   }

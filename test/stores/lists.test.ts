@@ -10,7 +10,7 @@ import { takeCountsOf } from '../support/store-counts.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(10 * 60_000)
+setDefaultTimeout(30 * 60_000)
 const ENTRIES = Number(process.env.BERTH_TEST_ENTRIES ?? 1_000)
 const AT_ONCE = 64
 
@@ -32,17 +32,17 @@ describeOnStores(
       proxy = await StoreProxy.start(store().endpoint)
       berth = await startBerth({ folder, dataDirectory: { ...bucket, endpoint: proxy.endpoint } })
       client = new RegistryClient(berth.url)
-      await poll('the catalog is known', 5 * 60_000, async () => {
+      await poll('the catalog is known', 15 * 60_000, async () => {
         const response = await client.request('GET', '/v2/_catalog?n=1')
         await response.bytes()
         return response.status === 200 || undefined
       })
-      await poll('the tags are known', 5 * 60_000, async () => {
+      await poll('the tags are known', 15 * 60_000, async () => {
         const response = await client.request('GET', '/v2/tagged/tags/list?n=1')
         await response.bytes()
         return response.status === 200 || undefined
       })
-      await poll('everything is scanned', 8 * 60_000, async () => {
+      await poll('everything is scanned', 15 * 60_000, async () => {
         const state = (await (await client.request('GET', '/readyz')).json()) as { scan?: { complete?: boolean } }
         return state.scan?.complete === true || undefined
       })
