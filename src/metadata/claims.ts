@@ -60,10 +60,7 @@ export async function listClaimedNames(query: Query, operation: string): Promise
 
 /** Removes an operation's claims; false when there were none left. */
 export async function deleteClaims(query: Query, operation: string): Promise<boolean> {
-  const row = await query.get('SELECT 1 FROM claim WHERE operation = ? LIMIT 1', operation)
-  if (row === undefined) return false
-  await query.run('DELETE FROM claim WHERE operation = ?', operation)
-  return true
+  return (await query.all('DELETE FROM claim WHERE operation = ? RETURNING kind', operation)).length > 0
 }
 
 /** Every operation that has claims, of any process. */
