@@ -12,8 +12,9 @@ export function blobPush(blobBytes: number): Bench {
     name: 'push',
     title: `POST, PATCH and PUT of blobs of ${blobBytes / GIB} GiB`,
     figures: [1, 4].flatMap(figuresFor),
-    prepare: async (_, lab) => {
+    prepare: async (registry, lab) => {
       blobs ??= await LargeBlobs.make(lab.folder, blobBytes)
+      await sampleOn(registry, lab, { blobs, connections: 1 })
     },
     sample: async (registry, lab) => {
       if (blobs === undefined) return {}
