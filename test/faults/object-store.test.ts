@@ -80,8 +80,9 @@ describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${
             await scene.whileGone(async () => {
               proxy.use(lateDelivery(random))
               await Bun.sleep(random.below(60))
-              await berth.killAndRestart()
+              await berth.kill()
               proxy.use(...badWeather(random))
+              await berth.restart()
             })
             await working
           }

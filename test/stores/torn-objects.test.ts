@@ -26,7 +26,8 @@ describeOnStores('a layer of which only a part has reached the store', (store) =
     proxy.use(tornBlobs())
     const pushed = await client().closeUpload(await client().startUpload('app'), LAYER.digest, LAYER.bytes)
     const afterFailure = await client().headBlob('app', LAYER.digest)
-    await berth.killAndRestart()
+    await berth.kill()
+    await berth.restart()
     const afterKill = await client().headBlob('app', LAYER.digest)
     proxy.use()
     await client().pushBlob('app', LAYER)
@@ -50,7 +51,8 @@ describeOnStores('a layer of which only a part has reached the store', (store) =
       .closeUpload(location, LAYER.digest, LAYER.bytes)
       .catch(() => undefined)
     while (!proxy.seen.some(({ fault }) => fault === 'cut-request')) await Bun.sleep(5)
-    await berth.killAndRestart()
+    await berth.kill()
+    await berth.restart()
     await push
     proxy.use()
     const [head, whole] = [await client().headBlob('app', LAYER.digest), await client().getBlob('app', LAYER.digest)]

@@ -38,9 +38,13 @@ export class BucketBerth {
     return this.#url
   }
 
-  /** `kill -9`, and another one in its place. */
-  async killAndRestart(): Promise<void> {
+  /** `kill -9`. */
+  async kill(): Promise<void> {
     await this.#program.kill()
+  }
+
+  /** Starts another one in the place of one that was killed. */
+  async restart(): Promise<void> {
     const { program, url } = await startOn(this.#options)
     this.#program = program
     this.#url = url
