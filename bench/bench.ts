@@ -30,6 +30,8 @@ export interface Bench {
   readonly figures: readonly Figure[]
   /** Not more rounds than this, where one takes long. */
   readonly mostRounds?: number
+  /** So many rounds for each of the others, where the disk wanders. */
+  readonly repeats?: number
   readonly contestants?: readonly Contestant[]
   readonly security?: (lab: Lab) => Promise<Security>
   /** What stands below `storage` for a contestant, where that is no data directory. */

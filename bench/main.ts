@@ -24,7 +24,7 @@ interface Options {
 const program = new Command('npm run bench --')
   .description("Berth beside Debian's docker-registry: same machine, same client, same run.")
   .argument('[picks...]', 'which benches; all when left out, but for `flat`, which takes long')
-  .option('--rounds <count>', 'how often each contestant has its turn', positive, 5)
+  .option('--rounds <count>', 'how often each contestant has its turn', positive, 3)
   .option('--size <mebibytes>', 'of a large blob', positive, 1024)
   .option('--directory <path>', 'where the data directories are made, and removed', '/var/tmp')
   .option('--manifests <counts>', 'in the stores that `flat` compares', counts, [100, 10_000, 1_000_000])
@@ -44,7 +44,8 @@ async function main(picks: readonly string[], options: Options): Promise<void> {
   const tables = new Map<string, string>()
   for (const bench of benches) {
     console.log(`\n${bench.title}`)
-    const own = await runBench(bench, { ...options, say: console.error })
+    const own = await runOrSay(bench, options)
+    if (own === undefined) continue
     measurements.push(...own)
     tables.set(bench.name, tableOf(rowsOf(bench, own)))
     console.log(`\n${tables.get(bench.name)}`)
@@ -64,6 +65,17 @@ async function main(picks: readonly string[], options: Options): Promise<void> {
   if (options.json !== undefined)
     await Bun.write(options.json, `${JSON.stringify({ machine, options, measurements, flat }, null, 1)}\n`)
   if (options.writeDocs === true) await writeDocumentation(tables, { machine, command: commandOf(picks, options) })
+}
+
+/** One that fails does not take the others with it. */
+async function runOrSay(bench: Bench, options: Options): Promise<Measurement[] | undefined> {
+  try {
+    return await runBench(bench, { ...options, say: console.error })
+  } catch (error) {
+    console.error(`${bench.name} failed:`, error)
+    process.exitCode = 1
+    return undefined
+  }
 }
 
 function pick(benches: readonly Bench[], names: readonly string[]): readonly Bench[] {

@@ -41,7 +41,7 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
 
 async function measure(bench: Bench, registries: RegistryUnderLoad[], lab: Lab, options: RunOptions): Promise<Measurement[]> {
   const measurements: Measurement[] = []
-  const rounds = Math.min(options.rounds, bench.mostRounds ?? options.rounds)
+  const rounds = Math.min(options.rounds * (bench.repeats ?? 1), bench.mostRounds ?? Number.POSITIVE_INFINITY)
   for (let round = 1; round <= rounds; round += 1) {
     for (const registry of turned(registries, round)) {
       const sample = await bench.sample(registry, lab)

@@ -9,6 +9,7 @@ const SECONDS = 4
 export const imagePush: Bench = {
   name: 'images',
   title: 'Push of images of 8 layers of 4 KB, 16 clients',
+  repeats: 2,
   figures: [
     { key: 'rate', title: 'images', unit: '1/s', better: 'more', ratio: 5 },
     { key: 'p50', title: 'one image, median', unit: 'ms', better: 'less' },

@@ -31,7 +31,7 @@ export const memory: Bench = {
 export const latency: Bench = {
   name: 'latency',
   title: 'Manifest GET while 32 uploads run',
-  mostRounds: 3,
+  mostRounds: 2,
   figures: [
     { key: 'p99', title: 'p99', unit: 'ms', better: 'less', limit: 50 },
     { key: 'p50', title: 'median', unit: 'ms', better: 'less' },
