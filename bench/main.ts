@@ -6,7 +6,7 @@ import { countsTable } from './counts/counts-table.ts'
 import { writeDocumentation } from './documentation.ts'
 import { runFlat } from './flat.ts'
 import { flatRows, flatTable } from './flat-table.ts'
-import { cleanUpOnSignals } from './leftovers.ts'
+import { cleanUpOnSignals, waitIfEnding } from './leftovers.ts'
 import { describeMachine } from './machine.ts'
 import { runBench } from './run.ts'
 import { rowsOf, tableOf } from './table.ts'
@@ -72,6 +72,7 @@ async function runOrSay(bench: Bench, options: Options): Promise<Measurement[] |
   try {
     return await runBench(bench, { ...options, say: console.error })
   } catch (error) {
+    await waitIfEnding()
     console.error(`${bench.name} failed:`, error)
     process.exitCode = 1
     return undefined
