@@ -1,12 +1,29 @@
-import { readFileSync } from 'node:fs'
+import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
 import { link, readFile, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 const LOCAL_STATE_DIRECTORY = '/var/lib/berth'
+/** The volume of the image, empty where the content is in a bucket. */
+const IMAGE_VOLUME = '/var/lib/registry'
 
 /** For what must be on this machine: the directory that systemd gives a service, or its usual place. */
 export function localStateDirectory(): string {
   return process.env.STATE_DIRECTORY ?? LOCAL_STATE_DIRECTORY
+}
+
+/** The same for a bucket, where nothing else needs a folder: in the image, which any user may run, its volume. */
+export function bucketStateDirectory(usual: readonly string[] = [LOCAL_STATE_DIRECTORY, IMAGE_VOLUME]): string {
+  return process.env.STATE_DIRECTORY ?? usual.find(isWritable) ?? LOCAL_STATE_DIRECTORY
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    mkdirSync(directory, { recursive: true })
+    accessSync(directory, constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The certificates that the AWS SDKs are told to trust, as PEM; undefined: those of the system. */

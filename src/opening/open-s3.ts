@@ -10,14 +10,14 @@ import { S3Driver } from '../storage/s3/s3.ts'
 import type { S3Exchange } from '../storage/s3/s3-client.ts'
 import { S3Objects } from '../storage/s3/s3-objects.ts'
 import type { S3Settings } from '../storage/s3/settings.ts'
-import { awsCertificateAuthorities, localStateDirectory } from './local-state.ts'
+import { awsCertificateAuthorities, bucketStateDirectory } from './local-state.ts'
 import type { OpenedStorage } from './opened-storage.ts'
 import { metadataLedger } from './upload-ledger.ts'
 
 /** A bucket. What must be on this machine (metadata, locks, parts on their way) is in a directory of its own, named after the bucket. */
 export function openS3(config: S3Config, metadataPath: string | undefined, log: Log | undefined): OpenedStorage {
   const { settings, bucket } = openBucket(config, log)
-  const path = metadataPath ?? join(localStateDirectory(), nameOf(config), 'metadata.db')
+  const path = metadataPath ?? join(bucketStateDirectory(), nameOf(config), 'metadata.db')
   const parts = join(dirname(path), 'parts')
   return {
     objects: new S3Objects(bucket, new KeySpace(settings.rootDirectory)),
