@@ -14,6 +14,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 const OPERATIONS = Number(process.env.BERTH_TEST_STORE_OPERATIONS ?? 500)
 const CLIENTS = 8
 const KILLS = 3
+const OPERATIONS_WITH_KILLS = OPERATIONS / 2
 const MOST_RESIDENT_MIB = 400
 /** Longer than Berth tries by itself: clients must hear of it. */
 const OUTAGE_MS = 25_000
@@ -75,7 +76,7 @@ describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${
         await scene.serve(async (berth) => {
           proxy.use(...badWeather(random))
           for (let kill = 0; kill < KILLS; kill += 1) {
-            const working = scene.work(OPERATIONS / (KILLS + 1))
+            const working = scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
             await Bun.sleep(random.below(3_000))
             await scene.whileGone(async () => {
               proxy.use(lateDelivery(random))
@@ -86,7 +87,7 @@ describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${
             })
             await working
           }
-          await scene.work(OPERATIONS / (KILLS + 1))
+          await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
         })
 
         scene.expectAllOf([...KINDS_OF_WEATHER, 'deliver-late'])
@@ -162,7 +163,7 @@ class Scene implements AsyncDisposable {
     await using peer = await startPeer({ folder: elsewhere, dataDirectory: this.place })
     await this.#pullAll(peer.url)
     expect(this.clients.flatMap(({ problems }) => problems)).toEqual([])
-    expect(sum(this.clients.map(({ pushes, pulls }) => pushes + pulls))).toBeGreaterThanOrEqual(OPERATIONS * 0.9)
+    expect(sum(this.clients.map(({ pushes, pulls }) => pushes + pulls))).toBeGreaterThanOrEqual(OPERATIONS_WITH_KILLS * 0.9)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
