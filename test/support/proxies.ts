@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { PrivateMachine } from './private-machine.ts'
-import { type BackgroundProgram, BackgroundProgram as Program, poll } from './processes.ts'
+import { BackgroundProgram, poll } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const START_MS = 60_000
@@ -67,7 +67,7 @@ export async function startCaddy(
 /** Waits until something listens on the first port that the configuration names. */
 async function start(machine: PrivateMachine, command: readonly string[], config: string): Promise<BackgroundProgram> {
   const port = Number(/(?:listen |bind :|:)(\d+)/.exec(config.replace(/^#.*$/gm, ''))?.[1])
-  const program = new Program([...machine.words, ...command], { environment: machine.environment })
+  const program = new BackgroundProgram([...machine.words, ...command], { environment: machine.environment })
   try {
     await poll(`${command[0]} listens on ${port}`, START_MS, async () => {
       if (!program.running) throw new Error(`${command[0]} ended: ${program.output}`)
