@@ -41,8 +41,8 @@ describe.each([1, 2])('certificates that change while %d process(es) serve', (pr
       expect(new Bun.CryptoHasher('sha256').update(await pulled.bytes()).digest('hex')).toBe(blob.digest.slice('sha256:'.length))
       expect(outcomes.map(({ failed }) => failed)).toEqual([[], []])
       for (const { answered } of outcomes) expect(answered).toBeGreaterThan(50)
-      // Connections that waited to be accepted: about one for each process and each change.
-      expect(outcomes.reduce((sum, { lostConnections }) => sum + lostConnections, 0)).toBeLessThan(20)
+      // Connections that waited to be accepted: at each change in each process one of each client at most.
+      expect(outcomes.reduce((sum, { lostConnections }) => sum + lostConnections, 0)).toBeLessThanOrEqual(3 * processes * 12)
     },
     TEST_MS,
   )
