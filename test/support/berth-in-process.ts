@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { createHandler } from '../../src/http/handler.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/open.ts'
 import type { Metadata } from '../../src/metadata/query.ts'
@@ -8,8 +7,8 @@ import { ensureStoreId } from '../../src/registry/store-id.ts'
 import { type Disk, openDisk } from '../../src/storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
 import { probeRoot } from '../../src/storage/filesystem/probe.ts'
+import { handlerOf } from './handler-of.ts'
 import { type DiskHook, HeldDisk } from './held-disk.ts'
-import { WELL } from './probes.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { RegistryClient } from './registry-client.ts'
 
@@ -115,23 +114,4 @@ class HandlerClient extends RegistryClient {
   override async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
     return await this.#handler(new Request(new URL(path, this.url).href, { method, ...init }), { client: undefined })
   }
-}
-
-function handlerOf({ blobs, uploads, manifests, catalog }: Registry, log: RecordedLog): Handler {
-  return createHandler({
-    blobs,
-    uploads,
-    manifests,
-    catalog,
-    log,
-    observers: [],
-    probes: WELL,
-    deletesEnabled: true,
-    readOnly: false,
-    prefix: '',
-    host: undefined,
-    headers: {},
-    maxCatalogEntries: 1000,
-    maxTags: 1000,
-  })
 }

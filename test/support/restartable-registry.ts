@@ -1,6 +1,5 @@
 import { rm } from 'node:fs/promises'
 import type { AccessController } from '../../src/access/access.ts'
-import { createHandler } from '../../src/http/handler.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
 import { type HttpServer, listen } from '../../src/http/server.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/open.ts'
@@ -11,7 +10,7 @@ import { openDisk } from '../../src/storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
 import { probeRoot } from '../../src/storage/filesystem/probe.ts'
 import { MemoryDriver } from '../../src/storage/memory/memory.ts'
-import { WELL } from './probes.ts'
+import { handlerOf } from './handler-of.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
@@ -130,28 +129,4 @@ async function openStorage({ storage }: RestartableOptions, root: string): Promi
   if (storage === 'inmemory') return new MemoryDriver()
   await probeRoot(root)
   return await FilesystemDriver.open(await openDisk(root), root)
-}
-
-function handlerOf(
-  { blobs, uploads, manifests, catalog }: Registry,
-  log: RecordedLog,
-  access: AccessController | undefined,
-): Handler {
-  return createHandler({
-    access,
-    blobs,
-    uploads,
-    manifests,
-    catalog,
-    log,
-    observers: [],
-    probes: WELL,
-    deletesEnabled: true,
-    readOnly: false,
-    prefix: '',
-    host: undefined,
-    headers: {},
-    maxCatalogEntries: 1000,
-    maxTags: 1000,
-  })
 }

@@ -2,6 +2,7 @@ import { close, closeSync, constants, fstat, fstatSync, fsync, ftruncate, open, 
 import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { storageFull } from '../driver.ts'
+import { Places } from '../places.ts'
 
 /**
  * The few things a file system does, one system call each. The driver says in which order; the power-cut test records that order
@@ -210,27 +211,5 @@ async function orFull<Result>(task: Promise<Result>): Promise<Result> {
   }
 }
 
-/** Lets at most so many tasks run at once; the others wait in order. */
-class Slots {
-  #free: number
-  readonly #waiting: (() => void)[] = []
-
-  constructor(count: number) {
-    this.#free = count
-  }
-
-  async run<Result>(task: () => Promise<Result>): Promise<Result> {
-    if (this.#free > 0) this.#free -= 1
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve))
-    try {
-      return await task()
-    } finally {
-      const next = this.#waiting.shift()
-      if (next === undefined) this.#free += 1
-      else next()
-    }
-  }
-}
-
 /** Slow writes and syncs take at most half of the process's file threads, so that reads always find one. */
-const writers = new Slots(Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2)))
+const writers = new Places(Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2)))

@@ -1,7 +1,7 @@
 import { UploadGoneError } from '../driver.ts'
+import { Places } from '../places.ts'
 import type { Multipart, UploadedPart } from '../upload-ledger.ts'
 import type { Bucket } from './bucket.ts'
-import { Places } from './places.ts'
 import { S3Error } from './s3-error.ts'
 import type { CopySettings } from './settings.ts'
 

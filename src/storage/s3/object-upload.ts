@@ -1,10 +1,10 @@
 import { RegistryError } from '../../oci/errors.ts'
 import type { UploadState, UploadWriter } from '../driver.ts'
+import type { Places } from '../places.ts'
 import type { LedgerEntry, Multipart, Piece, UploadedPart, UploadLedger } from '../upload-ledger.ts'
 import type { Bucket } from './bucket.ts'
 import type { PartBuffer, PartSpace } from './part-space.ts'
 import { readPieces } from './pieces.ts'
-import type { Places } from './places.ts'
 
 /** What all uploads of a process share. */
 export interface UploadMeans {

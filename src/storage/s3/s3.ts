@@ -6,12 +6,12 @@ import {
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
+import { Places } from '../places.ts'
 import type { UploadLedger } from '../upload-ledger.ts'
 import type { Bucket } from './bucket.ts'
 import { KeySpace } from './key-space.ts'
 import { ObjectUploads } from './object-uploads.ts'
 import { PartSpace } from './part-space.ts'
-import { Places } from './places.ts'
 import { S3Objects } from './s3-objects.ts'
 import type { S3Settings } from './settings.ts'
 

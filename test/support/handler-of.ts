@@ -1,0 +1,31 @@
+import type { AccessController } from '../../src/access/access.ts'
+import { createHandler } from '../../src/http/handler.ts'
+import type { Handler } from '../../src/http/pipeline.ts'
+import type { Registry } from '../../src/registry/registry.ts'
+import { WELL } from './probes.ts'
+import type { RecordedLog } from './recorded-log.ts'
+
+/** The protocol over a registry that a test has put together, with deletes and the usual limits. */
+export function handlerOf(
+  { blobs, uploads, manifests, catalog }: Registry,
+  log: RecordedLog,
+  access?: AccessController,
+): Handler {
+  return createHandler({
+    access,
+    blobs,
+    uploads,
+    manifests,
+    catalog,
+    log,
+    observers: [],
+    probes: WELL,
+    deletesEnabled: true,
+    readOnly: false,
+    prefix: '',
+    host: undefined,
+    headers: {},
+    maxCatalogEntries: 1000,
+    maxTags: 1000,
+  })
+}
