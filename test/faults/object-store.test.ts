@@ -90,7 +90,8 @@ describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${
           await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
         })
 
-        scene.expectAllOf([...KINDS_OF_WEATHER, 'deliver-late'])
+        // Stalls are rare, and this is the shorter run.
+        scene.expectAllOf([...KINDS_OF_WEATHER.filter((kind) => kind !== 'stall'), 'deliver-late'])
         await scene.expectWhole()
       },
       TEST_MS,
