@@ -3,8 +3,6 @@ const RUNTIME_SETTINGS: Readonly<Record<string, string>> = {
   // Half of the file pool may be busy with writes and fsyncs; reads always find a thread in the other half. Bun's own has one thread for
   // each core, where two slow disk calls stop every other one.
   UV_THREADPOOL_SIZE: '64',
-  // Freed memory goes back to the system at once: 64 uploads peak 20 MiB lower.
-  MIMALLOC_PURGE_DELAY: '0',
 }
 /** Where Bun keeps the program inside a one-file binary. */
 const INSIDE_BINARY = '/$bunfs/'

@@ -15,7 +15,7 @@ export interface FastBerth {
 
 export async function startFastBerth(folder: TemporaryFolder): Promise<FastBerth> {
   const config = await folder.file('fast.yml', registryConfig(folder.join('data'), '  draintimeout: 1s\n'))
-  const environment = { ...environmentIn(folder.join('fast')), UV_THREADPOOL_SIZE: '16', MIMALLOC_PURGE_DELAY: '0' }
+  const environment = { ...environmentIn(folder.join('fast')), UV_THREADPOOL_SIZE: '16' }
   const program = new BackgroundProgram([process.execPath, MAIN, 'serve', config], { environment })
   const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
   return { program, client: new RegistryClient(url) }

@@ -94,7 +94,6 @@ export class Fleet implements AsyncDisposable {
       ...environmentIn(this.#folder.join('fleet')),
       BERTH_PROCESSES: '1',
       UV_THREADPOOL_SIZE: '64',
-      MIMALLOC_PURGE_DELAY: '0',
     }
     const { program, match } = await startUntil(LISTENING, START_MS, command, { environment })
     return new RegistryProcess(program, Number(match[1]))

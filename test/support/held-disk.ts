@@ -27,7 +27,7 @@ export class HeldDisk implements Disk {
     const name = this.#name(path)
     const file = await this.#hold(`${how} ${name}`, () => this.#open(path, how))
     return {
-      write: (chunks, position) => this.#hold(`write ${name}`, () => file.write(chunks, position)),
+      write: (bytes, position) => this.#hold(`write ${name}`, () => file.write(bytes, position)),
       truncate: (length) => this.#hold(`truncate ${name}`, () => file.truncate(length)),
       size: () => file.size(),
       sync: () => this.#hold(`sync ${name}`, () => file.sync()),

@@ -79,8 +79,8 @@ export class RecordingDisk implements Disk {
 
   #watch(opened: DiskFile, file: number): DiskFile {
     return {
-      write: (chunks, position) =>
-        this.#step({ kind: 'write', file, position, bytes: Buffer.concat(chunks) }, () => opened.write(chunks, position)),
+      write: (bytes, position) =>
+        this.#step({ kind: 'write', file, position, bytes: Buffer.from(bytes) }, () => opened.write(bytes, position)),
       truncate: (length) => this.#step({ kind: 'truncate', file, length }, () => opened.truncate(length)),
       size: () => opened.size(),
       sync: () => this.#step({ kind: 'sync file', file }, async () => undefined),

@@ -22,7 +22,7 @@ export class WatchedDisk implements Disk {
   async open(path: string, how: OpenHow): Promise<DiskFile> {
     const file = await this.#step(`${how} ${this.#name(path)}`, () => this.#disk.open(path, how))
     return {
-      write: (chunks, position) => this.#step(`write ${this.#name(path)}`, () => file.write(chunks, position)),
+      write: (bytes, position) => this.#step(`write ${this.#name(path)}`, () => file.write(bytes, position)),
       truncate: (length) => this.#step(`truncate ${this.#name(path)} ${length}`, () => file.truncate(length)),
       size: () => file.size(),
       sync: () => this.#step(`sync ${this.#name(path)}`, () => file.sync()),

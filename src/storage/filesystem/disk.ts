@@ -1,8 +1,22 @@
-import { close, closeSync, constants, fstat, fstatSync, fsync, ftruncate, open, openSync, statfsSync, writev } from 'node:fs'
+import {
+  close,
+  closeSync,
+  constants,
+  fstat,
+  fstatSync,
+  fsync,
+  ftruncate,
+  open,
+  openSync,
+  statfsSync,
+  write,
+  writeSync,
+} from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { storageFull } from '../driver.ts'
 import { Places } from '../places.ts'
+import { WritePace } from './write-pace.ts'
 
 /**
  * The few things a file system does, one system call each. The driver says in which order; the power-cut test records that order
@@ -33,7 +47,7 @@ export interface DiskEntry {
 
 export interface DiskFile {
   /** Writes all bytes at the position, or throws. */
-  write(chunks: readonly Uint8Array[], position: number): Promise<void>
+  write(bytes: Uint8Array, position: number): Promise<void>
   truncate(length: number): Promise<void>
   size(): Promise<number>
   sync(): Promise<void>
@@ -63,10 +77,14 @@ const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([EXT4, XFS, BTRFS])
  * `isLocal`: on ext4, XFS and Btrfs what only needs the memory of the kernel is done at once: opening again what was just written or
  * renamed into, its size, closing it, the free space. That takes 1 to 3 µs; a trip to the file pool takes 5 to 40, and a small layer
  * took 27 of them where it now takes 14. What may wait for the disk or its journal always goes to the pool, and elsewhere all of it.
+ *
+ * So are writes, as long as the disk keeps up. While an upload waits for the pool the runtime gathers up to 4 MiB of its body: 40 uploads
+ * took 160 MB and 2.7 s of CPU a GB that way, and take 20 MB and 1.5 s when each chunk is written before the loop reads the next.
  */
 class LocalDisk implements Disk {
   readonly syncsNames: boolean
   readonly #isLocal: boolean
+  readonly #pace = new WritePace()
 
   constructor(isLocal: boolean) {
     this.syncsNames = isLocal
@@ -74,10 +92,10 @@ class LocalDisk implements Disk {
   }
 
   async open(path: string, how: OpenHow): Promise<DiskFile> {
-    if (how === 'modify' && this.#isLocal) return new LocalFile(openSync(path, constants.O_WRONLY), this.#isLocal)
+    if (how === 'modify' && this.#isLocal) return this.#file(openSync(path, constants.O_WRONLY))
     const flags = how === 'modify' ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
     const file = await orFull(openLater(path, flags, how === 'create secret' ? 0o600 : 0o666))
-    return new LocalFile(file, this.#isLocal)
+    return this.#file(file)
   }
 
   async makeDirectory(path: string): Promise<void> {
@@ -90,7 +108,7 @@ class LocalDisk implements Disk {
 
   async syncDirectory(path: string): Promise<void> {
     const file = this.#isLocal ? openSync(path, 'r') : await openLater(path, 'r')
-    const directory = new LocalFile(file, this.#isLocal)
+    const directory = this.#file(file)
     try {
       await directory.sync()
     } finally {
@@ -129,6 +147,10 @@ class LocalDisk implements Disk {
     const { bavail, blocks, bsize } = this.#isLocal ? statfsSync(path) : await fs.statfs(path)
     return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
   }
+
+  #file(descriptor: number): LocalFile {
+    return new LocalFile(descriptor, this.#isLocal ? this.#pace : undefined)
+  }
 }
 
 const openLater = promisify(open)
@@ -136,69 +158,60 @@ const closeLater = promisify(close)
 const fstatLater = promisify(fstat)
 const fsyncLater = promisify(fsync)
 const ftruncateLater = promisify(ftruncate)
+const writeLater = promisify(write)
 
 class LocalFile implements DiskFile {
-  /** The descriptor; -1 once it is closed, for by then the number may be another file's. */
-  #file: number
-  readonly #isLocal: boolean
+  /** The number; -1 once it is closed, for by then it may be another file's. */
+  #descriptor: number
+  /** Of the local disk; undefined elsewhere. */
+  readonly #pace: WritePace | undefined
   /** Nothing is left to be written: closing it has nothing to wait for. */
   #isSynced = true
 
-  constructor(file: number, isLocal: boolean) {
-    this.#file = file
-    this.#isLocal = isLocal
+  constructor(descriptor: number, pace: WritePace | undefined) {
+    this.#descriptor = descriptor
+    this.#pace = pace
   }
 
-  async write(chunks: readonly Uint8Array[], position: number): Promise<void> {
+  /** A full disk makes one write short without an error; the next one then says ENOSPC. */
+  async write(bytes: Uint8Array, position: number): Promise<void> {
     this.#isSynced = false
-    const written = writers.run(
-      async () => await this.#writeRest(chunks, position, await writeChunks(this.#file, chunks, position)),
-    )
-    await orFull(written)
+    let written = 0
+    while (written < bytes.length) written += await orFull(this.#writeSome(bytes, written, position + written))
   }
 
   async truncate(length: number): Promise<void> {
     this.#isSynced = false
-    await ftruncateLater(this.#file, length)
+    await ftruncateLater(this.#descriptor, length)
   }
 
   async size(): Promise<number> {
-    return (this.#isLocal ? fstatSync(this.#file) : await fstatLater(this.#file)).size
+    return (this.#pace === undefined ? await fstatLater(this.#descriptor) : fstatSync(this.#descriptor)).size
   }
 
   async sync(): Promise<void> {
-    await orFull(writers.run(() => fsyncLater(this.#file)))
     this.#isSynced = true
+    await orFull(writers.run(() => fsyncLater(this.#descriptor)))
   }
 
   async close(): Promise<void> {
-    const file = this.#file
-    this.#file = -1
-    if (this.#isLocal && this.#isSynced) closeSync(file)
-    else await closeLater(file)
+    const descriptor = this.#descriptor
+    this.#descriptor = -1
+    if (this.#pace !== undefined && this.#isSynced) closeSync(descriptor)
+    else await closeLater(descriptor)
   }
 
-  /** A full disk makes one write short without an error; the next one then says ENOSPC. */
-  async #writeRest(chunks: readonly Uint8Array[], position: number, alreadyWritten: number): Promise<void> {
-    let start = 0
-    for (const chunk of chunks) {
-      let written = Math.min(Math.max(alreadyWritten - start, 0), chunk.length)
-      while (written < chunk.length) {
-        written += await writeChunks(this.#file, [chunk.subarray(written)], position + start + written)
-      }
-      start += chunk.length
+  /** How many of the bytes from `start` on were written. */
+  async #writeSome(bytes: Uint8Array, start: number, position: number): Promise<number> {
+    const descriptor = this.#descriptor
+    const size = bytes.length - start
+    const inPool = async () => {
+      const { bytesWritten } = await writers.run(() => writeLater(descriptor, bytes, start, size, position))
+      return bytesWritten
     }
+    if (this.#pace === undefined) return await inPool()
+    return await this.#pace.write({ atOnce: () => writeSync(descriptor, bytes, start, size, position), inPool })
   }
-}
-
-/** How many bytes of them were written. */
-async function writeChunks(file: number, chunks: readonly Uint8Array[], position: number): Promise<number> {
-  return await new Promise((resolve, reject) => {
-    writev(file, chunks, position, (error, bytesWritten) => {
-      if (error === null) resolve(bytesWritten)
-      else reject(error)
-    })
-  })
 }
 
 /** A full disk is the operator's to mend and the client's to retry: it has words of its own. */

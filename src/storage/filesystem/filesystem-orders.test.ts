@@ -230,11 +230,11 @@ describe('a disk that fails', () => {
     await expect(driver.remove(directory)).rejects.toThrow('EACCES')
   })
 
-  test('to take an upload’s bytes is heard of at the close at the latest, and the file is let go', async () => {
+  test('to take an upload’s bytes is heard of, also at the close, which lets the file go', async () => {
     const writer = await driver.beginUpload()
     failOn(/^write/, DISK_FULL)
-    await writer.write(bytesOf('x'))
 
+    await expect(writer.write(bytesOf('x'))).rejects.toThrow('ENOSPC')
     await expect(writer.close()).rejects.toThrow('ENOSPC')
 
     expect(disk.steps.at(-1)).toBe('close berth/uploads/*/data')

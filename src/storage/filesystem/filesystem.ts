@@ -12,7 +12,6 @@ import {
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
-import { ByteBudget } from './byte-budget.ts'
 import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { StagedDirectory } from './staged-directory.ts'
@@ -26,7 +25,6 @@ const UPLOADS = storagePath('berth/uploads')
 const MIB = 1024 * 1024
 const SMALLEST_RESERVE_BYTES = 16 * MIB
 const LARGEST_RESERVE_BYTES = 1024 * MIB
-const MOST_BYTES_IN_MEMORY = 12 * MIB
 
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {
@@ -34,7 +32,6 @@ export class FilesystemDriver implements StorageDriver {
   readonly #disk: Disk
   readonly #root: string
   readonly #directories: DurableDirectories
-  readonly #uploading = new ByteBudget(MOST_BYTES_IN_MEMORY)
   readonly #background = new Set<Promise<void>>()
 
   private constructor(disk: Disk, root: string) {
@@ -124,7 +121,7 @@ export class FilesystemDriver implements StorageDriver {
     const directory = this.#newPlace(UPLOADS)
     await this.#disk.makeDirectory(directory)
     const file = await this.#disk.open(join(directory, 'data'), 'create')
-    return new UploadFile(directory.slice(this.#root.length + 1) as UploadState, file, 0, this.#uploading)
+    return new UploadFile(directory.slice(this.#root.length + 1) as UploadState, file, 0)
   }
 
   async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
@@ -134,7 +131,7 @@ export class FilesystemDriver implements StorageDriver {
     if (file === undefined) return undefined
     try {
       if (entry.size > offset) await file.truncate(offset)
-      return new UploadFile(state, file, offset, this.#uploading)
+      return new UploadFile(state, file, offset)
     } catch (error) {
       await file.close()
       throw error

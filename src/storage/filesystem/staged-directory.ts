@@ -88,7 +88,7 @@ export class StagedDirectory {
   async #writeFile({ name, bytes, secret = false }: PlacedFile): Promise<void> {
     const file = await this.#disk.open(join(this.#path, name), secret ? 'create secret' : 'create')
     try {
-      await file.write([bytes], 0)
+      await file.write(bytes, 0)
       await file.sync()
     } finally {
       await file.close()
