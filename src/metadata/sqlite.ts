@@ -18,7 +18,7 @@ export class SqliteMetadata implements Metadata {
   readonly read: Query
   readonly #reader: Database
   readonly #writer: Database
-  readonly #write: Query
+  readonly #write: SqliteQuery
   readonly #onDamage: () => void
   readonly #queue: Waiting[] = []
   #draining: Promise<void> | undefined
@@ -72,7 +72,7 @@ export class SqliteMetadata implements Metadata {
     const deadline = performance.now() + BUSY_PATIENCE_MS
     for (let attempt = 1; ; attempt += 1) {
       try {
-        this.#writer.run('BEGIN IMMEDIATE')
+        this.#write.control('BEGIN IMMEDIATE')
         return
       } catch (error) {
         if (isCorrupt(error)) this.#onDamage()
@@ -96,7 +96,7 @@ export class SqliteMetadata implements Metadata {
       // Rolled back as a whole: a savepoint would now commit by itself what the commit below then reports as failed.
     } while (this.#writer.inTransaction && performance.now() - started < SHARED_TRANSACTION_MS)
     try {
-      this.#writer.run('COMMIT')
+      this.#write.control('COMMIT')
     } catch (error) {
       if (isCorrupt(error)) this.#onDamage()
       if (this.#writer.inTransaction) this.#writer.run('ROLLBACK')
@@ -108,9 +108,9 @@ export class SqliteMetadata implements Metadata {
 
   async #runSavepoint({ run, fail }: Waiting): Promise<(() => void) | undefined> {
     try {
-      this.#writer.run('SAVEPOINT operation')
+      this.#write.control('SAVEPOINT operation')
       const succeed = await run(this.#write)
-      this.#writer.run('RELEASE operation')
+      this.#write.control('RELEASE operation')
       return succeed
     } catch (error) {
       // A full disk rolls the whole transaction back by itself; then there is nothing to roll back to.
@@ -144,6 +144,11 @@ class SqliteQuery implements Query {
 
   async run(sql: string, ...values: SqlValue[]): Promise<void> {
     this.#with(sql, (statement) => statement.run(...values))
+  }
+
+  /** Begins or ends something: as it is, kept prepared. Parsed anew, the four of one write took a tenth of its time. */
+  control(sql: string): void {
+    this.#statement(sql).run()
   }
 
   #with(sql: string, use: (statement: Statement) => unknown): unknown {
