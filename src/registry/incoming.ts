@@ -1,6 +1,7 @@
 import type { RunningDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { type StorageDriver, storageFull, type UploadWriter } from '../storage/driver.ts'
+import type { Turns } from './turns.ts'
 
 /** A body on its way in. */
 export interface IncomingChunk {
@@ -16,8 +17,11 @@ export interface Receiver {
   readonly writer: UploadWriter
   readonly digest: RunningDigest | undefined
   readonly storage: StorageDriver
+  readonly turns: Turns
 }
 
+/** Smaller uploads, and the end of each, are let through: a small layer would wait behind 32 large ones. */
+const LARGEST_WITHOUT_TURNS = 256 * 1024
 const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
 
 /**
@@ -25,14 +29,16 @@ const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
  * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, and what the body throws when the client
  * goes away.
  */
-export async function receive(chunk: IncomingChunk, { writer, digest, storage }: Receiver): Promise<void> {
+export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns }: Receiver): Promise<void> {
   let received = 0
   let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES
   for await (const bytes of chunk.body ?? []) {
-    received += bytes.length
+    const size = bytes.length
+    received += size
     if (chunk.length !== undefined && received > chunk.length) throw sizeInvalid(received, chunk.length)
     digest?.update(bytes)
     await writer.write(bytes)
+    if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size)
     if (received < nextSpaceCheck) continue
     nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
     await requireSpace(storage)

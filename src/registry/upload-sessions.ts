@@ -10,6 +10,7 @@ import type { BlobStore } from './blob-store.ts'
 import { type IncomingChunk, receive, requireSpace } from './incoming.ts'
 import type { Liveness } from './operations.ts'
 import { RunningDigests } from './running-digests.ts'
+import { Turns } from './turns.ts'
 import { type OpenUpload, UploadFiles } from './upload-files.ts'
 
 export interface UploadStatus {
@@ -43,6 +44,7 @@ interface SentChunk {
 export class UploadSessions {
   readonly #options: UploadSessionsOptions
   readonly #digests = new RunningDigests()
+  readonly #turns = new Turns()
   readonly #files: UploadFiles
 
   constructor(options: UploadSessionsOptions) {
@@ -110,7 +112,7 @@ export class UploadSessions {
     try {
       const running = new RunningDigest(algorithmOf(digest))
       try {
-        await receive(chunk, { writer, digest: running, storage })
+        await receive(chunk, { writer, digest: running, storage, turns: this.#turns })
       } finally {
         await writer.close()
       }
@@ -154,7 +156,7 @@ export class UploadSessions {
     try {
       try {
         const { storage } = this.#options
-        await receive(chunk, { writer: upload.file, digest: upload.running, storage })
+        await receive(chunk, { writer: upload.file, digest: upload.running, storage, turns: this.#turns })
       } finally {
         await upload.close()
       }
