@@ -17,7 +17,7 @@ import { createMetrics, type Observation, startObservation } from './observation
 import type { Log, LogOutput } from './observe/log.ts'
 import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
-import { fileOutput, standardOutput } from './observe/standard-stream.ts'
+import { requestOutput } from './observe/standard-stream.ts'
 import { RegistryError } from './oci/errors.ts'
 import { ensureStateId } from './opening/local-state.ts'
 import { openStorage } from './opening/open-storage.ts'
@@ -94,9 +94,8 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
 }
 
 function openAccessLog(path: string | undefined): LogOutput {
-  if (path === undefined) return standardOutput()
   try {
-    return fileOutput(path)
+    return requestOutput(path)
   } catch (cause) {
     throw new StartError(`The access log ${path} cannot be opened; make its folder, or choose another log.accesslog.file.`, {
       cause,

@@ -1,5 +1,6 @@
-import { openSync } from 'node:fs'
+import { fstatSync, openSync } from 'node:fs'
 import { destination } from 'pino'
+import { GatheredOutput } from './gathered-output.ts'
 import type { LogOutput } from './log.ts'
 
 const STANDARD_OUTPUT = 1
@@ -8,10 +9,8 @@ const STANDARD_ERROR = 2
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 /** What a pipe takes in one piece (PIPE_BUF): lines of several processes on one pipe stay whole. */
 const LARGEST_WRITE_BYTES = 4096
-
-export function standardOutput(): LogOutput {
-  return outputTo(STANDARD_OUTPUT)
-}
+/** A file takes any length in one piece; a path may name a pipe, too. */
+const LARGEST_FILE_WRITE_BYTES = 64 * 1024
 
 export function standardError(): LogOutput {
   return outputTo(STANDARD_ERROR)
@@ -19,7 +18,18 @@ export function standardError(): LogOutput {
 
 /** Adds to a file, which is made if it is not there. Throws what the system says when it cannot be opened. */
 export function fileOutput(path: string): LogOutput {
-  return outputTo(openSync(path, 'a', 0o640))
+  return outputTo(openToAdd(path))
+}
+
+/** For lines about requests, which come by the thousand: to a file as `fileOutput`, without a path to standard output. */
+export function requestOutput(path: string | undefined): LogOutput {
+  if (path === undefined) return new GatheredOutput(outputTo(STANDARD_OUTPUT), LARGEST_WRITE_BYTES)
+  const fd = openToAdd(path)
+  return new GatheredOutput(outputTo(fd), fstatSync(fd).isFile() ? LARGEST_FILE_WRITE_BYTES : LARGEST_WRITE_BYTES)
+}
+
+function openToAdd(path: string): number {
+  return openSync(path, 'a', 0o640)
 }
 
 /** Writes off the event loop: lines that come while a write is under way leave together after it. */

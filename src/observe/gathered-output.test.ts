@@ -1,0 +1,59 @@
+import { expect, test } from 'bun:test'
+import { GatheredOutput } from './gathered-output.ts'
+import type { LogOutput } from './log.ts'
+
+test('lines leave together soon after the first of them', async () => {
+  const written = new Written()
+  const output = new GatheredOutput(written, 100)
+
+  output.write('one\n')
+  output.write('two\n')
+
+  expect(written.pieces).toEqual([])
+  expect(await written.next()).toBe('one\ntwo\n')
+  output.write('three\n')
+  expect(await written.next()).toBe('three\n')
+})
+
+test('what leaves together is no longer than one write may be, and no line is cut', () => {
+  const written = new Written()
+  const output = new GatheredOutput(written, 10)
+
+  for (const line of ['12345\n', '789\n', 'next\n', 'longer than one write may be\n', 'last\n']) output.write(line)
+
+  expect(written.pieces).toEqual(['12345\n789\n', 'next\n', 'longer than one write may be\n'])
+  output.flush()
+  expect(written.pieces.at(-1)).toBe('last\n')
+})
+
+test('a flush hands on what waits before it flushes', () => {
+  const written = new Written()
+  const output = new GatheredOutput(written, 100)
+
+  output.write('waiting\n')
+  output.flush()
+
+  expect(written.pieces).toEqual(['waiting\n'])
+  expect(written.flushedAfter).toBe(1)
+})
+
+class Written implements LogOutput {
+  readonly pieces: string[] = []
+  flushedAfter = 0
+  #next = Promise.withResolvers<string>()
+
+  write(piece: string): void {
+    this.pieces.push(piece)
+    this.#next.resolve(piece)
+  }
+
+  async next(): Promise<string> {
+    const piece = await this.#next.promise
+    this.#next = Promise.withResolvers()
+    return piece
+  }
+
+  flush(): void {
+    this.flushedAfter = this.pieces.length
+  }
+}
