@@ -43,6 +43,7 @@ class Counter {
       read: this.#watchQuery(metadata.read, () => {
         this.#reads += 1
       }),
+      revision: () => metadata.revision(),
       write: (operation) => {
         this.#transactions += 1
         return metadata.write((query) =>

@@ -14,6 +14,8 @@ export interface Query {
  */
 export interface Metadata {
   readonly read: Query
+  /** The same number as before only if nothing was committed between, by any process: what was read then still holds. */
+  revision(): number
   write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result>
 }
 

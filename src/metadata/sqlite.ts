@@ -1,5 +1,6 @@
 import { Database, type Statement } from 'bun:sqlite'
 import { unavailable } from '../oci/errors.ts'
+import { CommitWatch } from './commit-watch.ts'
 import type { Metadata, Query, SqlValue } from './query.ts'
 
 /** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */
@@ -19,6 +20,7 @@ export class SqliteMetadata implements Metadata {
   readonly #reader: Database
   readonly #writer: Database
   readonly #write: SqliteQuery
+  readonly #commits: CommitWatch
   readonly #onDamage: () => void
   readonly #queue: Waiting[] = []
   #draining: Promise<void> | undefined
@@ -33,6 +35,11 @@ export class SqliteMetadata implements Metadata {
     this.#reader.run('PRAGMA busy_timeout = 500')
     this.#write = new SqliteQuery(this.#writer, onDamage)
     this.read = new SqliteQuery(this.#reader, onDamage)
+    this.#commits = new CommitWatch(path)
+  }
+
+  revision(): number {
+    return this.#commits.revision()
   }
 
   async write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result> {

@@ -4,6 +4,7 @@ import type { Metadata, Query } from './query.ts'
 export function timedMetadata(metadata: Metadata, time: <Result>(run: () => Promise<Result>) => Promise<Result>): Metadata {
   return {
     read: metadata.read,
+    revision: () => metadata.revision(),
     write: <Result>(operation: (query: Query) => Promise<Result>) => time(() => metadata.write(operation)),
   }
 }

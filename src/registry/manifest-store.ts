@@ -15,7 +15,6 @@ import type { Metadata, Query, Stamp } from '../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
-import type { ManifestMediaType } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
 import type { Placement, StorageDriver } from '../storage/driver.ts'
@@ -25,19 +24,7 @@ import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { Operations } from './operations.ts'
 import type { Reconcile } from './reconcile.ts'
 import type { ReferenceCheck } from './reference-check.ts'
-
-export interface StoredManifest {
-  readonly digest: Digest
-  readonly mediaType: ManifestMediaType
-  /** Bytes. */
-  readonly size: number
-}
-
-interface FoundManifest {
-  readonly manifest: StoredManifest
-  /** Undefined where they were not asked for, and where only the storage has them. */
-  readonly kept: Uint8Array | undefined
-}
+import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
 
 export interface ManifestPush {
   readonly reference: Reference
@@ -68,6 +55,7 @@ export interface ManifestStoreOptions {
 
 export class ManifestStore {
   readonly #options: ManifestStoreOptions
+  readonly #remembered = new RememberedManifests()
 
   constructor(options: ManifestStoreOptions) {
     this.#options = options
@@ -120,6 +108,16 @@ export class ManifestStore {
   }
 
   async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
+    const revision = this.#options.metadata.revision()
+    const remembered = this.#remembered.find(revision, repository, reference)
+    if (remembered !== undefined && (remembered.kept !== undefined || !parts.withBytes)) return remembered
+    const { found, isSeen } = await this.#lookUp(repository, reference, parts)
+    // What was looked at in the storage is looked at again, until its row says that this epoch has seen it.
+    if (isSeen) this.#remembered.keep(revision, repository, reference, found)
+    return found
+  }
+
+  async #lookUp(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }) {
     const { metadata, reconcile } = this.#options
     const row = isDigest(reference)
       ? await lookUpManifest(metadata.read, repository, reference, parts)
@@ -128,10 +126,12 @@ export class ManifestStore {
     const manifestIsSeen = reconcile.isSeen(row?.manifestEpoch, row?.scannedEpoch)
     if (!tagIsSeen || (row?.digest && !manifestIsSeen)) {
       const manifest = await this.#getUnseen(repository, reference)
-      return { manifest, kept: parts.withBytes ? await findManifestBytes(metadata.read, manifest.digest) : undefined }
+      const kept = parts.withBytes ? await findManifestBytes(metadata.read, manifest.digest) : undefined
+      return { found: { manifest, kept }, isSeen: false }
     }
     if (row?.held !== 1 || !row.digest || !row.mediaType || row.size === null) throw manifestUnknown(reference)
-    return { manifest: { digest: row.digest, mediaType: row.mediaType, size: row.size }, kept: row.bytes ?? undefined }
+    const manifest = { digest: row.digest, mediaType: row.mediaType, size: row.size }
+    return { found: { manifest, kept: row.bytes ?? undefined }, isSeen: true }
   }
 
   async #getUnseen(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {

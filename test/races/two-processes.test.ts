@@ -2,7 +2,7 @@ import { describe, expect, test } from 'bun:test'
 import { Churn } from '../support/churn.ts'
 import { Contest } from '../support/contest.ts'
 import { Fleet } from '../support/fleet.ts'
-import { makeImage } from '../support/images.ts'
+import { makeImage, sha256 } from '../support/images.ts'
 import { collectWithPeer, PEER_PROGRAM } from '../support/peer.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -91,6 +91,40 @@ describe('one tag that many move and delete at once through two processes', () =
     TIMEOUT_MS,
   )
 })
+
+test(
+  'a tag that one process moves or deletes is the new one in the very next answer of the other, which has just given the old one',
+  async () => {
+    using folder = new TemporaryFolder({ inMemory: true })
+    await using fleet = new Fleet(folder, 2)
+    await fleet.start()
+    const [one, other] = fleet.clients
+    if (one === undefined || other === undefined) throw new Error('two processes were asked for')
+    const images = Array.from({ length: 3 }, (_, number) => makeImage(`moved ${number}`, { layers: 1 }))
+    for (const { config, layers } of images) for (const blob of [config, ...layers]) await one.pushBlob('moved', blob)
+
+    for (let round = 0; round < 10; round += 1) {
+      for (const { manifest } of images) {
+        await expectStatus(await one.putManifest('moved', 'latest', manifest), 201)
+        const [got, head, again] = [await pull(other, 'GET'), await pull(other, 'HEAD'), await pull(other, 'GET')]
+        expect([got, head, again]).toEqual(Array.from({ length: 3 }, () => manifest.digest))
+      }
+      await expectStatus(await one.deleteManifest('moved', 'latest'), 202)
+      expect(await pull(other, round % 2 === 0 ? 'GET' : 'HEAD')).toBe('404')
+    }
+    await fleet.stop()
+    expect(fleet.faults).toEqual([])
+  },
+  TIMEOUT_MS,
+)
+
+/** The digest of what is there, by its bytes where they are sent; or the status. */
+async function pull(client: RegistryClient, method: 'GET' | 'HEAD'): Promise<string> {
+  const response = await client.request(method, '/v2/moved/manifests/latest')
+  const bytes = await response.bytes()
+  if (response.status !== 200) return String(response.status)
+  return method === 'GET' ? sha256(bytes) : (response.headers.get('docker-content-digest') ?? '')
+}
 
 /** A tag that is gone already was deleted by somebody else, at some time before the answer. */
 async function deleteTag(client: RegistryClient): Promise<void> {

@@ -34,6 +34,10 @@ export class ContractMetadata implements Metadata {
     return this.#metadata.read
   }
 
+  revision(): number {
+    return this.#metadata.revision()
+  }
+
   async write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result> {
     return await this.#metadata.write(operation)
   }

@@ -81,7 +81,7 @@ export class RecordedRun {
       this.#note(undefined)
       return result
     }
-    return { read: metadata.read, write }
+    return { read: metadata.read, revision: () => metadata.revision(), write }
   }
 
   #note(step: DiskStep | undefined): void {

@@ -36,7 +36,7 @@ export class SteppedWork {
       this.#writes += 1
       return await metadata.write(operation)
     }
-    return { read: metadata.read, write }
+    return { read: metadata.read, revision: () => metadata.revision(), write }
   }
 
   /** Forgets what was done so far. */

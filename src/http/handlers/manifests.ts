@@ -1,6 +1,7 @@
 import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
 import { parseTag, type Tag } from '../../oci/reference.ts'
-import type { ManifestStore, StoredManifest } from '../../registry/manifest-store.ts'
+import type { ManifestStore } from '../../registry/manifest-store.ts'
+import type { StoredManifest } from '../../registry/remembered-manifests.ts'
 import { declaredMediaType } from '../content-type.ts'
 import { Refusal } from '../error-response.ts'
 import { etagOf, isNotModified } from '../etags.ts'
