@@ -75,6 +75,8 @@ export class RegistryUnderLoad {
     this.#child = Bun.spawn([...this.#under, ...commandOf(this.contestant), config], {
       env: this.#environment(),
       stdio: ['ignore', nowhere, errors],
+      // A session of its own, as Berth gives to each of its processes: where other work runs, the kernel shares the machine out by session.
+      detached: true,
     })
     this.#isEnded = atEnd(() => this.stop())
     closeSync(nowhere)

@@ -115,6 +115,37 @@ describe('a stream as an answer', () => {
   })
 })
 
+test('a client that reads slowly gets every byte as it was, and what a handler keeps stays its own', async () => {
+  const kept = new Uint8Array(3 * MIB).map((_, index) => index % 251)
+  const sent = new Bun.CryptoHasher('sha256')
+  let left = 24
+  const stream = () =>
+    new ReadableStream<Uint8Array>({
+      pull(controller) {
+        const chunk = crypto.getRandomValues(new Uint8Array(65_536)).toHex()
+        const bytes = new TextEncoder().encode(chunk.repeat(8))
+        sent.update(bytes)
+        controller.enqueue(bytes)
+        left -= 1
+        if (left === 0) controller.close()
+      },
+    })
+  const headers = { 'Content-Length': String(24 * MIB) }
+  const url = await start(async (request) =>
+    request.url.endsWith('/kept') ? new Response(kept) : new Response(stream(), { headers }),
+  )
+
+  const received = new Bun.CryptoHasher('sha256')
+  for await (const bytes of (await fetch(url)).body ?? []) {
+    received.update(bytes)
+    await Bun.sleep(2)
+  }
+  const copies = [await (await fetch(`${url}/kept`)).bytes(), await (await fetch(`${url}/kept`)).bytes()]
+
+  expect(received.digest('hex')).toBe(sent.digest('hex'))
+  expect(copies).toEqual([kept, kept])
+})
+
 test('a body that the client does not finish is an error of the reader, and the request knows that the client has gone', async () => {
   const seen = Promise.withResolvers<unknown>()
   const url = new URL(

@@ -32,6 +32,12 @@ export function awsCertificateAuthorities(): string | undefined {
   return path ? readFileSync(path, 'utf8') : undefined
 }
 
+/** Whether the environment names a proxy for addresses of a scheme, `http:` or `https:`. */
+export function isProxied(scheme: string): boolean {
+  const name = `${scheme.slice(0, -1)}_proxy`
+  return Boolean(process.env[name] || process.env[name.toUpperCase()])
+}
+
 /** Names a directory in which processes see each other's locks, the same for all of them for ever. */
 export async function ensureStateId(directory: string): Promise<string> {
   const path = join(directory, 'id')

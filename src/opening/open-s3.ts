@@ -10,7 +10,7 @@ import { S3Driver } from '../storage/s3/s3.ts'
 import type { S3Exchange } from '../storage/s3/s3-client.ts'
 import { S3Objects } from '../storage/s3/s3-objects.ts'
 import type { S3Settings } from '../storage/s3/settings.ts'
-import { awsCertificateAuthorities, bucketStateDirectory } from './local-state.ts'
+import { awsCertificateAuthorities, bucketStateDirectory, isProxied } from './local-state.ts'
 import type { OpenedStorage } from './opened-storage.ts'
 import { metadataLedger } from './upload-ledger.ts'
 
@@ -50,6 +50,9 @@ function s3Settings({ credentials, userAgent, ...config }: S3Config): S3Settings
     },
     userAgent: userAgent ?? `berth/${manifest.version}`,
     certificateAuthorities: awsCertificateAuthorities(),
+    isProxied: isProxied(
+      config.endpoint?.startsWith('http:') || (config.endpoint === undefined && !config.secure) ? 'http:' : 'https:',
+    ),
   }
 }
 

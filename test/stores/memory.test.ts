@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { connect } from 'node:net'
 import { RunningDigest } from '../../src/oci/digest.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
@@ -10,6 +11,10 @@ const LIMIT_MIB = 400
 /** The promise names 64 uploads of 200 MiB; a run of the whole suite, beside others on the same machine, takes smaller ones. */
 const UPLOADS = Number(process.env.BERTH_TEST_UPLOADS ?? 32)
 const UPLOAD_MIB = Number(process.env.BERTH_TEST_UPLOAD_MIB ?? 12)
+const PULLS = 64
+const PULLS_LIMIT_MIB = 200
+const SLOW_STEP_MS = 60
+const MIB = 1024 * 1024
 const TIMEOUT_MS = 15 * 60_000
 
 describeOnStores(
@@ -36,9 +41,55 @@ describeOnStores(
       },
       TIMEOUT_MS,
     )
+
+    test(
+      `and under ${PULLS_LIMIT_MIB} MiB while ${PULLS} clients pull from one process and read slowly`,
+      async () => {
+        using folder = new TemporaryFolder()
+        await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
+        const digest = await push(new RegistryClient(berth.url), 'slow', 1, false)
+
+        const pulls = Array.from({ length: PULLS }, () => pullSlowly(new URL(`/v2/slow/blobs/${digest}`, berth.url)))
+        await Promise.all(pulls.map(({ begun }) => begun))
+        for (const { goOn } of pulls) goOn()
+        const digests = await Promise.all(pulls.map(({ ended }) => ended))
+
+        expect(new Set(digests)).toEqual(new Set([digest]))
+        const peaksMib = await Promise.all([berth.program.pid, ...(await berth.workers())].map(peakMibOf))
+        process.stderr.write(`peak resident memory: ${peaksMib.map((peak) => peak.toFixed(0)).join(', ')} MiB\n`)
+        for (const peakMib of peaksMib) expect(peakMib).toBeWithin(10, PULLS_LIMIT_MIB)
+      },
+      TIMEOUT_MS,
+    )
   },
   ['versitygw'],
 )
+
+/** A client that takes the beginning of a blob, and the rest of it in small steps when it is told to. */
+function pullSlowly(url: URL) {
+  const [begun, ended] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()]
+  const running = new RunningDigest('sha256')
+  let left = -1
+  const request = `GET ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\nConnection: close\r\n\r\n`
+  const socket = connect(Number(url.port), url.hostname, () => socket.write(request))
+  socket.on('error', ended.reject)
+  socket.on('close', () => ended.reject(new Error('the answer ended early')))
+  socket.on('data', (bytes: Buffer) => {
+    const start = left < 0 ? bytes.indexOf('\r\n\r\n') + 4 : 0
+    if (left < 0) {
+      left = UPLOAD_MIB * MIB
+      socket.pause()
+      begun.resolve()
+    } else {
+      socket.pause()
+      setTimeout(() => socket.resume(), Math.random() * SLOW_STEP_MS)
+    }
+    running.update(bytes.subarray(start))
+    left -= bytes.length - start
+    if (left === 0) ended.resolve(running.digest())
+  })
+  return { begun: begun.promise, ended: ended.promise, goOn: () => socket.resume() }
+}
 
 /** Half of them with a PATCH before the closing PUT, half in that PUT alone. */
 async function push(client: RegistryClient, repository: string, seed: number, isPatched: boolean): Promise<string> {

@@ -23,6 +23,7 @@ export function s3Settings(place: S3Place, changes: Partial<S3Settings> = {}): S
     secure: false,
     skipVerify: false,
     certificateAuthorities: undefined,
+    isProxied: false,
     accelerate: false,
     dualStack: false,
     fips: false,

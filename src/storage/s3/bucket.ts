@@ -49,7 +49,7 @@ export class Bucket {
 
   /** Bytes from `start` up to `end`, resumed where the store breaks off; all of them when left out. */
   async open(key: string, range?: { readonly start: number; readonly end: number }): Promise<OpenedObject | undefined> {
-    return await openObject((headers) => this.#findObject({ method: 'GET', key, headers }), range)
+    return await openObject((headers) => this.#findObject({ method: 'GET', key, headers, isStreamed: true }), range)
   }
 
   /** Some stores show an object of which only a part has come, if they are not told what the whole is. */

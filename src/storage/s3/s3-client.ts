@@ -3,6 +3,8 @@ import { bucketEndpoint, type Endpoint, publicEndpoint } from './endpoint.ts'
 import { failureOf, S3Error } from './s3-error.ts'
 import type { CredentialSource, S3Settings } from './settings.ts'
 import { presign, sha256Of, signHeaders, UNSIGNED_PAYLOAD } from './signature.ts'
+import type { StoreTls } from './store-connection.ts'
+import { StoreConnections } from './store-connections.ts'
 
 export interface S3Request {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE'
@@ -18,6 +20,8 @@ export interface S3Request {
   /** After this long no further attempt begins; what clients wait for an answer when left out. */
   readonly patienceMs?: number
   readonly signal?: AbortSignal
+  /** The answer may be large, and is read no faster than somebody takes it. */
+  readonly isStreamed?: boolean
 }
 
 /** One attempt, as it is told to whoever watches. */
@@ -58,7 +62,8 @@ export class S3Client {
   readonly #options: S3ClientOptions
   readonly #endpoint: Endpoint
   readonly #publicEndpoint: Endpoint
-  readonly #tls: object
+  readonly #tls: StoreTls
+  readonly #connections: StoreConnections | undefined
   #longestPatienceMs = Number.POSITIVE_INFINITY
   /** How far the store's clock is ahead of ours, once it has refused a request for that. */
   #clockAheadMs = 0
@@ -70,6 +75,7 @@ export class S3Client {
     this.#endpoint = bucketEndpoint(options.settings)
     this.#publicEndpoint = publicEndpoint(options.settings)
     this.#tls = tlsOf(options.settings)
+    this.#connections = options.settings.isProxied ? undefined : new StoreConnections(this.#tls)
   }
 
   /** The answer, whose status is a success; its body is the caller's to read or cancel. Throws S3Error, or what the signal says. */
@@ -142,8 +148,10 @@ export class S3Client {
     const timer = setTimeout(cut, request.timeoutMs ?? TIMEOUT_MS + sizeOf(body) / SLOWEST_BYTES_PER_MS)
     try {
       // Amazon's requests never redirect where the region is right; following one would send signed headers elsewhere.
-      const init = { method, headers, signal: abort.signal, redirect: 'manual', decompress: false, ...this.#tls } as const
-      const response = await fetch(url, body === undefined ? init : { ...init, body: body as Uint8Array<ArrayBuffer> })
+      const init = { method, headers, signal: abort.signal, redirect: 'manual', decompress: false, tls: this.#tls } as const
+      const streamed = request.isStreamed === true ? await this.#connections?.get(url, headers, abort.signal) : undefined
+      const response =
+        streamed ?? (await fetch(url, body === undefined ? init : { ...init, body: body as Uint8Array<ArrayBuffer> }))
       this.#noteTime(response)
       if (!response.ok) throw new S3Error(failureOf(nameOf(request), method, response.status, await response.text()))
       return await use(response)
@@ -190,9 +198,9 @@ export class S3Client {
   }
 }
 
-function tlsOf({ skipVerify, certificateAuthorities: ca }: S3Settings): object {
-  if (skipVerify) return { tls: { rejectUnauthorized: false } }
-  return ca === undefined ? {} : { tls: { ca } }
+function tlsOf({ skipVerify, certificateAuthorities: ca }: S3Settings): StoreTls {
+  if (skipVerify) return { rejectUnauthorized: false }
+  return ca === undefined ? {} : { ca }
 }
 
 /** For the log: no signature, no secret. */

@@ -17,6 +17,8 @@ export interface S3Settings {
   readonly skipVerify: boolean
   /** The certificates, as PEM, that sign those of the server; undefined: those of the system. */
   readonly certificateAuthorities: string | undefined
+  /** A proxy that the environment names stands before the server. */
+  readonly isProxied: boolean
   readonly accelerate: boolean
   readonly dualStack: boolean
   readonly fips: boolean
