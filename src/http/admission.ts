@@ -4,6 +4,7 @@ import type { ErrorCode } from '../oci/errors.ts'
 import { findRepositoryName } from '../oci/name.ts'
 import type { Asked, Forwarded } from './pipeline.ts'
 import type { Route } from './routes.ts'
+import { parseUrl } from './target.ts'
 
 /** What is said of a thing in a repository that the caller may not see: the same as where there is no such repository. */
 const UNKNOWN_CODES: Readonly<Record<Route['resource'], ErrorCode>> = {
@@ -28,7 +29,7 @@ export interface AdmissionRules {
 /** Lets a request in, with what its caller may. Throws AccessRefusal. Without a controller everybody is let in. */
 export async function admit(
   { access, publicOrigin }: AdmissionRules,
-  { request, url, connection, admitted }: Asked,
+  { request, connection, admitted }: Asked,
   route: Route,
   action: Action,
 ): Promise<Permit> {
@@ -38,7 +39,7 @@ export async function admit(
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
     wanted: wantedOf(route, action),
-    origin: (assumed?: 'https') => publicOrigin ?? originOf(url, connection.forwarded, assumed),
+    origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
   const permit = await access.permit(accessRequest)
   admitted(callerName(permit.caller))
@@ -47,7 +48,8 @@ export async function admit(
 }
 
 /** The scheme and host that a trusted proxy names, else those of the request. */
-function originOf(url: URL, forwarded: Forwarded | undefined, assumed: 'https' | undefined): string {
+function originOf(request: Request, forwarded: Forwarded | undefined, assumed: 'https' | undefined): string {
+  const url = parseUrl(request.url)
   const scheme = forwarded?.scheme ?? assumed ?? url.protocol.slice(0, -1)
   return `${scheme}://${forwarded?.host ?? url.host}`
 }

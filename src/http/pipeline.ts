@@ -3,6 +3,7 @@ import type { Exchange, HandlerName, RequestObserver } from '../observe/exchange
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { errorResponse, OutOfRotation, statusOf } from './error-response.ts'
+import { parseTarget, type Target } from './target.ts'
 
 /** Where a request came from. */
 export interface Connection {
@@ -34,7 +35,7 @@ export interface PipelineOptions {
 /** A request on its way. What is found out about it is told, for those who log and count. */
 export interface Asked {
   readonly request: Request
-  readonly url: URL
+  readonly url: Target
   readonly connection: Connection
   /** Is called once it is known what the request is about. */
   readonly routed: (handler: HandlerName) => void
@@ -92,7 +93,7 @@ async function outcomeOf(
     caller = name
   }
   try {
-    const url = parseUrl(request.url)
+    const url = parseTarget(request.url)
     target = url.pathname + url.search
     const response = await answer({ request, url, connection, routed, admitted })
     return { target, handler, caller, response }
@@ -110,15 +111,6 @@ function tell(log: Log, observe: () => void): void {
     observe()
   } catch (error) {
     log.error('a request was not recorded', { error })
-  }
-}
-
-/** With a bad or missing Host header Bun hands over the raw target, which the fixed base makes a URL of, if anything can. */
-function parseUrl(text: string): URL {
-  try {
-    return new URL(text, 'http://invalid')
-  } catch (cause) {
-    throw new RegistryError('NAME_INVALID', { message: 'The request target is not a valid path.', cause })
   }
 }
 

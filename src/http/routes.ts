@@ -2,6 +2,7 @@ import { type Digest, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag, parseReference, type Reference } from '../oci/reference.ts'
+import type { Target } from './target.ts'
 
 export type Route =
   | RootRoute
@@ -79,7 +80,7 @@ export interface UploadRoute {
  * What a request is about, or undefined when nothing is at its path. `prefix` is '' or a path without the slash at its end. Throws
  * NAME_INVALID, DIGEST_INVALID, MANIFEST_INVALID, MANIFEST_UNKNOWN and BLOB_UPLOAD_UNKNOWN for parts that cannot be right.
  */
-export function findRoute(method: string, url: URL, prefix: string): Route | undefined {
+export function findRoute(method: string, url: Target, prefix: string): Route | undefined {
   if (url.pathname === '/') return { resource: 'root' }
   if (!url.pathname.startsWith(`${prefix}/`)) return undefined
   const [version, ...segments] = segmentsOf(url.pathname.slice(prefix.length))
@@ -124,10 +125,8 @@ function within(segments: readonly string[], count: number, route: (repository: 
  */
 function segmentsOf(path: string): readonly string[] {
   try {
-    return path
-      .split('/')
-      .filter((segment) => segment !== '')
-      .map(decodeURIComponent)
+    const segments = path.split('/').filter((segment) => segment !== '')
+    return path.includes('%') ? segments.map(decodeURIComponent) : segments
   } catch (cause) {
     throw new RegistryError('NAME_INVALID', { message: 'The path is not valid percent-encoded UTF-8.', cause })
   }

@@ -57,7 +57,8 @@ export async function listen({ address, reusePort, tls, handler, log }: ServerOp
 }
 
 async function answer(handler: Handler, request: Request, bun: Bun.Server<undefined>): Promise<Response> {
-  const client = bun.requestIP(request)?.address.replace(/^::ffff:/, '')
+  const address = bun.requestIP(request)?.address
+  const client = address?.startsWith('::ffff:') === true ? address.slice('::ffff:'.length) : address
   if (request.method === 'GET' || request.method === 'HEAD') return asResponse(await handler(request, { client }))
   // The value stays on the connection; as it is the server's own, there is nothing to put back.
   const watch = watchBody(request, () => bun.timeout(request, IDLE_SECONDS))

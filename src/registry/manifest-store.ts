@@ -26,6 +26,11 @@ import type { Reconcile } from './reconcile.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
 
+export interface WholeManifest {
+  readonly manifest: StoredManifest
+  readonly bytes: Uint8Array
+}
+
 export interface ManifestPush {
   readonly reference: Reference
   /** Further tags, from `?tag=` (end-7b). */
@@ -67,11 +72,11 @@ export class ManifestStore {
   }
 
   /** end-3, GET: with its exact bytes. Throws MANIFEST_UNKNOWN, also when the storage has lost them. */
-  async read(repository: RepositoryName, reference: Reference): Promise<StoredManifest & { readonly bytes: Uint8Array }> {
+  async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
     const { manifest, kept } = await this.#find(repository, reference, { withBytes: true })
     const { digest, size } = manifest
     const bytes = kept ?? (await this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES))
-    if (bytes?.length === size) return { ...manifest, bytes }
+    if (bytes?.length === size) return { manifest, bytes }
     throw new RegistryError('MANIFEST_UNKNOWN', {
       message: 'The bytes of the manifest are missing or damaged in the storage; push it again.',
       detail: { digest },

@@ -20,7 +20,7 @@ const MAX_TAGS_PER_PUSH = 100
 export async function getManifest(manifests: ManifestStore, request: Request, route: ManifestRoute): Promise<Response> {
   const { repository, reference } = route
   if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
-  const { bytes, ...manifest } = await manifests.read(repository, reference)
+  const { manifest, bytes } = await manifests.read(repository, reference)
   return manifestResponse(request, manifest, bytes)
 }
 
