@@ -45,7 +45,8 @@ export class AcmeOrders {
     const failure = this.#failures.get(host)
     if (failure !== undefined && failure.retryAt > performance.now()) return
     try {
-      const current = await this.#cache.findCertificate(host).catch(() => undefined)
+      // What cannot be read is not missing: ordering it anew would use up what the authority allows.
+      const current = await this.#cache.findCertificate(host)
       if (current === undefined || isDue(current, new Date())) {
         this.#log.info('ordering a certificate', { host })
         const { orderCertificate } = await import('./acme-order.ts')
