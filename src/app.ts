@@ -5,6 +5,7 @@ import { UnusableAccessError } from './access/unusable-access.ts'
 import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
 import { CertificateError } from './certificates/certificate-error.ts'
+import type { OnShown } from './certificates/certificates.ts'
 import type { Config } from './config/config.ts'
 import { DebugServerError, serveDebug } from './debug-server.ts'
 import { createHandler } from './http/handler.ts'
@@ -80,7 +81,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
     const orders = options.shared === undefined ? await orderCertificates(config, log) : undefined
     if (orders !== undefined) closers.push(() => orders.stop())
-    const server = await serve(config, { registry, ...access, observation, log, shared: options.shared })
+    const server = await serve(config, { registry, ...access, observation, metrics, log, shared: options.shared })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
       await server.stop({ timeoutMs })
@@ -196,11 +197,15 @@ interface Served {
   readonly access: AccessController | undefined
   readonly issuer: TokenIssuer | undefined
   readonly observation: Observation
+  readonly metrics: RegistryMetrics | undefined
   readonly log: Log
   readonly shared: StartOptions['shared']
 }
 
-async function serve(config: Config, { registry, access, issuer, observation, log, shared }: Served): Promise<PublicServer> {
+async function serve(
+  config: Config,
+  { registry, access, issuer, observation, metrics, log, shared }: Served,
+): Promise<PublicServer> {
   const { http, storage, catalog, tags } = config
   const handler = createHandler({
     blobs: registry.blobs,
@@ -221,7 +226,12 @@ async function serve(config: Config, { registry, access, issuer, observation, lo
     maxCatalogEntries: catalog.maxEntries,
     maxTags: tags.maxTags,
   })
-  return await servePublic({ config, shared, handler, log })
+  const onCertificates: OnShown = (shown) => {
+    metrics?.certificates.show(
+      shown.map(({ host, facts: { names, expiresAt } }) => ({ host: host ?? names[0] ?? '', expiresAt })),
+    )
+  }
+  return await servePublic({ config, shared, handler, onCertificates, log })
 }
 
 /** What an operator can mend gets a sentence; the rest is ours and keeps its stack. */

@@ -1,6 +1,6 @@
 import { AcmeCache, orderedCertificates } from './certificates/acme-cache.ts'
 import { type CertificateStore, givenCertificate } from './certificates/certificate-store.ts'
-import { Certificates } from './certificates/certificates.ts'
+import { Certificates, type OnShown } from './certificates/certificates.ts'
 import { selfSignedCertificate } from './certificates/self-signed.ts'
 import type { Config } from './config/config.ts'
 import type { TlsConfig } from './config/tls-config.ts'
@@ -20,11 +20,12 @@ export interface PublicServerOptions {
   /** One of several processes that share a port; see StartOptions. */
   readonly shared: { readonly port: number | undefined } | undefined
   readonly handler: Handler
+  readonly onCertificates: OnShown
   readonly log: Log
 }
 
 /** Listens where the configuration says, with TLS if it says so. Throws CertificateError, or what the system says about the address. */
-export async function servePublic({ config, shared, handler, log }: PublicServerOptions): Promise<PublicServer> {
+export async function servePublic({ config, shared, handler, onCertificates, log }: PublicServerOptions): Promise<PublicServer> {
   const { listen: configured, tls } = config.http
   // Blobs in an object store are streams.
   const listen = config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles
@@ -35,7 +36,7 @@ export async function servePublic({ config, shared, handler, log }: PublicServer
   }
   // Who shares a port gets it also where another program shares it.
   if (shared === undefined) await requireFreePort(address)
-  const certificates = await Certificates.open(tls, storeOf(tls), log)
+  const certificates = await Certificates.open({ tls, store: storeOf(tls), log, onShown: onCertificates })
   const server = await listenTls({
     address,
     tls: certificates.current,

@@ -3,35 +3,48 @@ import type { Log } from '../observe/log.ts'
 import { CertificateError } from './certificate-error.ts'
 import type { CertificateStore } from './certificate-store.ts'
 import { repeat, stateOf } from './file-watch.ts'
-import { readClients, type TlsMaterial } from './tls-material.ts'
+import { type NamedCertificate, readClients, type TlsMaterial } from './tls-material.ts'
 
 const DAY_MS = 86_400_000
 /** Whoever renews by a timer has done so long before. */
 const WARN_BEFORE_MS = 14 * DAY_MS
+
+export interface CertificatesOptions {
+  readonly tls: TlsConfig
+  readonly store: CertificateStore
+  readonly log: Log
+  readonly onShown: OnShown
+}
+
+/** Is told what is shown from now on. */
+export type OnShown = (certificates: readonly NamedCertificate[]) => void
 
 /** What a server shows, read from files and read again when they change. */
 export class Certificates {
   readonly #tls: TlsConfig
   readonly #store: CertificateStore
   readonly #log: Log
+  readonly #onShown: OnShown
   #current: TlsMaterial
   #state: string
   #warnedAt = 0
   #watch: { stop(): Promise<void> } | undefined
 
-  private constructor(tls: TlsConfig, store: CertificateStore, log: Log, current: TlsMaterial, state: string) {
+  private constructor({ tls, store, log, onShown }: CertificatesOptions, current: TlsMaterial, state: string) {
     this.#tls = tls
     this.#store = store
     this.#log = log
+    this.#onShown = onShown
     this.#current = current
     this.#state = state
   }
 
   /** Throws CertificateError. */
-  static async open(tls: TlsConfig, store: CertificateStore, log: Log): Promise<Certificates> {
+  static async open(options: CertificatesOptions): Promise<Certificates> {
+    const { tls, store } = options
     await store.prepare()
     const state = await stateOf(pathsOf(tls, store))
-    const certificates = new Certificates(tls, store, log, await read(tls, store), state)
+    const certificates = new Certificates(options, await read(tls, store), state)
     certificates.#tell('certificate loaded')
     return certificates
   }
@@ -81,6 +94,7 @@ export class Certificates {
   }
 
   #tell(message: string): void {
+    this.#onShown(this.#current.certificates)
     for (const { facts } of this.#current.certificates) {
       const { names, expiresAt, fingerprint } = facts
       this.#log.info(message, { names: names.join(' '), expires: expiresAt.toISOString(), fingerprint })

@@ -1,3 +1,4 @@
+import { CertificateMetrics } from './certificate-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
 import { gauge, type MetricFamily } from './family.ts'
 import { RequestMetrics } from './request-metrics.ts'
@@ -20,6 +21,7 @@ export interface RegistryCounts {
 /** All that is counted in one process. */
 export class RegistryMetrics {
   readonly requests = new RequestMetrics()
+  readonly certificates = new CertificateMetrics()
   readonly storage: ActionDurations
   readonly metadataWrites = new Durations({
     name: 'berth_metadata_write_seconds',
@@ -51,6 +53,7 @@ export class RegistryMetrics {
         labels: { version: this.#version, bun: Bun.version },
       }),
       gauge({ name: 'berth_processes', help: 'Processes that serve this address.', aggregator: 'sum', value: 1 }),
+      ...this.certificates.families(),
       ...stateFamilies(state),
     ]
   }
