@@ -125,10 +125,14 @@ function isGone(request: Request, error: unknown): boolean {
 
 /** The answer to a HEAD. Bun adds a Date to everything but this. */
 async function withoutBody(response: Response): Promise<Response> {
-  await response.body?.cancel()
-  const bodiless = new Response(null, { status: response.status, headers: response.headers })
+  const bodiless = response.body === null ? response : await emptied(response)
   bodiless.headers.set('Date', new Date().toUTCString())
   return bodiless
+}
+
+async function emptied(response: Response): Promise<Response> {
+  await response.body?.cancel()
+  return new Response(null, { status: response.status, headers: response.headers })
 }
 
 function addHeaders(headers: Headers, configured: PipelineOptions['headers'], requestId: string, target: string): void {
