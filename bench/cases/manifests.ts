@@ -1,27 +1,29 @@
 import { join } from 'node:path'
 import type { Bench, Figure, Lab, Sample } from '../bench.ts'
-import { runHeads } from '../load/heads.ts'
-import { runWrk } from '../load/wrk.ts'
+import { runRequests } from '../load/requests.ts'
 import type { RegistryUnderLoad } from '../registry.ts'
-import { LayoutStore, MANIFEST_TYPE, tagName } from '../stores/layout-store.ts'
+import { LayoutStore, MANIFEST_TYPE, manifestText, tagName } from '../stores/layout-store.ts'
 
 const SECONDS = 2
 const TAGS = 1000
 const CONNECTIONS = 16
-const PATHS = Array.from({ length: TAGS }, (_, number) => `/v2/bench/manifests/manifests/${tagName(number)}`)
+const REPOSITORY = 'bench/manifests'
+const TARGETS = Array.from({ length: TAGS }, (_, number) => {
+  return { path: `/v2/${REPOSITORY}/manifests/${tagName(number)}`, body: manifestText(REPOSITORY, number) }
+})
 
 /** Manifests by 1,000 tags in turn, 16 connections. */
 export const manifests: Bench = {
   name: 'manifests',
   title: 'Manifest GET and HEAD by tag, 16 connections',
   figures: [...figuresFor('GET', 25), ...figuresFor('HEAD', 25)],
-  fill: async ({ data }) => new LayoutStore(data).writeRepository('bench/manifests', TAGS, 1),
-  prepare: async (registry, lab) => {
-    await sampleOf(registry, lab, { method: 'GET' })
+  fill: async ({ data }) => new LayoutStore(data).writeRepository(REPOSITORY, TAGS, 1),
+  prepare: async (registry) => {
+    await sampleOf(registry, { method: 'GET' })
   },
-  sample: async (registry, lab) => ({
-    ...(await sampleOf(registry, lab, { method: 'GET' })),
-    ...(await sampleOf(registry, lab, { method: 'HEAD' })),
+  sample: async (registry) => ({
+    ...(await sampleOf(registry, { method: 'GET' })),
+    ...(await sampleOf(registry, { method: 'HEAD' })),
   }),
 }
 
@@ -32,8 +34,8 @@ export function manifestsWithPassword(cost: number, ratio: number): Bench {
     title: `Manifest GET by tag with htpasswd (bcrypt cost ${cost}), 16 connections`,
     figures: figuresFor('GET', ratio),
     security: async (lab) => ({ htpasswd: await writeUsers(lab, cost) }),
-    fill: async ({ data }) => new LayoutStore(data).writeRepository('bench/manifests', TAGS, 1),
-    sample: async (registry, lab) => await sampleOf(registry, lab, { method: 'GET', headers: { Authorization: BASIC } }),
+    fill: async ({ data }) => new LayoutStore(data).writeRepository(REPOSITORY, TAGS, 1),
+    sample: async (registry) => await sampleOf(registry, { method: 'GET', headers: { Authorization: BASIC } }),
   }
 }
 
@@ -45,16 +47,16 @@ interface Work {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-async function sampleOf(registry: RegistryUnderLoad, lab: Lab, { method, headers = {} }: Work): Promise<Sample> {
+async function sampleOf(registry: RegistryUnderLoad, { method, headers = {} }: Work): Promise<Sample> {
   const before = registry.cpuSeconds()
-  const load = {
+  const result = await runRequests({
     url: registry.url,
-    paths: PATHS,
+    method,
+    targets: TARGETS,
     connections: CONNECTIONS,
     seconds: SECONDS,
     headers: { ...headers, Accept: MANIFEST_TYPE },
-  }
-  const result = method === 'GET' ? await runWrk(load, lab.folder) : await runHeads(load)
+  })
   const key = method.toLowerCase()
   const perThousand = 1000 / result.requests
   return {

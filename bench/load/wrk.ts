@@ -19,7 +19,7 @@ export interface WrkResult {
   readonly cpuSeconds: number
 }
 
-/** GETs as fast as the server answers. (wrk waits for the body of a HEAD.) Throws when an answer is not 2xx, or a connection fails. */
+/** GETs as fast as the server answers. Throws when an answer is not 2xx, or a connection fails. */
 export async function runWrk(options: WrkOptions, folder: string): Promise<WrkResult> {
   const script = join(folder, `wrk-${crypto.randomUUID()}.lua`)
   await Bun.write(script, scriptOf(options))

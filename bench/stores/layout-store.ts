@@ -6,16 +6,16 @@ const REPOSITORIES = 'docker/registry/v2/repositories'
 const BLOBS = 'docker/registry/v2/blobs/sha256'
 /** The peer serves it only to those who accept it. */
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
+const CONFIG = '{"architecture":"amd64","os":"linux"}'
 
 /** Writes stores as registry:2 lays them out, faster than anybody could push them: the same names and bytes each time. */
 export class LayoutStore {
   readonly #root: string
   readonly #shards = new Set<string>()
-  readonly #config: { readonly digest: string; readonly size: number }
 
   constructor(root: string) {
     this.#root = root
-    this.#config = this.#writeBlob('{"architecture":"amd64","os":"linux"}')
+    this.#writeBlob(CONFIG)
   }
 
   /** A repository of so many manifests, of which every `tagEvery`th has a tag `v<number>`, with five digits. */
@@ -24,9 +24,9 @@ export class LayoutStore {
     const revisions = join(directory, '_manifests/revisions/sha256')
     const layers = join(directory, '_layers/sha256')
     for (const path of [revisions, layers, join(directory, '_manifests/tags')]) mkdirSync(path, { recursive: true })
-    writeLink(join(layers, hexOf(this.#config.digest)), this.#config.digest)
+    writeLink(join(layers, hexOf(digestOf(CONFIG))), digestOf(CONFIG))
     for (let number = 0; number < manifests; number += 1) {
-      const { digest } = this.#writeBlob(this.#manifestOf(name, number))
+      const digest = this.#writeBlob(manifestText(name, number))
       writeLink(join(revisions, hexOf(digest)), digest)
       if (number % tagEvery === 0) this.#writeTag(join(directory, '_manifests/tags', tagName(number / tagEvery)), digest)
     }
@@ -40,32 +40,36 @@ export class LayoutStore {
     writeLink(join(directory, 'index/sha256', hexOf(digest)), digest)
   }
 
-  #writeBlob(text: string): { readonly digest: string; readonly size: number } {
-    const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`
+  #writeBlob(text: string): string {
+    const digest = digestOf(text)
     const hex = hexOf(digest)
     const shard = join(this.#root, BLOBS, hex.slice(0, 2))
     if (!this.#shards.has(shard)) mkdirSync(shard, { recursive: true })
     this.#shards.add(shard)
     mkdirSync(join(shard, hex))
     writeFileSync(join(shard, hex, 'data'), text)
-    return { digest, size: text.length }
+    return digest
   }
+}
 
-  #manifestOf(name: string, number: number): string {
-    const { digest, size } = this.#config
-    return JSON.stringify({
-      schemaVersion: 2,
-      mediaType: MANIFEST_TYPE,
-      config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest, size },
-      layers: [],
-      annotations: { 'org.opencontainers.image.ref.name': `${name}:${number}` },
-    })
-  }
+/** What a manifest of such a repository is. */
+export function manifestText(name: string, number: number): string {
+  return JSON.stringify({
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(CONFIG), size: CONFIG.length },
+    layers: [],
+    annotations: { 'org.opencontainers.image.ref.name': `${name}:${number}` },
+  })
 }
 
 /** Five digits: the order of the names is that of the numbers. */
 export function tagName(number: number): string {
   return `v${String(number).padStart(5, '0')}`
+}
+
+function digestOf(text: string): string {
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
 function writeLink(directory: string, digest: string): void {
