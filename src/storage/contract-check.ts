@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type Digest, RunningDigest } from '../oci/digest.ts'
 import { CheckFailure, CheckLimit, type CheckStep } from './check-step.ts'
 import { type StorageDriver, type StoragePath, storagePath } from './driver.ts'
@@ -20,6 +20,7 @@ export function contractSteps(driver: StorageDriver): readonly CheckStep[] {
     { name: 'write small files', essential: true, run: () => writeLinks(driver, links, 'one') },
     { name: 'read them', run: () => expectText(driver, storagePath(links, 'current/link'), 'one') },
     { name: 'list them', run: () => expectList(driver, links, ['current', 'index']) },
+    { name: 'list all that lies below', run: () => listBelow(driver, links, 'one') },
     { name: 'replace one', run: () => replace(driver, links) },
     { name: 'upload 21 MiB in one request', run: () => upload(driver, blob, bytes, [UPLOAD_BYTES]) },
     {
@@ -63,6 +64,22 @@ async function expectList(driver: StorageDriver, directory: StoragePath, expecte
   throw new CheckLimit(
     `A list shows ${listed || 'nothing'} in place of ${expected.join(', ')}; Berth asks again before it believes a list, but a scan of such a storage is slow.`,
   )
+}
+
+/** A first start believes a link whose MD5 a list shows. */
+async function listBelow(driver: StorageDriver, directory: StoragePath, text: string): Promise<string | undefined> {
+  const { files } = await driver.listFiles(directory)
+  const paths = files.map(({ path }) => path.slice(directory.length + 1)).sort()
+  if (paths.join(', ') !== 'current/link, index/sha256/aa/link') {
+    throw new CheckLimit(
+      `A list shows ${paths.join(', ') || 'nothing'} in place of two links; what it lacks is found when it is asked for, and not before.`,
+    )
+  }
+  if (!driver.capabilities.isRemote) return undefined
+  const md5 = createHash('md5').update(text).digest('hex')
+  return files.every((file) => file.md5 === md5)
+    ? 'its ETags tell what is in a link'
+    : 'its ETags are no MD5s: each link is read once'
 }
 
 async function replace(driver: StorageDriver, directory: StoragePath): Promise<undefined> {

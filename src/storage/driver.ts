@@ -30,6 +30,12 @@ export interface StorageDriver {
   list(path: StoragePath): Promise<readonly string[]>
 
   /**
+   * A page of the files below a directory, at any depth: what lies below one directory stands together, and its names are in byte order.
+   * `after` is the `next` of the page before. A file that is not listed may be there all the same. For scans, never for a request.
+   */
+  listFiles(path: StoragePath, after?: string): Promise<FilePage>
+
+  /**
    * Makes small files visible, each whole, and durable. All are prepared first; then the placements become visible one after the
    * other, each durable before the next begins, so the one that must be seen last stands last. A placement whose directory is
    * not there yet appears at once with all its files; else its files replace what is there in their order. One without files is
@@ -105,6 +111,20 @@ export interface StorageEntry {
   readonly changedAtMs: number
 }
 
+export interface FilePage {
+  readonly files: readonly ListedFile[]
+  /** Undefined on the last page. */
+  readonly next: string | undefined
+}
+
+export interface ListedFile {
+  readonly path: StoragePath
+  /** Bytes. */
+  readonly size: number
+  /** What may be the MD5 of the bytes, in hex; some storages tell something else. Only that it is the expected one proves anything. */
+  readonly md5: string | undefined
+}
+
 /** `start` inclusive, `end` exclusive, both within the file. */
 export interface ByteRange {
   readonly start: number
@@ -161,11 +181,15 @@ export class UploadGoneError extends Error {
 
 const SEGMENT = /^[A-Za-z0-9._-]+$/
 
+/** What another program has put into a storage may have any name; undefined where it is none that a path here can have. */
+export function findStoragePath(text: string): StoragePath | undefined {
+  const isSafe = text.split('/').every((part) => SEGMENT.test(part) && part !== '.' && part !== '..')
+  return isSafe ? (text as StoragePath) : undefined
+}
+
 /** Joins checked segments to a path. Throws on a segment that could leave the root: a bug of the caller, never a client's. */
 export function storagePath(...segments: readonly string[]): StoragePath {
-  const parts = segments.flatMap((segment) => segment.split('/'))
-  for (const part of parts) {
-    if (!SEGMENT.test(part) || part === '.' || part === '..') throw new Error(`not a storage path: ${segments.join('/')}`)
-  }
-  return parts.join('/') as StoragePath
+  const path = segments.length === 0 ? ('' as StoragePath) : findStoragePath(segments.join('/'))
+  if (path === undefined) throw new Error(`not a storage path: ${segments.join('/')}`)
+  return path
 }

@@ -10,6 +10,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     stat: (path) => time('Stat', () => storage.stat(path)),
     readSmall: (path, maxBytes) => time('GetContent', () => storage.readSmall(path, maxBytes)),
     list: (path) => time('List', () => storage.list(path)),
+    listFiles: (path, after) => time('List', () => storage.listFiles(path, after)),
     place: (placements) => time('PutContent', () => storage.place(placements)),
     remove: (path, visibleBy) => time('Delete', () => storage.remove(path, visibleBy)),
     completeUpload: (state, target, size) => time('Move', () => storage.completeUpload(state, target, size)),

@@ -44,7 +44,7 @@ describe('berth storage check', () => {
         .map((line) => JSON.parse(line))
       expect(outcome.exitCode).toBe(0)
       expect(results[0]).toEqual({ step: 'open it as a registry does', result: 'passed', durationMs: expect.any(Number) })
-      expect(results.map(({ result }) => result)).toEqual(Array(10).fill('passed'))
+      expect(results.map(({ result }) => result)).toEqual(Array(11).fill('passed'))
     },
     TEST_MS,
   )
@@ -100,7 +100,7 @@ describeOnStores('berth storage check', (store) => {
 
       expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
       expect(outcome.stdout).toStartWith(`The storage is the bucket ${place.bucket} at ${place.endpoint}, below /.\n`)
-      expect(outcome.stdout.match(/^ {2}ok /gm)).toHaveLength(23)
+      expect(outcome.stdout.match(/^ {2}ok /gm)).toHaveLength(24)
       expect(await new S3Client(place).list('')).toEqual([])
     },
     TEST_MS,

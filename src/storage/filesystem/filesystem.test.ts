@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { stat } from 'node:fs/promises'
 import { describeStorageFiles } from '../../../test/support/storage-driver-contract.ts'
+import { describeStorageLists } from '../../../test/support/storage-list-contract.ts'
 import { describeStoragePlace } from '../../../test/support/storage-place-contract.ts'
 import { describeStorageUploads } from '../../../test/support/storage-upload-contract.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
@@ -24,6 +25,7 @@ function openOn(disks: { readonly syncsNames: boolean }) {
 for (const syncsNames of [true, false]) {
   const name = syncsNames ? 'the filesystem driver' : 'the filesystem driver where names must be synced'
   describeStorageFiles(name, openOn({ syncsNames }))
+  describeStorageLists(name, openOn({ syncsNames }))
   describeStoragePlace(name, openOn({ syncsNames }))
   describeStorageUploads(name, openOn({ syncsNames }))
 }

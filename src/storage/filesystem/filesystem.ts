@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import {
   type ByteRange,
+  type FilePage,
   FileTooLargeError,
   type Placement,
   type StorageDriver,
@@ -14,6 +15,7 @@ import {
 } from '../driver.ts'
 import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DurableDirectories } from './durable-directories.ts'
+import { listFilesBelow } from './files-below.ts'
 import { StagedDirectory } from './staged-directory.ts'
 import { UploadFile } from './upload-file.ts'
 
@@ -82,6 +84,10 @@ export class FilesystemDriver implements StorageDriver {
 
   async list(path: StoragePath): Promise<readonly string[]> {
     return (await this.#disk.list(this.#at(path))).sort()
+  }
+
+  async listFiles(path: StoragePath, after?: string): Promise<FilePage> {
+    return await listFilesBelow(this.#disk, this.#root, path, after)
   }
 
   async place(placements: readonly Placement[]): Promise<void> {

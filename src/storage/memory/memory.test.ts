@@ -1,4 +1,5 @@
 import { describeStorageFiles } from '../../../test/support/storage-driver-contract.ts'
+import { describeStorageLists } from '../../../test/support/storage-list-contract.ts'
 import { describeStoragePlace } from '../../../test/support/storage-place-contract.ts'
 import { describeStorageUploads } from '../../../test/support/storage-upload-contract.ts'
 import { MemoryDriver } from './memory.ts'
@@ -9,5 +10,6 @@ async function open() {
 }
 
 describeStorageFiles('the memory driver', open)
+describeStorageLists('the memory driver', open)
 describeStoragePlace('the memory driver', open)
 describeStorageUploads('the memory driver', open)

@@ -1,5 +1,6 @@
 import {
   type ByteRange,
+  type FilePage,
   FileTooLargeError,
   type Placement,
   type StorageDriver,
@@ -10,6 +11,7 @@ import {
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
+import { comesAfter, FILES_IN_A_PAGE, pageOf } from '../file-page.ts'
 
 /** Everything in this process's memory, gone with it: registry:2's `inmemory`, for trying things out and for tests. */
 export class MemoryDriver implements StorageDriver {
@@ -50,6 +52,18 @@ export class MemoryDriver implements StorageDriver {
       if (name !== undefined) names.add(name)
     }
     return [...names].sort()
+  }
+
+  async listFiles(path: StoragePath, after = ''): Promise<FilePage> {
+    const paths = [...this.#files.keys()] as StoragePath[]
+    const wanted = paths.filter((known) => known.startsWith(`${path}/`) && comesAfter(known, after))
+    wanted.sort((one, other) => (comesAfter(one, other) ? 1 : -1))
+    const files = wanted.slice(0, FILES_IN_A_PAGE).map((known) => ({
+      path: known,
+      size: this.#files.get(known)?.size ?? 0,
+      md5: undefined,
+    }))
+    return pageOf(files)
   }
 
   async place(placements: readonly Placement[]): Promise<void> {

@@ -1,4 +1,4 @@
-import type { StoragePath } from '../driver.ts'
+import { findStoragePath, type StoragePath } from '../driver.ts'
 
 /** Paths as keys of the bucket, byte for byte as registry:2 makes them. */
 export class KeySpace {
@@ -17,5 +17,11 @@ export class KeySpace {
   prefixOf(directory: StoragePath): string {
     const key = this.keyOf(directory).replace(/\/+$/, '')
     return key === '' ? '' : `${key}/`
+  }
+
+  /** Undefined for a key that no path has: another program's. */
+  pathOf(key: string): StoragePath | undefined {
+    const start = this.#root.replace(/^\/+/, '')
+    return key.startsWith(start) ? findStoragePath(key.slice(start.length).replace(/^\/+/, '')) : undefined
   }
 }

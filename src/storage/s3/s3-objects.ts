@@ -1,9 +1,20 @@
-import { type ByteRange, FileTooLargeError, type Placement, type StorageEntry, type StoragePath, storagePath } from '../driver.ts'
-import type { Bucket } from './bucket.ts'
+import {
+  type ByteRange,
+  type FilePage,
+  FileTooLargeError,
+  type ListedFile,
+  type Placement,
+  type StorageEntry,
+  type StoragePath,
+  storagePath,
+} from '../driver.ts'
+import type { Bucket, ListedObject } from './bucket.ts'
 import type { KeySpace } from './key-space.ts'
 
 const DELETED_AT_ONCE = 16
 const READ_WHOLE_BYTES = 256 * 1024
+/** That of an object which came in one part and is not encrypted with a key of its own is the MD5 of its bytes. */
+const PLAIN_ETAG = /^"?([0-9a-f]{32})"?$/i
 
 /** Files below a root as objects in a bucket. Directories are what their keys have in common: an empty one is absent. */
 export class S3Objects {
@@ -54,6 +65,11 @@ export class S3Objects {
     return [...names].sort()
   }
 
+  async listFiles(path: StoragePath, after?: string): Promise<FilePage> {
+    const { objects, next } = await this.#bucket.list(this.#keys.prefixOf(path), after === undefined ? {} : { after })
+    return { files: objects.flatMap((object) => this.#listedFile(object) ?? []), next }
+  }
+
   async place(placements: readonly Placement[]): Promise<void> {
     for (const { directory, files } of placements) {
       for (const { name, bytes } of files) await this.#bucket.put(this.#keys.keyOf(storagePath(directory, name)), bytes)
@@ -72,6 +88,11 @@ export class S3Objects {
       batch = []
     }
     await this.#deleteAll(batch)
+  }
+
+  #listedFile({ key, size, etag }: ListedObject): ListedFile | undefined {
+    const path = this.#keys.pathOf(key)
+    return path && { path, size, md5: PLAIN_ETAG.exec(etag)?.[1]?.toLowerCase() }
   }
 
   async #deleteAll(keys: readonly string[]): Promise<void> {

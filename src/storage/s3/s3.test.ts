@@ -2,6 +2,7 @@ import { setDefaultTimeout } from 'bun:test'
 import { describeOnStores } from '../../../test/support/object-store.ts'
 import { openS3Storage, s3Settings } from '../../../test/support/s3-storage.ts'
 import { describeStorageFiles } from '../../../test/support/storage-driver-contract.ts'
+import { describeStorageLists } from '../../../test/support/storage-list-contract.ts'
 import { describeStoragePlace } from '../../../test/support/storage-place-contract.ts'
 import { describeStorageUploads } from '../../../test/support/storage-upload-contract.ts'
 
@@ -12,6 +13,7 @@ describeOnStores('the contract of storage', (store) => {
   const open = async () => await openS3Storage(s3Settings(await store().newBucket(), { rootDirectory: '/some/root/' }))
 
   describeStorageFiles('the S3 driver', open)
+  describeStorageLists('the S3 driver', open)
   describeStoragePlace('the S3 driver', open)
   describeStorageUploads('the S3 driver', open)
 })
