@@ -21,7 +21,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   doctor: [],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
-  registry: ['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
+  registry: [
+    ...['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
+    'storage/layout-place.ts',
+  ],
   access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry', 'access'],
   opening: ['config', 'observe', 'metadata', 'storage'],

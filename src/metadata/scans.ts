@@ -4,7 +4,7 @@ import type { Tag } from '../oci/reference.ts'
 import { currentNumber, type Query } from './query.ts'
 
 /** How far the scan of the present epoch is. */
-export type ScanProperty = 'names-epoch' | 'complete-epoch' | 'complete-at-ms' | 'scanner'
+export type ScanProperty = 'names-epoch' | 'blobs-epoch' | 'complete-epoch' | 'complete-at-ms' | 'scanner'
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone
@@ -100,5 +100,11 @@ export async function listKnownBlobs(query: Query, prefix: string): Promise<Dige
     prefix,
     `${prefix}g`,
   )
+  return rows.map((row) => row.digest)
+}
+
+/** Digests of blob rows after one digest, up to and with another one. */
+export async function listKnownBlobsBetween(query: Query, after: string, upTo: string): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>('SELECT digest FROM blob WHERE digest > ? AND digest <= ?', after, upTo)
   return rows.map((row) => row.digest)
 }

@@ -7,7 +7,9 @@ import type { StorageDriver, StoragePath } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
 import { repositoriesAtOnce } from '../storage/layout-walk.ts'
 import type { DanglingLinks } from './dangling-links.ts'
+import type { ListedScan } from './listed-scan.ts'
 import type { Liveness } from './operations.ts'
+import type { Reconcile } from './reconcile.ts'
 import type { RepositoryScan } from './repository-scan.ts'
 
 const REPOSITORIES_AT_ONCE = 100
@@ -19,6 +21,8 @@ export interface BackgroundScanOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly scan: RepositoryScan
+  readonly listed: ListedScan
+  readonly reconcile: Reconcile
   readonly danglingLinks: DanglingLinks
   readonly processId: string
   readonly epoch: number
@@ -53,11 +57,15 @@ export class BackgroundScan {
   async #run(signal: AbortSignal): Promise<void> {
     const isRepeat = await this.isComplete()
     if ((isRepeat && !(await this.#isRepeatDue())) || !(await this.#becomeScanner())) return
-    const { metadata, scan, epoch } = this.#options
+    const { metadata, scan, listed, epoch, storage } = this.#options
+    const { isRemote } = storage.capabilities
     if (isRepeat || !(await scan.areNamesKnown())) await scan.scanNames()
+    // Blobs first: their sizes need not be asked for with each link.
+    if (isRemote) await listed.blobs(signal)
+    if (isRemote && !isRepeat) await listed.repositories(signal)
     if (isRepeat) await this.#scanAgain(signal)
     else await this.#scanUnseen(signal)
-    for (const shard of layout.blobShards()) {
+    for (const shard of isRemote ? [] : layout.blobShards()) {
       if (signal.aborted) return
       await this.#scanBlobs(shard.path, shard.digestPrefix, signal)
     }
@@ -114,11 +122,11 @@ export class BackgroundScan {
   }
 
   async #scanBlobs(path: StoragePath, digestPrefix: string, signal: AbortSignal): Promise<void> {
-    const { storage, metadata, scan } = this.#options
+    const { storage, metadata, reconcile } = this.#options
     const algorithm = digestPrefix.slice(0, digestPrefix.indexOf(':'))
     const listed = (await storage.list(path)).flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
     const known = await listKnownBlobs(metadata.read, digestPrefix)
     const names = [...new Set([...listed, ...known])].map((digest): BlobName => ({ kind: 'blob', digest }))
-    await scan.healAll(names, signal)
+    await reconcile.healAll(names, signal)
   }
 }

@@ -2,9 +2,17 @@ import { findRepository } from '../metadata/content.ts'
 import type { ContentName } from '../metadata/names.ts'
 import { type Metadata, nextNumber } from '../metadata/query.ts'
 import { closeScan, openScan, readProperty } from '../metadata/scans.ts'
+import { unavailable } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { applyObservation } from './observation.ts'
 import type { Observation, StorageView } from './storage-view.ts'
+
+/** Names that are looked at side by side, and rows that are written in one transaction. */
+const NAMES_AT_ONCE = 200
+const ROWS_AT_ONCE = 500
+/** How often, and with what pause, a name is looked at again whose row a writer is changing. */
+const ROUNDS_FOR_LEFT = 200
+const PAUSE_FOR_LEFT_MS = 60
 
 export interface ReconcileOptions {
   readonly metadata: Metadata
@@ -49,31 +57,81 @@ export class Reconcile {
   }
 
   /** As `look`, telling apart the names whose rows were left to a writer who still has a claim on them. */
-  async heal<Name extends ContentName>(
-    names: readonly Name[],
-  ): Promise<{ readonly healed: ObservationOf<Name>[]; readonly left: ObservationOf<Name>[] }> {
-    const { metadata, view, processId, epoch } = this.#options
+  async heal<Name extends ContentName>(names: readonly Name[]): Promise<Healed<ObservationOf<Name>>> {
+    const { view } = this.#options
+    return await this.healBy(async () => {
+      const observations = await Promise.all(names.map((name) => view.observe(name)))
+      return observations as ObservationOf<Name>[]
+    })
+  }
+
+  /**
+   * Heals rows by what is observed in one scan. All that is believed must be read within `observe`: the scan is open by then, so that a row
+   * which somebody changes meanwhile is newer. What was read before it would undo that change.
+   */
+  async healBy<Seen extends Observation>(observe: () => Promise<readonly Seen[]>): Promise<Healed<Seen>> {
+    const { metadata, processId } = this.#options
     const scan = crypto.randomUUID()
     const number = await metadata.write((query) => openScan(query, scan, processId))
     try {
-      const observations = await Promise.all(names.map((name) => view.observe(name)))
-      return await metadata.write(async (query) => {
-        const stamp = { number: await nextNumber(query), epoch }
-        const healed: ObservationOf<Name>[] = []
-        const left: ObservationOf<Name>[] = []
-        for (const observation of observations) {
-          const outcome = await applyObservation(query, observation, { number, stamp, operation: '' })
-          const place = outcome === 'claimed' ? left : healed
-          place.push(observation as ObservationOf<Name>)
-        }
-        await closeScan(query, scan)
-        return { healed, left }
-      })
+      const observations = await observe()
+      const healed: Seen[] = []
+      const left: Seen[] = []
+      for (let start = 0; start === 0 || start < observations.length; start += ROWS_AT_ONCE) {
+        const rows = observations.slice(start, start + ROWS_AT_ONCE)
+        const isLast = start + ROWS_AT_ONCE >= observations.length
+        const claimed = await this.#apply(rows, { scan, number, isLast })
+        for (const seen of rows) (claimed.has(seen) ? left : healed).push(seen)
+      }
+      return { healed, left }
     } catch (error) {
       await metadata.write((query) => closeScan(query, scan))
       throw error
     }
   }
+
+  /** Heals every name, waiting for the writers who have a claim on one. Throws UNAVAILABLE when one of them takes too long. */
+  async healAll(names: readonly ContentName[], signal?: AbortSignal): Promise<void> {
+    let left: ContentName[] = []
+    for (let start = 0; start < names.length; start += NAMES_AT_ONCE) {
+      const result = await this.heal(names.slice(start, start + NAMES_AT_ONCE))
+      left.push(...result.left.map((observation) => observation.name))
+    }
+    for (let round = 0; left.length > 0; round += 1) {
+      if (round === ROUNDS_FOR_LEFT) throw unavailable('A name stays taken by another request; the scan is tried again later.')
+      await Bun.sleep(PAUSE_FOR_LEFT_MS)
+      signal?.throwIfAborted()
+      left = (await this.heal(left)).left.map((observation) => observation.name)
+    }
+  }
+
+  /** One transaction, the last of which closes the scan. Gives those that were left to a writer with a claim. */
+  async #apply<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<ReadonlySet<Seen>> {
+    const { metadata, epoch } = this.#options
+    return await metadata.write(async (query) => {
+      const stamp = { number: await nextNumber(query), epoch }
+      const claimed = new Set<Seen>()
+      for (const observation of observations) {
+        const outcome = await applyObservation(query, observation, { number: open.number, stamp, operation: '' })
+        if (outcome === 'claimed') claimed.add(observation)
+      }
+      if (open.isLast) await closeScan(query, open.scan)
+      return claimed
+    })
+  }
+}
+
+interface OpenScan {
+  readonly scan: string
+  readonly number: number
+  /** Nothing more is written by it. */
+  readonly isLast: boolean
+}
+
+/** What became of rows: `left` are those of a writer who still has a claim on the name. */
+export interface Healed<Seen extends Observation> {
+  readonly healed: readonly Seen[]
+  readonly left: readonly Seen[]
 }
 
 /** The observation that looking at a name gives. */

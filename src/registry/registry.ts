@@ -7,6 +7,7 @@ import { BlobStore } from './blob-store.ts'
 import { Catalog } from './catalog.ts'
 import { DanglingLinks } from './dangling-links.ts'
 import { lateRequestsMs } from './late-requests.ts'
+import { ListedScan } from './listed-scan.ts'
 import { Maintenance } from './maintenance.ts'
 import { type ManifestRules, NO_RULES } from './manifest-rules.ts'
 import { ManifestStore } from './manifest-store.ts'
@@ -60,9 +61,20 @@ export function createRegistry(options: RegistryOptions): Registry {
   const reconcile = new Reconcile({ metadata, view, processId, epoch })
   const settlement = new Settlement({ metadata, view, processId, epoch })
   const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs: lateRequestsMs(storage) })
-  const scan = new RepositoryScan({ storage, metadata, reconcile })
+  const listed = new ListedScan({ storage, metadata, view, reconcile })
+  const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
   const danglingLinks = new DanglingLinks({ storage, view, operations })
-  const backgroundScan = new BackgroundScan({ storage, metadata, scan, danglingLinks, processId, epoch, liveness })
+  const backgroundScan = new BackgroundScan({
+    storage,
+    metadata,
+    scan,
+    listed,
+    reconcile,
+    danglingLinks,
+    processId,
+    epoch,
+    liveness,
+  })
   const blobs = new BlobStore({ storage, metadata, view, reconcile, operations })
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })

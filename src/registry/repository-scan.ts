@@ -1,7 +1,7 @@
 import { ensureRepository } from '../metadata/changes.ts'
 import { findRepository } from '../metadata/content.ts'
 import { holdsSeenManifest } from '../metadata/listing.ts'
-import type { ContentName, LinkName, ManifestName, TagName } from '../metadata/names.ts'
+import type { LinkName, ManifestName, TagName } from '../metadata/names.ts'
 import type { Metadata } from '../metadata/query.ts'
 import {
   listKnownLinks,
@@ -17,21 +17,18 @@ import type { RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
-import { listDigests, repositoriesAtOnce, walkRepositories } from '../storage/layout-walk.ts'
+import { listDigests, walkRepositories } from '../storage/layout-walk.ts'
+import type { ListedScan } from './listed-scan.ts'
 import type { Reconcile } from './reconcile.ts'
 
 /** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
 const SCAN_PATIENCE_MS = 5_000
-/** Names that are looked at side by side and written in one transaction. */
-const BATCH = 200
-/** How often, and with what pause, a name is looked at again whose row a writer is changing. */
-const ROUNDS_FOR_LEFT = 200
-const PAUSE_FOR_LEFT_MS = 60
 
 export interface RepositoryScanOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly reconcile: Reconcile
+  readonly listed: ListedScan
 }
 
 /** Compares whole repositories, and the list of their names, with the storage: once in each epoch. */
@@ -39,12 +36,14 @@ export class RepositoryScan {
   readonly #storage: StorageDriver
   readonly #metadata: Metadata
   readonly #reconcile: Reconcile
+  readonly #listed: ListedScan
   readonly #running = new Map<string, Promise<void>>()
 
   constructor(options: RepositoryScanOptions) {
     this.#storage = options.storage
     this.#metadata = options.metadata
     this.#reconcile = options.reconcile
+    this.#listed = options.listed
   }
 
   /** The row id of a repository whose every row is right now; undefined when there is none. Throws UNAVAILABLE after 5 s. */
@@ -72,41 +71,20 @@ export class RepositoryScan {
   }
 
   async #scanNames(): Promise<void> {
-    const atOnce = repositoriesAtOnce(this.#storage)
-    let batch: RepositoryName[] = []
-    for await (const name of walkRepositories(this.#storage)) {
-      batch.push(name)
-      if (batch.length < atOnce) continue
-      await Promise.all(batch.map((each) => this.#meet(each)))
-      batch = []
-    }
-    await Promise.all(batch.map((each) => this.#meet(each)))
+    if (this.#storage.capabilities.isRemote) await this.#listed.names()
+    else for await (const name of walkRepositories(this.#storage)) await this.#meet(name)
     await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
   }
 
   /** Throws the reason when the signal aborts while another writer is waited for. */
   async scan(name: RepositoryName, signal?: AbortSignal): Promise<void> {
+    if (this.#storage.capabilities.isRemote) return await this.#listed.repository(name, signal)
     const names = [...(await this.#manifests(name)), ...(await this.#tags(name)), ...(await this.#links(name))]
-    await this.healAll(names, signal)
+    await this.#reconcile.healAll(names, signal)
     await this.#metadata.write(async (query) => {
       const row = await findRepository(query, name)
       if (row !== undefined) await markRepositoryScanned(query, row.id, this.#reconcile.epoch)
     })
-  }
-
-  /** Heals every name, waiting for the writers who have a claim on one. Throws UNAVAILABLE when one of them takes too long. */
-  async healAll(names: readonly ContentName[], signal?: AbortSignal): Promise<void> {
-    let left: ContentName[] = []
-    for (let start = 0; start < names.length; start += BATCH) {
-      const result = await this.#reconcile.heal(names.slice(start, start + BATCH))
-      left.push(...result.left.map((observation) => observation.name))
-    }
-    for (let round = 0; left.length > 0; round += 1) {
-      if (round === ROUNDS_FOR_LEFT) throw unavailable('A name stays taken by another request; the scan is tried again later.')
-      await Bun.sleep(PAUSE_FOR_LEFT_MS)
-      signal?.throwIfAborted()
-      left = (await this.#reconcile.heal(left)).left.map((observation) => observation.name)
-    }
   }
 
   async #meet(name: RepositoryName): Promise<void> {

@@ -40,6 +40,14 @@ export interface BlobObservation {
   readonly size: number | undefined
 }
 
+/** What a list has shown already, so that it need not be asked for. */
+export interface Evidence {
+  /** What a link says. */
+  readonly link?: Digest | undefined
+  /** The size of the blob that is linked, or that is looked at itself. */
+  readonly size?: number | undefined
+}
+
 /** Looks at the storage for one name at a time. What cannot be parsed or is not whole counts as absent; what cannot be read throws. */
 export class StorageView {
   readonly #storage: StorageDriver
@@ -50,16 +58,16 @@ export class StorageView {
     this.#read = read
   }
 
-  async observe(name: ContentName): Promise<Observation> {
+  async observe(name: ContentName, evidence: Evidence = {}): Promise<Observation> {
     switch (name.kind) {
       case 'tag':
-        return await this.observeTag(name)
+        return await this.observeTag(name, evidence)
       case 'manifest':
-        return await this.observeManifest(name)
+        return await this.observeManifest(name, evidence)
       case 'link':
-        return await this.observeLink(name)
+        return await this.observeLink(name, evidence)
       case 'blob':
-        return { kind: 'blob', name, size: await this.blobSize(name.digest) }
+        return { kind: 'blob', name, size: evidence.size ?? (await this.blobSize(name.digest)) }
     }
   }
 
@@ -68,20 +76,19 @@ export class StorageView {
     for (const path of pathsOf(observation)) await this.#storage.makeDurable(path)
   }
 
-  async observeTag(name: TagName): Promise<TagObservation> {
+  async observeTag(name: TagName, { link }: Evidence = {}): Promise<TagObservation> {
     const path = storagePath(layout.tag(name.repository, name.tag), CURRENT_LINK_FILE)
-    return { kind: 'tag', name, digest: await this.#readLink(path) }
+    return { kind: 'tag', name, digest: link ?? (await this.#readLink(path)) }
   }
 
-  async observeManifest(name: ManifestName): Promise<ManifestObservation> {
-    const link = await this.#readLink(storagePath(layout.revision(name.repository, name.digest), LINK_FILE))
-    const size = link === name.digest ? await this.blobSize(name.digest) : undefined
-    return { kind: 'manifest', name, found: size === undefined ? undefined : await this.#findManifest(name, size) }
+  async observeManifest(name: ManifestName, { link, size }: Evidence = {}): Promise<ManifestObservation> {
+    const linked = link ?? (await this.#readLink(storagePath(layout.revision(name.repository, name.digest), LINK_FILE)))
+    return { kind: 'manifest', name, found: linked === name.digest ? await this.#findManifest(name, size) : undefined }
   }
 
-  async observeLink(name: LinkName): Promise<LinkObservation> {
-    const target = await this.#readLink(storagePath(layout.layer(name.repository, name.digest), LINK_FILE))
-    const size = target === undefined ? undefined : await this.blobSize(target)
+  async observeLink(name: LinkName, { link, size: shown }: Evidence = {}): Promise<LinkObservation> {
+    const target = link ?? (await this.#readLink(storagePath(layout.layer(name.repository, name.digest), LINK_FILE)))
+    const size = target === undefined ? undefined : (shown ?? (await this.blobSize(target)))
     const found = target === undefined || size === undefined ? undefined : { target, size }
     return { kind: 'link', name, found }
   }
@@ -93,19 +100,22 @@ export class StorageView {
     return entry.size === 0 && !isDigestOfNothing(digest) ? undefined : entry.size
   }
 
-  async #findManifest(name: ManifestName, size: number): Promise<FoundManifest | undefined> {
-    if (await this.#isKnown(name, size)) return { size, content: undefined }
+  async #findManifest(name: ManifestName, shownSize: number | undefined): Promise<FoundManifest | undefined> {
+    const known = await this.#knownSize(name)
+    if (known !== undefined && (shownSize ?? (await this.blobSize(name.digest))) === known)
+      return { size: known, content: undefined }
     const bytes = await this.#readSmall(layout.blob(name.digest), MAX_MANIFEST_BYTES)
     if (bytes === undefined || digestOf(algorithmOf(name.digest), bytes) !== name.digest) return undefined
     const manifest = parseStoredManifest(bytes)
-    return manifest === undefined ? undefined : { size, content: { digest: name.digest, bytes, manifest } }
+    return manifest === undefined ? undefined : { size: bytes.length, content: { digest: name.digest, bytes, manifest } }
   }
 
-  async #isKnown({ repository, digest }: ManifestName, size: number): Promise<boolean> {
+  /** Of a manifest whose content the metadata has. */
+  async #knownSize({ repository, digest }: ManifestName): Promise<number | undefined> {
     const row = await findRepository(this.#read, repository)
-    if (row === undefined) return false
+    if (row === undefined) return undefined
     const manifest = await findManifest(this.#read, row.id, digest)
-    return manifest?.held === 1 && (await findManifestContent(this.#read, digest))?.size === size
+    return manifest?.held === 1 ? (await findManifestContent(this.#read, digest))?.size : undefined
   }
 
   async #readLink(path: StoragePath): Promise<Digest | undefined> {

@@ -22,6 +22,7 @@ const REPOSITORIES = 'docker/registry/v2/repositories'
  * A link holds a digest and nothing else, no newline. Below docker/registry/v2 nothing is temporary: registry:2 lists what it finds.
  */
 export const layout = {
+  blobs: storagePath(BLOBS),
   repositories: storagePath(REPOSITORIES),
 
   blobDirectory: (digest: Digest): StoragePath =>
