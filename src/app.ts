@@ -1,4 +1,3 @@
-import { hostname } from 'node:os'
 import type { AccessController } from './access/access.ts'
 import type { TokenIssuer } from './access/issuer/token-issuer.ts'
 import { UnusableAccessError } from './access/unusable-access.ts'
@@ -20,11 +19,10 @@ import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
 import { requestOutput } from './observe/standard-stream.ts'
 import { RegistryError } from './oci/errors.ts'
-import { ensureStateId } from './opening/local-state.ts'
+import { beginAsOnlyDatabase, type Closer, presenceOf } from './only-database.ts'
 import { openStorage } from './opening/open-storage.ts'
 import type { OpenedStorage } from './opening/opened-storage.ts'
 import { type PublicServer, servePublic } from './public-server.ts'
-import { DatabasePresence } from './registry/database-presence.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -39,6 +37,8 @@ export interface App {
   stop(options: { readonly timeoutMs: number }): Promise<void>
   /** Settles, never rejects, when the process must start anew: its metadata database was replaced. */
   readonly failed: Promise<Error>
+  /** Settles, never rejects, when the process must end: another database stays at work on the storage. */
+  readonly refused: Promise<Error>
   /** How it is: plain data, for a supervisor that adds up its processes. */
   report(): Promise<ProcessReport>
 }
@@ -61,19 +61,21 @@ export class StartError extends Error {
 /** Composes the registry that the configuration asks for and serves it. Throws StartError. */
 export async function startApp(config: Config, log: Log, options: StartOptions = {}): Promise<App> {
   const failed = Promise.withResolvers<Error>()
+  const refused = Promise.withResolvers<Error>()
   const closers: Closer[] = []
   const close = async () => {
     for (const step of closers.reverse()) await step()
   }
   try {
     const isShared = options.shared !== undefined
-    const { registry, opened, storage, metrics } = await startRegistry({ config, log, closers, onReplaced: failed.resolve })
+    const ends = { onReplaced: failed.resolve, onRefused: refused.resolve }
+    const { registry, opened, storage, metrics } = await startRegistry({ config, log, closers, ...ends })
     const access = await openAccess(config, opened, { isShared, log })
     const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
     closers.push(async () => accessOutput.flush())
     const environment = process.env
-    const { status } = registry
-    const observation = await startObservation({ config, storage, status, metrics, environment, log, accessOutput })
+    const { status, takeover } = registry
+    const observation = await startObservation({ config, storage, status, takeover, metrics, environment, log, accessOutput })
     closers.push(() => observation.stop())
     const { report } = observation
     const debug =
@@ -87,7 +89,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       await server.stop({ timeoutMs })
       await close()
     }
-    return { url: server.url, stop, failed: failed.promise, report }
+    return { url: server.url, stop, failed: failed.promise, refused: refused.promise, report }
   } catch (error) {
     await close()
     throw startErrorOf(error)
@@ -104,17 +106,15 @@ function openAccessLog(path: string | undefined): LogOutput {
   }
 }
 
-/** Lets go of something. They are called last to first. */
-type Closer = () => Promise<void>
-
 interface RegistryParts {
   readonly config: Config
   readonly log: Log
   readonly closers: Closer[]
   readonly onReplaced: (error: Error) => void
+  readonly onRefused: (error: Error) => void
 }
 
-async function startRegistry({ config, log, closers, onReplaced }: RegistryParts) {
+async function startRegistry({ config, log, closers, onReplaced, onRefused }: RegistryParts) {
   const opened = await openStorage(config, log)
   closers.push(opened.cleanUp)
   const database = await openDatabase(opened, log)
@@ -125,33 +125,16 @@ async function startRegistry({ config, log, closers, onReplaced }: RegistryParts
   const { locks: liveness, processId, epoch } = database
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
-  if (driver.capabilities.isRemote) await announceDatabase({ driver, database, opened, log, closers, onReplaced })
+  const { runDirectory } = opened
+  const presence = await presenceOf({ driver, database, runDirectory, log, closers, onReplaced })
   const metrics = createMetrics(config)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const rules = { uploadPurging: config.storage.uploadPurging, manifestRules: config.manifests }
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
   closers.push(() => registry.stop())
-  await registry.start({ settleFirst: database.beganEpoch })
+  await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
   closers.push(async () => opened.hurry())
   return { registry, opened, storage, metrics }
-}
-
-interface Announcement extends Pick<RegistryParts, 'log' | 'closers' | 'onReplaced'> {
-  readonly driver: StorageDriver
-  readonly database: OpenedMetadata
-  readonly opened: OpenedStorage
-}
-
-/** The locks of processes are on this machine: on a remote storage another machine must be told in another way. */
-async function announceDatabase({ driver, database, opened, log, closers, onReplaced }: Announcement): Promise<void> {
-  const presence = await DatabasePresence.begin({
-    storage: driver,
-    databaseId: await ensureStateId(opened.runDirectory),
-    host: hostname(),
-    onTakenOver: onReplaced,
-    onFailure: (error) => log.warn('the sign of this database in the storage was not renewed', { error }),
-  })
-  closers.push(async () => presence.end({ isLast: (await database.locks.living()).length <= 1 }))
 }
 
 /** Who may do what, and who gives tokens. Undefined: everybody everything, and nobody. */
@@ -212,6 +195,7 @@ async function serve(
     uploads: registry.uploads,
     manifests: registry.manifests,
     catalog: registry.catalog,
+    takeover: registry.takeover,
     access,
     issuer,
     log,

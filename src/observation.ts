@@ -15,12 +15,14 @@ import type { ProcessReport } from './observe/report.ts'
 import { readTracing } from './observe/tracing/settings.ts'
 import { startTracing, type Tracing } from './observe/tracing/tracing.ts'
 import type { Status } from './registry/status.ts'
+import type { Takeover } from './registry/takeover.ts'
 import { type StorageDriver, storagePath } from './storage/driver.ts'
 
 export interface ObservationOptions {
   readonly config: Config
   readonly storage: StorageDriver
   readonly status: Status
+  readonly takeover: Pick<Takeover, 'isPending'>
   /** Undefined: nothing is counted. */
   readonly metrics: RegistryMetrics | undefined
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -50,7 +52,7 @@ export function createMetrics({ http, storage }: Config): RegistryMetrics | unde
 export async function startObservation(options: ObservationOptions): Promise<Observation> {
   const { config, status, metrics, log, accessOutput } = options
   const health = new HealthMonitor(checksOf(options), log)
-  const readiness = readinessOf(status, () => health.isHealthy, log)
+  const readiness = readinessOf(options, () => health.isHealthy)
   const tracing = tracingOf(options)
   const families = metrics === undefined ? async () => [] : await measure(metrics, status)
   const report = async () => {
@@ -82,9 +84,10 @@ function checksOf({ config, storage }: ObservationOptions) {
   return healthChecks(config.health, { driver: config.storage.driver.kind, statRoot })
 }
 
-function readinessOf(status: Status, isHealthy: () => boolean, log: Log): ReadinessProbe {
+function readinessOf({ status, takeover, log }: ObservationOptions, isHealthy: () => boolean): ReadinessProbe {
   return new ReadinessProbe({
     isHealthy,
+    isTakingOver: () => takeover.isPending,
     askStorage: () => status.checkStorage(),
     askMetadata: () => status.scanState(),
     onChange: (part, error) => {

@@ -59,16 +59,14 @@ async function withSign(
   work: (target: StorageDriver, taken: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const taken = new AbortController()
-  const presence = await open(
-    'target',
-    DatabasePresence.begin({
-      storage: driver,
-      databaseId: crypto.randomUUID(),
-      host: `${hostname()}, a copy into this storage`,
-      onTakenOver: (error) => taken.abort(error),
-      onFailure: (error) => log.warn('the sign of this copy in the target was not renewed', { error }),
-    }),
-  )
+  const presence = new DatabasePresence({
+    storage: driver,
+    databaseId: crypto.randomUUID(),
+    host: `${hostname()}, a copy into this storage`,
+    onTakenOver: (error) => taken.abort(error),
+    onFailure: (error) => log.warn('the sign of this copy in the target was not renewed', { error }),
+  })
+  await open('target', presence.begin())
   try {
     await work(driver, taken.signal)
   } finally {

@@ -31,7 +31,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'debug-server.ts': ['config', 'observe', 'http'],
   'certificate-orders.ts': ['config', 'observe', 'http', 'certificates'],
   'public-server.ts': ['config', 'observe', 'http', 'certificates', 'processes/free-port.ts'],
-  'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'http/probes.ts'],
+  'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'registry/takeover.ts', 'http/probes.ts'],
+  'only-database.ts': ['observe', 'metadata/open.ts', 'opening/local-state.ts', 'registry', 'storage/driver.ts'],
   'access-control.ts': ['config', 'observe', 'access'],
   'accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
   'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
@@ -42,7 +43,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],
-    ...['access-control.ts', 'accounts-control.ts', 'debug-server.ts', 'observation.ts'],
+    ...['access-control.ts', 'accounts-control.ts', 'debug-server.ts', 'observation.ts', 'only-database.ts'],
     ...['public-server.ts', 'certificate-orders.ts', 'certificates'],
   ],
   'account-operator.ts': ['app.ts', 'config', 'opening', 'access', 'metadata'],

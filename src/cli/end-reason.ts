@@ -10,6 +10,8 @@ export type EndReason =
   | { readonly kind: 'abandoned' }
   /** What it stands on was replaced; a new process is right again. */
   | { readonly kind: 'restart'; readonly error: Error }
+  /** Another database stays at work on the storage. A supervisor has it from a worker, which has said so. */
+  | { readonly kind: 'refused'; readonly error: Error | undefined }
 
 export interface End {
   /** Resolves with the first reason to end. */
@@ -57,6 +59,9 @@ export function describeEnd(reason: EndReason, log: Log): void {
       return
     case 'fault':
       log.error('stopping after an unexpected failure', { error: reason.error })
+      return
+    case 'refused':
+      log.error('stopping, another database stays at work on the storage')
       return
     case 'restart':
       log.error('restarting', { error: reason.error })

@@ -1,4 +1,4 @@
-import { startApp, startErrorOf } from '../app.ts'
+import { type App, startApp, startErrorOf } from '../app.ts'
 import { orderCertificates } from '../certificate-orders.ts'
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
@@ -6,11 +6,12 @@ import { serveDebug } from '../debug-server.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { requireFreePort } from '../processes/free-port.ts'
-import { RESTART_EXIT_CODE } from '../processes/messages.ts'
+import { REFUSED_EXIT_CODE, RESTART_EXIT_CODE } from '../processes/messages.ts'
 import { Supervisor } from '../processes/supervisor.ts'
 import type { Worker } from '../processes/worker.ts'
 import { announce } from './announce.ts'
 import { describeEnd, type EndReason, endOf, exitCodeOf } from './end-reason.ts'
+import { failureSentence } from './failure-sentence.ts'
 import { ownCommand } from './re-execute.ts'
 
 export interface Logging {
@@ -39,7 +40,8 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
   if (url === undefined) process.exit(1)
   const debug = await debugServer(supervisor, loaded.config, log)
   announce(loaded, { url, processes: count }, log)
-  const reason = await end.reason(new Promise<never>(() => undefined))
+  const refusal = supervisor.refused.then((): EndReason => ({ kind: 'refused', error: undefined }))
+  const reason = await Promise.race([end.reason(new Promise<never>(() => undefined)), refusal])
   describeEnd(reason, log)
   await Promise.all([supervisor.stop(), debug?.stop({ timeoutMs: 0 }), orders?.stop()])
   log.info('stopped')
@@ -53,11 +55,23 @@ export async function work(config: Config, worker: Worker, { log, output }: Logg
   const app = await startApp(config, log, { shared: { port: worker.port } })
   worker.serves(app.url, { [REPORT]: () => app.report() })
   const abandoned = worker.abandoned.then((): EndReason => ({ kind: 'abandoned' }))
-  const reason = await Promise.race([end.reason(app.failed), abandoned])
+  const reason = await Promise.race([end.reason(app.failed), refusalOf(app), abandoned])
   if (reason.kind !== 'signal') describeEnd(reason, log)
   await app.stop({ timeoutMs: config.http.drainTimeoutMs })
+  if (reason.kind === 'refused') process.stderr.write(`berth: ${failureSentence(reason.error)}\n`)
   output.flush()
-  process.exit(reason.kind === 'restart' ? RESTART_EXIT_CODE : exitCodeOf(reason))
+  process.exit(workerExitCode(reason))
+}
+
+/** The start that another database has put off did not come about. */
+export async function refusalOf({ refused }: Pick<App, 'refused'>): Promise<EndReason> {
+  const error = startErrorOf(await refused)
+  return { kind: 'refused', error: error instanceof Error ? error : new Error(String(error)) }
+}
+
+function workerExitCode(reason: EndReason): number {
+  if (reason.kind === 'restart') return RESTART_EXIT_CODE
+  return reason.kind === 'refused' ? REFUSED_EXIT_CODE : exitCodeOf(reason)
 }
 
 async function requirePort({ http }: Config): Promise<void> {

@@ -8,7 +8,7 @@ import { announce } from './announce.ts'
 import { describeEnd, endOf, exitCodeOf } from './end-reason.ts'
 import { openLog } from './open-log.ts'
 import { ensureRuntimeSettings, reExecute } from './re-execute.ts'
-import { type Logging, supervise, work } from './serve-in-processes.ts'
+import { type Logging, refusalOf, supervise, work } from './serve-in-processes.ts'
 
 export interface ServeOptions {
   readonly tls?: 'self-signed'
@@ -43,11 +43,12 @@ async function serveAlone(loaded: LoadedConfig, { log, output }: Logging): Promi
   const end = endOf(log, output)
   const app = await startApp(config, log)
   announce(loaded, { url: app.url, processes: 1 }, log)
-  const reason = await end.reason(app.failed)
+  const reason = await Promise.race([end.reason(app.failed), refusalOf(app)])
   describeEnd(reason, log)
   await app.stop({ timeoutMs: config.http.drainTimeoutMs })
   log.info('stopped')
   output.flush()
   if (reason.kind === 'restart') reExecute()
+  if (reason.kind === 'refused') throw reason.error
   process.exit(exitCodeOf(reason))
 }

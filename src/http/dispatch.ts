@@ -61,6 +61,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
   const permit = await admit(rules, asked, route, endpoint.action)
   const obstacle = obstacleTo(endpoint, rules)
   if (obstacle !== undefined) throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpoints, rules) })
+  if (endpoint.duringTakeover !== true) await registry.takeover?.wait()
   return await endpoint.answer(permit)
 }
 

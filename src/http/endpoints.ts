@@ -2,6 +2,7 @@ import type { Action, Permit } from '../access/access.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
 import type { Catalog } from '../registry/catalog.ts'
 import type { ManifestStore } from '../registry/manifest-store.ts'
+import type { Takeover } from '../registry/takeover.ts'
 import type { UploadSessions } from '../registry/upload-sessions.ts'
 import { getBase, getRoot } from './handlers/base.ts'
 import { deleteBlob, getBlob } from './handlers/blobs.ts'
@@ -19,6 +20,8 @@ export interface Registry {
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
   readonly catalog: Catalog
+  /** While it is pending, pulls are answered from the storage alone and everything else waits. */
+  readonly takeover: Takeover | undefined
   readonly paths: Paths
   readonly maxTags: number
   readonly maxCatalogEntries: number
@@ -31,26 +34,29 @@ export interface Endpoint {
   /** What its caller must be allowed to do. */
   readonly action: Action
   readonly answer: (permit: Permit) => Response | Promise<Response>
+  /** It is answered also while another database may be at work on the storage. */
+  readonly duringTakeover?: true
 }
 
 export type Endpoints = Readonly<Partial<Record<string, Endpoint>>>
 
 /** The API on one page: what the methods of a resource are in the spec, what they do, and who answers them. */
 export function endpointsOf(registry: Registry, request: Request, route: Route): Endpoints {
-  const { blobs, uploads, manifests, catalog, paths } = registry
+  const { blobs, uploads, manifests, catalog, paths, takeover } = registry
+  const pulled = takeover?.isPending === true ? takeover : registry
   switch (route.resource) {
     case 'root':
-      return { GET: { id: 'root', action: 'pull', answer: getRoot } }
+      return { GET: { id: 'root', action: 'pull', answer: getRoot, duringTakeover: true } }
     case 'base':
-      return { GET: { id: 'end-1', action: 'pull', answer: getBase } }
+      return { GET: { id: 'end-1', action: 'pull', answer: getBase, duringTakeover: true } }
     case 'blob':
       return {
-        GET: { id: 'end-2', action: 'pull', answer: () => getBlob(blobs, request, route) },
+        GET: { id: 'end-2', action: 'pull', answer: () => getBlob(pulled.blobs, request, route), duringTakeover: true },
         DELETE: { id: 'end-10', action: 'delete', answer: () => deleteBlob(blobs, route) },
       }
     case 'manifest':
       return {
-        GET: { id: 'end-3', action: 'pull', answer: () => getManifest(manifests, request, route) },
+        GET: { id: 'end-3', action: 'pull', answer: () => getManifest(pulled.manifests, request, route), duringTakeover: true },
         PUT: { id: 'end-7', action: 'push', answer: () => putManifest({ manifests, paths }, request, route) },
         DELETE: { id: 'end-9', action: 'delete', answer: () => deleteManifest(manifests, route) },
       }

@@ -5,6 +5,7 @@ import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
 import type { Catalog } from '../registry/catalog.ts'
 import type { ManifestStore } from '../registry/manifest-store.ts'
+import type { Takeover } from '../registry/takeover.ts'
 import type { UploadSessions } from '../registry/upload-sessions.ts'
 import { dispatch } from './dispatch.ts'
 import { type ProxyRange, withForwarding } from './forwarding.ts'
@@ -17,6 +18,8 @@ export interface HandlerOptions {
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
   readonly catalog: Catalog
+  /** Left out, there is never another database. */
+  readonly takeover?: Takeover
   /** Who may do what; left out, everybody may do everything. */
   readonly access?: AccessController | undefined
   /** Who gives tokens; left out, nobody. */
@@ -40,10 +43,10 @@ export interface HandlerOptions {
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, catalog, maxTags, maxCatalogEntries, prefix, host, probes } = options
+  const { blobs, uploads, manifests, catalog, takeover, maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled } = options
   const paths = new Paths(rootPath(host, prefix))
-  const registry = { blobs, uploads, manifests, catalog, paths, maxTags, maxCatalogEntries }
+  const registry = { blobs, uploads, manifests, catalog, takeover, paths, maxTags, maxCatalogEntries }
   const publicOrigin = publicOriginOf(host)
   const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, isHealthy: () => probes.isHealthy() }
   const pipeline = createPipeline((asked) => dispatch(registry, rules, asked), options)

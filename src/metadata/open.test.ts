@@ -250,3 +250,18 @@ describe('another living process', () => {
     expect(await start()).toMatchObject({ beganEpoch: true, setAside: undefined })
   })
 })
+
+test('one that is abandoned is followed by a new one, whoever abandons it, and however often', async () => {
+  const [one, other] = [await start(), await start()]
+  await addRepository(one)
+
+  one.abandon()
+  for (const opened of [one, other]) await close(opened)
+  const next = await start()
+  other.abandon()
+
+  expect(await knowsRepository(next)).toBe(false)
+  expect(next.beganEpoch).toBe(true)
+  await close(next)
+  expect((await start()).setAside).toBeUndefined()
+})

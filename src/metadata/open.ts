@@ -33,6 +33,8 @@ export interface OpenedMetadata {
   readonly setAside: string | undefined
   /** Device and inode of the file that is open: another one at its path means that it was replaced. */
   readonly identity: string
+  /** Moves the database aside: each process that uses it notices that, and starts anew with one that believes nothing. May be repeated. */
+  abandon(): void
 }
 
 /** Another living process works on this storage in a way that excludes us. The message says what to do. */
@@ -73,7 +75,9 @@ async function open({ path, storeId }: OpenOptions, locks: LifeLocks, isLate: bo
     const epoch = begins ? await beginEpoch(metadata) : await epochOf(metadata.read)
     const processId = crypto.randomUUID()
     locks.hold(processId, facts)
-    return { metadata, locks, processId, epoch, beganEpoch: begins, setAside, identity: identityOf(path) ?? 'none' }
+    const identity = identityOf(path) ?? 'none'
+    const abandon = () => moveAsideIfStill(path, identity)
+    return { metadata, locks, processId, epoch, beganEpoch: begins, setAside, identity, abandon }
   } catch (error) {
     await metadata.close()
     throw error
@@ -94,9 +98,12 @@ function otherDatabase(): StorageInUseError {
 /** One that turns out to be damaged is moved aside: each process notices that, as if it had been replaced, and starts anew. */
 function openDatabase(path: string): SqliteMetadata {
   const identity = identityOf(path)
-  return new SqliteMetadata(path, () => {
-    if (identityOf(path) === identity) moveAside(path)
-  })
+  return new SqliteMetadata(path, () => moveAsideIfStill(path, identity))
+}
+
+/** Another process may have done so, and there may be a new one. */
+function moveAsideIfStill(path: string, identity: string | undefined): void {
+  if (identityOf(path) === identity) moveAside(path)
 }
 
 async function epochOf(query: Pick<Query, 'get'>): Promise<number> {

@@ -55,6 +55,7 @@ function probeOf(options: Partial<ReadinessOptions>) {
     askStorage: async () => undefined,
     askMetadata: async () => SCAN,
     isHealthy: () => true,
+    isTakingOver: () => false,
     onChange: (part, error) => changes.push([part, error?.message]),
     ...options,
   })

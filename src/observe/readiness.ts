@@ -7,6 +7,8 @@ export interface Readiness {
   readonly waiting: Readonly<Record<string, string>>
   /** Undefined when the metadata does not answer. */
   readonly scan: ScanState | undefined
+  /** Another database may be at work on the storage: pulls are answered, everything else waits. Left out when there is none. */
+  readonly takeover?: true
 }
 
 /** How far the comparison of metadata and storage is, which begins anew when another registry may have written meanwhile. */
@@ -21,6 +23,7 @@ export interface ScanState {
 }
 
 export interface ReadinessOptions {
+  readonly isTakingOver: () => boolean
   /** Throws when the storage does not answer as it should. */
   readonly askStorage: () => Promise<void>
   /** Throws when the metadata does not answer. */
@@ -58,7 +61,7 @@ export class ReadinessProbe {
   }
 
   async #look(): Promise<Readiness> {
-    const { askStorage, askMetadata, isHealthy } = this.#options
+    const { askStorage, askMetadata, isHealthy, isTakingOver } = this.#options
     const [storage, metadata] = await Promise.all([answerOf(askStorage), answerOf(askMetadata)])
     const waiting = {
       ...this.#obstacle('storage', storage),
@@ -67,7 +70,8 @@ export class ReadinessProbe {
       ...(this.#isDraining ? { draining: 'It is stopping and takes nothing new.' } : {}),
     }
     const scan = 'value' in metadata ? metadata.value : undefined
-    return { ready: Object.keys(waiting).length === 0, waiting, scan }
+    const takeover = isTakingOver() ? ({ takeover: true } as const) : {}
+    return { ready: Object.keys(waiting).length === 0, waiting, scan, ...takeover }
   }
 
   /** The reason is for the log: it may name paths and addresses. */

@@ -27,6 +27,7 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
       ready: isReady,
       waiting: reports.length > 0 ? waiting : { process: 'No process answers.' },
       scan: reports.map((report) => report.readiness.scan).find((scan) => scan !== undefined),
+      ...(reports.some((report) => report.readiness.takeover) ? { takeover: true } : {}),
     },
     metrics: reports.map((report) => report.metrics),
   }

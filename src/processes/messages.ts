@@ -13,3 +13,5 @@ export const WORKER_VARIABLE = 'BERTH_WORKER'
 export const WORKER_PORT_VARIABLE = 'BERTH_WORKER_PORT'
 /** How a worker ends that wants to be started anew at once: what it stands on was replaced. */
 export const RESTART_EXIT_CODE = 75
+/** How a worker ends where no worker can serve: another database stays at work on the storage. */
+export const REFUSED_EXIT_CODE = 76

@@ -1,5 +1,5 @@
 import type { Log } from '../observe/log.ts'
-import { RESTART_EXIT_CODE, WORKER_PORT_VARIABLE, WORKER_VARIABLE } from './messages.ts'
+import { REFUSED_EXIT_CODE, RESTART_EXIT_CODE, WORKER_PORT_VARIABLE, WORKER_VARIABLE } from './messages.ts'
 import { type WorkerExit, WorkerProcess } from './worker-process.ts'
 
 /** A worker that lived for less is started again with a growing pause. */
@@ -23,6 +23,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #workers = new Map<number, WorkerProcess>()
   readonly #watching: Promise<void>[] = []
+  readonly #refused = Promise.withResolvers<void>()
   #environment: Readonly<Record<string, string | undefined>>
   #isStopping = false
 
@@ -44,6 +45,11 @@ export class Supervisor {
     for (let number = 2; number <= this.#options.count; number += 1) this.#watching.push(this.#watch(this.#spawn(number)))
     await Promise.all([...this.#workers.values()].map((worker) => worker.listening))
     return url
+  }
+
+  /** Resolves when a worker has ended because none can serve: it is not started again. */
+  get refused(): Promise<void> {
+    return this.#refused.promise
   }
 
   /** What each living worker answers to a question about itself. */
@@ -79,6 +85,7 @@ export class Supervisor {
     for (let shortLives = 0; ; ) {
       const exit = await worker.exited
       if (this.#isStopping) return
+      if (exit.code === REFUSED_EXIT_CODE) return this.#refused.resolve()
       shortLives = exit.livedMs < SHORT_LIFE_MS ? shortLives + 1 : 0
       this.#logExit(worker, exit)
       if (shortLives > 0) await Bun.sleep(Math.min(2 ** shortLives * 100, LONGEST_PAUSE_MS))

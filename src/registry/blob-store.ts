@@ -7,7 +7,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import type { ByteRange, Placement, StorageDriver } from '../storage/driver.ts'
 import { LINK_FILE, layout } from '../storage/layout.ts'
 import type { Operations } from './operations.ts'
-import type { Reconcile } from './reconcile.ts'
+import type { Look } from './storage-look.ts'
 import type { StorageView } from './storage-view.ts'
 
 /** A blob that a repository owns, whole in the storage a moment ago. */
@@ -35,7 +35,7 @@ export interface BlobStoreOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly view: StorageView
-  readonly reconcile: Reconcile
+  readonly reconcile: Look
   readonly operations: Operations
 }
 
@@ -43,7 +43,7 @@ export class BlobStore {
   readonly #storage: StorageDriver
   readonly #metadata: Metadata
   readonly #view: StorageView
-  readonly #reconcile: Reconcile
+  readonly #reconcile: Look
   readonly #operations: Operations
 
   constructor(options: BlobStoreOptions) {

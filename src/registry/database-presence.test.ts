@@ -37,12 +37,14 @@ afterEach(async () => {
   for (const presence of begun.splice(0)) await presence.end({ isLast: true })
 })
 
-async function begin(databaseId: string): Promise<DatabasePresence> {
+async function begin(databaseId: string, { waitsForLiving = false } = {}): Promise<DatabasePresence> {
   const onFailure = (error: unknown) => {
     throw error
   }
   const onTakenOver = (error: Error) => takenOver.push(error)
-  const presence = await DatabasePresence.begin({ storage, databaseId, host: 'here', onTakenOver, onFailure, pace: PACE })
+  const facts = { storage, databaseId, host: 'here', pace: PACE }
+  const presence = new DatabasePresence({ ...facts, onTakenOver, onFailure, waitsForLiving })
+  await presence.begin()
   begun.push(presence)
   return presence
 }
@@ -59,6 +61,42 @@ test('a second database does not begin while the first renews its sign, by whate
 
   await expect(begin('b')).rejects.toThrow('PostgreSQL')
 
+  expect(await storage.list(berthLayout.databases)).toEqual(['a'])
+})
+
+test('where the first may be about to end, it is waited for', async () => {
+  const first = await begin('a')
+  const second = begin('b', { waitsForLiving: true })
+  // It is seen to be alive meanwhile.
+  await Bun.sleep(400)
+  expect(await Promise.race([second, 'waits'])).toBe('waits')
+
+  await first.end({ isLast: true })
+
+  await second
+  expect(await storage.list(berthLayout.databases)).toEqual(['b'])
+})
+
+test('one that is still at work when a dead one would be old is not waited for any longer', async () => {
+  await begin('a')
+  const startedAt = performance.now()
+
+  await expect(begin('b', { waitsForLiving: true })).rejects.toThrow('PostgreSQL')
+
+  expect(performance.now() - startedAt).toBeGreaterThan(900)
+  expect(await storage.list(berthLayout.databases)).toEqual(['a'])
+})
+
+test('whoever gives up waiting leaves no sign', async () => {
+  await begin('a')
+  const options = { storage, databaseId: 'b', host: 'here', onTakenOver: () => undefined, onFailure: () => undefined }
+  const waiting = new DatabasePresence({ ...options, pace: PACE, waitsForLiving: true })
+  expect(await waiting.isAlone()).toBe(false)
+  const beginning = waiting.begin()
+
+  waiting.giveUp()
+
+  await expect(beginning).rejects.toMatchObject({ name: 'AbortError' })
   expect(await storage.list(berthLayout.databases)).toEqual(['a'])
 })
 

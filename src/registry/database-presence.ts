@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { StorageInUseError } from '../metadata/open.ts'
 import { type StorageDriver, storagePath } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
@@ -19,34 +20,49 @@ export interface DatabasePresenceOptions {
   /** Another database has taken over while this process was not running. */
   readonly onTakenOver: (error: Error) => void
   readonly onFailure: (error: unknown) => void
+  /** Whether one that is at work is waited for, too: it may be about to end. One that has died always is. */
+  readonly waitsForLiving?: boolean
   /** How fast time goes, for tests: 1 in earnest. */
   readonly pace?: number
 }
 
 /**
  * Keeps two databases from working on one remote storage: their processes would not see each other's locks. Each database leaves a sign of
- * life in the storage, `berth/v1/databases/<id>`, and who starts waits until no other one is alive.
+ * life in the storage, `berth/v1/databases/<id>`, and who starts waits until no other one is alive. The caller ends what it has made.
  */
 export class DatabasePresence {
   readonly #options: DatabasePresenceOptions
   readonly #pace: number
+  readonly #giveUp = new AbortController()
   #renewedAt = performance.now()
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> | undefined
 
-  private constructor(options: DatabasePresenceOptions) {
+  constructor(options: DatabasePresenceOptions) {
     this.#options = options
     this.#pace = options.pace ?? 1
   }
 
-  /** Resolves when this database is the only one. Throws StorageInUseError when another one is seen to be at work. */
-  static async begin(options: DatabasePresenceOptions): Promise<DatabasePresence> {
-    const presence = new DatabasePresence(options)
-    await presence.#outlast()
-    await presence.#renew()
-    await presence.#yieldToTwin()
-    presence.#timer = setInterval(() => presence.#tick(), RENEW_EVERY_MS * presence.#pace)
-    return presence
+  /** False while another database may be at work: `begin` would wait for it. */
+  async isAlone(): Promise<boolean> {
+    return (await this.#freshOthers()).length === 0
+  }
+
+  /**
+   * Resolves when this database is the only one, in a minute and a half at the latest. Throws StorageInUseError when another one is at
+   * work, and an AbortError after `giveUp`.
+   */
+  async begin(): Promise<void> {
+    await this.#outlast()
+    await this.#renew()
+    await this.#yieldToTwin()
+    this.#giveUp.signal.throwIfAborted()
+    this.#timer = setInterval(() => this.#tick(), RENEW_EVERY_MS * this.#pace)
+  }
+
+  /** Whoever waits in `begin` waits no more. */
+  giveUp(): void {
+    this.#giveUp.abort()
   }
 
   /** `isLast`: no other process uses this database any more; others need not wait for it to be taken for dead. */
@@ -58,18 +74,19 @@ export class DatabasePresence {
     if (isLast) await storage.remove(this.#sign(databaseId)).catch(onFailure)
   }
 
-  /** Waits for signs that are fresh to be renewed, which is the end of this start, or to grow old. */
+  /** Waits for signs that are fresh to go or to grow old. One that is renewed is of somebody who is at work. */
   async #outlast(): Promise<void> {
     const first = new Map<string, number>()
+    const deadline = performance.now() + (ALIVE_MS + LOOK_EVERY_MS) * this.#pace
     for (;;) {
       const fresh = await this.#freshOthers()
       if (fresh.length === 0) return
       for (const { id, changedAtMs } of fresh) {
-        const before = first.get(id) ?? changedAtMs
-        if (before !== changedAtMs) throw inUse()
-        first.set(id, before)
+        const isRenewed = (first.get(id) ?? changedAtMs) !== changedAtMs
+        if (isRenewed && (this.#options.waitsForLiving !== true || performance.now() > deadline)) throw inUse()
+        if (!first.has(id)) first.set(id, changedAtMs)
       }
-      await Bun.sleep(LOOK_EVERY_MS * this.#pace)
+      await setTimeout(LOOK_EVERY_MS * this.#pace, undefined, { signal: this.#giveUp.signal })
     }
   }
 

@@ -22,9 +22,9 @@ import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../storage/
 import { repositoryPlacements } from './blob-store.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { Operations } from './operations.ts'
-import type { Reconcile } from './reconcile.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
+import type { Look } from './storage-look.ts'
 
 export interface WholeManifest {
   readonly manifest: StoredManifest
@@ -50,7 +50,7 @@ export interface PushedManifest {
 export interface ManifestStoreOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
-  readonly reconcile: Reconcile
+  readonly reconcile: Look
   readonly operations: Operations
   readonly references: ReferenceCheck
   readonly rules: ManifestRules

@@ -5,11 +5,11 @@ import { closeScan, openScan, readProperty } from '../metadata/scans.ts'
 import { unavailable } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { applyObservation } from './observation.ts'
-import type { Observation, StorageView } from './storage-view.ts'
+import type { Look } from './storage-look.ts'
+import type { Observation, ObservationOf, StorageView } from './storage-view.ts'
 
 /** Names that are looked at side by side, and rows that are written in one transaction. */
-const NAMES_AT_ONCE = 200
-const ROWS_AT_ONCE = 500
+const AT_ONCE = 200
 /** How often, and with what pause, a name is looked at again whose row a writer is changing. */
 const ROUNDS_FOR_LEFT = 200
 const PAUSE_FOR_LEFT_MS = 60
@@ -22,7 +22,7 @@ export interface ReconcileOptions {
 }
 
 /** How a row becomes true to the storage again: look, compare, heal (docs/orders-of-writing.md, Scan). */
-export class Reconcile {
+export class Reconcile implements Look {
   readonly #options: ReconcileOptions
 
   constructor(options: ReconcileOptions) {
@@ -77,9 +77,9 @@ export class Reconcile {
       const observations = await observe()
       const healed: Seen[] = []
       const left: Seen[] = []
-      for (let start = 0; start === 0 || start < observations.length; start += ROWS_AT_ONCE) {
-        const rows = observations.slice(start, start + ROWS_AT_ONCE)
-        const isLast = start + ROWS_AT_ONCE >= observations.length
+      for (let start = 0; start === 0 || start < observations.length; start += AT_ONCE) {
+        const rows = observations.slice(start, start + AT_ONCE)
+        const isLast = start + AT_ONCE >= observations.length
         const claimed = await this.#apply(rows, { scan, number, isLast })
         for (const seen of rows) (claimed.has(seen) ? left : healed).push(seen)
       }
@@ -93,8 +93,8 @@ export class Reconcile {
   /** Heals every name, waiting for the writers who have a claim on one. Throws UNAVAILABLE when one of them takes too long. */
   async healAll(names: readonly ContentName[], signal?: AbortSignal): Promise<void> {
     let left: ContentName[] = []
-    for (let start = 0; start < names.length; start += NAMES_AT_ONCE) {
-      const result = await this.heal(names.slice(start, start + NAMES_AT_ONCE))
+    for (let start = 0; start < names.length; start += AT_ONCE) {
+      const result = await this.heal(names.slice(start, start + AT_ONCE))
       left.push(...result.left.map((observation) => observation.name))
     }
     for (let round = 0; left.length > 0; round += 1) {
@@ -133,6 +133,3 @@ export interface Healed<Seen extends Observation> {
   readonly healed: readonly Seen[]
   readonly left: readonly Seen[]
 }
-
-/** The observation that looking at a name gives. */
-export type ObservationOf<Name extends ContentName> = Extract<Observation, { readonly kind: Name['kind'] }>

@@ -1,5 +1,6 @@
 import type { Metadata } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
+import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import { BackgroundScan } from './background-scan.ts'
 import { BlobPush } from './blob-push.ts'
@@ -17,7 +18,9 @@ import { ReferenceCheck } from './reference-check.ts'
 import { RepositoryScan } from './repository-scan.ts'
 import { Settlement } from './settlement.ts'
 import { Status } from './status.ts'
+import { StorageLook } from './storage-look.ts'
 import { StorageView } from './storage-view.ts'
+import { Takeover } from './takeover.ts'
 import { UploadPurge } from './upload-purge.ts'
 import { UploadSessions } from './upload-sessions.ts'
 
@@ -49,6 +52,8 @@ export interface Registry {
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
   readonly status: Status
+  /** Pending while another database may be at work on the storage; `start` is not to be called before it is over. */
+  readonly takeover: Takeover
   /** Settles what the last run left, if asked to, and begins the work in the background. */
   start(options: { readonly settleFirst: boolean }): Promise<void>
   /** Resolves when nothing of it runs any more. */
@@ -89,23 +94,28 @@ export function createRegistry(options: RegistryOptions): Registry {
     purge: enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun }), everyMs: intervalMs } : undefined,
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
+  const manifestParts = {
+    storage,
+    metadata,
+    operations,
+    references,
+    rules: options.manifestRules ?? NO_RULES,
+    scanned: (repository: RepositoryName) => scan.ensureScanned(repository),
+  }
+  const look = new StorageLook(view)
   return {
     blobs,
     uploads: new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness }),
-    manifests: new ManifestStore({
-      storage,
-      metadata,
-      reconcile,
-      operations,
-      references,
-      rules: options.manifestRules ?? NO_RULES,
-      scanned: (repository) => scan.ensureScanned(repository),
-    }),
+    manifests: new ManifestStore({ ...manifestParts, reconcile }),
     catalog: new Catalog({ metadata, scan, epoch }),
     scan,
     operations,
     backgroundScan,
     status: new Status({ storage, metadata, scan, backgroundScan, epoch }),
+    takeover: new Takeover({
+      blobs: new BlobStore({ storage, metadata, view, reconcile: look, operations }),
+      manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
+    }),
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
       maintenance.start()

@@ -10,6 +10,9 @@ import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../storage
 /** What the storage says about a name. Undefined: nothing there that any registry could serve. */
 export type Observation = TagObservation | ManifestObservation | LinkObservation | BlobObservation
 
+/** The observation that looking at a name gives. */
+export type ObservationOf<Name extends ContentName> = Extract<Observation, { readonly kind: Name['kind'] }>
+
 export interface TagObservation {
   readonly kind: 'tag'
   readonly name: TagName
