@@ -19,10 +19,11 @@ import type { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from './observe/report.ts'
 import { requestOutput } from './observe/standard-stream.ts'
 import { RegistryError } from './oci/errors.ts'
-import { beginAsOnlyDatabase, type Closer, presenceOf } from './only-database.ts'
+import { beginAsOnlyDatabase, type Closer, endPresence, presenceOf } from './only-database.ts'
 import { openStorage } from './opening/open-storage.ts'
 import type { OpenedStorage } from './opening/opened-storage.ts'
 import { type PublicServer, servePublic } from './public-server.ts'
+import type { DatabasePresence } from './registry/database-presence.ts'
 import { createRegistry, type Registry } from './registry/registry.ts'
 import { ensureStoreId } from './registry/store-id.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -118,6 +119,8 @@ async function startRegistry({ config, log, closers, onReplaced, onRefused }: Re
   const opened = await openStorage(config, log)
   closers.push(opened.cleanUp)
   const database = await openDatabase(opened, log)
+  let presence: DatabasePresence | undefined
+  closers.push(async () => await endPresence(presence, database.locks))
   closers.push(async () => closeDatabase(database))
   const onFailure = (error: unknown) => log.error('metadata checkpoint failed', { error })
   const keeper = new MetadataKeeper({ path: opened.metadataPath, opened: database, onReplaced, onFailure })
@@ -125,8 +128,7 @@ async function startRegistry({ config, log, closers, onReplaced, onRefused }: Re
   const { locks: liveness, processId, epoch } = database
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
-  const { runDirectory } = opened
-  const presence = await presenceOf({ driver, database, runDirectory, log, closers, onReplaced })
+  if (driver.capabilities.isRemote) presence = await presenceOf({ opened, database, log, onReplaced })
   const metrics = createMetrics(config)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const rules = { uploadPurging: config.storage.uploadPurging, manifestRules: config.manifests }

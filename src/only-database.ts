@@ -1,31 +1,28 @@
 import { hostname } from 'node:os'
+import type { LifeLocks } from './metadata/life-lock.ts'
 import type { OpenedMetadata } from './metadata/open.ts'
 import type { Log } from './observe/log.ts'
 import { ensureStateId } from './opening/local-state.ts'
+import type { OpenedStorage } from './opening/opened-storage.ts'
 import { DatabasePresence } from './registry/database-presence.ts'
 import type { Registry } from './registry/registry.ts'
-import type { StorageDriver } from './storage/driver.ts'
 
 /** Lets go of something. They are called last to first. */
 export type Closer = () => Promise<void>
 
 export interface PresenceParts {
-  readonly driver: StorageDriver
+  readonly opened: Pick<OpenedStorage, 'objects' | 'runDirectory'>
   readonly database: OpenedMetadata
-  readonly runDirectory: string
   readonly log: Log
-  readonly closers: Closer[]
   /** What this process stands on is not its own any more. */
   readonly onReplaced: (error: Error) => void
 }
 
-/** The locks of processes are on this machine: on a remote storage another machine is told in another way. Undefined where there is none. */
-export async function presenceOf(parts: PresenceParts): Promise<DatabasePresence | undefined> {
-  const { driver, database, runDirectory, log, closers, onReplaced } = parts
-  if (!driver.capabilities.isRemote) return undefined
-  const presence = new DatabasePresence({
-    storage: driver,
-    databaseId: await ensureStateId(runDirectory),
+/** The locks of processes are on this machine: on a remote storage another machine is told in another way. */
+export async function presenceOf({ opened, database, log, onReplaced }: PresenceParts): Promise<DatabasePresence> {
+  return new DatabasePresence({
+    storage: opened.objects,
+    databaseId: await ensureStateId(opened.runDirectory),
     host: hostname(),
     onTakenOver: (error) => {
       onReplaced(error)
@@ -35,8 +32,13 @@ export async function presenceOf(parts: PresenceParts): Promise<DatabasePresence
     onFailure: (error) => log.warn('the sign of this database in the storage was not renewed', { error }),
     waitsForLiving: true,
   })
-  closers.push(async () => presence.end({ isLast: (await database.locks.living()).length <= 1 }))
-  return presence
+}
+
+/** Called when the lock of this process is released: of several that end at once, one sees that nobody is left. */
+export async function endPresence(presence: DatabasePresence | undefined, locks: LifeLocks): Promise<void> {
+  if (presence === undefined) return
+  // Nor does anybody begin meanwhile, whose sign would go.
+  await locks.whileStarting(async () => presence.end({ isLast: (await locks.living()).length === 0 }))
 }
 
 export interface Beginning {

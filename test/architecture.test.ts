@@ -32,7 +32,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'certificate-orders.ts': ['config', 'observe', 'http', 'certificates'],
   'public-server.ts': ['config', 'observe', 'http', 'certificates', 'processes/free-port.ts'],
   'observation.ts': ['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'registry/takeover.ts', 'http/probes.ts'],
-  'only-database.ts': ['observe', 'metadata/open.ts', 'opening/local-state.ts', 'registry', 'storage/driver.ts'],
+  'only-database.ts': ['observe', 'metadata', 'opening', 'registry'],
   'access-control.ts': ['config', 'observe', 'access'],
   'accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
   'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
@@ -72,7 +72,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Where things are put together. */
-const COMPOSING = ['app.ts', 'account-operator.ts', 'storage-commands.ts', 'storage-check.ts', 'opening']
+const COMPOSING = ['app.ts', 'only-database.ts', 'account-operator.ts', 'storage-commands.ts', 'storage-check.ts', 'opening']
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
 const CONCRETE = /^storage\/[a-z0-9-]+\//

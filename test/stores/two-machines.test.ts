@@ -1,9 +1,13 @@
-import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { startBerth } from '../support/berth-process.ts'
+import { ContainersTools } from '../support/containers-tools.ts'
+import { expectImageDirectory, writeImageDirectory } from '../support/image-directory.ts'
 import { type Image, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { describeWith } from '../support/requirements.ts'
 import { S3Client, type S3Place } from '../support/s3-client.ts'
+import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(240_000)
@@ -11,7 +15,6 @@ const WAITS = /only pulls are answered until it has ended/
 const BEGINS = /no other database is at work on the storage/
 /** A sign of life grows old after 90 s. */
 const OLD_MS = 110_000
-const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 
 async function push(client: RegistryClient, image: Image, tag = 'latest'): Promise<void> {
   for (const blob of [image.config, ...image.layers]) await client.pushBlob('app', blob)
@@ -48,7 +51,7 @@ describeOnStores(
       }
     }
 
-    describe('while the first one serves', () => {
+    describeWith({ programs: ['skopeo'] }, 'while the first one serves', () => {
       test('the second answers pulls by what the bucket holds at that moment, and ends with a sentence that names PostgreSQL', async () => {
         const bucket = await store().newBucket()
         await using first = await startOn(bucket)
@@ -56,9 +59,9 @@ describeOnStores(
         await push(first.client, old)
 
         using folder = new TemporaryFolder()
-        const second = await startBerth({ folder, dataDirectory: bucket, moreConfig: DEBUG })
+        await using second = await SupervisedBerth.start({ folder, processes: 2, data: bucket })
         const client = new RegistryClient(second.url)
-        await second.program.waitForOutput(WAITS, 10_000)
+        await second.program.waitForOutput(WAITS, 30_000)
         await expectPulled(client, old)
         // What another machine writes is seen at once, and what it deletes is gone.
         await push(first.client, young)
@@ -100,14 +103,22 @@ describeOnStores(
         const [old, young] = [makeImage('old'), makeImage('young')]
         await push(first.client, old)
         await using second = await startOn(bucket)
-        await second.berth.program.waitForOutput(WAITS, 10_000)
+        await second.berth.program.waitForOutput(WAITS, 30_000)
         await expectPulled(second.client, old)
 
-        const pushing = push(second.client, young)
+        const tools = await ContainersTools.create(second.folder)
+        const address = `docker://${second.berth.address}/app:latest`
+        const [pulled, toPush] = ['pulled', 'to-push'].map((name) => second.folder.join(name))
+        await tools.run('skopeo', 'copy', '--src-tls-verify=false', address, `dir:${pulled}`)
+        await expectImageDirectory(pulled ?? '', old.manifest, [old])
+        await writeImageDirectory(toPush ?? '', young.manifest, [young])
+
+        const pushing = tools.run('skopeo', 'copy', '--preserve-digests', '--dest-tls-verify=false', `dir:${toPush}`, address)
+        await second.berth.program.waitForOutput(/"HEAD \/v2\/app\/blobs\/\S+ HTTP\/1.1" 404/, 30_000)
         await first[Symbol.asyncDispose]()
         await pushing
 
-        await second.berth.program.waitForOutput(BEGINS, 5_000)
+        await second.berth.program.waitForOutput(BEGINS, 30_000)
         await expectPulled(second.client, young)
         const tags = await expectStatus(await second.client.request('GET', '/v2/app/tags/list'), 200)
         expect(await tags.json()).toEqual({ name: 'app', tags: ['latest'] })
@@ -142,19 +153,21 @@ describeOnStores(
       const bucket = await store().newBucket()
       await using first = await startOn(bucket)
       const second = await startOn(bucket)
-      await second.berth.program.waitForOutput(WAITS, 10_000)
+      await second.berth.program.waitForOutput(WAITS, 30_000)
 
       await second[Symbol.asyncDispose]()
 
       await push(first.client, makeImage('still there'))
     })
 
-    test('who ends in order is followed at once by another machine, which serves what was pushed', async () => {
+    test('who ends in order, with all its processes at once, is followed at once by another machine, which serves what was pushed', async () => {
       const bucket = await store().newBucket()
       const image = makeImage('moved')
-      const first = await startOn(bucket)
-      await push(first.client, image)
-      await first[Symbol.asyncDispose]()
+      using folder = new TemporaryFolder()
+      {
+        await using first = await SupervisedBerth.start({ folder, processes: 3, data: bucket })
+        await push(new RegistryClient(first.url), image)
+      }
 
       await using second = await startOn(bucket)
 
