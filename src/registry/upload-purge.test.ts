@@ -2,8 +2,11 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RestartableRegistry } from '../../test/support/restartable-registry.ts'
-import { bytesOf } from '../../test/support/storage-driver-contract.ts'
+import { bytesOf, placementOf } from '../../test/support/storage-driver-contract.ts'
 import { parseRepositoryName } from '../oci/name.ts'
+import { storagePath } from '../storage/driver.ts'
+import { layout } from '../storage/layout.ts'
+import { MemoryDriver } from '../storage/memory/memory.ts'
 import { UploadPurge } from './upload-purge.ts'
 
 const HOUR_MS = 3_600_000
@@ -131,6 +134,24 @@ describe('what registry:2 has left', () => {
 
     expect(await purge().run()).toMatchObject({ foreign: 1 })
   })
+})
+
+test('on an object store what registry:2 has left is found by lists of everything, also where nobody knows the repository', async () => {
+  class Bucket extends MemoryDriver {
+    override readonly capabilities = { sharedBetweenProcesses: false, isRemote: true }
+  }
+  const storage = new Bucket()
+  const uploads = ['11111111-1111-4111-8111-111111111111', 'notes'].map((id) =>
+    storagePath(layout.uploads(parseRepositoryName('nobody/knows')), id),
+  )
+  for (const directory of uploads)
+    await storage.place([placementOf(directory, { data: 'half', startedat: '2024', 'hashstates/0': '' })])
+  const run = (ageMs: number) => new UploadPurge({ storage, metadata: berth.metadata, ageMs, dryRun: false }).run()
+
+  expect(await run(HOUR_MS)).toMatchObject({ foreign: 0 })
+  expect(await run(-1)).toMatchObject({ foreign: 1 })
+
+  expect(await Promise.all(uploads.map((path) => storage.list(path)))).toEqual([[], ['data', 'hashstates', 'startedat']])
 })
 
 test('a dry run counts and removes nothing', async () => {

@@ -4,6 +4,7 @@ import { deleteUpload, isUploadState, listAbandonedUploads } from '../metadata/u
 import type { RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, storagePath, type UploadState } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
+import { foreignUploadAt } from '../storage/layout-place.ts'
 
 const PAGE = 100
 /** Bytes that no session names and nobody has written to for so long come from a process that died. */
@@ -26,6 +27,11 @@ export interface PurgedUploads {
   readonly orphans: number
   /** Of registry:2, below `_uploads`. */
   readonly foreign: number
+}
+
+interface ForeignUpload {
+  readonly repository: RepositoryName
+  readonly id: string
 }
 
 /** Removes uploads that were given up: Berth's sessions, bytes without a session, and what registry:2 left behind. */
@@ -68,21 +74,10 @@ export class UploadPurge {
   }
 
   async #purgeForeign(): Promise<number> {
-    const { metadata } = this.#options
-    let purged = 0
-    let last = ''
-    for (;;) {
-      const repositories = await listRepositoryNames(metadata.read, last, PAGE)
-      for (const repository of repositories) purged += await this.#purgeForeignIn(repository)
-      last = repositories.at(-1) ?? last
-      if (repositories.length < PAGE) return purged
-    }
-  }
-
-  async #purgeForeignIn(repository: RepositoryName): Promise<number> {
     const { storage, ageMs, dryRun } = this.#options
+    const uploads = storage.capabilities.isRemote ? this.#listedForeign() : this.#foreignByRepository()
     let purged = 0
-    for (const id of await storage.list(layout.uploads(repository))) {
+    for await (const { repository, id } of uploads) {
       if (!FOREIGN_UPLOAD.test(id)) continue
       const path = storagePath(layout.uploads(repository), id)
       const entry = (await storage.stat(storagePath(path, 'startedat'))) ?? (await storage.stat(path))
@@ -91,5 +86,34 @@ export class UploadPurge {
       purged += 1
     }
     return purged
+  }
+
+  async *#foreignByRepository(): AsyncGenerator<ForeignUpload> {
+    const { storage, metadata } = this.#options
+    let last = ''
+    for (;;) {
+      const repositories = await listRepositoryNames(metadata.read, last, PAGE)
+      for (const repository of repositories) {
+        for (const id of await storage.list(layout.uploads(repository))) yield { repository, id }
+      }
+      last = repositories.at(-1) ?? last
+      if (repositories.length < PAGE) return
+    }
+  }
+
+  /** A thousand keys cost no more than the question whether a repository has uploads. */
+  async *#listedForeign(): AsyncGenerator<ForeignUpload> {
+    let last: ForeignUpload | undefined
+    let next: string | undefined
+    do {
+      const page = await this.#options.storage.listFiles(layout.repositories, next)
+      next = page.next
+      for (const { path } of page.files) {
+        const upload = foreignUploadAt(path)
+        if (upload === undefined || (upload.repository === last?.repository && upload.id === last.id)) continue
+        last = upload
+        yield upload
+      }
+    } while (next !== undefined)
   }
 }

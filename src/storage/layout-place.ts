@@ -16,11 +16,19 @@ export type LayoutPlace = LinkPlace | { readonly kind: 'blob'; readonly digest: 
 const BLOB = new RegExp(`^${layout.blobs}/([a-z0-9]+)/[0-9a-f]{2}/([0-9a-f]+)/data$`)
 const IN_REPOSITORY = new RegExp(`^${layout.repositories}/(.+?)/(_(?:manifests|layers|uploads)/.*)$`)
 const LINK = /^(_layers|_manifests\/revisions)\/([a-z0-9]+)\/([0-9a-f]+)\/link$/
+const UPLOAD = /^_uploads\/([^/]+)\//
 const CURRENT = /^_manifests\/tags\/([^/]+)\/current\/link$/
 
 /** The repository of whose directory a file is. */
 export function repositoryAt(path: StoragePath): RepositoryName | undefined {
   return findRepositoryName(IN_REPOSITORY.exec(path)?.[1] ?? '')
+}
+
+/** The upload of registry:2's to which a file belongs. */
+export function foreignUploadAt(path: StoragePath): { readonly repository: RepositoryName; readonly id: string } | undefined {
+  const repository = repositoryAt(path)
+  const [, id] = UPLOAD.exec(IN_REPOSITORY.exec(path)?.[2] ?? '') ?? []
+  return repository === undefined || id === undefined ? undefined : { repository, id }
 }
 
 /** Undefined for a file that says nothing which is not said elsewhere: the history of a tag, an upload of registry:2's. */
