@@ -10,11 +10,11 @@ import type { FilePage, ListedFile, StorageDriver, StoragePath } from '../storag
 import { layout } from '../storage/layout.ts'
 import { placeAt, repositoryAt } from '../storage/layout-place.ts'
 import { type ListedLink, ListedRepository } from './listed-repository.ts'
-import type { Reconcile } from './reconcile.ts'
+import type { Observe, Reconcile } from './reconcile.ts'
 import type { Observation, StorageView } from './storage-view.ts'
 
-/** Requests that are under way for the scan; those of clients need their turn as well. */
-const LOOKS_AT_ONCE = 32
+/** Names that are looked at side by side and written in one transaction. Requests of clients need their turn as well. */
+const AT_ONCE = 32
 /** Comes after every digest. */
 const LAST = '~'
 
@@ -39,20 +39,21 @@ export class ListedScan {
 
   /** Finds every repository, and of each that has manifests one that is whole. */
   async names(): Promise<void> {
-    await this.#healPages(layout.repositories, { observe: ({ files }) => this.#meet(files), leave: async () => undefined })
+    await this.#healPages(layout.repositories, { find: ({ files }) => this.#meet(files), leave: async () => undefined })
   }
 
   /** Looks at all blobs. From then on their rows say which sizes they have. */
   async blobs(signal: AbortSignal): Promise<void> {
-    const { metadata, reconcile } = this.#options
+    const { metadata, view, reconcile } = this.#options
     let last = ''
     await this.#healPages(layout.blobs, {
-      observe: async ({ files, next }) => {
+      find: async ({ files, next }) => {
         const sizes = blobSizes(files)
         const end = next === undefined ? LAST : ([...sizes.keys()].at(-1) ?? last)
         const known = await listKnownBlobsBetween(metadata.read, last, end)
         last = end
-        return await this.#observeBlobs(new Set([...sizes.keys(), ...known]), sizes)
+        const digests = [...new Set([...sizes.keys(), ...known])]
+        return digests.map((digest) => () => view.observe({ kind: 'blob', digest }, { size: sizes.get(digest) }))
       },
       leave: (names) => reconcile.healAll(names, signal),
       signal,
@@ -67,7 +68,7 @@ export class ListedScan {
       for (const repository of repositories) if (!repository.isScanned) await this.#finish(repository, signal)
     }
     await this.#healPages(layout.repositories, {
-      observe: async ({ files }) => {
+      find: async ({ files }) => {
         const links: ListedLink[] = []
         for (const file of files) {
           const name = repositoryAt(file.path)
@@ -77,7 +78,7 @@ export class ListedScan {
           if (repository !== current) unfinished.push(repository)
           if (!repository.isScanned) links.push(...repository.take(file))
         }
-        return await sideBySide(links, (link) => this.#observeLink(link))
+        return this.#observing(links)
       },
       leave: async (names) => {
         for (const repository of unfinished) repository.leave(names)
@@ -94,10 +95,7 @@ export class ListedScan {
     const repository = await this.#open(name)
     for (const directory of [layout.layers(name), layout.revisions(name), layout.tags(name)]) {
       await this.#healPages(directory, {
-        observe: async ({ files }) => {
-          const links = files.flatMap((file) => repository.take(file))
-          return await sideBySide(links, (link) => this.#observeLink(link))
-        },
+        find: async ({ files }) => this.#observing(files.flatMap((file) => repository.take(file))),
         leave: async (names) => repository.leave(names),
         signal,
       })
@@ -106,16 +104,17 @@ export class ListedScan {
   }
 
   /** What a page shows is believed, so it is asked for when the scan that believes it is open, and not before. */
-  async #healPages(path: StoragePath, { observe, leave, signal }: PageWork): Promise<void> {
+  async #healPages(path: StoragePath, { find, leave, signal }: PageWork): Promise<void> {
     const { storage, reconcile } = this.#options
     let next: string | undefined
     do {
       signal?.throwIfAborted()
-      const { left } = await reconcile.healBy(async () => {
+      const findInPage = async () => {
         const page = await storage.listFiles(path, next)
         next = page.next
-        return await observe(page)
-      })
+        return await find(page)
+      }
+      const left = await reconcile.healBy(findInPage, { atOnce: AT_ONCE })
       await leave(left.map(({ name }) => name))
     } while (next !== undefined)
   }
@@ -124,6 +123,10 @@ export class ListedScan {
     const { metadata, reconcile } = this.#options
     const row = await findRepository(metadata.read, name)
     return new ListedRepository(name, metadata.read, { id: row?.id, isScanned: row?.scannedEpoch === reconcile.epoch })
+  }
+
+  #observing(links: readonly ListedLink[]): readonly Observe<Observation>[] {
+    return links.map((link) => () => this.#observeLink(link))
   }
 
   async #observeLink({ repository, place, says }: ListedLink): Promise<Observation> {
@@ -149,37 +152,35 @@ export class ListedScan {
     return (await findBlob(metadata.read, digest))?.size ?? undefined
   }
 
-  async #observeBlobs(digests: ReadonlySet<Digest>, sizes: ReadonlyMap<Digest, number>): Promise<readonly Observation[]> {
-    const { view } = this.#options
-    return await sideBySide([...digests], (digest) => view.observe({ kind: 'blob', digest }, { size: sizes.get(digest) }))
-  }
-
-  async #meet(files: readonly ListedFile[]): Promise<readonly Observation[]> {
+  async #meet(files: readonly ListedFile[]): Promise<readonly Observe<Observation>[]> {
     const { metadata, reconcile } = this.#options
     const revisions = revisionsByRepository(files)
     await metadata.write(async (query) => {
       for (const name of revisions.keys()) await ensureRepository(query, name, reconcile.epoch)
     })
-    const found = await sideBySide([...revisions], ([name, listed]) => this.#findOneManifest(name, listed))
-    return found.flat()
+    return [...revisions].map(
+      ([name, listed]) =>
+        () =>
+          this.#findOneManifest(name, listed),
+    )
   }
 
-  async #findOneManifest(name: RepositoryName, revisions: readonly ListedFile[]): Promise<readonly Observation[]> {
+  async #findOneManifest(name: RepositoryName, revisions: readonly ListedFile[]): Promise<Observation | undefined> {
     const { metadata, reconcile } = this.#options
     const row = await findRepository(metadata.read, name)
-    if (row === undefined || (await holdsSeenManifest(metadata.read, row.id, reconcile.epoch))) return []
+    if (row === undefined || (await holdsSeenManifest(metadata.read, row.id, reconcile.epoch))) return undefined
     const repository = await this.#open(name)
     for (const link of revisions.flatMap((file) => repository.take(file))) {
       const observed = await this.#observeLink(link)
-      if (observed.kind === 'manifest' && observed.found !== undefined) return [observed]
+      if (observed.kind === 'manifest' && observed.found !== undefined) return observed
     }
-    return []
+    return undefined
   }
 }
 
 interface PageWork {
-  /** Looks at what a page shows. */
-  readonly observe: (page: FilePage) => Promise<readonly Observation[]>
+  /** Finds in a page what is to be looked at. */
+  readonly find: (page: FilePage) => Promise<readonly Observe<Observation>[]>
   /** Is told the names whose rows were left to a writer. */
   readonly leave: (names: readonly ContentName[]) => Promise<void>
   readonly signal?: AbortSignal | undefined
@@ -206,15 +207,4 @@ function blobSizes(files: readonly ListedFile[]): ReadonlyMap<Digest, number> {
     if (place?.kind === 'blob' && (size > 0 || isDigestOfNothing(place.digest))) sizes.set(place.digest, size)
   }
   return sizes
-}
-
-async function sideBySide<Item, Result>(
-  items: readonly Item[],
-  look: (item: Item) => Promise<Result>,
-): Promise<readonly Result[]> {
-  const results: Result[] = []
-  for (let start = 0; start < items.length; start += LOOKS_AT_ONCE) {
-    results.push(...(await Promise.all(items.slice(start, start + LOOKS_AT_ONCE).map(look))))
-  }
-  return results
 }

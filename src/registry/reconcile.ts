@@ -59,31 +59,37 @@ export class Reconcile implements Look {
   /** As `look`, telling apart the names whose rows were left to a writer who still has a claim on them. */
   async heal<Name extends ContentName>(names: readonly Name[]): Promise<Healed<ObservationOf<Name>>> {
     const { view } = this.#options
-    return await this.healBy(async () => {
-      const observations = await Promise.all(names.map((name) => view.observe(name)))
-      return observations as ObservationOf<Name>[]
-    })
+    const healed: ObservationOf<Name>[] = []
+    const observes = names.map((name) => async () => (await view.observe(name)) as ObservationOf<Name>)
+    const left = await this.healBy(async () => observes, { atOnce: AT_ONCE, onHealed: (seen) => healed.push(seen) })
+    return { healed, left }
   }
 
   /**
-   * Heals rows by what is observed in one scan. All that is believed must be read within `observe`: the scan is open by then, so that a row
-   * which somebody changes meanwhile is newer. What was read before it would undo that change.
+   * Heals rows by observations, of which so many are made side by side and written in one transaction. All that is believed must be read
+   * within `find` and what it gives: the scan is open by then, so that a row which somebody changes meanwhile is newer. What was read
+   * before would undo that change. Gives those that were left to a writer.
    */
-  async healBy<Seen extends Observation>(observe: () => Promise<readonly Seen[]>): Promise<Healed<Seen>> {
+  async healBy<Seen extends Observation>(
+    find: () => Promise<readonly Observe<Seen>[]>,
+    { atOnce, onHealed }: { readonly atOnce: number; readonly onHealed?: (seen: Seen) => void },
+  ): Promise<readonly Seen[]> {
     const { metadata, processId } = this.#options
     const scan = crypto.randomUUID()
     const number = await metadata.write((query) => openScan(query, scan, processId))
     try {
-      const observations = await observe()
-      const healed: Seen[] = []
+      const observes = await find()
       const left: Seen[] = []
-      for (let start = 0; start === 0 || start < observations.length; start += AT_ONCE) {
-        const rows = observations.slice(start, start + AT_ONCE)
-        const isLast = start + AT_ONCE >= observations.length
-        const claimed = await this.#apply(rows, { scan, number, isLast })
-        for (const seen of rows) (claimed.has(seen) ? left : healed).push(seen)
+      for (let start = 0; start === 0 || start < observes.length; start += atOnce) {
+        const observed = await Promise.all(observes.slice(start, start + atOnce).map((observe) => observe()))
+        const rows = observed.filter((seen) => seen !== undefined)
+        const claimed = await this.#apply(rows, { scan, number, isLast: start + atOnce >= observes.length })
+        for (const seen of rows) {
+          if (claimed.has(seen)) left.push(seen)
+          else onHealed?.(seen)
+        }
       }
-      return { healed, left }
+      return left
     } catch (error) {
       await metadata.write((query) => closeScan(query, scan))
       throw error
@@ -127,6 +133,9 @@ interface OpenScan {
   /** Nothing more is written by it. */
   readonly isLast: boolean
 }
+
+/** Looks at the storage; undefined: there is nothing to be written. */
+export type Observe<Seen extends Observation> = () => Promise<Seen | undefined>
 
 /** What became of rows: `left` are those of a writer who still has a claim on the name. */
 export interface Healed<Seen extends Observation> {
