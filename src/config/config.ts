@@ -121,8 +121,16 @@ export interface S3Config {
   readonly chunkSize: number
   /** Sizes in bytes. */
   readonly copy: { readonly chunkSize: number; readonly maxConcurrency: number; readonly threshold: number }
+  /** Copies of pulled blobs on this machine; undefined: none. */
+  readonly cache: BlobCacheConfig | undefined
   /** A line for each request to the server. */
   readonly logsRequests: boolean
+}
+
+export interface BlobCacheConfig {
+  /** Undefined: beside the metadata. */
+  readonly directory: string | undefined
+  readonly maxBytes: number
 }
 
 export interface HttpConfig {

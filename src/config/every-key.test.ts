@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
-import { s3Keys, s3Notices, s3Rows } from '../../test/support/s3-key-rows.ts'
+import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
 import { findAddressRange } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
@@ -127,8 +127,8 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     token,
     { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
-  ...s3Keys('s3'),
-  ...s3Keys('s3aws'),
+  ...s3Together('s3'),
+  ...s3Together('s3aws'),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
   ['loglevel', { loglevel: 'debug' }, ({ log }) => log.level, 'debug'],
   ...TLS_KEYS,

@@ -98,6 +98,19 @@ const parameters = {
     about: 'The address of the server as clients see it, for the URLs that they are sent to when storage.redirect is on.',
     example: 'https://s3.example.com',
   }),
+  cache: optionalSection(
+    {
+      maxsize: requiredKey(wholeNumber(1), {
+        about: 'Bytes of all copies together; what was used least recently goes first.',
+        example: '10737418240',
+      }),
+      directory: optionalKey(text, {
+        about: 'Where they are, on this machine; beside the metadata database when left out.',
+        example: '/var/cache/berth',
+      }),
+    },
+    'Keeps copies of the blobs that were pulled on a disk of this machine. Left out: none.',
+  ),
   loglevel: key(logLevel, {
     default: 'off',
     example: 'debug',
@@ -152,6 +165,7 @@ export function s3Config(section: ParsedS3, { redirects }: { readonly redirects:
       maxConcurrency: section.multipartcopymaxconcurrency,
       threshold: section.multipartcopythresholdsize,
     },
+    cache: section.cache && { directory: section.cache.directory, maxBytes: section.cache.maxsize },
     logsRequests: section.loglevel !== 'off',
   }
 }

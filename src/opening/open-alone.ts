@@ -23,7 +23,7 @@ export async function openAlone(config: Config, log: Log): Promise<LoneStorage> 
   const directory = await mkdtemp(join(tmpdir(), 'berth-'))
   const path = join(directory, 'metadata.db')
   try {
-    const opened = await openStorage({ ...config, metadata: { path } }, log)
+    const opened = await openStorage({ ...config, storage: withoutCache(config.storage), metadata: { path } }, log)
     prepareFile(path, 'nobody serves it')
     const metadata = new SqliteMetadata(path)
     const driver = await opened.driver({ metadata, beganEpoch: false })
@@ -38,6 +38,11 @@ export async function openAlone(config: Config, log: Log): Promise<LoneStorage> 
     await rm(directory, { recursive: true, force: true })
     throw error
   }
+}
+
+/** Who looks at a storage wants to know what is there, not what was. */
+function withoutCache({ driver, ...storage }: Config['storage']): Config['storage'] {
+  return { ...storage, driver: driver.kind === 's3' ? { ...driver, cache: undefined } : driver }
 }
 
 /** Opens a storage to read it. A directory is not changed, and may be one that nobody can change. */

@@ -1,9 +1,11 @@
 import { rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
-import type { S3Config } from '../config/config.ts'
+import type { BlobCacheConfig, S3Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
+import { BlobCache } from '../storage/s3/blob-cache.ts'
 import { Bucket } from '../storage/s3/bucket.ts'
+import { CacheSpace } from '../storage/s3/cache-space.ts'
 import { credentialSource } from '../storage/s3/credentials.ts'
 import { KeySpace } from '../storage/s3/key-space.ts'
 import { S3Driver } from '../storage/s3/s3.ts'
@@ -26,11 +28,19 @@ export function openS3(config: S3Config, metadataPath: string | undefined, log: 
     driver: async ({ metadata, beganEpoch }) => {
       // Nobody else is alive: what lies there is nobody's.
       if (beganEpoch) await rm(parts, { recursive: true, force: true })
-      return new S3Driver({ settings, bucket, ledger: metadataLedger(metadata), partDirectory: join(parts, crypto.randomUUID()) })
+      const ledger = metadataLedger(metadata)
+      const cache = config.cache && openCache(config.cache, dirname(path), log)
+      return new S3Driver({ settings, bucket, ledger, partDirectory: join(parts, crypto.randomUUID()), cache })
     },
     hurry: () => bucket.hurry(),
     cleanUp: async () => undefined,
   }
+}
+
+/** It is found again after a restart: what is in it was verified, and its names say what it is. */
+function openCache({ directory, maxBytes }: BlobCacheConfig, beside: string, log: Log | undefined): BlobCache {
+  const space = new CacheSpace({ directory: directory ?? join(beside, 'cache'), maxBytes })
+  return new BlobCache({ space, onFailure: (error) => log?.warn('the cache of blobs failed, pulls go on without it', { error }) })
 }
 
 /** The bucket by itself. */
@@ -40,7 +50,7 @@ export function openBucket(config: S3Config, log: Log | undefined): { readonly s
   return { settings, bucket: new Bucket({ settings, credentials: credentialSource(settings), ...(watch && { watch }) }) }
 }
 
-function s3Settings({ credentials, userAgent, ...config }: S3Config): S3Settings {
+function s3Settings({ credentials, userAgent, cache: _, ...config }: S3Config): S3Settings {
   return {
     ...config,
     credentials: credentials && {

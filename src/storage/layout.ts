@@ -1,4 +1,4 @@
-import { algorithmOf, DIGEST_ALGORITHMS, type Digest, hexOf } from '../oci/digest.ts'
+import { algorithmOf, DIGEST_ALGORITHMS, type Digest, findDigest, hexOf } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { type StoragePath, storagePath } from './driver.ts'
@@ -49,6 +49,14 @@ export const layout = {
   tags: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags'),
   tag: (repository: RepositoryName, tag: Tag): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags', tag),
 } as const
+
+const BLOB = new RegExp(`^${BLOBS}/(sha256|sha512)/[0-9a-f]{2}/([0-9a-f]+)/data$`)
+
+/** The digest of the blob whose bytes are at a path; undefined for any other path. */
+export function findBlobAt(path: StoragePath): Digest | undefined {
+  const [, algorithm, hex] = BLOB.exec(path) ?? []
+  return algorithm === undefined ? undefined : findDigest(`${algorithm}:${hex}`)
+}
 
 const ACCESS = 'berth/v1/access'
 

@@ -25,6 +25,7 @@ const S3_DEFAULTS = {
   userAgent: undefined,
   chunkSize: 10_485_760,
   copy: S3_COPY,
+  cache: undefined,
   logsRequests: false,
 } as const
 
@@ -66,8 +67,12 @@ export function s3Rows(section: string): (readonly [key: string, value: unknown,
 
 type S3Keys = Extract<Config['storage']['driver'], { kind: 's3' }>['credentials']
 
-/** Keys of an account, which come together. */
-export function s3Keys(name: string) {
+/** Parameters that come together: keys of an account, and the cache with its size. */
+export function s3Together(name: string) {
+  return [...s3Keys(name), ...s3Cache(name)] as const
+}
+
+function s3Keys(name: string) {
   return [
     s3Key(name, 'accesskey', (credentials) => credentials?.accessKeyId, 'a'),
     s3Key(name, 'secretkey', (credentials) => credentials?.secretAccessKey.reveal(), 'b'),
@@ -79,6 +84,15 @@ function s3Key(name: string, key: string, read: (credentials: S3Keys) => unknown
   const keys = { accesskey: 'a', secretkey: 'b', sessiontoken: 'c', bucket: 'images', region: 'us-east-1' }
   const found = ({ storage }: Config) => (storage.driver.kind === 's3' ? read(storage.driver.credentials) : undefined)
   return [`storage.${name}.${key}`, { storage: { [name]: keys } }, found, expected] as const
+}
+
+function s3Cache(name: string) {
+  const row = (key: string, cache: object, directory: string | undefined) => {
+    const found = ({ storage }: Config) => (storage.driver.kind === 's3' ? storage.driver.cache : undefined)
+    const config = { storage: { [name]: { bucket: 'images', region: 'us-east-1', cache } } }
+    return [`storage.${name}.cache.${key}`, config, found, { directory, maxBytes: 1000 }] as const
+  }
+  return [row('maxsize', { maxsize: 1000 }, undefined), row('directory', { maxsize: 1000, directory: '/c' }, '/c')] as const
 }
 
 /** Parameters that registry:2 needs and Berth does not. */

@@ -10,6 +10,7 @@ import {
 } from '../driver.ts'
 import type { Bucket, ListedObject } from './bucket.ts'
 import type { KeySpace } from './key-space.ts'
+import type { OpenedObject } from './object-stream.ts'
 
 const DELETED_AT_ONCE = 16
 const READ_WHOLE_BYTES = 256 * 1024
@@ -44,10 +45,20 @@ export class S3Objects {
 
   /** What is small is read whole: it goes out with its length, and a break on the way is mended before the answer begins. */
   async content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined> {
+    return await this.contentThrough(path, range, ({ stream }) => stream)
+  }
+
+  /** As `content`, by way of something that sees the bytes as they come. */
+  protected async contentThrough(
+    path: StoragePath,
+    range: ByteRange | undefined,
+    through: (object: OpenedObject) => ReadableStream<Uint8Array>,
+  ): Promise<Blob | ReadableStream<Uint8Array> | undefined> {
     const object = await this.#bucket.open(this.#keys.keyOf(path), range)
     if (object === undefined) return undefined
     const length = range === undefined ? object.size : range.end - range.start
-    return length > READ_WHOLE_BYTES ? object.stream : new Blob([await new Response(object.stream).bytes()])
+    const stream = through(object)
+    return length > READ_WHOLE_BYTES ? stream : new Blob([await new Response(stream).bytes()])
   }
 
   async list(path: StoragePath): Promise<readonly string[]> {

@@ -1,4 +1,5 @@
 import {
+  type ByteRange,
   type StorageDriver,
   type StoragePath,
   type StorageSpace,
@@ -6,8 +7,10 @@ import {
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
+import { findBlobAt } from '../layout.ts'
 import { Places } from '../places.ts'
 import type { UploadLedger } from '../upload-ledger.ts'
+import type { BlobCache } from './blob-cache.ts'
 import type { Bucket } from './bucket.ts'
 import { KeySpace } from './key-space.ts'
 import { ObjectUploads } from './object-uploads.ts'
@@ -30,6 +33,8 @@ export interface S3DriverOptions {
   readonly ledger: UploadLedger
   /** A directory of this process's own for parts that do not fit into memory; made when needed, removed at the end. */
   readonly partDirectory: string
+  /** Copies of blobs on this machine; undefined: none. */
+  readonly cache?: BlobCache | undefined
 }
 
 /** A bucket under the keys that registry:2 uses. */
@@ -39,17 +44,30 @@ export class S3Driver extends S3Objects implements StorageDriver {
   readonly #keys: KeySpace
   readonly #redirects: boolean
   readonly #uploads: ObjectUploads
+  readonly #cache: BlobCache | undefined
 
-  constructor({ settings, bucket, ledger, partDirectory }: S3DriverOptions) {
+  constructor({ settings, bucket, ledger, partDirectory, cache }: S3DriverOptions) {
     const keys = new KeySpace(settings.rootDirectory)
     super(bucket, keys)
     this.#bucket = bucket
     this.#keys = keys
     this.#redirects = settings.redirects
+    this.#cache = cache
     const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
     const means = { bucket, ledger, space, sending: new Places(PARTS_SENT_AT_ONCE) }
     const { chunkSize, copy } = settings
     this.#uploads = new ObjectUploads({ means, keys, chunkSize, copy })
+  }
+
+  /** A blob that this machine has a copy of comes from there; one that is pulled whole leaves a copy. */
+  override async content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined> {
+    const cache = this.#cache
+    const digest = cache && findBlobAt(path)
+    if (cache === undefined || digest === undefined) return await super.content(path, range)
+    const kept = await cache.find(digest, range, (part) => this.#partOf(path, part))
+    if (kept !== undefined) return kept
+    if (range !== undefined) return await super.content(path, range)
+    return await this.contentThrough(path, range, ({ size, stream }) => (size === 0 ? stream : cache.keep(digest, size, stream)))
   }
 
   /** Signed for the address under which clients see the store. */
@@ -96,5 +114,12 @@ export class S3Driver extends S3Objects implements StorageDriver {
 
   async close(): Promise<void> {
     await this.#uploads.close()
+    await this.#cache?.close()
+  }
+
+  async #partOf(path: StoragePath, range: ByteRange): Promise<ReadableStream<Uint8Array>> {
+    const object = await this.#bucket.open(this.#keys.keyOf(path), range)
+    if (object === undefined) throw new Error(`${path} has gone while it was read`)
+    return object.stream
   }
 }
