@@ -1,6 +1,6 @@
 import { DamagedRecordError } from '../access/account.ts'
 import { AccountError } from '../access/accounts.ts'
-import { StartError } from '../app.ts'
+import { StartError } from '../composition/app.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { CommandError } from './command-error.ts'
 

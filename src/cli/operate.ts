@@ -1,6 +1,6 @@
 import { ACCOUNT_NAME_RULE, type AccountName, findAccountName } from '../access/account-name.ts'
 import type { Accounts } from '../access/accounts.ts'
-import { operateAccounts } from '../account-operator.ts'
+import { operateAccounts } from '../composition/account-operator.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { remark } from './account-output.ts'
 import { CommandError } from './command-error.ts'

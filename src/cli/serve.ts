@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { startApp } from '../app.ts'
+import { startApp } from '../composition/app.ts'
 import { type LoadedConfig, loadConfig } from '../config/load-config.ts'
 import { createLog } from '../observe/create-log.ts'
 import { processCount } from '../processes/count.ts'

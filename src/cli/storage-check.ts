@@ -1,9 +1,9 @@
+import { checkStorage } from '../composition/storage-check.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { createLog } from '../observe/create-log.ts'
 import { standardError } from '../observe/standard-stream.ts'
 import type { StepResult } from '../storage/check-step.ts'
-import { checkStorage } from '../storage-check.ts'
 import { ensureRuntimeSettings } from './re-execute.ts'
 import { findServedConfigPath } from './served-config.ts'
 

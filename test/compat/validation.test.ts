@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { type App, startApp } from '../../src/app.ts'
+import { type App, startApp } from '../../src/composition/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { expectError } from '../support/answers.ts'
 import { RecordedLog } from '../support/recorded-log.ts'

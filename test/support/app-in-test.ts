@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { type App, startApp } from '../../src/app.ts'
+import { type App, startApp } from '../../src/composition/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { LogOutput } from '../../src/observe/log.ts'
 import { RecordedLog } from './recorded-log.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from 'bun:test'
-import { type App, startApp } from '../../src/app.ts'
+import { type App, startApp } from '../../src/composition/app.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { LogOutput } from '../../src/observe/log.ts'

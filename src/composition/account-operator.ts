@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Accounts } from './access/accounts.ts'
+import { Accounts } from '../access/accounts.ts'
+import type { Config } from '../config/config.ts'
+import { exclusivelyIn } from '../metadata/exclusive-lock.ts'
+import { openStorage } from '../opening/open-storage.ts'
 import { StartError, startErrorOf } from './app.ts'
-import type { Config } from './config/config.ts'
-import { exclusivelyIn } from './metadata/exclusive-lock.ts'
-import { openStorage } from './opening/open-storage.ts'
 
 /** The accounts of the storage that the configuration names, for one command. Throws StartError. */
 export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {

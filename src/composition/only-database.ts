@@ -1,11 +1,11 @@
 import { hostname } from 'node:os'
-import type { LifeLocks } from './metadata/life-lock.ts'
-import type { OpenedMetadata } from './metadata/open.ts'
-import type { Log } from './observe/log.ts'
-import { ensureStateId } from './opening/local-state.ts'
-import type { OpenedStorage } from './opening/opened-storage.ts'
-import { DatabasePresence } from './registry/database-presence.ts'
-import type { Registry } from './registry/registry.ts'
+import type { LifeLocks } from '../metadata/life-lock.ts'
+import type { OpenedMetadata } from '../metadata/open.ts'
+import type { Log } from '../observe/log.ts'
+import { ensureStateId } from '../opening/local-state.ts'
+import type { OpenedStorage } from '../opening/opened-storage.ts'
+import { DatabasePresence } from '../registry/database-presence.ts'
+import type { Registry } from '../registry/registry.ts'
 
 /** Lets go of something. They are called last to first. */
 export type Closer = () => Promise<void>

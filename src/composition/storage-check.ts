@@ -1,13 +1,13 @@
-import type { Config } from './config/config.ts'
-import type { Log } from './observe/log.ts'
-import { type LoneStorage, openAlone } from './opening/open-alone.ts'
-import { openBucket } from './opening/open-s3.ts'
-import { type CheckStep, type Explain, runSteps, type StepResult } from './storage/check-step.ts'
-import { contractSteps } from './storage/contract-check.ts'
-import { explainFilesystem, filesystemSteps } from './storage/filesystem/filesystem-check.ts'
-import { KeySpace } from './storage/s3/key-space.ts'
-import { s3Steps } from './storage/s3/s3-check.ts'
-import { explainS3 } from './storage/s3/s3-explain.ts'
+import type { Config } from '../config/config.ts'
+import type { Log } from '../observe/log.ts'
+import { type LoneStorage, openAlone } from '../opening/open-alone.ts'
+import { openBucket } from '../opening/open-s3.ts'
+import { type CheckStep, type Explain, runSteps, type StepResult } from '../storage/check-step.ts'
+import { contractSteps } from '../storage/contract-check.ts'
+import { explainFilesystem, filesystemSteps } from '../storage/filesystem/filesystem-check.ts'
+import { KeySpace } from '../storage/s3/key-space.ts'
+import { s3Steps } from '../storage/s3/s3-check.ts'
+import { explainS3 } from '../storage/s3/s3-explain.ts'
 
 /** Tries what a registry does with the storage of a configuration, also while one serves it. Leaves nothing behind. */
 export async function* checkStorage(config: Config, log: Log): AsyncGenerator<StepResult, void> {

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os'
-import type { AccessController } from './access/access.ts'
-import { HtpasswdFile } from './access/htpasswd/htpasswd-file.ts'
-import { HtpasswdAccess } from './access/htpasswd-access.ts'
-import { PasswordLogin } from './access/password-login.ts'
-import { SillyAccess } from './access/silly-access.ts'
-import { TokenAccess } from './access/token-access.ts'
-import type { Config, TokenConfig } from './config/config.ts'
-import type { Log } from './observe/log.ts'
+import type { AccessController } from '../access/access.ts'
+import { HtpasswdFile } from '../access/htpasswd/htpasswd-file.ts'
+import { HtpasswdAccess } from '../access/htpasswd-access.ts'
+import { PasswordLogin } from '../access/password-login.ts'
+import { SillyAccess } from '../access/silly-access.ts'
+import { TokenAccess } from '../access/token-access.ts'
+import type { Config, TokenConfig } from '../config/config.ts'
+import type { Log } from '../observe/log.ts'
 
 interface AccessOptions {
   /** Other processes serve beside this one. */
@@ -34,8 +34,8 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
 
 /** The library is loaded only for those who use tokens. */
 async function createTokenAccess(config: TokenConfig, log: Log): Promise<AccessController> {
-  const { WatchedKeys } = await import('./access/token/watched-keys.ts')
-  const { TokenVerifier } = await import('./access/token/token-verifier.ts')
+  const { WatchedKeys } = await import('../access/token/watched-keys.ts')
+  const { TokenVerifier } = await import('../access/token/token-verifier.ts')
   const { issuer, service, signingAlgorithms: algorithms } = config
   const verifier = new TokenVerifier({ issuer, service, keys: await WatchedKeys.open(config, log), algorithms })
   return new TokenAccess({ ...config, verifier })

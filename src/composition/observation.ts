@@ -1,22 +1,22 @@
-import manifest from '../package.json' with { type: 'json' }
-import type { Config } from './config/config.ts'
-import type { Probes } from './http/probes.ts'
-import { accessLogs } from './observe/access-log/access-logs.ts'
-import { type Answer, answerOf } from './observe/answer.ts'
-import { AuditLog } from './observe/audit-log.ts'
-import type { RequestObserver } from './observe/exchange.ts'
-import { healthChecks } from './observe/health/health-checks.ts'
-import { HealthMonitor } from './observe/health/health-monitor.ts'
-import type { Log, LogOutput } from './observe/log.ts'
-import type { MetricFamily } from './observe/metrics/family.ts'
-import { RegistryMetrics } from './observe/metrics/registry-metrics.ts'
-import { type Readiness, ReadinessProbe } from './observe/readiness.ts'
-import type { ProcessReport } from './observe/report.ts'
-import { readTracing } from './observe/tracing/settings.ts'
-import { startTracing, type Tracing } from './observe/tracing/tracing.ts'
-import type { Status } from './registry/status.ts'
-import type { Takeover } from './registry/takeover.ts'
-import { type StorageDriver, storagePath } from './storage/driver.ts'
+import manifest from '../../package.json' with { type: 'json' }
+import type { Config } from '../config/config.ts'
+import type { Probes } from '../http/probes.ts'
+import { accessLogs } from '../observe/access-log/access-logs.ts'
+import { type Answer, answerOf } from '../observe/answer.ts'
+import { AuditLog } from '../observe/audit-log.ts'
+import type { RequestObserver } from '../observe/exchange.ts'
+import { healthChecks } from '../observe/health/health-checks.ts'
+import { HealthMonitor } from '../observe/health/health-monitor.ts'
+import type { Log, LogOutput } from '../observe/log.ts'
+import type { MetricFamily } from '../observe/metrics/family.ts'
+import { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
+import { type Readiness, ReadinessProbe } from '../observe/readiness.ts'
+import type { ProcessReport } from '../observe/report.ts'
+import { readTracing } from '../observe/tracing/settings.ts'
+import { startTracing, type Tracing } from '../observe/tracing/tracing.ts'
+import type { Status } from '../registry/status.ts'
+import type { Takeover } from '../registry/takeover.ts'
+import { type StorageDriver, storagePath } from '../storage/driver.ts'
 
 export interface ObservationOptions {
   readonly config: Config
@@ -107,7 +107,7 @@ function tracingOf({ environment, log, accessOutput }: ObservationOptions): Trac
 
 /** prom-client is loaded only for those who ask for metrics: it takes memory, and a tenth of a second of the start. */
 async function measure(metrics: RegistryMetrics, status: Status): Promise<(look: Readiness) => Promise<MetricFamily[]>> {
-  const { measureProcess } = await import('./observe/metrics/prometheus.ts')
+  const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
     const answers = [answerOf(() => status.counts()), answerOf(() => status.space()), processFamilies()] as const

@@ -1,8 +1,8 @@
-import type { DebugConfig } from './config/config.ts'
-import { createDebugHandler, type MetricsPage } from './http/debug-handler.ts'
-import { type HttpServer, listen } from './http/server.ts'
-import type { Log } from './observe/log.ts'
-import { mergeReports, type ProcessReport } from './observe/report.ts'
+import type { DebugConfig } from '../config/config.ts'
+import { createDebugHandler, type MetricsPage } from '../http/debug-handler.ts'
+import { type HttpServer, listen } from '../http/server.ts'
+import type { Log } from '../observe/log.ts'
+import { mergeReports, type ProcessReport } from '../observe/report.ts'
 
 /** The debug server cannot listen. The message is one sentence for the operator. */
 export class DebugServerError extends Error {
@@ -37,6 +37,6 @@ export async function serveDebug(
 }
 
 async function metricsPage(path: string, ask: () => Promise<readonly ProcessReport[]>): Promise<MetricsPage> {
-  const { renderMetrics } = await import('./observe/metrics/prometheus.ts')
+  const { renderMetrics } = await import('../observe/metrics/prometheus.ts')
   return { path, render: async () => await renderMetrics((await ask()).map((report) => report.metrics)) }
 }

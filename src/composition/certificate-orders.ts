@@ -1,10 +1,10 @@
-import { AcmeCache } from './certificates/acme-cache.ts'
-import { AcmeOrders } from './certificates/acme-orders.ts'
-import { CertificateError } from './certificates/certificate-error.ts'
-import type { Config } from './config/config.ts'
-import { createChallengeHandler } from './http/challenge-handler.ts'
-import { listen } from './http/server.ts'
-import type { Log } from './observe/log.ts'
+import { AcmeCache } from '../certificates/acme-cache.ts'
+import { AcmeOrders } from '../certificates/acme-orders.ts'
+import { CertificateError } from '../certificates/certificate-error.ts'
+import type { Config } from '../config/config.ts'
+import { createChallengeHandler } from '../http/challenge-handler.ts'
+import { listen } from '../http/server.ts'
+import type { Log } from '../observe/log.ts'
 
 /** What orders certificates while the registry serves. */
 export interface CertificateOrders {
