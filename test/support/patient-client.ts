@@ -166,13 +166,16 @@ export class PatientClient {
   /** True when it succeeded in the end. `also`: further answers that are as good as a success. */
   async #patiently(what: string, attempt: () => Promise<Response>, also: readonly number[] = []): Promise<boolean> {
     for (let tries = 0; tries < ATTEMPTS; tries += 1) {
+      const wasGone = this.#options.mayBeGone()
       const outcome = await attempt().catch((error: unknown) => error)
       if (outcome instanceof Response) {
         if (outcome.ok || also.includes(outcome.status)) return true
         await this.#expectExcuse(what, outcome)
       } else {
         this.#count(`${what}: ${nameOf(outcome)}`)
-        if (what !== 'blob pull' && !this.#options.mayBeGone()) this.#problem(`${what} broke off: ${nameOf(outcome)}`)
+        // It may have been back already when this came to its turn.
+        const isExcused = what === 'blob pull' || wasGone || this.#options.mayBeGone()
+        if (!isExcused) this.#problem(`${what} broke off: ${nameOf(outcome)}`)
       }
       await Bun.sleep(PAUSE_MS * (1 + this.#options.random.next()))
     }
