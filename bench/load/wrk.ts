@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { atEnd } from '../leftovers.ts'
 
 export interface WrkOptions {
   readonly url: string
@@ -25,8 +26,14 @@ export async function runWrk(options: WrkOptions, folder: string): Promise<WrkRe
   await Bun.write(script, scriptOf(options))
   const { url, connections, seconds } = options
   const words = ['wrk', '--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`, '--script', script]
-  const child = Bun.spawn([...words, '--timeout', '60s', url], { stdout: 'pipe', stderr: 'inherit', stdin: 'ignore' })
+  const child = Bun.spawn([...words, '--timeout', '60s', url], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // In the session of 32 uploads it would wait for them before it sees an answer.
+    detached: true,
+  })
+  const isEnded = atEnd(() => child.kill())
   const output = await child.stdout.text()
+  isEnded()
   if ((await child.exited) !== 0) throw new Error(`wrk failed\n${output}`)
   const [, figures] = /^figures (.*)$/m.exec(output) ?? []
   if (figures === undefined) throw new Error(`wrk printed no figures\n${output}`)
