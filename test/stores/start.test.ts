@@ -17,7 +17,7 @@ describeOnStores(
       [
         'nobody at the address',
         async (place: S3Place) => ({ ...place, endpoint: `http://127.0.0.1:${await freePort()}` }),
-        'Unable to connect',
+        'ECONNREFUSED',
       ],
     ])('%s', async (_, changed, reason) => {
       using folder = new TemporaryFolder()

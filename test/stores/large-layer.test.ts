@@ -1,0 +1,65 @@
+import { expect, test } from 'bun:test'
+import { RunningDigest } from '../../src/oci/digest.ts'
+import { describeOnStores } from '../support/object-store.ts'
+import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { SupervisedBerth } from '../support/supervised-berth.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+/** The promise names a layer of 10 GB; a run of the whole suite takes a smaller one. */
+const LAYER_MIB = Number(process.env.BERTH_TEST_LAYER_MIB ?? 96)
+const LIMIT_MS = 5000
+const MIB = 1024 * 1024
+const TIMEOUT_MS = 15 * 60_000
+
+describeOnStores('a large layer', (store) => {
+  test(
+    `of ${LAYER_MIB} MiB in one PUT is acknowledged within ${LIMIT_MS / 1000} s of its last byte`,
+    async () => {
+      using folder = new TemporaryFolder()
+      await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
+      const client = new RegistryClient(berth.url)
+      const digest = digestOfLayer()
+
+      const location = new URL(await client.startUpload('large'), client.url)
+      location.searchParams.set('digest', digest)
+      const { body, sentAtMs } = layer()
+      const headers = { 'content-type': 'application/octet-stream' }
+      const put = await fetch(location, { method: 'PUT', headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) })
+      const answeredAtMs = performance.now()
+
+      await expectStatus(put, 201)
+      const waitedMs = answeredAtMs - sentAtMs()
+      process.stderr.write(`a layer of ${LAYER_MIB} MiB was acknowledged ${waitedMs.toFixed(0)} ms after its last byte\n`)
+      expect(waitedMs).toBeLessThan(LIMIT_MS)
+      const head = await fetch(new URL(`/v2/large/blobs/${digest}`, client.url), { method: 'HEAD' })
+      expect(head.headers.get('content-length')).toBe(String(LAYER_MIB * MIB))
+    },
+    TIMEOUT_MS,
+  )
+})
+
+/** No two mebibytes are the same. */
+function mebibyte(number: number): Uint8Array {
+  const bytes = new Uint8Array(MIB).fill(number)
+  new DataView(bytes.buffer).setUint32(0, number)
+  return bytes
+}
+
+function digestOfLayer(): string {
+  const running = new RunningDigest('sha256')
+  for (let number = 0; number < LAYER_MIB; number += 1) running.update(mebibyte(number))
+  return running.digest()
+}
+
+function layer() {
+  let number = 0
+  let sentAtMs = 0
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      if (number < LAYER_MIB) return controller.enqueue(mebibyte(number++))
+      sentAtMs = performance.now()
+      controller.close()
+    },
+  })
+  return { body, sentAtMs: () => sentAtMs }
+}
