@@ -49,7 +49,7 @@ test('in a turn no more is hashed than fits, and each has its turn in the order 
   expect(hashed.slice(0, 6).map((entry) => entry.split(' ')[1])).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
 })
 
-test('no more than sixteen wait, for each of them costs memory; the next one goes on', async () => {
+test('no more than eight wait, for each of them costs memory; the next one goes on', async () => {
   const turns = new Turns()
   const passed: number[] = []
   const upload = async (number: number) => {
@@ -57,10 +57,10 @@ test('no more than sixteen wait, for each of them costs memory; the next one goe
     passed.push(number)
   }
 
-  const all = Promise.all(Array.from({ length: 18 }, (_, number) => upload(number)))
+  const all = Promise.all(Array.from({ length: 10 }, (_, number) => upload(number)))
   for (let step = 0; step < 10; step += 1) await Promise.resolve()
-  expect(passed).toEqual([16, 17])
+  expect(passed).toEqual([8, 9])
 
   await all
-  expect(passed).toHaveLength(18)
+  expect(passed).toHaveLength(10)
 })

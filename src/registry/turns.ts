@@ -3,7 +3,7 @@ const BYTES_PER_TURN = 2 * 1024 * 1024
 /** What one upload brings at most when it goes on: the runtime has gathered so much of its body meanwhile. */
 const BYTES_AFTER_A_WAIT = 1024 * 1024
 /** Each that waits costs 1.5 to 2.5 MiB of memory: what the runtime gathers of a body that nobody reads. */
-const MOST_WAITING = 16
+const MOST_WAITING = 8
 
 /**
  * Hashing and writing keep the event loop busy. The uploads of a process together do so much of it in one turn of the loop and leave the

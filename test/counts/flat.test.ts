@@ -18,7 +18,7 @@ describeWith({ programs: ['wrk'] }, 'the same work', () => {
       using folder = new TemporaryFolder({ inMemory: true })
       const sizes = [SMALL, LARGE]
 
-      const measured = await runFlat({ sizes, rounds: ROUNDS, seconds: 1, directory: folder.path, say: () => undefined })
+      const measured = await runFlat({ sizes, rounds: ROUNDS, seconds: 2, directory: folder.path, say: () => undefined })
 
       const dearer = CPU_FIGURES.flatMap(({ key, title }) => {
         const [small, large] = sizes.map((manifests) => leastOf(measured, key, manifests))
