@@ -7,8 +7,8 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const LIMIT_MIB = 150
 /**
- * The sizes that the promise names are 6144, 64 and 200; a run of the whole suite, beside others on the same machine, takes less of each. What an upload adds at its peak is
- * what the runtime gathers of a body that nobody reads: it is there after the first megabytes.
+ * The sizes that the promise names are 6144, 64 and 200; a run of the whole suite, beside others on the same machine, takes less of
+ * each. What an upload adds at its peak is what the runtime gathers of a body that nobody reads: it is there after the first megabytes.
  */
 const BLOB_MIB = Number(process.env.BERTH_TEST_BLOB_MIB ?? 512)
 const UPLOADS = Number(process.env.BERTH_TEST_UPLOADS ?? 48)
