@@ -152,7 +152,7 @@ export interface UploadWriter {
   readonly state: UploadState
   /** Bytes handed over so far, counted from the start of the upload. */
   readonly offset: number
-  /** Takes bytes over: the caller must not touch them again. Resolves when more may follow. Throws what the disk reports. */
+  /** Takes bytes over: the caller must not touch them again, and sends more when this has resolved. Throws what the disk reports. */
   write(bytes: Uint8Array): Promise<void>
   /** Ends the writing. All bytes taken survive the process; a power cut they survive after `completeUpload`. */
   close(): Promise<void>
