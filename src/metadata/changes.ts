@@ -35,10 +35,14 @@ export async function ensureRepository(query: Query, name: RepositoryName, epoch
 /** Points a tag to a digest, or with null leaves a tombstone. */
 export async function setTag(query: Query, repositoryId: number, tag: Tag, digest: Digest | null, stamp: Stamp): Promise<void> {
   await query.run(
-    `INSERT INTO tag (repository_id, name, digest, number, epoch) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (repository_id, name) DO UPDATE SET digest = excluded.digest, number = excluded.number, epoch = excluded.epoch`,
+    `INSERT INTO tag (repository_id, name, digest, held, number, epoch)
+     VALUES (?, ?, ?, coalesce((SELECT held FROM manifest WHERE repository_id = ? AND digest = ?), 0), ?, ?)
+     ON CONFLICT (repository_id, name) DO UPDATE
+     SET digest = excluded.digest, held = excluded.held, number = excluded.number, epoch = excluded.epoch`,
     repositoryId,
     tag,
+    digest,
+    repositoryId,
     digest,
     stamp.number,
     stamp.epoch,
@@ -163,6 +167,16 @@ async function setManifest(
     row.subject,
     stamp.number,
     stamp.epoch,
+  )
+  // By name, which the index of digests gives: by digest alone SQLite would read every tag of the repository.
+  await query.run(
+    `UPDATE tag SET held = ? WHERE repository_id = ? AND held <> ?
+     AND name IN (SELECT name FROM tag WHERE repository_id = ? AND digest = ?)`,
+    row.held,
+    repositoryId,
+    row.held,
+    repositoryId,
+    digest,
   )
 }
 

@@ -9,9 +9,7 @@ import type { Query } from './query.ts'
 /** Tags that point to a manifest that the repository holds. */
 export async function listTags(query: Query, repositoryId: number, after: string, limit: number): Promise<string[]> {
   const rows = await query.all<{ name: string }>(
-    `SELECT t.name AS name FROM tag t
-     JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest AND m.held = 1
-     WHERE t.repository_id = ? AND t.name > ? ORDER BY t.name LIMIT ?`,
+    'SELECT name FROM tag WHERE repository_id = ? AND name > ? AND held = 1 ORDER BY name LIMIT ?',
     repositoryId,
     after,
     limit,

@@ -36,10 +36,11 @@ export class Catalog {
   /** end-8. Throws NAME_UNKNOWN for a repository without a manifest. `last` need not be a tag that exists. */
   async listTags(repository: RepositoryName, page: PageRequest): Promise<Page<string>> {
     const id = await this.#scan.ensureScanned(repository)
-    if (id === undefined || !(await holdsManifest(this.#metadata.read, id))) {
-      throw new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
-    }
-    return await onePage(page, (after, limit) => listTags(this.#metadata.read, id, after, limit))
+    if (id === undefined) throw nameUnknown(repository)
+    const tags = await onePage(page, (after, limit) => listTags(this.#metadata.read, id, after, limit))
+    // A tag on a page is a manifest in the repository.
+    if (tags.entries.length === 0 && !(await holdsManifest(this.#metadata.read, id))) throw nameUnknown(repository)
+    return tags
   }
 
   /** Repositories that hold a manifest; with `isShown`, those of them for which it says yes. */
@@ -61,6 +62,10 @@ export class Catalog {
     const { artifactType } = filter
     return await onePage(page, (after, limit) => listReferrers(this.#metadata.read, id, subject, { artifactType, after, limit }))
   }
+}
+
+function nameUnknown(repository: RepositoryName): RegistryError {
+  return new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
 }
 
 type List<Entry> = (after: string, limit: number) => Promise<readonly Entry[]>

@@ -64,6 +64,16 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
       expect(await listTags(metadata.read, id, '', ALL)).toEqual([])
     })
 
+    test('have tags on a manifest as soon as it is held, whichever came first', async () => {
+      const [id, other] = [await tagAll(), await metadata.repository(B)]
+      await metadata.change((query, stamp) => setManifestGone(query, id, digest('m'), stamp))
+      await metadata.change((query, stamp) => setManifestHeld(query, other, digest('m'), null, stamp))
+      expect(await listTags(metadata.read, id, '', ALL)).toEqual([])
+
+      await metadata.change((query, stamp) => setManifestHeld(query, id, digest('m'), null, stamp))
+      expect(await listTags(metadata.read, id, '', ALL)).toEqual(inByteOrder(tags))
+    })
+
     test('are of one repository', async () => {
       await tagAll()
 
