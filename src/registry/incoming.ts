@@ -2,6 +2,7 @@ import type { RunningDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { type StorageDriver, storageFull, type UploadWriter } from '../storage/driver.ts'
 import type { Turns } from './turns.ts'
+import type { WaitingPlaces } from './waiting-places.ts'
 
 /** A body on its way in. */
 export interface IncomingChunk {
@@ -18,6 +19,7 @@ export interface Receiver {
   readonly digest: RunningDigest | undefined
   readonly storage: StorageDriver
   readonly turns: Turns
+  readonly places: WaitingPlaces
 }
 
 /** Smaller uploads, and the end of each, are let through: a small layer would wait behind 32 large ones. */
@@ -29,7 +31,8 @@ const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
  * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, and what the body throws when the client
  * goes away.
  */
-export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns }: Receiver): Promise<void> {
+export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns, places }: Receiver): Promise<void> {
+  using place = places.enter()
   let received = 0
   let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES
   for await (const bytes of chunk.body ?? []) {
@@ -37,8 +40,8 @@ export async function receive(chunk: IncomingChunk, { writer, digest, storage, t
     received += size
     if (chunk.length !== undefined && received > chunk.length) throw sizeInvalid(received, chunk.length)
     digest?.update(bytes)
-    await writer.write(bytes)
-    if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size)
+    await writer.write(bytes, place.mayWait)
+    if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size, place.mayWait)
     if (received < nextSpaceCheck) continue
     nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
     await requireSpace(storage)

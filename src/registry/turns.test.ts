@@ -2,12 +2,13 @@ import { expect, test } from 'bun:test'
 import { Turns } from './turns.ts'
 
 const MIB = 1024 * 1024
+const always = () => true
 
 test('uploads that hash little go on at once', async () => {
   const turns = new Turns()
   const done: string[] = []
 
-  const passed = turns.pass(64 * 1024).then(() => done.push('passed'))
+  const passed = turns.pass(64 * 1024, always).then(() => done.push('passed'))
   const later = new Promise((resolve) => setImmediate(() => resolve(done.push('next turn'))))
   await Promise.all([passed, later])
 
@@ -18,7 +19,7 @@ test('one that has filled the turn goes on in the next one', async () => {
   const turns = new Turns()
   const done: string[] = []
 
-  const passed = turns.pass(2 * MIB).then(() => done.push('passed'))
+  const passed = turns.pass(2 * MIB, always).then(() => done.push('passed'))
   for (let step = 0; step < 10; step += 1) await Promise.resolve()
   done.push('still the same turn')
   await passed
@@ -37,7 +38,7 @@ test('in a turn no more is hashed than fits, and each has its turn in the order 
   setImmediate(count)
   const upload = async (name: string) => {
     for (let chunk = 0; chunk < 4; chunk += 1) {
-      await turns.pass(MIB)
+      await turns.pass(MIB, always)
       hashed.push(`${turn} ${name}`)
     }
   }
@@ -49,18 +50,20 @@ test('in a turn no more is hashed than fits, and each has its turn in the order 
   expect(hashed.slice(0, 6).map((entry) => entry.split(' ')[1])).toEqual(['a', 'b', 'c', 'd', 'e', 'f'])
 })
 
-test('no more than eight wait, for each of them costs memory; the next one goes on', async () => {
+test('one that may not wait goes on at once; one that need not wait is not asked', async () => {
   const turns = new Turns()
-  const passed: number[] = []
-  const upload = async (number: number) => {
-    await turns.pass(2 * MIB)
-    passed.push(number)
+  const done: string[] = []
+  const refuse = () => {
+    done.push('asked')
+    return false
   }
 
-  const all = Promise.all(Array.from({ length: 10 }, (_, number) => upload(number)))
-  for (let step = 0; step < 10; step += 1) await Promise.resolve()
-  expect(passed).toEqual([8, 9])
+  await turns.pass(64 * 1024, refuse)
+  done.push('little')
+  const waiting = turns.pass(2 * MIB, always).then(() => done.push('waited'))
+  await turns.pass(MIB, refuse)
+  done.push('much')
+  await waiting
 
-  await all
-  expect(passed).toHaveLength(10)
+  expect(done).toEqual(['little', 'asked', 'much', 'waited'])
 })

@@ -2,13 +2,10 @@
 const BYTES_PER_TURN = 2 * 1024 * 1024
 /** What one upload brings at most when it goes on: the runtime has gathered so much of its body meanwhile. */
 const BYTES_AFTER_A_WAIT = 1024 * 1024
-/** Each that waits costs 1.5 to 2.5 MiB of memory: what the runtime gathers of a body that nobody reads. */
-const MOST_WAITING = 8
 
 /**
  * Hashing and writing keep the event loop busy. The uploads of a process together do so much of it in one turn of the loop and leave the
- * rest to the next, so that nobody else waits for them long. Where more uploads run than may wait, the others go on: memory stays bounded,
- * and the turns become longer.
+ * rest to the next, so that nobody else waits for them long. Those that may not wait (`WaitingPlaces`) go on, and the turns become longer.
  */
 export class Turns {
   readonly #waiting: (() => void)[] = []
@@ -16,11 +13,11 @@ export class Turns {
   #isScheduled = false
 
   /** Counts bytes that were hashed and written; resolves when this upload may go on. */
-  async pass(bytes: number): Promise<void> {
+  async pass(bytes: number, mayWait: () => boolean): Promise<void> {
     this.#bytes += bytes
     this.#schedule()
     const isFirst = this.#bytes < BYTES_PER_TURN && this.#waiting.length === 0
-    if (isFirst || this.#waiting.length >= MOST_WAITING) return
+    if (isFirst || !mayWait()) return
     await new Promise<void>((resume) => this.#waiting.push(resume))
   }
 

@@ -12,6 +12,7 @@ import type { Liveness } from './operations.ts'
 import { RunningDigests } from './running-digests.ts'
 import { Turns } from './turns.ts'
 import { type OpenUpload, UploadFiles } from './upload-files.ts'
+import { WaitingPlaces } from './waiting-places.ts'
 
 export interface UploadStatus {
   readonly uploadId: string
@@ -45,6 +46,7 @@ export class UploadSessions {
   readonly #options: UploadSessionsOptions
   readonly #digests = new RunningDigests()
   readonly #turns = new Turns()
+  readonly #places = new WaitingPlaces()
   readonly #files: UploadFiles
 
   constructor(options: UploadSessionsOptions) {
@@ -112,7 +114,7 @@ export class UploadSessions {
     try {
       const running = new RunningDigest(algorithmOf(digest))
       try {
-        await receive(chunk, { writer, digest: running, storage, turns: this.#turns })
+        await receive(chunk, { writer, digest: running, storage, turns: this.#turns, places: this.#places })
       } finally {
         await writer.close()
       }
@@ -156,7 +158,7 @@ export class UploadSessions {
     try {
       try {
         const { storage } = this.#options
-        await receive(chunk, { writer: upload.file, digest: upload.running, storage, turns: this.#turns })
+        await receive(chunk, { writer: upload.file, digest: upload.running, storage, turns: this.#turns, places: this.#places })
       } finally {
         await upload.close()
       }

@@ -152,8 +152,11 @@ export interface UploadWriter {
   readonly state: UploadState
   /** Bytes handed over so far, counted from the start of the upload. */
   readonly offset: number
-  /** Takes bytes over: the caller must not touch them again, and sends more when this has resolved. Throws what the disk reports. */
-  write(bytes: Uint8Array): Promise<void>
+  /**
+   * Takes bytes over: the caller must not touch them again, and sends more when this has resolved. `mayWait` is asked before a wait that
+   * only spares others, and keeps it from waiting by false. Throws what the disk reports.
+   */
+  write(bytes: Uint8Array, mayWait?: () => boolean): Promise<void>
   /** Ends the writing. All bytes taken survive the process; a power cut they survive after `completeUpload`. */
   close(): Promise<void>
 }

@@ -46,8 +46,8 @@ export interface DiskEntry {
 }
 
 export interface DiskFile {
-  /** Writes all bytes at the position, or throws. */
-  write(bytes: Uint8Array, position: number): Promise<void>
+  /** Writes all bytes at the position, or throws. `mayWait` as in a write of an upload. */
+  write(bytes: Uint8Array, position: number, mayWait?: () => boolean): Promise<void>
   truncate(length: number): Promise<void>
   size(): Promise<number>
   sync(): Promise<void>
@@ -174,10 +174,10 @@ class LocalFile implements DiskFile {
   }
 
   /** A full disk makes one write short without an error; the next one then says ENOSPC. */
-  async write(bytes: Uint8Array, position: number): Promise<void> {
+  async write(bytes: Uint8Array, position: number, mayWait: () => boolean = () => true): Promise<void> {
     this.#isSynced = false
     let written = 0
-    while (written < bytes.length) written += await orFull(this.#writeSome(bytes, written, position + written))
+    while (written < bytes.length) written += await orFull(this.#writeSome(bytes.subarray(written), position + written, mayWait))
   }
 
   async truncate(length: number): Promise<void> {
@@ -201,16 +201,15 @@ class LocalFile implements DiskFile {
     else await closeLater(descriptor)
   }
 
-  /** How many of the bytes from `start` on were written. */
-  async #writeSome(bytes: Uint8Array, start: number, position: number): Promise<number> {
+  /** How many of the bytes were written. */
+  async #writeSome(bytes: Uint8Array, position: number, mayWait: () => boolean): Promise<number> {
     const descriptor = this.#descriptor
-    const size = bytes.length - start
     const inPool = async () => {
-      const { bytesWritten } = await writers.run(() => writeLater(descriptor, bytes, start, size, position))
+      const { bytesWritten } = await writers.run(() => writeLater(descriptor, bytes, 0, bytes.length, position))
       return bytesWritten
     }
     if (this.#pace === undefined) return await inPool()
-    return await this.#pace.write({ atOnce: () => writeSync(descriptor, bytes, start, size, position), inPool })
+    return await this.#pace.write({ atOnce: () => writeSync(descriptor, bytes, 0, bytes.length, position), inPool, mayWait })
   }
 }
 

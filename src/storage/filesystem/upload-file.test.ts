@@ -44,8 +44,8 @@ function openUpload(offset = 0) {
   return { file, upload: new UploadFile('berth/uploads/x' as UploadState, file, offset) }
 }
 
-async function writeMebibytes(upload: UploadFile, count: number): Promise<void> {
-  for (let written = 0; written < count; written += 1) await upload.write(new Uint8Array(MIB))
+async function writeMebibytes(upload: UploadFile, count: number, mayWait?: () => boolean): Promise<void> {
+  for (let written = 0; written < count; written += 1) await upload.write(new Uint8Array(MIB), mayWait)
 }
 
 describe('the file of an upload', () => {
@@ -113,6 +113,21 @@ describe('the file of an upload', () => {
     await last
     await upload.close()
     expect(file.syncs).toBe(2)
+  })
+
+  test('one that may not wait goes on beside a sync of any length, and begins its next one after that', async () => {
+    const { file, upload } = openUpload()
+    const gate = Promise.withResolvers<void>()
+    file.gate = gate.promise
+
+    await writeMebibytes(upload, 200, () => false)
+    expect(file.syncs).toBe(1)
+
+    gate.resolve()
+    await new Promise((resolve) => setImmediate(resolve))
+    await writeMebibytes(upload, 1, () => false)
+    expect(file.syncs).toBe(2)
+    await upload.close()
   })
 
   test('a failed write keeps the offset, and is told again at the close, which lets the file go', async () => {

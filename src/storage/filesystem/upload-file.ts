@@ -6,7 +6,7 @@ const SYNC_EVERY_BYTES = 64 * 1024 * 1024
 
 /**
  * Writes one upload's file. A sync goes on beside the writes that follow it; the next one waits for it, so that a slow disk holds the
- * client back.
+ * client back. Where the upload may not wait the kernel does that, and its next sync begins when the one under way has ended.
  */
 export class UploadFile implements UploadWriter {
   readonly state: UploadState
@@ -27,11 +27,11 @@ export class UploadFile implements UploadWriter {
     return this.#offset
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(bytes: Uint8Array, mayWait: () => boolean = () => true): Promise<void> {
     this.#throwFailure()
     const size = bytes.length
     try {
-      await this.#file.write(bytes, this.#offset)
+      await this.#file.write(bytes, this.#offset, mayWait)
     } catch (error) {
       this.#failure = { error }
       throw error
@@ -39,6 +39,7 @@ export class UploadFile implements UploadWriter {
     this.#offset += size
     release(bytes)
     if (this.#offset - this.#syncedUpTo < SYNC_EVERY_BYTES) return
+    if (this.#syncing !== undefined && !mayWait()) return
     await this.#syncing
     this.#syncedUpTo = this.#offset
     this.#syncing = this.#sync()
@@ -59,6 +60,8 @@ export class UploadFile implements UploadWriter {
       await this.#file.sync()
     } catch (error) {
       this.#failure = { error }
+    } finally {
+      this.#syncing = undefined
     }
   }
 

@@ -7,8 +7,9 @@ function openPace() {
   const pace = new WritePace(() => nowMs)
   const done: string[] = []
   const gate = Promise.withResolvers<void>()
-  const write = async (tookMs = 0) =>
+  const write = async (tookMs = 0, mayWait = () => true) =>
     await pace.write({
+      mayWait,
       atOnce: () => {
         nowMs += tookMs
         done.push('at once')
@@ -49,18 +50,21 @@ describe('the pace of writes', () => {
     expect(done).toEqual(['at once', 'in the pool', 'in the pool', 'at once'])
   })
 
-  test('no more than eight wait there: what they hold in memory stays bounded', async () => {
+  test('one that may not wait is done at once however slow the disk is; while it keeps up nobody is asked', async () => {
     const { write, done, letGo } = openPace()
-    await write(200)
-
-    const waiting = Array.from({ length: 8 }, () => write())
-    await write()
-    expect(done).toEqual(['at once', ...Array.from({ length: 8 }, () => 'in the pool'), 'at once'])
-
     letGo()
-    await Promise.all(waiting)
-    await write()
-    expect(done.at(-1)).toBe('in the pool')
+    let asked = 0
+    const refuse = () => {
+      asked += 1
+      return false
+    }
+
+    await write(26, refuse)
+    expect(asked).toBe(0)
+    await write(200, refuse)
+    expect(asked).toBe(1)
+
+    expect(done).toEqual(['at once', 'at once'])
   })
 
   test('a failure is the caller’s', async () => {
@@ -69,6 +73,6 @@ describe('the pace of writes', () => {
       throw new Error('EIO')
     }
 
-    await expect(pace.write({ atOnce, inPool: async () => undefined })).rejects.toThrow('EIO')
+    await expect(pace.write({ atOnce, inPool: async () => undefined, mayWait: () => true })).rejects.toThrow('EIO')
   })
 })
