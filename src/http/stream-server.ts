@@ -10,7 +10,7 @@ import { bunTls, type ServerTls } from './server-tls.ts'
 /** A connection on which nothing moves for so long is cut. */
 const IDLE_MS = 60_000
 const LOOK_EVERY_MS = 5_000
-const WRITTEN_AT_ONCE_BYTES = 256 * 1024
+const WRITTEN_AT_ONCE_BYTES = 512 * 1024
 const SWEEP_EVERY_MS = 100
 /** Smaller chunks may share their memory with others, and are no matter. */
 const GIVEN_BACK_BYTES = 64 * 1024

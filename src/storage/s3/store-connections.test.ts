@@ -15,7 +15,7 @@ afterEach(() => {
 })
 
 /** What a store does with the nth request of all, on whatever connection. */
-type Script = (socket: Socket, request: number) => void
+type Script = (socket: Socket, request: number) => unknown
 
 /** A store that plays the script; counts connections. */
 async function start(script: Script, tls?: { readonly cert: string; readonly key: string }) {
@@ -131,6 +131,32 @@ describe('a read from the store', () => {
 
     await expect(waiting).rejects.toThrow('given up')
     while (silent.seen.closed + endless.seen.closed < 2) await Bun.sleep(5)
+  })
+
+  test.each([
+    ['faster than they are read', 0, 3],
+    ['slower than they are read', 1, 0],
+    ['now faster, now slower', 40, 70],
+  ])('gives the bytes in their order when they come %s', async (_, pauseEvery, waitEvery) => {
+    const content = crypto.getRandomValues(new Uint8Array(65_536)).toHex().repeat(64)
+    const { url, seen } = await start(async (socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${content.length}\r\n\r\n`)
+      for (let at = 0, step = 1; at < content.length; at += step, step = (step * 7) % 100_003) {
+        socket.write(content.slice(at, at + step))
+        if (pauseEvery > 0 && step % pauseEvery === 0) await new Promise((resolve) => setImmediate(resolve))
+      }
+    })
+    const connections = new StoreConnections({})
+
+    for (let time = 0; time < 2; time += 1) {
+      const read: Uint8Array[] = []
+      for await (const bytes of (await get(connections, url))?.body ?? []) {
+        read.push(bytes)
+        if (waitEvery > 0 && read.length % waitEvery === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+      }
+      expect(Buffer.concat(read).toString() === content).toBe(true)
+    }
+    expect(seen.connections).toBe(1)
   })
 
   test('takes no more from the store than somebody reads', async () => {
