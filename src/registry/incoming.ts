@@ -34,14 +34,15 @@ const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
 export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns, places }: Receiver): Promise<void> {
   using place = places.enter()
   let received = 0
+  const mayWait = () => place.mayWait(received)
   let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES
   for await (const bytes of chunk.body ?? []) {
     const size = bytes.length
     received += size
     if (chunk.length !== undefined && received > chunk.length) throw sizeInvalid(received, chunk.length)
     digest?.update(bytes)
-    await writer.write(bytes, place.mayWait)
-    if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size, place.mayWait)
+    await writer.write(bytes, mayWait)
+    if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size, mayWait)
     if (received < nextSpaceCheck) continue
     nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
     await requireSpace(storage)

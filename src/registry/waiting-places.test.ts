@@ -1,26 +1,42 @@
 import { expect, test } from 'bun:test'
 import { WaitingPlaces } from './waiting-places.ts'
 
-test('eight uploads may wait, again and again; the ninth may not before one of them has ended', () => {
+const MIB = 1024 * 1024
+
+/** How many of so many uploads may wait, after each has brought so much. */
+function countWaiting(places: WaitingPlaces, uploads: number, received: number): number {
+  const entered = Array.from({ length: uploads }, () => places.enter())
+  return entered.filter((place) => place.mayWait(received)).length
+}
+
+test('where few uploads run all of them may wait, where many run eight', () => {
+  expect(countWaiting(new WaitingPlaces(), 21, 8 * MIB)).toBe(21)
+  expect(countWaiting(new WaitingPlaces(), 32, 8 * MIB)).toBe(16)
+  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB)).toBe(8)
+  expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(8)
+})
+
+test('uploads that have only begun get the first eight places, as others may be about to begin', () => {
+  expect(countWaiting(new WaitingPlaces(), 21, MIB)).toBe(8)
+})
+
+test('who has waited keeps its place until its body ends', () => {
   const places = new WaitingPlaces()
   const first = Array.from({ length: 8 }, () => places.enter())
   const ninth = places.enter()
 
-  expect(first.map(({ mayWait }) => mayWait())).not.toContain(false)
-  expect(ninth.mayWait()).toBe(false)
-  expect(first[0]?.mayWait()).toBe(true)
+  expect(first.map((place) => place.mayWait(MIB))).not.toContain(false)
+  expect(ninth.mayWait(MIB)).toBe(false)
+  expect(first[0]?.mayWait(MIB)).toBe(true)
 
   first[0]?.[Symbol.dispose]()
-  expect(ninth.mayWait()).toBe(true)
+  expect(ninth.mayWait(MIB)).toBe(true)
 })
 
-test('one that never had to wait holds no place', () => {
+test('one that never had to wait holds no place, and counts no longer when it has ended', () => {
   const places = new WaitingPlaces()
-  const idle = Array.from({ length: 20 }, () => places.enter())
-
-  const waiting = Array.from({ length: 8 }, () => places.enter())
-  expect(waiting.map(({ mayWait }) => mayWait())).not.toContain(false)
-
+  const idle = Array.from({ length: 64 }, () => places.enter())
   for (const place of idle) place[Symbol.dispose]()
-  expect(places.enter().mayWait()).toBe(false)
+
+  expect(countWaiting(places, 21, 8 * MIB)).toBe(21)
 })

@@ -1,31 +1,41 @@
-/** 64 fast uploads in one process took 205 MB where any eight of them might wait at a time, 140 to 155 where it is the same eight. */
-const PLACES = 8
+/** What the uploads of a process may take of its memory, in parts of 0.7 MB: one for each upload, two more for each that has waited. */
+const ROOM = 64
+/** These anyone may have. More only go to who has brought so much that those who began beside it have begun, too, and are counted. */
+const FIRST_PLACES = 8
+const LONG_ON_ITS_WAY_BYTES = 8 * 1024 * 1024
 
 /**
  * Which uploads of a process may wait for anything but their client. While one waits the runtime gathers 1.5 to 2.5 MiB of its body, and it
- * keeps that memory until the body ends, however short the wait was: so a place once taken is held until then, and the others never wait.
+ * keeps that memory until the body ends, however short the wait was: so a place once taken is held until then. Up to 21 uploads may all
+ * wait, of 64 eight; of those, 64 fast ones took 205 MB in one process where any eight might wait at a time, and take 137 to 150.
  */
 export class WaitingPlaces {
-  #free = PLACES
+  #uploads = 0
+  #taken = 0
 
   /** For one body, at whose end it is disposed of. */
   enter(): WaitingPlace {
+    this.#uploads += 1
     return new WaitingPlace({
-      take: () => {
-        if (this.#free === 0) return false
-        this.#free -= 1
-        return true
-      },
-      leave: () => {
-        this.#free += 1
+      take: (received) => this.#take(received),
+      leave: (isTaken) => {
+        this.#uploads -= 1
+        if (isTaken) this.#taken -= 1
       },
     })
+  }
+
+  #take(received: number): boolean {
+    const more = received < LONG_ON_ITS_WAY_BYTES ? 0 : Math.floor((ROOM - this.#uploads) / 2)
+    if (this.#taken >= Math.max(FIRST_PLACES, more)) return false
+    this.#taken += 1
+    return true
   }
 }
 
 interface Places {
-  take(): boolean
-  leave(): void
+  take(received: number): boolean
+  leave(isTaken: boolean): void
 }
 
 class WaitingPlace implements Disposable {
@@ -36,14 +46,13 @@ class WaitingPlace implements Disposable {
     this.#places = places
   }
 
-  /** Is asked before each wait. False: all places are taken. */
-  readonly mayWait = (): boolean => {
-    this.#isTaken ||= this.#places.take()
+  /** Is asked before each wait, with the bytes that have come until then. False: there is no room for it. */
+  mayWait(received: number): boolean {
+    this.#isTaken ||= this.#places.take(received)
     return this.#isTaken
-  };
+  }
 
   [Symbol.dispose](): void {
-    if (this.#isTaken) this.#places.leave()
-    this.#isTaken = false
+    this.#places.leave(this.#isTaken)
   }
 }
