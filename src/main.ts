@@ -1,11 +1,6 @@
-import { berthProgram } from './cli/berth-program.ts'
-import { failureSentence } from './cli/failure-sentence.ts'
-import { htpasswdProgram } from './cli/htpasswd-program.ts'
-import { isCalledHtpasswd } from './cli/program-name.ts'
+import { ensureRuntimeSettings } from './cli/re-execute.ts'
 
-try {
-  await (isCalledHtpasswd() ? htpasswdProgram() : berthProgram()).parseAsync(process.argv)
-} catch (error) {
-  process.stderr.write(`berth: ${failureSentence(error)}\n`)
-  process.exit(1)
-}
+// It begins again before the rest is loaded, which takes longer than everything else at the start.
+if (process.argv[2] === 'serve') ensureRuntimeSettings()
+const { run } = await import('./cli/run.ts')
+await run()

@@ -1,0 +1,14 @@
+import { berthProgram } from './berth-program.ts'
+import { failureSentence } from './failure-sentence.ts'
+import { htpasswdProgram } from './htpasswd-program.ts'
+import { isCalledHtpasswd } from './program-name.ts'
+
+/** Does what the command line says. A failure ends the process with a sentence and exit code 1. */
+export async function run(): Promise<void> {
+  try {
+    await (isCalledHtpasswd() ? htpasswdProgram() : berthProgram()).parseAsync(process.argv)
+  } catch (error) {
+    process.stderr.write(`berth: ${failureSentence(error)}\n`)
+    process.exit(1)
+  }
+}
