@@ -2,6 +2,7 @@ import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { berthProgram } from './berth-program.ts'
 import { atEnd } from './leftovers.ts'
 import { cpuSecondsOf, familyOf, forgetPeak, residentBytesOf } from './program.ts'
 
@@ -26,7 +27,6 @@ export interface Security {
   readonly htpasswd?: string
 }
 
-const BERTH_PROGRAM = join(import.meta.dir, '../bin/berth')
 const START_MS = 60_000
 const SCAN_MS = 30 * 60_000
 const STOP_MS = 20_000
@@ -68,11 +68,12 @@ export class RegistryUnderLoad {
   /** Resolves with the seconds from the start of the program to its first answer of 200 to a path. */
   async start(path = '/v2/'): Promise<number> {
     const config = await this.#writeConfig()
+    const command = await commandOf(this.contestant)
     const nowhere = openSync('/dev/null', 'w')
     // The peer logs each request twice, Berth once: only what Berth says of itself goes to a file.
     const errors = this.contestant === 'peer' ? nowhere : openSync(this.#logPath, 'a')
     const startedAt = performance.now()
-    this.#child = Bun.spawn([...this.#under, ...commandOf(this.contestant), config], {
+    this.#child = Bun.spawn([...this.#under, ...command, config], {
       env: this.#environment(),
       stdio: ['ignore', nowhere, errors],
       // A session of its own, as Berth gives to each of its processes: where other work runs, the kernel shares the machine out by session.
@@ -169,8 +170,8 @@ export class RegistryUnderLoad {
   }
 }
 
-function commandOf(contestant: Contestant): string[] {
-  return contestant === 'peer' ? ['docker-registry', 'serve'] : [BERTH_PROGRAM, 'serve']
+async function commandOf(contestant: Contestant): Promise<string[]> {
+  return [contestant === 'peer' ? 'docker-registry' : await berthProgram(), 'serve']
 }
 
 /** The cache is the peer's own default; Berth accepts the key. */
