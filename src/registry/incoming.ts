@@ -32,7 +32,7 @@ const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
  * goes away.
  */
 export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns, places }: Receiver): Promise<void> {
-  using place = places.enter()
+  using place = places.enter({ hasLength: chunk.length !== undefined })
   let received = 0
   const mayWait = () => place.mayWait(received)
   let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES

@@ -4,8 +4,8 @@ import { WaitingPlaces } from './waiting-places.ts'
 const MIB = 1024 * 1024
 
 /** How many of so many uploads may wait, after each has brought so much. */
-function countWaiting(places: WaitingPlaces, uploads: number, received: number): number {
-  const entered = Array.from({ length: uploads }, () => places.enter())
+function countWaiting(places: WaitingPlaces, uploads: number, received: number, hasLength = true): number {
+  const entered = Array.from({ length: uploads }, () => places.enter({ hasLength }))
   return entered.filter((place) => place.mayWait(received)).length
 }
 
@@ -16,14 +16,20 @@ test('where few uploads run all of them may wait, where many run eight', () => {
   expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(8)
 })
 
+test('those in chunks of their own cost twice the memory: fewer of them may wait', () => {
+  expect(countWaiting(new WaitingPlaces(), 12, 8 * MIB, false)).toBe(12)
+  expect(countWaiting(new WaitingPlaces(), 24, 8 * MIB, false)).toBe(10)
+  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB, false)).toBe(8)
+})
+
 test('uploads that have only begun get the first eight places, as others may be about to begin', () => {
   expect(countWaiting(new WaitingPlaces(), 21, MIB)).toBe(8)
 })
 
 test('who has waited keeps its place until its body ends', () => {
   const places = new WaitingPlaces()
-  const first = Array.from({ length: 8 }, () => places.enter())
-  const ninth = places.enter()
+  const first = Array.from({ length: 8 }, () => places.enter({ hasLength: true }))
+  const ninth = places.enter({ hasLength: true })
 
   expect(first.map((place) => place.mayWait(MIB))).not.toContain(false)
   expect(ninth.mayWait(MIB)).toBe(false)
@@ -35,7 +41,7 @@ test('who has waited keeps its place until its body ends', () => {
 
 test('one that never had to wait holds no place, and counts no longer when it has ended', () => {
   const places = new WaitingPlaces()
-  const idle = Array.from({ length: 64 }, () => places.enter())
+  const idle = Array.from({ length: 64 }, () => places.enter({ hasLength: true }))
   for (const place of idle) place[Symbol.dispose]()
 
   expect(countWaiting(places, 21, 8 * MIB)).toBe(21)

@@ -1,35 +1,45 @@
-/** What the uploads of a process may take of its memory, in parts of 0.7 MB: one for each upload, two more for each that has waited. */
+/** What the uploads of a process may take of its memory, in parts of 0.7 MB: one for each upload, and more for each that has waited. */
 const ROOM = 64
+const PARTS_WITH_LENGTH = 2
+/** The runtime gathers twice as much of a body that comes in chunks of its own. */
+const PARTS_IN_CHUNKS = 4
 /** These anyone may have. More only go to who has brought so much that those who began beside it have begun, too, and are counted. */
 const FIRST_PLACES = 8
 const LONG_ON_ITS_WAY_BYTES = 8 * 1024 * 1024
 
 /**
- * Which uploads of a process may wait for anything but their client. While one waits the runtime gathers 1.5 to 2.5 MiB of its body, and it
+ * Which uploads of a process may wait for anything but their client. While one waits the runtime gathers 1.5 to 4 MiB of its body, and it
  * keeps that memory until the body ends, however short the wait was: so a place once taken is held until then. Up to 21 uploads may all
  * wait, of 64 eight; of those, 64 fast ones took 205 MB in one process where any eight might wait at a time, and take 137 to 150.
  */
 export class WaitingPlaces {
   #uploads = 0
   #taken = 0
+  #parts = 0
 
   /** For one body, at whose end it is disposed of. */
-  enter(): WaitingPlace {
+  enter({ hasLength }: { readonly hasLength: boolean }): WaitingPlace {
+    const parts = hasLength ? PARTS_WITH_LENGTH : PARTS_IN_CHUNKS
     this.#uploads += 1
     return new WaitingPlace({
-      take: (received) => this.#take(received),
+      take: (received) => this.#take(parts, received),
       leave: (isTaken) => {
         this.#uploads -= 1
-        if (isTaken) this.#taken -= 1
+        if (isTaken) this.#count(-1, -parts)
       },
     })
   }
 
-  #take(received: number): boolean {
-    const more = received < LONG_ON_ITS_WAY_BYTES ? 0 : Math.floor((ROOM - this.#uploads) / 2)
-    if (this.#taken >= Math.max(FIRST_PLACES, more)) return false
-    this.#taken += 1
+  #take(parts: number, received: number): boolean {
+    const hasRoom = received >= LONG_ON_ITS_WAY_BYTES && this.#uploads + this.#parts + parts <= ROOM
+    if (this.#taken >= FIRST_PLACES && !hasRoom) return false
+    this.#count(1, parts)
     return true
+  }
+
+  #count(places: number, parts: number): void {
+    this.#taken += places
+    this.#parts += parts
   }
 }
 
