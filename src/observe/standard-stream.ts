@@ -9,7 +9,7 @@ const STANDARD_ERROR = 2
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
 /** What a pipe takes in one piece (PIPE_BUF): lines of several processes on one pipe stay whole. */
 const LARGEST_WRITE_BYTES = 4096
-/** A file takes any length in one piece; a path may name a pipe, too. */
+/** A file or a device takes any length in one piece. */
 const LARGEST_FILE_WRITE_BYTES = 64 * 1024
 
 export function standardError(): LogOutput {
@@ -23,9 +23,10 @@ export function fileOutput(path: string): LogOutput {
 
 /** For lines about requests, which come by the thousand: to a file as `fileOutput`, without a path to standard output. */
 export function requestOutput(path: string | undefined): LogOutput {
-  if (path === undefined) return new GatheredOutput(outputTo(STANDARD_OUTPUT), LARGEST_WRITE_BYTES)
-  const fd = openToAdd(path)
-  return new GatheredOutput(outputTo(fd), fstatSync(fd).isFile() ? LARGEST_FILE_WRITE_BYTES : LARGEST_WRITE_BYTES)
+  const fd = path === undefined ? STANDARD_OUTPUT : openToAdd(path)
+  const kind = fstatSync(fd)
+  const largest = kind.isFile() || kind.isCharacterDevice() ? LARGEST_FILE_WRITE_BYTES : LARGEST_WRITE_BYTES
+  return new GatheredOutput(outputTo(fd), largest)
 }
 
 function openToAdd(path: string): number {
