@@ -2,7 +2,7 @@ import type { FailingChecks } from '../observe/health/health-monitor.ts'
 import type { Readiness } from '../observe/readiness.ts'
 import type { Handler } from './pipeline.ts'
 import { answerProbe } from './probes.ts'
-import { jsonResponse } from './responses.ts'
+import { jsonResponse, responseOf } from './responses.ts'
 
 export interface DebugOptions {
   readonly failing: () => Promise<FailingChecks>
@@ -32,7 +32,7 @@ export function createDebugHandler({ failing, readiness, metrics }: DebugOptions
 
 /** `{}` or the failing checks by name, as in registry:2. */
 function healthResponse(failing: FailingChecks): Response {
-  return jsonResponse(failing, {}, Object.keys(failing).length === 0 ? 200 : 503)
+  return responseOf(jsonResponse(failing, {}, Object.keys(failing).length === 0 ? 200 : 503))
 }
 
 function textResponse(text: string): Response {

@@ -7,7 +7,7 @@ import { OutOfRotation, Refusal } from './error-response.ts'
 import { answerToken } from './handlers/token.ts'
 import { TOKEN_PATH } from './links.ts'
 import type { Asked } from './pipeline.ts'
-import { emptyResponse } from './responses.ts'
+import { emptyResponse, type PlainResponse } from './responses.ts'
 import { findRoute, type Route } from './routes.ts'
 
 export interface DispatchRules extends AdmissionRules {
@@ -38,7 +38,7 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
  * Finds the endpoint of a request and has it answered. Throws NAME_UNKNOWN where nothing is, AccessRefusal, UNSUPPORTED for what is not
  * done here.
  */
-export async function dispatch(registry: Registry, rules: DispatchRules, asked: Asked): Promise<Response> {
+export async function dispatch(registry: Registry, rules: DispatchRules, asked: Asked): Promise<PlainResponse> {
   const { request, url, routed } = asked
   if (rules.issuer !== undefined && url.pathname === `${rules.prefix}${TOKEN_PATH}`) {
     routed('token')

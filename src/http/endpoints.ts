@@ -12,6 +12,7 @@ import { listReferrers } from './handlers/referrers.ts'
 import { listTags } from './handlers/tags.ts'
 import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './handlers/uploads.ts'
 import type { Paths } from './links.ts'
+import type { PlainResponse } from './responses.ts'
 import type { Route } from './routes.ts'
 
 /** What the handlers work with. */
@@ -33,7 +34,7 @@ export interface Endpoint {
   readonly id: string
   /** What its caller must be allowed to do. */
   readonly action: Action
-  readonly answer: (permit: Permit) => Response | Promise<Response>
+  readonly answer: (permit: Permit) => PlainResponse | Promise<PlainResponse>
   /** It is answered also while another database may be at work on the storage. */
   readonly duringTakeover?: true
 }

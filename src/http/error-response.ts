@@ -1,6 +1,6 @@
 import { AccessRefusal } from '../access/access.ts'
 import { type ErrorCode, type ErrorFacts, RegistryError } from '../oci/errors.ts'
-import { type HeaderFields, jsonResponse } from './responses.ts'
+import { type HeaderFields, jsonResponse, type PlainResponse } from './responses.ts'
 
 /**
  * The status of each code. The spec gives none for most; where it does not, registry:2's are what clients know: 400 for
@@ -61,7 +61,7 @@ export function statusOf(error: RegistryError): number {
 }
 
 /** distribution-spec "Error Codes". The request id ends the message, because that is all that most clients show. */
-export function errorResponse(error: RegistryError, requestId: string): Response {
+export function errorResponse(error: RegistryError, requestId: string): PlainResponse {
   const message = `${error.message} (request ${requestId})`
   const headers = {
     ...(error instanceof Refusal ? error.headers : {}),

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { withForwarding } from './forwarding.ts'
 import type { Connection, Forwarded } from './pipeline.ts'
-import { emptyResponse } from './responses.ts'
 
 const PROXIES = [
   { address: '10.0.0.0', family: 'ipv4', prefix: 8 },
@@ -13,7 +12,7 @@ async function connectionOf(peer: string | undefined, headers: Record<string, st
   const heard: Connection[] = []
   const handler = withForwarding(PROXIES, async (_, connection) => {
     heard.push(connection)
-    return emptyResponse(200)
+    return new Response()
   })
   await handler(new Request('http://registry.test/v2/', { headers }), { client: peer })
   const [connection] = heard

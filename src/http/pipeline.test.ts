@@ -4,7 +4,7 @@ import type { Exchange, RequestObserver } from '../observe/exchange.ts'
 import type { Log, LogFields } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { createPipeline } from './pipeline.ts'
-import { jsonResponse } from './responses.ts'
+import { jsonResponse, type PlainResponse } from './responses.ts'
 import type { Target } from './target.ts'
 
 interface Line {
@@ -27,7 +27,7 @@ class RecordedLog implements Log {
 }
 
 async function exchange(
-  answer: (request: Request, url: Target) => Response | Promise<Response>,
+  answer: (request: Request, url: Target) => PlainResponse,
   request: Request = new Request('http://localhost/v2/'),
   headers: Record<string, readonly string[]> = {},
 ) {

@@ -3,6 +3,7 @@ import type { Exchange, HandlerName, RequestObserver } from '../observe/exchange
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { errorResponse, OutOfRotation, statusOf } from './error-response.ts'
+import { type HeaderFields, type PlainResponse, responseOf } from './responses.ts'
 import { parseTarget, type Target } from './target.ts'
 
 /** Where a request came from. */
@@ -44,23 +45,25 @@ export interface Asked {
 }
 
 /** Finds what the request is about and has it answered. */
-export type Answer = (asked: Asked) => Promise<Response>
+export type Answer = (asked: Asked) => Promise<PlainResponse>
 
 /** What every request goes through: a request id, errors as answers, headers that are always there, observers. Never throws. */
 export function createPipeline(answer: Answer, options: PipelineOptions): Handler {
-  const { log, observers, headers } = options
+  const { log, observers } = options
+  const configured = Object.entries(options.headers)
   return async (request, connection) => {
     const startedAtMs = Date.now()
     const startedAt = performance.now()
     const requestId = crypto.getRandomValues(new Uint8Array(8)).toHex()
     const outcome = await outcomeOf(answer, { request, connection }, { requestId, observers, log })
-    const response = request.method === 'HEAD' ? await withoutBody(outcome.response) : outcome.response
-    addHeaders(response.headers, headers, requestId, outcome.target)
+    if (request.method === 'HEAD' && outcome.answer.body instanceof ReadableStream) await outcome.answer.body.cancel()
+    const response = responseOf(completed(outcome, request.method, requestId))
+    for (const [name, values] of configured) addHeader(response.headers, name, values)
     logFailure(log, outcome, requestId)
     if (observers.length > 0) {
       const durationMs = performance.now() - startedAt
       const { client, proxy } = connection
-      const exchange = exchangeOf(outcome, response, { request, requestId, client, proxy, startedAtMs, durationMs })
+      const exchange = exchangeOf(outcome, { request, requestId, client, proxy, startedAtMs, durationMs })
       for (const observer of observers) tell(log, () => observer.ended(exchange))
     }
     return response
@@ -72,7 +75,7 @@ interface Outcome {
   readonly target: string
   readonly handler: HandlerName | undefined
   readonly caller: string | undefined
-  readonly response: Response
+  readonly answer: PlainResponse
   /** What made the answer an error. */
   readonly error?: RegistryError
 }
@@ -95,13 +98,13 @@ async function outcomeOf(
   try {
     const url = parseTarget(request.url)
     target = url.pathname + url.search
-    const response = await answer({ request, url, connection, routed, admitted })
-    return { target, handler, caller, response }
+    const answered = await answer({ request, url, connection, routed, admitted })
+    return { target, handler, caller, answer: answered }
   } catch (cause) {
     const facts = { target, handler, caller }
-    if (isGone(request, cause)) return { ...facts, response: new Response(null, { status: CLIENT_CLOSED_REQUEST }) }
+    if (isGone(request, cause)) return { ...facts, answer: { status: CLIENT_CLOSED_REQUEST, headers: {}, body: null } }
     const error = cause instanceof RegistryError ? cause : new RegistryError('UNKNOWN', { cause })
-    return { ...facts, response: errorResponse(error, requestId), error }
+    return { ...facts, answer: errorResponse(error, requestId), error }
   }
 }
 
@@ -123,24 +126,19 @@ function isGone(request: Request, error: unknown): boolean {
   return error instanceof RegistryError ? statusOf(error) < 500 : error instanceof Error && error.name === 'AbortError'
 }
 
-/** The answer to a HEAD. Bun adds a Date to everything but this. */
-async function withoutBody(response: Response): Promise<Response> {
-  const bodiless = response.body === null ? response : await emptied(response)
-  bodiless.headers.set('Date', new Date().toUTCString())
-  return bodiless
+/** With what every answer has. */
+function completed({ answer, target }: Outcome, method: string, requestId: string): PlainResponse {
+  const { status, body } = answer
+  const headers = { ...answer.headers, 'X-Request-Id': requestId, ...(target === '/' ? undefined : API_VERSION) }
+  if (method !== 'HEAD') return { status, headers, body }
+  // Bun adds a Date to everything but this.
+  return { status, headers: { ...headers, Date: new Date().toUTCString() }, body: null }
 }
 
-async function emptied(response: Response): Promise<Response> {
-  await response.body?.cancel()
-  return new Response(null, { status: response.status, headers: response.headers })
-}
+const API_VERSION = { 'Docker-Distribution-Api-Version': 'registry/2.0' }
 
-function addHeaders(headers: Headers, configured: PipelineOptions['headers'], requestId: string, target: string): void {
-  for (const [name, values] of Object.entries(configured)) {
-    if (!headers.has(name)) for (const value of values) headers.append(name, value)
-  }
-  headers.set('X-Request-Id', requestId)
-  if (target !== '/') headers.set('Docker-Distribution-Api-Version', 'registry/2.0')
+function addHeader(headers: Headers, name: string, values: readonly string[]): void {
+  if (!headers.has(name)) for (const value of values) headers.append(name, value)
 }
 
 /** Only failures of our own get a line beside the one of the request. */
@@ -153,8 +151,12 @@ function logFailure(log: Log, { error, target }: Outcome, requestId: string): vo
 
 type Facts = Pick<Exchange, 'request' | 'requestId' | 'client' | 'proxy' | 'startedAtMs' | 'durationMs'>
 
-function exchangeOf({ target, handler, caller, error }: Outcome, response: Response, facts: Facts): Exchange {
-  const { status, headers: answerHeaders } = response
+function exchangeOf({ target, handler, caller, answer, error }: Outcome, facts: Facts): Exchange {
   const denial = error instanceof AccessRefusal ? { reason: error.reason, claimed: error.claimed } : undefined
-  return { ...facts, target, handler, caller, status, answerHeaders, errorCode: error?.code, denial }
+  const answeredBytes = facts.request.method === 'HEAD' ? 0 : lengthOf(answer.headers)
+  return { ...facts, target, handler, caller, status: answer.status, answeredBytes, errorCode: error?.code, denial }
+}
+
+function lengthOf({ 'Content-Length': length }: HeaderFields): number | undefined {
+  return length === undefined ? undefined : Number(length)
 }

@@ -1,6 +1,6 @@
 import type { Readiness } from '../observe/readiness.ts'
 import type { Connection, Handler } from './pipeline.ts'
-import { emptyResponse, jsonResponse } from './responses.ts'
+import { emptyResponse, jsonResponse, type PlainResponse, responseOf } from './responses.ts'
 
 /** What the outside may know about how the registry is. */
 export interface Probes {
@@ -22,13 +22,13 @@ export function withProbes(probes: Pick<Probes, 'readiness'>, handler: Handler):
 
 /** `livez`: this process answers. `readyz`: requests should come here. */
 export async function answerProbe(probes: Pick<Probes, 'readiness'>, probe: string, method: string): Promise<Response> {
-  if (method !== 'GET' && method !== 'HEAD') return emptyResponse(405, { Allow: 'GET, HEAD' })
+  if (method !== 'GET' && method !== 'HEAD') return responseOf(emptyResponse(405, { Allow: 'GET, HEAD' }))
   const headers = { 'Cache-Control': 'no-store' }
   const response =
     probe === 'livez' ? jsonResponse({ live: true }, headers) : readinessResponse(await probes.readiness(), headers)
-  return method === 'HEAD' ? new Response(null, { status: response.status, headers: response.headers }) : response
+  return responseOf(method === 'HEAD' ? { ...response, body: null } : response)
 }
 
-function readinessResponse(readiness: Readiness, headers: Readonly<Record<string, string>>): Response {
+function readinessResponse(readiness: Readiness, headers: Readonly<Record<string, string>>): PlainResponse {
   return jsonResponse(readiness, headers, readiness.ready ? 200 : 503)
 }

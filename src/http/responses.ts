@@ -2,19 +2,33 @@
 
 export type HeaderFields = Readonly<Record<string, string>>
 
-export function emptyResponse(status: number, headers: HeaderFields = {}): Response {
-  return new Response(null, { status, headers: { 'Content-Length': '0', ...headers } })
+/** An answer as plain data: the pipeline adds what every answer has, and makes one Response of it. */
+export interface PlainResponse {
+  readonly status: number
+  readonly headers: HeaderFields
+  readonly body: Body
+}
+
+type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | null
+
+export function responseOf({ status, headers, body }: PlainResponse): Response {
+  return new Response(body, { status, headers })
+}
+
+export function emptyResponse(status: number, headers: HeaderFields = {}): PlainResponse {
+  return { status, headers: { 'Content-Length': '0', ...headers }, body: null }
 }
 
 /** 204 and 304 have no body and thus no length (RFC 9110 section 8.6). */
-export function bodilessResponse(status: 204 | 304, headers: HeaderFields): Response {
-  return new Response(null, { status, headers })
+export function bodilessResponse(status: 204 | 304, headers: HeaderFields): PlainResponse {
+  return { status, headers, body: null }
 }
 
-export function jsonResponse(value: unknown, headers: HeaderFields = {}, status = 200): Response {
-  const bytes = new TextEncoder().encode(JSON.stringify(value))
-  return new Response(bytes, {
+export function jsonResponse(value: unknown, headers: HeaderFields = {}, status = 200): PlainResponse {
+  const body = new TextEncoder().encode(JSON.stringify(value))
+  return {
     status,
-    headers: { 'Content-Type': 'application/json', 'Content-Length': String(bytes.length), ...headers },
-  })
+    headers: { 'Content-Type': 'application/json', 'Content-Length': String(body.length), ...headers },
+    body,
+  }
 }

@@ -5,6 +5,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { watchBody } from './body-watch.ts'
 import { errorResponse } from './error-response.ts'
 import type { Handler } from './pipeline.ts'
+import { responseOf } from './responses.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 
 export type ServerAddress =
@@ -79,7 +80,7 @@ function asResponse(answered: unknown): Response {
 function failure(log: Log, cause: Error): Response {
   const requestId = crypto.randomUUID()
   log.error('request failed outside the pipeline', { requestId, error: cause })
-  return errorResponse(new RegistryError('UNKNOWN', { cause }), requestId)
+  return responseOf(errorResponse(new RegistryError('UNKNOWN', { cause }), requestId))
 }
 
 interface Serving {

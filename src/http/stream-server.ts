@@ -4,6 +4,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { watchBody } from './body-watch.ts'
 import { errorResponse } from './error-response.ts'
 import type { Handler } from './pipeline.ts'
+import { responseOf } from './responses.ts'
 import { type HttpServer, removeStaleSocket, type ServerOptions } from './server.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 
@@ -134,7 +135,7 @@ class Exchange {
     } catch (cause) {
       const requestId = crypto.randomUUID()
       this.#log.error('request failed outside the pipeline', { requestId, error: cause })
-      return errorResponse(new RegistryError('UNKNOWN', { cause }), requestId)
+      return responseOf(errorResponse(new RegistryError('UNKNOWN', { cause }), requestId))
     } finally {
       watch.stop()
       this.#move()

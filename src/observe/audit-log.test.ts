@@ -10,7 +10,7 @@ const FIXED = {
   handler: 'manifest',
   caller: 'alice',
   status: 200,
-  answerHeaders: new Headers(),
+  answeredBytes: undefined,
   errorCode: undefined,
   denial: undefined,
   startedAtMs: 0,

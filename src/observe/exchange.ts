@@ -26,7 +26,8 @@ export interface Exchange {
   /** The name of who asked, where one was proven. */
   readonly caller: string | undefined
   readonly status: number
-  readonly answerHeaders: Headers
+  /** Bytes of the answer's body; undefined where only its end will tell. */
+  readonly answeredBytes: number | undefined
   /** The spec's code where the answer is an error. */
   readonly errorCode: string | undefined
   /** Set when the request was not let in. */
@@ -49,11 +50,4 @@ export interface RequestObserver {
   /** The request has found its handler, and an `ended` with it will follow. */
   routed?(handler: HandlerName): void
   ended(exchange: Exchange): void
-}
-
-/** Bytes of the answer's body; undefined where only its end will tell. */
-export function answeredBytes({ request, answerHeaders }: Exchange): number | undefined {
-  if (request.method === 'HEAD') return 0
-  const length = answerHeaders.get('content-length')
-  return length === null ? undefined : Number(length)
 }

@@ -60,7 +60,7 @@ function counted(requests: number): MetricFamily[] {
       client: undefined,
       handler: 'base',
       status: 200,
-      answerHeaders: new Headers(),
+      answeredBytes: undefined,
       errorCode: undefined,
       caller: undefined,
       denial: undefined,

@@ -1,11 +1,11 @@
-import { emptyResponse, jsonResponse } from '../responses.ts'
+import { emptyResponse, jsonResponse, type PlainResponse } from '../responses.ts'
 
 /** end-1. Clients know 200 and 401 here, nothing else. */
-export function getBase(): Response {
+export function getBase(): PlainResponse {
   return jsonResponse({})
 }
 
 /** `/` is outside the API: load balancers look whether it answers. */
-export function getRoot(): Response {
+export function getRoot(): PlainResponse {
   return emptyResponse(200, { 'Cache-Control': 'no-cache' })
 }

@@ -3,23 +3,23 @@ import { Refusal } from '../error-response.ts'
 import { etagOf, isNotModified } from '../etags.ts'
 import { multipartRanges } from '../multipart-ranges.ts'
 import { type BodyRange, contentRange, requestedRange } from '../ranges.ts'
-import { bodilessResponse, emptyResponse, type HeaderFields } from '../responses.ts'
+import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../responses.ts'
 import type { BlobRoute } from '../routes.ts'
 
 /** end-2, GET and HEAD. */
-export async function getBlob(blobs: BlobStore, request: Request, { repository, digest }: BlobRoute): Promise<Response> {
+export async function getBlob(blobs: BlobStore, request: Request, { repository, digest }: BlobRoute): Promise<PlainResponse> {
   const blob = await blobs.get(repository, digest)
   const validators = validatorsOf(blob)
   if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
   const headers = { ...validators, ...CONTENT_HEADERS, 'Content-Length': String(blob.size) }
   // An empty file is no body for Bun, which would answer `Range: bytes=0-` with a 416 of its own.
-  if (request.method === 'HEAD' || blob.size === 0) return new Response(null, { headers })
+  if (request.method === 'HEAD' || blob.size === 0) return { status: 200, headers, body: null }
   const elsewhere = await blobs.redirectUrl(blob)
   if (elsewhere !== undefined) return emptyResponse(307, { Location: elsewhere, 'Content-Type': 'application/octet-stream' })
   const wanted = requestedRange(request.headers, validators.ETag, blob.size)
   switch (wanted.kind) {
     case 'whole':
-      return new Response(await blobs.content(blob), { headers })
+      return { status: 200, headers, body: await blobs.content(blob) }
     case 'one':
       return await partResponse(blobs, blob, wanted.range, headers)
     case 'several':
@@ -30,7 +30,7 @@ export async function getBlob(blobs: BlobStore, request: Request, { repository, 
 }
 
 /** end-10. Takes the blob from this repository alone. */
-export async function deleteBlob(blobs: BlobStore, { repository, digest }: BlobRoute): Promise<Response> {
+export async function deleteBlob(blobs: BlobStore, { repository, digest }: BlobRoute): Promise<PlainResponse> {
   await blobs.delete(repository, digest)
   return emptyResponse(202)
 }
@@ -48,19 +48,17 @@ function validatorsOf({ digest }: StoredBlob) {
 }
 
 /** Status 206 keeps Bun from applying the Range a second time, to the part. */
-async function partResponse(blobs: BlobStore, blob: StoredBlob, range: BodyRange, headers: HeaderFields): Promise<Response> {
+async function partResponse(blobs: BlobStore, blob: StoredBlob, range: BodyRange, headers: HeaderFields): Promise<PlainResponse> {
   const length = String(range.end - range.start)
-  return new Response(await blobs.content(blob, range), {
-    status: 206,
-    headers: { ...headers, 'Content-Length': length, 'Content-Range': contentRange(range, blob.size) },
-  })
+  const contentHeaders = { ...headers, 'Content-Length': length, 'Content-Range': contentRange(range, blob.size) }
+  return { status: 206, headers: contentHeaders, body: await blobs.content(blob, range) }
 }
 
 /** Without Content-Length: the body is a stream, which Bun sends in chunks. */
-function partsResponse(blobs: BlobStore, blob: StoredBlob, ranges: readonly BodyRange[], headers: HeaderFields): Response {
+function partsResponse(blobs: BlobStore, blob: StoredBlob, ranges: readonly BodyRange[], headers: HeaderFields): PlainResponse {
   const { contentType, body } = multipartRanges(ranges, blob.size, (range) => blobs.content(blob, range))
   const { 'Content-Length': _, ...others } = headers
-  return new Response(body, { status: 206, headers: { ...others, 'Content-Type': contentType } })
+  return { status: 206, headers: { ...others, 'Content-Type': contentType }, body }
 }
 
 function unsatisfiable({ size }: StoredBlob): Refusal {

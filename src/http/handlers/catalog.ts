@@ -3,7 +3,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Catalog } from '../../registry/catalog.ts'
 import { nextLink, type Paths } from '../links.ts'
 import { lastEntry, requestedCount } from '../pagination.ts'
-import { jsonResponse } from '../responses.ts'
+import { jsonResponse, type PlainResponse } from '../responses.ts'
 import type { CatalogRoute } from '../routes.ts'
 
 interface CatalogListing {
@@ -18,7 +18,7 @@ export async function listRepositories(
   { catalog, paths, maxCatalogEntries }: CatalogListing,
   permit: Permit,
   { query }: CatalogRoute,
-): Promise<Response> {
+): Promise<PlainResponse> {
   const limit = requestedCount(query, maxCatalogEntries) ?? maxCatalogEntries
   const isShown = permit.catalog === 'everything' ? undefined : (repository: RepositoryName) => permit.may('list', repository)
   const { entries, more } = await catalog.listRepositories({ last: lastEntry(query), limit }, isShown)

@@ -7,7 +7,7 @@ import { Refusal } from '../error-response.ts'
 import { etagOf, isNotModified } from '../etags.ts'
 import type { Paths } from '../links.ts'
 import { readManifest } from '../request-body.ts'
-import { bodilessResponse, emptyResponse } from '../responses.ts'
+import { bodilessResponse, emptyResponse, type PlainResponse } from '../responses.ts'
 import type { ManifestRoute } from '../routes.ts'
 
 /** The spec asks for ten at least. */
@@ -17,7 +17,7 @@ const MAX_TAGS_PER_PUSH = 100
  * end-3, GET and HEAD. What was pushed is served whatever Accept says: clients that list too little there can still read it. A Range is
  * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
  */
-export async function getManifest(manifests: ManifestStore, request: Request, route: ManifestRoute): Promise<Response> {
+export async function getManifest(manifests: ManifestStore, request: Request, route: ManifestRoute): Promise<PlainResponse> {
   const { repository, reference } = route
   if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
   const { manifest, bytes } = await manifests.read(repository, reference)
@@ -29,7 +29,7 @@ export async function putManifest(
   { manifests, paths }: { readonly manifests: ManifestStore; readonly paths: Paths },
   request: Request,
   { repository, reference, query }: ManifestRoute,
-): Promise<Response> {
+): Promise<PlainResponse> {
   const contentType = declaredMediaType(request.headers)
   const tags = furtherTags(query)
   const bytes = await readManifest(request, MAX_MANIFEST_BYTES)
@@ -43,15 +43,15 @@ export async function putManifest(
 }
 
 /** end-9: a tag, or a manifest with every tag on it. */
-export async function deleteManifest(manifests: ManifestStore, { repository, reference }: ManifestRoute): Promise<Response> {
+export async function deleteManifest(manifests: ManifestStore, { repository, reference }: ManifestRoute): Promise<PlainResponse> {
   await manifests.delete(repository, reference)
   return emptyResponse(202)
 }
 
-function manifestResponse(request: Request, { digest, mediaType, size }: StoredManifest, body: Uint8Array | null): Response {
+function manifestResponse(request: Request, { digest, mediaType, size }: StoredManifest, body: Uint8Array | null): PlainResponse {
   const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest }
   if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
-  return new Response(body, { headers: { ...validators, 'Content-Type': mediaType, 'Content-Length': String(size) } })
+  return { status: 200, headers: { ...validators, 'Content-Type': mediaType, 'Content-Length': String(size) }, body }
 }
 
 /** The `tag` parameters of end-7b. Throws MANIFEST_INVALID, 414 for too many. */

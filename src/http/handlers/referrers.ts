@@ -3,7 +3,7 @@ import { OCI_IMAGE_INDEX } from '../../oci/media-types.ts'
 import type { Catalog, Page } from '../../registry/catalog.ts'
 import { nextLink, type Paths } from '../links.ts'
 import { lastEntry } from '../pagination.ts'
-import { jsonResponse } from '../responses.ts'
+import { jsonResponse, type PlainResponse } from '../responses.ts'
 import type { ReferrersRoute } from '../routes.ts'
 
 const MAX_DESCRIPTORS = 1000
@@ -16,7 +16,7 @@ const STEP = 10
 export async function listReferrers(
   { catalog, paths }: { readonly catalog: Catalog; readonly paths: Paths },
   { repository, subject, query }: ReferrersRoute,
-): Promise<Response> {
+): Promise<PlainResponse> {
   const artifactType = query.get('artifactType') || undefined
   const list = (last: string | undefined) => catalog.listReferrers(repository, subject, { artifactType }, { last, limit: STEP })
   const { entries, more } = await fittingPage(list, lastEntry(query))

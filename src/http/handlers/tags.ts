@@ -3,7 +3,7 @@ import type { Catalog, Page } from '../../registry/catalog.ts'
 import { streamOf } from '../byte-stream.ts'
 import { nextLink, type Paths } from '../links.ts'
 import { lastEntry, requestedCount } from '../pagination.ts'
-import { jsonResponse } from '../responses.ts'
+import { jsonResponse, type PlainResponse } from '../responses.ts'
 import type { TagsRoute } from '../routes.ts'
 
 interface TagListing {
@@ -17,7 +17,10 @@ interface TagListing {
 const STEP = 5000
 
 /** end-8a, end-8b, in the order of bytes. */
-export async function listTags({ catalog, paths, maxTags }: TagListing, { repository, query }: TagsRoute): Promise<Response> {
+export async function listTags(
+  { catalog, paths, maxTags }: TagListing,
+  { repository, query }: TagsRoute,
+): Promise<PlainResponse> {
   const limit = requestedCount(query, maxTags)
   const page = await catalog.listTags(repository, { last: lastEntry(query), limit: limit ?? STEP })
   const last = page.more ? page.entries.at(-1) : undefined
@@ -27,7 +30,7 @@ export async function listTags({ catalog, paths, maxTags }: TagListing, { reposi
 }
 
 /** The same body as a stream. A failure on the way cuts the connection, which a client sees. */
-function wholeList(catalog: Catalog, repository: RepositoryName, firstPage: Page<string>): Response {
+function wholeList(catalog: Catalog, repository: RepositoryName, firstPage: Page<string>): PlainResponse {
   async function* parts(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`{"name":${JSON.stringify(repository)},"tags":[${listed(firstPage)}`)
     let page = firstPage
@@ -37,7 +40,7 @@ function wholeList(catalog: Catalog, repository: RepositoryName, firstPage: Page
     }
     yield Buffer.from(']}')
   }
-  return new Response(streamOf(parts()), { headers: { 'Content-Type': 'application/json' } })
+  return { status: 200, headers: { 'Content-Type': 'application/json' }, body: streamOf(parts()) }
 }
 
 function listed({ entries }: Page<string>): string {

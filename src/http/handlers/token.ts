@@ -3,13 +3,13 @@ import type { GrantedToken, Proof, TokenIssuer } from '../../access/issuer/token
 import { parseScopes } from '../../access/issuer/token-scope.ts'
 import { Refusal } from '../error-response.ts'
 import type { Asked } from '../pipeline.ts'
-import { emptyResponse, jsonResponse } from '../responses.ts'
+import { emptyResponse, jsonResponse, type PlainResponse } from '../responses.ts'
 
 const MAX_FORM_BYTES = 64 * 1024
 const ALLOW = { Allow: 'GET, POST' }
 
 /** Where clients get tokens: by GET as Docker has it from the beginning, or by POST as OAuth 2 has it. */
-export async function answerToken(issuer: TokenIssuer, asked: Asked): Promise<Response> {
+export async function answerToken(issuer: TokenIssuer, asked: Asked): Promise<PlainResponse> {
   switch (asked.request.method) {
     case 'GET':
     case 'HEAD':
@@ -24,7 +24,7 @@ export async function answerToken(issuer: TokenIssuer, asked: Asked): Promise<Re
 }
 
 /** The password, if any, is in the Authorization header. */
-async function getToken(issuer: TokenIssuer, { request, url, connection, admitted }: Asked): Promise<Response> {
+async function getToken(issuer: TokenIssuer, { request, url, connection, admitted }: Asked): Promise<PlainResponse> {
   const query = url.searchParams
   requireService(issuer, query.get('service'))
   const authorization = request.headers.get('authorization')
@@ -38,7 +38,7 @@ async function getToken(issuer: TokenIssuer, { request, url, connection, admitte
   return tokenResponse(granted)
 }
 
-async function postToken(issuer: TokenIssuer, { request, connection, admitted }: Asked): Promise<Response> {
+async function postToken(issuer: TokenIssuer, { request, connection, admitted }: Asked): Promise<PlainResponse> {
   const form = await readForm(request)
   requireService(issuer, form.get('service'))
   const granted = await issuer.issue({
@@ -66,7 +66,7 @@ function proofOf(form: URLSearchParams): Proof {
 }
 
 /** Clients read either of the two names of the token. */
-function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken }: GrantedToken): Response {
+function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken }: GrantedToken): PlainResponse {
   const body = {
     token,
     access_token: token,

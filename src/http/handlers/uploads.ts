@@ -15,7 +15,7 @@ import type { UploadSessions, UploadStatus } from '../../registry/upload-session
 import { Refusal } from '../error-response.ts'
 import { incomingChunk } from '../incoming-chunk.ts'
 import type { Paths } from '../links.ts'
-import { bodilessResponse, emptyResponse, type HeaderFields } from '../responses.ts'
+import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../responses.ts'
 import type { UploadRoute, UploadsRoute } from '../routes.ts'
 
 interface Uploading {
@@ -28,7 +28,7 @@ export async function postUpload(
   { uploads, blobs, paths, permit }: Uploading & { readonly blobs: BlobStore; readonly permit: Permit },
   request: Request,
   route: UploadsRoute,
-): Promise<Response> {
+): Promise<PlainResponse> {
   const { repository } = route
   const mounted = await mount(blobs, permit, route)
   if (mounted !== undefined) return blobCreated(paths.blob(repository, mounted), mounted)
@@ -42,13 +42,13 @@ export async function postUpload(
 }
 
 /** end-13. */
-export async function getUpload({ uploads, paths }: Uploading, route: UploadRoute): Promise<Response> {
+export async function getUpload({ uploads, paths }: Uploading, route: UploadRoute): Promise<PlainResponse> {
   const status = await uploads.status(route.repository, route.uploadId)
   return bodilessResponse(204, sessionHeaders(paths, route, status))
 }
 
 /** end-5. */
-export async function patchUpload({ uploads, paths }: Uploading, request: Request, route: UploadRoute): Promise<Response> {
+export async function patchUpload({ uploads, paths }: Uploading, request: Request, route: UploadRoute): Promise<PlainResponse> {
   const { repository, uploadId } = route
   try {
     const status = await uploads.append(repository, uploadId, incomingChunk(request))
@@ -59,7 +59,7 @@ export async function patchUpload({ uploads, paths }: Uploading, request: Reques
 }
 
 /** end-6. */
-export async function putUpload({ uploads, paths }: Uploading, request: Request, route: UploadRoute): Promise<Response> {
+export async function putUpload({ uploads, paths }: Uploading, request: Request, route: UploadRoute): Promise<PlainResponse> {
   const { repository, uploadId } = route
   const digest = closingDigest(route)
   try {
@@ -71,7 +71,7 @@ export async function putUpload({ uploads, paths }: Uploading, request: Request,
 }
 
 /** end-14. */
-export async function deleteUpload(uploads: UploadSessions, { repository, uploadId }: UploadRoute): Promise<Response> {
+export async function deleteUpload(uploads: UploadSessions, { repository, uploadId }: UploadRoute): Promise<PlainResponse> {
   await uploads.cancel(repository, uploadId)
   return bodilessResponse(204, { 'Docker-Upload-UUID': uploadId })
 }
@@ -145,6 +145,6 @@ function sessionHeaders(
   }
 }
 
-function blobCreated(location: string, digest: Digest): Response {
+function blobCreated(location: string, digest: Digest): PlainResponse {
   return emptyResponse(201, { Location: location, 'Docker-Content-Digest': digest })
 }

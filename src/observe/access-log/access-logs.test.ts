@@ -77,7 +77,7 @@ function write(options: Partial<AccessLogOptions>, ...requests: readonly Facts[]
   const observers = accessLogs(all, log, { write: (line) => access.push(line), flush: () => undefined })
   for (const { method, errorCode, ...facts } of requests) {
     const request = new Request('http://localhost/', { method })
-    const fixed = { requestId: '0123abcd', client: '10.0.0.1', answerHeaders: new Headers(), startedAtMs: 0, durationMs: 1 }
+    const fixed = { requestId: '0123abcd', client: '10.0.0.1', answeredBytes: undefined, startedAtMs: 0, durationMs: 1 }
     for (const observer of observers)
       observer.ended({ ...fixed, ...facts, request, errorCode, caller: undefined, denial: undefined })
   }

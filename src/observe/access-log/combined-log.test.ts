@@ -8,7 +8,7 @@ describe('a line in the combined form', () => {
     const startedAtMs = new Date(2026, 10, 2, 6, 5, 4).getTime()
     const headers = { referer: 'http://x/', 'user-agent': 'docker/29' }
 
-    const line = lineOf({ target: '/v2/a/tags/list?n=1', startedAtMs, headers, length: '20' })
+    const line = lineOf({ target: '/v2/a/tags/list?n=1', startedAtMs, headers, answeredBytes: 20 })
 
     expect(line).toMatch(
       /^10\.0\.0\.1 - - \[02\/Nov\/2026:06:05:04 [+-]\d{4}\] "GET \/v2\/a\/tags\/list\?n=1 HTTP\/1\.1" 200 20 "http:\/\/x\/" "docker\/29"\n$/,
@@ -23,7 +23,7 @@ describe('a line in the combined form', () => {
   })
 
   test('counts no bytes for a HEAD', () => {
-    expect(lineOf({ method: 'HEAD', length: '20' })).toContain('"HEAD /v2/ HTTP/1.1" 200 0 ""')
+    expect(lineOf({ method: 'HEAD', answeredBytes: 0 })).toContain('"HEAD /v2/ HTTP/1.1" 200 0 ""')
   })
 
   test('shows UTF-8 in a header as the client wrote it', () => {
@@ -56,11 +56,11 @@ interface Facts {
   readonly client?: string | undefined
   readonly startedAtMs?: number
   readonly headers?: Record<string, string>
-  readonly length?: string
+  readonly answeredBytes?: number
 }
 
 function lineOf(facts: Facts): string {
-  const { method = 'GET', target = '/v2/', startedAtMs = 0, headers = {}, length } = facts
+  const { method = 'GET', target = '/v2/', startedAtMs = 0, headers = {}, answeredBytes } = facts
   const lines: string[] = []
   const exchange: Exchange = {
     request: new Request('http://localhost/v2/', { method, headers }),
@@ -69,7 +69,7 @@ function lineOf(facts: Facts): string {
     client: 'client' in facts ? facts.client : '10.0.0.1',
     handler: 'base',
     status: 200,
-    answerHeaders: new Headers(length === undefined ? {} : { 'content-length': length }),
+    answeredBytes,
     errorCode: undefined,
     caller: undefined,
     denial: undefined,

@@ -1,4 +1,4 @@
-import { answeredBytes, type Exchange, type RequestObserver } from '../exchange.ts'
+import type { Exchange, RequestObserver } from '../exchange.ts'
 import type { LogOutput } from '../log.ts'
 import { quote } from './quote.ts'
 
@@ -18,7 +18,7 @@ export class CombinedLog implements RequestObserver {
     const user = caller === undefined ? '-' : quote(caller).replaceAll(' ', '%20')
     // The version is always 1.1: an HTTP/1.0 request cannot be told apart here, and is answered with 1.1.
     const line = `${request.method} ${quote(target)} HTTP/1.1`
-    const bytes = answeredBytes(exchange) ?? '-'
+    const bytes = exchange.answeredBytes ?? '-'
     const referer = quote(headerText(request, 'referer'))
     const userAgent = quote(headerText(request, 'user-agent'))
     this.#output.write(

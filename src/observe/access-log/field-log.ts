@@ -1,4 +1,4 @@
-import { answeredBytes, type Exchange, type RequestObserver } from '../exchange.ts'
+import type { Exchange, RequestObserver } from '../exchange.ts'
 import type { LogFields } from '../log.ts'
 
 const LONGEST_TARGET = 2000
@@ -17,7 +17,7 @@ export class FieldLog implements RequestObserver {
       method: request.method,
       path: target.slice(0, LONGEST_TARGET),
       status,
-      bytes: answeredBytes(exchange),
+      bytes: exchange.answeredBytes,
       durationMs: Math.round(durationMs * 1000) / 1000,
       client,
       proxy,

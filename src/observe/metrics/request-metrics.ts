@@ -1,4 +1,4 @@
-import { answeredBytes, type Exchange, type HandlerName, type RequestObserver } from '../exchange.ts'
+import type { Exchange, HandlerName, RequestObserver } from '../exchange.ts'
 import type { MetricFamily, MetricValue } from './family.ts'
 import { Histogram, histogramFamily, type LabelledHistogram } from './histogram.ts'
 
@@ -37,7 +37,7 @@ export class RequestMetrics implements RequestObserver {
     metrics.inFlight -= 1
     metrics.methodOf(exchange.request.method).count(exchange.status, exchange.durationMs / 1000)
     metrics.requestBytes.observe(Number(exchange.request.headers.get('content-length') ?? 0))
-    metrics.answerBytes.observe(answeredBytes(exchange) ?? 0)
+    metrics.answerBytes.observe(exchange.answeredBytes ?? 0)
   }
 
   families(): MetricFamily[] {

@@ -39,7 +39,7 @@ function trace(sampler: Sampler, facts: { traceparent?: string | undefined; stat
     client: undefined,
     handler: 'handler' in facts ? undefined : 'base',
     status: facts.status ?? 200,
-    answerHeaders: new Headers(),
+    answeredBytes: undefined,
     errorCode: undefined,
     caller: undefined,
     denial: undefined,

@@ -1,4 +1,4 @@
-import { answeredBytes, type Exchange, type HandlerName, type RequestObserver } from '../exchange.ts'
+import type { Exchange, HandlerName, RequestObserver } from '../exchange.ts'
 import type { Sampler } from './settings.ts'
 import { attributes, SERVER_KIND, type Span, STATUS_ERROR } from './span.ts'
 import { newSpanId, newTraceId, parseTraceparent, type TraceContext } from './trace-context.ts'
@@ -63,7 +63,7 @@ function describe(exchange: Exchange): Omit<Span, 'traceId' | 'spanId'> {
       'http.request.method': request.method,
       'http.route': route,
       'http.response.status_code': status,
-      'http.response.body.size': answeredBytes(exchange),
+      'http.response.body.size': exchange.answeredBytes,
       'error.type': errorCode,
       'berth.request_id': requestId,
     }),
