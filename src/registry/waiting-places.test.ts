@@ -9,34 +9,34 @@ function countWaiting(places: WaitingPlaces, uploads: number, received: number, 
   return entered.filter((place) => place.mayWait(received)).length
 }
 
-test('where few uploads run all of them may wait, where many run eight', () => {
+test('where few uploads run all of them may wait, where many run six', () => {
   expect(countWaiting(new WaitingPlaces(), 21, 8 * MIB)).toBe(21)
   expect(countWaiting(new WaitingPlaces(), 32, 8 * MIB)).toBe(16)
-  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB)).toBe(8)
-  expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(8)
+  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB)).toBe(6)
+  expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(6)
 })
 
 test('those in chunks of their own cost twice the memory: fewer of them may wait', () => {
   expect(countWaiting(new WaitingPlaces(), 12, 8 * MIB, false)).toBe(12)
   expect(countWaiting(new WaitingPlaces(), 24, 8 * MIB, false)).toBe(10)
-  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB, false)).toBe(8)
+  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB, false)).toBe(6)
 })
 
-test('uploads that have only begun get the first eight places, as others may be about to begin', () => {
-  expect(countWaiting(new WaitingPlaces(), 21, MIB)).toBe(8)
+test('uploads that have only begun get the first six places, as others may be about to begin', () => {
+  expect(countWaiting(new WaitingPlaces(), 21, MIB)).toBe(6)
 })
 
 test('who has waited keeps its place until its body ends', () => {
   const places = new WaitingPlaces()
-  const first = Array.from({ length: 8 }, () => places.enter({ hasLength: true }))
-  const ninth = places.enter({ hasLength: true })
+  const first = Array.from({ length: 6 }, () => places.enter({ hasLength: true }))
+  const seventh = places.enter({ hasLength: true })
 
   expect(first.map((place) => place.mayWait(MIB))).not.toContain(false)
-  expect(ninth.mayWait(MIB)).toBe(false)
+  expect(seventh.mayWait(MIB)).toBe(false)
   expect(first[0]?.mayWait(MIB)).toBe(true)
 
   first[0]?.[Symbol.dispose]()
-  expect(ninth.mayWait(MIB)).toBe(true)
+  expect(seventh.mayWait(MIB)).toBe(true)
 })
 
 test('one that never had to wait holds no place, and counts no longer when it has ended', () => {

@@ -4,13 +4,13 @@ const PARTS_WITH_LENGTH = 2
 /** The runtime gathers twice as much of a body that comes in chunks of its own. */
 const PARTS_IN_CHUNKS = 4
 /** These anyone may have. More only go to who has brought so much that those who began beside it have begun, too, and are counted. */
-const FIRST_PLACES = 8
+const FIRST_PLACES = 6
 const LONG_ON_ITS_WAY_BYTES = 8 * 1024 * 1024
 
 /**
  * Which uploads of a process may wait for anything but their client. While one waits the runtime gathers 1.5 to 4 MiB of its body, and it
  * keeps that memory until the body ends, however short the wait was: so a place once taken is held until then. Up to 21 uploads may all
- * wait, of 64 eight; of those, 64 fast ones took 205 MB in one process where any eight might wait at a time, and take 137 to 150.
+ * wait, of 64 six; of those, 64 fast ones took 205 MB in one process where any eight might wait at a time, and take about 145.
  */
 export class WaitingPlaces {
   #uploads = 0
