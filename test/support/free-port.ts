@@ -1,11 +1,24 @@
 import { createServer } from 'node:net'
 
+/** Below those that the kernel gives to connections by itself: none of them takes the port before a server listens on it. */
+const [LOWEST, HIGHEST] = [20_000, 32_767]
+const MOST_TRIES = 100
+
 /** A port that nobody listens on now; whoever takes it next has it. */
 export async function freePort(): Promise<number> {
+  for (let tries = 1; tries <= MOST_TRIES; tries += 1) {
+    const port = LOWEST + Math.floor(Math.random() * (HIGHEST - LOWEST + 1))
+    if (await isFree(port)) return port
+  }
+  throw new Error(`${MOST_TRIES} ports are all taken`)
+}
+
+async function isFree(port: number): Promise<boolean> {
   const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
+  const listens = await new Promise<boolean>((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
   await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('the server has no port')
-  return address.port
+  return listens
 }
