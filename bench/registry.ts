@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { berthProgram } from './berth-program.ts'
 import { atEnd } from './leftovers.ts'
 import { cpuSecondsOf, familyOf, forgetPeak, residentBytesOf } from './program.ts'
+import { MANIFEST_TYPE } from './stores/layout-store.ts'
 
 /** Who is measured. `peer`: Debian's docker-registry. `berth`: with its default number of processes. `berth-1`: with one. */
 export type Contestant = 'peer' | 'berth' | 'berth-1'
@@ -124,7 +125,8 @@ export class RegistryUnderLoad {
 
   async #statusOf(path: string): Promise<number | undefined> {
     try {
-      const response = await fetch(this.url + path, { tls: { rejectUnauthorized: false } })
+      // Without Accept registry:2 answers 404 for a manifest of OCI.
+      const response = await fetch(this.url + path, { headers: { Accept: MANIFEST_TYPE }, tls: { rejectUnauthorized: false } })
       await response.arrayBuffer()
       // Who is asked for a password has started as well.
       return response.status === 401 ? 200 : response.status
