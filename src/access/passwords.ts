@@ -3,7 +3,7 @@ export interface PasswordRecord {
   readonly name: string
   /** bcrypt. */
   readonly passwordHash: string
-  /** Another one after each change of the record: what was remembered for an older one is void. */
+  /** Another one after each change of the record: what was remembered for an older one is void. It is no secret. */
   readonly revision: string
 }
 

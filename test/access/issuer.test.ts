@@ -207,6 +207,25 @@ test('htpasswd users are named in rules, are in groups, and lose everything with
   expect((await withToken.request('POST', '/v2/carols/blobs/uploads/')).status).toBe(401)
 })
 
+test('no token holds the hash of a password, which docker login would write into a file', async () => {
+  const hash = await Bun.password.hash('carol-secret', { algorithm: 'bcrypt', cost: 5 })
+  await using own = await AccessRegistry.start({
+    access: `  rules:\n    - {who: [authenticated], repositories: ['**'], can: [pull]}\n`,
+    files: { htpasswd: `carol:${hash}\n` },
+    more: 'auth: {htpasswd: {realm: test, path: FOLDER/htpasswd}}\n',
+  })
+  const client = own.basic('carol', 'carol-secret')
+
+  const response = await client.request('GET', '/v2/token?offline_token=true&scope=repository:carols:pull')
+
+  const { token, refresh_token = '' } = (await response.json()) as Answer
+  for (const given of [token, refresh_token]) {
+    const payload = Buffer.from(given.split('.')[1] ?? '', 'base64url').toString()
+    expect(payload).toContain('user:carol')
+    expect(payload).not.toContain(hash.slice(-31))
+  }
+})
+
 test('an account of Berth is the one that counts where htpasswd has the name too', async () => {
   const hash = await Bun.password.hash('file-secret', { algorithm: 'bcrypt', cost: 5 })
   await using own = await AccessRegistry.start({

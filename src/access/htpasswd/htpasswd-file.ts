@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { answerOf } from '../../observe/answer.ts'
 import type { Log } from '../../observe/log.ts'
@@ -70,7 +71,7 @@ export class HtpasswdFile implements PasswordBook {
       throw unavailable('The registry cannot look up users now; try again in a moment.', { cause: failure })
     }
     const passwordHash = this.#version.entries.hashes.get(name)
-    return passwordHash === undefined ? undefined : { name, passwordHash, revision: passwordHash }
+    return passwordHash === undefined ? undefined : { name, passwordHash, revision: revisionOf(passwordHash) }
   }
 
   costs(): readonly number[] {
@@ -128,6 +129,11 @@ async function readVersion(path: string): Promise<Version> {
   const costs = [...entries.hashes.values()].map(bcryptCost).filter((cost) => cost !== undefined)
   const ageMs = Date.now() - changedAtMs
   return { mark, entries, costs, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
+}
+
+/** It goes into tokens, which clients keep in files: the hash itself would let whoever reads one guess the password. */
+function revisionOf(passwordHash: string): string {
+  return createHash('sha256').update(passwordHash).digest('base64url')
 }
 
 function isMissing(error: unknown): boolean {
