@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import { AccessRefusal } from './access.ts'
 
 /** How many passwords in a row one address may get wrong, and how long it waits for each further try. */
 const BURST = 20
@@ -28,6 +29,18 @@ export class FailureLimit {
   waitSeconds(client: string | undefined): number | undefined {
     const left = this.#left(networkOf(client))
     return left >= 1 ? undefined : Math.ceil(((1 - left) * REFILL_MS) / 1000)
+  }
+
+  /** Throws AccessRefusal with TOOMANYREQUESTS for an address that has to wait. `claimed` is for the log. */
+  requireTry(client: string | undefined, claimed: string): void {
+    const waitSeconds = this.waitSeconds(client)
+    if (waitSeconds === undefined) return
+    throw new AccessRefusal('TOOMANYREQUESTS', {
+      message: `Too many logins from your address have failed; wait ${waitSeconds} seconds and try again.`,
+      retryAfterSeconds: waitSeconds,
+      reason: 'too many failures from this address',
+      claimed,
+    })
   }
 
   failed(client: string | undefined): void {

@@ -8,6 +8,7 @@ import { findAccountName } from './account-name.ts'
 import { hashRobotToken, ROBOT_TOKEN_PREFIX } from './accounts.ts'
 import { findBasicCredentials } from './basic-credentials.ts'
 import type { CurrentAccounts } from './current-accounts.ts'
+import type { FailureLimit } from './failure-limit.ts'
 import type { LoginAttempt, PasswordLogin } from './password-login.ts'
 import type { PasswordBook } from './passwords.ts'
 
@@ -27,6 +28,8 @@ export interface IdentitiesOptions {
   readonly accounts: CurrentAccounts
   readonly book: PasswordBook<Member>
   readonly login: PasswordLogin<Member>
+  /** The same as that of `login`: whoever guesses at both is slowed once. */
+  readonly failures: FailureLimit
   readonly rules: AccessRules
 }
 
@@ -50,7 +53,7 @@ export class Identities {
       const credentials = findBasicCredentials(attempt.authorization)
       const password = credentials?.password.toString() ?? ''
       if (credentials !== undefined && password.startsWith(ROBOT_TOKEN_PREFIX)) {
-        return await this.#loginRobot(credentials.name, password, attempt.challenge)
+        return await this.#loginRobot(credentials.name, password, attempt)
       }
       return this.#ofMember(await this.#options.login.login(attempt))
     })
@@ -77,11 +80,14 @@ export class Identities {
     return member === undefined ? undefined : this.#ofMember(member)
   }
 
-  async #loginRobot(name: string, token: string, challenge: string): Promise<Identity> {
+  /** A right token never waits: there is nothing to guess with it, and a machine that builds shares its address with many. */
+  async #loginRobot(name: string, token: string, { challenge, client }: LoginAttempt): Promise<Identity> {
     const robot = await this.#findRobot(name)
-    const refuse = (reason: string, message: string) =>
-      new AccessRefusal('UNAUTHORIZED', { challenge, claimed: `robot:${name}`, reason, message })
+    const claimed = `robot:${name}`
+    const refuse = (reason: string, message: string) => new AccessRefusal('UNAUTHORIZED', { challenge, claimed, reason, message })
     if (robot === undefined || !isSame(hashRobotToken(token), robot.tokenHash)) {
+      this.#options.failures.requireTry(client, claimed)
+      this.#options.failures.failed(client)
       const reason = robot === undefined ? 'no such token' : 'wrong token'
       throw refuse(reason, 'The name or the token of the robot is wrong; log in with the name that berth token create was given.')
     }

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, spyOn, test } from 'bun:test'
+import { FailureLimit } from './failure-limit.ts'
 import { type LoginAttempt, PasswordLogin } from './password-login.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
 
@@ -34,7 +35,7 @@ class OneUserBook implements PasswordBook {
 }
 
 function loginOver(book: PasswordBook, checksAtOnce = 1): PasswordLogin {
-  return new PasswordLogin({ book, checksAtOnce })
+  return new PasswordLogin({ book, checksAtOnce, failures: new FailureLimit() })
 }
 
 function attempt(name: string, password: string, client = '192.0.2.1'): LoginAttempt {

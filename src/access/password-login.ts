@@ -3,7 +3,7 @@ import { AccessRefusal } from './access.ts'
 import { type BasicCredentials, findBasicCredentials } from './basic-credentials.ts'
 import { unmatchedHash } from './bcrypt-hash.ts'
 import { CredentialMemory } from './credential-memory.ts'
-import { FailureLimit } from './failure-limit.ts'
+import type { FailureLimit } from './failure-limit.ts'
 import { PasswordCheck } from './password-check.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
 
@@ -23,6 +23,8 @@ export interface PasswordLoginOptions<Record extends PasswordRecord> {
   readonly book: PasswordBook<Record>
   /** How many passwords may be checked at the same time. */
   readonly checksAtOnce: number
+  /** Counts what each address got wrong. */
+  readonly failures: FailureLimit
 }
 
 /**
@@ -33,12 +35,13 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
   readonly #book: PasswordBook<Record>
   readonly #check: PasswordCheck
   readonly #remembered = new CredentialMemory<Record>()
-  readonly #failures = new FailureLimit()
+  readonly #failures: FailureLimit
   readonly #underWay = new Map<string, Promise<boolean>>()
   readonly #secret = randomBytes(32)
 
-  constructor({ book, checksAtOnce }: PasswordLoginOptions<Record>) {
+  constructor({ book, checksAtOnce, failures }: PasswordLoginOptions<Record>) {
     this.#book = book
+    this.#failures = failures
     this.#check = new PasswordCheck(checksAtOnce)
   }
 
@@ -61,10 +64,7 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     const credentials = findBasicCredentials(authorization)
     if (credentials === undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge, reason: 'not a name and a password' })
     const claimed = credentials.name
-    const mayTry = () => {
-      const waitSeconds = this.#failures.waitSeconds(client)
-      if (waitSeconds !== undefined) throw tooMany(waitSeconds, claimed)
-    }
+    const mayTry = () => this.#failures.requireTry(client, claimed)
     mayTry()
     const record = await this.#book.find(claimed)
     const check = { memory, credentials, record, mayTry, failed: () => this.#failures.failed(client) }
@@ -118,13 +118,4 @@ interface Check {
   /** Throws for an address that has to wait. */
   readonly mayTry: () => void
   readonly failed: () => void
-}
-
-function tooMany(waitSeconds: number, claimed: string): AccessRefusal {
-  return new AccessRefusal('TOOMANYREQUESTS', {
-    message: `Too many logins from your address have failed; wait ${waitSeconds} seconds and try again.`,
-    retryAfterSeconds: waitSeconds,
-    reason: 'too many failures from this address',
-    claimed,
-  })
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { AccessController } from '../access/access.ts'
+import { FailureLimit } from '../access/failure-limit.ts'
 import { HtpasswdFile } from '../access/htpasswd/htpasswd-file.ts'
 import { HtpasswdAccess } from '../access/htpasswd-access.ts'
 import { PasswordLogin } from '../access/password-login.ts'
@@ -27,7 +28,7 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
       const book = await HtpasswdFile.open(auth.path, log)
       // Processes that share a machine share its cores.
       const checksAtOnce = isShared ? 1 : availableParallelism()
-      return new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce }), auth.realm)
+      return new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce, failures: new FailureLimit() }), auth.realm)
     }
   }
 }

@@ -8,6 +8,7 @@ import { type AccountRecords, type AllRecords, accountRecords } from '../access/
 import { Accounts, type Exclusively } from '../access/accounts.ts'
 import { AccountsAccess } from '../access/accounts-access.ts'
 import { CurrentAccounts } from '../access/current-accounts.ts'
+import { FailureLimit } from '../access/failure-limit.ts'
 import { HtpasswdFile } from '../access/htpasswd/htpasswd-file.ts'
 import { Identities } from '../access/identities.ts'
 import { IssuedTokens } from '../access/issuer/issued-tokens.ts'
@@ -53,8 +54,9 @@ export async function createAccountsAccess(
   const accounts = new CurrentAccounts({ storage, ...remote })
   const book = new AccountBook(accounts, file)
   // Processes that share a machine share its cores.
-  const login = new PasswordLogin({ book, checksAtOnce: isShared ? 1 : availableParallelism() })
-  const identities = new Identities({ accounts, book, login, rules })
+  const failures = new FailureLimit()
+  const login = new PasswordLogin({ book, failures, checksAtOnce: isShared ? 1 : availableParallelism() })
+  const identities = new Identities({ accounts, book, login, failures, rules })
   const keys = new SigningKeys({ storage, exclusively, keepForMs: Math.max(tokenLifetimeMs, refreshLifetimeMs) })
   const tokens = new IssuedTokens({ keys, service })
   const controller = new AccountsAccess({ identities, tokens, service, realm: realmOf(http, realm) })

@@ -181,6 +181,23 @@ test('an upload is cancelled by who may push, without the right to delete', asyn
   expect((await client.request('GET', location)).status).toBe(404)
 })
 
+test('whoever guesses at robots is slowed like whoever guesses passwords, and a right token does not wait', async () => {
+  await using own = await AccessRegistry.start({
+    access: `  rules:\n    - {who: [authenticated], repositories: ['**'], can: [pull]}\n`,
+  })
+  const token = await own.addRobot('ci')
+  const statusOf = async (name: string, password: string) => (await own.basic(name, password).request('GET', '/v2/')).status
+
+  const guesses = new Set<number>()
+  for (let guess = 0; guess < 40; guess += 1) guesses.add(await statusOf(guess % 2 ? 'ci' : 'none', `berth_robot_${guess}`))
+  const refused = await own.basic('ci', 'berth_robot_more').request('GET', '/v2/')
+
+  expect([...guesses]).toEqual([401, 429])
+  expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
+  expect(await statusOf('ci', token)).toBe(200)
+  expect(await statusOf('alice', 'a password')).toBe(429)
+})
+
 test('htpasswd users are named in rules, are in groups, and lose everything with their line', async () => {
   const hash = await Bun.password.hash('carol-secret', { algorithm: 'bcrypt', cost: 5 })
   await using own = await AccessRegistry.start({

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import fc from 'fast-check'
 import type { AccessController, AccessRequest } from '../../src/access/access.ts'
 import { findBasicCredentials } from '../../src/access/basic-credentials.ts'
+import { FailureLimit } from '../../src/access/failure-limit.ts'
 import { HtpasswdAccess } from '../../src/access/htpasswd-access.ts'
 import { PasswordLogin } from '../../src/access/password-login.ts'
 import type { PasswordBook } from '../../src/access/passwords.ts'
@@ -57,7 +58,7 @@ describe('a password', () => {
       costs: () => [4],
     }
     // A guess of somebody else each time: nobody is slowed.
-    const access = () => new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce: 4 }), 'a')
+    const access = () => new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce: 4, failures: new FailureLimit() }), 'a')
     const pairs = fc.tuple(
       fc.constantFrom('alice', 'Alice', 'alice ', 'bob', ''),
       fc.constantFrom('secret', 'Secret', 'secret\0', ''),
