@@ -59,13 +59,15 @@ export class Identities {
     })
   }
 
-  /** Who a token names, if the account is still the one that it was made for. Throws UNAVAILABLE. */
+  /**
+   * Who a token names, if the account is still the one that it was made for. One that has expired since is: no token is good for longer
+   * than its account, but an upload that was begun with it may be finished. Throws UNAVAILABLE.
+   */
   async find(subject: string, revision: string): Promise<Identity | undefined> {
     if (subject === '') return this.anonymous()
     return await this.#looking(async () => {
       const identity = await this.#findSubject(subject)
-      const isOver = identity?.expiresAt !== undefined && identity.expiresAt.getTime() <= Date.now()
-      return identity?.revision === revision && !isOver ? identity : undefined
+      return identity?.revision === revision ? identity : undefined
     })
   }
 

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, setSystemTime, test } from 'bun:test'
 import { findAccountName } from '../../src/access/account-name.ts'
+import { findScope } from '../../src/access/robot-scope.ts'
 import { operateAccounts } from '../../src/composition/account-operator.ts'
 import { type App, startApp } from '../../src/composition/app.ts'
 import type { Config } from '../../src/config/config.ts'
@@ -63,6 +64,18 @@ describe('after a token has expired', () => {
     expect([closed.status, cancelled.status]).toEqual([201, 204])
   })
 
+  test('an upload that a robot has begun goes on when the robot itself has expired, and nothing else does', async () => {
+    const client = await clientOfRobot()
+    const location = await client.startUpload('team/app')
+
+    setSystemTime(Date.now() + 20 * MINUTE_MS)
+    const fresh = await client.request('POST', '/v2/team/app/blobs/uploads/')
+    const appended = await client.appendUpload(location, BLOB.bytes)
+    const closed = await client.closeUpload(appended, BLOB.digest)
+
+    expect([fresh.status, closed.status]).toEqual([401, 201])
+  })
+
   test('an upload that was begun later, with another token, or that was never begun, is not for it', async () => {
     const old = await clientWithToken()
     const startedAt = Date.now()
@@ -87,8 +100,17 @@ describe('after a token has expired', () => {
   })
 })
 
-async function clientWithToken(): Promise<AuthorizedClient> {
-  const client = new AuthorizedClient(app.url, { authorization: basic('alice', 'alice-secret') })
+/** Of a robot that is good for ten minutes. */
+async function clientOfRobot(): Promise<AuthorizedClient> {
+  const name = findAccountName('ci')
+  const scope = findScope('team/**:pull,push')
+  if (name === undefined || scope === undefined) throw new Error('ci is no name, or its scope is none')
+  const robot = { name, scopes: [scope], expiresAt: new Date(Date.now() + 10 * MINUTE_MS) }
+  return await clientWithToken('ci', await operateAccounts(config, (accounts) => accounts.createRobot(robot)))
+}
+
+async function clientWithToken(name = 'alice', password = 'alice-secret'): Promise<AuthorizedClient> {
+  const client = new AuthorizedClient(app.url, { authorization: basic(name, password) })
   const response = await client.request('GET', '/v2/token?scope=repository:team/app:pull,push')
   const { token } = (await response.json()) as { token: string }
   return new AuthorizedClient(app.url, { authorization: `Bearer ${token}` })
