@@ -1,13 +1,12 @@
-import type { ErrorCode } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { AccessRefusal, type AccessRequest, type Action, type Permit, type Wanted } from './access.ts'
 
 /**
- * Throws AccessRefusal unless the permit covers what the request wants: UNAUTHORIZED where other credentials could help, `unknown` for
+ * Throws AccessRefusal unless the permit covers what the request wants: UNAUTHORIZED where other credentials could help, `hidden` for
  * what the caller may not even see, else DENIED. A repository out of sight answers by its name alone, so that nobody learns whether
  * it exists; a push into one is DENIED, because 'unknown' would send the client looking for another mistake.
  */
-export function requireAccess(permit: Permit, request: AccessRequest, unknown: ErrorCode): void {
+export function requireAccess(permit: Permit, request: AccessRequest, hidden: (reason: string) => AccessRefusal): void {
   const { wanted } = request
   if (isCovered(permit, wanted)) return
   const reason = reasonOf(permit, wanted)
@@ -17,7 +16,7 @@ export function requireAccess(permit: Permit, request: AccessRequest, unknown: E
     const failure = request.authorization === undefined ? {} : { reason }
     throw new AccessRefusal('UNAUTHORIZED', { challenge, ...failure, detail: detailOf(wanted) })
   }
-  if (isOutOfSight(permit, wanted)) throw new AccessRefusal(unknown, { reason })
+  if (isOutOfSight(permit, wanted)) throw hidden(reason)
   throw new AccessRefusal('DENIED', { reason, message: deniedMessage(wanted) })
 }
 

@@ -1,23 +1,21 @@
-import { type AccessController, type Action, callerName, OPEN_PERMIT, type Permit, type Wanted } from '../access/access.ts'
+import {
+  type AccessController,
+  AccessRefusal,
+  type Action,
+  callerName,
+  OPEN_PERMIT,
+  type Permit,
+  type Wanted,
+} from '../access/access.ts'
 import { requireAccess } from '../access/requirement.ts'
-import type { ErrorCode } from '../oci/errors.ts'
+import type { RegistryError } from '../oci/errors.ts'
 import { findRepositoryName } from '../oci/name.ts'
+import { blobUnknown, manifestUnknown, nameUnknown } from '../oci/unknown.ts'
+import { HiddenAnswer } from './error-response.ts'
+import { emptyReferrers } from './handlers/referrers.ts'
 import type { Asked, Forwarded } from './pipeline.ts'
 import type { Route } from './routes.ts'
 import { parseUrl } from './target.ts'
-
-/** What is said of a thing in a repository that the caller may not see: the same as where there is no such repository. */
-const UNKNOWN_CODES: Readonly<Record<Route['resource'], ErrorCode>> = {
-  root: 'DENIED',
-  base: 'DENIED',
-  catalog: 'DENIED',
-  blob: 'BLOB_UNKNOWN',
-  manifest: 'MANIFEST_UNKNOWN',
-  referrers: 'NAME_UNKNOWN',
-  tags: 'NAME_UNKNOWN',
-  upload: 'BLOB_UPLOAD_UNKNOWN',
-  uploads: 'DENIED',
-}
 
 export interface AdmissionRules {
   /** Undefined: everybody may do everything. */
@@ -43,8 +41,31 @@ export async function admit(
   }
   const permit = await access.permit(accessRequest)
   admitted(callerName(permit.caller))
-  requireAccess(permit, accessRequest, UNKNOWN_CODES[route.resource])
+  requireAccess(permit, accessRequest, (reason) => hiddenAs(route, reason))
   return permit
+}
+
+/**
+ * What is said of a thing in a repository that the caller may not see: the same as where there is no such repository. A rule that names
+ * one alone would otherwise tell of it.
+ */
+function hiddenAs(route: Route, reason: string): AccessRefusal {
+  switch (route.resource) {
+    case 'referrers':
+      return new HiddenAnswer(emptyReferrers(route), { reason })
+    case 'manifest':
+      return refusalLike(manifestUnknown(route.reference), reason)
+    case 'blob':
+      return refusalLike(blobUnknown(route.digest), reason)
+    case 'tags':
+      return refusalLike(nameUnknown(route.repository), reason)
+    default:
+      return new AccessRefusal('DENIED', { reason })
+  }
+}
+
+function refusalLike({ code, message, detail }: RegistryError, reason: string): AccessRefusal {
+  return new AccessRefusal(code, { message, detail, reason })
 }
 
 /** The scheme and host that a trusted proxy names, else those of the request. */

@@ -46,6 +46,16 @@ export class Refusal extends RegistryError {
   }
 }
 
+/** A refusal that looks like an answer: that of a list in which there is nothing. */
+export class HiddenAnswer extends AccessRefusal {
+  readonly answer: PlainResponse
+
+  constructor(answer: PlainResponse, { reason }: { readonly reason: string }) {
+    super('NAME_UNKNOWN', { reason })
+    this.answer = answer
+  }
+}
+
 /** A health check fails: every request is refused, as registry:2 does, and the check has a line in the log already. */
 export class OutOfRotation extends Refusal {
   constructor() {
@@ -62,6 +72,7 @@ export function statusOf(error: RegistryError): number {
 
 /** distribution-spec "Error Codes". The request id ends the message, because that is all that most clients show. */
 export function errorResponse(error: RegistryError, requestId: string): PlainResponse {
+  if (error instanceof HiddenAnswer) return error.answer
   const message = `${error.message} (request ${requestId})`
   const headers = {
     ...(error instanceof Refusal ? error.headers : {}),

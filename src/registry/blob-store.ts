@@ -2,8 +2,8 @@ import { ensureRepository, renewGrace, setBlobArriving, setBlobLive, setLink } f
 import { findBlob, findLink, listRepositoriesLinking, lookUpLink } from '../metadata/content.ts'
 import type { Metadata, Query, Stamp } from '../metadata/query.ts'
 import type { Digest } from '../oci/digest.ts'
-import { RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
+import { blobUnknown } from '../oci/unknown.ts'
 import type { ByteRange, Placement, StorageDriver } from '../storage/driver.ts'
 import { LINK_FILE, layout } from '../storage/layout.ts'
 import type { Operations } from './operations.ts'
@@ -57,7 +57,7 @@ export class BlobStore {
   /** A blob that the repository owns (distribution-spec end-2). Throws BLOB_UNKNOWN. */
   async get(repository: RepositoryName, digest: Digest): Promise<StoredBlob> {
     const blob = await this.find(repository, digest)
-    if (blob === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
+    if (blob === undefined) throw blobUnknown(digest)
     return blob
   }
 
@@ -76,7 +76,7 @@ export class BlobStore {
   /** The bytes of a blob from `get`, or a part of them; a Blob body is sent with sendfile. Throws BLOB_UNKNOWN when they have gone. */
   async content(blob: StoredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
     const content = await this.#storage.content(layout.blob(blob.target), range)
-    if (content === undefined) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest: blob.digest } })
+    if (content === undefined) throw blobUnknown(blob.digest)
     return content
   }
 
@@ -107,7 +107,7 @@ export class BlobStore {
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         const link = await findLink(query, repositoryId, digest)
-        if (link !== undefined && link.target === null) throw new RegistryError('BLOB_UNKNOWN', { detail: { digest } })
+        if (link !== undefined && link.target === null) throw blobUnknown(digest)
         return { plan: { repositoryId, target: link?.target ?? digest }, claims: [{ name, alone: true }] }
       },
       act: async () => await this.#storage.remove(layout.layer(repository, digest), LINK_FILE),

@@ -3,8 +3,8 @@ import { holdsManifest, listReferrers, listRepositories, listTags } from '../met
 import type { Metadata } from '../metadata/query.ts'
 import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
-import { RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
+import { nameUnknown } from '../oci/unknown.ts'
 import type { RepositoryScan } from './repository-scan.ts'
 
 /** What to list: at most `limit` entries (undefined: all of them) that come after `last` in byte order. */
@@ -62,10 +62,6 @@ export class Catalog {
     const { artifactType } = filter
     return await onePage(page, (after, limit) => listReferrers(this.#metadata.read, id, subject, { artifactType, after, limit }))
   }
-}
-
-function nameUnknown(repository: RepositoryName): RegistryError {
-  return new RegistryError('NAME_UNKNOWN', { detail: { name: repository } })
 }
 
 type List<Entry> = (after: string, limit: number) => Promise<readonly Entry[]>

@@ -17,6 +17,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import { manifestUnknown } from '../oci/unknown.ts'
 import type { Placement, StorageDriver } from '../storage/driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../storage/layout.ts'
 import { repositoryPlacements } from './blob-store.ts'
@@ -251,12 +252,4 @@ function manifestPlacements(repository: RepositoryName, content: ManifestContent
 
 function tagClaims(repository: RepositoryName, tags: readonly Tag[]): readonly Claim[] {
   return tags.map((tag) => ({ name: { kind: 'tag', repository, tag }, alone: true }))
-}
-
-function manifestUnknown(reference: Reference): RegistryError {
-  const what = isDigest(reference) ? 'manifest' : 'tag'
-  return new RegistryError('MANIFEST_UNKNOWN', {
-    message: `The repository has no ${what} ${reference}; look at its tags with GET /v2/<name>/tags/list.`,
-    detail: { reference },
-  })
 }

@@ -99,15 +99,17 @@ test('a denial has a line, whatever its client is told', async () => {
 
   const push = await berth.request('POST', '/v2/team/app/blobs/uploads/', { headers })
   const hidden = await berth.request('GET', '/v2/secret/manifests/v1', { headers })
+  const referrers = await berth.request('GET', `/v2/secret/referrers/sha256:${'0'.repeat(64)}`, { headers })
   const catalog = await berth.request('GET', '/v2/_catalog', { headers })
 
-  expect([push, hidden, catalog].map(({ status }) => status)).toEqual([403, 404, 403])
+  expect([push, hidden, referrers, catalog].map(({ status }) => status)).toEqual([403, 404, 200, 403])
   const denied = { message: 'denied', fields: { user: 'alice' } }
   expect(audited(berth, push)).toMatchObject({ ...denied, fields: { reason: 'may not push in team/app', code: 'DENIED' } })
   expect(audited(berth, hidden)).toMatchObject({
     ...denied,
     fields: { reason: 'may not pull in secret', code: 'MANIFEST_UNKNOWN' },
   })
+  expect(audited(berth, referrers)).toMatchObject({ ...denied, fields: { reason: 'may not pull in secret', status: 200 } })
   expect(audited(berth, catalog)).toMatchObject({ ...denied, fields: { reason: 'may not list the catalog' } })
 })
 

@@ -125,7 +125,7 @@ describe('a caller with a name', () => {
         }),
       )
       expect(codes).toEqual([
-        ...['GET 404', 'HEAD 404', 'GET 404', 'HEAD 404', 'GET 404', 'GET 404'],
+        ...['GET 404', 'HEAD 404', 'GET 404', 'HEAD 404', 'GET 200', 'GET 404'],
         ...['POST 403', 'PUT 403', 'PATCH 403', 'PUT 403', 'GET 403', 'DELETE 403', 'DELETE 404', 'DELETE 404'],
       ])
     }

@@ -3,7 +3,7 @@ import { OCI_IMAGE_INDEX } from '../../oci/media-types.ts'
 import type { Catalog, Page } from '../../registry/catalog.ts'
 import { nextLink, type Paths } from '../links.ts'
 import { lastEntry } from '../pagination.ts'
-import { jsonResponse, type PlainResponse } from '../responses.ts'
+import { type HeaderFields, jsonResponse, type PlainResponse } from '../responses.ts'
 import type { ReferrersRoute } from '../routes.ts'
 
 const MAX_DESCRIPTORS = 1000
@@ -22,8 +22,17 @@ export async function listReferrers(
   const { entries, more } = await fittingPage(list, lastEntry(query))
   const last = more ? entries.at(-1)?.digest : undefined
   const link = last === undefined ? {} : { Link: nextLink(paths.referrers(repository, subject), { artifactType, last }) }
-  const filtered = artifactType === undefined ? {} : { 'OCI-Filters-Applied': 'artifactType' }
-  const imageIndex = { schemaVersion: 2, mediaType: OCI_IMAGE_INDEX, manifests: entries }
+  return referrersResponse(entries, query, link)
+}
+
+/** What a repository answers in which nothing refers to anything. */
+export function emptyReferrers({ query }: Pick<ReferrersRoute, 'query'>): PlainResponse {
+  return referrersResponse([], query)
+}
+
+function referrersResponse(manifests: readonly Descriptor[], query: URLSearchParams, link: HeaderFields = {}): PlainResponse {
+  const filtered = query.get('artifactType') ? { 'OCI-Filters-Applied': 'artifactType' } : {}
+  const imageIndex = { schemaVersion: 2, mediaType: OCI_IMAGE_INDEX, manifests }
   return jsonResponse(imageIndex, { 'Content-Type': OCI_IMAGE_INDEX, ...link, ...filtered })
 }
 
