@@ -51,6 +51,8 @@ export interface Permit {
   may(action: Action, repository: RepositoryName): boolean
   /** Whether the caller may know of a repository, where that is not what the credentials of this request are good for. */
   sees?(repository: RepositoryName): boolean
+  /** Whether there can be a repository from which the caller may delete, where that is known. */
+  mayDeleteAnywhere?(): boolean
   /** WWW-Authenticate for a caller who could get more with (other) credentials; undefined where logging in again is no use. */
   challenge(request: AccessRequest): string | undefined
   /** What the credentials do allow, for the log, where that is not the same for every request of the caller. */

@@ -71,6 +71,7 @@ export class AccountsAccess implements AccessController {
       catalog: isCatalogCovered && rules.mayAnywhere('list') ? 'visible' : 'nothing',
       may: (action, repository) => (access === undefined || covers(access, action, repository)) && rules.may(action, repository),
       sees: (repository) => rules.may('pull', repository) || rules.may('list', repository),
+      mayDeleteAnywhere: () => rules.mayAnywhere('delete'),
       challenge: (request) => {
         if (access !== undefined && wouldAllow(rules, request.wanted)) return this.#challenge(request, 'insufficient_scope')
         // Whoever gave no name may get more with one; everybody else has heard the last word.

@@ -43,7 +43,9 @@ export function isAllowed({ may }: Pick<Permit, 'may'>, action: Action, reposito
 
 function isOutOfSight(permit: Permit, wanted: Wanted): boolean {
   if (wanted.kind !== 'repository' || wanted.action === 'push') return false
-  const { repository } = wanted
+  const { action, repository } = wanted
+  // Whoever may delete nothing hears the same for every name.
+  if (action === 'delete' && permit.mayDeleteAnywhere?.() === false) return false
   return !(permit.sees?.(repository) ?? (permit.may('pull', repository) || permit.may('list', repository)))
 }
 

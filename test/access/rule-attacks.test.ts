@@ -45,7 +45,7 @@ describe('a repository that may not be seen', () => {
 
   test.each(things)('answers as one that does not exist, also as one that could be seen: %s', async (thing) => {
     for (const [hidden, absent] of HIDDEN_AND_ABSENT) {
-      for (const method of ['GET', 'HEAD'])
+      for (const method of ['GET', 'HEAD', 'DELETE'])
         expect(await rawAnswer(method, hidden, thing)).toBe(await rawAnswer(method, absent, thing))
     }
   })
