@@ -1,4 +1,6 @@
+import { ROBOT_TOKEN_PREFIX } from '../access/accounts.ts'
 import { day, type ListOptions, print, printList } from './account-output.ts'
+import { CommandError } from './command-error.ts'
 import { type OperateOptions, operate, parseName } from './operate.ts'
 import { type PasswordOptions, readNewPassword } from './password-input.ts'
 
@@ -7,14 +9,14 @@ const BCRYPT_COST = 10
 
 export async function addUser(text: string, options: OperateOptions & PasswordOptions): Promise<void> {
   const name = parseName(text)
-  const hash = await hashOf(await readNewPassword(name, options))
+  const hash = await hashOf(await readUserPassword(name, options))
   await operate(options, (accounts) => accounts.addUser(name, hash))
   print(`User ${name} was added and can log in.`)
 }
 
 export async function setPassword(text: string, options: OperateOptions & PasswordOptions): Promise<void> {
   const name = parseName(text)
-  const hash = await hashOf(await readNewPassword(name, options))
+  const hash = await hashOf(await readUserPassword(name, options))
   await operate(options, (accounts) => accounts.setPassword(name, hash))
   print(`The password of ${name} was changed; the old one and every token that it brought are void.`)
 }
@@ -41,6 +43,15 @@ export async function listUsers(options: OperateOptions & ListOptions): Promise<
     'PASSWORD SET': ({ passwordSetAt }: (typeof entries)[number]) => day(passwordSetAt),
   }
   printList(entries, columns, { ...options, none: 'There are no users yet; berth user add NAME adds one.' })
+}
+
+/** Throws CommandError for what the server would look for among the robots. */
+async function readUserPassword(name: string, options: PasswordOptions): Promise<string> {
+  const password = await readNewPassword(name, options)
+  if (!password.startsWith(ROBOT_TOKEN_PREFIX)) return password
+  throw new CommandError(
+    `The password begins with ${ROBOT_TOKEN_PREFIX} and would be taken for a robot's token; berth token create makes one. Nothing was changed.`,
+  )
 }
 
 async function hashOf(password: string): Promise<string> {

@@ -48,6 +48,7 @@ describe('berth user', () => {
       /^berth: The password has 73 bytes; more than 72 cannot be told apart/,
     ],
     [['add', 'alice', '--password-stdin'], 'a\u0000b', /^berth: The password has control characters/],
+    [['add', 'alice', '--password-stdin'], 'berth_robot_x', /^berth: The password begins with berth_robot_ and would be taken/],
     [['add', 'a/b', '--password-stdin'], 'x', /^berth: The name "a\/b" is not allowed/],
     [['passwd', 'nobody', '--password-stdin'], 'x', 'There is no user nobody; berth user list shows who there is.'],
     [['remove', 'nobody'], '', 'There is no user nobody; berth user list shows who there is.'],
