@@ -20,10 +20,10 @@ export class AccountBook implements PasswordBook<Member> {
     this.#file = file
   }
 
-  async find(text: string): Promise<Member | undefined> {
+  async find(text: string, how?: 'anew'): Promise<Member | undefined> {
     const accounts = await this.#accounts.now()
     const name = findAccountName(text)
-    const record = (name === undefined ? undefined : await accounts.findUser(name)) ?? (await this.#file?.find(text))
+    const record = (name === undefined ? undefined : await accounts.findUser(name, how)) ?? (await this.#file?.find(text))
     if (record === undefined) return undefined
     const { passwordHash, revision } = record
     return { name: text, passwordHash, revision, groups: await accounts.groupsOf(text) }

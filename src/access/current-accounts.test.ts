@@ -57,6 +57,19 @@ describe('what a server knows of accounts', () => {
     expect(operated.calls).toEqual(['stat berth/v1/access/generation'])
   })
 
+  test('who asks anew pays the same for a name that nobody has: a name cannot be found out by the time it takes', async () => {
+    await operated.accounts.addUser(alice, 'hash')
+    const readings = async (name: string) => {
+      operated.calls.length = 0
+      await (await operated.current.now()).findUser(named(name), 'anew')
+      return operated.calls.filter((call) => call.startsWith('readSmall')).length
+    }
+    await from(operated.current).findUser(alice)
+
+    expect([await readings('alice'), await readings('nobody')]).toEqual([1, 1])
+    expect([await readings('alice'), await readings('nobody')]).toEqual([1, 1])
+  })
+
   test('where a look goes over a network it is trusted for a while, and no longer', async () => {
     // A change by another machine.
     const server = operated.another({ trustedForMs: 300, lastChange: async () => 'none here' })

@@ -80,7 +80,8 @@ export class AccountsNow {
     this.mark = mark
   }
 
-  async findUser(name: AccountName): Promise<User | undefined> {
+  async findUser(name: AccountName, how?: 'anew'): Promise<User | undefined> {
+    if (how === 'anew') this.#users.delete(name)
     return await find(this.#users, this.#records.users, name)
   }
 

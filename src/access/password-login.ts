@@ -66,7 +66,7 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     const claimed = credentials.name
     const mayTry = () => this.#failures.requireTry(client, claimed)
     mayTry()
-    const record = await this.#book.find(claimed)
+    const record = await this.#book.find(claimed, 'anew')
     const check = { memory, credentials, record, mayTry, failed: () => this.#failures.failed(client) }
     if ((await this.#isRight(check)) && record !== undefined) {
       this.#remembered.remember(memory, record)

@@ -9,8 +9,11 @@ export interface PasswordRecord {
 
 /** Where the records are kept. */
 export interface PasswordBook<Record extends PasswordRecord = PasswordRecord> {
-  /** The record as it is now. Throws UNAVAILABLE when it could not look. */
-  find(name: string): Promise<Record | undefined>
+  /**
+   * The record as it is now. `anew`: without what is remembered of it, so that a name takes as long whether somebody has it or not.
+   * Throws UNAVAILABLE when it could not look.
+   */
+  find(name: string, how?: 'anew'): Promise<Record | undefined>
   /** The bcrypt costs in the book: a name that is not in it shall take as long as one that is. */
   costs(): readonly number[]
 }
