@@ -43,3 +43,8 @@ export function remark(sentence: string): void {
 export function day(date: Date): string {
   return date.toISOString().slice(0, 10)
 }
+
+/** Where a day would be too little: a token may be good for hours. */
+export function minute(date: Date): string {
+  return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`
+}

@@ -1,6 +1,6 @@
 import { findScope, formatScope, type RobotScope } from '../access/robot-scope.ts'
 import { findDurationMs } from '../config/duration.ts'
-import { day, type ListOptions, print, printJson, printList, remark } from './account-output.ts'
+import { type ListOptions, minute, print, printJson, printList, remark } from './account-output.ts'
 import { CommandError } from './command-error.ts'
 import { type OperateOptions, operate, parseName } from './operate.ts'
 
@@ -28,7 +28,7 @@ export async function createToken(text: string, options: CreateOptions): Promise
   if (options.quiet === true) return
   remark(`this token is not shown again. A robot logs in with it as its password:`)
   remark(`  docker login --username ${name} --password-stdin REGISTRY`)
-  remark(`it may ${describeScopes(scopes)}, ${expiresAt === undefined ? 'for ever' : `until ${day(expiresAt)}`}.`)
+  remark(`it may ${describeScopes(scopes)}, ${expiresAt === undefined ? 'for ever' : `until ${minute(expiresAt)}`}.`)
 }
 
 export async function revokeToken(text: string, options: OperateOptions): Promise<void> {
@@ -51,7 +51,7 @@ export async function listTokens(options: OperateOptions & ListOptions): Promise
     TOKEN: ({ name }: (typeof entries)[number]) => name,
     MAY: ({ scopes }: (typeof entries)[number]) => scopes?.join(' ') ?? 'what the rules say',
     EXPIRES: ({ expiresAt, expired }: (typeof entries)[number]) =>
-      expiresAt === undefined ? 'never' : `${day(expiresAt)}${expired ? ' (expired)' : ''}`,
+      expiresAt === undefined ? 'never' : `${minute(expiresAt)}${expired ? ' (expired)' : ''}`,
   }
   printList(entries, columns, { ...options, none: 'There are no tokens yet; berth token create NAME makes one.' })
 }

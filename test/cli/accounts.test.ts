@@ -91,8 +91,8 @@ describe('berth token', () => {
 
     expect(created.stdout).toMatch(/^berth_robot_[A-Za-z0-9_-]{43}\n$/)
     expect(created.stderr).toContain('docker login --username ci --password-stdin REGISTRY')
-    expect(created.stderr).toContain('it may pull and push team/**, until ')
-    expect(listed.stdout).toMatch(/^TOKEN +MAY +EXPIRES\nci +team\/\*\*:pull,push +\d{4}-\d\d-\d\d\n$/)
+    expect(created.stderr).toMatch(/it may pull and push team\/\*\*, until \d{4}-\d\d-\d\d \d\d:\d\d UTC\.\n$/)
+    expect(listed.stdout).toMatch(/^TOKEN +MAY +EXPIRES\nci +team\/\*\*:pull,push +\d{4}-\d\d-\d\d \d\d:\d\d UTC\n$/)
     expect(record.tokenHash).toBe(new Bun.CryptoHasher('sha256').update(created.stdout.trim()).digest('hex'))
     expect(Date.parse(record.expiresAt) - Date.now()).toBeWithin(29.9 * 86_400_000, 30 * 86_400_000)
     expect(revoked).toMatchObject({ exitCode: 0, stdout: 'Token ci was revoked; nothing can be done with it any more.\n' })
