@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { RecordedLog } from '../../test/support/recorded-log.ts'
-import { createAuthority, issueServerCertificate } from '../certificates/issue.ts'
+import { createAuthority, issueClientCertificate, issueServerCertificate } from '../certificates/issue.ts'
 import type { Handler } from './pipeline.ts'
 import type { HttpServer } from './server.ts'
 import type { ServerTls } from './server-tls.ts'
@@ -204,4 +204,40 @@ test('speaks TLS with certificates that can be replaced while it serves', async 
 
   expect([before.headers.get('content-length'), after.headers.get('content-length')]).toEqual([length, length])
   expect([(await before.bytes()).length, (await after.bytes()).length]).toEqual([3 * MIB, 3 * MIB])
+})
+
+test('asks clients for their certificates: no handler hears of who shows none, or that of another authority', async () => {
+  const [authority, another] = [await createAuthority('test'), await createAuthority('another')]
+  const { certificate: chain, key } = await issueServerCertificate(authority, { hosts: ['localhost'] })
+  const asked: string[] = []
+  const server = await listenForStreams({
+    address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
+    reusePort: false,
+    tls: {
+      certificates: [{ host: undefined, chain, key }],
+      clients: { kind: 'verified', authorities: [authority.certificate] },
+      minimumVersion: 'tls1.2',
+      cipherSuites: [],
+    },
+    handler: async ({ url }) => {
+      asked.push(new URL(url).pathname)
+      return new Response('yes', { headers: { 'Content-Length': '3' } })
+    },
+    log: new RecordedLog(),
+  })
+  running.push(server)
+  const ask = async (path: string, shown: { readonly cert?: string; readonly key?: string }) => {
+    const tls = { ca: authority.certificate, ...shown }
+    const answer = fetch(`https://localhost:${new URL(server.url).port}${path}`, { tls, keepalive: false })
+    return await answer.then(({ status }) => status).catch(() => 'refused')
+  }
+  const shownOf = async (by: typeof authority) => {
+    const { certificate: cert, key: ownKey } = await issueClientCertificate(by, 'client')
+    return { cert, key: ownKey }
+  }
+
+  expect(await ask('/none', {})).toBe('refused')
+  expect(await ask('/another', await shownOf(another))).toBe('refused')
+  expect(await ask('/own', await shownOf(authority))).toBe(200)
+  expect(asked).toEqual(['/own'])
 })
