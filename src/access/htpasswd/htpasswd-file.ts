@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { answerOf } from '../../observe/answer.ts'
 import type { Log } from '../../observe/log.ts'
@@ -22,6 +21,8 @@ interface Version {
   /** What tells one state of the file from another. */
   readonly mark: string
   readonly entries: HtpasswdEntries
+  /** By name. */
+  readonly records: ReadonlyMap<string, PasswordRecord>
   readonly costs: readonly number[]
   /** Since its last change, when it was read. */
   readonly ageMs: number
@@ -70,8 +71,7 @@ export class HtpasswdFile implements PasswordBook {
     if (failure !== undefined) {
       throw unavailable('The registry cannot look up users now; try again in a moment.', { cause: failure })
     }
-    const passwordHash = this.#version.entries.hashes.get(name)
-    return passwordHash === undefined ? undefined : { name, passwordHash, revision: revisionOf(passwordHash) }
+    return this.#version.records.get(name)
   }
 
   costs(): readonly number[] {
@@ -126,14 +126,15 @@ async function readVersion(path: string): Promise<Version> {
   // Looked at before it is read: a change in between shows at the next look.
   const { mark, changedAtMs } = await markOf(path)
   const entries = parseHtpasswd(await readFile(path, 'utf8'))
+  const records = new Map([...entries.hashes].map(([name, passwordHash]) => [name, recordOf(name, passwordHash)]))
   const costs = [...entries.hashes.values()].map(bcryptCost).filter((cost) => cost !== undefined)
   const ageMs = Date.now() - changedAtMs
-  return { mark, entries, costs, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
+  return { mark, entries, records, costs, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
 }
 
-/** It goes into tokens, which clients keep in files: the hash itself would let whoever reads one guess the password. */
-function revisionOf(passwordHash: string): string {
-  return createHash('sha256').update(passwordHash).digest('base64url')
+/** The revision goes into tokens, which clients keep in files: the hash itself would let whoever reads one guess the password. */
+function recordOf(name: string, passwordHash: string): PasswordRecord {
+  return { name, passwordHash, revision: new Bun.CryptoHasher('sha256').update(passwordHash).digest('base64url') }
 }
 
 function isMissing(error: unknown): boolean {
