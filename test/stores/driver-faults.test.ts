@@ -131,6 +131,40 @@ describeOnStores(
       expect(await driver.listUploads()).toEqual([])
     })
 
+    test('a refused Complete may be asked for again', async () => {
+      const writer = await driver.beginUpload(target)
+      const digest = await write(writer, 12 * MIB)
+      proxy.use(next(1, ['CompleteMultipartUpload'], { kind: 'refuse', status: 403, code: 'AccessDenied' }))
+
+      await expect(driver.completeUpload(writer.state, target, 12 * MIB)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      await driver.completeUpload(writer.state, target, 12 * MIB)
+
+      expect(await digestAt()).toBe(digest)
+    })
+
+    test('an upload whose parts failed after its bytes were read goes on, and is completed', async () => {
+      const first = await driver.beginUpload()
+      await write(first, 12 * MIB)
+      for await (const _ of (await opened.other?.readUpload(first.state, 12 * MIB)) ?? []);
+      proxy.use(({ action, query }) =>
+        action === 'UploadPart' && query.get('partNumber') === '2'
+          ? { kind: 'refuse', status: 403, code: 'AccessDenied' }
+          : undefined,
+      )
+      const failing = await driver.resumeUpload(first.state, 12 * MIB)
+      await failing?.write(new Uint8Array(4 * MIB)).catch(() => undefined)
+      await expect(failing?.close()).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+      proxy.use()
+
+      const last = await driver.resumeUpload(first.state, 12 * MIB)
+      await writeTo(last ?? first, 'and more')
+      await driver.completeUpload(first.state, target, 12 * MIB + 8)
+
+      const { size } = (await driver.stat(target)) ?? {}
+      expect(size).toBe(12 * MIB + 8)
+      expect(await textOf(driver.content(target, { start: 12 * MIB, end: 12 * MIB + 8 }))).toBe('and more')
+    })
+
     test.each([
       ['no copies', ['CopyObject', 'UploadPartCopy'], 6],
       ['no copies of parts', ['UploadPartCopy'], 40],

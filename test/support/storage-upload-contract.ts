@@ -2,6 +2,8 @@ import { describe, expect, test } from 'bun:test'
 import { storagePath, type UploadState } from '../../src/storage/driver.ts'
 import { bytesOf, ContractStorage, type OpenedStorage, textOf, writeTo } from './storage-driver-contract.ts'
 
+const MIB = 1024 * 1024
+
 /** What every driver promises about uploads. */
 export function describeStorageUploads(name: string, open: () => Promise<OpenedStorage>): void {
   describe(`${name}: uploads`, () => {
@@ -64,6 +66,31 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
 
       expect(await textOf(await storage.driver.readUpload(state, 5))).toBe('one x')
       expect(await storage.driver.readUpload(state, 6)).toBeUndefined()
+    })
+
+    /** On an object store the bytes around such a place are in one part. */
+    test('of any length go on, are read and become a file anywhere before their end', async () => {
+      const [whole, offset] = [manyBytes(12 * MIB), 7 * MIB + 1]
+      const states = await Promise.all([1, 2, 3].map(() => uploadOf(whole)))
+      const [resumed, read, completed] = states
+
+      const writer = resumed && (await storage.driver.resumeUpload(resumed, offset))
+      if (writer !== undefined) await writeTo(writer, 'x')
+      if (completed !== undefined) await storage.driver.completeUpload(completed, target, offset)
+
+      const expected = whole.subarray(0, offset)
+      const ofResumed = await bytesIn(resumed && storage.driver.readUpload(resumed, offset + 1))
+      expect(ofResumed.equals(Buffer.concat([expected, bytesOf('x')]))).toBe(true)
+      expect((await bytesIn(read && storage.driver.readUpload(read, offset))).equals(expected)).toBe(true)
+      const content = await storage.driver.content(target)
+      expect((await bytesIn(content instanceof Blob ? content.stream() : content)).equals(expected)).toBe(true)
+
+      async function uploadOf(bytes: Uint8Array): Promise<UploadState> {
+        const begun = await storage.driver.beginUpload()
+        await begun.write(new Uint8Array(bytes))
+        await begun.close()
+        return begun.state
+      }
     })
 
     test('may start over', async () => {
@@ -133,6 +160,12 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
       expect(await storage.driver.stat(target)).toMatchObject({ kind: 'file', size: 0 })
     })
 
+    test('of which nothing is asked for become an empty file', async () => {
+      await storage.driver.completeUpload(await storage.upload('content'), target, 0)
+
+      expect(await storage.driver.stat(target)).toMatchObject({ kind: 'file', size: 0 })
+    })
+
     test('are dropped where a file of their size is there already', async () => {
       await storage.place(directory, { data: 'present' })
       const state = await storage.upload('content')
@@ -195,4 +228,15 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
       expect(await storage.driver.listUploads()).toEqual([])
     })
   })
+}
+
+/** No two places in them look alike. */
+function manyBytes(length: number): Buffer {
+  const bytes = Buffer.alloc(length)
+  for (let at = 0; at + 4 <= length; at += 4) bytes.writeUInt32LE(at, at)
+  return bytes
+}
+
+async function bytesIn(stream: Promise<ReadableStream<Uint8Array> | undefined> | ReadableStream<Uint8Array> | undefined) {
+  return Buffer.concat(await Array.fromAsync((await stream) ?? []))
 }

@@ -93,7 +93,7 @@ export class ObjectUpload implements UploadWriter {
     if (this.#multipart === undefined) {
       await bucket.put(this.#options.key, this.#buffer?.body() ?? new Uint8Array(0))
     } else {
-      if (this.#offset % this.#partSize > 0) await this.#sendPart()
+      if (this.#buffer !== undefined) await this.#sendPart()
       await this.#settle()
       await bucket.complete(this.#multipart, this.#sortedParts(), this.#offset)
     }
@@ -123,6 +123,7 @@ export class ObjectUpload implements UploadWriter {
 
   /** Sends the part that ends at the offset, and waits only when enough of them are on their way. */
   async #sendPart(): Promise<void> {
+    this.#throwFailure()
     const end = this.#offset
     const start = Math.floor((end - 1) / this.#partSize) * this.#partSize
     for (let number = this.#parts.length + this.#onTheirWay.size + 1; number <= start / this.#partSize; number += 1) {

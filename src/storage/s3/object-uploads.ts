@@ -123,6 +123,8 @@ export class ObjectUploads {
     const { bucket } = this.#means
     const { pieces, multipart, partSize } = entry
     const isInPieces = piecesEnd(pieces, 0) >= size
+    // Nothing cannot be copied.
+    if (size === 0) return await this.#assemble(entry, key, size)
     if (isInPieces && pieces.length !== 1 && size <= partSize) return await this.#assemble(entry, key, size)
     if (isInPieces && pieces.length !== 1 && multipart === undefined) return await this.#sendAgain(entry, key, size)
     const whole = await this.#freeze(entry, size)
@@ -163,36 +165,45 @@ export class ObjectUploads {
     }
   }
 
-  /** Makes one object of the first `size` bytes, which can then be read and copied. The multipart upload ends with it. */
+  /**
+   * Makes one object that begins with the first `size` bytes, and can be read and copied. The multipart upload ends with it. Where the last
+   * of these bytes lie inside a part that was sent, only the whole part can be had.
+   */
   async #freeze(entry: LedgerEntry, size: number): Promise<Piece> {
     const { bucket, ledger } = this.#means
-    const { state, multipart, pieces } = entry
+    const { state, multipart, pieces, partSize } = entry
     const whole = pieces.find(({ start, length }) => start === 0 && length >= size)
     if (whole !== undefined) return whole
     if (multipart === undefined) throw new UploadGoneError(`upload ${state} has no whole object and no parts`)
+    const before = Math.min(entry.parts.length, Math.floor(size / partSize))
+    const isCovered = piecesEnd(pieces, before * partSize) >= size
+    const parts = entry.parts.slice(0, isCovered ? before : before + 1)
+    const length = isCovered ? size : parts.length * partSize
     try {
-      await this.#putTogether({ ...entry, multipart }, size)
+      await this.#putTogether({ ...entry, multipart, parts }, length)
     } catch (error) {
       // Whoever did it before may have died before the ledger knew.
-      if (!(error instanceof S3Error && error.isUploadUnknown) || (await bucket.head(multipart.key))?.size !== size) throw error
+      if (!(error instanceof S3Error && error.isUploadUnknown) || (await bucket.head(multipart.key))?.size !== length) throw error
     }
-    const frozen = { key: multipart.key, start: 0, length: size }
+    const frozen = { key: multipart.key, start: 0, length }
     await ledger.endMultipart(state, [frozen])
     this.#inBackground(this.#deletePieces(pieces))
     return frozen
   }
 
+  /** Of parts that were sent, and of pieces from their end on: where a part failed, these may be longer than one part. */
   async #putTogether(entry: LedgerEntry & { readonly multipart: Multipart }, size: number): Promise<void> {
     const { bucket, sending, space } = this.#means
     const { multipart, partSize, pieces } = entry
-    const parts = entry.parts.slice(0, Math.floor(size / partSize))
-    const rest = parts.length * partSize
-    const buffer = space.open(partSize)
-    try {
-      for await (const bytes of readPieces(bucket, pieces, rest, size)) await buffer.append(bytes)
-      if (rest < size) parts.push(await sending.run(() => bucket.uploadPart(multipart, parts.length + 1, buffer.body())))
-    } finally {
-      await buffer.dispose()
+    const parts = [...entry.parts]
+    for (let start = parts.length * partSize; start < size; start += partSize) {
+      const buffer = space.open(partSize)
+      try {
+        for await (const bytes of readPieces(bucket, pieces, start, Math.min(size, start + partSize))) await buffer.append(bytes)
+        parts.push(await sending.run(() => bucket.uploadPart(multipart, parts.length + 1, buffer.body())))
+      } finally {
+        await buffer.dispose()
+      }
     }
     await bucket.complete(multipart, parts, size)
   }
