@@ -1,5 +1,5 @@
 import type { Multipart, UploadedPart } from '../upload-ledger.ts'
-import { type ObjectFacts, type OpenedObject, openObject } from './object-stream.ts'
+import { type ObjectFacts, type OpenedObject, openObject, sizeOf } from './object-stream.ts'
 import { S3Client, type S3ClientOptions, type S3Request } from './s3-client.ts'
 import { S3Error } from './s3-error.ts'
 import type { S3Settings } from './settings.ts'
@@ -41,7 +41,7 @@ export class Bucket {
     if (response === undefined) return undefined
     const { headers } = response
     return {
-      size: Number(headers.get('content-length')),
+      size: sizeOf(response),
       etag: headers.get('etag') ?? '',
       changedAtMs: Date.parse(headers.get('last-modified') ?? '') || 0,
     }
@@ -96,7 +96,7 @@ export class Bucket {
   /** In one request, within the store, up to 5 GiB. False when the source is absent. */
   async copy(from: string, to: string): Promise<boolean> {
     const headers = { ...this.#newObjectHeaders(), 'x-amz-copy-source': this.#copySource(from) }
-    const request = { method: 'PUT', key: to, headers, timeoutMs: COPY_TIMEOUT_MS } as const
+    const request = { method: 'PUT', key: to, headers, timeoutMs: COPY_TIMEOUT_MS, confirmedBy: 'CopyObjectResult' } as const
     return (await this.#unlessMissing(() => this.#client.sendForText(request))) !== undefined
   }
 
@@ -141,8 +141,9 @@ export class Bucket {
     const list = parts.map(({ number, etag }) => `<Part><PartNumber>${number}</PartNumber><ETag>${encoded(etag)}</ETag></Part>`)
     const body = new TextEncoder().encode(`<CompleteMultipartUpload>${list.join('')}</CompleteMultipartUpload>`)
     const headers = { 'content-type': 'application/xml' }
+    const [timeoutMs, confirmedBy] = [COMPLETE_TIMEOUT_MS, 'CompleteMultipartUploadResult']
     try {
-      await this.#client.sendForText({ method: 'POST', key, query: { uploadId }, headers, body, timeoutMs: COMPLETE_TIMEOUT_MS })
+      await this.#client.sendForText({ method: 'POST', key, query: { uploadId }, headers, body, timeoutMs, confirmedBy })
     } catch (error) {
       if (!(error instanceof S3Error) || !(error.isUploadUnknown || error.isPassing)) throw error
       if ((await this.head(key))?.size !== size) throw error
@@ -160,6 +161,8 @@ export class Bucket {
 
   /** Multipart uploads that nobody has ended, of keys that begin with a prefix. Nothing where the store cannot tell. */
   async listMultiparts(prefix: string): Promise<readonly (Multipart & { readonly beganAtMs: number })[]> {
+    const found: (Multipart & { readonly beganAtMs: number })[] = []
+    let query: Record<string, string> | undefined = { uploads: '', prefix }
     try {
       const xml = await this.#client.sendForText({ method: 'GET', key: '', query: { uploads: '', prefix } })
       return elements(xml, 'Upload').map((upload) => ({

@@ -49,6 +49,14 @@ export async function openObject(
   return { size, etag, stream }
 }
 
+/** Of the whole object, as an answer with it, or with a part of it, tells. Throws when it does not: no length is not a length of zero. */
+export function sizeOf({ status, headers }: Response): number {
+  const total = status === 206 ? /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] : headers.get('content-length')
+  const size = Number(total ?? Number.NaN)
+  if (Number.isSafeInteger(size)) return size
+  throw new Error('the object store does not say how long the object is')
+}
+
 /** Of a body; the types of Bun's Response leave open what it gives. */
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 
@@ -129,13 +137,6 @@ class ObjectSource {
 
 function rangeHeader(start: number, end: number): Record<string, string> {
   return { range: `bytes=${start}-${end - 1}` }
-}
-
-function sizeOf({ status, headers }: Response): number {
-  const total = status === 206 ? /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] : headers.get('content-length')
-  const size = Number(total ?? Number.NaN)
-  if (Number.isSafeInteger(size)) return size
-  throw new Error('the object store does not say how long the object is')
 }
 
 async function withinStall(reader: Reader | undefined) {

@@ -20,6 +20,8 @@ export interface S3Request {
   /** After this long no further attempt begins; what clients wait for an answer when left out. */
   readonly patienceMs?: number
   readonly signal?: AbortSignal
+  /** The element that says in the answer that it was done: a store may begin its answer with 200 and white space, and decide later. */
+  readonly confirmedBy?: string
   /** The answer may be large, and is read no faster than somebody takes it. */
   readonly isStreamed?: boolean
 }
@@ -87,9 +89,12 @@ export class S3Client {
   async sendForText(request: S3Request): Promise<string> {
     return await this.#withAttempts(request, async (response) => {
       const text = await response.text()
-      if (!/^(<\?xml[^>]*\?>)?\s*<Error>/.test(text)) return text
-      const failure = failureOf(nameOf(request), request.method, response.status, text)
-      throw new S3Error({ ...failure, status: failure.code === 'InternalError' ? 500 : failure.status })
+      if (/^\s*(<\?xml[^>]*\?>)?\s*<Error[\s>]/.test(text)) {
+        const failure = failureOf(nameOf(request), request.method, response.status, text)
+        throw new S3Error({ ...failure, status: failure.code === 'InternalError' ? 500 : failure.status })
+      }
+      if (text.includes(request.confirmedBy ?? '')) return text
+      throw noAnswer(request, new Error('the answer ended before it said whether it was done'))
     })
   }
 

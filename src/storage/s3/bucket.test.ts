@@ -1,0 +1,87 @@
+import { afterEach, describe, expect, test } from 'bun:test'
+import { type AddressInfo, createServer } from 'node:net'
+import { bucketOf, s3Settings } from '../../../test/support/s3-storage.ts'
+import { Bucket } from './bucket.ts'
+
+/** What is made of answers that the stores of the other tests do not give. */
+
+interface Asked {
+  readonly method: string
+  readonly query: URLSearchParams
+  readonly headers: Headers
+}
+
+const servers: Bun.Server<undefined>[] = []
+const MULTIPART = { key: 'key', uploadId: 'upload' }
+const XML = '<?xml version="1.0" encoding="UTF-8"?>'
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) await server.stop(true)
+})
+
+/** A bucket of a store that answers so, and what it was asked. */
+function bucketAnswering(answer: (asked: Asked, number: number) => Response) {
+  const asked: Asked[] = []
+  const server = Bun.serve({
+    port: 0,
+    hostname: '127.0.0.1',
+    async fetch({ method, url, headers }) {
+      const request = { method, query: new URL(url).searchParams, headers: new Headers(headers) }
+      asked.push(request)
+      return answer(request, asked.length)
+    },
+  })
+  servers.push(server)
+  return { bucket: bucketAt(server.port ?? 0), asked }
+}
+
+function settingsAt(port: number) {
+  const place = { endpoint: `http://127.0.0.1:${port}`, region: 'us-east-1', bucket: 'bucket' }
+  return s3Settings({ ...place, accessKey: 'key', secretKey: 'secret' })
+}
+
+function bucketAt(port: number): Bucket {
+  return bucketOf(settingsAt(port))
+}
+
+describe('an object is put together only if the store says so:', () => {
+  test.each([
+    [
+      'an error after the white space with which a store keeps the connection',
+      `  \n${XML}\n  <Error><Code>InvalidPart</Code></Error>`,
+    ],
+    ['an error of a namespace', `${XML}<Error xmlns="urn:x"><Code>InvalidPart</Code></Error>`],
+    ['an answer that was cut off before it said anything', '   \n   '],
+  ])('%s is no success', async (_, text) => {
+    const { bucket } = bucketAnswering(({ method }) =>
+      method === 'HEAD' ? new Response(null, { status: 404 }) : new Response(text),
+    )
+    bucket.hurry()
+
+    await expect(bucket.complete(MULTIPART, [{ number: 1, etag: '"x"' }], 7)).rejects.toThrow()
+    await expect(bucket.copy('from', 'to')).rejects.toThrow()
+  })
+
+  test('where it says nothing, the object itself tells', async () => {
+    const { bucket } = bucketAnswering(({ method }) =>
+      method === 'HEAD' ? new Response(null, { headers: { 'content-length': '7' } }) : new Response(),
+    )
+    bucket.hurry()
+
+    await bucket.complete(MULTIPART, [{ number: 1, etag: '"x"' }], 7)
+  })
+})
+
+test('a HEAD that does not say how long the object is, is no object of no bytes', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\nETag: "x"\r\n\r\n'))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const bucket = bucketAt((server.address() as AddressInfo).port)
+
+  const looking = bucket.head('key')
+
+  await expect(looking).rejects.toThrow('does not say how long')
+  server.close()
+})
