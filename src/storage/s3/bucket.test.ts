@@ -85,3 +85,40 @@ test('a HEAD that does not say how long the object is, is no object of no bytes'
   await expect(looking).rejects.toThrow('does not say how long')
   server.close()
 })
+
+describe('clocks that differ by hours:', () => {
+  const HOUR_MS = 60 * 60 * 1000
+  let storeAheadMs: number
+
+  function skewedStore() {
+    return bucketAnswering(({ headers }) => {
+      const text = headers.get('x-amz-date') ?? ''
+      const sentMs = Date.parse(text.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'))
+      const storeMs = Date.now() + storeAheadMs
+      const date = new Date(storeMs).toUTCString()
+      if (Math.abs(sentMs - storeMs) < HOUR_MS / 4) return new Response('<ListBucketResult/>', { headers: { date } })
+      return new Response('<Error><Code>RequestTimeTooSkewed</Code></Error>', { status: 403, headers: { date } })
+    })
+  }
+
+  test('requests that were under way together carry the time of the store from then on', async () => {
+    storeAheadMs = 2 * HOUR_MS
+    const { bucket, asked } = skewedStore()
+
+    await Promise.all([1, 2, 3].map(() => bucket.list('')))
+    expect(asked.length).toBe(6)
+
+    await bucket.list('')
+    expect(asked.length).toBe(7)
+  })
+
+  test('when the clock here is set right, they carry that one', async () => {
+    storeAheadMs = 2 * HOUR_MS
+    const { bucket } = skewedStore()
+    await bucket.list('')
+
+    storeAheadMs = 0
+
+    await bucket.list('')
+  })
+})

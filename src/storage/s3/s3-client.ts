@@ -57,6 +57,8 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 3_000
 /** Bodies up to this size are signed with their hash; larger ones are hashed as blobs, and TLS keeps them whole on the way. */
 const HASHED_BODY_BYTES = 64 * 1024
+/** Stores refuse what is a quarter of an hour off; of clocks that differ less, the difference is the way of an answer. */
+const SKEW_MS = 60_000
 const HASHED_AT_ONCE_BYTES = 1024 * 1024
 
 /** Signed requests to one bucket, tried again with growing pauses while what failed may pass. */
@@ -119,7 +121,7 @@ export class S3Client {
     const { patienceMs = PATIENCE_MS } = request
     const beganAt = performance.now()
     for (let attempt = 1; ; attempt += 1) {
-      const startedAt = performance.now()
+      const [startedAt, clockAheadMs] = [performance.now(), this.#clockAheadMs]
       let status: number | undefined
       try {
         const result = await this.#attempt(request, async (response) => {
@@ -131,7 +133,7 @@ export class S3Client {
       } catch (error) {
         request.signal?.throwIfAborted()
         const failure = error instanceof S3Error ? error : noAnswer(request, error)
-        const pauseMs = this.#correctsClock(failure) ? 0 : pauseAfter(attempt)
+        const pauseMs = this.#correctsClock(failure, clockAheadMs) ? 0 : pauseAfter(attempt)
         const isLast =
           attempt >= MOST_ATTEMPTS || performance.now() + pauseMs > beganAt + Math.min(patienceMs, this.#longestPatienceMs)
         const isTriedAgain = !isLast && (failure.isPassing || pauseMs === 0)
@@ -189,11 +191,14 @@ export class S3Client {
     if (!Number.isNaN(storeMs)) this.#storeTime = { storeMs, oursMs: Date.now() }
   }
 
-  /** True once when the store refused a request because the clocks differ: from then on requests carry its time. */
-  #correctsClock(failure: S3Error): boolean {
-    if (failure.s3Code !== 'RequestTimeTooSkewed' || this.#clockAheadMs !== 0 || this.#storeTime === undefined) return false
+  /**
+   * True when the store refused an attempt for its time, and has another one: from then on requests carry that. Our own clock may be set
+   * right later, and other attempts may have been under way with the old time.
+   */
+  #correctsClock(failure: S3Error, clockAheadMs: number): boolean {
+    if (failure.s3Code !== 'RequestTimeTooSkewed' || this.#storeTime === undefined) return false
     this.#clockAheadMs = this.#storeTime.storeMs - this.#storeTime.oursMs
-    return true
+    return Math.abs(this.#clockAheadMs - clockAheadMs) > SKEW_MS
   }
 
   #tell(request: S3Request, facts: Pick<S3Exchange, 'status' | 'attempt' | 'retried'> & { readonly startedAt: number }): void {
