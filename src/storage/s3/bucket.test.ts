@@ -122,3 +122,24 @@ describe('clocks that differ by hours:', () => {
     await bucket.list('')
   })
 })
+
+test('unfinished uploads are listed to the last page', async () => {
+  const upload = (id: string) => `<Upload><Key>blob&amp;1</Key><UploadId>${id}</UploadId></Upload>`
+  const more = (key: string, id: string) =>
+    `<IsTruncated>true</IsTruncated><NextKeyMarker>${key}</NextKeyMarker><NextUploadIdMarker>${id}</NextUploadIdMarker>`
+  const { bucket, asked } = bucketAnswering(({ query }) => {
+    const isFirst = query.get('key-marker') === null
+    return new Response(isFirst ? `${more('blob&amp;1', 'a')}${upload('a')}` : `<IsTruncated>false</IsTruncated>${upload('b')}`)
+  })
+
+  const listed = await bucket.listMultiparts('blobs/')
+
+  expect(listed.map(({ key, uploadId }) => [key, uploadId])).toEqual([
+    ['blob&1', 'a'],
+    ['blob&1', 'b'],
+  ])
+  expect(asked.map(({ query }) => [query.get('key-marker'), query.get('upload-id-marker')])).toEqual([
+    [null, null],
+    ['blob&1', 'a'],
+  ])
+})

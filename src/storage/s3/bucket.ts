@@ -164,12 +164,12 @@ export class Bucket {
     const found: (Multipart & { readonly beganAtMs: number })[] = []
     let query: Record<string, string> | undefined = { uploads: '', prefix }
     try {
-      const xml = await this.#client.sendForText({ method: 'GET', key: '', query: { uploads: '', prefix } })
-      return elements(xml, 'Upload').map((upload) => ({
-        key: elementText(upload, 'Key') ?? '',
-        uploadId: elementText(upload, 'UploadId') ?? '',
-        beganAtMs: Date.parse(elementText(upload, 'Initiated') ?? ''),
-      }))
+      while (query !== undefined) {
+        const xml = await this.#client.sendForText({ method: 'GET', key: '', query })
+        found.push(...elements(xml, 'Upload').map(listedMultipart))
+        query = nextOfMultiparts(xml, query)
+      }
+      return found
     } catch (error) {
       if (error instanceof S3Error && error.isUnsupported) return []
       throw error
@@ -225,4 +225,20 @@ function listedObject(entry: string): ListedObject {
     etag: elementText(entry, 'ETag') ?? '',
     changedAtMs: Date.parse(elementText(entry, 'LastModified') ?? ''),
   }
+}
+
+function listedMultipart(entry: string): Multipart & { readonly beganAtMs: number } {
+  return {
+    key: elementText(entry, 'Key') ?? '',
+    uploadId: elementText(entry, 'UploadId') ?? '',
+    beganAtMs: Date.parse(elementText(entry, 'Initiated') ?? ''),
+  }
+}
+
+/** What asks for the page after this one; undefined: it was the last one, or the store does not say how to go on. */
+function nextOfMultiparts(xml: string, query: Readonly<Record<string, string>>): Record<string, string> | undefined {
+  const [key, uploadId] = [elementText(xml, 'NextKeyMarker'), elementText(xml, 'NextUploadIdMarker')]
+  const isLast = elementText(xml, 'IsTruncated') !== 'true' || key === undefined || key === ''
+  if (isLast || (key === query['key-marker'] && uploadId === query['upload-id-marker'])) return undefined
+  return { ...query, 'key-marker': key, ...(uploadId === undefined ? {} : { 'upload-id-marker': uploadId }) }
 }
