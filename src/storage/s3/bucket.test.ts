@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { type AddressInfo, createServer } from 'node:net'
 import { bucketOf, s3Settings } from '../../../test/support/s3-storage.ts'
 import { Bucket } from './bucket.ts'
+import { copyWithin } from './object-copy.ts'
 
 /** What is made of answers that the stores of the other tests do not give. */
 
@@ -142,4 +143,29 @@ test('unfinished uploads are listed to the last page', async () => {
     [null, null],
     ['blob&1', 'a'],
   ])
+})
+
+test('a copy has no more parts than S3 takes, however small its parts are to be', async () => {
+  const ranges: { readonly start: number; readonly end: number }[] = []
+  class CountingBucket extends Bucket {
+    override createMultipart = async () => MULTIPART
+    override copyPart = async (_: unknown, number: number, __: string, range: { start: number; end: number }) => {
+      ranges[number - 1] = range
+      return { number, etag: '"x"' }
+    }
+    override complete = async () => undefined
+  }
+  const size = 60 * 1024 ** 3 + 1
+  const settings = { chunkSize: 5 * 1024 ** 2, maxConcurrency: 100, threshold: 0 }
+
+  await copyWithin(
+    new CountingBucket({ settings: settingsAt(1), credentials: async () => ({ accessKeyId: '', secretAccessKey: '' }) }),
+    settings,
+    { from: 'from', length: size, to: 'to', size },
+  )
+
+  expect(ranges.length).toBeLessThanOrEqual(10_000)
+  expect(ranges[0]?.start).toBe(0)
+  expect(ranges.at(-1)?.end).toBe(size)
+  expect(ranges.every(({ start }, index) => index === 0 || ranges[index - 1]?.end === start)).toBe(true)
 })

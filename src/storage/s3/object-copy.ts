@@ -15,6 +15,7 @@ export interface CopyOptions {
 
 /** S3 copies no more than this in one request. */
 const LARGEST_COPY = 5 * 1024 * 1024 * 1024
+const MOST_PARTS = 10_000
 
 /**
  * Copies an object within the store, in one request or in parts side by side. False when the store cannot do that. Throws UploadGoneError
@@ -40,8 +41,9 @@ async function copyInParts(bucket: Bucket, settings: CopySettings, { from, to, s
   try {
     const places = new Places(settings.maxConcurrency)
     const copies: Promise<UploadedPart>[] = []
-    for (let start = 0; start < size; start += settings.chunkSize) {
-      const range = { start, end: Math.min(size, start + settings.chunkSize) }
+    const partSize = Math.max(settings.chunkSize, Math.ceil(size / MOST_PARTS))
+    for (let start = 0; start < size; start += partSize) {
+      const range = { start, end: Math.min(size, start + partSize) }
       const number = copies.length + 1
       copies.push(places.run(() => copyPart(bucket, multipart, { number, from, range })))
     }
