@@ -1,5 +1,8 @@
 import { ensureRepository, setLink } from '../metadata/changes.ts'
+import { findRepository } from '../metadata/content.ts'
 import type { LinkName } from '../metadata/names.ts'
+import type { Metadata } from '../metadata/query.ts'
+import { listKnownLinks } from '../metadata/scans.ts'
 import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, storagePath } from '../storage/driver.ts'
@@ -9,6 +12,7 @@ import type { StorageView } from './storage-view.ts'
 
 export interface DanglingLinksOptions {
   readonly storage: StorageDriver
+  readonly metadata: Metadata
   readonly view: StorageView
   readonly operations: Operations
 }
@@ -21,16 +25,26 @@ export class DanglingLinks {
     this.#options = options
   }
 
-  /** Removes those of one repository. A push that is placing the bytes at this moment is waited for. */
+  /**
+   * Removes those of one repository, which a scan has just compared: a link whose row has a target has its bytes. A push that is placing the
+   * bytes at this moment is waited for.
+   */
   async removeFrom(repository: RepositoryName): Promise<void> {
+    const whole = await this.#linksWithBytes(repository)
     for (const algorithm of DIGEST_ALGORITHMS) {
       for (const hex of await this.#options.storage.list(storagePath(layout.layers(repository), algorithm))) {
         const digest = findDigest(`${algorithm}:${hex}`)
-        if (digest === undefined) continue
+        if (digest === undefined || whole.has(digest)) continue
         const name = { kind: 'link', repository, digest } as const
         if (await this.#isDangling(name)) await this.#remove(name)
       }
     }
+  }
+
+  async #linksWithBytes(repository: RepositoryName): Promise<ReadonlySet<Digest>> {
+    const { read } = this.#options.metadata
+    const row = await findRepository(read, repository)
+    return new Set(row === undefined ? [] : await listKnownLinks(read, row.id))
   }
 
   /** registry:2 leaves empty directories where it removed a link: those are no links and may stay. */

@@ -68,7 +68,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs: lateRequestsMs(storage) })
   const listed = new ListedScan({ storage, metadata, view, reconcile })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
-  const danglingLinks = new DanglingLinks({ storage, view, operations })
+  const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
   const backgroundScan = new BackgroundScan({
     storage,
     metadata,
