@@ -27,7 +27,9 @@ async function copyBelow(options: CopyOptions, directory: StoragePath): Promise<
   }
 }
 
-async function removeRecord({ target, progress }: CopyOptions, path: StoragePath): Promise<void> {
+/** What a list of an object store lacks may be there all the same. */
+async function removeRecord({ source, target, progress }: CopyOptions, path: StoragePath): Promise<void> {
+  if ((await source.stat(path)) !== undefined) return
   await target.remove(path)
   progress.recordsRemoved += 1
 }

@@ -57,6 +57,18 @@ describe('a copy', () => {
     expect(target.secrets).toEqual(new Set(['kept', 'revoked', 'record']))
   })
 
+  test('has the accounts that a list of the source does not show yet', async () => {
+    const source = new StaleListDriver()
+    const target = new MemoryDriver()
+    for (const storage of [source, target]) for (const name of ['old', 'new']) await record(storage, berthLayout.users, name)
+    source.hidden.add(storagePath(berthLayout.users, 'new'))
+
+    const { progress } = await copy(source, target)
+
+    expect(await target.list(berthLayout.users)).toEqual(['new', 'old'])
+    expect(progress).toMatchObject({ recordsRemoved: 0 })
+  })
+
   test('from a source without accounts leaves those of the target', async () => {
     const target = new MemoryDriver()
     await record(target, berthLayout.users, 'own')
@@ -227,6 +239,15 @@ class SecretsDriver extends MemoryDriver {
   override async place(placements: readonly Placement[]): Promise<void> {
     for (const { files } of placements) for (const { name, secret } of files) if (secret === true) this.secrets.add(name)
     await super.place(placements)
+  }
+}
+
+/** Its lists are older than what is there. */
+class StaleListDriver extends MemoryDriver {
+  readonly hidden = new Set<StoragePath>()
+
+  override async list(path: StoragePath): Promise<readonly string[]> {
+    return (await super.list(path)).filter((name) => !this.hidden.has(storagePath(path, name)))
   }
 }
 
