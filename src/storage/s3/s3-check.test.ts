@@ -72,6 +72,16 @@ describeOnStores('the check of a bucket', (store) => {
     expect(wrong[0]).toMatchObject({ result, reason: expect.stringContaining(reason) })
   })
 
+  test('does not wait for ever where clients would be sent', async () => {
+    const place = await store().newBucket()
+    using silent = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
+    const bucket = bucketOf(s3Settings(place, { publicEndpoint: `http://127.0.0.1:${silent.port}` }))
+
+    const results = await check(place, bucket)
+
+    expect(reasonsIn(results)).toEqual([expect.stringContaining(`127.0.0.1:${silent.port} does not answer`)])
+  })
+
   test('compares the clocks', async () => {
     const place = await store().newBucket()
     const settings = s3Settings(place)

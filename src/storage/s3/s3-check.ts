@@ -12,6 +12,7 @@ const PART_BYTES = 5 * 1024 * 1024
 const SMALL = 'a small object'
 const LARGEST_SKEW_MS = 60_000
 const SIGNED_FOR_SECONDS = 60
+const PRESIGNED_TIMEOUT_MS = 5_000
 
 export interface S3CheckOptions {
   readonly settings: S3Settings
@@ -158,17 +159,21 @@ class S3Check {
 
   async presigned(): Promise<string | undefined> {
     const url = await this.#bucket.presign('GET', this.#small, SIGNED_FOR_SECONDS)
-    const answer = await fetch(url).catch((cause: unknown) => {
+    const { status, text } = await this.#asClient(url).catch((cause: unknown) => {
       throw this.#unsigned(`${url.host} does not answer (${cause instanceof Error ? cause.message : String(cause)})`)
     })
-    const text = await answer.text()
-    if (answer.status !== 200 || text !== SMALL) throw this.#unsigned(`${url.host} answers ${answer.status}`)
+    if (status !== 200 || text !== SMALL) throw this.#unsigned(`${url.host} answers ${status}`)
     return this.#redirects ? undefined : 'not used: redirect is off'
   }
 
   async remove(): Promise<undefined> {
     for (const key of [this.#small, this.#large, this.#copy]) await this.#bucket.delete(key)
     if ((await this.#bucket.head(this.#small)) !== undefined) throw new CheckFailure('What was deleted is still there.')
+  }
+
+  async #asClient(url: URL): Promise<{ readonly status: number; readonly text: string }> {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(PRESIGNED_TIMEOUT_MS) })
+    return { status: answer.status, text: await answer.text() }
   }
 
   #unsigned(what: string): CheckFailure {
