@@ -50,11 +50,10 @@ export async function openObject(
 }
 
 /** Of the whole object, as an answer with it, or with a part of it, tells. Throws when it does not: no length is not a length of zero. */
-export function sizeOf({ status, headers }: Response): number {
-  const total = status === 206 ? /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] : headers.get('content-length')
-  const size = Number(total ?? Number.NaN)
-  if (Number.isSafeInteger(size)) return size
-  throw new Error('the object store does not say how long the object is')
+export function sizeOf(response: Response): number {
+  const size = findSize(response)
+  if (size === undefined) throw new Error('the object store does not say how long the object is')
+  return size
 }
 
 /** Of a body; the types of Bun's Response leave open what it gives. */
@@ -129,10 +128,20 @@ class ObjectSource {
     await Bun.sleep(Math.random() * 100 * 2 ** this.#breaks)
     const headers = etag === '' ? {} : { 'if-match': etag }
     const response = await this.#ask({ ...headers, ...rangeHeader(this.#position, end) })
-    if (response === undefined || sizeOf(response) !== size) throw broken(cause)
-    if (response.status !== 206 && this.#position > 0) throw broken(cause)
+    const isRest = response !== undefined && (response.status === 206 || this.#position === 0) && findSize(response) === size
+    // Whoever reads may have gone meanwhile.
+    if (!isRest || this.#isCancelled) {
+      await response?.body?.cancel()
+      throw broken(cause)
+    }
     this.#reader = response.body?.getReader() as Reader | undefined
   }
+}
+
+function findSize({ status, headers }: Response): number | undefined {
+  const total = status === 206 ? /\/(\d+)$/.exec(headers.get('content-range') ?? '')?.[1] : headers.get('content-length')
+  const size = Number(total ?? Number.NaN)
+  return Number.isSafeInteger(size) ? size : undefined
 }
 
 function rangeHeader(start: number, end: number): Record<string, string> {
