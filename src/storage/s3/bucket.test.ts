@@ -73,6 +73,15 @@ describe('an object is put together only if the store says so:', () => {
   })
 })
 
+test('a list that was cut off is not a short one', async () => {
+  const whole = `${XML}<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>`
+  const { bucket } = bucketAnswering(
+    (_, number) => new Response(number === 1 ? whole.slice(0, whole.indexOf('<Contents>')) : whole),
+  )
+
+  expect((await bucket.list('')).objects.map(({ key }) => key)).toEqual(['a'])
+})
+
 test('a HEAD that does not say how long the object is, is no object of no bytes', async () => {
   const server = createServer((socket) => {
     socket.on('error', () => undefined)
@@ -97,7 +106,8 @@ describe('clocks that differ by hours:', () => {
       const sentMs = Date.parse(text.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5'))
       const storeMs = Date.now() + storeAheadMs
       const date = new Date(storeMs).toUTCString()
-      if (Math.abs(sentMs - storeMs) < HOUR_MS / 4) return new Response('<ListBucketResult/>', { headers: { date } })
+      if (Math.abs(sentMs - storeMs) < HOUR_MS / 4)
+        return new Response('<ListBucketResult></ListBucketResult>', { headers: { date } })
       return new Response('<Error><Code>RequestTimeTooSkewed</Code></Error>', { status: 403, headers: { date } })
     })
   }

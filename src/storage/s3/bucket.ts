@@ -72,7 +72,7 @@ export class Bucket {
     if (delimiter !== undefined) query.delimiter = delimiter
     if (after !== undefined) query['continuation-token'] = after
     if (limit !== undefined) query['max-keys'] = String(limit)
-    const xml = await this.#client.sendForText({ method: 'GET', key: '', query })
+    const xml = await this.#client.sendForText({ method: 'GET', key: '', query, confirmedBy: '</ListBucketResult>' })
     const isTruncated = elementText(xml, 'IsTruncated') === 'true'
     const next = isTruncated ? elementText(xml, 'NextContinuationToken') : undefined
     if (isTruncated && next === undefined) throw new Error('the object store cut a list off and did not say how to go on')

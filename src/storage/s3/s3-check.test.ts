@@ -128,6 +128,7 @@ describe('the explanation of', () => {
     ['EPROTO: The TLS handshake failed.', 'is it http where secure says https'],
     ['ECONNRESET: The socket connection was closed', 'is it http where secure says https'],
     ['no answer in time', 'does not answer in time'],
+    ['the answer is cut off, or not one of S3', 'http://store:9000 does not answer as S3 does; correct regionendpoint'],
     ['Could not load credentials from any providers', 'No credentials were found'],
   ])('no answer, but %p', (message, sentence) => {
     const error = new S3Error({ status: undefined, code: '', message, request: 'PUT key' })

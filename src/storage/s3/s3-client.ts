@@ -20,7 +20,10 @@ export interface S3Request {
   /** After this long no further attempt begins; what clients wait for an answer when left out. */
   readonly patienceMs?: number
   readonly signal?: AbortSignal
-  /** The element that says in the answer that it was done: a store may begin its answer with 200 and white space, and decide later. */
+  /**
+   * What a whole answer to this has in it. A store may begin an answer with 200 and white space, and decide later; and not every way there
+   * tells when an answer is cut off.
+   */
   readonly confirmedBy?: string
   /** The answer may be large, and is read no faster than somebody takes it. */
   readonly isStreamed?: boolean
@@ -96,7 +99,7 @@ export class S3Client {
         throw new S3Error({ ...failure, status: failure.code === 'InternalError' ? 500 : failure.status })
       }
       if (text.includes(request.confirmedBy ?? '')) return text
-      throw noAnswer(request, new Error('the answer ended before it said whether it was done'))
+      throw noAnswer(request, new Error('the answer is cut off, or not one of S3'))
     })
   }
 

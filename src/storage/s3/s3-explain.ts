@@ -77,6 +77,8 @@ function explainSilence(said: string, where: Where): string {
   if (/resolve|ENOTFOUND|EAI_AGAIN|DNS/i.test(said)) {
     return `The name of ${place} is unknown to this machine's DNS; correct region or regionendpoint, or set forcepathstyle: true.`
   }
+  if (/not one of S3/.test(said))
+    return `${place} does not answer as S3 does; correct regionendpoint: it may be that of a console.`
   if (/credential/i.test(said)) return 'No credentials were found: write accesskey and secretkey, or give this machine a role.'
   if (/refused|Unable to connect|ECONNREFUSED/i.test(said)) {
     return `Nothing answers at ${place}; start the store, or correct regionendpoint.`
