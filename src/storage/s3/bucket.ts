@@ -1,7 +1,7 @@
 import type { Multipart, UploadedPart } from '../upload-ledger.ts'
 import { type ObjectFacts, type OpenedObject, openObject, sizeOf } from './object-stream.ts'
 import { S3Client, type S3ClientOptions, type S3Request } from './s3-client.ts'
-import { S3Error } from './s3-error.ts'
+import { S3Error, unusableAnswer } from './s3-error.ts'
 import type { S3Settings } from './settings.ts'
 import { encodePath } from './signature.ts'
 import { elements, elementText, encoded } from './xml.ts'
@@ -75,7 +75,7 @@ export class Bucket {
     const xml = await this.#client.sendForText({ method: 'GET', key: '', query, confirmedBy: '</ListBucketResult>' })
     const isTruncated = elementText(xml, 'IsTruncated') === 'true'
     const next = isTruncated ? elementText(xml, 'NextContinuationToken') : undefined
-    if (isTruncated && next === undefined) throw new Error('the object store cut a list off and did not say how to go on')
+    if (isTruncated && next === undefined) throw unusableAnswer('cut a list off and did not say how to go on')
     return {
       objects: elements(xml, 'Contents').map(listedObject),
       prefixes: elements(xml, 'CommonPrefixes').flatMap((entry) => elementText(entry, 'Prefix') ?? []),
@@ -104,7 +104,7 @@ export class Bucket {
     const [headers, patienceMs] = [this.#newObjectHeaders(), UPLOADING_PATIENCE_MS]
     const xml = await this.#client.sendForText({ method: 'POST', key, query: { uploads: '' }, headers, patienceMs })
     const uploadId = elementText(xml, 'UploadId')
-    if (uploadId === undefined) throw new Error('the object store began a multipart upload and did not say which')
+    if (uploadId === undefined) throw unusableAnswer('began a multipart upload and did not say which')
     return { key, uploadId }
   }
 
@@ -113,7 +113,7 @@ export class Bucket {
     const response = await this.#client.send({ method: 'PUT', key, query, body, patienceMs: UPLOADING_PATIENCE_MS })
     await response.body?.cancel()
     const etag = response.headers.get('etag')
-    if (etag === null) throw new Error('the object store took a part and gave no ETag for it')
+    if (etag === null) throw unusableAnswer('took a part and gave no ETag for it')
     return { number, etag }
   }
 
@@ -128,7 +128,7 @@ export class Bucket {
     return await this.#unlessMissing(async (): Promise<UploadedPart> => {
       const xml = await this.#client.sendForText({ method: 'PUT', key, query, headers, timeoutMs: COPY_TIMEOUT_MS })
       const etag = elementText(xml, 'ETag')
-      if (etag === undefined) throw new Error('the object store copied a part and gave no ETag for it')
+      if (etag === undefined) throw unusableAnswer('copied a part and gave no ETag for it')
       return { number, etag }
     })
   }

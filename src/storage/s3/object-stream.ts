@@ -1,4 +1,4 @@
-import { S3Error } from './s3-error.ts'
+import { S3Error, unusableAnswer } from './s3-error.ts'
 
 export interface ObjectFacts {
   /** Bytes of the whole object. */
@@ -36,7 +36,7 @@ export async function openObject(
   // A store that does not know Range sends the whole object.
   if (range !== undefined && response.status !== 206 && (range.start !== 0 || range.end !== size)) {
     await response.body?.cancel()
-    throw new Error('the object store does not answer ranged reads')
+    throw unusableAnswer('does not answer ranged reads')
   }
   const source = new ObjectSource(ask, response, { ...wanted, size, etag })
   const stream = new ReadableStream<Uint8Array>(
@@ -52,7 +52,7 @@ export async function openObject(
 /** Of the whole object, as an answer with it, or with a part of it, tells. Throws when it does not: no length is not a length of zero. */
 export function sizeOf(response: Response): number {
   const size = findSize(response)
-  if (size === undefined) throw new Error('the object store does not say how long the object is')
+  if (size === undefined) throw unusableAnswer('does not say how long the object is')
   return size
 }
 

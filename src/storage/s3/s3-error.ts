@@ -1,4 +1,4 @@
-import { RegistryError } from '../../oci/errors.ts'
+import { RegistryError, unavailable } from '../../oci/errors.ts'
 import { elementText } from './xml.ts'
 
 export interface S3Failure {
@@ -47,6 +47,12 @@ export class S3Error extends RegistryError {
   get isUnsupported(): boolean {
     return this.status === 501 || this.status === 405 || UNSUPPORTED.has(this.s3Code)
   }
+}
+
+/** The store said that it did what it was asked, but not what S3 says then. Nothing can be done with that, and nothing means 'absent'. */
+export function unusableAnswer(what: string): RegistryError {
+  const message = 'The object store behind the registry does not answer as S3 does; the log of the registry says why.'
+  return unavailable(message, { cause: new Error(`the object store ${what}`) })
 }
 
 const UNSUPPORTED: ReadonlySet<string> = new Set(['NotImplemented', 'MethodNotAllowed', 'UnsupportedOperation'])
