@@ -3,6 +3,7 @@ import { truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { layout } from '../../src/storage/layout.ts'
 import { startBerth } from '../support/berth-process.ts'
+import { freePort } from '../support/free-port.ts'
 import { contentOf, makeImage } from '../support/images.ts'
 import { MountedFileSystem } from '../support/mounts.ts'
 import { BackgroundProgram, environmentIn } from '../support/processes.ts'
@@ -192,9 +193,4 @@ function randomBlob(size: number) {
   const bytes = new Uint8Array(size)
   for (let start = 0; start < size; start += 65_536) crypto.getRandomValues(bytes.subarray(start, Math.min(start + 65_536, size)))
   return contentOf('application/octet-stream', bytes)
-}
-
-async function freePort(): Promise<number> {
-  using server = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
-  return server.port
 }

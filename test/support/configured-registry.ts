@@ -1,5 +1,5 @@
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from './free-port.ts'
 import { PEER_PROGRAM } from './peer.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
@@ -9,7 +9,7 @@ const BERTH_PROGRAM = [
   ...[process.execPath, '--config=/dev/null', '--no-env-file', '--no-install'],
   join(import.meta.dir, '../../src/main.ts'),
 ]
-const START_MS = 20_000
+const START_MS = 45_000
 const POLL_MS = 20
 
 /**
@@ -101,15 +101,6 @@ async function choosePlaces(folder: TemporaryFolder): Promise<Places> {
         : await fetch(`http://127.0.0.1:${port}${path}`, common)
     },
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no port was free')
-  return address.port
 }
 
 /** True when it answers, false when it ends instead. */

@@ -15,6 +15,7 @@ const REGION = 'us-east-1'
 const ACCESS_KEY = 'AKIATESTOFBERTH'
 const SECRET_KEY = 'a-secret-of-the-tests'
 const START_MS = 60_000
+const MOST_TRIES = 3
 
 /**
  * A suite that runs on each kind of store, each started once, ended with the last test, and told apart in the title. Where one is
@@ -58,7 +59,19 @@ export class ObjectStore implements AsyncDisposable {
     this.#folder = folder
   }
 
+  /** Again on other ports where somebody else was quicker to listen on one of them. */
   static async start(kind: StoreKind): Promise<ObjectStore> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await ObjectStore.#startOnce(kind)
+      } catch (error) {
+        const isPortTaken = error instanceof Error && /address already in use/.test(error.message)
+        if (!isPortTaken || tries === MOST_TRIES) throw error
+      }
+    }
+  }
+
+  static async #startOnce(kind: StoreKind): Promise<ObjectStore> {
     const folder = new TemporaryFolder()
     const started = kind === 'seaweedfs' ? await startSeaweedFS(folder) : await startVersityGateway(folder)
     const store = new ObjectStore(kind, started, folder)
