@@ -12,6 +12,8 @@ export interface FlatOptions {
   /** Manifests in the stores that are compared, in ascending order. */
   readonly sizes: readonly number[]
   readonly rounds: number
+  /** Asked after each round with all that was measured until then: true ends the measurement before the last one. */
+  readonly isEnough?: (measurements: readonly FlatMeasurement[], rounds: number) => boolean
   /** Of one kind of request in one round. */
   readonly seconds: number
   readonly directory: string
@@ -72,6 +74,7 @@ export async function runFlat(options: FlatOptions): Promise<FlatMeasurement[]> 
     for (let round = 1; round <= options.rounds; round += 1) {
       for (const { manifests, registry } of registries)
         note(manifests, await sampleOf({ registry, folder, seconds: options.seconds }, manifests))
+      if (options.isEnough?.(measurements, round) === true) break
     }
     return measurements
   } finally {
