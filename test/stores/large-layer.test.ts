@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { RunningDigest } from '../../src/oci/digest.ts'
+import { expectLeastBelow } from '../support/least-measured.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { SupervisedBerth } from '../support/supervised-berth.ts'
@@ -18,45 +19,56 @@ describeOnStores('a large layer', (store) => {
       using folder = new TemporaryFolder()
       await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
       const client = new RegistryClient(berth.url)
-      const digest = digestOfLayer()
+      let round = 0
 
-      const location = new URL(await client.startUpload('large'), client.url)
-      location.searchParams.set('digest', digest)
-      const { body, sentAtMs } = layer()
-      const headers = { 'content-type': 'application/octet-stream' }
-      const put = await fetch(location, { method: 'PUT', headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) })
-      const answeredAtMs = performance.now()
-
-      await expectStatus(put, 201)
-      const waitedMs = answeredAtMs - sentAtMs()
-      process.stderr.write(`a layer of ${LAYER_MIB} MiB was acknowledged ${waitedMs.toFixed(0)} ms after its last byte\n`)
-      expect(waitedMs).toBeLessThan(LIMIT_MS)
-      const head = await fetch(new URL(`/v2/large/blobs/${digest}`, client.url), { method: 'HEAD' })
-      expect(head.headers.get('content-length')).toBe(String(LAYER_MIB * MIB))
+      await expectLeastBelow(
+        { what: `a layer of ${LAYER_MIB} MiB`, unit: 'ms after its last byte', limit: LIMIT_MS },
+        async () => {
+          round += 1
+          const digest = digestOfLayer(round)
+          const waitedMs = await pushLayer(client, digest, round)
+          const head = await client.headBlob('large', digest)
+          expect(head.headers.get('content-length')).toBe(String(LAYER_MIB * MIB))
+          return waitedMs
+        },
+      )
     },
     TIMEOUT_MS,
   )
 })
 
+/** Gives the milliseconds from the last byte to the answer. */
+async function pushLayer(client: RegistryClient, digest: string, round: number): Promise<number> {
+  const location = new URL(await client.startUpload('large'), client.url)
+  location.searchParams.set('digest', digest)
+  const { body, sentAtMs } = layer(round)
+  const headers = { 'content-type': 'application/octet-stream' }
+  const put = await fetch(location, { method: 'PUT', headers, body, signal: AbortSignal.timeout(TIMEOUT_MS) })
+  const answeredAtMs = performance.now()
+  await expectStatus(put, 201)
+  return answeredAtMs - sentAtMs()
+}
+
 /** No two mebibytes are the same. */
-function mebibyte(number: number): Uint8Array {
+function mebibyte(number: number, round: number): Uint8Array {
   const bytes = new Uint8Array(MIB).fill(number)
   new DataView(bytes.buffer).setUint32(0, number)
+  new DataView(bytes.buffer).setUint32(4, round)
   return bytes
 }
 
-function digestOfLayer(): string {
+function digestOfLayer(round: number): string {
   const running = new RunningDigest('sha256')
-  for (let number = 0; number < LAYER_MIB; number += 1) running.update(mebibyte(number))
+  for (let number = 0; number < LAYER_MIB; number += 1) running.update(mebibyte(number, round))
   return running.digest()
 }
 
-function layer() {
+function layer(round: number) {
   let number = 0
   let sentAtMs = 0
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
-      if (number < LAYER_MIB) return controller.enqueue(mebibyte(number++))
+      if (number < LAYER_MIB) return controller.enqueue(mebibyte(number++, round))
       sentAtMs = performance.now()
       controller.close()
     },
