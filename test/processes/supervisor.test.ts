@@ -76,7 +76,7 @@ describe('several processes on one port', () => {
 
   test('finish 50 pushes and pulls that are under way when asked to stop, refuse new ones, and leave nothing behind', async () => {
     using folder = new TemporaryFolder()
-    await using berth = await SupervisedBerth.start({ folder, processes: 2, moreConfig: '  draintimeout: 20s\n' })
+    await using berth = await SupervisedBerth.start({ folder, processes: 2, moreConfig: '  draintimeout: 90s\n' })
     const client = new RegistryClient(berth.url)
     const large = contentOf('application/octet-stream', fixedBytes(32 * 1024 * 1024))
     await client.pushBlob('large', large)
@@ -88,7 +88,7 @@ describe('several processes on one port', () => {
     const workers = await berth.workers()
 
     process.kill(berth.program.pid, 'SIGTERM')
-    await berth.program.waitForOutput(/msg="stopping"/, 5_000)
+    await berth.program.waitForOutput(/msg="stopping"/, 10_000)
     await poll('new requests are refused', 10_000, async () => {
       return await fetch(`${berth.url}/v2/`, FRESH).then(
         () => undefined,
@@ -105,7 +105,7 @@ describe('several processes on one port', () => {
     for (const worker of workers) await ended(worker, 1_000)
     expect(await readdir(folder.join('data/berth/run'))).toEqual(['start.lock'])
     expect(await readdir(folder.join('data/berth/staging'))).toEqual([])
-  }, 60_000)
+  }, 120_000)
 })
 
 /** A connection of its own, so that every process gets its share. */
