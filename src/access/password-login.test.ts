@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, spyOn, test } from 'bun:test'
+import { afterEach, beforeAll, beforeEach, describe, expect, setSystemTime, spyOn, test } from 'bun:test'
 import { FailureLimit } from './failure-limit.ts'
 import { type LoginAttempt, PasswordLogin } from './password-login.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
@@ -126,6 +126,10 @@ describe('a password', () => {
 })
 
 describe('an address that is wrong too often', () => {
+  // However long the checks take, nobody is let try again meanwhile.
+  beforeEach(() => void setSystemTime(new Date()))
+  afterEach(() => void setSystemTime())
+
   test('has to wait, whether the next password is right or not, and others do not', async () => {
     const login = loginOver(new OneUserBook('right'))
     for (let index = 0; index < 20; index++) await login.login(attempt('alice', `wrong ${index}`)).catch(() => undefined)

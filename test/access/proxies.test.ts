@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, setSystemTime, test } from 'bun:test'
 import { header } from '../support/answers.ts'
 import { AppInTest, basic } from '../support/app-in-test.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -8,6 +8,9 @@ let folder: TemporaryFolder
 beforeAll(() => {
   folder = resources.use(new TemporaryFolder())
 })
+// However long the guesses take, no further one is let through meanwhile.
+beforeEach(() => void setSystemTime(new Date()))
+afterEach(() => void setSystemTime())
 afterAll(async () => await resources.disposeAsync())
 
 async function start(http: object): Promise<AppInTest> {
