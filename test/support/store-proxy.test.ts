@@ -108,7 +108,7 @@ describeOnStores('a proxy before a store', (store) => {
   })
 
   test('delivers late: the client gives up, and then it happens', async () => {
-    proxy.use(next(1, ['PutObject'], { kind: 'deliver-late', afterMs: 100 }))
+    proxy.use(next(1, ['PutObject'], { kind: 'deliver-late', afterMs: 3_000 }))
 
     const written = await failureOf(client.send({ method: 'PUT', key: 'a', body: 'bytes' }))
     const before = await direct.list('')
@@ -118,12 +118,12 @@ describeOnStores('a proxy before a store', (store) => {
   })
 
   test('stalls: a client that gives up meanwhile has asked for nothing', async () => {
-    proxy.use(next(1, ['PutObject'], { kind: 'stall', where: 'request', ms: 400 }))
+    proxy.use(next(1, ['PutObject'], { kind: 'stall', where: 'request', ms: 2_000 }))
 
     const written = client.send({ method: 'PUT', key: 'a', body: 'bytes', signal: AbortSignal.timeout(100) })
 
     expect(await failureOf(written)).toBe('TimeoutError')
-    await Bun.sleep(500)
+    await Bun.sleep(2_500)
     expect(await direct.list('')).toEqual([])
   })
 
