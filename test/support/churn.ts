@@ -6,7 +6,7 @@ import type { RegistryClient } from './registry-client.ts'
 import { SeededRandom } from './seeded-random.ts'
 import { blobKey, notAllowedIn, show, THERE, tornIn, wrongIn, wrongLists } from './shown.ts'
 
-const SETTLED_MS = 5_000
+const SETTLED_MS = 30_000
 
 export interface ChurnOptions {
   readonly clients: number
@@ -63,14 +63,22 @@ export class Churn {
   async problemsWithChanges(client: RegistryClient, { isSettled }: { readonly isSettled: boolean }): Promise<readonly string[]> {
     const keys = new Set(this.#clients.flatMap(({ touched }) => [...touched]))
     const problems: string[] = []
-    const shown = await poll('tags with their manifests', SETTLED_MS, async () => {
+    let unsettled: readonly string[] = []
+    const settled = poll('tags with their manifests', SETTLED_MS, async () => {
       const answers = await show(client, keys)
+      unsettled = [
+        ...[...answers].filter(([, value]) => value.includes('HEAD')).map((answer) => answer.join(' ')),
+        ...tornIn(answers),
+      ]
       // Settled between one question and the next.
       if (!isSettled && [...answers.values()].some((value) => value.includes('HEAD'))) return undefined
       problems.push(...notAllowedIn(answers, this.possible.allowed))
       if (tornIn(answers).length === 0) return answers
       if (isSettled) problems.push(...tornIn(answers))
       return isSettled ? answers : undefined
+    })
+    const shown = await settled.catch((cause: unknown) => {
+      throw new Error(`still not settled: ${unsettled.join('; ')}`, { cause })
     })
     if (!isSettled) return problems
     this.possible.settle(shown)
