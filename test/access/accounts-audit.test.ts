@@ -36,7 +36,7 @@ test('a login that failed, a denial and a write have a line each: who, from wher
     /msg="denied" user=alice .* method=DELETE .* reason="may not delete in team\/app: its token grants repository:team\/app:pull"/,
     /msg="write" user=robot:ci client=127\.0\.0\.1 method=PUT path=\S+ status=201 requestId=[0-9a-f]+/,
   ]) {
-    expect(await registry.program.waitForOutput(line, 10_000)).toBeTruthy()
+    expect(await registry.program.waitForOutput(line, 30_000)).toBeTruthy()
   }
 })
 
@@ -46,7 +46,7 @@ test('a question how to log in is no failure, and no secret is written down', as
   const token = await registry.token(['repository:team/app:pull'], 'ci', robot)
   await registry.client({ authorization: `Bearer ${token}` }).request('GET', '/v2/team/app/tags/list')
   await registry.basic('alice', 'alice-secret').request('GET', '/v2/last/tags/list')
-  await registry.program.waitForOutput(/path=\/v2\/last\/tags\/list/, 10_000)
+  await registry.program.waitForOutput(/path=\/v2\/last\/tags\/list/, 30_000)
 
   const { output } = registry.program
   expect(output).not.toMatch(/msg="(authentication failed|denied)".*asked/)

@@ -218,7 +218,7 @@ test('htpasswd users are named in rules, are in groups, and lose everything with
   await own.folder.file('htpasswd', `dave:${hash}\n`)
 
   // The file is looked at ten times a second.
-  await poll('carol is out', 10_000, async () =>
+  await poll('carol is out', 30_000, async () =>
     (await carol.request('POST', '/v2/carols/blobs/uploads/')).status === 401 ? true : undefined,
   )
   expect((await withToken.request('POST', '/v2/carols/blobs/uploads/')).status).toBe(401)
@@ -278,7 +278,7 @@ test('accounts that cannot be read are a failure for now, and nobody is told tha
 
   expect(response.status).toBe(503)
   expect(response.headers.get('retry-after')).not.toBeNull()
-  expect(await own.program.waitForOutput(/The record berth\/v1\/access\/users\/bob cannot be read/, 10_000)).toBeTruthy()
+  expect(await own.program.waitForOutput(/The record berth\/v1\/access\/users\/bob cannot be read/, 30_000)).toBeTruthy()
   expect((await own.basic('alice', 'alice-secret').request('GET', '/v2/')).status).toBe(200)
 })
 

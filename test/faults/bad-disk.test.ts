@@ -59,7 +59,7 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     expect(exitCode).toBe(1)
     expect(program.output).toMatch(/cannot be written .*read-only file system.*make it writable/i)
     expect(program.output).not.toContain('    at ')
-  }, 30_000)
+  }, 90_000)
 })
 
 describe('a file that was damaged behind the registry', () => {
@@ -137,15 +137,15 @@ describe('a metadata database', () => {
     const image = makeImage('restarted')
     const config = await folder.file('config.yml', registryConfig(folder.join('data')).replace(':0', `:${await freePort()}`))
     await using program = new BackgroundProgram([BERTH, 'serve', config], { environment: environmentIn(folder.join('env')) })
-    const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, 20_000)
+    const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, 30_000)
     await pushImage(new RegistryClient(url), 'restarted', image, 'latest')
 
     await removeDatabase(folder)
-    await program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, 20_000)
+    await program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, 30_000)
 
     const answer = await new RegistryClient(url).getManifest('restarted', 'latest')
     expect(await answer.bytes()).toEqual(image.manifest.bytes)
-  }, 30_000)
+  }, 90_000)
 })
 
 async function withBerth(folder: TemporaryFolder, use: (client: RegistryClient) => Promise<void>): Promise<string> {

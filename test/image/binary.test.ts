@@ -83,7 +83,7 @@ describe('the one-file program', () => {
       await using registry = await startBerth({ folder, dataDirectory, berth })
       await pushLargeManifests(new RegistryClient(registry.url))
 
-      await poll('the database has grown', 10_000, async () => {
+      await poll('the database has grown', 30_000, async () => {
         const { size } = await stat(join(dataDirectory, 'berth/metadata.db'))
         return size > FOLDED_BYTES || undefined
       })

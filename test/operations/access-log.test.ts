@@ -71,7 +71,7 @@ describe('what is written where', () => {
     const response = await registry.client.request('GET', '/v2/absent/tags/list')
 
     const id = response.headers.get('x-request-id')
-    await registry.program.waitForOutput(new RegExp(`msg="request refused" .*code=NAME_UNKNOWN .*requestId=${id}`), 10_000)
+    await registry.program.waitForOutput(new RegExp(`msg="request refused" .*code=NAME_UNKNOWN .*requestId=${id}`), 30_000)
   })
 
   test('with log.accesslog.disabled nothing is on standard output', async () => {
@@ -135,7 +135,7 @@ function withoutOurOwn({ client, line, status, referer, agent }: Record<string, 
 }
 
 async function waitForLines(registry: OperatedRegistry, count: number): Promise<string[]> {
-  return await poll(`${count} lines`, 10_000, async () => {
+  return await poll(`${count} lines`, 30_000, async () => {
     const lines = await registry.accessLog()
     return lines.length >= count ? lines : undefined
   })

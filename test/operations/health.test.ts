@@ -11,7 +11,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(60_000)
 
-const WAIT_MS = 10_000
+const WAIT_MS = 30_000
 
 describe('Berth', () => define('Berth'))
 

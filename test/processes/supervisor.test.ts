@@ -49,7 +49,7 @@ describe('several processes on one port', () => {
     const workers = await berth.workers()
 
     await berth.program.kill()
-    for (const worker of workers) await ended(worker, 10_000)
+    for (const worker of workers) await ended(worker, 30_000)
 
     await using next = await SupervisedBerth.start({ folder, processes: 2 })
     expect(await freshJson(`${next.url}/v2/kept/tags/list`)).toEqual({ name: 'kept', tags: ['latest'] })
@@ -65,8 +65,8 @@ describe('several processes on one port', () => {
     for (const name of await readdir(folder.join('data/berth'))) {
       if (name.startsWith('metadata.db')) await Bun.file(folder.join('data/berth', name)).unlink()
     }
-    for (const worker of before) await ended(worker, 10_000)
-    const answer = await poll('the tag is served again', 10_000, async () => {
+    for (const worker of before) await ended(worker, 30_000)
+    const answer = await poll('the tag is served again', 30_000, async () => {
       const response = await fetch(`${berth.url}/v2/kept/manifests/latest`, FRESH).catch(() => undefined)
       return response?.status === 200 ? response : undefined
     })
@@ -82,14 +82,14 @@ describe('several processes on one port', () => {
     await client.pushBlob('large', large)
     const uploads = await Promise.all(Array.from({ length: 25 }, () => startSlowPatch(client)))
     const pulls = await Promise.all(Array.from({ length: 25 }, () => startSlowPull(client, large.digest)))
-    await poll('every upload has its file', 10_000, async () => {
+    await poll('every upload has its file', 30_000, async () => {
       return (await readdir(folder.join('data/berth/uploads'))).length === uploads.length || undefined
     })
     const workers = await berth.workers()
 
     process.kill(berth.program.pid, 'SIGTERM')
-    await berth.program.waitForOutput(/msg="stopping"/, 10_000)
-    await poll('new requests are refused', 10_000, async () => {
+    await berth.program.waitForOutput(/msg="stopping"/, 30_000)
+    await poll('new requests are refused', 30_000, async () => {
       return await fetch(`${berth.url}/v2/`, FRESH).then(
         () => undefined,
         () => true,
@@ -126,8 +126,8 @@ async function backAfterKill(): Promise<number> {
 
   process.kill(before[0] ?? 0, 'SIGKILL')
   const killedAt = performance.now()
-  await berth.program.waitForOutput(/worker ended, starting another.*signal=SIGKILL/, 20_000)
-  const after = await poll('two workers again', 20_000, async () => {
+  await berth.program.waitForOutput(/worker ended, starting another.*signal=SIGKILL/, 30_000)
+  const after = await poll('two workers again', 30_000, async () => {
     const workers = await berth.workers()
     return workers.length === 2 && !workers.includes(before[0] ?? 0) ? workers : undefined
   })

@@ -1,6 +1,6 @@
 import { type DiskCall, type DiskHook, isChange } from './held-disk.ts'
 
-const REACHED_MS = 10_000
+const REACHED_MS = 30_000
 
 /** A place where work waits until the test lets it go on. */
 export class Gate {
@@ -17,10 +17,10 @@ export class Gate {
     this.#opened.resolve()
   }
 
-  /** Resolves when the work waits here. Throws after ten seconds. */
+  /** Resolves when the work waits here. Throws after half a minute. */
   async reached(): Promise<void> {
     const late = Promise.withResolvers<never>()
-    const timer = setTimeout(() => late.reject(new Error('nothing came to the gate in ten seconds')), REACHED_MS)
+    const timer = setTimeout(() => late.reject(new Error('nothing came to the gate in half a minute')), REACHED_MS)
     try {
       await Promise.race([this.#reached.promise, late.promise])
     } finally {

@@ -46,8 +46,8 @@ export interface Outcome {
 }
 
 const DEFAULT_RUN_MS = 60_000
-const STOP_MS = 10_000
-const LAST_OUTPUT_MS = 500
+const STOP_MS = 30_000
+const LAST_OUTPUT_MS = 2_000
 const MAX_KEPT_OUTPUT = 256 * 1024
 
 /** Runs a program to its end. Throws with all it printed when it does not end in time. */
@@ -125,7 +125,7 @@ export class BackgroundProgram implements AsyncDisposable {
     }
   }
 
-  /** Asks it to end and waits; after ten seconds it is killed and the test fails. */
+  /** Asks it to end and waits; after half a minute it is killed and the test fails. */
   async stop(): Promise<number> {
     if (!this.running) return await this.exited
     this.#child.kill('SIGTERM')

@@ -1,5 +1,8 @@
 import type { Log, LogFields, LogLevel } from '../../src/observe/log.ts'
 
+const PATIENCE_MS = 30_000
+const LAST_LINES = 20
+
 export interface RecordedLine {
   readonly level: LogLevel
   readonly message: string
@@ -17,7 +20,7 @@ export class RecordedLog implements Log {
   error = (message: string, fields?: LogFields) => this.#add('error', message, fields)
   child = () => this
 
-  /** The first line that fits, written already or still to come. Fails after ten seconds. */
+  /** The first line that fits, written already or still to come. Fails after half a minute. */
   async line(fits: (line: RecordedLine) => boolean): Promise<RecordedLine> {
     const found = this.lines.find(fits)
     if (found !== undefined) return found
@@ -27,7 +30,10 @@ export class RecordedLog implements Log {
       if (line !== undefined) resolve(line)
     }
     this.#waiting.add(look)
-    const timer = setTimeout(() => reject(new Error('the line was not written within ten seconds')), 10_000)
+    const timer = setTimeout(
+      () => reject(new Error(`the line was not written within half a minute, only:\n${this.#shown()}`)),
+      PATIENCE_MS,
+    )
     try {
       return await promise
     } finally {
@@ -38,12 +44,19 @@ export class RecordedLog implements Log {
 
   /** Does something again and again until a line with this message is written. */
   async lineAfter(again: () => Promise<unknown>, message: string): Promise<void> {
-    const deadline = Date.now() + 10_000
+    const deadline = Date.now() + PATIENCE_MS
     while (!this.lines.some((line) => line.message === message)) {
-      if (Date.now() > deadline) throw new Error(`'${message}' was not written within ten seconds`)
+      if (Date.now() > deadline) throw new Error(`'${message}' was not written within half a minute, only:\n${this.#shown()}`)
       await again()
       await Bun.sleep(10)
     }
+  }
+
+  #shown(): string {
+    return this.lines
+      .slice(-LAST_LINES)
+      .map((line) => Bun.inspect(line))
+      .join('\n')
   }
 
   #add(level: LogLevel, message: string, fields: LogFields = {}): void {

@@ -21,7 +21,7 @@ describe('a health check', () => {
       },
     })
 
-    await poll('eight looks', 5_000, async () => (seen.length >= 8 ? true : undefined))
+    await poll('eight looks', 30_000, async () => (seen.length >= 8 ? true : undefined))
 
     // Each look sees what the one before it has left.
     expect(seen.slice(0, 8)).toEqual([true, true, true, true, true, true, false, true])
