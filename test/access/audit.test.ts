@@ -87,8 +87,8 @@ describe.each([
     expect(asking.status).toBe(401)
     expect(audited(berth, asking)).toBeUndefined()
     expect(audited(berth, reading)).toBeUndefined()
-    const access = berth.log.lines.find(({ fields }) => fields.requestId === header(reading, 'x-request-id'))
-    expect(access?.fields.user).toBe('alice')
+    const access = await berth.log.line(({ fields }) => fields.requestId === header(reading, 'x-request-id'))
+    expect(access.fields.user).toBe('alice')
   })
 })
 

@@ -80,7 +80,7 @@ describeOnStores('a registry that waits for another machine to end', (store) => 
     ])
     expect(statuses.map(({ status }) => status)).toEqual([401, 404, 401, 401, 503, 503])
 
-    const [, debug] = DEBUG.exec(berth.program.output) ?? []
+    const [, debug] = await berth.program.waitForOutput(DEBUG, 30_000)
     const metrics = (await (await fetch(`${debug}/metrics`)).text()).split('\n')
     expect(metrics).toContain('registry_http_requests_total{handler="manifest",method="get",code="200"} 1')
     expect(metrics).toContain('registry_http_requests_total{handler="manifest",method="delete",code="503"} 1')
