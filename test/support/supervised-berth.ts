@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { BackgroundProgram, environmentIn, poll } from './processes.ts'
+import { type BackgroundProgram, environmentIn, poll, startUntil } from './processes.ts'
 import { type BucketData, registryConfig } from './registry-config.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
@@ -33,9 +33,10 @@ export class SupervisedBerth implements AsyncDisposable {
       BERTH_PROCESSES: String(processes),
       STATE_DIRECTORY: folder.join('state'),
     }
-    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
-    const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
-    return new SupervisedBerth(program, url)
+    const { program, match } = await startUntil(/msg="listening" url=(\S+)/, START_MS, [BERTH_PROGRAM, 'serve', config], {
+      environment,
+    })
+    return new SupervisedBerth(program, match[1] ?? '')
   }
 
   /** The workers' process ids, as the kernel knows them. */

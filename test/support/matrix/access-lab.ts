@@ -103,8 +103,11 @@ export class AccessLab implements AsyncDisposable {
     return response.status === 200
   }
 
-  /** Where the log of requests ends now. */
+  /** Where the log of requests ends now, with the lines of all that was answered: they come late. */
   async logEnd(): Promise<number> {
+    const mark = crypto.randomUUID()
+    await expectStatus(await this.registry.client().request('GET', `/v2/?mark=${mark}`), 401)
+    await this.logged(new RegExp(`mark=${mark}`), 0)
     return Buffer.byteLength(await this.registry.accessLog())
   }
 
