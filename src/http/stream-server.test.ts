@@ -147,9 +147,10 @@ test('a client that reads slowly gets every byte as it was, and what a handler k
 })
 
 test('a body that the client does not finish is an error of the reader, and the request knows that the client has gone', async () => {
-  const seen = Promise.withResolvers<unknown>()
+  const [begun, seen] = [Promise.withResolvers<void>(), Promise.withResolvers<unknown>()]
   const url = new URL(
     await start(async (request) => {
+      begun.resolve()
       try {
         await request.bytes()
         seen.resolve('whole')
@@ -162,8 +163,9 @@ test('a body that the client does not finish is an error of the reader, and the 
 
   const socket = connect(Number(url.port), url.hostname, () => {
     socket.write('PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf')
-    setTimeout(() => socket.destroy(), 50)
   })
+  await begun.promise
+  socket.destroy()
 
   expect(await seen.promise).toMatchObject({ name: 'AbortError' })
 })

@@ -43,5 +43,6 @@ test('stars in a row cost no more than one', () => {
 
   expect(glob?.fits(`${'x'.repeat(250)}`)).toBe(false)
 
-  expect(performance.now() - startedAt).toBeLessThan(100)
+  // Where each star multiplies the ways, this takes for ever.
+  expect(performance.now() - startedAt).toBeLessThan(1_000)
 })
