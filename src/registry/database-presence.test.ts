@@ -4,8 +4,11 @@ import { berthLayout } from '../storage/layout.ts'
 import { MemoryDriver } from '../storage/memory/memory.ts'
 import { DatabasePresence } from './database-presence.ts'
 
-/** A hundred times as fast: signs are renewed each 200 ms and grow old in 900 ms. */
-const PACE = 0.01
+/** Fifty times as fast: signs are renewed each 400 ms and grow old in 1.8 s, so that a moment without the processor is not a death. */
+const PACE = 0.02
+const ALIVE_MS = 90_000 * PACE
+const MISSED_MS = 60_000 * PACE
+const RENEW_EVERY_MS = 20_000 * PACE
 
 /** Files with the times at which they were placed, which may be by another clock than ours. */
 class TimedStorage extends MemoryDriver {
@@ -68,7 +71,7 @@ test('where the first may be about to end, it is waited for', async () => {
   const first = await begin('a')
   const second = begin('b', { waitsForLiving: true })
   // It is seen to be alive meanwhile.
-  await Bun.sleep(400)
+  await Bun.sleep(2 * RENEW_EVERY_MS)
   expect(await Promise.race([second, 'waits'])).toBe('waits')
 
   await first.end({ isLast: true })
@@ -83,7 +86,7 @@ test('one that is still at work when a dead one would be old is not waited for a
 
   await expect(begin('b', { waitsForLiving: true })).rejects.toThrow('PostgreSQL')
 
-  expect(performance.now() - startedAt).toBeGreaterThan(900)
+  expect(performance.now() - startedAt).toBeGreaterThan(ALIVE_MS)
   expect(await storage.list(berthLayout.databases)).toEqual(['a'])
 })
 
@@ -101,12 +104,12 @@ test('whoever gives up waiting leaves no sign', async () => {
 })
 
 test('what is left of a database that ended without a word is waited for until it is old', async () => {
-  await storage.place([{ directory: berthLayout.databases, files: [{ name: 'dead', bytes: new Uint8Array() }] }])
   const startedAt = performance.now()
+  await storage.place([{ directory: berthLayout.databases, files: [{ name: 'dead', bytes: new Uint8Array() }] }])
 
   await begin('b')
 
-  expect(performance.now() - startedAt).toBeGreaterThan(800)
+  expect(performance.now() - startedAt).toBeGreaterThan(ALIVE_MS - 100)
 })
 
 test('who ends with a word is not waited for', async () => {
@@ -116,7 +119,7 @@ test('who ends with a word is not waited for', async () => {
 
   await begin('b')
 
-  expect(performance.now() - startedAt).toBeLessThan(500)
+  expect(performance.now() - startedAt).toBeLessThan(ALIVE_MS - 100)
 })
 
 test('of two that begin at the same moment one goes on', async () => {
@@ -130,12 +133,12 @@ test('whoever slept so long that another took over stops', async () => {
   await begin('a')
   const other = storage.place([{ directory: berthLayout.databases, files: [{ name: 'b', bytes: new Uint8Array() }] }])
   await other
-  const until = performance.now() + 700
+  const until = performance.now() + MISSED_MS + 100
   while (performance.now() < until) {
     // The process does not run: no timer of its own fires.
   }
   await storage.place([{ directory: berthLayout.databases, files: [{ name: 'b', bytes: new Uint8Array() }] }])
-  await Bun.sleep(300)
+  await Bun.sleep(2 * RENEW_EVERY_MS)
 
   expect(takenOver.map(String)).toEqual([expect.stringContaining('PostgreSQL')])
 })
