@@ -1,7 +1,7 @@
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from '../test/support/free-port.ts'
 import { berthProgram } from './berth-program.ts'
 import { atEnd } from './leftovers.ts'
 import { cpuSecondsOf, familyOf, forgetPeak, residentBytesOf } from './program.ts'
@@ -189,13 +189,4 @@ ${storage}  delete:
 http:
   addr: 127.0.0.1:${port}
 ${secure}${auth}`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  if (address === null || typeof address === 'string') throw new Error('no free port')
-  return address.port
 }
