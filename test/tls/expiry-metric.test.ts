@@ -6,8 +6,8 @@ import { poll } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { makeCertificates, TlsBerth } from '../support/tls-berth.ts'
 
-const TEST_MS = 90_000
-const RENEWAL_MS = 20_000
+const TEST_MS = 180_000
+const RENEWAL_MS = 40_000
 
 test.each([1, 2])(
   'the metrics of %d process(es) say when the certificate ends, also after it was renewed',
