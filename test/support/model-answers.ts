@@ -3,12 +3,12 @@ import { ERROR_CODES } from './answers.ts'
 import type { Expected } from './model.ts'
 
 /** A registry that answers later than this hangs. */
-const PATIENCE_MS = 10_000
+const PATIENCE_MS = 30_000
 
 /** The answer, unless it takes too long. */
 export async function inTime(answer: Promise<Response>, what: string): Promise<Response> {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`${what} was not answered in ten seconds`)), PATIENCE_MS)
+  const timer = setTimeout(() => late.reject(new Error(`${what} was not answered in half a minute`)), PATIENCE_MS)
   try {
     return await Promise.race([answer, late.promise])
   } finally {
