@@ -1,16 +1,18 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { basic } from '../support/app-in-test.ts'
 import { contentOf } from '../support/images.ts'
+import { expectLeastBelow } from '../support/least-measured.ts'
 import { OperatedRegistry } from '../support/operated-registry.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** How long things take when many log in, or somebody tries to learn from it. The registry is a program of its own. */
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const COST = 8
 const LOGINS = 200
-const ROUNDS = 3
+const ROUNDS = 8
+const LIMIT_MS = 50
 const CONTENT = contentOf('application/octet-stream', Buffer.from('pulled all the time'))
 
 const resources = new AsyncDisposableStack()
@@ -70,17 +72,18 @@ function quantile(times: readonly number[], share: number): number {
   return times.toSorted((a, b) => a - b)[Math.floor(times.length * share)] ?? Number.NaN
 }
 
-test(`a burst of ${LOGINS} logins delays an anonymous pull by no more than 50 ms at p99, in the best of ${ROUNDS} rounds`, async () => {
-  const delays: number[] = []
-  for (let round = 0; round < ROUNDS; round++) {
+test(`a burst of ${LOGINS} logins delays an anonymous pull by no more than ${LIMIT_MS} ms at p99, in the best of some rounds`, async () => {
+  const limit = { what: `the delay by ${LOGINS} logins`, unit: 'ms at p99', limit: LIMIT_MS, rounds: ROUNDS }
+  let round = 0
+
+  await expectLeastBelow(limit, async () => {
     const idle = quantile(await pullsDuring(Bun.sleep(1_000)), 0.99)
     const burst = Promise.all(Array.from({ length: LOGINS }, (_, index) => logIn(`user-${round * LOGINS + index}`)))
     const busy = quantile(await pullsDuring(burst), 0.99)
     expect(new Set(await burst)).toEqual(new Set([200]))
-    delays.push(busy - idle)
-  }
-
-  expect(Math.min(...delays)).toBeLessThan(50)
+    round += 1
+    return busy - idle
+  })
 })
 
 test('a wrong password takes as long for a user that nobody is', async () => {
@@ -97,7 +100,8 @@ test('a wrong password takes as long for a user that nobody is', async () => {
     }
   }
 
-  const ratio = quantile(times.known, 0.5) / quantile(times.unknown, 0.5)
+  // The least of many: whatever else the machine does only adds to it.
+  const ratio = Math.min(...times.known) / Math.min(...times.unknown)
   expect(ratio).toBeGreaterThan(0.6)
   expect(ratio).toBeLessThan(1.6)
 })
