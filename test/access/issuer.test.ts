@@ -195,7 +195,9 @@ test('whoever guesses at robots is slowed like whoever guesses passwords, and a 
   expect([...guesses]).toEqual([401, 429])
   expect(Number(refused.headers.get('retry-after'))).toBeGreaterThanOrEqual(1)
   expect(await statusOf('ci', token)).toBe(200)
-  expect(await statusOf('alice', 'a password')).toBe(429)
+  // One more is let through every two seconds: where all this took longer, the first of these may be it.
+  const others = [await statusOf('alice', 'a password'), await statusOf('alice', 'another'), await statusOf('alice', 'a third')]
+  expect(others).toContain(429)
 })
 
 test('htpasswd users are named in rules, are in groups, and lose everything with their line', async () => {
