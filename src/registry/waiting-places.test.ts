@@ -9,17 +9,28 @@ function countWaiting(places: WaitingPlaces, uploads: number, received: number, 
   return entered.filter((place) => place.mayWait(received)).length
 }
 
-test('where few uploads run all of them may wait, where many run six', () => {
+test('where few uploads run all of them may wait, where many run none', () => {
   expect(countWaiting(new WaitingPlaces(), 21, 8 * MIB)).toBe(21)
-  expect(countWaiting(new WaitingPlaces(), 32, 8 * MIB)).toBe(16)
-  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB)).toBe(6)
-  expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(6)
+  expect(countWaiting(new WaitingPlaces(), 25, 8 * MIB)).toBe(19)
+  expect(countWaiting(new WaitingPlaces(), 26, 8 * MIB)).toBe(0)
+  expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(0)
+})
+
+test('who has waited no longer does when many have come, and does again when they have gone', () => {
+  const places = new WaitingPlaces()
+  const first = places.enter({ hasLength: true })
+  expect(first.mayWait(MIB)).toBe(true)
+
+  const others = Array.from({ length: 25 }, () => places.enter({ hasLength: true }))
+  expect(first.mayWait(MIB)).toBe(false)
+
+  others[0]?.[Symbol.dispose]()
+  expect(first.mayWait(MIB)).toBe(true)
 })
 
 test('those in chunks of their own cost twice the memory: fewer of them may wait', () => {
   expect(countWaiting(new WaitingPlaces(), 12, 8 * MIB, false)).toBe(12)
   expect(countWaiting(new WaitingPlaces(), 24, 8 * MIB, false)).toBe(10)
-  expect(countWaiting(new WaitingPlaces(), 64, 8 * MIB, false)).toBe(6)
 })
 
 test('uploads that have only begun get the first six places, as others may be about to begin', () => {
