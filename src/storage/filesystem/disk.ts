@@ -167,6 +167,8 @@ class LocalFile implements DiskFile {
   readonly #pace: WritePace | undefined
   /** Nothing is left to be written: closing it has nothing to wait for. */
   #isSynced = true
+  #isWritten = false
+  #syncs = 0
 
   constructor(descriptor: number, pace: WritePace | undefined) {
     this.#descriptor = descriptor
@@ -176,6 +178,8 @@ class LocalFile implements DiskFile {
   /** A full disk makes one write short without an error; the next one then says ENOSPC. */
   async write(bytes: Uint8Array, position: number, mayWait: () => boolean = () => true): Promise<void> {
     this.#isSynced = false
+    if (!this.#isWritten) this.#pace?.enter()
+    this.#isWritten = true
     let written = 0
     while (written < bytes.length) written += await orFull(this.#writeSome(bytes.subarray(written), position + written, mayWait))
   }
@@ -191,12 +195,19 @@ class LocalFile implements DiskFile {
 
   async sync(): Promise<void> {
     this.#isSynced = true
-    await orFull(writers.run(() => fsyncLater(this.#descriptor)))
+    this.#syncs += 1
+    try {
+      await orFull(writers.run(() => fsyncLater(this.#descriptor)))
+    } finally {
+      this.#syncs -= 1
+    }
   }
 
   async close(): Promise<void> {
     const descriptor = this.#descriptor
     this.#descriptor = -1
+    if (this.#isWritten) this.#pace?.leave()
+    this.#isWritten = false
     if (this.#pace !== undefined && this.#isSynced) closeSync(descriptor)
     else await closeLater(descriptor)
   }
@@ -209,7 +220,8 @@ class LocalFile implements DiskFile {
       return bytesWritten
     }
     if (this.#pace === undefined) return await inPool()
-    return await this.#pace.write({ atOnce: () => writeSync(descriptor, bytes, 0, bytes.length, position), inPool, mayWait })
+    const atOnce = () => writeSync(descriptor, bytes, 0, bytes.length, position)
+    return await this.#pace.write({ atOnce, inPool, isSyncing: this.#syncs > 0, mayWait })
   }
 }
 

@@ -7,8 +7,9 @@ function openPace() {
   const pace = new WritePace(() => nowMs)
   const done: string[] = []
   const gate = Promise.withResolvers<void>()
-  const write = async (tookMs = 0, mayWait = () => true) =>
+  const write = async (tookMs = 0, mayWait = () => true, isSyncing = false) =>
     await pace.write({
+      isSyncing,
       mayWait,
       atOnce: () => {
         nowMs += tookMs
@@ -22,7 +23,7 @@ function openPace() {
   const passMs = (ms: number) => {
     nowMs += ms
   }
-  return { write, done, passMs, letGo: gate.resolve }
+  return { pace, write, done, passMs, letGo: gate.resolve }
 }
 
 describe('the pace of writes', () => {
@@ -67,12 +68,30 @@ describe('the pace of writes', () => {
     expect(done).toEqual(['at once', 'at once'])
   })
 
+  test('a file that is being synced is written to in the pool, unless it is the only one or may not wait', async () => {
+    const { pace, write, done, letGo } = openPace()
+    letGo()
+
+    pace.enter()
+    await write(0, () => true, true)
+    pace.enter()
+    await write(0, () => true, true)
+    await write(0, () => false, true)
+    await write(0, () => true, false)
+    pace.leave()
+    await write(0, () => true, true)
+
+    expect(done).toEqual(['at once', 'in the pool', 'at once', 'at once', 'at once'])
+  })
+
   test('a failure is the caller’s', async () => {
     const pace = new WritePace()
     const atOnce = () => {
       throw new Error('EIO')
     }
 
-    await expect(pace.write({ atOnce, inPool: async () => undefined, mayWait: () => true })).rejects.toThrow('EIO')
+    await expect(pace.write({ atOnce, inPool: async () => undefined, isSyncing: false, mayWait: () => true })).rejects.toThrow(
+      'EIO',
+    )
   })
 })
