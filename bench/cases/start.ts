@@ -17,6 +17,10 @@ export const start: Bench = {
     const store = new LayoutStore(data)
     for (let number = 0; number < REPOSITORIES; number += 1) store.writeRepository(`bench/r${number}`, TAGS / REPOSITORIES, 1)
   },
+  // What the fill has left to be written would count as the start's: with it a start took up to 0.46 s, and docker-registry's 0.18.
+  prepare: async () => {
+    await Bun.spawn(['sync']).exited
+  },
   sample: async (registry) => {
     await registry.stop()
     const manifest = await registry.start('/v2/bench/r7/manifests/v00042')
