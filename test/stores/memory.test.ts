@@ -57,7 +57,7 @@ describeOnStores(
 
     /** Of one process, new each time, as the kernel counts it. */
     async function expectPeakBelow(limit: number, load: string, work: (client: RegistryClient) => Promise<void>): Promise<void> {
-      await expectLeastBelow({ what: `peak resident memory with ${load}`, unit: 'MiB', limit }, async () => {
+      await expectLeastBelow({ what: `peak resident memory with ${load}`, unit: 'MiB', limit, rounds: 1 }, async () => {
         using folder = new TemporaryFolder()
         await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
         await work(new RegistryClient(berth.url))

@@ -11,8 +11,8 @@ export interface MeasuredLimit {
 }
 
 /**
- * Measures until a value is below the limit, a few times at most: whatever else the machine does only adds to a time or to memory, and
- * what is the registry's own is there each time. Prints what was measured.
+ * Measures until a value is below the limit, a few times at most: whatever else the machine does only adds to a time, and what is the
+ * registry's own is there each time. Memory is the registry's own: it is measured once. Prints what was measured.
  */
 export async function expectLeastBelow(measured: MeasuredLimit, measure: () => Promise<number>): Promise<void> {
   const { what, unit, limit, rounds = USUAL_ROUNDS } = measured
