@@ -16,7 +16,7 @@ test('where few uploads run all of them may wait, where many run none', () => {
   expect(countWaiting(new WaitingPlaces(), 1000, 8 * MIB)).toBe(0)
 })
 
-test('who has waited no longer does when many have come, and does again when they have gone', () => {
+test('who has met many others waits no longer, also when they have gone; who comes then may', () => {
   const places = new WaitingPlaces()
   const first = places.enter({ hasLength: true })
   expect(first.mayWait(MIB)).toBe(true)
@@ -24,8 +24,9 @@ test('who has waited no longer does when many have come, and does again when the
   const others = Array.from({ length: 25 }, () => places.enter({ hasLength: true }))
   expect(first.mayWait(MIB)).toBe(false)
 
-  others[0]?.[Symbol.dispose]()
-  expect(first.mayWait(MIB)).toBe(true)
+  for (const other of others) other[Symbol.dispose]()
+  expect(first.mayWait(MIB)).toBe(false)
+  expect(places.enter({ hasLength: true }).mayWait(MIB)).toBe(true)
 })
 
 test('those in chunks of their own cost twice the memory: fewer of them may wait', () => {

@@ -59,6 +59,8 @@ interface Places {
 class WaitingPlace implements Disposable {
   readonly #places: Places
   #isTaken = false
+  /** It has met a crowd and goes on without a wait: what it gathered when the others end would come on top of what they have left. */
+  #isPassedOver = false
 
   constructor(places: Places) {
     this.#places = places
@@ -66,7 +68,8 @@ class WaitingPlace implements Disposable {
 
   /** Is asked before each wait, with the bytes that have come until then. False: there is no room for it. */
   mayWait(received: number): boolean {
-    if (this.#places.isCrowded()) return false
+    this.#isPassedOver ||= this.#places.isCrowded()
+    if (this.#isPassedOver) return false
     this.#isTaken ||= this.#places.take(received)
     return this.#isTaken
   }
