@@ -52,6 +52,17 @@ export class RecordedLog implements Log {
     }
   }
 
+  /** What `work` gives. Fails with the last lines when that takes longer than half a minute. */
+  async within<Result>(what: string, work: Promise<Result>): Promise<Result> {
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(new Error(`${what}: not within half a minute\n${this.#shown()}`)), PATIENCE_MS)
+    try {
+      return await Promise.race([work, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
   #shown(): string {
     return this.lines
       .slice(-LAST_LINES)

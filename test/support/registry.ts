@@ -4,7 +4,7 @@ import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { LogOutput } from '../../src/observe/log.ts'
 import { blobsOf, type Content, type Image, type ImageIndex } from './images.ts'
-import { ObjectStore, type StoreKind } from './object-store.ts'
+import { ObjectStore, STORE_START_MS, type StoreKind } from './object-store.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { expectStatus, RegistryClient } from './registry-client.ts'
 import { registryConfig } from './registry-config.ts'
@@ -12,10 +12,11 @@ import { RegistryInProcesses } from './registry-in-processes.ts'
 import { storeUnderTest } from './registry-under-test.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
+/** A store and half a minute for Berth, which says then what it has done so far. */
+const START_MS = STORE_START_MS + 35_000
+
 export type Driver = 'filesystem' | 'inmemory' | StoreKind
 
-/** A store takes a while to start. */
-const START_MS = 60_000
 /** With more than one, the registry is a program of its own with that many processes; memory is not shared between them. */
 const PROCESSES = Number(process.env.BERTH_TEST_PROCESSES ?? 1)
 const DRIVERS: readonly Driver[] = storeUnderTest === undefined ? localDrivers() : [storeUnderTest]
@@ -77,7 +78,7 @@ export class TestRegistry {
       return
     }
     const config = testConfig(await this.#storage(this.#folder), this.#folder, this.#settings)
-    const app = await startApp(config, this.log, { accessOutput: linesInto(this.log) })
+    const app = await this.log.within('Berth starts', startApp(config, this.log, { accessOutput: linesInto(this.log) }))
     this.#app = app
     this.#stop = () => app.stop({ timeoutMs: 0 })
   }
@@ -134,7 +135,7 @@ export class TestRegistry {
 
 /** Lines about requests, which are JSON here, as lines of the log. */
 function linesInto(log: RecordedLog): LogOutput {
-  return { write: (line) => log.info('request', JSON.parse(line)), flush: () => undefined }
+  return { write: (line) => log.info('request', JSON.parse(line)), end: async () => undefined }
 }
 
 function testConfig(driver: Config['storage']['driver'], folder: TemporaryFolder, settings: Settings): Config {
