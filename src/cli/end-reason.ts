@@ -37,8 +37,7 @@ export function endOf(log: Log, output: LogOutput): End {
   for (const signal of SIGNALS) {
     process.on(signal, () => {
       if (begin({ kind: 'signal', signal })) return
-      output.flush()
-      process.exit(128 + constants.signals[signal])
+      void output.end().finally(() => process.exit(128 + constants.signals[signal]))
     })
   }
   const onFault = (error: unknown) => {

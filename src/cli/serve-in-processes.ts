@@ -37,7 +37,10 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
   const orders = await certificateOrders(loaded.config, log)
   const url = await supervisor.start()
   // The first worker has said why.
-  if (url === undefined) process.exit(1)
+  if (url === undefined) {
+    await output.end()
+    process.exit(1)
+  }
   const debug = await debugServer(supervisor, loaded.config, log)
   announce(loaded, { url, processes: count }, log)
   const refusal = supervisor.refused.then((): EndReason => ({ kind: 'refused', error: undefined }))
@@ -45,7 +48,7 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
   describeEnd(reason, log)
   await Promise.all([supervisor.stop(), debug?.stop({ timeoutMs: 0 }), orders?.stop()])
   log.info('stopped')
-  output.flush()
+  await output.end()
   process.exit(exitCodeOf(reason))
 }
 
@@ -59,7 +62,7 @@ export async function work(config: Config, worker: Worker, { log, output }: Logg
   if (reason.kind !== 'signal') describeEnd(reason, log)
   await app.stop({ timeoutMs: config.http.drainTimeoutMs })
   if (reason.kind === 'refused') process.stderr.write(`berth: ${failureSentence(reason.error)}\n`)
-  output.flush()
+  await output.end()
   process.exit(workerExitCode(reason))
 }
 

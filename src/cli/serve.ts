@@ -28,7 +28,7 @@ export async function serve(configPath: string | undefined, options: ServeOption
     if (count > 1) await supervise(loaded, count, { log, output })
     else await serveAlone(loaded, { log, output })
   } finally {
-    output.flush()
+    await output.end()
   }
 }
 
@@ -47,7 +47,7 @@ async function serveAlone(loaded: LoadedConfig, { log, output }: Logging): Promi
   describeEnd(reason, log)
   await app.stop({ timeoutMs: config.http.drainTimeoutMs })
   log.info('stopped')
-  output.flush()
+  await output.end()
   if (reason.kind === 'restart') reExecute()
   if (reason.kind === 'refused') throw reason.error
   process.exit(exitCodeOf(reason))

@@ -4,7 +4,7 @@ import type { LogFields } from './log.ts'
 
 test('with log.reportcaller each line names the function and the place that wrote it', () => {
   const lines: LogFields[] = []
-  const output = { write: (line: string) => lines.push(JSON.parse(line)), flush: () => undefined }
+  const output = { write: (line: string) => lines.push(JSON.parse(line)), end: async () => undefined }
   const log = createLog({ level: 'info', formatter: 'json', fields: { service: 'registry' }, reportCaller: true }, output)
 
   function writeALine() {

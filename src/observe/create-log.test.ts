@@ -7,7 +7,7 @@ const TIME = '2026-01-02T03:04:05.678Z'
 /** What a log with these options writes while `use` uses it; the time of each line is replaced by one of ours. */
 function linesOf(options: Partial<LogOptions>, use: (log: Log) => void): string[] {
   const lines: string[] = []
-  const output = { write: (line: string) => lines.push(line), flush: () => undefined }
+  const output = { write: (line: string) => lines.push(line), end: async () => undefined }
   use(createLog({ level: 'info', formatter: 'text', fields: {}, ...options }, output))
   return lines.map((line) => line.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/, TIME))
 }

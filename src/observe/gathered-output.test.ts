@@ -15,31 +15,31 @@ test('lines leave together soon after the first of them', async () => {
   expect(await written.next()).toBe('three\n')
 })
 
-test('what leaves together is no longer than one write may be, and no line is cut', () => {
+test('what leaves together is no longer than one write may be, and no line is cut', async () => {
   const written = new Written()
   const output = new GatheredOutput(written, 10)
 
   for (const line of ['12345\n', '789\n', 'next\n', 'longer than one write may be\n', 'last\n']) output.write(line)
 
   expect(written.pieces).toEqual(['12345\n789\n', 'next\n', 'longer than one write may be\n'])
-  output.flush()
+  await output.end()
   expect(written.pieces.at(-1)).toBe('last\n')
 })
 
-test('a flush hands on what waits before it flushes', () => {
+test('the end hands on what waits before it ends what comes after', async () => {
   const written = new Written()
   const output = new GatheredOutput(written, 100)
 
   output.write('waiting\n')
-  output.flush()
+  await output.end()
 
   expect(written.pieces).toEqual(['waiting\n'])
-  expect(written.flushedAfter).toBe(1)
+  expect(written.endedAfter).toBe(1)
 })
 
 class Written implements LogOutput {
   readonly pieces: string[] = []
-  flushedAfter = 0
+  endedAfter = 0
   #next = Promise.withResolvers<string>()
 
   write(piece: string): void {
@@ -53,7 +53,7 @@ class Written implements LogOutput {
     return piece
   }
 
-  flush(): void {
-    this.flushedAfter = this.pieces.length
+  async end(): Promise<void> {
+    this.endedAfter = this.pieces.length
   }
 }

@@ -28,9 +28,9 @@ export class GatheredOutput implements LogOutput {
     }, GATHER_MS)
   }
 
-  flush(): void {
+  async end(): Promise<void> {
     this.#handOn()
-    this.#output.flush()
+    await this.#output.end()
   }
 
   #handOn(): void {

@@ -16,6 +16,9 @@ export type LogLevel = 'error' | 'warn' | 'info' | 'debug'
 /** Where lines go. */
 export interface LogOutput {
   write(line: string): void
-  /** Returns when every line has been handed to the system. */
-  flush(): void
+  /**
+   * Takes no more lines. Resolves, never rejects, when every line has been handed to the system, or after a second given up because
+   * nobody reads them.
+   */
+  end(): Promise<void>
 }

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { fstatSync, openSync } from 'node:fs'
 import { destination } from 'pino'
 import { GatheredOutput } from './gathered-output.ts'
@@ -7,6 +8,8 @@ const STANDARD_OUTPUT = 1
 const STANDARD_ERROR = 2
 /** A reader that has stopped reading costs at most this much memory; then lines are dropped. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
+/** And it does not keep the program from ending for longer than this. */
+const MAX_END_MS = 1000
 /** What a pipe takes in one piece (PIPE_BUF): lines of several processes on one pipe stay whole. */
 const LARGEST_WRITE_BYTES = 4096
 /** A file or a device takes any length in one piece. */
@@ -38,5 +41,23 @@ function outputTo(fd: number): LogOutput {
   const stream = destination({ fd, sync: false, maxLength: MAX_WAITING_BYTES, maxWrite: LARGEST_WRITE_BYTES })
   // Nobody is left to tell that nobody is listening: a closed pipe must not end the server.
   stream.on('error', () => undefined)
-  return { write: (line) => stream.write(line), flush: () => stream.flushSync() }
+  let hasWaiting = false
+  let hasEnded = false
+  const settle = () => {
+    hasWaiting = false
+  }
+  stream.on('drain', settle).on('error', settle)
+  return {
+    write: (line) => {
+      if (hasEnded) return
+      hasWaiting = true
+      stream.write(line)
+    },
+    // The stream's flushSync leaves out the lines of the write that is under way, which an exit then cuts off. What nobody takes is
+    // thrown away: at the exit it would be waited for without end.
+    end: async () => {
+      hasEnded = true
+      if (hasWaiting) await once(stream, 'drain', { signal: AbortSignal.timeout(MAX_END_MS) }).catch(() => stream.destroy())
+    },
+  }
 }

@@ -35,7 +35,7 @@ beforeEach(async () => {
   if (NAME === undefined) throw new Error('alice is no name')
   const hash = await Bun.password.hash('alice-secret', { algorithm: 'bcrypt', cost: 4 })
   await operateAccounts(config, (accounts) => accounts.addUser(NAME, hash))
-  app = await startApp(config, new RecordedLog(), { accessOutput: { write: () => undefined, flush: () => undefined } })
+  app = await startApp(config, new RecordedLog(), { accessOutput: { write: () => undefined, end: async () => undefined } })
 })
 afterEach(async () => {
   setSystemTime()

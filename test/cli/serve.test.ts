@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { readdir, readFile, readlink, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { freePort } from '../support/free-port.ts'
+import { FullPipe } from '../support/full-pipe.ts'
 import { BackgroundProgram, environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { registryConfig } from '../support/registry-config.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -98,6 +100,18 @@ describe('logs in files', () => {
     expect(await readFile(log, 'utf8')).toMatch(/^an older line\n[\s\S]*msg="stopped"/)
     expect(await readFile(folder.join('access.log'), 'utf8')).toContain('"GET /v2/ HTTP/1.1" 200')
     expect(program.output).toBe('')
+  })
+
+  test('that nobody reads do not keep the server from ending', async () => {
+    using folder = new TemporaryFolder()
+    using pipe = new FullPipe()
+    const address = `127.0.0.1:${await freePort()}`
+    const text = registryConfig(folder.join('data')).replace('level: info', `file: ${pipe.path}`).replace('127.0.0.1:0', address)
+    const config = await folder.file('config.yml', text)
+    const program = new BackgroundProgram([BERTH, 'serve', config], { environment: environmentIn(folder.path) })
+    await poll('it answers', START_MS, async () => (await fetch(`http://${address}/v2/`).catch(() => undefined))?.ok || undefined)
+
+    expect(await program.stop()).toBe(0)
   })
 
   test('that cannot be opened end the start with one sentence', async () => {

@@ -44,7 +44,7 @@ export class AppInTest implements AsyncDisposable {
 
 /** Lines about requests, which are JSON here, as lines of the log. */
 function linesInto(log: RecordedLog): LogOutput {
-  return { write: (line) => log.info('request', JSON.parse(line)), flush: () => undefined }
+  return { write: (line) => log.info('request', JSON.parse(line)), end: async () => undefined }
 }
 
 export function basic(name: string, password: string): { readonly authorization: string } {

@@ -73,8 +73,8 @@ function write(options: Partial<AccessLogOptions>, ...requests: readonly Facts[]
   const all: AccessLogOptions = { level: 'info', formatter: 'text', fields: {}, accessLog: true, ...options }
   const access: string[] = []
   const application: string[] = []
-  const log = createLog({ ...all, formatter: 'text' }, { write: (line) => application.push(line), flush: () => undefined })
-  const observers = accessLogs(all, log, { write: (line) => access.push(line), flush: () => undefined })
+  const log = createLog({ ...all, formatter: 'text' }, { write: (line) => application.push(line), end: async () => undefined })
+  const observers = accessLogs(all, log, { write: (line) => access.push(line), end: async () => undefined })
   for (const { method, errorCode, ...facts } of requests) {
     const request = new Request('http://localhost/', { method })
     const fixed = { requestId: '0123abcd', client: '10.0.0.1', answeredBytes: undefined, startedAtMs: 0, durationMs: 1 }

@@ -76,6 +76,6 @@ function lineOf(facts: Facts): string {
     startedAtMs,
     durationMs: 1,
   }
-  new CombinedLog({ write: (line) => lines.push(line), flush: () => undefined }).ended(exchange)
+  new CombinedLog({ write: (line) => lines.push(line), end: async () => undefined }).ended(exchange)
   return lines.join('')
 }
