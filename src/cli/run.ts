@@ -1,4 +1,5 @@
 import { berthProgram } from './berth-program.ts'
+import { exitWhenRead } from './exit.ts'
 import { failureSentence } from './failure-sentence.ts'
 import { htpasswdProgram } from './htpasswd-program.ts'
 import { isCalledHtpasswd } from './program-name.ts'
@@ -9,6 +10,6 @@ export async function run(): Promise<void> {
     await (isCalledHtpasswd() ? htpasswdProgram() : berthProgram()).parseAsync(process.argv)
   } catch (error) {
     process.stderr.write(`berth: ${failureSentence(error)}\n`)
-    process.exit(1)
+    await exitWhenRead(1)
   }
 }

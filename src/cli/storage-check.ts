@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load-config.ts'
 import { createLog } from '../observe/create-log.ts'
 import { standardError } from '../observe/standard-stream.ts'
 import type { StepResult } from '../storage/check-step.ts'
+import { exitWhenRead } from './exit.ts'
 import { ensureRuntimeSettings } from './re-execute.ts'
 import { findServedConfigPath } from './served-config.ts'
 
@@ -23,7 +24,7 @@ export async function storageCheck(configPath: string | undefined, { json = fals
     process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${describeResult(result)}\n`)
   }
   if (!json) process.stdout.write(`${describeAll(results)}\n`)
-  process.exit(results.some(({ result }) => result === 'failed') ? 1 : 0)
+  await exitWhenRead(results.some(({ result }) => result === 'failed') ? 1 : 0)
 }
 
 function describeStorage({ storage: { driver } }: Config): string {

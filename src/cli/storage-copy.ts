@@ -8,6 +8,7 @@ import { standardError } from '../observe/standard-stream.ts'
 import { type CopyProblem, describeProblem, noProgress } from '../storage-copy/copy-progress.ts'
 import { CommandError } from './command-error.ts'
 import { type CopyReport, jsonReport, textReport } from './copy-report.ts'
+import { exitWhenRead } from './exit.ts'
 import { ensureRuntimeSettings } from './re-execute.ts'
 
 export interface StorageCopyOptions {
@@ -37,7 +38,7 @@ export async function storageCopy({ from, to, json = false }: StorageCopyOptions
   } finally {
     clearInterval(timer)
   }
-  process.exit(progress.problems > 0 ? 1 : 0)
+  await exitWhenRead(progress.problems > 0 ? 1 : 0)
 }
 
 /** REGISTRY_* names one storage, and would name it for both sides: here the files say it all. */

@@ -60,6 +60,18 @@ describe('a start that cannot succeed ends with 1 and says why:', () => {
     )
   })
 
+  test('a slow reader gets every mistake, also when they are more than a pipe holds', async () => {
+    using folder = new TemporaryFolder()
+    const mistakes = Array.from({ length: 3000 }, (_, number) => `unknown_key_number_${number}: value\n`).join('')
+    const config = await folder.file('config.yml', `version: 0.1\nstorage: inmemory\n${mistakes}`)
+    const slowly = '"$0" serve "$1" 2>&1 >/dev/null | { read -r line && echo "$line" && sleep 1 && cat; }'
+
+    const outcome = await run(['sh', '-c', slowly, BERTH, config], { environment: environmentIn(folder.join('berth')) })
+
+    expect(outcome.stdout).toContain('unknown_key_number_0')
+    expect(outcome.stdout).toContain('unknown_key_number_2999')
+  })
+
   test('a port in use', async () => {
     using folder = new TemporaryFolder()
     using other = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data: () => undefined } })
