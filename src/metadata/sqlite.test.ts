@@ -134,6 +134,18 @@ describe('writes', () => {
   })
 })
 
+test('a closed database takes nothing more, also by statements that have run before, and gives nothing', async () => {
+  await insert('before')
+  expect(await entries()).toEqual(['before'])
+
+  await metadata.close()
+
+  await expect(insert('after')).rejects.toThrow('closed')
+  await expect(entries()).rejects.toThrow('closed')
+  metadata = new SqliteMetadata(path)
+  expect(await entries()).toEqual(['before'])
+})
+
 describe('reads', () => {
   test('cannot write', async () => {
     await expect(metadata.read.run('INSERT INTO entry (name) VALUES (?)', 'a')).rejects.toThrow('readonly')

@@ -16,8 +16,7 @@ interface Waiting {
 
 /** One database file: a connection that writes, behind a queue, and one that reads. `:memory:` cannot be shared by the two. */
 export class SqliteMetadata implements Metadata {
-  readonly read: Query
-  readonly #reader: Database
+  readonly read: SqliteQuery
   readonly #writer: Database
   readonly #write: SqliteQuery
   readonly #commits: CommitWatch
@@ -29,12 +28,12 @@ export class SqliteMetadata implements Metadata {
   constructor(path: string, onDamage: () => void = () => undefined) {
     this.#onDamage = onDamage
     this.#writer = openConnection(path)
-    this.#reader = openConnection(path)
-    this.#reader.run('PRAGMA query_only = 1')
+    const reader = openConnection(path)
+    reader.run('PRAGMA query_only = 1')
     // A reader waits only while another process recovers the log of one that died.
-    this.#reader.run('PRAGMA busy_timeout = 500')
+    reader.run('PRAGMA busy_timeout = 500')
     this.#write = new SqliteQuery(this.#writer, onDamage)
-    this.read = new SqliteQuery(this.#reader, onDamage)
+    this.read = new SqliteQuery(reader, onDamage)
     this.#commits = new CommitWatch(path)
   }
 
@@ -56,8 +55,8 @@ export class SqliteMetadata implements Metadata {
   /** Waits for the writes under way. Later calls fail. */
   async close(): Promise<void> {
     await this.#draining
-    this.#reader.close()
-    this.#writer.close()
+    this.read.close()
+    this.#write.close()
   }
 
   async #drain(): Promise<void> {
@@ -156,6 +155,13 @@ class SqliteQuery implements Query {
   /** Begins or ends something: as it is, kept prepared. Parsed anew, the four of one write took a tenth of its time. */
   control(sql: string): void {
     this.#statement(sql).run()
+  }
+
+  /** Statements that are still prepared would keep the connection open behind its back, and work on. */
+  close(): void {
+    for (const statement of this.#statements.values()) statement.finalize()
+    this.#statements.clear()
+    this.#database.close()
   }
 
   #with(sql: string, use: (statement: Statement) => unknown): unknown {
