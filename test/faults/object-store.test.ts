@@ -76,16 +76,16 @@ describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${
         await scene.serve(async (berth) => {
           proxy.use(...badWeather(random))
           for (let kill = 0; kill < KILLS; kill += 1) {
-            const working = scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
-            await Bun.sleep(random.below(3_000))
-            await scene.whileGone(async () => {
+            const killed = scene.whileGone(async () => {
+              const underWay = proxy.next('deliver-late')
               proxy.use(lateDelivery(random))
+              await underWay
               await Bun.sleep(random.below(60))
               await berth.kill()
               proxy.use(...badWeather(random))
               await berth.restart()
             })
-            await working
+            await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1), killed)
           }
           await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
         })
@@ -136,19 +136,27 @@ class Scene implements AsyncDisposable {
     this.#report()
   }
 
-  async work(operations: number): Promise<void> {
+  /** `interrupt` runs in the place of one operation, while at least as many are to come as there are clients twice over. */
+  async work(operations: number, interrupt = async () => {}): Promise<void> {
     let left = Math.round(operations)
+    const moment = 2 * CLIENTS + this.random.below(Math.max(1, left - 2 * CLIENTS))
     const workOf = async (client: PatientClient) => {
-      for (; left > 0; await client.doSomething()) left -= 1
+      while (left > 0) {
+        left -= 1
+        if (left === moment) await interrupt()
+        else await client.doSomething()
+      }
     }
     await Promise.all(this.clients.map(workOf))
   }
 
   /** Connections that break off meanwhile, or just after, are no fault. */
-  async whileGone(work: () => Promise<void>): Promise<void> {
-    this.#isGone = true
-    await work()
-    this.#isGone = false
+  whileGone(work: () => Promise<void>): () => Promise<void> {
+    return async () => {
+      this.#isGone = true
+      await work()
+      this.#isGone = false
+    }
   }
 
   expectAllOf(kinds: readonly string[]): void {

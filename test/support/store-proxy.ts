@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { type Head, WireReader } from './http-wire.ts'
 import { Exchange, type ExchangeParts, type StoreConnection } from './store-exchange.ts'
@@ -31,6 +32,7 @@ export class StoreProxy implements AsyncDisposable {
   readonly #connections = new Set<Socket>()
   readonly #late = new Set<Promise<void>>()
   readonly #written: KeyTimes = new Map()
+  readonly #faults = new EventEmitter()
   #rules: readonly FaultRule[] = []
 
   private constructor(server: Server, target: URL) {
@@ -56,6 +58,11 @@ export class StoreProxy implements AsyncDisposable {
 
   get seen(): readonly SeenRequest[] {
     return this.#seen
+  }
+
+  /** Resolves when the next request goes wrong in this way. */
+  async next(fault: StoreFault['kind']): Promise<void> {
+    await once(this.#faults, fault)
   }
 
   /** How many requests of each kind came since this was last asked. */
@@ -101,6 +108,7 @@ export class StoreProxy implements AsyncDisposable {
     const fault = this.#rules.map((rule) => rule(request)).find((found) => found !== undefined)
     const seen: SeenRequest = { action: request.action, key: request.key, fault: fault?.kind }
     this.#seen.push(seen)
+    if (seen.fault !== undefined) this.#faults.emit(seen.fault)
     const onStatus = (status: number) => {
       seen.status = status
       if (status < 300 && WRITES.includes(request.action)) this.#written.set(request.key, Date.now())
