@@ -3,9 +3,13 @@ const ROOM = 64
 const PARTS_WITH_LENGTH = 2
 /** The runtime gathers twice as much of a body that comes in chunks of its own. */
 const PARTS_IN_CHUNKS = 4
-/** These anyone may have. More only go to who has brought so much that those who began beside it have begun, too, and are counted. */
+/**
+ * These anyone may have. More only go to who has brought so much that those who began beside it have begun, too, and are counted. While
+ * 32 uploads begin, and do not wait, a turn takes 40 to 80 ms: with 8 MiB to bring a manifest took 56 ms beside them (p99, two
+ * processes, median of ten rounds), with 2 MiB 33 (of fourteen).
+ */
 const FIRST_PLACES = 6
-const LONG_ON_ITS_WAY_BYTES = 8 * 1024 * 1024
+const LONG_ON_ITS_WAY_BYTES = 2 * 1024 * 1024
 /**
  * Beyond this nobody waits. The runtime reads a socket up to ten times, 512 KiB each, before it looks at the next one, and only once where 25
  * have something to read: those who do not wait hold everybody up for longer when the others do. Beside 32 uploads in one process a
