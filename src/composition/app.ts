@@ -168,6 +168,7 @@ async function openDatabase(storage: OpenedStorage, log: Log): Promise<OpenedMet
   const opened = await openMetadata({ path, runDirectory, storeId: () => ensureStoreId(objects) })
   if (opened.setAside !== undefined)
     log.warn('metadata database set aside, building a new one', { reason: opened.setAside, path })
+  if (opened.migratedFrom !== undefined) log.info('metadata database migrated', { from: opened.migratedFrom, path })
   log.info('metadata opened', { path, epoch: opened.epoch, beganEpoch: opened.beganEpoch })
   return opened
 }

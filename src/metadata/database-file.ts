@@ -1,6 +1,16 @@
 import { Database } from 'bun:sqlite'
 import { existsSync, renameSync, statSync } from 'node:fs'
-import { SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import { canMigrate, MIGRATIONS, type Migration, migrate, versionAfter } from './migrations.ts'
+import { BASE_TABLES, BASE_VERSION } from './schema.ts'
+import { codeOf, isCorrupt } from './sqlite.ts'
+
+/** What was done so that a database of ours is at the path. */
+export interface PreparedFile {
+  /** Why the database that was there had to go, if it had to. */
+  readonly setAside: string | undefined
+  /** The version that it had, if it was migrated. */
+  readonly migratedFrom: number | undefined
+}
 
 /** Device and inode of the file at a path, undefined when there is none. */
 export function identityOf(path: string): string | undefined {
@@ -8,12 +18,42 @@ export function identityOf(path: string): string | undefined {
   return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`
 }
 
-/** Makes sure that a database of ours for this store is at the path. Says why the one that was there had to go, if it had to. */
-export function prepareFile(path: string, store: string): string | undefined {
-  const objection = existsSync(path) ? objectionTo(path, store) : undefined
-  if (objection !== undefined) moveAside(path)
-  if (!existsSync(path)) create(path, store)
-  return objection
+/**
+ * Makes sure that a database of ours for this store, with the present tables, is at the path. Called while no other process uses it.
+ * Throws what SQLite reports when a migration fails for want of room or rights; the database is then as it was.
+ */
+export function prepareFile(path: string, store: string, migrations = MIGRATIONS): PreparedFile {
+  const found = existsSync(path) ? keepFile(path, store, migrations) : NOTHING_DONE
+  if (found.setAside !== undefined) moveAside(path)
+  if (!existsSync(path)) create(path, store, migrations)
+  return found
+}
+
+const NOTHING_DONE: PreparedFile = { setAside: undefined, migratedFrom: undefined }
+
+function keepFile(path: string, store: string, migrations: readonly Migration[]): PreparedFile {
+  const objection = objectionTo(path, store, migrations)
+  return objection === undefined ? migrateFile(path, migrations) : { setAside: objection, migratedFrom: undefined }
+}
+
+function migrateFile(path: string, migrations: readonly Migration[]): PreparedFile {
+  const database = new Database(path, { readwrite: true, strict: true })
+  try {
+    const version = Number(propertiesOf(database).get('schema'))
+    if (version === versionAfter(migrations)) return NOTHING_DONE
+    migrate(database, version, migrations)
+    return { setAside: undefined, migratedFrom: version }
+  } catch (error) {
+    if (!isBroken(error)) throw error
+    return { setAside: `it cannot be migrated: ${error}`, migratedFrom: undefined }
+  } finally {
+    database.close()
+  }
+}
+
+/** Its pages are damaged, or it has not the tables and rows that its version has. */
+function isBroken(error: unknown): boolean {
+  return isCorrupt(error) || codeOf(error) === 'SQLITE_ERROR' || codeOf(error).startsWith('SQLITE_CONSTRAINT')
 }
 
 /** Nobody finds it at its path any more; whoever has it open may go on with it until the replacement is noticed. */
@@ -24,14 +64,15 @@ export function moveAside(path: string): void {
   }
 }
 
-function objectionTo(path: string, store: string): string | undefined {
+function objectionTo(path: string, store: string, migrations: readonly Migration[]): string | undefined {
   let database: Database | undefined
   try {
     const uncleanStop = existsSync(`${path}-wal`)
     database = new Database(path, { readwrite: true, strict: true })
-    const rows = database.query<{ name: string; value: string }, []>('SELECT name, value FROM property').all()
-    const property = new Map(rows.map((row) => [row.name, row.value]))
-    if (property.get('schema') !== String(SCHEMA_VERSION)) return `it has schema ${property.get('schema')}, not ${SCHEMA_VERSION}`
+    const property = propertiesOf(database)
+    const schema = property.get('schema')
+    if (!canMigrate(Number(schema), migrations))
+      return `it has schema ${schema}, not ${BASE_VERSION} to ${versionAfter(migrations)}`
     if (property.get('store') !== store) return 'it belongs to another storage'
     if (property.get('inode') !== identityOf(path)) return 'it was copied here from elsewhere'
     return uncleanStop ? damageOf(database) : undefined
@@ -42,6 +83,11 @@ function objectionTo(path: string, store: string): string | undefined {
   }
 }
 
+function propertiesOf(database: Database): ReadonlyMap<string, string> {
+  const rows = database.query<{ name: string; value: string }, []>('SELECT name, value FROM property').all()
+  return new Map(rows.map((row) => [row.name, row.value]))
+}
+
 /** After an unclean stop the log may belong to another file than the one that lies here now. */
 function damageOf(database: Database): string | undefined {
   const result = database.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get()
@@ -49,15 +95,16 @@ function damageOf(database: Database): string | undefined {
 }
 
 /** WAL mode is set before a second process can open the file: two that switch at once both fail. */
-function create(path: string, store: string): void {
+function create(path: string, store: string, migrations: readonly Migration[]): void {
   const database = new Database(path, { readwrite: true, create: true, strict: true })
   try {
     database.run('PRAGMA journal_mode = WAL')
     database.run('PRAGMA synchronous = NORMAL')
     const setUp = database.transaction(() => {
-      for (const statement of SCHEMA) database.run(statement)
+      for (const statement of BASE_TABLES) database.run(statement)
+      for (const { statements } of migrations) for (const statement of statements) database.run(statement)
       const property = database.query('INSERT INTO property (name, value) VALUES (?, ?)')
-      property.run('schema', String(SCHEMA_VERSION))
+      property.run('schema', String(versionAfter(migrations)))
       property.run('store', store)
       property.run('inode', identityOf(path) ?? '')
       property.run('epoch', '0')

@@ -2,8 +2,8 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { identityOf, moveAside, prepareFile } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
+import { MIGRATIONS, type Migration, versionAfter } from './migrations.ts'
 import type { Query } from './query.ts'
-import { SCHEMA_VERSION } from './schema.ts'
 import { isCorrupt, SqliteMetadata } from './sqlite.ts'
 
 export interface OpenOptions {
@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly storeId: () => Promise<string>
   /** How long to wait for processes whose database was replaced under them: they notice it within a second, and end. */
   readonly patienceMs?: number
+  /** Other ones than ours, for tests. */
+  readonly migrations?: readonly Migration[]
 }
 
 const PATIENCE_MS = 30_000
@@ -31,6 +33,8 @@ export interface OpenedMetadata {
   readonly beganEpoch: boolean
   /** Why an old database was set aside, if one was. */
   readonly setAside: string | undefined
+  /** The version of an old database that was brought to the present one, if it was. */
+  readonly migratedFrom: number | undefined
   /** Device and inode of the file that is open: another one at its path means that it was replaced. */
   readonly identity: string
   /** Moves the database aside: each process that uses it notices that, and starts anew with one that believes nothing. May be repeated. */
@@ -62,13 +66,18 @@ export async function openMetadata(options: OpenOptions): Promise<OpenedMetadata
 }
 
 /** Undefined when another process has yet to notice that the file at the path is not its own any more. */
-async function open({ path, storeId }: OpenOptions, locks: LifeLocks, isLate: boolean): Promise<OpenedMetadata | undefined> {
+async function open(
+  { path, storeId, migrations = MIGRATIONS }: OpenOptions,
+  locks: LifeLocks,
+  isLate: boolean,
+): Promise<OpenedMetadata | undefined> {
   const store = await storeId()
+  const version = versionAfter(migrations)
   const others = await locks.living()
-  if (!isLate && others.some((other) => other.path === path && other.database !== databaseAt(path))) return undefined
+  if (!isLate && others.some((other) => other.path === path && other.database !== databaseAt(path, version))) return undefined
   const begins = others.length === 0
-  const setAside = begins ? prepareFile(path, store) : undefined
-  const facts = { database: databaseAt(path), path }
+  const prepared = begins ? prepareFile(path, store, migrations) : { setAside: undefined, migratedFrom: undefined }
+  const facts = { database: databaseAt(path, version), path }
   if (others.some((other) => other.database !== facts.database)) throw otherDatabase()
   const metadata = openDatabase(path)
   try {
@@ -77,7 +86,7 @@ async function open({ path, storeId }: OpenOptions, locks: LifeLocks, isLate: bo
     locks.hold(processId, facts)
     const identity = identityOf(path) ?? 'none'
     const abandon = () => moveAsideIfStill(path, identity)
-    return { metadata, locks, processId, epoch, beganEpoch: begins, setAside, identity, abandon }
+    return { metadata, locks, processId, epoch, beganEpoch: begins, ...prepared, identity, abandon }
   } catch (error) {
     await metadata.close()
     throw error
@@ -85,8 +94,8 @@ async function open({ path, storeId }: OpenOptions, locks: LifeLocks, isLate: bo
 }
 
 /** What a process tells the others about its database: whoever has another one, or another schema, must not join it. */
-function databaseAt(path: string): string {
-  return `${identityOf(path) ?? 'none'} schema ${SCHEMA_VERSION}`
+function databaseAt(path: string, version: number): string {
+  return `${identityOf(path) ?? 'none'} schema ${version}`
 }
 
 function otherDatabase(): StorageInUseError {

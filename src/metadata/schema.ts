@@ -1,11 +1,11 @@
-/** Raised with every change of the tables: a database of another version is set aside and built anew from the storage. */
-export const SCHEMA_VERSION = 3
+/** The oldest version that is migrated: an older database is set aside, and built anew from the storage. */
+export const BASE_VERSION = 3
 
 /**
- * The tables. `number` and `epoch` are the stamp of the last change; a null digest or target, or held = 0, is a tombstone: known to
+ * The tables of the base version. They stay as they are: `migrations.ts` says what became of them since. `number` and `epoch` are the stamp of the last change; a null digest or target, or held = 0, is a tombstone: known to
  * be gone. A row of an older epoch is a hint (docs/orders-of-writing.md).
  */
-export const SCHEMA: readonly string[] = [
+export const BASE_TABLES: readonly string[] = [
   // schema, store and inode: whose database this is. epoch: the present one. names-epoch, blobs-epoch, complete-epoch: how far its scan is.
   'CREATE TABLE property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
   'CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID',

@@ -202,6 +202,7 @@ export function isCorrupt(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_CORRUPT') || codeOf(error) === 'SQLITE_NOTADB'
 }
 
-function codeOf(error: unknown): string {
+/** SQLite's name for what went wrong; empty when something else did. */
+export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
 }

@@ -1,0 +1,34 @@
+import type { Database } from 'bun:sqlite'
+import { BASE_VERSION } from './schema.ts'
+
+/** One change of the tables. How to add one: CONTRIBUTING.md. */
+export interface Migration {
+  /** The version of a database after it: the next number. */
+  readonly version: number
+  readonly statements: Iterable<string>
+}
+
+/** What became of the tables after the base, oldest first. One that has been released stays as it is: databases went through it. */
+export const MIGRATIONS: readonly Migration[] = []
+
+/** The version of a database that went through all of these. */
+export function versionAfter(migrations: readonly Migration[]): number {
+  return migrations.at(-1)?.version ?? BASE_VERSION
+}
+
+/** True when a database of this version can be brought to the present one. */
+export function canMigrate(version: number, migrations: readonly Migration[]): boolean {
+  return Number.isInteger(version) && version >= BASE_VERSION && version <= versionAfter(migrations)
+}
+
+/** Brings a database from its version to the present one. Each migration is one transaction: a cut leaves its old or its new version. */
+export function migrate(database: Database, version: number, migrations: readonly Migration[]): void {
+  for (const migration of migrations) {
+    if (migration.version <= version) continue
+    const run = database.transaction(() => {
+      for (const statement of migration.statements) database.run(statement)
+      database.run("UPDATE property SET value = ? WHERE name = 'schema'", [String(migration.version)])
+    })
+    run.immediate()
+  }
+}
