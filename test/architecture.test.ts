@@ -84,6 +84,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   jose: ['access'],
   pino: ['observe'],
+  re2js: ['config'],
   'prom-client': ['observe'],
   yaml: ['config'],
   zod: ['config', 'oci', 'access'],
@@ -99,8 +100,8 @@ const COMPOSING = [
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
 const CONCRETE = /^storage\/[a-z0-9-]+\//
 
-/** `import … from 'x'`, `export … from 'x'`, `import 'x'` and `import('x')`. */
-const IMPORT = /(?:^(?:import|export)\b(?:[^'"]*?\bfrom)?\s*|\bimport\(\s*)'([^']+)'/gm
+/** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')` and `require('x')`. */
+const IMPORT = /(?:^(?:import|export)\b(?:[^'"]*?\bfrom)?\s*|\b(?:import|require)\(\s*)'([^']+)'/gm
 
 interface SourceFile {
   /** Below src, as in `oci/digest.ts`. */

@@ -2,6 +2,7 @@ import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { WhoConfig } from './access-schema.ts'
 import type { AddressRange } from './address-range.ts'
 import type { ListenAddress, TcpAddress } from './listen-address.ts'
+import type { Pattern } from './pattern.ts'
 import type { Secret } from './secret.ts'
 import type { TlsConfig } from './tls-config.ts'
 
@@ -227,7 +228,7 @@ export interface TcpCheckConfig extends Repetition {
 /** Which manifests are taken, beyond those that are valid. */
 export interface ManifestRules {
   /** What the URLs of layers that lie elsewhere must match, if anything is allowed, and must not match. */
-  readonly urls: { readonly allow: readonly RegExp[]; readonly deny: readonly RegExp[] }
+  readonly urls: { readonly allow: readonly Pattern[]; readonly deny: readonly Pattern[] }
   /** Which children of an image index must be there: all of them, none, or those of these platforms. */
   readonly requiredPlatforms: 'all' | 'none' | readonly Platform[]
   /** The kinds of content that may be pushed: `image`, `plugin`. Empty: every kind. */

@@ -86,8 +86,7 @@ function findEmptyRules(access: ParsedConfig['access']): ConfigProblem[] {
 }
 
 function deepFreeze<Value>(value: Value): Value {
-  // A frozen regular expression cannot be used: matching writes to it.
-  if (typeof value !== 'object' || value === null || value instanceof RegExp) return value
+  if (typeof value !== 'object' || value === null) return value
   for (const part of Object.values(value)) deepFreeze(part)
   return Object.freeze(value)
 }

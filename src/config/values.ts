@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { findAddressRange } from './address-range.ts'
 import { findDurationMs } from './duration.ts'
 import { findTcpAddress, type ListenAddress } from './listen-address.ts'
-import { findPattern } from './pattern.ts'
+import { Pattern } from './pattern.ts'
 import { Secret } from './secret.ts'
 
 /**
@@ -78,7 +78,7 @@ export const urlPath = parsed(
 )
 
 /** A regular expression as Go writes it. */
-export const pattern = parsed(findPattern, 'is not a regular expression that Berth can read')
+export const pattern = parsed((value) => Pattern.find(value), 'is not a regular expression as Go and registry:2 read them')
 
 export const headerName = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/, { error: 'is not the name of an HTTP header' })
 

@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import fc from 'fast-check'
 import { RepositoryGlob } from './repository-glob.ts'
 
 function fits(glob: string, repository: string): boolean | undefined {
@@ -37,12 +38,41 @@ test.each(['', '/', 'a//b', '/a', 'a/', 'Team/*', 'a b', 'a/[bc]', 'a/{b,c}', 'a
   (text) => expect(RepositoryGlob.find(text)).toBeUndefined(),
 )
 
-test('stars in a row cost no more than one', () => {
-  const glob = RepositoryGlob.find(`${'*'.repeat(100)}x${'*'.repeat(100)}y`)
-  const startedAt = performance.now()
+/** The same rules as one expression that tries every place; only for short texts. */
+function slowlyFits(glob: string, repository: string): boolean {
+  const parts = glob.split('/').map((part) => {
+    if (part === '**') return '[^/]+(?:/[^/]+)*'
+    return part
+      .split(/\*+/)
+      .map((text) => text.replaceAll('.', '\\.'))
+      .join('[^/]*')
+  })
+  return new RegExp(`^${parts.join('/')}$`).test(repository)
+}
 
-  expect(glob?.fits(`${'x'.repeat(250)}`)).toBe(false)
+test('each pattern fits what the same pattern as a regular expression fits', () => {
+  const part = fc.string({ unit: fc.constantFrom('a', 'b', '*', '-'), minLength: 1, maxLength: 5 })
+  const globs = fc.array(fc.oneof(part, fc.constant('**')), { minLength: 1, maxLength: 5 }).map((parts) => parts.join('/'))
+  const word = fc.string({ unit: fc.constantFrom('a', 'b', '-'), minLength: 1, maxLength: 6 })
+  const names = fc.array(word, { minLength: 1, maxLength: 6 }).map((parts) => parts.join('/'))
 
-  // Where each star multiplies the ways, this takes for ever.
-  expect(performance.now() - startedAt).toBeLessThan(1_000)
+  fc.assert(
+    fc.property(globs, names, (glob, name) => {
+      const found = RepositoryGlob.find(glob)
+      fc.pre(found !== undefined)
+      expect(`${glob} ${name} ${found.fits(name)}`).toBe(`${glob} ${name} ${slowlyFits(glob, name)}`)
+    }),
+    { numRuns: 2_000 },
+  )
+})
+
+test.each([
+  [`${'*'.repeat(100)}x${'*'.repeat(100)}y`, 'x'.repeat(255)],
+  [`${'*-'.repeat(120)}dev`, 'a-'.repeat(120)],
+  [`${'*a'.repeat(127)}b`, 'a'.repeat(255)],
+  [`${'**/a/'.repeat(50)}b`, `${'a/'.repeat(127)}a`],
+  [`${'**/'.repeat(84)}b`, `${'a/'.repeat(127)}a`],
+])('%s says of a name that nearly fits that it does not', (glob, name) => {
+  // An expression that tries every place does not come to an end here.
+  expect(fits(glob, name)).toBe(false)
 })

@@ -1,10 +1,15 @@
 import { RegistryError } from '../oci/errors.ts'
 import type { Manifest, ManifestReference } from '../oci/manifest.ts'
 
+/** A regular expression, matched in a time that grows no faster than the URL. */
+export interface UrlPattern {
+  test(url: string): boolean
+}
+
 /** Which manifests are taken, beyond those that are valid: what registry:2 calls validation and policy. */
 export interface ManifestRules {
   /** What the URLs of layers that lie elsewhere must match, if anything is allowed, and must not match. */
-  readonly urls: { readonly allow: readonly RegExp[]; readonly deny: readonly RegExp[] }
+  readonly urls: { readonly allow: readonly UrlPattern[]; readonly deny: readonly UrlPattern[] }
   /** Which children of an image index must be in the repository. */
   readonly requiredPlatforms: 'all' | 'none' | readonly { readonly architecture: string; readonly os: string }[]
   /** `image`, `plugin`. Empty: everything may be pushed. */
@@ -55,7 +60,7 @@ function isWebUrl(text: string): boolean {
 }
 
 function isAllowed({ allow, deny }: ManifestRules['urls'], url: string): boolean {
-  const matches = (pattern: RegExp) => pattern.test(url)
+  const matches = (pattern: UrlPattern) => pattern.test(url)
   return (allow.length === 0 || allow.some(matches)) && !deny.some(matches)
 }
 
