@@ -1,6 +1,8 @@
 import type { Handler } from './pipeline.ts'
 
-const CHALLENGE = /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]+)$/
+/** Tokens have 43 letters at Let's Encrypt. Each is part of a file's name, so that a long one would be no question but an error of the disk. */
+const CHALLENGE = /^\/\.well-known\/acme-challenge\/([A-Za-z0-9_-]{1,128})$/
+const CHALLENGES = '/.well-known/acme-challenge/'
 const TEXT = { 'Content-Type': 'text/plain; charset=utf-8' }
 
 /**
@@ -16,11 +18,11 @@ export function createChallengeHandler(
     if (url === undefined || !isOurs(url.hostname))
       return new Response('There is nothing here.\n', { status: 404, headers: TEXT })
     const token = CHALLENGE.exec(url.pathname)?.[1]
-    if (token === undefined) {
+    if (token === undefined && !url.pathname.startsWith(CHALLENGES)) {
       const location = `https://${url.hostname}${url.pathname}${url.search}`
       return new Response(`The registry is at ${location}\n`, { status: 308, headers: { ...TEXT, Location: location } })
     }
-    const answer = await findAnswer(token)
+    const answer = token === undefined ? undefined : await findAnswer(token)
     return answer === undefined
       ? new Response('There is no such question.\n', { status: 404, headers: TEXT })
       : new Response(answer, { headers: { 'Content-Type': 'application/octet-stream' } })
