@@ -39,6 +39,15 @@ test('a text line stays one line, whatever its values hold', () => {
   expect(line).toContain('range.start=1 range.end=2 tags=a,b')
 })
 
+test('a text line holds nothing that a terminal acts on or shows in another order, and is still JSON where it is quoted', () => {
+  const hostile = 'a\u009b31m\u0085b\u202e\u2066c\u200b\u2028d\u007f\u{e0041}é'
+
+  const [line = ''] = linesOf({}, (log) => log.info(hostile, { agent: hostile, cause: new Error(hostile) }))
+
+  expect(line.slice(0, -1)).not.toMatch(/[\p{C}\p{Zl}\p{Zp}]/u)
+  expect(JSON.parse(/ agent=("[^"]*")/.exec(line)?.[1] ?? '')).toBe(hostile)
+})
+
 test('json lines are objects with the same facts', () => {
   const lines = linesOf({ formatter: 'json', fields: { service: 'registry' } }, (log) => {
     log.warn('disk is nearly full', { freeBytes: 17, error: new Error('outside', { cause: new Error('inside') }) })

@@ -40,7 +40,7 @@ export class TextLog implements Log {
 
   #write(level: LogLevel, message: string, fields: LogFields = {}): void {
     if (GRAVITY[level] < GRAVITY[this.#level]) return
-    const head = `time="${new Date().toISOString()}" level=${level} msg=${JSON.stringify(message)}`
+    const head = `time="${new Date().toISOString()}" level=${level} msg=${quoted(message)}`
     this.#output.write(`${head}${this.#bound}${textOfFields(fields)}\n`)
   }
 }
@@ -72,5 +72,18 @@ const PLAIN = /^[A-Za-z0-9._/@^+:,=&?%~*-]+$/
 
 function textOfValue(value: unknown): string {
   const text = Array.isArray(value) ? value.join(',') : String(value)
-  return PLAIN.test(text) ? text : JSON.stringify(text)
+  return PLAIN.test(text) ? text : quoted(text)
+}
+
+/** What a terminal acts on, or shows in another order than it stands: control characters beyond ASCII, marks of direction, line ends. */
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}]/gu
+
+/** A JSON string of visible characters: JSON itself lets everything above U+001F stand as it is. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(UNSAFE, escaped)
+}
+
+function escaped(character: string): string {
+  const units = Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
+  return units.map((unit) => `\\u${unit.toString(16).padStart(4, '0')}`).join('')
 }
