@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { inspect } from 'node:util'
-import { Secret } from './secret.ts'
+import { Secret, withoutPassword } from './secret.ts'
 
 test('a secret shows itself to the one who asks for it, and stars to everyone else', () => {
   const secret = new Secret('hunter2')
@@ -19,4 +19,10 @@ test('a secret shows itself to the one who asks for it, and stars to everyone el
     expect(text).toContain('****')
     expect(text).not.toContain('hunter2')
   }
+})
+
+test('a name and a password in a URL are stars, also where the password has an @', () => {
+  expect(withoutPassword('see https://user:p@ss@db.example.com:5432/x@y and http://u@h')).toBe(
+    'see https://****@db.example.com:5432/x@y and http://****@h',
+  )
 })

@@ -4,7 +4,7 @@ const STARS = '****'
 
 /** A text with stars in the place of a name and password in a URL. */
 export function withoutPassword(text: string): string {
-  return text.replace(/(:\/\/)[^/?#@\s]*@/, `$1${STARS}@`)
+  return text.replace(/(:\/\/)[^/?#\s]*@/g, `$1${STARS}@`)
 }
 
 /** A value that must not reach a log, an error or a printed config: however it is turned into text, stars come out. */

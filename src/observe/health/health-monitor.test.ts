@@ -27,6 +27,22 @@ describe('a health check', () => {
     expect(seen.slice(0, 8)).toEqual([true, true, true, true, true, true, false, true])
   })
 
+  test('fails also while another one of the same name passes', async () => {
+    let looks = 0
+    const failing = async () => {
+      looks += 1
+      throw new Error(`look ${looks}`)
+    }
+    const well = { name: 'the check', intervalMs: 1, threshold: 1, run: async () => undefined }
+    const ill = { ...well, run: failing }
+    const monitor = new HealthMonitor([ill, well], new RecordedLog())
+    monitors.push(monitor)
+
+    await poll('two looks', 30_000, async () => (looks >= 2 ? true : undefined))
+
+    expect(monitor.failing).toEqual({ 'the check': expect.stringMatching(/^look \d+$/) })
+  })
+
   test('is named with its reason while it fails, and has a line in the log when it begins and ends to fail', async () => {
     let isWell = false
     const { monitor, log } = watch({

@@ -10,7 +10,8 @@ export type FailingChecks = Readonly<Record<string, string>>
  */
 export class HealthMonitor {
   readonly #log: Log
-  readonly #failing = new Map<string, string>()
+  /** By check and not by name: two that differ in their password have the same name. */
+  readonly #failing = new Map<HealthCheck, string>()
   readonly #stopping = new AbortController()
   readonly #timers: NodeJS.Timeout[]
 
@@ -24,7 +25,7 @@ export class HealthMonitor {
   }
 
   get failing(): FailingChecks {
-    return Object.fromEntries(this.#failing)
+    return Object.fromEntries([...this.#failing].map(([{ name }, reason]) => [name, reason]))
   }
 
   stop(): void {
@@ -47,14 +48,15 @@ export class HealthMonitor {
     }, check.intervalMs)
   }
 
-  #record({ name }: HealthCheck, error: Error | undefined): void {
-    const wasFailing = this.#failing.has(name)
+  #record(check: HealthCheck, error: Error | undefined): void {
+    const { name } = check
+    const wasFailing = this.#failing.has(check)
     if (error === undefined) {
-      this.#failing.delete(name)
+      this.#failing.delete(check)
       if (wasFailing) this.#log.info('health check passes again', { check: name })
       return
     }
-    this.#failing.set(name, error.message)
+    this.#failing.set(check, error.message)
     if (wasFailing) return
     const cause = error.cause instanceof Error ? error.cause.message : undefined
     this.#log.error('health check fails, requests are refused', { check: name, reason: error.message, cause })
