@@ -98,9 +98,14 @@ async function readText(path: string): Promise<string> {
 }
 
 function authorityIn(text: string, source: string): string {
-  const [certificate] = certificatesIn(text)
-  if (certificate === undefined) throw new CommandError(`${source} holds no certificate in PEM form`)
-  return certificate
+  const [block] = certificatesIn(text)
+  if (block === undefined) throw new CommandError(`${source} holds no certificate in PEM form`)
+  try {
+    // Written anew: what stands between the lines of dashes becomes part of a shell script, and a file may hold anything there.
+    return new X509Certificate(block).toString()
+  } catch (cause) {
+    throw new CommandError(`${source} holds a certificate that cannot be read: ${(cause as Error).message}`, { cause })
+  }
 }
 
 /** The certificate that would prove who answers is what is being asked for. */
