@@ -1,5 +1,6 @@
 # Builds the image where there is a network: `docker build -t berth .`. `npm run image` makes the same one without network or daemon.
-FROM node:24-bookworm-slim AS build
+# The digest is that of the image index of this version, as Docker publishes it: a tag may name other content tomorrow.
+FROM node:24.18.0-bookworm-slim@sha256:6f7b03f7c2c8e2e784dcf9295400527b9b1270fd37b7e9a7285cf83b6951452d AS build
 RUN apt-get update && apt-get install -y --no-install-recommends busybox-static ca-certificates && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./

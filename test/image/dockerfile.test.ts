@@ -23,6 +23,15 @@ test('the Dockerfile makes containers that run as those of `npm run image` do', 
   expect(instruction('LABEL')).toBe(labels.map(([name, value]) => `${name}="${value}"`).join(' '))
 })
 
+test('the Dockerfile names every base by its digest', async () => {
+  const text = await readFile(join(import.meta.dir, '../../Dockerfile'), 'utf8')
+  const bases = [...text.matchAll(/^FROM (\S+)/gm)].map(([, base]) => base)
+
+  expect(bases.filter((base) => base !== 'scratch')).toEqual([
+    expect.stringMatching(/^node:[0-9.]+-bookworm-slim@sha256:[0-9a-f]{64}$/),
+  ])
+})
+
 function seconds(nanoseconds: number): string {
   return `${nanoseconds / 1e9}s`
 }
