@@ -39,6 +39,30 @@ export async function isClaimed(query: Query, name: ContentName, operation: stri
   return row !== undefined
 }
 
+export interface ClaimAlone extends ClaimOwner {
+  readonly kind: 'link' | 'manifest' | 'blob'
+  readonly digest: Digest
+}
+
+/** The claims that are about to remove content which a manifest of this repository may name. Mostly there are none. */
+export async function listClaimsAlone(query: Query, repository: RepositoryName): Promise<ClaimAlone[]> {
+  return await query.all<ClaimAlone>(
+    `SELECT kind, name AS digest, operation, process FROM claim WHERE kind = 'link' AND repository = ? AND alone = 1
+     UNION ALL SELECT kind, name, operation, process FROM claim WHERE kind = 'manifest' AND repository = ? AND alone = 1
+     UNION ALL SELECT kind, name, operation, process FROM claim WHERE kind = 'blob' AND repository = '' AND alone = 1`,
+    repository,
+    repository,
+  )
+}
+
+/** An operation that has any claim on the name. */
+export async function findClaimOn(query: Query, name: ContentName): Promise<ClaimOwner | undefined> {
+  return await query.get<ClaimOwner>(
+    'SELECT operation, process FROM claim WHERE kind = ? AND repository = ? AND name = ? LIMIT 1',
+    ...keyOf(name),
+  )
+}
+
 export async function insertClaim(query: Query, claim: Claim, owner: ClaimOwner, number: number): Promise<void> {
   const alone = claim.alone ? 1 : 0
   await query.run(

@@ -6,6 +6,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import { blobUnknown } from '../oci/unknown.ts'
 import type { ByteRange, Placement, StorageDriver } from '../storage/driver.ts'
 import { LINK_FILE, layout } from '../storage/layout.ts'
+import { findMissing, whileSeen } from './named-content.ts'
 import type { Operations } from './operations.ts'
 import type { Look } from './storage-look.ts'
 import type { StorageView } from './storage-view.ts'
@@ -91,8 +92,8 @@ export class BlobStore {
   async mount(repository: RepositoryName, digest: Digest, { from, isReadable }: MountSource): Promise<boolean> {
     const sources = from === undefined ? await this.#repositoriesLinking(digest) : [from]
     for (const source of sources.filter(isReadable).slice(0, MOUNT_CANDIDATES)) {
-      const blob = await this.find(source, digest)
-      if (blob !== undefined) return await this.#link(repository, source, blob)
+      const isMounted = await this.#mountFrom(source, repository, digest)
+      if (isMounted !== undefined) return isMounted
     }
     return false
   }
@@ -136,14 +137,23 @@ export class BlobStore {
     return await listRepositoriesLinking(this.#metadata.read, digest, MOUNT_CANDIDATES_LISTED)
   }
 
+  /** Undefined when the source has no such blob. */
+  async #mountFrom(source: RepositoryName, repository: RepositoryName, digest: Digest): Promise<boolean | undefined> {
+    return await whileSeen(async () => {
+      const blob = await this.find(source, digest)
+      return blob && (await this.#link(repository, source, blob))
+    })
+  }
+
   /** False when the source has lost the blob since it was looked at. */
   async #link(repository: RepositoryName, source: RepositoryName, blob: StoredBlob): Promise<boolean> {
     try {
       await this.#operations.perform({
         name: 'mount',
         plan: async (query, stamp) => {
-          const sourceId = await ensureRepository(query, source, stamp.epoch)
-          if ((await findLink(query, sourceId, blob.digest))?.target === null) throw new SourceGone()
+          const named = [{ digest: blob.digest, isChild: false }]
+          const missing = await findMissing(query, { repository: source, epoch: stamp.epoch, named })
+          if (missing.length > 0) throw new SourceGone()
           return await planBlob(query, stamp, repository, blob)
         },
         act: async () => {

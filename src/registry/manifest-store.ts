@@ -89,18 +89,19 @@ export class ManifestStore {
     const content = contentOf(push)
     const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
     const references = applyRules(this.#options.rules, content.manifest)
-    const present = await this.#options.references.require(repository, references)
-    await this.#options.operations.perform({
-      name: 'manifest push',
-      plan: async (query, stamp) => {
-        await this.#options.references.requireStill(query, repository, present)
-        return await planManifest(query, stamp, { repository, content, tags })
-      },
-      act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
-      confirm: async (query, repositoryId, stamp) => {
-        await confirmManifest(query, repositoryId, content, stamp)
-        for (const tag of tags) await setTag(query, repositoryId, tag, content.digest, stamp)
-      },
+    await this.#options.references.whileThere(repository, references, async (requireStill) => {
+      await this.#options.operations.perform({
+        name: 'manifest push',
+        plan: async (query, stamp) => {
+          await requireStill(query, stamp)
+          return await planManifest(query, stamp, { repository, content, tags })
+        },
+        act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
+        confirm: async (query, repositoryId, stamp) => {
+          await confirmManifest(query, repositoryId, content, stamp)
+          for (const tag of tags) await setTag(query, repositoryId, tag, content.digest, stamp)
+        },
+      })
     })
     return { digest: content.digest, subject: content.manifest.subject?.digest, tags }
   }

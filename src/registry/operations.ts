@@ -188,8 +188,8 @@ export class Operations {
   }
 }
 
-/** Thrown inside a transaction to roll it back. */
-class NameTaken extends Error {
+/** Thrown inside the claiming transaction to roll it back: the operation waits until the name is free, and plans anew. */
+export class NameTaken extends Error {
   readonly by: ClaimOwner
 
   constructor(by: ClaimOwner) {

@@ -1,10 +1,11 @@
-import { findLink, findManifest, findRepository } from '../metadata/content.ts'
-import type { Metadata, Query } from '../metadata/query.ts'
+import { findManifest, findRepository } from '../metadata/content.ts'
+import type { Metadata, Query, Stamp } from '../metadata/query.ts'
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { ManifestReference } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { BlobStore } from './blob-store.ts'
+import { findMissing, whileSeen } from './named-content.ts'
 import type { Reconcile } from './reconcile.ts'
 
 /** How many references of one manifest are looked at side by side. */
@@ -24,32 +25,33 @@ export class ReferenceCheck {
     this.#options = options
   }
 
-  /** The references that are there, of which `mayBeAbsent` ones may be fewer. Throws MANIFEST_BLOB_UNKNOWN naming every one missing. */
-  async require(repository: RepositoryName, references: readonly ManifestReference[]): Promise<readonly ManifestReference[]> {
-    const distinct = distinctReferences(references)
-    const present: ManifestReference[] = []
-    const missing: Digest[] = []
-    for (let start = 0; start < distinct.length; start += LOOKS_AT_ONCE) {
-      const batch = distinct.slice(start, start + LOOKS_AT_ONCE)
-      const found = await Promise.all(batch.map((reference) => this.#isPresent(repository, reference)))
-      for (const [position, reference] of batch.entries()) {
-        if (found[position]) present.push(reference)
-        else if (!reference.mayBeAbsent) missing.push(reference.descriptor.digest)
-      }
-    }
-    if (missing.length > 0) throw blobUnknown(missing)
-    return present
+  /**
+   * Builds on content that is there. `requireStill` is called inside the claiming transaction: only that tells the order of a push and of a
+   * delete. Throws MANIFEST_BLOB_UNKNOWN naming every reference that is missing.
+   */
+  async whileThere<Result>(
+    repository: RepositoryName,
+    references: readonly ManifestReference[],
+    build: (requireStill: (query: Query, stamp: Stamp) => Promise<void>) => Promise<Result>,
+  ): Promise<Result> {
+    const named = distinctReferences(references)
+    const needed = named.filter(({ mayBeAbsent }) => !mayBeAbsent)
+    const needs = needed.map(({ role, descriptor: { digest } }) => ({ digest, isChild: role === 'child' }))
+    return await whileSeen(async () => {
+      await this.#require(repository, needed)
+      return await build(async (query, { epoch }) => {
+        const missing = await findMissing(query, { repository, epoch, named: needs })
+        if (missing.length > 0) throw blobUnknown(missing)
+      })
+    })
   }
 
-  /** Inside the claiming transaction: throws MANIFEST_BLOB_UNKNOWN when one of them was deleted since it was looked at. */
-  async requireStill(query: Query, repository: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
-    const row = await findRepository(query, repository)
-    if (row === undefined) return
+  async #require(repository: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
     const missing: Digest[] = []
-    for (const { role, descriptor, mayBeAbsent } of references) {
-      const isGone = (await findLink(query, row.id, descriptor.digest))?.target === null
-      const isHeld = role === 'child' && (await findManifest(query, row.id, descriptor.digest))?.held === 1
-      if (isGone && !isHeld && !mayBeAbsent) missing.push(descriptor.digest)
+    for (let start = 0; start < references.length; start += LOOKS_AT_ONCE) {
+      const batch = references.slice(start, start + LOOKS_AT_ONCE)
+      const found = await Promise.all(batch.map((reference) => this.#isPresent(repository, reference)))
+      missing.push(...batch.filter((_, position) => !found[position]).map(({ descriptor }) => descriptor.digest))
     }
     if (missing.length > 0) throw blobUnknown(missing)
   }
