@@ -198,13 +198,13 @@ describe('an epoch', () => {
     expect(opened.filter(({ beganEpoch }) => beganEpoch)).toHaveLength(1)
   })
 
-  test('begins without open scans, and with condemned blobs live again', async () => {
+  test('begins without open scans, and with condemned blobs live again, whose grace goes on from where it was', async () => {
     const first = await start()
     await first.metadata.write(async (query) => {
       await openScan(query, 's', 'p')
       for (const word of ['condemned', 'deleting']) {
         await setBlobLive(query, digest(word), 1, { number: 1, epoch: 1 })
-        await query.run('UPDATE blob SET state = ? WHERE digest = ?', word, digest(word))
+        await query.run('UPDATE blob SET state = ?, candidate_since_ms = 5 WHERE digest = ?', word, digest(word))
       }
     })
     await close(first)
@@ -214,6 +214,7 @@ describe('an epoch', () => {
     expect(await metadata.read.all('SELECT * FROM scan')).toEqual([])
     expect(await findBlob(metadata.read, digest('condemned'))).toMatchObject({ state: 'live' })
     expect(await findBlob(metadata.read, digest('deleting'))).toMatchObject({ state: 'deleting' })
+    expect(await metadata.read.all('SELECT DISTINCT candidate_since_ms AS since FROM blob')).toEqual([{ since: 5 }])
   })
 })
 

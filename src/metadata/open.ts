@@ -125,8 +125,8 @@ async function beginEpoch(metadata: SqliteMetadata): Promise<number> {
     const epoch = (await epochOf(query)) + 1
     await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))
     await query.run('DELETE FROM scan')
-    // Whether a condemned blob was still wanted is known again when this epoch's scan is complete.
-    await query.run("UPDATE blob SET state = 'live', candidate_since_ms = ? WHERE state = 'condemned'", Date.now())
+    // Whether a condemned blob was still wanted is known again when this epoch's scan is complete. Its grace goes on from where it was.
+    await query.run("UPDATE blob SET state = 'live' WHERE state = 'condemned'")
     return epoch
   })
 }

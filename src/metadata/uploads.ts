@@ -67,6 +67,15 @@ export async function deleteUpload(query: Query, id: string): Promise<void> {
   await query.run('DELETE FROM upload WHERE id = ?', id)
 }
 
+/** Removes a session if no request has touched it since then; undefined when one has. */
+export async function deleteUploadUntouched(
+  query: Query,
+  id: string,
+  beforeMs: number,
+): Promise<Pick<UploadRow, 'state'> | undefined> {
+  return await query.get('DELETE FROM upload WHERE id = ? AND changed_at_ms < ? RETURNING state', id, beforeMs)
+}
+
 /** Sessions that nobody has touched since then. */
 export async function listAbandonedUploads(query: Query, beforeMs: number, limit: number): Promise<UploadRow[]> {
   return await query.all<UploadRow>(`SELECT ${COLUMNS} FROM upload WHERE changed_at_ms < ? LIMIT ?`, beforeMs, limit)

@@ -103,12 +103,13 @@ async function applyBlob(query: Query, { name, size }: BlobObservation, { number
 }
 
 /**
- * Bytes without a row are live, with their full grace. A size that is known stays: a file of another size is damaged, and only a
- * push, which has hashed its bytes, knows better.
+ * Bytes without a row, and those whose removal did not come to its end, are live, with their full grace. A size that is known stays: a file
+ * of another size is damaged, and only a push, which has hashed its bytes, knows better.
  */
 async function ensureBlobRow(query: Query, digest: Digest, size: number, stamp: Stamp): Promise<void> {
   const row = await findBlob(query, digest)
-  if (row === undefined || row.size === null) await setBlobLive(query, digest, size, stamp)
+  if (row === undefined || row.size === null || row.state === 'deleting')
+    await setBlobLive(query, digest, row?.size ?? size, stamp)
 }
 
 /** What is absent needs no repository row. */

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { RestartableRegistry } from '../../test/support/restartable-registry.ts'
@@ -63,6 +63,25 @@ describe('sessions', () => {
 
     expect([await isOpen(old), await isOpen(young)]).toEqual([false, true])
     expect(await berth.storage.listUploads()).toHaveLength(1)
+  })
+
+  test('that a request takes up while others are purged go on', async () => {
+    const uploads = [await session(2 * HOUR_MS), await session(2 * HOUR_MS)]
+    const taken: string[] = []
+    const abort = berth.storage.abortUpload.bind(berth.storage)
+    const aborting = spyOn(berth.storage, 'abortUpload').mockImplementationOnce(async (state) => {
+      await abort(state)
+      const [left] = await berth.metadata.read.all<{ id: string }>('SELECT id FROM upload')
+      taken.push(left?.id ?? '')
+      const chunk = { body: new Response('.').body, start: undefined, length: undefined }
+      await berth.registry.uploads.append(repository, left?.id ?? '', chunk)
+    })
+
+    expect(await purge().run()).toMatchObject({ sessions: 1 })
+
+    aborting.mockRestore()
+    expect(uploads).toContain(taken[0] ?? '')
+    expect((await berth.registry.uploads.status(repository, taken[0] ?? '')).offset).toBe(6)
   })
 
   test('of any number end', async () => {

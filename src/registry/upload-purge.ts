@@ -1,6 +1,6 @@
 import { listRepositoryNames } from '../metadata/listing.ts'
 import type { Metadata } from '../metadata/query.ts'
-import { deleteUpload, isUploadState, listAbandonedUploads } from '../metadata/uploads.ts'
+import { deleteUploadUntouched, isUploadState, listAbandonedUploads } from '../metadata/uploads.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, storagePath, type UploadState } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
@@ -53,11 +53,12 @@ export class UploadPurge {
     let purged = 0
     for (;;) {
       const uploads = await listAbandonedUploads(metadata.read, before, PAGE)
-      for (const { id, state } of uploads) {
-        await metadata.write((query) => deleteUpload(query, id))
-        if (state !== null) await storage.abortUpload(state as UploadState)
+      for (const { id } of uploads) {
+        const ended = await metadata.write((query) => deleteUploadUntouched(query, id, before))
+        if (ended === undefined) continue
+        if (ended.state !== null) await storage.abortUpload(ended.state as UploadState)
+        purged += 1
       }
-      purged += uploads.length
       if (uploads.length < PAGE) return purged
     }
   }
