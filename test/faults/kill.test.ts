@@ -8,7 +8,7 @@ import { wrongIn } from '../support/shown.ts'
 import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const ROUNDS = Number(process.env.BERTH_TEST_KILLS ?? (process.env.CI === 'true' ? 200 : 20))
+const ROUNDS = Number(process.env.BERTH_TEST_KILLS ?? (process.env.CI === 'true' ? 60 : 20))
 const CLIENTS = 6
 const PROCESSES = 2
 /** How often all processes are killed; else one of them is, and the others settle what it left. */

@@ -15,7 +15,6 @@ const ROOT = join(import.meta.dir, '../..')
 const PROGRAMS = [...DOCKER_PROGRAMS, 'busybox', 'curl', 'ldd', 'npm', 'nsenter', 'tar', 'unshare', 'wget']
 
 const MAX_IMAGE_BYTES = 150_000_000
-const MAX_START_MS = 5_000
 
 describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
   const resources = new AsyncDisposableStack()
@@ -169,7 +168,7 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
   )
 
   test(
-    'it is small and starts at once',
+    'it is small, and serves',
     async () => {
       const imageBytes = Number(await daemon.docker('image', 'inspect', '--format', '{{.Size}}', 'berth'))
       const archiveBytes = (await stat(folder.join('dist/berth-image.tar'))).size
@@ -181,7 +180,6 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
         `image: ${megabytes(imageBytes)}, to download ${megabytes(archiveBytes)}, serves after ${startMs} ms\n`,
       )
       expect(imageBytes).toBeLessThan(MAX_IMAGE_BYTES)
-      expect(startMs).toBeLessThan(MAX_START_MS)
     },
     TEST_MS,
   )

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { s3Section } from './object-store.ts'
 import { type BackgroundProgram, environmentIn, startUntil } from './processes.ts'
@@ -55,12 +54,6 @@ export class BucketBerth {
     const { running } = this.#program
     const exitCode = await this.#program.stop()
     if (!running || exitCode !== 0) throw new Error(`Berth ended with ${exitCode}:\n${this.#program.output}`)
-  }
-
-  /** The most memory that it has had since it was started last. */
-  async peakMib(): Promise<number> {
-    const status = await readFile(`/proc/${this.#program.pid}/status`, 'utf8')
-    return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024
   }
 }
 

@@ -1,7 +1,7 @@
 import { startBerth } from './berth-process.ts'
-import { ObjectStore, STORE_PROGRAMS, type StoreKind } from './object-store.ts'
 import { startPeer } from './peer.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
+import { ObjectStore, STORE_PROGRAMS, type StoreKind } from './store-server.ts'
 
 /** registry:2 knows no referrers, orders no lists, and lists repositories that hold nothing any more. */
 export type Dialect = 'Berth' | 'registry:2'

@@ -1,0 +1,36 @@
+import { PROGRAM_PATH } from '../test/support/processes.ts'
+import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } from '../test/support/store-server.ts'
+
+/**
+ * `bun scripts/test.ts [options and paths of bun test]`: runs test files side by side, those that took longest first, with one server of
+ * each object store for all of them. Without a path it runs every file but those of test/nightly, whose limits of time and memory break
+ * where the machine does other work as well. The exit code is that of `bun test`.
+ */
+const NIGHTLY = 'test/nightly'
+const OPTIONS = ['--parallel', '--timeout=60000', '--timings=test/timings.json']
+
+const chosen = process.argv.slice(2)
+const paths = chosen.some((argument) => !argument.startsWith('-')) ? [] : ['./src', './test']
+const passedOver = chosen.some((argument) => argument.includes(NIGHTLY)) ? [] : [`--path-ignore-patterns=${NIGHTLY}/**`]
+
+const kinds = (Object.keys(STORE_PROGRAMS) as StoreKind[]).filter((kind) => isNeeded(kind) && isInstalled(kind))
+await using servers = new AsyncDisposableStack()
+const endpoints = await Promise.all(
+  kinds.map(async (kind) => [sharedEndpointVariable(kind), servers.use(await StoreServer.start(kind)).endpoint]),
+)
+const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ...chosen, ...paths], {
+  env: { ...process.env, ...Object.fromEntries(endpoints) },
+  stdio: ['ignore', 'inherit', 'inherit'],
+})
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tests.kill(signal))
+process.exitCode = await tests.exited
+
+/** A run on one store needs that one alone, and a run with several processes needs none. */
+function isNeeded(kind: StoreKind): boolean {
+  const { BERTH_TEST_STORAGE: storage, BERTH_TEST_PROCESSES: processes } = process.env
+  return processes === undefined && (storage === undefined || storage === kind)
+}
+
+function isInstalled(kind: StoreKind): boolean {
+  return Bun.which(STORE_PROGRAMS[kind], { PATH: PROGRAM_PATH }) !== null
+}
