@@ -23,16 +23,35 @@ const digestShape = z.string().transform((text, context): Digest => {
   return z.NEVER
 })
 
-export const annotationsShape = z.record(z.string(), z.string())
+/**
+ * A field that may be missing may also be null: Go, in which registry:2 and most clients are written, reads null as nothing, so images
+ * that have it are in use.
+ */
+const optionalText = z.string().nullish()
+const textShape = optionalText.transform((text) => text ?? '')
+
+/** An artifact type that is empty is none. */
+export const artifactTypeShape = optionalText.transform((text) => text || undefined)
+
+export const annotationsShape = z
+  .record(z.string(), textShape)
+  .nullish()
+  .transform((annotations) => annotations ?? undefined)
 
 export const descriptorShape = z.object({
-  mediaType: z.string().default(''),
+  mediaType: textShape,
   digest: digestShape,
-  size: z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER).default(0),
-  artifactType: z.string().optional(),
-  annotations: annotationsShape.nullish().transform((annotations) => annotations ?? undefined),
+  size: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(Number.MAX_SAFE_INTEGER)
+    .nullish()
+    .transform((size) => size ?? 0),
+  artifactType: artifactTypeShape,
+  annotations: annotationsShape,
   urls: z
-    .array(z.string())
+    .array(textShape)
     .nullish()
     .transform((urls) => urls ?? undefined),
   platform: z
@@ -40,3 +59,9 @@ export const descriptorShape = z.object({
     .optional()
     .catch(() => undefined),
 })
+
+/** registry:2 and registry:3 do not look at a subject, so that there are manifests whose subject is an empty text. */
+export const subjectShape = z.preprocess(
+  (subject) => (subject === '' || subject === null ? undefined : subject),
+  descriptorShape.optional(),
+)

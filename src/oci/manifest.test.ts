@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { digestOf } from './digest.ts'
-import { parseManifest } from './manifest.ts'
+import { parseManifest, parseStoredManifest } from './manifest.ts'
 import { MANIFEST_MEDIA_TYPES, OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST } from './media-types.ts'
 
 const DOCKER_MANIFEST = 'application/vnd.docker.distribution.manifest.v2+json'
@@ -146,7 +146,6 @@ describe('the type of a manifest', () => {
   test('must be the same in both places', () => {
     expect(refusal(image, DOCKER_MANIFEST)).toContain('differ')
     expect(refusal({ ...image, mediaType: DOCKER_MANIFEST }, OCI_IMAGE_MANIFEST)).toContain('differ')
-    expect(refusal({ ...image, mediaType: '' }, OCI_IMAGE_MANIFEST)).toContain('differ')
     expect(refusal(image, OCI_IMAGE_INDEX)).toContain('differ')
   })
 
@@ -158,7 +157,7 @@ describe('the type of a manifest', () => {
     expect(refusal(body, contentType)).toContain('is not accepted')
   })
 
-  test.each([[7], [null], [{}], [[]]])('must be a text, not %j', (mediaType) => {
+  test.each([[7], [{}], [[]]])('must be a text, not %j', (mediaType) => {
     expect(refusal({ ...image, mediaType })).toContain('not a string')
   })
 
@@ -231,6 +230,65 @@ describe('a manifest is refused', () => {
 
     expect(refusal({ ...image, layers }).match(/layers\.\d+/g)).toHaveLength(5)
   })
+})
+
+describe('null, and an empty text where registry:2 and registry:3 take it, are a field that is missing', () => {
+  const none = [null, ''] as const
+
+  test.each(none)('mediaType: %j', (mediaType) => {
+    expect(parseManifest(bytesOf({ ...image, mediaType }), OCI_IMAGE_MANIFEST).mediaType).toBe(OCI_IMAGE_MANIFEST)
+    expect(parseManifest(bytesOf({ ...imageIndex, mediaType })).mediaType).toBe(OCI_IMAGE_INDEX)
+    expect(refusal({ ...image, mediaType }, DOCKER_MANIFEST)).toContain('must carry it')
+  })
+
+  test.each(none)('artifactType: %j', (artifactType) => {
+    const { mediaType, ...untyped } = config
+
+    expect(parseManifest(bytesOf({ ...image, artifactType })).artifactType).toBe(mediaType)
+    expect(parseManifest(bytesOf({ ...image, artifactType, config: untyped })).artifactType).toBeUndefined()
+    expect(parseManifest(bytesOf({ ...imageIndex, artifactType })).artifactType).toBeUndefined()
+  })
+
+  test.each(none)('subject: %j', (subject) => {
+    expect(parseManifest(bytesOf({ ...image, subject })).subject).toBeUndefined()
+    expect(parseManifest(bytesOf({ ...imageIndex, subject })).subject).toBeUndefined()
+  })
+
+  test('annotations, and each of their values', () => {
+    expect(parseManifest(bytesOf({ ...image, annotations: null })).annotations).toBeUndefined()
+    expect(parseManifest(bytesOf({ ...image, annotations: { a: null, b: '' } })).annotations).toEqual({ a: '', b: '' })
+  })
+
+  test('the other of manifests, config and layers', () => {
+    expect(parseManifest(bytesOf({ ...image, manifests: null })).references).toHaveLength(2)
+    expect(parseManifest(bytesOf({ ...imageIndex, config: null, layers: null })).references).toHaveLength(1)
+  })
+
+  test('every field of a descriptor but its digest', () => {
+    const empty = { mediaType: null, size: null, artifactType: null, annotations: null, urls: null, platform: null, data: null }
+    const parts = { annotations: { a: null }, urls: [null] }
+
+    const { references } = parseManifest(
+      bytesOf({
+        ...image,
+        layers: [
+          { ...layer, ...empty },
+          { ...layer, ...parts },
+        ],
+      }),
+    )
+
+    expect(references[1]?.descriptor).toEqual({ mediaType: '', digest: layer.digest as never, size: 0 })
+    expect(references[2]?.descriptor).toMatchObject({ annotations: { a: '' }, urls: [''] })
+  })
+})
+
+test('a stored referrer with a fault that a push of it would be refused for keeps its subject, type and annotations', () => {
+  const faulty = { ...image, subject, artifactType: 'a/b', annotations: { c: 'd' }, layers: [{ ...layer, size: -1 }] }
+
+  expect(parseStoredManifest(bytesOf(faulty))).toMatchObject({ subject, artifactType: 'a/b', annotations: { c: 'd' } })
+  expect(parseStoredManifest(bytesOf({ ...faulty, artifactType: 7 }))).toMatchObject({ subject, artifactType: CONFIG_TYPE })
+  expect(parseStoredManifest(bytesOf({ ...faulty, subject: 7, annotations: 7 }))).toMatchObject({ artifactType: 'a/b' })
 })
 
 test('fields that the registry does not know are nobody’s business', () => {

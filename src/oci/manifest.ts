@@ -1,5 +1,12 @@
 import { z } from 'zod'
-import { type Annotations, annotationsShape, type Descriptor, descriptorShape } from './descriptor.ts'
+import {
+  type Annotations,
+  annotationsShape,
+  artifactTypeShape,
+  type Descriptor,
+  descriptorShape,
+  subjectShape,
+} from './descriptor.ts'
 import { findDigest } from './digest.ts'
 import { RegistryError } from './errors.ts'
 import {
@@ -65,21 +72,21 @@ export function parseStoredManifest(bytes: Uint8Array): Manifest | undefined {
 
 const commonShape = {
   schemaVersion: z.literal(2),
-  subject: descriptorShape.nullish(),
-  artifactType: z.string().nullish(),
-  annotations: annotationsShape.nullish(),
+  subject: subjectShape,
+  artifactType: artifactTypeShape,
+  annotations: annotationsShape,
 }
 const imageManifestShape = z.object({
   ...commonShape,
   config: descriptorShape,
   layers: z.array(descriptorShape).nullish(),
-  manifests: z.undefined('an image manifest has no "manifests"').optional(),
+  manifests: z.null('an image manifest has no "manifests"').optional(),
 })
 const imageIndexShape = z.object({
   ...commonShape,
   manifests: z.array(descriptorShape).nullish(),
-  config: z.undefined('an image index has no "config"').optional(),
-  layers: z.undefined('an image index has no "layers"').optional(),
+  config: z.null('an image index has no "config"').optional(),
+  layers: z.null('an image index has no "layers"').optional(),
 })
 
 function imageManifestOf(mediaType: ManifestMediaType, body: z.infer<typeof imageManifestShape>): Manifest {
@@ -90,9 +97,9 @@ function imageManifestOf(mediaType: ManifestMediaType, body: z.infer<typeof imag
       { role: 'config', descriptor: body.config, mayBeAbsent: false },
       ...layers.map((layer) => ({ role: 'layer', descriptor: layer, mayBeAbsent: isNonDistributable(layer.mediaType) }) as const),
     ],
-    subject: isOci(mediaType) ? (body.subject ?? undefined) : undefined,
-    artifactType: body.artifactType || body.config.mediaType || undefined,
-    annotations: body.annotations ?? undefined,
+    subject: isOci(mediaType) ? body.subject : undefined,
+    artifactType: body.artifactType ?? (body.config.mediaType || undefined),
+    annotations: body.annotations,
   }
 }
 
@@ -101,13 +108,13 @@ function imageIndexOf(mediaType: ManifestMediaType, body: z.infer<typeof imageIn
   return {
     mediaType,
     references: children.map((child) => ({ role: 'child', descriptor: child, mayBeAbsent: false })),
-    subject: isOci(mediaType) ? (body.subject ?? undefined) : undefined,
-    artifactType: body.artifactType || undefined,
-    annotations: body.annotations ?? undefined,
+    subject: isOci(mediaType) ? body.subject : undefined,
+    artifactType: body.artifactType,
+    annotations: body.annotations,
   }
 }
 
-/** Keeps the type and every digest that parses, so that what the manifest names is not collected. */
+/** Keeps the type, the subject and every digest that parses, so that what the manifest names is not collected. */
 function salvageManifest(bytes: Uint8Array): Manifest | undefined {
   let body: Record<string, unknown>
   try {
@@ -117,7 +124,6 @@ function salvageManifest(bytes: Uint8Array): Manifest | undefined {
     if (error instanceof RegistryError) return undefined
     throw error
   }
-  // registry:2 takes an empty mediaType for none.
   const named = typeof body.mediaType === 'string' ? body.mediaType : ''
   const mediaType = findManifestMediaType(named || ociTypeByShape(body))
   if (mediaType === undefined || body.schemaVersion !== 2) return undefined
@@ -130,7 +136,17 @@ function salvageManifest(bytes: Uint8Array): Manifest | undefined {
     const descriptor = salvageDescriptor(value)
     return descriptor === undefined ? [] : [{ role, descriptor, mayBeAbsent: true }]
   })
-  return { mediaType, references, subject: undefined, artifactType: undefined, annotations: undefined }
+  return { mediaType, references, ...salvageReferrer(mediaType, body) }
+}
+
+/** What the referrers API shows, as far as it can be read: a referrer with a fault elsewhere is a referrer still. */
+function salvageReferrer(mediaType: ManifestMediaType, body: Record<string, unknown>) {
+  const config = isImageIndex(mediaType) ? undefined : salvageDescriptor(body.config)
+  return {
+    subject: isOci(mediaType) ? salvageDescriptor(body.subject) : undefined,
+    artifactType: artifactTypeShape.safeParse(body.artifactType).data ?? (config?.mediaType || undefined),
+    annotations: annotationsShape.safeParse(body.annotations).data,
+  }
 }
 
 function salvageDescriptor(value: unknown): Descriptor | undefined {
@@ -158,11 +174,10 @@ function parseJsonObject(bytes: Uint8Array, decoder: TextDecoder): Record<string
 
 /** The declared type and the one in the body must agree; Docker's types demand the field, OCI's may leave it out where the shape tells. */
 function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefined): ManifestMediaType {
-  const { mediaType, schemaVersion } = body
-  if (schemaVersion === 1 || isSchema1(contentType ?? '')) {
+  const mediaType = findMediaType(body)
+  if (body.schemaVersion === 1 || isSchema1(contentType ?? '')) {
     throw invalid('Docker schema 1 manifests are not accepted; push the image again with a Docker of version 1.10 or newer.')
   }
-  if (mediaType !== undefined && typeof mediaType !== 'string') throw invalid('The field mediaType is not a string.')
   const known = findManifestMediaType(contentType || mediaType || ociTypeByShape(body))
   if (known === undefined) {
     throw invalid(`The manifest type ${contentType || mediaType} is not accepted; push an OCI or Docker schema 2 manifest.`)
@@ -175,6 +190,13 @@ function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefi
     throw invalid(`The Content-Type ${known} and the field mediaType ${mediaType} differ; send the same in both.`)
   }
   return known
+}
+
+/** Undefined when it is missing, null or empty, which is the same to registry:2 and registry:3. */
+function findMediaType({ mediaType }: Record<string, unknown>): string | undefined {
+  if (mediaType === undefined || mediaType === null || mediaType === '') return undefined
+  if (typeof mediaType === 'string') return mediaType
+  throw invalid('The field mediaType is not a string.')
 }
 
 function ociTypeByShape(body: Record<string, unknown>): ManifestMediaType {
