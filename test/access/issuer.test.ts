@@ -64,6 +64,42 @@ describe('GET /v2/token', () => {
     expect(answer.refresh_token).toBeUndefined()
   })
 
+  test('grants all of three hundred scopes, and what it grants is good for the last one', async () => {
+    const scopes = Array.from({ length: 300 }, (_, index) => `repository:team/app-${index}:pull,push`)
+
+    const apart = await get(
+      'alice',
+      scopes.map((scope) => `scope=${scope}`),
+    )
+    const together = await post({ grant_type: 'password', username: 'alice', password: 'alice-secret', scope: scopes.join(' ') })
+
+    for (const { status, answer } of [apart, together]) {
+      expect(status).toBe(200)
+      expect(answer.scope.split(' ')).toEqual(scopes.map((scope) => `${scope},list`))
+      await expectStatus(await bearer(answer.token).request('POST', '/v2/team/app-299/blobs/uploads/'), 202)
+    }
+  })
+
+  test.each([
+    [
+      'more scopes than it reads',
+      Array.from({ length: 900 }, (_, index) => `repository:other/${index}:pull`),
+      'too long together',
+    ],
+    ['a longer token than fits into a header', Array.from({ length: 700 }, (_, index) => `repository:team/${index}:*`), 'header'],
+  ])('refuses to grant a part of %s', async (_, scopes, words) => {
+    const client = registry.basic('alice', 'alice-secret')
+    const form = { grant_type: 'password', username: 'alice', password: 'alice-secret', scope: scopes.join(' ') }
+
+    for (const response of [
+      await client.request('GET', `/v2/token?${scopes.map((scope) => `scope=${scope}`).join('&')}`),
+      await registry.client().request('POST', '/v2/token', { body: new URLSearchParams(form) }),
+    ]) {
+      expect(response.status).toBe(400)
+      expect(await response.text()).toContain(words)
+    }
+  })
+
   test('gives nobody a token as well, for what nobody may do', async () => {
     const { status, answer } = await get(undefined, ['scope=repository:public/app:pull,push', 'offline_token=true'])
 

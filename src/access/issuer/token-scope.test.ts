@@ -36,8 +36,8 @@ test.each([
   expect(parseScopes([text])).toEqual([])
 })
 
-test('a flood of scopes is cut short', () => {
-  expect(parseScopes([Array.from({ length: 5000 }, (_, index) => `repository:a${index}:pull`).join(' ')])).toHaveLength(100)
+test('of many scopes none is passed over', () => {
+  expect(parseScopes([Array.from({ length: 500 }, (_, index) => `repository:a${index}:pull`).join(' ')])).toHaveLength(500)
 })
 
 test('granted is what is asked and allowed, and nothing when nothing is', () => {
@@ -47,7 +47,7 @@ test('granted is what is asked and allowed, and nothing when nothing is', () => 
     parseScopes(['repository:team/app:pull,push,delete', 'repository:base:push', 'repository:other:pull']),
   )
 
-  expect(granted.map(({ actions }) => actions)).toEqual([['pull', 'push'], [], []])
+  expect(granted).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }])
   expect(formatAccess(granted)).toBe('repository:team/app:pull,push')
 })
 

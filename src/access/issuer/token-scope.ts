@@ -14,14 +14,12 @@ export type AskedScope =
   | { readonly type: 'repository'; readonly name: RepositoryName; readonly actions: readonly string[] }
   | { readonly type: 'registry'; readonly name: 'catalog'; readonly actions: readonly string[] }
 
-/** More than any client asks for at once. */
-const MAX_SCOPES = 100
 const SCOPE = /^(?<type>[a-z0-9]+)(?:\([a-z0-9]+\))?:(?<name>.+):(?<actions>[a-z*,]*)$/
 
-/** Several scopes come as several parameters, or in one with blanks between them. */
+/** Several scopes come as several parameters, or in one with blanks between them. All are read: the caller bounds their length. */
 export function parseScopes(parameters: readonly string[]): readonly AskedScope[] {
   const texts = parameters.flatMap((parameter) => parameter.split(' ')).filter((text) => text !== '')
-  return texts.slice(0, MAX_SCOPES).flatMap((text) => findAskedScope(text) ?? [])
+  return texts.flatMap((text) => findAskedScope(text) ?? [])
 }
 
 function findAskedScope(text: string): AskedScope | undefined {
@@ -32,12 +30,13 @@ function findAskedScope(text: string): AskedScope | undefined {
   return repository === undefined ? undefined : { type: 'repository', name: repository, actions: asked }
 }
 
-/** The part of what is asked that the rules allow. Nothing allowed is nothing granted, and no mistake. */
+/** The part of what is asked that the rules allow. A scope of which they allow nothing is left out, and is no mistake. */
 export function grant(rules: CallerRules, asked: readonly AskedScope[]): readonly TokenAccess[] {
-  return asked.map(({ type, name, actions }) => {
+  const access = asked.map(({ type, name, actions }) => {
     if (type === 'registry') return { type, name, actions: actions.includes('*') && rules.mayAnywhere('list') ? ['*'] : [] }
     return { type, name, actions: GRANTED.filter((action) => isAsked(action, actions) && rules.may(action, name)) }
   })
+  return access.filter(({ actions }) => actions.length > 0)
 }
 
 const GRANTED: readonly Action[] = ['pull', 'push', 'delete', 'list']
@@ -61,6 +60,5 @@ export function coversCatalog(access: readonly TokenAccess[]): boolean {
 
 /** As the answer to a client names what it got. */
 export function formatAccess(access: readonly TokenAccess[]): string {
-  const granted = access.filter(({ actions }) => actions.length > 0)
-  return granted.map(({ type, name, actions }) => `${type}:${name}:${actions.join(',')}`).join(' ')
+  return access.map(({ type, name, actions }) => `${type}:${name}:${actions.join(',')}`).join(' ')
 }

@@ -1,11 +1,15 @@
 import { callerName } from '../../access/access.ts'
 import type { GrantedToken, Proof, TokenIssuer } from '../../access/issuer/token-issuer.ts'
-import { parseScopes } from '../../access/issuer/token-scope.ts'
+import { type AskedScope, parseScopes } from '../../access/issuer/token-scope.ts'
 import { Refusal } from '../error-response.ts'
 import type { Asked } from '../pipeline.ts'
 import { emptyResponse, jsonResponse, type PlainResponse } from '../responses.ts'
 
 const MAX_FORM_BYTES = 64 * 1024
+/** Hundreds of scopes; the rules are asked about each. */
+const MAX_SCOPE_CHARACTERS = 16 * 1024
+/** A client sends the token in a header, and all headers together may have 64 KiB. */
+const MAX_TOKEN_CHARACTERS = 48 * 1024
 const ALLOW = { Allow: 'GET, POST' }
 
 /** Where clients get tokens: by GET as Docker has it from the beginning, or by POST as OAuth 2 has it. */
@@ -30,7 +34,7 @@ async function getToken(issuer: TokenIssuer, { request, url, connection, admitte
   const authorization = request.headers.get('authorization')
   const granted = await issuer.issue({
     proof: authorization === null ? { kind: 'none' } : { kind: 'password', authorization },
-    scopes: parseScopes(query.getAll('scope')),
+    scopes: readScopes(query.getAll('scope')),
     wantsRefresh: query.get('offline_token') === 'true',
     client: connection.client,
   })
@@ -43,7 +47,7 @@ async function postToken(issuer: TokenIssuer, { request, connection, admitted }:
   requireService(issuer, form.get('service'))
   const granted = await issuer.issue({
     proof: proofOf(form),
-    scopes: parseScopes(form.getAll('scope')),
+    scopes: readScopes(form.getAll('scope')),
     wantsRefresh: form.get('access_type') === 'offline',
     client: connection.client,
   })
@@ -65,8 +69,18 @@ function proofOf(form: URLSearchParams): Proof {
   }
 }
 
+/** All of them or a refusal: a client cannot see that some of its scopes were passed over. */
+function readScopes(parameters: readonly string[]): readonly AskedScope[] {
+  const length = parameters.reduce((sum, parameter) => sum + parameter.length, 0)
+  if (length <= MAX_SCOPE_CHARACTERS) return parseScopes(parameters)
+  throw badRequest('The scopes are too long together; ask for fewer at once.', { maxCharacters: MAX_SCOPE_CHARACTERS })
+}
+
 /** Clients read either of the two names of the token. */
 function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken }: GrantedToken): PlainResponse {
+  if (token.length > MAX_TOKEN_CHARACTERS) {
+    throw badRequest('The token would be too long for a header; ask for fewer scopes at once.', { characters: token.length })
+  }
   const body = {
     token,
     access_token: token,
