@@ -1,3 +1,5 @@
+import { Refusal } from './error-response.ts'
+
 /** Bun cuts a connection that is slower than 16 KiB/s over its idle timeout, and one whose handler thinks for longer. */
 
 interface BodyWatch {
@@ -6,17 +8,26 @@ interface BodyWatch {
   stop(): void
 }
 
+export interface BodyWatchOptions {
+  /** Keeps the connection from being cut for some more seconds. */
+  readonly extend: () => void
+  /** How long the client may send nothing while its bytes are waited for. */
+  readonly writerMs: number
+}
+
 const INTERVAL_MS = 5000
 
 /**
- * Calls `extend` every few seconds as long as something moves: bytes have come, or the handler is at work and the client has
- * nothing to do. A client that stalls is not extended. The caller stops the watch when the handler has answered.
+ * Calls `extend` every few seconds as long as the request may go on. A client that sends nothing for too long is refused: the body ends
+ * with a Refusal of status 408, which is the handler's to pass on. The caller stops the watch when the handler has answered.
  */
-export function watchBody(request: Request, extend: () => void): BodyWatch {
+export function watchBody(request: Request, { extend, writerMs }: BodyWatchOptions): BodyWatch {
   const watched = request.body === null ? undefined : new WatchedBody(request.body)
-  const timer = setInterval(() => {
-    if (watched === undefined || watched.hasMoved()) extend()
-  }, INTERVAL_MS)
+  const look = () => {
+    extend()
+    watched?.endIfSilent(writerMs)
+  }
+  const timer = setInterval(look, Math.min(INTERVAL_MS, writerMs / 4))
   return {
     request: watched === undefined ? request : withBody(request, watched.stream),
     stop: () => clearInterval(timer),
@@ -31,20 +42,26 @@ function withBody(request: Request, body: ReadableStream<Uint8Array>): Request {
 
 class WatchedBody {
   readonly stream: ReadableStream<Uint8Array>
-  #waitsForClient = false
-  #chunks = 0
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>
+  /** Since when the client is waited for; undefined: it has nothing to do. */
+  #waitingSince: number | undefined
+  #end: ((reason: Refusal) => void) | undefined
 
   constructor(body: ReadableStream<Uint8Array>) {
     const reader = new ReadableStreamDefaultReader(body)
+    this.#reader = reader
     // Nothing is read ahead: backpressure and the time of the first read stay the handler's. All that has come is taken at once: after
     // a single chunk the runtime would read the next one ahead, and 64 uploads that wait would hold 3 MiB each in place of 1.6.
     this.stream = new ReadableStream(
       {
+        start: (controller) => {
+          this.#end = (reason) => controller.error(reason)
+        },
         pull: async (controller) => {
-          this.#waitsForClient = true
+          this.#waitingSince = performance.now()
           const { done, value } = await reader.readMany()
-          this.#waitsForClient = false
-          this.#chunks += 1
+          this.#waitingSince = undefined
+          if (this.#end === undefined) return
           if (done) controller.close()
           else for (const chunk of value) controller.enqueue(chunk)
         },
@@ -54,10 +71,20 @@ class WatchedBody {
     )
   }
 
-  /** Whether the client sent something, or had nothing to send, since the last call. */
-  hasMoved(): boolean {
-    const moved = this.#chunks > 0 || !this.#waitsForClient
-    this.#chunks = 0
-    return moved
+  endIfSilent(writerMs: number): void {
+    if (this.#waitingSince === undefined || performance.now() - this.#waitingSince < writerMs) return
+    this.#end?.(silentClient(writerMs))
+    this.#end = undefined
+    this.#waitingSince = undefined
+    // What the client may still send is dropped. That it cannot be cancelled any more means that nothing comes.
+    this.#reader.cancel().catch(() => undefined)
   }
+}
+
+function silentClient(writerMs: number): Refusal {
+  return new Refusal('SIZE_INVALID', {
+    status: 408,
+    message: `The body is not complete, and nothing has come for ${writerMs / 1000} s; send the request again.`,
+    headers: { Connection: 'close' },
+  })
 }

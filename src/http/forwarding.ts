@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import type { Connection, Forwarded, Handler } from './pipeline.ts'
+import { isHost } from './target.ts'
 
 /** Addresses that have their first `prefix` bits in common. */
 export interface ProxyRange {
@@ -28,7 +29,7 @@ export function withForwarding(trusted: readonly ProxyRange[], handler: Handler)
     if (peer !== undefined && !isTrusted(peer)) return handler(request, connection)
     const said = standard === null ? { scheme, host, port: headers.get('x-forwarded-port') } : elementsOf(standard)
     const path = standard === null ? (listed ?? '').split(',') : forsOf(standard)
-    return handler(request, forwardedConnection(peer, path, { isTrusted, said }))
+    return handler(request, { ...connection, ...forwardedConnection(peer, path, { isTrusted, said }) })
   }
 }
 
@@ -75,10 +76,8 @@ function findAddress(text: string): string | undefined {
   return isIP(address) === 0 ? undefined : address
 }
 
-const HOST = /^(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
-
 function hostOf(host: string, port: string, scheme: string): string | undefined {
-  if (!HOST.test(host)) return undefined
+  if (!isHost(host)) return undefined
   const usual = scheme === 'https' ? '443' : '80'
   const needsPort = /^\d{1,5}$/.test(port) && port !== usual && !/:\d+$/.test(host)
   return needsPort ? `${host}:${port}` : host

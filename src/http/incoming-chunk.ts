@@ -8,8 +8,8 @@ import type { IncomingChunk } from '../registry/incoming.ts'
 export function incomingChunk(request: Request): IncomingChunk {
   const { body, headers } = request
   const declared = contentLength(headers) ?? (body === null ? 0 : undefined)
-  // A closing PUT without a chunk says at most where the blob ended.
-  const range = request.method === 'PUT' && declared === 0 ? undefined : uploadRange(headers)
+  // Without a byte there is nothing whose place a range could tell: it says at most where the blob ended.
+  const range = declared === 0 ? undefined : uploadRange(headers)
   if (range === undefined) return { body, start: undefined, length: declared }
   const length = range.last - range.first + 1
   if (declared !== undefined && declared !== length) {

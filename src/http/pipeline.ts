@@ -1,10 +1,10 @@
 import { AccessRefusal } from '../access/access.ts'
 import type { Exchange, HandlerName, RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
-import { RegistryError } from '../oci/errors.ts'
+import { RegistryError, unavailable } from '../oci/errors.ts'
 import { errorResponse, OutOfRotation, statusOf } from './error-response.ts'
 import { type HeaderFields, type PlainResponse, responseOf } from './responses.ts'
-import { parseTarget, type Target } from './target.ts'
+import { parseTarget, requireHost, type Target } from './target.ts'
 
 /** Where a request came from. */
 export interface Connection {
@@ -14,6 +14,8 @@ export interface Connection {
   readonly proxy?: string | undefined
   /** What that proxy says the client asked for. */
   readonly forwarded?: Forwarded
+  /** Aborts when the server cuts what is still running at its stop. */
+  readonly ending?: AbortSignal
 }
 
 /** What a proxy says its client asked for, as far as it said so. */
@@ -98,12 +100,15 @@ async function outcomeOf(
   try {
     const url = parseTarget(request.url)
     target = url.pathname + url.search
+    requireHost(request.headers)
     const answered = await answer({ request, url, connection, routed, admitted })
     return { target, handler, caller, answer: answered }
   } catch (cause) {
     const facts = { target, handler, caller }
-    if (isGone(request, cause)) return { ...facts, answer: { status: CLIENT_CLOSED_REQUEST, headers: {}, body: null } }
-    const error = cause instanceof RegistryError ? cause : new RegistryError('UNKNOWN', { cause })
+    const isCut = isGone(request, cause)
+    const isStopping = connection.ending?.aborted === true
+    if (isCut && !isStopping) return { ...facts, answer: { status: CLIENT_CLOSED_REQUEST, headers: {}, body: null } }
+    const error = isCut ? stopping(cause) : asRegistryError(cause)
     return { ...facts, answer: errorResponse(error, requestId), error }
   }
 }
@@ -124,6 +129,15 @@ const CLIENT_CLOSED_REQUEST = 499
 function isGone(request: Request, error: unknown): boolean {
   if (!request.signal.aborted) return false
   return error instanceof RegistryError ? statusOf(error) < 500 : error instanceof Error && error.name === 'AbortError'
+}
+
+/** For the log alone as well: the connection is cut. */
+function stopping(cause: unknown): RegistryError {
+  return unavailable('The registry stops; send the request again.', { cause })
+}
+
+function asRegistryError(cause: unknown): RegistryError {
+  return cause instanceof RegistryError ? cause : new RegistryError('UNKNOWN', { cause })
 }
 
 /** With what every answer has. */

@@ -1,12 +1,15 @@
 import { unlink } from 'node:fs/promises'
+import http from 'node:http'
 import { connect } from 'node:net'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { watchBody } from './body-watch.ts'
 import { errorResponse } from './error-response.ts'
+import { PATIENCE, type Patience } from './patience.ts'
 import type { Handler } from './pipeline.ts'
 import { responseOf } from './responses.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
+import { SlowReaders } from './slow-readers.ts'
 
 export type ServerAddress =
   | { readonly kind: 'tcp'; readonly hostname: string | undefined; readonly port: number }
@@ -20,6 +23,8 @@ export interface ServerOptions {
   readonly tls?: ServerTls
   readonly handler: Handler
   readonly log: Log
+  /** Left out: the usual one. */
+  readonly patience?: Patience
 }
 
 export interface HttpServer {
@@ -32,20 +37,30 @@ export interface HttpServer {
 /** How a server begins: there is one for files and one for streams. Throws when the address cannot be had. */
 export type Listen = (options: ServerOptions) => Promise<HttpServer>
 
-/** A connection on which nothing moves for so long is cut. Uploads that move are kept alive by `watchBody`. */
-const IDLE_SECONDS = 60
+/**
+ * The longest header block, with the first line: tokens of some clients are large. The runtime has one limit for all of its servers, and
+ * 16 KiB unless it is told otherwise.
+ */
+export const MOST_HEADER_BYTES = 64 * 1024
 
-/** The longest that Bun has: `server.timeout` does nothing on a unix socket (tried), so slow uploads need it from the start. */
-const UNIX_IDLE_SECONDS = 255
+/** The longest time that Bun's server can wait for a client by itself. */
+const LONGEST_IDLE_SECONDS = 255
 
 /** The one place that knows Bun's server. Throws when the address cannot be had. */
-export async function listen({ address, reusePort, tls, handler, log }: ServerOptions): Promise<HttpServer> {
+export async function listen(options: ServerOptions): Promise<HttpServer> {
+  const { address, reusePort, tls, handler, log, patience = PATIENCE } = options
   if (address.kind === 'unix') await removeStaleSocket(address.path)
+  allowLargeHeaders()
+  // `server.timeout` does nothing on a unix socket (tried), so slow uploads need the longest time there from the start.
+  const idleSeconds = address.kind === 'unix' ? LONGEST_IDLE_SECONDS : idleSecondsOf(patience)
+  const ending = new AbortController()
+  const exchanges = new Exchanges({ handler, patience, idleSeconds, ending: ending.signal })
   const server = serve(address, reusePort, {
     development: false,
+    idleTimeout: idleSeconds,
     // Limits are ours: Bun answers 413 without an error body, before the handler is asked.
     maxRequestBodySize: Number.MAX_SAFE_INTEGER,
-    fetch: (request, bun) => answer(handler, request, bun),
+    fetch: (request, bun) => exchanges.answer(request, bun),
     error: (cause) => failure(log, cause),
     ...(tls === undefined ? {} : { tls: bunTls(tls) }),
   })
@@ -53,20 +68,63 @@ export async function listen({ address, reusePort, tls, handler, log }: ServerOp
   if (tls !== undefined && server.protocol !== 'https') throw new Error('the server does not speak TLS')
   return {
     url: address.kind === 'unix' ? `unix:${address.path}` : server.url.href.replace(/\/$/, ''),
-    stop: ({ timeoutMs }) => stop(server, timeoutMs),
+    stop: async ({ timeoutMs }) => {
+      await stop(server, { timeoutMs, ending, log })
+      exchanges.stop()
+    },
   }
 }
 
-async function answer(handler: Handler, request: Request, bun: Bun.Server<undefined>): Promise<Response> {
-  const address = bun.requestIP(request)?.address
-  const client = address?.startsWith('::ffff:') === true ? address.slice('::ffff:'.length) : address
-  if (request.method === 'GET' || request.method === 'HEAD') return asResponse(await handler(request, { client }))
-  // The value stays on the connection; as it is the server's own, there is nothing to put back.
-  const watch = watchBody(request, () => bun.timeout(request, IDLE_SECONDS))
-  try {
-    return asResponse(await handler(watch.request, { client }))
-  } finally {
-    watch.stop()
+/** Larger limits that were set from outside stay. */
+export function allowLargeHeaders(): void {
+  if (http.maxHeaderSize < MOST_HEADER_BYTES) Object.assign(http, { maxHeaderSize: MOST_HEADER_BYTES })
+}
+
+/** Bun counts whole seconds, and 0 means for ever. */
+function idleSecondsOf({ readerMs }: Patience): number {
+  return Math.max(1, Math.min(LONGEST_IDLE_SECONDS, Math.ceil(readerMs / 1000)))
+}
+
+interface ExchangeOptions {
+  readonly handler: Handler
+  readonly patience: Patience
+  readonly idleSeconds: number
+  readonly ending: AbortSignal
+}
+
+/** Requests and their answers, as Bun hands them over. */
+class Exchanges {
+  readonly #options: ExchangeOptions
+  readonly #slowReaders: SlowReaders
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options
+    this.#slowReaders = new SlowReaders(options.patience.readerMs, LONGEST_IDLE_SECONDS)
+  }
+
+  async answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
+    const { handler, patience, idleSeconds, ending } = this.#options
+    const address = bun.requestIP(request)?.address
+    const client = address?.startsWith('::ffff:') === true ? address.slice('::ffff:'.length) : address
+    const connection = { client, ending }
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      const response = asResponse(await handler(request, connection))
+      if (request.method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
+      return response
+    }
+    const extend = () => bun.timeout(request, LONGEST_IDLE_SECONDS)
+    const watch = watchBody(request, { extend, writerMs: patience.writerMs })
+    try {
+      return asResponse(await handler(watch.request, connection))
+    } finally {
+      watch.stop()
+      // The value stays on the connection.
+      bun.timeout(request, idleSeconds)
+    }
+  }
+
+  stop(): void {
+    this.#slowReaders.stop()
   }
 }
 
@@ -85,6 +143,7 @@ function failure(log: Log, cause: Error): Response {
 
 interface Serving {
   readonly development: false
+  readonly idleTimeout: number
   readonly maxRequestBodySize: number
   fetch(request: Request, bun: Bun.Server<undefined>): Promise<Response>
   error(cause: Error): Response
@@ -93,12 +152,12 @@ interface Serving {
 
 function serve(address: ServerAddress, reusePort: boolean, serving: Serving): Bun.Server<undefined> {
   if (address.kind === 'unix') {
-    const options = { ...serving, unix: address.path, idleTimeout: UNIX_IDLE_SECONDS }
+    const options = { ...serving, unix: address.path }
     return Bun.serve(options as object as Bun.Serve.Options<undefined>) // The type leaves out idleTimeout here; it works.
   }
   // Without a name Bun takes every interface, IPv6 and IPv4.
   const hostname = address.hostname === undefined ? {} : { hostname: address.hostname }
-  return Bun.serve({ ...serving, ...hostname, port: address.port, reusePort, idleTimeout: IDLE_SECONDS })
+  return Bun.serve({ ...serving, ...hostname, port: address.port, reusePort })
 }
 
 /** A killed process leaves its socket behind. One that is answered belongs to a living process, and listening then fails. */
@@ -111,10 +170,19 @@ export async function removeStaleSocket(path: string): Promise<void> {
   if (code === 'ECONNREFUSED') await unlink(path)
 }
 
-async function stop(server: Bun.Server<undefined>, timeoutMs: number): Promise<void> {
+interface Stop {
+  readonly timeoutMs: number
+  readonly ending: AbortController
+  readonly log: Log
+}
+
+async function stop(server: Bun.Server<undefined>, { timeoutMs, ending, log }: Stop): Promise<void> {
   const deadline = Promise.withResolvers<'late'>()
   const timer = setTimeout(deadline.resolve, timeoutMs, 'late')
   const outcome = await Promise.race([server.stop(), deadline.promise])
   clearTimeout(timer)
-  if (outcome === 'late') await server.stop(true)
+  if (outcome !== 'late') return
+  log.warn('requests cut by the stop', { requests: server.pendingRequests })
+  ending.abort()
+  await server.stop(true)
 }

@@ -1,37 +1,37 @@
-import { createServer, type IncomingMessage, Server, type ServerResponse } from 'node:http'
+import { createServer, Server } from 'node:http'
 import type { Log } from '../observe/log.ts'
-import { RegistryError } from '../oci/errors.ts'
-import { watchBody } from './body-watch.ts'
-import { errorResponse } from './error-response.ts'
-import type { Handler } from './pipeline.ts'
-import { responseOf } from './responses.ts'
-import { type HttpServer, removeStaleSocket, type ServerOptions } from './server.ts'
+import { PATIENCE } from './patience.ts'
+import { allowLargeHeaders, type HttpServer, removeStaleSocket, type ServerOptions } from './server.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
+import { StreamExchange } from './stream-exchange.ts'
 
-/** A connection on which nothing moves for so long is cut. */
-const IDLE_MS = 60_000
-const LOOK_EVERY_MS = 5_000
-const WRITTEN_AT_ONCE_BYTES = 512 * 1024
+/** How long a connection waits for its next request. */
+const KEPT_ALIVE_MS = 60_000
 const SWEEP_EVERY_MS = 100
-/** Smaller chunks may share their memory with others, and are no matter. */
-const GIVEN_BACK_BYTES = 64 * 1024
 
 /**
  * The server for a storage whose blobs are streams. Bun's own server drops the Content-Length of every stream, from which clients draw
  * their progress and learn that a blob is whole; its node:http keeps it. The same handler, one address of TCP. Throws when the address
  * cannot be had.
  */
-export async function listenForStreams({ address, reusePort, tls, handler, log }: ServerOptions): Promise<HttpServer> {
+export async function listenForStreams(options: ServerOptions): Promise<HttpServer> {
+  const { address, reusePort, tls, handler, log, patience = PATIENCE } = options
+  allowLargeHeaders()
   const running = new Set<Promise<void>>()
+  const ending = new AbortController()
+  const scheme = tls === undefined ? 'http' : 'https'
   const server = createServer((incoming, outgoing) => {
-    const ended = new Exchange(incoming, outgoing, { handler, log }).run().finally(() => running.delete(ended))
+    const exchange = new StreamExchange(incoming, outgoing, { handler, log, patience, scheme, ending: ending.signal })
+    const ended = exchange.run().finally(() => running.delete(ended))
     running.add(ended)
   })
-  server.keepAliveTimeout = IDLE_MS
+  server.keepAliveTimeout = KEPT_ALIVE_MS
   // Uploads take as long as they move.
   server.requestTimeout = 0
+  // A client that closes its side when it has sent its request still reads. Only the property does it, not the option of the same name.
+  Object.assign(server, { httpAllowHalfOpen: true })
   await bind(server, { address, reusePort, tls })
-  return { url: urlOf(server, tls === undefined ? 'http' : 'https'), stop: ({ timeoutMs }) => stop(server, running, timeoutMs) }
+  return { url: urlOf(server, scheme), stop: ({ timeoutMs }) => stop(server, { running, timeoutMs, ending, log }) }
 }
 
 type Binding = Pick<ServerOptions, 'address' | 'reusePort'> & { readonly tls: ServerTls | undefined }
@@ -70,7 +70,14 @@ function urlOf(server: Server, scheme: string): string {
   return `${scheme}://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`
 }
 
-async function stop(server: Server, running: ReadonlySet<Promise<void>>, timeoutMs: number): Promise<void> {
+interface Stop {
+  readonly running: ReadonlySet<Promise<void>>
+  readonly timeoutMs: number
+  readonly ending: AbortController
+  readonly log: Log
+}
+
+async function stop(server: Server, { running, timeoutMs, ending, log }: Stop): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
   const deadline = Promise.withResolvers<'late'>()
   const timer = setTimeout(deadline.resolve, timeoutMs, 'late')
@@ -80,7 +87,11 @@ async function stop(server: Server, running: ReadonlySet<Promise<void>>, timeout
   const outcome = await Promise.race([ended(closed, running), deadline.promise])
   clearTimeout(timer)
   clearInterval(sweep)
-  if (outcome === 'late') server.closeAllConnections()
+  if (outcome === 'late') {
+    log.warn('requests cut by the stop', { requests: running.size })
+    ending.abort()
+    server.closeAllConnections()
+  }
   await closed
 }
 
@@ -88,153 +99,4 @@ async function stop(server: Server, running: ReadonlySet<Promise<void>>, timeout
 async function ended(closed: Promise<void>, running: ReadonlySet<Promise<void>>): Promise<void> {
   await closed
   while (running.size > 0) await Promise.all(running)
-}
-
-/** One request and its answer. */
-class Exchange {
-  readonly #incoming: IncomingMessage
-  readonly #outgoing: ServerResponse
-  readonly #handler: Handler
-  readonly #log: Log
-  readonly #gone = new AbortController()
-  #movedAt = performance.now()
-
-  constructor(incoming: IncomingMessage, outgoing: ServerResponse, { handler, log }: { handler: Handler; log: Log }) {
-    this.#incoming = incoming
-    this.#outgoing = outgoing
-    this.#handler = handler
-    this.#log = log
-    outgoing.once('close', () => {
-      if (!outgoing.writableFinished) this.#gone.abort(clientGone())
-    })
-    outgoing.on('error', () => undefined)
-    incoming.on('error', () => undefined)
-  }
-
-  /** Never rejects. */
-  async run(): Promise<void> {
-    const timer = setInterval(() => this.#cutIfIdle(), LOOK_EVERY_MS)
-    try {
-      await this.#send(await this.#answer())
-    } catch (error) {
-      // The status is gone already: that the answer broke off shows as a broken connection.
-      if (!this.#gone.signal.aborted) this.#log.error('an answer broke off', { path: this.#incoming.url, error })
-      this.#outgoing.destroy()
-    } finally {
-      clearInterval(timer)
-    }
-  }
-
-  async #answer(): Promise<Response> {
-    const client = this.#incoming.socket.remoteAddress?.replace(/^::ffff:/, '')
-    const watch = watchBody(this.#request(), () => this.#move())
-    try {
-      const answered: unknown = await this.#handler(watch.request, { client })
-      if (answered instanceof Response) return answered
-      throw new Error('a handler ended without an answer')
-    } catch (cause) {
-      const requestId = crypto.randomUUID()
-      this.#log.error('request failed outside the pipeline', { requestId, error: cause })
-      return responseOf(errorResponse(new RegistryError('UNKNOWN', { cause }), requestId))
-    } finally {
-      watch.stop()
-      this.#move()
-    }
-  }
-
-  #request(): Request {
-    const { method = 'GET', url = '/', headers, rawHeaders } = this.#incoming
-    const sent = new Headers()
-    for (let index = 0; index < rawHeaders.length; index += 2) sent.append(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')
-    const length = headers['transfer-encoding'] ?? headers['content-length'] ?? '0'
-    const body = method === 'GET' || method === 'HEAD' || length === '0' ? null : this.#body()
-    const target = `http://${headers.host ?? ''}${url}`
-    const safe = URL.canParse(target) ? target : `http://invalid${url.startsWith('/') ? url : `/${url}`}`
-    return new Request(safe, { method, headers: sent, signal: this.#gone.signal, body })
-  }
-
-  #body(): ReadableStream<Uint8Array> {
-    const chunks = this.#incoming[Symbol.asyncIterator]()
-    return new ReadableStream(
-      {
-        pull: async (controller) => {
-          const next = await chunks.next().catch(() => undefined)
-          if (next === undefined) controller.error(clientGone())
-          else if (next.done === true) controller.close()
-          else controller.enqueue(next.value as Uint8Array)
-        },
-        // What the client still sends is read and dropped, so that it comes to see the answer.
-        cancel: () => {
-          this.#incoming.resume()
-        },
-      },
-      { highWaterMark: 0 },
-    )
-  }
-
-  async #send(response: Response): Promise<void> {
-    const { body, status, headers } = response
-    // HTTP/1.1 keeps connections by itself; nobody needs to be told.
-    this.#outgoing.removeHeader('connection')
-    this.#outgoing.writeHead(status, fieldsOf(headers))
-    if (body === null) {
-      this.#outgoing.end()
-      return
-    }
-    const declared = headers.get('content-length')
-    let left = declared === null ? Number.POSITIVE_INFINITY : Number(declared)
-    for await (const bytes of body) {
-      if (this.#gone.signal.aborted) return
-      left -= bytes.length
-      await this.#write(bytes)
-    }
-    if (declared !== null && left !== 0) throw new Error(`the body differs from its length by ${left} bytes`)
-    this.#outgoing.end()
-  }
-
-  /** In pieces, so that a slow client is seen to move. */
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let start = 0; start < bytes.length; start += WRITTEN_AT_ONCE_BYTES) {
-      await this.#flushed(bytes.subarray(start, start + WRITTEN_AT_ONCE_BYTES))
-      if (this.#gone.signal.aborted) return
-      this.#move()
-    }
-    giveBack(bytes)
-  }
-
-  /** Until the kernel has the bytes, or the client is gone. Before that they must not be touched: they are sent from where they are. */
-  async #flushed(bytes: Uint8Array): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#outgoing.once('close', resolve)
-    this.#outgoing.write(bytes, () => resolve())
-    await promise
-    this.#outgoing.off('close', resolve)
-  }
-
-  #move(): void {
-    this.#movedAt = performance.now()
-  }
-
-  #cutIfIdle(): void {
-    if (performance.now() - this.#movedAt > IDLE_MS) this.#incoming.destroy()
-  }
-}
-
-function fieldsOf(headers: Headers): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = {}
-  for (const [name, value] of headers) fields[name] = value
-  return fields
-}
-
-/**
- * Returns the memory of a chunk at once. It is ours: what is read from a body is a copy, or was given away. Left to the collector, chunks
- * of half a megabyte pile up to hundreds, and each new one is of fresh pages: a third of the processor time of a pull.
- */
-function giveBack({ buffer, length }: Uint8Array): void {
-  if (length >= GIVEN_BACK_BYTES && buffer.byteLength === length && buffer instanceof ArrayBuffer) buffer.transfer(0)
-}
-
-/** As Bun's own server says it. */
-function clientGone(): DOMException {
-  return new DOMException('The connection was closed.', 'AbortError')
 }

@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
+import { listen } from '../../src/http/server.ts'
 import { sha256 } from '../support/images.ts'
 import { expectSound, inTime } from '../support/model-answers.ts'
 import { BLOBS, MANIFESTS, type ModelManifest, TAGS } from '../support/model-content.ts'
@@ -169,7 +170,7 @@ describe('whatever clients do at once, metadata and storage tell the same in the
   test.each([
     ['on a storage in memory', { storage: 'inmemory' }, 30],
     ['on a file system', { storage: 'filesystem' }, 15],
-    ['over a socket', { storage: 'filesystem', socket: true }, 5],
+    ['over a socket', { storage: 'filesystem', server: listen }, 5],
   ] as const)('%s', async (_, options, usual) => {
     await fc.assert(
       fc.asyncProperty(lives, (drawn) => expectOneTruth(options, drawn)),

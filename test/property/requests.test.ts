@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
+import { listen } from '../../src/http/server.ts'
 import { ModelRun } from '../support/model-run.ts'
 import { type Step, sequences } from '../support/model-steps.ts'
 import { PROPERTY_TIMEOUT_MS, runs } from '../support/property-runs.ts'
@@ -29,7 +30,7 @@ describe('any sequence of requests is answered as the model says', () => {
   test.each([
     ['on a storage in memory', { storage: 'inmemory' }, { usual: 50, maxSteps: 120 }],
     ['on a file system', { storage: 'filesystem' }, { usual: 20, maxSteps: 60 }],
-    ['over a socket', { storage: 'filesystem', socket: true }, { usual: 8, maxSteps: 60 }],
+    ['over a socket', { storage: 'filesystem', server: listen }, { usual: 8, maxSteps: 60 }],
   ] as const)('%s', async (_, options, { usual, maxSteps }) => {
     const property = fc.asyncProperty(sequences(maxSteps), (steps) => expectAsTheModelSays(options, steps))
     await fc.assert(property, runs(usual))

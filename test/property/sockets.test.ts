@@ -7,6 +7,7 @@ import { expectSound, inTime } from '../support/model-answers.ts'
 import { bytesOf } from '../support/model-requests.ts'
 import { PROPERTY_TIMEOUT_MS, runs } from '../support/property-runs.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
+import { SERVERS } from '../support/wire.ts'
 
 setDefaultTimeout(PROPERTY_TIMEOUT_MS)
 
@@ -15,16 +16,6 @@ const PATIENCE_MS = 30_000
 const HELLO = bytesOf('hello')
 
 let registry: RestartableRegistry
-
-beforeAll(async () => {
-  registry = await RestartableRegistry.start({ storage: 'filesystem', socket: true })
-  for (const repository of ['kept', 'target']) {
-    await registry.request('POST', `/v2/${repository}/blobs/uploads/?digest=${sha256(HELLO)}`, { body: HELLO })
-  }
-})
-afterAll(async () => {
-  await registry[Symbol.asyncDispose]()
-})
 
 /** Sends bytes and gives what came back when the connection has ended; `leaves` says how the client goes once all is written. */
 async function exchange(bytes: string | Uint8Array, leaves: 'waits' | 'ends' | 'resets'): Promise<string> {
@@ -166,7 +157,17 @@ const requests = fc
     [`${method} ${target} ${version}`, ...lines, '', body].join(end),
   )
 
-describe('what comes over a socket', () => {
+describe.each(SERVERS)('what comes over a socket of %s', (_, server) => {
+  beforeAll(async () => {
+    registry = await RestartableRegistry.start({ storage: 'filesystem', server })
+    for (const repository of ['kept', 'target']) {
+      await registry.request('POST', `/v2/${repository}/blobs/uploads/?digest=${sha256(HELLO)}`, { body: HELLO })
+    }
+  })
+  afterAll(async () => {
+    await registry[Symbol.asyncDispose]()
+  })
+
   test('may be anything: the client that leaves gets no failure, and the others are served', async () => {
     const garbage = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),
@@ -182,7 +183,7 @@ describe('what comes over a socket', () => {
         await expectWell()
       },
     )
-    await fc.assert(property, runs(150))
+    await fc.assert(property, runs(80))
   })
 
   test('is answered or cut when the request is whole, however odd', async () => {
@@ -202,7 +203,7 @@ describe('what comes over a socket', () => {
       for (const text of received) expectNoFailure(text)
       await expectWell()
     })
-    await fc.assert(property, runs(150))
+    await fc.assert(property, runs(80))
   })
 
   test('may end in the middle of a chunk: the upload has some of it, from its start, and goes on from there', async () => {
@@ -228,7 +229,15 @@ describe('what comes over a socket', () => {
       expect(offset).toBeLessThanOrEqual(part.length)
       await expectToGoOn(path, offset)
     })
-    await fc.assert(property, runs(60))
+    await fc.assert(property, runs(30))
+  })
+
+  test.each(['HTTP/1.0', 'HTTP/1.1\r\nHost:'])('a push without a Host is told where it goes by its path: %j', async (version) => {
+    const head = `POST /v2/hostless/blobs/uploads/?digest=${sha256(HELLO)} ${version}\r\nConnection: close\r\nContent-Length: 5\r\n\r\n`
+
+    expect(await exchange(`${head}hello`, 'waits')).toMatch(/^HTTP\/1\.1 201 /)
+
+    await expectWell()
   })
 })
 
@@ -254,14 +263,3 @@ async function expectToGoOn(path: string, from: number): Promise<void> {
     return
   }
 }
-
-test.each(['HTTP/1.0', 'HTTP/1.1\r\nHost: a b', 'HTTP/1.1\r\nHost:'])(
-  'a push without a usable Host is told where it goes by its path: %j',
-  async (version) => {
-    const head = `POST /v2/hostless/blobs/uploads/?digest=${sha256(HELLO)} ${version}\r\nConnection: close\r\nContent-Length: 5\r\n\r\n`
-
-    expect(await exchange(`${head}hello`, 'waits')).toMatch(/^HTTP\/1\.1 201 /)
-
-    await expectWell()
-  },
-)

@@ -1,6 +1,7 @@
 import type { AccessController } from '../../src/access/access.ts'
 import { createHandler } from '../../src/http/handler.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
+import type { RequestObserver } from '../../src/observe/exchange.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { WELL } from './probes.ts'
 import type { RecordedLog } from './recorded-log.ts'
@@ -10,6 +11,7 @@ export function handlerOf(
   { blobs, uploads, manifests, catalog }: Registry,
   log: RecordedLog,
   access?: AccessController,
+  observers: readonly RequestObserver[] = [],
 ): Handler {
   return createHandler({
     access,
@@ -18,7 +20,7 @@ export function handlerOf(
     manifests,
     catalog,
     log,
-    observers: [],
+    observers,
     probes: WELL,
     deletesEnabled: true,
     readOnly: false,

@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises'
 import type { AccessController } from '../../src/access/access.ts'
+import { PATIENCE, type Patience } from '../../src/http/patience.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
-import { type HttpServer, listen } from '../../src/http/server.ts'
+import type { HttpServer, Listen } from '../../src/http/server.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/open.ts'
+import type { RequestObserver } from '../../src/observe/exchange.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { ensureStoreId } from '../../src/registry/store-id.ts'
 import type { StorageDriver } from '../../src/storage/driver.ts'
@@ -16,8 +18,12 @@ import { TemporaryFolder } from './temporary-folder.ts'
 
 export interface RestartableOptions {
   readonly storage: 'filesystem' | 'inmemory'
-  /** With a socket, requests go through Bun's server; without, to the handler. */
-  readonly socket?: boolean
+  /** Requests go through this server; left out, to the handler. */
+  readonly server?: Listen
+  /** Of that server; left out, the usual one. */
+  readonly patience?: Patience
+  /** They are told of each request. */
+  readonly observers?: readonly RequestObserver[]
   /** Left out, everybody may do everything. */
   readonly access?: AccessController
 }
@@ -108,10 +114,12 @@ export class RestartableRegistry implements AsyncDisposable {
     const registry = createRegistry({ storage, metadata, liveness, processId, epoch, uploadPurging, log })
     if (maintenance === 'on') await registry.start({ settleFirst: true })
     else await registry.operations.sweep()
-    const handler = handlerOf(registry, log, this.#options.access)
+    const { access, observers } = this.#options
+    const handler = handlerOf(registry, log, access, observers)
     const address = { kind: 'tcp', hostname: '127.0.0.1', port: 0 } as const
-    const server = this.#options.socket === true ? await listen({ address, reusePort: false, handler, log }) : undefined
-    this.#running = { registry, opened, handler, server }
+    const { server: listen, patience = PATIENCE } = this.#options
+    const listening: Promise<HttpServer> | undefined = listen?.({ address, reusePort: false, handler, log, patience })
+    this.#running = { registry, opened, handler, server: await listening }
   }
 
   async #stop(): Promise<void> {

@@ -1,0 +1,73 @@
+import type { IncomingMessage } from 'node:http'
+
+/** What a client still sends of a body that was refused is read and dropped up to here, so that it comes to see the answer. */
+const DRAINED_BYTES = 64 * 1024 * 1024
+const DRAIN_PATIENCE_MS = 10_000
+
+/** The body of a request of node:http. Read once, as a stream; what the reader leaves is drained. */
+export class IncomingBody {
+  readonly stream: ReadableStream<Uint8Array>
+  readonly #chunks: AsyncIterator<Uint8Array>
+  #hasEnded = false
+  #draining: Promise<boolean> | undefined
+
+  constructor(incoming: IncomingMessage) {
+    this.#chunks = incoming[Symbol.asyncIterator]()
+    this.stream = new ReadableStream(
+      {
+        pull: async (controller) => {
+          const next = await this.#next()
+          if (next === undefined) controller.error(clientGone())
+          else if (next.done === true) controller.close()
+          else controller.enqueue(next.value)
+        },
+        cancel: () => {
+          this.drain().catch(() => undefined)
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  /** Reads what is left and drops it. False when that is too much, or does not come: then the connection is of no use any more. */
+  drain(): Promise<boolean> {
+    this.#draining ??= this.#drain()
+    return this.#draining
+  }
+
+  async #drain(): Promise<boolean> {
+    for (let dropped = 0; dropped <= DRAINED_BYTES; ) {
+      if (this.#hasEnded) return true
+      const next = await inTime(this.#next(), DRAIN_PATIENCE_MS)
+      if (next === undefined) return this.#hasEnded
+      if (next.done !== true) dropped += next.value.length
+    }
+    return false
+  }
+
+  /** Undefined when the client has gone. */
+  async #next(): Promise<IteratorResult<Uint8Array> | undefined> {
+    const next = await this.#chunks.next().catch(() => undefined)
+    if (next?.done === true) this.#hasEnded = true
+    return next
+  }
+}
+
+async function inTime<Result>(promise: Promise<Result>, ms: number): Promise<Result | undefined> {
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(late.resolve, ms, undefined)
+  try {
+    return await Promise.race([promise, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** As Bun's own server says it. */
+export function clientGone(): DOMException {
+  return new DOMException('The connection was closed.', 'AbortError')
+}

@@ -1,0 +1,45 @@
+/** Answers from here on may not fit into the buffers of the kernel, so that a client that does not read keeps them from ending. */
+const LARGE_BYTES = 1024 * 1024
+const EXTEND_EVERY_MS = 10_000
+
+/**
+ * Bun's server cuts a connection on which no byte of an answer has left for its idle timeout, which is 255 s at most. Answers that a slow
+ * client may keep waiting are extended until they are as old as the patience; from then on the idle timeout alone counts.
+ */
+export class SlowReaders {
+  readonly #patienceMs: number
+  readonly #idleSeconds: number
+  /** When each answer began. A request is forgotten at the first look after its answer has ended. */
+  readonly #answers = new Map<Request, { readonly bun: Bun.Server<undefined>; readonly since: number }>()
+  #timer: Timer | undefined
+
+  constructor(patienceMs: number, idleSeconds: number) {
+    this.#patienceMs = patienceMs
+    this.#idleSeconds = idleSeconds
+  }
+
+  add(request: Request, { status, headers }: Response, bun: Bun.Server<undefined>): void {
+    if (status >= 300) return
+    const length = headers.get('content-length')
+    if (length !== null && Number(length) < LARGE_BYTES) return
+    this.#answers.set(request, { bun, since: performance.now() })
+    this.#timer ??= setInterval(() => this.#extend(), EXTEND_EVERY_MS)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.#answers.clear()
+  }
+
+  #extend(): void {
+    const now = performance.now()
+    for (const [request, { bun, since }] of this.#answers) {
+      // Bun knows the address of a request for as long as its answer has not ended; on a unix socket there is none, and no extension.
+      const isOver = bun.requestIP(request) === null || now - since > this.#patienceMs
+      if (isOver) this.#answers.delete(request)
+      else bun.timeout(request, this.#idleSeconds)
+    }
+    if (this.#answers.size === 0) this.stop()
+  }
+}
