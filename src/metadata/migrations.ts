@@ -9,7 +9,17 @@ export interface Migration {
 }
 
 /** What became of the tables after the base, oldest first. One that has been released stays as it is: databases went through it. */
-export const MIGRATIONS: readonly Migration[] = []
+export const MIGRATIONS: readonly Migration[] = [
+  {
+    version: 4,
+    // Tombstones by their age, so that a purge reads nothing else: without them it read each row that is there, 180 ms for a million.
+    statements: [
+      'CREATE INDEX tag_gone ON tag (number) WHERE digest IS NULL',
+      'CREATE INDEX link_gone ON link (number) WHERE target IS NULL',
+      'CREATE INDEX manifest_gone ON manifest (number) WHERE held = 0',
+    ],
+  },
+]
 
 /** The version of a database that went through all of these. */
 export function versionAfter(migrations: readonly Migration[]): number {

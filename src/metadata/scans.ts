@@ -28,17 +28,33 @@ export async function deleteScansOf(query: Query, process: string): Promise<void
   await query.run('DELETE FROM scan WHERE process = ?', process)
 }
 
+/** One transaction removes no more: 5 ms, in which nothing else is written. */
+export const TOMBSTONES_AT_ONCE = 500
+
+const SCANNED = 'repository_id IN (SELECT id FROM repository WHERE scanned_epoch = ?)'
+/** Each takes a number, an epoch and a limit. By itself SQLite takes an index of targets, and reads every tombstone for each slice. */
+export const TOMBSTONE_PURGES = [
+  `DELETE FROM tag WHERE (repository_id, name) IN
+     (SELECT repository_id, name FROM tag INDEXED BY tag_gone WHERE digest IS NULL AND number <= ? AND ${SCANNED} LIMIT ?) RETURNING number`,
+  `DELETE FROM link WHERE (repository_id, digest) IN
+     (SELECT repository_id, digest FROM link INDEXED BY link_gone WHERE target IS NULL AND number <= ? AND ${SCANNED} LIMIT ?) RETURNING number`,
+  `DELETE FROM manifest WHERE (repository_id, digest) IN
+     (SELECT repository_id, digest FROM manifest INDEXED BY manifest_gone WHERE held = 0 AND number <= ? AND ${SCANNED} LIMIT ?) RETURNING number`,
+] as const
+
 /**
- * Removes tombstones up to a number that no open scan can mistake for a gap. Only of repositories that are scanned in this epoch:
- * elsewhere an absent row would mean 'look', and the tombstone spares that.
+ * Removes some tombstones up to a number that no open scan can mistake for a gap; true when there may be more. Only of repositories that
+ * are scanned in this epoch: elsewhere an absent row would mean 'look', and the tombstone spares that.
  */
-export async function purgeTombstones(query: Query, epoch: number, upTo: number): Promise<void> {
+export async function purgeTombstones(query: Query, epoch: number, upTo: number): Promise<boolean> {
   const oldest = await query.get<{ number: number | null }>('SELECT min(number) AS number FROM scan')
   const below = Math.min(oldest?.number ?? upTo, upTo)
-  const scanned = 'repository_id IN (SELECT id FROM repository WHERE scanned_epoch = ?)'
-  await query.run(`DELETE FROM tag WHERE digest IS NULL AND number <= ? AND ${scanned}`, below, epoch)
-  await query.run(`DELETE FROM link WHERE target IS NULL AND number <= ? AND ${scanned}`, below, epoch)
-  await query.run(`DELETE FROM manifest WHERE held = 0 AND number <= ? AND ${scanned}`, below, epoch)
+  let left = TOMBSTONES_AT_ONCE
+  for (const purge of TOMBSTONE_PURGES) {
+    left -= (await query.all(purge, below, epoch, left)).length
+    if (left === 0) return true
+  }
+  return false
 }
 
 export async function markRepositoryScanned(query: Query, repositoryId: number, epoch: number): Promise<void> {

@@ -85,9 +85,8 @@ export class Maintenance {
   async #purgeTombstones(): Promise<void> {
     const { metadata, epoch } = this.#options
     const upTo = this.#tombstonesUpTo
-    this.#tombstonesUpTo = await metadata.write(async (query) => {
-      if (upTo > 0) await purgeTombstones(query, epoch, upTo)
-      return await currentNumber(query)
-    })
+    this.#tombstonesUpTo = await currentNumber(metadata.read)
+    let isMore = upTo > 0
+    while (isMore && !this.#stopping.signal.aborted) isMore = await metadata.write((query) => purgeTombstones(query, epoch, upTo))
   }
 }

@@ -1,0 +1,57 @@
+import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
+import { type OpenedMetadata, openMetadata } from './open.ts'
+import { purgeTombstones, TOMBSTONE_PURGES, TOMBSTONES_AT_ONCE } from './scans.ts'
+
+const EPOCH = 1
+
+let folder: TemporaryFolder
+let opened: OpenedMetadata
+
+beforeEach(async () => {
+  folder = new TemporaryFolder({ inMemory: true })
+  const options = { path: folder.join('metadata.db'), runDirectory: folder.join('run'), storeId: async () => 'store' }
+  opened = await openMetadata(options)
+})
+afterEach(async () => {
+  await opened.metadata.close()
+  opened.locks.release(opened.processId)
+  folder[Symbol.dispose]()
+})
+
+async function tombstones(): Promise<number> {
+  const counts = await opened.metadata.read.all<{ count: number }>(
+    `SELECT count(*) AS count FROM link WHERE target IS NULL UNION ALL SELECT count(*) FROM tag WHERE digest IS NULL
+     UNION ALL SELECT count(*) FROM manifest WHERE held = 0`,
+  )
+  return counts.reduce((sum, { count }) => sum + count, 0)
+}
+
+test('a purge of tombstones removes a bounded number in one transaction, of all kinds together, and says when there may be more', async () => {
+  const { metadata } = opened
+  const each = TOMBSTONES_AT_ONCE / 2 + 20
+  await metadata.write(async (query) => {
+    await query.run("INSERT INTO repository (id, name, scanned_epoch) VALUES (1, 'a', ?)", EPOCH)
+    const series = 'WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)'
+    await query.run(`${series} INSERT INTO link SELECT 1, 'l' || n, NULL, n, 1 FROM i`, each)
+    await query.run(`${series} INSERT INTO tag SELECT 1, 't' || n, NULL, 0, n, 1 FROM i`, each)
+    await query.run(`${series} INSERT INTO manifest SELECT 1, 'm' || n, 0, NULL, n, 1 FROM i`, each)
+  })
+
+  const left: number[] = []
+  while (await metadata.write((query) => purgeTombstones(query, EPOCH, each))) left.push(await tombstones())
+
+  expect(left).toEqual([3 * each - TOMBSTONES_AT_ONCE])
+  expect(await tombstones()).toBe(0)
+})
+
+test('a purge of tombstones reads tombstones alone', async () => {
+  for (const purge of TOMBSTONE_PURGES) {
+    const plan = await opened.metadata.read.all<{ detail: string }>(`EXPLAIN QUERY PLAN ${purge}`, 9, EPOCH, 10)
+    const steps = plan.map(({ detail }) => detail)
+    expect(steps.filter((step) => /^SCAN (tag|link|manifest)\b/.test(step))).toEqual([])
+    expect(steps.some((step) => /^SEARCH (tag|link|manifest) USING (COVERING )?INDEX \w+_gone \(number<\?\)/.test(step))).toBe(
+      true,
+    )
+  }
+})
