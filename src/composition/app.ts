@@ -87,7 +87,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const server = await serve(config, { registry, ...access, observation, metrics, log, shared: options.shared })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
-      await server.stop({ timeoutMs })
+      await Promise.all([registry.handOverDuties(), server.stop({ timeoutMs })])
       await close()
     }
     return { url: server.url, stop, failed: failed.promise, refused: refused.promise, report }

@@ -4,6 +4,7 @@ import type { Probes } from '../http/probes.ts'
 import { accessLogs } from '../observe/access-log/access-logs.ts'
 import { type Answer, answerOf } from '../observe/answer.ts'
 import { AuditLog } from '../observe/audit-log.ts'
+import { dutyWords } from '../observe/duty-state.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
 import { healthChecks } from '../observe/health/health-checks.ts'
 import { HealthMonitor } from '../observe/health/health-monitor.ts'
@@ -90,6 +91,7 @@ function readinessOf({ status, takeover, log }: ObservationOptions, isHealthy: (
     isTakingOver: () => takeover.isPending,
     askStorage: () => status.checkStorage(),
     askMetadata: () => status.scanState(),
+    duties: () => dutyWords(status.duties()),
     onChange: (part, error) => {
       if (error === undefined) log.info('answers again', { part })
       else log.error('does not answer, not ready', { part, error })
@@ -112,7 +114,7 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   return async ({ ready, scan }) => {
     const answers = [answerOf(() => status.counts()), answerOf(() => status.space()), processFamilies()] as const
     const [counts, space, ofProcess] = await Promise.all(answers)
-    const state = { ready, scan, counts: found(counts), space: found(space) }
+    const state = { ready, scan, duties: status.duties(), counts: found(counts), space: found(space) }
     return [...metrics.families(state), ...ofProcess]
   }
 }

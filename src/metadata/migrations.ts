@@ -19,6 +19,14 @@ export const MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX manifest_gone ON manifest (number) WHERE held = 0',
     ],
   },
+  {
+    version: 5,
+    statements: [
+      // Which process does a piece of background work for all; the scan had a property of its own.
+      'CREATE TABLE duty (name TEXT PRIMARY KEY, process TEXT NOT NULL) WITHOUT ROWID',
+      "DELETE FROM property WHERE name = 'scanner'",
+    ],
+  },
 ]
 
 /** The version of a database that went through all of these. */

@@ -4,7 +4,7 @@ import type { Tag } from '../oci/reference.ts'
 import { currentNumber, type Query } from './query.ts'
 
 /** How far the scan of the present epoch is. */
-export type ScanProperty = 'names-epoch' | 'blobs-epoch' | 'complete-epoch' | 'complete-at-ms' | 'scanner'
+export type ScanProperty = 'names-epoch' | 'blobs-epoch' | 'complete-epoch' | 'complete-at-ms'
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone

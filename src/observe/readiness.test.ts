@@ -2,11 +2,12 @@ import { expect, test } from 'bun:test'
 import { type ReadinessOptions, ReadinessProbe } from './readiness.ts'
 
 const SCAN = { epoch: 2, complete: false, names: true, scanned: 0.25 }
+const DUTIES = { scan: 'held', uploads: 'free' } as const
 
 test('ready is what answers and is not stopping; the scan says how far it is', async () => {
   const { probe } = probeOf({})
 
-  expect(await probe.look()).toEqual({ ready: true, waiting: {}, scan: SCAN })
+  expect(await probe.look()).toEqual({ ready: true, waiting: {}, scan: SCAN, duties: DUTIES })
 })
 
 test('what does not answer is named, and its reason is for the log alone', async () => {
@@ -18,7 +19,12 @@ test('what does not answer is named, and its reason is for the log alone', async
 
   const look = await probe.look()
 
-  expect(look).toEqual({ ready: false, waiting: { storage: 'It does not answer; the log has the reason.' }, scan: SCAN })
+  expect(look).toEqual({
+    ready: false,
+    waiting: { storage: 'It does not answer; the log has the reason.' },
+    scan: SCAN,
+    duties: DUTIES,
+  })
   expect(changes).toEqual([['storage', 'EIO: /var/lib/registry']])
 })
 
@@ -54,6 +60,7 @@ function probeOf(options: Partial<ReadinessOptions>) {
   const probe = new ReadinessProbe({
     askStorage: async () => undefined,
     askMetadata: async () => SCAN,
+    duties: () => DUTIES,
     isHealthy: () => true,
     isTakingOver: () => false,
     onChange: (part, error) => changes.push([part, error?.message]),

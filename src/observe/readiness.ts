@@ -1,4 +1,5 @@
 import { type Answer, answerOf } from './answer.ts'
+import type { DutyWords } from './duty-state.ts'
 
 /** Whether requests should be sent here, in words for whoever asks why not. No secrets: anybody may ask. */
 export interface Readiness {
@@ -7,6 +8,8 @@ export interface Readiness {
   readonly waiting: Readonly<Record<string, string>>
   /** Undefined when the metadata does not answer. */
   readonly scan: ScanState | undefined
+  /** The background work that one process does for all. */
+  readonly duties: DutyWords
   /** Another database may be at work on the storage: pulls are answered, everything else waits. Left out when there is none. */
   readonly takeover?: true
 }
@@ -28,6 +31,7 @@ export interface ReadinessOptions {
   readonly askStorage: () => Promise<void>
   /** Throws when the metadata does not answer. */
   readonly askMetadata: () => Promise<ScanState>
+  readonly duties: () => DutyWords
   /** False while a health check of the configuration fails: every request is refused then. */
   readonly isHealthy: () => boolean
   /** A part has stopped answering, or answers again (undefined). */
@@ -71,7 +75,7 @@ export class ReadinessProbe {
     }
     const scan = 'value' in metadata ? metadata.value : undefined
     const takeover = isTakingOver() ? ({ takeover: true } as const) : {}
-    return { ready: Object.keys(waiting).length === 0, waiting, scan, ...takeover }
+    return { ready: Object.keys(waiting).length === 0, waiting, scan, duties: this.#options.duties(), ...takeover }
   }
 
   /** The reason is for the log: it may name paths and addresses. */

@@ -5,10 +5,19 @@ import { RequestMetrics } from './metrics/request-metrics.ts'
 import { mergeReports, type ProcessReport } from './report.ts'
 
 const scan = { epoch: 3, complete: false, names: true, scanned: 0.5 }
-const well: ProcessReport = { failing: {}, readiness: { ready: true, waiting: {}, scan }, metrics: [] }
+const well: ProcessReport = {
+  failing: {},
+  readiness: { ready: true, waiting: {}, scan, duties: { scan: 'held', uploads: 'free' } },
+  metrics: [],
+}
 const ill: ProcessReport = {
   failing: { storagedriver_filesystem: 'EIO' },
-  readiness: { ready: false, waiting: { storage: 'It does not answer.' }, scan: undefined },
+  readiness: {
+    ready: false,
+    waiting: { storage: 'It does not answer.' },
+    scan: undefined,
+    duties: { scan: 'free', uploads: 'failing' },
+  },
   metrics: [],
 }
 
@@ -26,6 +35,14 @@ describe('several processes as one', () => {
 
   test('are not ready when none of them answers', () => {
     expect(mergeReports([]).readiness.ready).toBeFalse()
+  })
+
+  test('have a duty when one of them has it, and fail in it when that one fails', () => {
+    const duties = { scan: 'held', uploads: 'failing' } as const
+
+    expect(mergeReports([well, ill]).readiness.duties).toEqual(duties)
+    expect(mergeReports([ill, well]).readiness.duties).toEqual(duties)
+    expect(mergeReports([]).readiness.duties).toEqual({})
   })
 
   test('survive the way through a channel that speaks JSON', () => {

@@ -1,3 +1,4 @@
+import { mergeDutyWords } from './duty-state.ts'
 import type { FailingChecks } from './health/health-monitor.ts'
 import type { MetricFamily } from './metrics/family.ts'
 import type { Readiness } from './readiness.ts'
@@ -27,6 +28,7 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
       ready: isReady,
       waiting: reports.length > 0 ? waiting : { process: 'No process answers.' },
       scan: reports.map((report) => report.readiness.scan).find((scan) => scan !== undefined),
+      duties: mergeDutyWords(reports.map((report) => report.readiness.duties)),
       ...(reports.some((report) => report.readiness.takeover) ? { takeover: true } : {}),
     },
     metrics: reports.map((report) => report.metrics),

@@ -8,7 +8,6 @@ import { layout } from '../storage/layout.ts'
 import { repositoriesAtOnce } from '../storage/layout-walk.ts'
 import type { DanglingLinks } from './dangling-links.ts'
 import type { ListedScan } from './listed-scan.ts'
-import type { Liveness } from './operations.ts'
 import type { Reconcile } from './reconcile.ts'
 import type { RepositoryScan } from './repository-scan.ts'
 
@@ -24,12 +23,10 @@ export interface BackgroundScanOptions {
   readonly listed: ListedScan
   readonly reconcile: Reconcile
   readonly danglingLinks: DanglingLinks
-  readonly processId: string
   readonly epoch: number
-  readonly liveness: Liveness
 }
 
-/** Looks at everything once in an epoch, one process for all: names, repositories, blobs. What a request needs sooner it scans itself. */
+/** Looks at everything once in an epoch, which is a duty of one process for all: names, repositories, blobs. What a request needs sooner it scans itself. */
 export class BackgroundScan {
   readonly #options: BackgroundScanOptions
 
@@ -43,7 +40,7 @@ export class BackgroundScan {
   }
 
   /**
-   * Does what is left to do, unless another living process is at it; a week after a complete scan all of it again, at a low rate.
+   * Does what is left to do; a week after a complete scan all of it again, at a low rate.
    * Stops between repositories when the signal aborts, and does not wait for a writer then: one that has died is settled by nobody any more.
    */
   async run(signal: AbortSignal): Promise<void> {
@@ -56,7 +53,7 @@ export class BackgroundScan {
 
   async #run(signal: AbortSignal): Promise<void> {
     const isRepeat = await this.isComplete()
-    if ((isRepeat && !(await this.#isRepeatDue())) || !(await this.#becomeScanner())) return
+    if (isRepeat && !(await this.#isRepeatDue())) return
     const { metadata, scan, listed, epoch, storage } = this.#options
     const { isRemote } = storage.capabilities
     if (isRepeat || !(await scan.areNamesKnown())) await scan.scanNames()
@@ -108,17 +105,6 @@ export class BackgroundScan {
       last = names.at(-1) ?? last
       if (names.length < REPOSITORIES_AT_ONCE) return
     }
-  }
-
-  async #becomeScanner(): Promise<boolean> {
-    const { metadata, processId, liveness } = this.#options
-    const scanner = await readProperty(metadata.read, 'scanner')
-    if (scanner !== undefined && scanner !== processId && liveness.isAlive(scanner)) return false
-    return await metadata.write(async (query) => {
-      if ((await readProperty(query, 'scanner')) !== scanner) return false
-      await writeProperty(query, 'scanner', processId)
-      return true
-    })
   }
 
   async #scanBlobs(path: StoragePath, digestPrefix: string, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,11 @@
 import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
+import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import type { BackgroundScan } from './background-scan.ts'
+import { Duties, type Duty } from './duties.ts'
 import type { Liveness, Operations } from './operations.ts'
+import { RepeatedTask } from './repeated-task.ts'
 import type { UploadPurge } from './upload-purge.ts'
 
 const SECOND_MS = 1_000
@@ -16,6 +19,7 @@ export interface MaintenanceOptions {
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
   readonly liveness: Liveness
+  readonly processId: string
   readonly epoch: number
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
@@ -23,56 +27,56 @@ export interface MaintenanceOptions {
   readonly onFailure: (task: string, error: unknown) => void
 }
 
-/** What a registry does when nobody asks: settles what the dead left, scans, purges. */
+/**
+ * What a registry does unasked. Every process settles what dead processes left, because a request may wait for it; scans and purges
+ * are duties of one process.
+ */
 export class Maintenance {
   readonly #options: MaintenanceOptions
-  readonly #stopping = new AbortController()
-  readonly #timers: NodeJS.Timeout[] = []
-  readonly #running = new Set<Promise<void>>()
+  readonly #duties: Duties
+  #tasks: readonly RepeatedTask[] = []
   /** The counter at the last purge: younger tombstones stay, for requests that looked before and write after. */
   #tombstonesUpTo = 0
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
+    const { metadata, liveness, processId, onFailure } = options
+    this.#duties = new Duties({ duties: this.#listDuties(), metadata, liveness, processId, onFailure })
   }
 
   start(): void {
-    const { operations, backgroundScan, storage, purge } = this.#options
-    this.#every(SECOND_MS, 'settling', () => operations.sweep())
-    this.#every(SECOND_MS, 'closing dead scans', () => this.#closeDeadScans())
-    this.#every(SCAN_EVERY_MS, 'background scan', () => backgroundScan.run(this.#stopping.signal))
-    this.#every(TOMBSTONES_EVERY_MS, 'purging tombstones', () => this.#purgeTombstones())
-    this.#every(LEFTOVERS_EVERY_MS, 'removing leftovers', () => storage.removeLeftovers(LEFTOVERS_EVERY_MS))
-    if (purge !== undefined) {
-      this.#every(purge.everyMs, 'purging uploads', async () => {
-        await purge.uploads.run()
-      })
-    }
+    const { operations, onFailure } = this.#options
+    const everySecond = (name: string, run: () => Promise<void>) =>
+      new RepeatedTask({ everyMs: SECOND_MS, run, onFailure: (error) => onFailure(name, error) })
+    this.#tasks = [
+      everySecond('settling', () => operations.sweep()),
+      everySecond('closing dead scans', () => this.#closeDeadScans()),
+    ]
+    this.#duties.start()
+  }
+
+  dutyStates(): DutyState[] {
+    return this.#duties.states()
+  }
+
+  /** Lets other processes do what this one did for all. Resolves when that has ended here. May be repeated. */
+  async handOver(): Promise<void> {
+    await this.#duties.stop()
   }
 
   /** Resolves when nothing runs any more. */
   async stop(): Promise<void> {
-    this.#stopping.abort()
-    for (const timer of this.#timers) clearInterval(timer)
-    await Promise.all(this.#running)
+    await Promise.all([this.handOver(), ...this.#tasks.map((task) => task.stop())])
   }
 
-  /** Now, and then each interval in which the last run has ended. */
-  #every(intervalMs: number, name: string, task: () => Promise<void>): void {
-    let isRunning = false
-    const run = () => {
-      if (isRunning || this.#stopping.signal.aborted) return
-      isRunning = true
-      const finished = task()
-        .catch((error: unknown) => this.#options.onFailure(name, error))
-        .finally(() => {
-          isRunning = false
-          this.#running.delete(finished)
-        })
-      this.#running.add(finished)
-    }
-    run()
-    this.#timers.push(setInterval(run, intervalMs))
+  #listDuties(): Duty[] {
+    const { backgroundScan, storage, purge } = this.#options
+    return [
+      { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
+      { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
+      { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: () => storage.removeLeftovers(LEFTOVERS_EVERY_MS) },
+      ...(purge === undefined ? [] : [uploadsDuty(purge)]),
+    ]
   }
 
   async #closeDeadScans(): Promise<void> {
@@ -82,11 +86,18 @@ export class Maintenance {
     }
   }
 
-  async #purgeTombstones(): Promise<void> {
+  async #purgeTombstones(signal: AbortSignal): Promise<void> {
     const { metadata, epoch } = this.#options
     const upTo = this.#tombstonesUpTo
     this.#tombstonesUpTo = await currentNumber(metadata.read)
     let isMore = upTo > 0
-    while (isMore && !this.#stopping.signal.aborted) isMore = await metadata.write((query) => purgeTombstones(query, epoch, upTo))
+    while (isMore && !signal.aborted) isMore = await metadata.write((query) => purgeTombstones(query, epoch, upTo))
   }
+}
+
+function uploadsDuty({ uploads, everyMs }: NonNullable<MaintenanceOptions['purge']>): Duty {
+  const run = async (signal: AbortSignal) => {
+    await uploads.run(signal)
+  }
+  return { name: 'uploads', everyMs, run }
 }

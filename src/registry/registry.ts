@@ -56,6 +56,8 @@ export interface Registry {
   readonly takeover: Takeover
   /** Settles what the last run left, if asked to, and begins the work in the background. */
   start(options: { readonly settleFirst: boolean }): Promise<void>
+  /** Lets other processes do what this one does for all, while it still serves. */
+  handOverDuties(): Promise<void>
   /** Resolves when nothing of it runs any more. */
   stop(): Promise<void>
 }
@@ -76,9 +78,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     listed,
     reconcile,
     danglingLinks,
-    processId,
     epoch,
-    liveness,
   })
   const blobs = new BlobStore({ storage, metadata, view, reconcile, operations })
   const pushes = new BlobPush({ storage, operations })
@@ -90,6 +90,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     operations,
     backgroundScan,
     liveness,
+    processId,
     epoch,
     purge: enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun }), everyMs: intervalMs } : undefined,
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
@@ -111,7 +112,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     scan,
     operations,
     backgroundScan,
-    status: new Status({ storage, metadata, scan, backgroundScan, epoch }),
+    status: new Status({ storage, metadata, scan, backgroundScan, epoch, dutyStates: () => maintenance.dutyStates() }),
     takeover: new Takeover({
       blobs: new BlobStore({ storage, metadata, view, reconcile: look, operations }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
@@ -120,6 +121,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       if (settleFirst) await operations.sweep()
       maintenance.start()
     },
+    handOverDuties: () => maintenance.handOver(),
     stop: async () => {
       await maintenance.stop()
       await operations.finish()

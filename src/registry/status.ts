@@ -1,5 +1,6 @@
 import { countClaims, countRepositories, countUnscannedRepositories, countUploads } from '../metadata/counts.ts'
 import type { Metadata } from '../metadata/query.ts'
+import type { DutyState } from '../observe/duty-state.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import type { BackgroundScan } from './background-scan.ts'
@@ -15,6 +16,7 @@ export interface StatusOptions {
   readonly scan: RepositoryScan
   readonly backgroundScan: BackgroundScan
   readonly epoch: number
+  readonly dutyStates: () => readonly DutyState[]
 }
 
 /** What an operator's dashboard shows of the whole registry, whichever of its processes is asked. */
@@ -58,6 +60,11 @@ export class Status {
     const counts = [countUploads(read), countClaims(read), this.#repositories()] as const
     const [openUploads, openClaims, repositories] = await Promise.all(counts)
     return { openUploads, openClaims, ...repositories }
+  }
+
+  /** The background work that one process does for all. */
+  duties(): readonly DutyState[] {
+    return this.#options.dutyStates()
   }
 
   /** Undefined where the storage has no limit. Throws when it does not answer. */

@@ -59,7 +59,7 @@ describe('sessions', () => {
   test('that nobody has touched for too long end, with their bytes', async () => {
     const [old, young] = [await session(2 * HOUR_MS), await session(HOUR_MS / 2)]
 
-    expect(await purge().run()).toEqual({ sessions: 1, orphans: 0, foreign: 0 })
+    expect(await purge().run(new AbortController().signal)).toEqual({ sessions: 1, orphans: 0, foreign: 0 })
 
     expect([await isOpen(old), await isOpen(young)]).toEqual([false, true])
     expect(await berth.storage.listUploads()).toHaveLength(1)
@@ -77,7 +77,7 @@ describe('sessions', () => {
       await berth.registry.uploads.append(repository, left?.id ?? '', chunk)
     })
 
-    expect(await purge().run()).toMatchObject({ sessions: 1 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ sessions: 1 })
 
     aborting.mockRestore()
     expect(uploads).toContain(taken[0] ?? '')
@@ -88,9 +88,17 @@ describe('sessions', () => {
     for (let count = 0; count < 250; count += 1) await berth.registry.uploads.start(repository, 'sha256')
     await berth.metadata.write((query) => query.run('UPDATE upload SET changed_at_ms = 0'))
 
-    expect(await purge().run()).toMatchObject({ sessions: 250 })
-    expect(await purge().run()).toMatchObject({ sessions: 0 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ sessions: 250 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ sessions: 0 })
   })
+})
+
+test('a purge that is given up ends before the next upload', async () => {
+  const old = await session(2 * HOUR_MS)
+
+  expect(await purge().run(AbortSignal.abort())).toEqual({ sessions: 0, orphans: 0, foreign: 0 })
+
+  expect(await isOpen(old)).toBe(true)
 })
 
 describe('bytes without a session', () => {
@@ -98,11 +106,11 @@ describe('bytes without a session', () => {
     const writer = await berth.storage.beginUpload()
     await writer.write(bytesOf('x'))
     await writer.close()
-    expect(await purge().run()).toMatchObject({ orphans: 0 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ orphans: 0 })
 
     const then = new Date(Date.now() - 2 * HOUR_MS)
     await utimes(join(berth.dataDirectory, writer.state, 'data'), then, then)
-    expect(await purge().run()).toMatchObject({ orphans: 1 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ orphans: 1 })
 
     expect(await berth.storage.listUploads()).toEqual([])
   })
@@ -113,7 +121,7 @@ describe('bytes without a session', () => {
     const then = new Date(Date.now() - 2 * HOUR_MS)
     await utimes(join(berth.dataDirectory, upload?.state ?? '', 'data'), then, then)
 
-    expect(await purge().run()).toMatchObject({ orphans: 0 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ orphans: 0 })
 
     expect(await isOpen(uploadId)).toBe(true)
   })
@@ -129,7 +137,7 @@ describe('what registry:2 has left', () => {
     await foreignUpload(OLD, 2 * HOUR_MS, 'deep')
     await berth.registry.scan.scanNames()
 
-    expect(await purge().run()).toEqual({ sessions: 0, orphans: 0, foreign: 3 })
+    expect(await purge().run(new AbortController().signal)).toEqual({ sessions: 0, orphans: 0, foreign: 3 })
 
     const left = await readdir(join(berth.dataDirectory, 'docker/registry/v2/repositories/library/alpine/_uploads'))
     expect(left).toEqual([YOUNG])
@@ -142,7 +150,7 @@ describe('what registry:2 has left', () => {
     await utimes(path, then, then)
     await berth.registry.scan.scanNames()
 
-    expect(await purge().run()).toMatchObject({ foreign: 1 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ foreign: 1 })
   })
 
   test('stays when it is no upload of a registry, and keeps nothing else from going', async () => {
@@ -151,7 +159,7 @@ describe('what registry:2 has left', () => {
     await foreignUpload(OLD, 2 * HOUR_MS)
     await berth.registry.scan.scanNames()
 
-    expect(await purge().run()).toMatchObject({ foreign: 1 })
+    expect(await purge().run(new AbortController().signal)).toMatchObject({ foreign: 1 })
   })
 })
 
@@ -165,7 +173,8 @@ test('on an object store what registry:2 has left is found by lists of everythin
   )
   for (const directory of uploads)
     await storage.place([placementOf(directory, { data: 'half', startedat: '2024', 'hashstates/0': '' })])
-  const run = (ageMs: number) => new UploadPurge({ storage, metadata: berth.metadata, ageMs, dryRun: false }).run()
+  const run = (ageMs: number) =>
+    new UploadPurge({ storage, metadata: berth.metadata, ageMs, dryRun: false }).run(new AbortController().signal)
 
   expect(await run(HOUR_MS)).toMatchObject({ foreign: 0 })
   expect(await run(-1)).toMatchObject({ foreign: 1 })
@@ -178,7 +187,7 @@ test('a dry run counts and removes nothing', async () => {
   const path = await foreignUpload('11111111-1111-4111-8111-111111111111', 2 * HOUR_MS)
   await berth.registry.scan.scanNames()
 
-  expect(await purge({ dryRun: true }).run()).toEqual({ sessions: 1, orphans: 0, foreign: 1 })
+  expect(await purge({ dryRun: true }).run(new AbortController().signal)).toEqual({ sessions: 1, orphans: 0, foreign: 1 })
 
   expect(await isOpen(uploadId)).toBe(true)
   expect((await readdir(path)).sort()).toEqual(['data', 'hashstates', 'startedat'])

@@ -42,11 +42,14 @@ export class UploadPurge {
     this.#options = options
   }
 
-  async run(): Promise<PurgedUploads> {
-    return { sessions: await this.#purgeSessions(), orphans: await this.#purgeOrphans(), foreign: await this.#purgeForeign() }
+  /** Ends between two uploads when the signal aborts. */
+  async run(signal: AbortSignal): Promise<PurgedUploads> {
+    const sessions = await this.#purgeSessions(signal)
+    const orphans = await this.#purgeOrphans(signal)
+    return { sessions, orphans, foreign: await this.#purgeForeign(signal) }
   }
 
-  async #purgeSessions(): Promise<number> {
+  async #purgeSessions(signal: AbortSignal): Promise<number> {
     const { metadata, storage, ageMs, dryRun } = this.#options
     const before = Date.now() - ageMs
     if (dryRun) return (await listAbandonedUploads(metadata.read, before, Number.MAX_SAFE_INTEGER)).length
@@ -54,6 +57,7 @@ export class UploadPurge {
     for (;;) {
       const uploads = await listAbandonedUploads(metadata.read, before, PAGE)
       for (const { id } of uploads) {
+        if (signal.aborted) return purged
         const ended = await metadata.write((query) => deleteUploadUntouched(query, id, before))
         if (ended === undefined) continue
         if (ended.state !== null) await storage.abortUpload(ended.state as UploadState)
@@ -63,10 +67,11 @@ export class UploadPurge {
     }
   }
 
-  async #purgeOrphans(): Promise<number> {
+  async #purgeOrphans(signal: AbortSignal): Promise<number> {
     const { metadata, storage, dryRun } = this.#options
     let purged = 0
     for (const { state, changedAtMs } of await storage.listUploads()) {
+      if (signal.aborted) return purged
       if (changedAtMs > Date.now() - ORPHAN_AGE_MS || (await isUploadState(metadata.read, state))) continue
       if (!dryRun) await storage.abortUpload(state)
       purged += 1
@@ -74,11 +79,12 @@ export class UploadPurge {
     return purged
   }
 
-  async #purgeForeign(): Promise<number> {
+  async #purgeForeign(signal: AbortSignal): Promise<number> {
     const { storage, ageMs, dryRun } = this.#options
     const uploads = storage.capabilities.isRemote ? this.#listedForeign() : this.#foreignByRepository()
     let purged = 0
     for await (const { repository, id } of uploads) {
+      if (signal.aborted) return purged
       if (!FOREIGN_UPLOAD.test(id)) continue
       const path = storagePath(layout.uploads(repository), id)
       const entry = (await storage.stat(storagePath(path, 'startedat'))) ?? (await storage.stat(path))

@@ -4,6 +4,13 @@ import { poll } from '../support/processes.ts'
 
 setDefaultTimeout(60_000)
 
+const DUTIES = {
+  scan: expect.any(String),
+  tombstones: expect.any(String),
+  leftovers: expect.any(String),
+  uploads: expect.any(String),
+}
+
 describe('a running registry', () => {
   test('lives and is ready on both addresses, for GET and HEAD', async () => {
     await using registry = await OperatedRegistry.start('Berth')
@@ -19,6 +26,7 @@ describe('a running registry', () => {
           ready: true,
           waiting: {},
           scan: { epoch: 1, complete: expect.any(Boolean), names: expect.any(Boolean), scanned: expect.any(Number) },
+          duties: DUTIES,
         },
       ])
       expect(head.status).toBe(200)
@@ -31,6 +39,17 @@ describe('a running registry', () => {
 
     expect((await registry.client.request('GET', '/v2/livez/tags/list')).status).toBe(404)
     expect((await registry.client.request('POST', '/v2/readyz/blobs/uploads/')).status).toBe(202)
+  })
+})
+
+test('background work is held by the one process that there is', async () => {
+  await using registry = await OperatedRegistry.start('Berth')
+
+  await poll('each duty has a holder', 30_000, async () => {
+    const { duties } = (await (await fetch(`${registry.client.url}/readyz`)).json()) as {
+      readonly duties: Record<string, string>
+    }
+    return Object.keys(DUTIES).every((name) => duties[name] === 'held') ? true : undefined
   })
 })
 

@@ -225,12 +225,12 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
     })
 
     test('note how far they are', async () => {
-      expect(await readProperty(metadata.read, 'scanner')).toBeUndefined()
+      expect(await readProperty(metadata.read, 'names-epoch')).toBeUndefined()
 
-      await metadata.write((query) => writeProperty(query, 'scanner', 'p1'))
-      await metadata.write((query) => writeProperty(query, 'scanner', 'p2'))
+      await metadata.write((query) => writeProperty(query, 'names-epoch', '1'))
+      await metadata.write((query) => writeProperty(query, 'names-epoch', '2'))
 
-      expect(await readProperty(metadata.read, 'scanner')).toBe('p2')
+      expect(await readProperty(metadata.read, 'names-epoch')).toBe('2')
       expect(await readProperty(metadata.read, 'complete-epoch')).toBeUndefined()
     })
   })

@@ -3,5 +3,5 @@ import type { Probes } from '../../src/http/probes.ts'
 /** A registry that is always well, for tests that are about something else. */
 export const WELL: Probes = {
   isHealthy: () => true,
-  readiness: async () => ({ ready: true, waiting: {}, scan: undefined }),
+  readiness: async () => ({ ready: true, waiting: {}, scan: undefined, duties: {} }),
 }

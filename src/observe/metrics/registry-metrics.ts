@@ -1,5 +1,7 @@
+import type { DutyState } from '../duty-state.ts'
 import { CertificateMetrics } from './certificate-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
+import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
 import { RequestMetrics } from './request-metrics.ts'
 
@@ -8,6 +10,7 @@ export interface RegistryState {
   readonly ready: boolean
   readonly scan: { readonly epoch: number; readonly complete: boolean } | undefined
   readonly counts: RegistryCounts | undefined
+  readonly duties: readonly DutyState[]
   readonly space: { readonly freeBytes: number; readonly reserveBytes: number } | undefined
 }
 
@@ -54,6 +57,7 @@ export class RegistryMetrics {
       }),
       gauge({ name: 'berth_processes', help: 'Processes that serve this address.', aggregator: 'sum', value: 1 }),
       ...this.certificates.families(),
+      ...dutyFamilies(state.duties),
       ...stateFamilies(state),
     ]
   }
