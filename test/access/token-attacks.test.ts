@@ -85,6 +85,17 @@ describeWith({ programs: ['openssl'] }, 'auth.token against whoever would like m
     await registry.expectRefused(issuer.token({ crit: ['x'], x: 1, ...kid }, claims()), 'it cannot be read')
   })
 
+  test('a token with ten certificates that could have signed each other in any order is refused at once', async () => {
+    // Every order of ten has been tried for over a minute.
+    const x5c = Array(10).fill(stranger.x5c)
+
+    await registry.expectRefused(stranger.token({ x5c }, claims()), 'no certificate of rootcertbundle vouches')
+    await registry.expectRefused(
+      stranger.token({ jwk: { ...stranger.jwk, x5c } }, claims()),
+      'no certificate of rootcertbundle vouches',
+    )
+  })
+
   test.each(['x', 'a.b', 'a.b.c', 'a.b.c.d', '..', `${encode({})}..`, `${encode({ alg: 'ES256' })}.e30.AA`, '%00', '🜲'])(
     '%s is no token',
     async (text) => {
