@@ -1,7 +1,7 @@
 import { type AccessController, AccessRefusal, type AccessRequest, type Permit } from './access.ts'
 import { type BearerChallenge, bearerChallenge } from './challenge.ts'
 import { CredentialMemory } from './credential-memory.ts'
-import { type Grants, mayIn, mayListCatalog } from './token/grants.ts'
+import { type Grants, grantsSize, mayIn, mayListCatalog } from './token/grants.ts'
 import { TokenRefused } from './token/token-refused.ts'
 import type { TokenVerifier, VerifiedToken } from './token/token-verifier.ts'
 import { wasBegunWithin } from './upload-begin.ts'
@@ -60,7 +60,7 @@ export class TokenAccess implements AccessController {
     const { verifier } = this.#options
     if (remembered !== undefined && (await verifier.isVerified(remembered))) return remembered
     const verified = await verifier.verify(token)
-    this.#memory.remember(name, verified)
+    this.#memory.remember(name, verified, grantsSize(verified.grants))
     return verified
   }
 

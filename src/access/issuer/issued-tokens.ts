@@ -2,7 +2,7 @@ import { errors, type JWTPayload, jwtVerify, SignJWT } from 'jose'
 import { z } from 'zod'
 import { CredentialMemory } from '../credential-memory.ts'
 import { ALGORITHM, type SigningKeys } from './signing-keys.ts'
-import type { TokenAccess } from './token-scope.ts'
+import { accessSize, type TokenAccess } from './token-scope.ts'
 
 /** What a token says. */
 export interface TokenClaims {
@@ -64,7 +64,7 @@ export class IssuedTokens {
     const known = memory.find(name)
     if (known !== undefined) return known
     const claims = await this.#verify(use, token)
-    memory.remember(name, claims)
+    memory.remember(name, claims, accessSize(claims.access))
     return claims
   }
 

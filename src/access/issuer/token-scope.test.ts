@@ -3,7 +3,7 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import type { Action } from '../access.ts'
 import { CallerRules } from '../access-rules.ts'
-import { covers, coversCatalog, formatAccess, grant, parseScopes } from './token-scope.ts'
+import { accessSize, covers, coversCatalog, formatAccess, grant, parseScopes } from './token-scope.ts'
 
 const APP = parseRepositoryName('team/app')
 
@@ -49,6 +49,23 @@ test('granted is what is asked and allowed, and nothing when nothing is', () => 
 
   expect(granted).toEqual([{ type: 'repository', name: 'team/app', actions: ['pull', 'push'] }])
   expect(formatAccess(granted)).toBe('repository:team/app:pull,push')
+})
+
+test('a repository that is asked for again and again is granted once', () => {
+  const asked = Array.from({ length: 100 }, (_, index) => `repository:team/app:${index % 2 === 0 ? 'pull' : 'push'}`)
+
+  expect(grant(rulesFor({ 'team/*': ['pull', 'push'] }), parseScopes(asked))).toEqual([
+    { type: 'repository', name: 'team/app', actions: ['pull', 'push'] },
+  ])
+})
+
+test('a hundred names without a right leave nothing in a token, and nothing in memory', () => {
+  const asked = Array.from({ length: 100 }, (_, index) => `repository:${'a'.repeat(200)}/${index}:pull,push`)
+
+  const granted = grant(rulesFor({ base: ['pull'] }), parseScopes(asked))
+
+  expect(granted).toEqual([])
+  expect(accessSize(granted)).toBe(0)
 })
 
 test('who asks to pull may look at tags, also where the rules allow that alone', () => {

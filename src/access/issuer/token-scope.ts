@@ -30,13 +30,23 @@ function findAskedScope(text: string): AskedScope | undefined {
   return repository === undefined ? undefined : { type: 'repository', name: repository, actions: asked }
 }
 
-/** The part of what is asked that the rules allow. A scope of which they allow nothing is left out, and is no mistake. */
+/**
+ * The part of what is asked that the rules allow, each repository once. Nothing allowed is no mistake, and nothing in the token: else a
+ * client without rights could have large ones made.
+ */
 export function grant(rules: CallerRules, asked: readonly AskedScope[]): readonly TokenAccess[] {
-  const access = asked.map(({ type, name, actions }) => {
-    if (type === 'registry') return { type, name, actions: actions.includes('*') && rules.mayAnywhere('list') ? ['*'] : [] }
-    return { type, name, actions: GRANTED.filter((action) => isAsked(action, actions) && rules.may(action, name)) }
+  const byName = Map.groupBy(asked, ({ type, name }) => `${type}:${name}`)
+  const granted = [...byName.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return []
+    const actions = [first, ...others].flatMap((scope) => scope.actions)
+    return [{ type: first.type, name: first.name, actions: grantedActions(rules, first, actions) }]
   })
-  return access.filter(({ actions }) => actions.length > 0)
+  return granted.filter(({ actions }) => actions.length > 0)
+}
+
+function grantedActions(rules: CallerRules, scope: AskedScope, asked: readonly string[]): readonly string[] {
+  if (scope.type === 'registry') return asked.includes('*') && rules.mayAnywhere('list') ? ['*'] : []
+  return GRANTED.filter((action) => isAsked(action, asked) && rules.may(action, scope.name))
 }
 
 const GRANTED: readonly Action[] = ['pull', 'push', 'delete', 'list']
@@ -57,6 +67,14 @@ export function covers(access: readonly TokenAccess[], action: Action, repositor
 export function coversCatalog(access: readonly TokenAccess[]): boolean {
   return access.some(({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'))
 }
+
+/** What it takes in memory, about, in bytes. */
+export function accessSize(access: readonly TokenAccess[]): number {
+  return access.reduce((size, { name, actions }) => size + ENTRY_BYTES + name.length + ACTION_BYTES * actions.length, 0)
+}
+
+const ENTRY_BYTES = 200
+const ACTION_BYTES = 32
 
 /** As the answer to a client names what it got. */
 export function formatAccess(access: readonly TokenAccess[]): string {

@@ -6,7 +6,7 @@ import { TokenRefused } from './token-refused.ts'
 /** What the claim `access` of a token says: actions by `type:name`. */
 export type Grants = ReadonlyMap<string, ReadonlySet<string>>
 
-/** A token without the claim grants nothing. Throws TokenRefused for one that cannot be read. */
+/** A token without the claim grants nothing; an entry without actions is left out. Throws TokenRefused for one that cannot be read. */
 export function parseGrants(access: unknown): Grants {
   const grants = new Map<string, Set<string>>()
   if (access === undefined || access === null) return grants
@@ -14,10 +14,23 @@ export function parseGrants(access: unknown): Grants {
   for (const entry of access) {
     if (!isEntry(entry)) throw new TokenRefused('its claim access has an entry that is no type, name and actions')
     const key = `${entry.type}:${entry.name}`
-    grants.set(key, new Set([...(grants.get(key) ?? []), ...(entry.actions ?? [])]))
+    for (const action of entry.actions ?? []) grants.set(key, (grants.get(key) ?? new Set()).add(action))
   }
   return grants
 }
+
+/** What they take in memory, about, in bytes. */
+export function grantsSize(grants: Grants): number {
+  let size = 0
+  for (const [name, actions] of grants) {
+    size += ENTRY_BYTES + name.length
+    for (const action of actions) size += ACTION_BYTES + action.length
+  }
+  return size
+}
+
+const ENTRY_BYTES = 320
+const ACTION_BYTES = 64
 
 export function mayIn(grants: Grants, action: Action, repository: RepositoryName): boolean {
   const granted = grants.get(`repository:${repository}`)
