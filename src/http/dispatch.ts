@@ -1,9 +1,11 @@
 import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { StillNamed } from '../registry/still-named.ts'
 import { type AdmissionRules, admit } from './admission.ts'
 import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
 import { OutOfRotation, Refusal } from './error-response.ts'
+import { deleteRefused } from './forced-delete.ts'
 import { answerToken } from './handlers/token.ts'
 import { TOKEN_PATH } from './links.ts'
 import type { Asked } from './pipeline.ts'
@@ -62,7 +64,13 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
   const obstacle = obstacleTo(endpoint, rules)
   if (obstacle !== undefined) throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpoints, rules) })
   if (endpoint.duringTakeover !== true) await registry.takeover?.wait()
-  return await endpoint.answer(permit)
+  try {
+    return await endpoint.answer(permit)
+  } catch (error) {
+    if (!(error instanceof StillNamed)) throw error
+    const { DELETE: _, ...others } = endpoints
+    throw deleteRefused(error, allow(others, rules))
+  }
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */

@@ -59,6 +59,7 @@ export interface BlobRoute {
   readonly resource: 'blob'
   readonly repository: RepositoryName
   readonly digest: Digest
+  readonly query: URLSearchParams
 }
 
 /** `/v2/<name>/blobs/uploads/` */
@@ -106,7 +107,7 @@ function findRepositoryRoute(method: string, segments: readonly string[], query:
         return { resource: 'manifest', repository, reference: referenceFor(method, last), query }
       })
     case 'blobs':
-      return within(segments, 2, (repository) => ({ resource: 'blob', repository, digest: parseDigest(last) }))
+      return within(segments, 2, (repository) => ({ resource: 'blob', repository, digest: parseDigest(last), query }))
     case 'referrers':
       return within(segments, 2, (repository) => ({ resource: 'referrers', repository, subject: parseDigest(last), query }))
     default:

@@ -2,6 +2,7 @@ import type { Digest } from '../oci/digest.ts'
 import type { ManifestMediaType } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
+import type { ClaimOwner } from './claims.ts'
 import type { Query } from './query.ts'
 
 /** Rows as they are. Whether one may be believed depends on its epoch: see `registry/reconcile.ts`. */
@@ -172,6 +173,49 @@ export async function listRepositoriesLinking(query: Query, digest: Digest, limi
     limit,
   )
   return rows.map((row) => row.name)
+}
+
+/** Content that manifests of one repository may name. */
+export interface NamedInRepository {
+  readonly repository: RepositoryName
+  readonly repositoryId: number
+  readonly digest: Digest
+  /** What is asked for: as a manifest it is named by image indexes alone. */
+  readonly kind: 'manifest' | 'blob'
+}
+
+/** Some manifests that the repository holds and that name it. */
+export async function listNamingManifests(
+  query: Query,
+  { repositoryId, digest, kind }: NamedInRepository,
+  limit: number,
+): Promise<Digest[]> {
+  const rows = await query.all<{ manifest: Digest }>(
+    `SELECT DISTINCT f.manifest AS manifest FROM reference f
+     JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.manifest AND m.held = 1
+     WHERE f.target = CAST(? AS TEXT) AND f.repository_id = CAST(? AS INTEGER) AND (f.role = 'child' OR ? = 'blob') LIMIT ?`,
+    digest,
+    repositoryId,
+    kind,
+    limit,
+  )
+  return rows.map(({ manifest }) => manifest)
+}
+
+/** An operation with a claim on a manifest that names it: its references are planned, and the manifest may not be held yet. */
+export async function findNamingClaim(
+  query: Query,
+  { repository, repositoryId, digest, kind }: NamedInRepository,
+): Promise<ClaimOwner | undefined> {
+  return await query.get<ClaimOwner>(
+    `SELECT c.operation AS operation, c.process AS process FROM claim c
+     JOIN reference f ON f.repository_id = CAST(? AS INTEGER) AND f.manifest = c.name AND f.target = CAST(? AS TEXT)
+     WHERE c.kind = 'manifest' AND c.repository = CAST(? AS TEXT) AND (f.role = 'child' OR ? = 'blob') LIMIT 1`,
+    repositoryId,
+    digest,
+    repository,
+    kind,
+  )
 }
 
 export async function listTagsOf(query: Query, repositoryId: number, digest: Digest): Promise<Tag[]> {

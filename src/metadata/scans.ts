@@ -31,7 +31,7 @@ export async function deleteScansOf(query: Query, process: string): Promise<void
 /** One transaction removes no more: 5 ms, in which nothing else is written. */
 export const TOMBSTONES_AT_ONCE = 500
 
-const SCANNED = 'repository_id IN (SELECT id FROM repository WHERE scanned_epoch = ?)'
+const SCANNED = '(SELECT scanned_epoch FROM repository WHERE id = repository_id) = ?'
 /** Each takes a number, an epoch and a limit. By itself SQLite takes an index of targets, and reads every tombstone for each slice. */
 export const TOMBSTONE_PURGES = [
   `DELETE FROM tag WHERE (repository_id, name) IN

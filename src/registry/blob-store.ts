@@ -8,6 +8,7 @@ import type { ByteRange, Placement, StorageDriver } from '../storage/driver.ts'
 import { LINK_FILE, layout } from '../storage/layout.ts'
 import { findMissing, whileSeen } from './named-content.ts'
 import type { Operations } from './operations.ts'
+import { requireUnnamed } from './still-named.ts'
 import type { Look } from './storage-look.ts'
 import type { StorageView } from './storage-view.ts'
 
@@ -38,6 +39,13 @@ export interface BlobStoreOptions {
   readonly view: StorageView
   readonly reconcile: Look
   readonly operations: Operations
+  /** Resolves when every manifest of a repository has been seen in this epoch. */
+  readonly scanned: (repository: RepositoryName) => Promise<unknown>
+}
+
+export interface DeleteOptions {
+  /** Also what a held manifest of the repository names. */
+  readonly isForced: boolean
 }
 
 export class BlobStore {
@@ -46,6 +54,7 @@ export class BlobStore {
   readonly #view: StorageView
   readonly #reconcile: Look
   readonly #operations: Operations
+  readonly #scanned: (repository: RepositoryName) => Promise<unknown>
 
   constructor(options: BlobStoreOptions) {
     this.#storage = options.storage
@@ -53,6 +62,7 @@ export class BlobStore {
     this.#view = options.view
     this.#reconcile = options.reconcile
     this.#operations = options.operations
+    this.#scanned = options.scanned
   }
 
   /** A blob that the repository owns (distribution-spec end-2). Throws BLOB_UNKNOWN. */
@@ -98,10 +108,15 @@ export class BlobStore {
     return false
   }
 
-  /** Takes a blob from this repository (end-10); its bytes stay until nothing names them. Throws BLOB_UNKNOWN. */
-  async delete(repository: RepositoryName, digest: Digest): Promise<void> {
+  /**
+   * Takes a blob from this repository (end-10); its bytes stay until nothing names them. Throws BLOB_UNKNOWN, and StillNamed when a held
+   * manifest of the repository names it, unless it is forced.
+   */
+  async delete(repository: RepositoryName, digest: Digest, { isForced }: DeleteOptions): Promise<void> {
     await this.#operations.settleIn(repository)
     await this.get(repository, digest)
+    // Only a manifest that has been seen can hold it.
+    if (!isForced) await this.#scanned(repository)
     const name = { kind: 'link', repository, digest } as const
     await this.#operations.perform({
       name: 'blob delete',
@@ -109,6 +124,7 @@ export class BlobStore {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         const link = await findLink(query, repositoryId, digest)
         if (link !== undefined && link.target === null) throw blobUnknown(digest)
+        if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'blob' })
         return { plan: { repositoryId, target: link?.target ?? digest }, claims: [{ name, alone: true }] }
       },
       act: async () => await this.#storage.remove(layout.layer(repository, digest), LINK_FILE),

@@ -20,11 +20,12 @@ import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
 import { manifestUnknown } from '../oci/unknown.ts'
 import type { Placement, StorageDriver } from '../storage/driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../storage/layout.ts'
-import { repositoryPlacements } from './blob-store.ts'
+import { type DeleteOptions, repositoryPlacements } from './blob-store.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { Operations } from './operations.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
+import { requireUnnamed } from './still-named.ts'
 import type { Look } from './storage-look.ts'
 
 export interface WholeManifest {
@@ -106,11 +107,14 @@ export class ManifestStore {
     return { digest: content.digest, subject: content.manifest.subject?.digest, tags }
   }
 
-  /** end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN. */
-  async delete(repository: RepositoryName, reference: Reference): Promise<void> {
+  /**
+   * end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN, and StillNamed for a child of a held image index unless it is
+   * forced.
+   */
+  async delete(repository: RepositoryName, reference: Reference, { isForced }: DeleteOptions): Promise<void> {
     await this.#options.operations.settleIn(repository)
     await this.get(repository, reference)
-    if (isDigest(reference)) await this.#deleteManifest(repository, reference)
+    if (isDigest(reference)) await this.#deleteManifest(repository, reference, isForced)
     else await this.#deleteTag(repository, reference)
   }
 
@@ -174,13 +178,14 @@ export class ManifestStore {
   }
 
   /** Every tag on the manifest goes with it, so all tags of the repository must be known first. */
-  async #deleteManifest(repository: RepositoryName, digest: Digest): Promise<void> {
+  async #deleteManifest(repository: RepositoryName, digest: Digest, isForced: boolean): Promise<void> {
     await this.#options.scanned(repository)
     await this.#options.operations.perform({
       name: 'manifest delete',
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         if ((await findManifest(query, repositoryId, digest))?.held !== 1) throw manifestUnknown(digest)
+        if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'manifest' })
         const tags = await listTagsOf(query, repositoryId, digest)
         const name = { kind: 'manifest', repository, digest } as const
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }

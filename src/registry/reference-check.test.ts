@@ -95,7 +95,7 @@ describe('the content that a manifest names', () => {
 
   test('is gone when it was deleted from the repository', async () => {
     await pushBlobs('config')
-    await berth.registry.blobs.delete(repository, digest('config'))
+    await berth.registry.blobs.delete(repository, digest('config'), { isForced: false })
 
     await expect(pushImage('config')).rejects.toEqual(missing('config'))
   })
@@ -113,7 +113,7 @@ describe('a child of an image index', () => {
   test('is gone when it was deleted', async () => {
     await pushBlobs('config')
     const child = await pushImage('config')
-    await berth.registry.manifests.delete(repository, child)
+    await berth.registry.manifests.delete(repository, child, { isForced: false })
 
     await expect(pushIndex({ mediaType: OCI_IMAGE_MANIFEST, digest: child, size: 1 })).rejects.toMatchObject({
       code: 'MANIFEST_BLOB_UNKNOWN',

@@ -80,7 +80,9 @@ export function createRegistry(options: RegistryOptions): Registry {
     danglingLinks,
     epoch,
   })
-  const blobs = new BlobStore({ storage, metadata, view, reconcile, operations })
+  const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
+  const blobParts = { storage, metadata, view, operations, scanned }
+  const blobs = new BlobStore({ ...blobParts, reconcile })
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const { enabled, ageMs, dryRun, intervalMs } = uploadPurging
@@ -101,7 +103,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     operations,
     references,
     rules: options.manifestRules ?? NO_RULES,
-    scanned: (repository: RepositoryName) => scan.ensureScanned(repository),
+    scanned,
   }
   const look = new StorageLook(view)
   return {
@@ -114,7 +116,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     backgroundScan,
     status: new Status({ storage, metadata, scan, backgroundScan, epoch, dutyStates: () => maintenance.dutyStates() }),
     takeover: new Takeover({
-      blobs: new BlobStore({ storage, metadata, view, reconcile: look, operations }),
+      blobs: new BlobStore({ ...blobParts, reconcile: look }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
     }),
     start: async ({ settleFirst }) => {

@@ -94,6 +94,34 @@ onEachDriver('deleting manifests', (registry) => {
     expect((await registry.client.headManifest(repository, other.manifest.digest)).status).toBe(200)
   })
 
+  test('a child of an image index is refused with 405, naming the indexes, until they are gone or with ?force=true (end-9)', async () => {
+    const [repository, elsewhere] = [registry.newRepository(), await pushed(registry)]
+    const index = makeImageIndex([image, other])
+    await registry.pushImage(repository, index, 'latest')
+
+    const refused = await registry.client.deleteManifest(repository, image.manifest.digest)
+
+    const error = await expectError(refused, 405, 'DENIED')
+    expect(error.message).toContain(index.manifest.digest)
+    expect(error.detail).toEqual({ namedBy: [index.manifest.digest] })
+    expect(header(refused, 'allow')).toBe('GET, HEAD, PUT')
+    expect((await registry.client.headManifest(repository, image.manifest.digest)).status).toBe(200)
+    expect((await registry.client.deleteManifest(elsewhere, image.manifest.digest)).status).toBe(202)
+    expect((await registry.client.deleteManifest(repository, image.manifest.digest, { force: true })).status).toBe(202)
+    expect((await registry.client.deleteManifest(repository, index.manifest.digest)).status).toBe(202)
+    expect((await registry.client.deleteManifest(repository, other.manifest.digest)).status).toBe(202)
+  })
+
+  test('a subject that is referred to can be deleted, and what refers to it stays (end-9)', async () => {
+    const repository = await pushed(registry)
+    const referrer = makeImage('refers', { subject: image.manifest, layers: 1 })
+    await registry.pushImage(repository, referrer)
+
+    expect((await registry.client.deleteManifest(repository, image.manifest.digest)).status).toBe(202)
+
+    expect((await registry.client.headManifest(repository, referrer.manifest.digest)).status).toBe(200)
+  })
+
   test('a manifest that was deleted can be pushed again: its blobs are still there (end-7a, end-9)', async () => {
     const repository = await pushed(registry, 'a')
     await registry.client.deleteManifest(repository, image.manifest.digest)
@@ -117,7 +145,7 @@ onEachDriver('deleting blobs', (registry) => {
   test('DELETE is 202, and the blob is gone from this repository at once (end-10)', async () => {
     const repository = await pushed(registry)
 
-    const response = await registry.client.deleteBlob(repository, image.config.digest)
+    const response = await registry.client.deleteBlob(repository, image.config.digest, { force: true })
 
     expect(response.status).toBe(202)
     expect(header(response, 'content-length')).toBe('0')
@@ -136,7 +164,8 @@ onEachDriver('deleting blobs', (registry) => {
   })
 
   test('a blob that is not there is 404, also the second time, and a digest that cannot be one is 400 (end-10)', async () => {
-    const repository = await pushed(registry)
+    const repository = registry.newRepository()
+    await registry.pushBlob(repository, image.config)
     await registry.client.deleteBlob(repository, image.config.digest)
 
     await expectError(await registry.client.deleteBlob(repository, image.config.digest), 404, 'BLOB_UNKNOWN')
@@ -147,12 +176,29 @@ onEachDriver('deleting blobs', (registry) => {
 
   test('a manifest can name a deleted blob again only after a push of it (end-7a, end-10)', async () => {
     const repository = await pushed(registry)
-    await registry.client.deleteBlob(repository, image.config.digest)
+    await registry.client.deleteBlob(repository, image.config.digest, { force: true })
 
     await expectError(await registry.client.putManifest(repository, 'a', image.manifest), 400, 'MANIFEST_BLOB_UNKNOWN')
 
     await registry.pushBlob(repository, image.config)
     await registry.pushManifest(repository, image.manifest, 'a')
+  })
+
+  test('a blob that a manifest of the repository names is refused with 405, naming the manifests, until they are gone (end-10)', async () => {
+    const repository = await pushed(registry, 'a')
+    await registry.client.deleteManifest(repository, 'a')
+
+    for (const { digest } of blobsOf(image)) {
+      const response = await registry.client.deleteBlob(repository, digest)
+      const error = await expectError(response, 405, 'DENIED')
+      expect(error.message).toContain('?force=true')
+      expect(error.detail).toEqual({ namedBy: [image.manifest.digest] })
+      expect(header(response, 'allow')).toBe('GET, HEAD')
+      expect((await registry.client.headBlob(repository, digest)).status).toBe(200)
+    }
+
+    await registry.client.deleteManifest(repository, image.manifest.digest)
+    for (const { digest } of blobsOf(image)) expect((await registry.client.deleteBlob(repository, digest)).status).toBe(202)
   })
 })
 

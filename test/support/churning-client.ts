@@ -118,7 +118,7 @@ export class ChurningClient {
     const key = blobKey(this.#repository, digest)
     if (this.#options.possible.certain(key) === GONE) return
     await this.#attempt('blob delete', [becomes(key, GONE)], async (client) => {
-      return await statusOf(await client.deleteBlob(this.#repository, digest))
+      return await statusOf(await client.deleteBlob(this.#repository, digest, { force: true }))
     })
   }
 

@@ -28,6 +28,8 @@ export interface ModelManifest {
   readonly mediaType: string
   /** Digests that must be in the repository. */
   readonly required: readonly string[]
+  /** Those and layers that may be absent. */
+  readonly named: readonly string[]
   /** Of `required`: those that may be manifests as well as blobs. */
   readonly children: readonly string[]
   readonly subject: string | undefined
@@ -89,10 +91,12 @@ function manifest(facts: Facts): ModelManifest {
     ...(annotations === undefined ? {} : { annotations }),
   }
   const childDigests = (children ?? []).map((child) => asBlob(child).digest)
+  const required = [...(config === undefined ? [] : [config]), ...layers].map(({ digest }) => digest).concat(childDigests)
   return {
     bytes: encoder.encode(JSON.stringify(body)),
     mediaType,
-    required: [...(config === undefined ? [] : [config]), ...layers].map(({ digest }) => digest).concat(childDigests),
+    required,
+    named: [...required, ...foreign.map(({ digest }) => digest)],
     children: childDigests,
     subject: mediaType.includes('docker') ? undefined : subject?.digest,
     artifactType: artifactType ?? (config === undefined ? undefined : TYPES.config),

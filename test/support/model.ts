@@ -67,7 +67,11 @@ export class RegistryModel {
   }
 
   deleteBlob(repository: string, digest: string): Expected {
-    return this.#find(repository)?.blobs.delete(digest) === true ? { status: 202 } : error(404, 'BLOB_UNKNOWN')
+    const { blobs, manifests } = this.#find(repository) ?? {}
+    if (blobs?.has(digest) !== true) return error(404, 'BLOB_UNKNOWN')
+    if ([...(manifests?.values() ?? [])].some(({ named }) => named.includes(digest))) return error(405, 'DENIED')
+    blobs.delete(digest)
+    return { status: 202 }
   }
 
   hasBlob(repository: string, digest: string): boolean {
@@ -153,7 +157,9 @@ export class RegistryModel {
   deleteManifest(repository: string, reference: string): Expected {
     const target = this.#find(repository)
     if (target?.tags.delete(reference) === true) return { status: 202 }
-    if (target?.manifests.delete(reference) !== true) return error(404, 'MANIFEST_UNKNOWN')
+    if (target?.manifests.has(reference) !== true) return error(404, 'MANIFEST_UNKNOWN')
+    if ([...target.manifests.values()].some(({ children }) => children.includes(reference))) return error(405, 'DENIED')
+    target.manifests.delete(reference)
     for (const [tag, digest] of target.tags) if (digest === reference) target.tags.delete(tag)
     return { status: 202 }
   }

@@ -70,12 +70,13 @@ export class RegistryClient {
     })
   }
 
-  async deleteManifest(repository: string, reference: string): Promise<Response> {
-    return await this.request('DELETE', `/v2/${repository}/manifests/${reference}`)
+  async deleteManifest(repository: string, reference: string, { force = false } = {}): Promise<Response> {
+    return await this.request('DELETE', `/v2/${repository}/manifests/${reference}${force ? '?force=true' : ''}`)
   }
 
-  async deleteBlob(repository: string, digest: string): Promise<Response> {
-    return await this.request('DELETE', `/v2/${repository}/blobs/${digest}`)
+  /** `force`: also when a manifest names it. */
+  async deleteBlob(repository: string, digest: string, { force = false } = {}): Promise<Response> {
+    return await this.request('DELETE', `/v2/${repository}/blobs/${digest}${force ? '?force=true' : ''}`)
   }
 
   async #manifest(method: string, repository: string, reference: string): Promise<Response> {

@@ -50,7 +50,7 @@ export class RegistryWriter {
   }
 
   async deleteBlob(repository: string, { digest }: Content): Promise<void> {
-    await expectStatus(await this.client.deleteBlob(repository, digest), 202)
+    await expectStatus(await this.client.deleteBlob(repository, digest, { force: true }), 202)
     this.expected.blobDeleted(repository, digest)
   }
 }

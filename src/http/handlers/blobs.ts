@@ -1,6 +1,7 @@
 import type { BlobStore, StoredBlob } from '../../registry/blob-store.ts'
 import { Refusal } from '../error-response.ts'
 import { etagOf, isNotModified } from '../etags.ts'
+import { isForced } from '../forced-delete.ts'
 import { multipartRanges } from '../multipart-ranges.ts'
 import { type BodyRange, contentRange, requestedRange } from '../ranges.ts'
 import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../responses.ts'
@@ -30,8 +31,8 @@ export async function getBlob(blobs: BlobStore, request: Request, { repository, 
 }
 
 /** end-10. Takes the blob from this repository alone. */
-export async function deleteBlob(blobs: BlobStore, { repository, digest }: BlobRoute): Promise<PlainResponse> {
-  await blobs.delete(repository, digest)
+export async function deleteBlob(blobs: BlobStore, { repository, digest, query }: BlobRoute): Promise<PlainResponse> {
+  await blobs.delete(repository, digest, { isForced: isForced(query) })
   return emptyResponse(202)
 }
 

@@ -5,6 +5,7 @@ import type { StoredManifest } from '../../registry/remembered-manifests.ts'
 import { declaredMediaType } from '../content-type.ts'
 import { Refusal } from '../error-response.ts'
 import { etagOf, isNotModified } from '../etags.ts'
+import { isForced } from '../forced-delete.ts'
 import type { Paths } from '../links.ts'
 import { readManifest } from '../request-body.ts'
 import { bodilessResponse, emptyResponse, type PlainResponse } from '../responses.ts'
@@ -43,8 +44,11 @@ export async function putManifest(
 }
 
 /** end-9: a tag, or a manifest with every tag on it. */
-export async function deleteManifest(manifests: ManifestStore, { repository, reference }: ManifestRoute): Promise<PlainResponse> {
-  await manifests.delete(repository, reference)
+export async function deleteManifest(
+  manifests: ManifestStore,
+  { repository, reference, query }: ManifestRoute,
+): Promise<PlainResponse> {
+  await manifests.delete(repository, reference, { isForced: isForced(query) })
   return emptyResponse(202)
 }
 
