@@ -26,6 +26,9 @@ export interface UploadProgress {
   readonly epoch: number
 }
 
+/** What a session named when it ended: its file has no owner from then on but the request that ended it. */
+export type EndedUpload = Pick<UploadRow, 'state'>
+
 const COLUMNS = 'id, repository, algorithm, byte_offset AS byteOffset, digest, state, writer, epoch'
 
 export async function insertUpload(query: Query, upload: Pick<UploadRow, 'id' | 'repository' | 'algorithm'>): Promise<void> {
@@ -63,8 +66,14 @@ export async function recordProgress(query: Query, id: string, writer: string, p
   return row !== undefined
 }
 
-export async function deleteUpload(query: Query, id: string): Promise<void> {
-  await query.run('DELETE FROM upload WHERE id = ?', id)
+/** Ends a session. Gives the state that it had, null when nothing was written; undefined when there is none. */
+export async function deleteUpload(query: Query, id: string): Promise<EndedUpload | undefined> {
+  return await query.get<EndedUpload>('DELETE FROM upload WHERE id = ? RETURNING state', id)
+}
+
+/** The same, if the request is still the writer. */
+export async function deleteUploadOf(query: Query, id: string, writer: string): Promise<EndedUpload | undefined> {
+  return await query.get<EndedUpload>('DELETE FROM upload WHERE id = ? AND writer = ? RETURNING state', id, writer)
 }
 
 /** Removes a session if no request has touched it since then; undefined when one has. */

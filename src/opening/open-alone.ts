@@ -26,7 +26,7 @@ export async function openAlone(config: Config, log: Log): Promise<LoneStorage> 
     const opened = await openStorage({ ...config, storage: withoutCache(config.storage), metadata: { path } }, log)
     prepareFile(path, 'nobody serves it')
     const metadata = new SqliteMetadata(path)
-    const driver = await opened.driver({ metadata, beganEpoch: false })
+    const driver = await opened.driver({ metadata, beganEpoch: false, processId: undefined })
     const close = async () => {
       await driver.close()
       await metadata.close()

@@ -25,12 +25,13 @@ export function openS3(config: S3Config, metadataPath: string | undefined, log: 
     objects: new S3Objects(bucket, new KeySpace(settings.rootDirectory)),
     metadataPath: path,
     runDirectory: join(dirname(path), 'run'),
-    driver: async ({ metadata, beganEpoch }) => {
+    driver: async ({ metadata, beganEpoch, processId: owner }) => {
       // Nobody else is alive: what lies there is nobody's.
       if (beganEpoch) await rm(parts, { recursive: true, force: true })
       const ledger = metadataLedger(metadata)
       const cache = config.cache && openCache(config.cache, dirname(path), log)
-      return new S3Driver({ settings, bucket, ledger, partDirectory: join(parts, crypto.randomUUID()), cache })
+      const partDirectory = join(parts, owner ?? crypto.randomUUID())
+      return new S3Driver({ settings, bucket, ledger, partDirectory, cache, owner })
     },
     hurry: () => bucket.hurry(),
     cleanUp: async () => undefined,

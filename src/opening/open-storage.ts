@@ -28,14 +28,15 @@ export async function openStorage(config: Config, log: Log | undefined): Promise
 
 async function openFilesystem(root: string, metadataPath: string | undefined): Promise<OpenedStorage> {
   await probeRoot(root)
-  const driver = await FilesystemDriver.open(await openDisk(root), root)
+  const disk = await openDisk(root)
+  const objects = await FilesystemDriver.open(disk, root)
   return {
-    objects: driver,
+    objects,
     metadataPath: metadataPath ?? (await defaultMetadataPath(root)),
     runDirectory: join(root, 'berth/run'),
-    driver: async () => driver,
+    driver: ({ processId }) => FilesystemDriver.open(disk, root, processId),
     hurry: () => undefined,
-    cleanUp: () => driver.close(),
+    cleanUp: () => objects.close(),
   }
 }
 

@@ -1,6 +1,11 @@
 import type { OpenedMetadata } from '../metadata/open.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 
+/** What a driver needs to know of the metadata beside it. Without a process that holds a life lock there is no id. */
+export interface DriverBeside extends Pick<OpenedMetadata, 'metadata' | 'beganEpoch'> {
+  readonly processId: string | undefined
+}
+
 /** The storage of the configuration, and where its metadata goes. */
 export interface OpenedStorage {
   /** What is there without the metadata: enough to find out whose storage it is, and for records. */
@@ -9,7 +14,7 @@ export interface OpenedStorage {
   /** Where the processes of this storage keep their locks. */
   readonly runDirectory: string
   /** The driver for the rest of the life of this process; the caller closes it. */
-  readonly driver: (opened: Pick<OpenedMetadata, 'metadata' | 'beganEpoch'>) => Promise<StorageDriver>
+  readonly driver: (opened: DriverBeside) => Promise<StorageDriver>
   /** The process ends: what fails from now on is not tried again for long. */
   readonly hurry: () => void
   /** Called last, whether or not there was a driver. */

@@ -11,7 +11,7 @@ import {
   setObjectPieces,
 } from '../metadata/object-uploads.ts'
 import type { Metadata, Query } from '../metadata/query.ts'
-import type { UploadState } from '../storage/driver.ts'
+import { UploadGoneError, type UploadState } from '../storage/driver.ts'
 import type { LedgerEntry, Piece, UploadLedger } from '../storage/upload-ledger.ts'
 
 /** What an object store's driver writes down about uploads, in the metadata that all processes share. */
@@ -22,12 +22,20 @@ export function metadataLedger(metadata: Metadata): UploadLedger {
       const row = await findObjectUpload(metadata.read, state)
       return row && (await entryOf(metadata.read, row))
     },
-    setMultipart: (state, { key, uploadId }) => metadata.write((query) => setObjectMultipart(query, state, key, uploadId)),
-    addPart: (state, part) => metadata.write((query) => putObjectPart(query, state, part)),
+    setMultipart: (state, { key, uploadId }) =>
+      metadata.write(async (query) => {
+        await known(query, state)
+        await setObjectMultipart(query, state, key, uploadId)
+      }),
+    addPart: (state, part) =>
+      metadata.write(async (query) => {
+        await known(query, state)
+        await putObjectPart(query, state, part)
+      }),
     addPiece: (state, piece) =>
       metadata.write(async (query) => {
-        const row = await findObjectUpload(query, state)
-        if (row !== undefined) await setObjectPieces(query, state, JSON.stringify([...piecesOf(row), piece]))
+        const row = await known(query, state)
+        await setObjectPieces(query, state, JSON.stringify([...piecesOf(row), piece]))
       }),
     cut: (state, parts, pieces) =>
       metadata.write(async (query) => {
@@ -46,6 +54,12 @@ export function metadataLedger(metadata: Metadata): UploadLedger {
       return await Promise.all(rows.map((row) => entryOf(metadata.read, row)))
     },
   }
+}
+
+async function known(query: Query, state: UploadState): Promise<ObjectUploadRow> {
+  const row = await findObjectUpload(query, state)
+  if (row === undefined) throw new UploadGoneError(`upload ${state} has ended`)
+  return row
 }
 
 async function entryOf(query: Query, row: ObjectUploadRow): Promise<LedgerEntry> {

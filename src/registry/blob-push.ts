@@ -1,4 +1,4 @@
-import { deleteUpload } from '../metadata/uploads.ts'
+import { deleteUpload, type EndedUpload } from '../metadata/uploads.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver, UploadState } from '../storage/driver.ts'
@@ -25,11 +25,14 @@ export class BlobPush {
     this.#operations = options.operations
   }
 
-  /** Throws UploadGoneError when the bytes are neither in the upload nor in their place. */
-  async complete(repository: RepositoryName, upload: UploadedBlob): Promise<void> {
+  /**
+   * Gives what the session named at its end; undefined without a session, or when it had ended before. Throws UploadGoneError when the
+   * bytes are neither in the upload nor in their place.
+   */
+  async complete(repository: RepositoryName, upload: UploadedBlob): Promise<EndedUpload | undefined> {
     const { digest, size, state, uploadId } = upload
     const blob = { digest, size, target: digest }
-    await this.#operations.perform({
+    return await this.#operations.perform({
       name: 'blob push',
       plan: async (query, stamp) => await planBlob(query, stamp, repository, blob),
       act: async () => {
@@ -40,7 +43,7 @@ export class BlobPush {
       },
       confirm: async (query, repositoryId, stamp) => {
         await confirmBlob(query, repositoryId, blob, stamp)
-        if (uploadId !== undefined) await deleteUpload(query, uploadId)
+        return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
       },
     })
   }

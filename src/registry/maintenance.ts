@@ -6,11 +6,14 @@ import type { BackgroundScan } from './background-scan.ts'
 import { Duties, type Duty } from './duties.ts'
 import type { Liveness, Operations } from './operations.ts'
 import { RepeatedTask } from './repeated-task.ts'
+import type { UploadOrphans } from './upload-orphans.ts'
 import type { UploadPurge } from './upload-purge.ts'
 
 const SECOND_MS = 1_000
 const SCAN_EVERY_MS = 10 * SECOND_MS
 const TOMBSTONES_EVERY_MS = 60 * SECOND_MS
+/** What a process left that was killed is gone within a minute. */
+const ORPHANS_EVERY_MS = 20 * SECOND_MS
 const LEFTOVERS_EVERY_MS = 60 * 60 * SECOND_MS
 
 export interface MaintenanceOptions {
@@ -21,6 +24,7 @@ export interface MaintenanceOptions {
   readonly liveness: Liveness
   readonly processId: string
   readonly epoch: number
+  readonly orphans: UploadOrphans
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** A task failed; it is tried again at its next time. */
@@ -45,12 +49,22 @@ export class Maintenance {
   }
 
   start(): void {
-    const { operations, onFailure } = this.#options
+    const { operations, orphans, storage, liveness, onFailure } = this.#options
+    const removeOrphans = async () => {
+      await orphans.run()
+      await storage.removeLeftoversOf((owner) => !liveness.isAlive(owner))
+    }
     const everySecond = (name: string, run: () => Promise<void>) =>
       new RepeatedTask({ everyMs: SECOND_MS, run, onFailure: (error) => onFailure(name, error) })
     this.#tasks = [
       everySecond('settling', () => operations.sweep()),
       everySecond('closing dead scans', () => this.#closeDeadScans()),
+      // Each process knows alone what its own requests have open.
+      new RepeatedTask({
+        everyMs: ORPHANS_EVERY_MS,
+        run: removeOrphans,
+        onFailure: (error) => onFailure('removing uploads without an owner', error),
+      }),
     ]
     this.#duties.start()
   }

@@ -21,6 +21,7 @@ import { Status } from './status.ts'
 import { StorageLook } from './storage-look.ts'
 import { StorageView } from './storage-view.ts'
 import { Takeover } from './takeover.ts'
+import { UploadOrphans } from './upload-orphans.ts'
 import { UploadPurge } from './upload-purge.ts'
 import { UploadSessions } from './upload-sessions.ts'
 
@@ -51,6 +52,7 @@ export interface Registry {
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
+  readonly orphans: UploadOrphans
   readonly status: Status
   /** Pending while another database may be at work on the storage; `start` is not to be called before it is over. */
   readonly takeover: Takeover
@@ -63,7 +65,7 @@ export interface Registry {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { storage, metadata, liveness, processId, epoch, uploadPurging, log } = options
+  const { storage, metadata, liveness, processId, epoch, log } = options
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch })
   const settlement = new Settlement({ metadata, view, processId, epoch })
@@ -85,7 +87,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const blobs = new BlobStore({ ...blobParts, reconcile })
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
-  const { enabled, ageMs, dryRun, intervalMs } = uploadPurging
+  const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
+  const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads })
   const maintenance = new Maintenance({
     storage,
     metadata,
@@ -94,7 +97,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     liveness,
     processId,
     epoch,
-    purge: enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun }), everyMs: intervalMs } : undefined,
+    orphans,
+    purge: purgeOf(options),
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   const manifestParts = {
@@ -108,12 +112,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   const look = new StorageLook(view)
   return {
     blobs,
-    uploads: new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness }),
+    uploads,
     manifests: new ManifestStore({ ...manifestParts, reconcile }),
     catalog: new Catalog({ metadata, scan, epoch }),
     scan,
     operations,
     backgroundScan,
+    orphans,
     status: new Status({ storage, metadata, scan, backgroundScan, epoch, dutyStates: () => maintenance.dutyStates() }),
     takeover: new Takeover({
       blobs: new BlobStore({ ...blobParts, reconcile: look }),
@@ -129,4 +134,8 @@ export function createRegistry(options: RegistryOptions): Registry {
       await operations.finish()
     },
   }
+}
+
+function purgeOf({ storage, metadata, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {
+  return enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun }), everyMs: intervalMs } : undefined
 }

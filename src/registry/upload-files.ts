@@ -1,6 +1,6 @@
 import type { UploadRow } from '../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
-import { type StorageDriver, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
+import { type StorageDriver, type StoragePath, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
 import { LATE_REQUESTS_MS } from './late-requests.ts'
 import type { Liveness } from './operations.ts'
@@ -59,12 +59,17 @@ export interface OpeningRequest {
   readonly closing: Digest | undefined
 }
 
-/** The files behind upload sessions: who may go on in which one (docs/orders-of-writing.md, PATCH). */
+/**
+ * The files behind upload sessions: who may go on in which one (docs/orders-of-writing.md, PATCH), and who removes it. The row of a session
+ * owns the file that it names. Every other file belongs to the requests that have it open, and goes when the last of them lets go.
+ */
 export class UploadFiles {
   readonly #options: UploadFilesOptions
   readonly #digests: RunningDigests
-  /** Requests of this process that write to a file or move it to its place at this moment. */
-  readonly #atWork = new Set<string>()
+  /** Requests of this process that write to a file or move it to its place at this moment, and the files that they have. */
+  readonly #atWork = new Map<string, Set<UploadState>>()
+  /** Files that no session names any more, and requests of this process still have. */
+  readonly #abandoned = new Set<UploadState>()
   #writers = 0
 
   constructor(options: UploadFilesOptions, digests: RunningDigests) {
@@ -72,33 +77,70 @@ export class UploadFiles {
     this.#digests = digests
   }
 
-  /** Names a request that takes a session over: itself, then those that may have its file open from before. */
-  newWriter(before: string | null): string {
+  /** A request begins to work on uploads. It calls `leave` with this name at its end, whatever happened. */
+  enter(): string {
     this.#writers += 1
     const own = `${this.#options.processId}/${this.#writers}`
-    return before === null ? own : `${own},${before}`
+    this.#atWork.set(own, new Set())
+    return own
+  }
+
+  /** Never rejects: what cannot be removed now is found by `UploadOrphans`. */
+  async leave(own: string): Promise<void> {
+    const files = this.#atWork.get(own) ?? []
+    this.#atWork.delete(own)
+    for (const state of files) {
+      if (!this.#abandoned.has(state) || this.isOpen(state)) continue
+      this.#abandoned.delete(state)
+      await this.#remove(state)
+    }
+  }
+
+  /** Whether a request of this process works on the file. */
+  isOpen(state: UploadState): boolean {
+    return this.#atWork.values().some((files) => files.has(state))
+  }
+
+  /** Names the request that takes a session over: itself, then those that may have its file open from before. */
+  succeed(own: string, before: string | null): string {
+    const others = before?.split(',').filter((writer) => !this.#isOwn(writer) || this.#atWork.has(writer)) ?? []
+    return [own, ...others].join(',')
   }
 
   /**
    * Opens the session's file at its offset, or a copy of it where another request may still have it open; undefined when it is gone.
-   * Who brings no bytes need not open it. The caller releases what it got when it is done with the file, wherever that is by then.
+   * A request that brings no bytes need not open it.
    */
   async open(row: UploadRow, writer: string, request: OpeningRequest): Promise<OpenUpload | undefined> {
-    const own = newestOf(writer)
-    this.#atWork.add(own)
-    try {
-      const opened = await this.#open(row, request)
-      if (opened !== undefined) return new OpenUpload(row, writer, opened)
-    } catch (error) {
-      this.#atWork.delete(own)
-      throw error
-    }
-    this.#atWork.delete(own)
-    return undefined
+    const opened = await this.#open(row, newestOf(writer), request)
+    if (opened === undefined) return undefined
+    this.#use(newestOf(writer), opened.file.state)
+    return new OpenUpload(row, writer, opened)
   }
 
-  release(upload: OpenUpload): void {
-    this.#atWork.delete(newestOf(upload.writer))
+  /** A file for a request that no session stands behind. */
+  async begin(own: string, target: StoragePath): Promise<UploadWriter> {
+    const file = await this.#options.storage.beginUpload(target)
+    this.#use(own, file.state)
+    return file
+  }
+
+  /**
+   * The session of an upload now names this file, or none: the other ones that it or the request had have no owner any more. Never rejects.
+   */
+  async keepOnly(named: UploadState | null, { row, file }: OpenUpload): Promise<void> {
+    if (file.state !== named) await this.abandon(file.state)
+    const before = row.state as UploadState | null
+    if (before === null || before === named || before === file.state) return
+    // A request of another process may be moving it to its place; it removes the file itself otherwise.
+    if (row.writer?.split(',').some((writer) => !this.#isOwn(writer) && this.#isAtWork(writer))) return
+    await this.abandon(before)
+  }
+
+  /** No session names the file any more: it goes as soon as no request of this process has it. Never rejects. */
+  async abandon(state: UploadState): Promise<void> {
+    if (this.isOpen(state)) this.#abandoned.add(state)
+    else await this.#remove(state)
   }
 
   /** The digest of a closed upload: as it ran along, as the row has it, or else by reading the bytes once. */
@@ -112,11 +154,11 @@ export class UploadFiles {
     return read.digest()
   }
 
-  async #open(row: UploadRow, { bringsBytes, closing }: OpeningRequest): Promise<OpenedFile | undefined> {
+  async #open(row: UploadRow, own: string, { bringsBytes, closing }: OpeningRequest): Promise<OpenedFile | undefined> {
     const { storage } = this.#options
     if (row.state === null) return await this.#begin(row, closing)
     const state = row.state as UploadState
-    if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, state)
+    if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, own, state)
     if (row.writer !== null && storage.capabilities.isRemote) await Bun.sleep(LATE_REQUESTS_MS)
     const isLeft = !bringsBytes && !storage.capabilities.isRemote
     const file = isLeft ? restingFile(state, row.byteOffset) : await storage.resumeUpload(state, row.byteOffset)
@@ -138,13 +180,26 @@ export class UploadFiles {
 
   #isAtWork(writer: string): boolean {
     const [process = ''] = writer.split('/')
-    return process === this.#options.processId ? this.#atWork.has(writer) : this.#options.liveness.isAlive(process)
+    return this.#isOwn(writer) ? this.#atWork.has(writer) : this.#options.liveness.isAlive(process)
+  }
+
+  #isOwn(writer: string): boolean {
+    return writer.startsWith(`${this.#options.processId}/`)
+  }
+
+  #use(own: string, state: UploadState): void {
+    this.#atWork.get(own)?.add(state)
+  }
+
+  async #remove(state: UploadState): Promise<void> {
+    await this.#options.storage.abortUpload(state).catch(() => undefined)
   }
 
   /** A file of its own with the acknowledged bytes: whatever the other writer still does goes to a file that nobody reads. */
-  async #copy(row: UploadRow, state: UploadState): Promise<OpenedFile | undefined> {
+  async #copy(row: UploadRow, own: string, state: UploadState): Promise<OpenedFile | undefined> {
     const digest = new RunningDigest(row.algorithm)
     const file = await this.#options.storage.beginUpload()
+    this.#use(own, file.state)
     try {
       await this.#read(state, row.byteOffset, async (bytes) => {
         digest.update(bytes)
@@ -152,8 +207,8 @@ export class UploadFiles {
       })
       return { file, digest, endsWithRequest: false }
     } catch (error) {
-      await file.close()
-      await this.#options.storage.abortUpload(file.state)
+      await file.close().catch(() => undefined)
+      await this.abandon(file.state)
       if (error instanceof UploadGoneError) return undefined
       throw error
     }

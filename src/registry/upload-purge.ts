@@ -1,14 +1,12 @@
 import { listRepositoryNames } from '../metadata/listing.ts'
 import type { Metadata } from '../metadata/query.ts'
-import { deleteUploadUntouched, isUploadState, listAbandonedUploads } from '../metadata/uploads.ts'
+import { deleteUploadUntouched, listAbandonedUploads } from '../metadata/uploads.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, storagePath, type UploadState } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
 import { foreignUploadAt } from '../storage/layout-place.ts'
 
 const PAGE = 100
-/** Bytes that no session names and nobody has written to for so long come from a process that died. */
-const ORPHAN_AGE_MS = 60 * 60 * 1000
 
 /** registry:2 names its uploads by a UUID; what is named otherwise is not its own. */
 const FOREIGN_UPLOAD = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -24,7 +22,6 @@ export interface UploadPurgeOptions {
 
 export interface PurgedUploads {
   readonly sessions: number
-  readonly orphans: number
   /** Of registry:2, below `_uploads`. */
   readonly foreign: number
 }
@@ -34,7 +31,7 @@ interface ForeignUpload {
   readonly id: string
 }
 
-/** Removes uploads that were given up: Berth's sessions, bytes without a session, and what registry:2 left behind. */
+/** Removes uploads that were given up: Berth's sessions, and what registry:2 left behind. */
 export class UploadPurge {
   readonly #options: UploadPurgeOptions
 
@@ -45,8 +42,7 @@ export class UploadPurge {
   /** Ends between two uploads when the signal aborts. */
   async run(signal: AbortSignal): Promise<PurgedUploads> {
     const sessions = await this.#purgeSessions(signal)
-    const orphans = await this.#purgeOrphans(signal)
-    return { sessions, orphans, foreign: await this.#purgeForeign(signal) }
+    return { sessions, foreign: await this.#purgeForeign(signal) }
   }
 
   async #purgeSessions(signal: AbortSignal): Promise<number> {
@@ -65,18 +61,6 @@ export class UploadPurge {
       }
       if (uploads.length < PAGE) return purged
     }
-  }
-
-  async #purgeOrphans(signal: AbortSignal): Promise<number> {
-    const { metadata, storage, dryRun } = this.#options
-    let purged = 0
-    for (const { state, changedAtMs } of await storage.listUploads()) {
-      if (signal.aborted) return purged
-      if (changedAtMs > Date.now() - ORPHAN_AGE_MS || (await isUploadState(metadata.read, state))) continue
-      if (!dryRun) await storage.abortUpload(state)
-      purged += 1
-    }
-    return purged
   }
 
   async #purgeForeign(signal: AbortSignal): Promise<number> {

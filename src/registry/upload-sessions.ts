@@ -1,9 +1,17 @@
 import type { Metadata } from '../metadata/query.ts'
-import { deleteUpload, findUpload, insertUpload, recordProgress, setUploadWriter, type UploadRow } from '../metadata/uploads.ts'
+import {
+  deleteUpload,
+  deleteUploadOf,
+  findUpload,
+  insertUpload,
+  recordProgress,
+  setUploadWriter,
+  type UploadRow,
+} from '../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import { type StorageDriver, UploadGoneError, type UploadState } from '../storage/driver.ts'
+import { type StorageDriver, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
 import type { BlobPush } from './blob-push.ts'
 import type { BlobStore } from './blob-store.ts'
@@ -36,6 +44,13 @@ interface SentChunk {
   readonly uploadId: string
   readonly chunk: IncomingChunk
   readonly closing?: Digest
+}
+
+/** A whole blob in one request. */
+interface PushedBlob {
+  readonly repository: RepositoryName
+  readonly digest: Digest
+  readonly chunk: IncomingChunk
 }
 
 /**
@@ -96,21 +111,31 @@ export class UploadSessions {
 
   /** end-14. Throws BLOB_UPLOAD_UNKNOWN. */
   async cancel(repository: RepositoryName, uploadId: string): Promise<void> {
-    const row = await this.#options.metadata.write(async (query) => {
+    const ended = await this.#options.metadata.write(async (query) => {
       const found = await findUpload(query, repository, uploadId)
-      if (found !== undefined) await deleteUpload(query, uploadId)
-      return found
+      return found && (await deleteUpload(query, uploadId))
     })
-    if (row === undefined) throw uploadUnknown(uploadId)
+    if (ended === undefined) throw uploadUnknown(uploadId)
     this.#digests.forget(uploadId)
-    if (row.state !== null) await this.#options.storage.abortUpload(row.state as UploadState)
+    // At once, also where a request still writes to it: that one is told at its end that the session is unknown.
+    if (ended.state !== null) await this.#options.storage.abortUpload(ended.state as UploadState)
   }
 
   /** end-4b: a whole blob in one request. Throws DIGEST_INVALID, SIZE_INVALID, UNAVAILABLE. */
   async push(repository: RepositoryName, digest: Digest, chunk: IncomingChunk): Promise<void> {
-    const { storage, pushes } = this.#options
+    const { storage } = this.#options
     await requireSpace(storage)
-    const writer = await storage.beginUpload(layout.blob(digest))
+    const own = this.#files.enter()
+    try {
+      const writer = await this.#files.begin(own, layout.blob(digest))
+      await this.#pushTo(writer, { repository, digest, chunk })
+    } finally {
+      await this.#files.leave(own)
+    }
+  }
+
+  async #pushTo(writer: UploadWriter, { repository, digest, chunk }: PushedBlob): Promise<void> {
+    const { storage, pushes } = this.#options
     try {
       const running = new RunningDigest(algorithmOf(digest))
       try {
@@ -121,35 +146,43 @@ export class UploadSessions {
       if (running.digest() !== digest) throw digestMismatch(digest, running.digest())
       await pushes.complete(repository, { digest, size: writer.offset, state: writer.state, uploadId: undefined })
     } catch (error) {
-      await storage.abortUpload(writer.state)
+      await this.#files.abandon(writer.state)
       throw error
     }
   }
 
+  /** Whether a request of this process works on the file of an upload. */
+  isOpen(state: UploadState): boolean {
+    return this.#files.isOpen(state)
+  }
+
   /** Makes this request the writer of the session, takes the chunk, and goes on with the file closed. */
   async #withChunk<Result>(sent: SentChunk, goOn: (upload: OpenUpload) => Promise<Result>): Promise<Result> {
-    const upload = await this.#takeOver(sent)
+    const own = this.#files.enter()
     try {
+      const upload = await this.#takeOver(own, sent)
       await this.#write(upload, sent.chunk)
       return await goOn(upload)
     } finally {
-      this.#files.release(upload)
+      await this.#files.leave(own)
     }
   }
 
   /** Opens the file of the session at the acknowledged offset. */
-  async #takeOver({ repository, uploadId, chunk, closing }: SentChunk): Promise<OpenUpload> {
+  async #takeOver(own: string, { repository, uploadId, chunk, closing }: SentChunk): Promise<OpenUpload> {
     const { row, writer } = await this.#options.metadata.write(async (query) => {
       const found = await findUpload(query, repository, uploadId)
       if (found === undefined) throw uploadUnknown(uploadId)
       if (chunk.start !== undefined && chunk.start !== found.byteOffset) throw outOfOrder(found)
-      const newWriter = this.#files.newWriter(found.writer)
+      const newWriter = this.#files.succeed(own, found.writer)
       await setUploadWriter(query, uploadId, newWriter)
       return { row: found, writer: newWriter }
     })
     const upload = await this.#files.open(row, writer, { closing, bringsBytes: chunk.length !== 0 })
     if (upload !== undefined) return upload
-    await this.#options.metadata.write((query) => deleteUpload(query, uploadId))
+    const ended = await this.#options.metadata.write((query) => deleteUploadOf(query, uploadId, writer))
+    // It may be there, and only shorter than it was.
+    if (ended !== undefined && row.state !== null) await this.#files.abandon(row.state as UploadState)
     throw uploadUnknown(uploadId)
   }
 
@@ -164,13 +197,14 @@ export class UploadSessions {
       }
     } catch (error) {
       await this.#record(upload)
+      if (error instanceof UploadGoneError) throw await this.#lostTo(upload.row.repository, upload.row.id)
       throw error
     }
   }
 
   /** False when another request has taken over, or the session has ended: this request's file is of no use then. */
   async #record(upload: OpenUpload): Promise<boolean> {
-    const { metadata, storage, epoch } = this.#options
+    const { metadata, epoch } = this.#options
     const { row, writer, file } = upload
     const { offset, state, digest } = upload.progress
     const isOwn = state === file.state
@@ -182,9 +216,13 @@ export class UploadSessions {
       writer: isOwn || file.state === row.state ? null : row.writer,
       epoch,
     }
-    const isRecorded = await metadata.write((query) => recordProgress(query, row.id, writer, progress))
+    const { isRecorded, named } = await metadata.write(async (query) => {
+      if (await recordProgress(query, row.id, writer, progress)) return { isRecorded: true, named: state }
+      const found = await findUpload(query, row.repository, row.id)
+      return { isRecorded: false, named: (found?.state ?? null) as UploadState | null }
+    })
     if (isRecorded && state !== null && digest !== undefined) this.#digests.keep(row.id, { state, offset, digest })
-    if (file.state !== row.state && !(isRecorded && isOwn)) await storage.abortUpload(file.state)
+    await this.#files.keepOnly(named, upload)
     return isRecorded
   }
 
@@ -201,7 +239,15 @@ export class UploadSessions {
   async #complete(repository: RepositoryName, upload: OpenUpload, digest: Digest): Promise<void> {
     const { state } = upload.file
     try {
-      await this.#options.pushes.complete(repository, { digest, size: upload.file.offset, state, uploadId: upload.row.id })
+      const ended = await this.#options.pushes.complete(repository, {
+        digest,
+        size: upload.file.offset,
+        state,
+        uploadId: upload.row.id,
+      })
+      // Another request may have gone on in a file of its own meanwhile, or this one in a copy.
+      const named = (ended?.state ?? null) as UploadState | null
+      if (named !== null && named !== state) await this.#files.abandon(named)
     } catch (error) {
       if (!(error instanceof UploadGoneError)) {
         await this.#record(upload)
@@ -213,9 +259,14 @@ export class UploadSessions {
     }
   }
 
+  /** The session ends with this request, unless another one has taken it over. */
   async #end(upload: OpenUpload): Promise<void> {
-    await this.#options.metadata.write((query) => deleteUpload(query, upload.row.id))
-    await this.#options.storage.abortUpload(upload.file.state)
+    const { row, writer } = upload
+    const named = await this.#options.metadata.write(async (query) => {
+      if ((await deleteUploadOf(query, row.id, writer)) !== undefined) return null
+      return ((await findUpload(query, row.repository, row.id))?.state ?? null) as UploadState | null
+    })
+    await this.#files.keepOnly(named, upload)
   }
 
   async #lostTo(repository: RepositoryName, uploadId: string): Promise<RegistryError> {

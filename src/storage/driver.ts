@@ -78,12 +78,14 @@ export interface StorageDriver {
   /** Drops the bytes of an upload. What is absent already is success. */
   abortUpload(state: UploadState): Promise<void>
 
-  /** Every upload that has bytes here, with the time of its last change in milliseconds; for the purge of abandoned ones. */
-  listUploads(): Promise<readonly { readonly state: UploadState; readonly changedAtMs: number }[]>
+  /** Every upload that has bytes here; for the purge of those that no session names. */
+  listUploads(): Promise<readonly ListedUpload[]>
 
   /** Removes what operations of processes that are gone have left half-made, where nothing has touched it for that long. */
   removeLeftovers(untouchedForMs: number): Promise<void>
 
+  /** The same at once, for what belongs to processes that are gone for certain. `isGone` is asked with their ids. */
+  removeLeftoversOf(isGone: (owner: string) => boolean): Promise<void>
   /** Bytes free for new content and how many must stay free for deletes and metadata; undefined where there is no limit. */
   space(): Promise<StorageSpace | undefined>
 
@@ -99,6 +101,14 @@ export interface StorageCapabilities {
    * the paths of files have in common.
    */
   readonly isRemote: boolean
+}
+
+export interface ListedUpload {
+  readonly state: UploadState
+  /** Of its last change, in milliseconds. */
+  readonly changedAtMs: number
+  /** The process that began it; undefined where that is not known. */
+  readonly owner: string | undefined
 }
 
 /** A path below the storage root: segments of [A-Za-z0-9._-] joined by '/', no '.' or '..', no leading slash. */

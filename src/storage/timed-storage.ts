@@ -23,6 +23,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     abortUpload: (state) => storage.abortUpload(state),
     listUploads: () => storage.listUploads(),
     removeLeftovers: (untouchedForMs) => storage.removeLeftovers(untouchedForMs),
+    removeLeftoversOf: (isGone) => storage.removeLeftoversOf(isGone),
     space: () => storage.space(),
     close: () => storage.close(),
   }

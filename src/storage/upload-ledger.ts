@@ -37,7 +37,11 @@ export interface Piece {
   readonly length: number
 }
 
-/** What is known of every upload, kept in the metadata: no list is ever asked of the store. Each method is durable before it resolves. */
+/**
+ * What is known of every upload, kept in the metadata: no list is ever asked of the store. Each method is durable before it resolves. The
+ * entry owns what lies in the store: the methods that add to it throw UploadGoneError when it was removed meanwhile, and then the caller
+ * removes what it has just made there.
+ */
 export interface UploadLedger {
   begin(state: UploadState, partSize: number): Promise<void>
   find(state: UploadState): Promise<LedgerEntry | undefined>

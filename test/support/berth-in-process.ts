@@ -54,9 +54,10 @@ export class BerthInProcess implements AsyncDisposable {
     await probeRoot(root)
     const realDisk = await openDisk(root)
     const disk = new HeldDisk(options.disk?.(realDisk) ?? realDisk, root, options.hook ?? (() => undefined))
-    const driver = await FilesystemDriver.open(disk, root)
+    const objects = await FilesystemDriver.open(disk, root)
     const runDirectory = join(root, 'berth/run')
-    const opened = await openMetadata({ path: metadataPath(root), runDirectory, storeId: () => ensureStoreId(driver) })
+    const opened = await openMetadata({ path: metadataPath(root), runDirectory, storeId: () => ensureStoreId(objects) })
+    const driver = await FilesystemDriver.open(disk, root, opened.processId)
     const log = new RecordedLog()
     const { locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
@@ -73,6 +74,12 @@ export class BerthInProcess implements AsyncDisposable {
 
   async sweep(): Promise<void> {
     await this.registry.operations.sweep()
+  }
+
+  /** Removes what the dead have left, as each process does every few seconds. */
+  async removeLeftovers(): Promise<void> {
+    await this.registry.orphans.run()
+    await this.#driver.removeLeftoversOf((owner) => !this.opened.locks.isAlive(owner))
   }
 
   async stop(): Promise<void> {
@@ -103,7 +110,7 @@ export function metadataPath(root: string): string {
 }
 
 /** Speaks to the protocol handler without a socket. */
-class HandlerClient extends RegistryClient {
+export class HandlerClient extends RegistryClient {
   readonly #handler: Handler
 
   constructor(handler: Handler) {

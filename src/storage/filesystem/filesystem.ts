@@ -1,8 +1,9 @@
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import {
   type ByteRange,
   type FilePage,
   FileTooLargeError,
+  type ListedUpload,
   type Placement,
   type StorageDriver,
   type StorageEntry,
@@ -13,9 +14,11 @@ import {
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
+import { newOwnedName, ownerOf } from '../owned-name.ts'
 import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { listFilesBelow } from './files-below.ts'
+import { reserveOf } from './reserve.ts'
 import { StagedDirectory } from './staged-directory.ts'
 import { UploadFile } from './upload-file.ts'
 
@@ -24,34 +27,35 @@ const STAGING = storagePath('berth/staging')
 const TRASH = storagePath('berth/trash')
 const UPLOADS = storagePath('berth/uploads')
 
-const MIB = 1024 * 1024
-const SMALLEST_RESERVE_BYTES = 16 * MIB
-const LARGEST_RESERVE_BYTES = 1024 * MIB
-
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {
   readonly capabilities = { sharedBetweenProcesses: true, isRemote: false }
   readonly #disk: Disk
   readonly #root: string
   readonly #directories: DurableDirectories
+  readonly #owner: string | undefined
   readonly #background = new Set<Promise<void>>()
 
-  private constructor(disk: Disk, root: string) {
+  private constructor(disk: Disk, root: string, owner: string | undefined) {
     this.#disk = disk
     this.#root = root
+    this.#owner = owner
     this.#directories = new DurableDirectories(disk, root)
   }
 
-  /** Opens a root directory that exists. `root` is absolute. Throws what the disk says when it cannot be written. */
-  static async open(disk: Disk, root: string): Promise<FilesystemDriver> {
-    const driver = new FilesystemDriver(disk, root)
+  /**
+   * Opens a root directory that exists. `root` is absolute. `owner`: the process, as its life lock names it; without one, what it leaves
+   * behind is removed only when it is old. Throws what the disk says when it cannot be written.
+   */
+  static async open(disk: Disk, root: string, owner?: string): Promise<FilesystemDriver> {
+    const driver = new FilesystemDriver(disk, root, owner)
     for (const path of [STAGING, TRASH, UPLOADS]) await driver.#directories.ensure(driver.#at(path))
     return driver
   }
 
   /** For reading alone: changes nothing, also where nothing may be changed. */
   static openToRead(disk: Disk, root: string): FilesystemDriver {
-    return new FilesystemDriver(disk, root)
+    return new FilesystemDriver(disk, root, undefined)
   }
 
   async stat(path: StoragePath): Promise<StorageEntry | undefined> {
@@ -179,31 +183,34 @@ export class FilesystemDriver implements StorageDriver {
     await this.#disk.removeTree(trash)
   }
 
-  async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
+  async listUploads(): Promise<readonly ListedUpload[]> {
     const names = await this.list(UPLOADS)
     const uploads = names.map(async (name) => {
       const state = `${UPLOADS}/${name}` as UploadState
       const entry = (await this.#uploadedFile(state)) ?? (await this.#disk.stat(dirname(this.#uploadPath(state))))
-      return entry === undefined ? [] : [{ state, changedAtMs: entry.modifiedAtMs }]
+      return entry === undefined ? [] : [{ state, changedAtMs: entry.modifiedAtMs, owner: ownerOf(name) }]
     })
     return (await Promise.all(uploads)).flat()
   }
 
   async removeLeftovers(untouchedForMs: number): Promise<void> {
     const before = Date.now() - untouchedForMs
-    for (const place of [STAGING, TRASH]) {
-      for (const name of await this.list(place)) {
-        const path = join(this.#at(place), name)
-        const entry = await this.#disk.stat(path)
-        if (entry !== undefined && entry.modifiedAtMs <= before) await this.#disk.removeTree(path)
-      }
+    for (const path of await this.#halfMade()) {
+      const entry = await this.#disk.stat(path)
+      if (entry !== undefined && entry.modifiedAtMs <= before) await this.#disk.removeTree(path)
+    }
+  }
+
+  async removeLeftoversOf(isGone: (owner: string) => boolean): Promise<void> {
+    for (const path of await this.#halfMade()) {
+      const owner = ownerOf(basename(path))
+      if (owner !== undefined && isGone(owner)) await this.#disk.removeTree(path)
     }
   }
 
   async space(): Promise<StorageSpace | undefined> {
     const { freeBytes, totalBytes } = await this.#disk.space(this.#root)
-    const onePercent = Math.floor(totalBytes / 100)
-    return { freeBytes, reserveBytes: Math.min(Math.max(onePercent, SMALLEST_RESERVE_BYTES), LARGEST_RESERVE_BYTES) }
+    return { freeBytes, reserveBytes: reserveOf(totalBytes) }
   }
 
   async close(): Promise<void> {
@@ -237,11 +244,8 @@ export class FilesystemDriver implements StorageDriver {
 
   async #syncFileIfThere(path: string): Promise<void> {
     const file = await this.#openIfThere(path)
-    try {
-      await file?.sync()
-    } finally {
-      await file?.close()
-    }
+    if (file === undefined) return
+    await file.sync().finally(() => file.close())
   }
 
   async #syncIfThere(directory: string): Promise<void> {
@@ -261,8 +265,8 @@ export class FilesystemDriver implements StorageDriver {
     }
   }
 
-  async #uploadedFile(state: UploadState): Promise<DiskEntry | undefined> {
-    return await this.#disk.stat(this.#uploadPath(state))
+  #uploadedFile(state: UploadState): Promise<DiskEntry | undefined> {
+    return this.#disk.stat(this.#uploadPath(state))
   }
 
   #uploadPath(state: UploadState): string {
@@ -270,7 +274,12 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   #newPlace(below: StoragePath): string {
-    return join(this.#at(below), crypto.randomUUID())
+    return join(this.#at(below), newOwnedName(this.#owner))
+  }
+
+  async #halfMade(): Promise<readonly string[]> {
+    const places = [STAGING, TRASH].map(async (place) => (await this.list(place)).map((name) => join(this.#at(place), name)))
+    return (await Promise.all(places)).flat()
   }
 
   #at(path: StoragePath): string {

@@ -2,6 +2,7 @@ import {
   type ByteRange,
   type FilePage,
   FileTooLargeError,
+  type ListedUpload,
   type Placement,
   type StorageDriver,
   type StorageEntry,
@@ -115,12 +116,16 @@ export class MemoryDriver implements StorageDriver {
     this.#uploads.delete(state)
   }
 
-  async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
-    return [...this.#uploads.values()].map(({ state, changedAtMs }) => ({ state, changedAtMs }))
+  async listUploads(): Promise<readonly ListedUpload[]> {
+    return [...this.#uploads.values()].map(({ state, changedAtMs }) => ({ state, changedAtMs, owner: undefined }))
   }
 
   async removeLeftovers(): Promise<void> {
     // Nothing is ever half-made here: every method above runs in one turn of the event loop.
+  }
+
+  async removeLeftoversOf(): Promise<void> {
+    // As above, and what a process had here is gone with it.
   }
 
   async space(): Promise<StorageSpace | undefined> {

@@ -1,10 +1,11 @@
 import { RegistryError } from '../../oci/errors.ts'
-import type { UploadState, UploadWriter } from '../driver.ts'
+import { UploadGoneError, type UploadState, type UploadWriter } from '../driver.ts'
 import type { Places } from '../places.ts'
 import type { LedgerEntry, Multipart, Piece, UploadedPart, UploadLedger } from '../upload-ledger.ts'
 import type { Bucket } from './bucket.ts'
 import type { PartBuffer, PartSpace } from './part-space.ts'
 import { readPieces } from './pieces.ts'
+import { S3Error } from './s3-error.ts'
 
 /** What all uploads of a process share. */
 export interface UploadMeans {
@@ -118,7 +119,10 @@ export class ObjectUpload implements UploadWriter {
     // A request of a writer that died may arrive late: nobody else ever writes to this key.
     const piece = { key: `${this.#options.key}-${start}-${crypto.randomUUID().slice(0, 8)}`, start, length: buffer.length }
     await sending.run(() => bucket.put(piece.key, buffer.body()))
-    await ledger.addPiece(this.state, piece)
+    await ledger.addPiece(this.state, piece).catch(async (error: unknown) => {
+      if (error instanceof UploadGoneError) await bucket.delete(piece.key)
+      throw error
+    })
   }
 
   /** Sends the part that ends at the offset, and waits only when enough of them are on their way. */
@@ -146,8 +150,9 @@ export class ObjectUpload implements UploadWriter {
   async #begin(): Promise<Multipart> {
     const { key, isDirect } = this.#options
     // The object that an earlier one became may be among the pieces.
-    const multipart = await this.#means.bucket.createMultipart(isDirect ? key : `${key}-${crypto.randomUUID().slice(0, 8)}`)
-    await this.#means.ledger.setMultipart(this.state, multipart)
+    const { bucket, ledger } = this.#means
+    const multipart = await bucket.createMultipart(isDirect ? key : `${key}-${crypto.randomUUID().slice(0, 8)}`)
+    await ledger.setMultipart(this.state, multipart).catch((error: unknown) => this.#abortIfGone(multipart, error))
     return multipart
   }
 
@@ -156,13 +161,26 @@ export class ObjectUpload implements UploadWriter {
     const { bucket, ledger, sending } = this.#means
     try {
       const part = await sending.run(() => bucket.uploadPart(multipart, number, buffer.body()))
-      await ledger.addPart(this.state, part)
+      await ledger.addPart(this.state, part).catch((error: unknown) => this.#abortIfGone(multipart, error))
       this.#parts.push(part)
     } catch (error) {
-      this.#failure ??= { error }
+      this.#failure ??= { error: await this.#asGone(error) }
     } finally {
       await buffer.dispose()
     }
+  }
+
+  /** That the store does not know the multipart upload any more is no failure where another request has ended the upload. */
+  async #asGone(error: unknown): Promise<unknown> {
+    if (!(error instanceof S3Error) || !error.isUploadUnknown) return error
+    const isKnown = (await this.#means.ledger.find(this.state)) !== undefined
+    return isKnown ? error : new UploadGoneError(`upload ${this.state} has ended`, { cause: error })
+  }
+
+  /** A part that arrived while the multipart upload was aborted may have outlived that. */
+  async #abortIfGone(multipart: Multipart, error: unknown): Promise<never> {
+    if (error instanceof UploadGoneError) await this.#means.bucket.abort(multipart)
+    throw error
   }
 
   /** A part that begins in pieces, and goes on with what is in hand. */

@@ -1,4 +1,5 @@
-import { type StoragePath, UploadGoneError, type UploadState, type UploadWriter } from '../driver.ts'
+import { type ListedUpload, type StoragePath, UploadGoneError, type UploadState, type UploadWriter } from '../driver.ts'
+import { newOwnedName, ownerOf } from '../owned-name.ts'
 import type { LedgerEntry, Multipart, Piece } from '../upload-ledger.ts'
 import type { KeySpace } from './key-space.ts'
 import { copyWithin } from './object-copy.ts'
@@ -15,6 +16,8 @@ export interface ObjectUploadsOptions {
   readonly keys: KeySpace
   readonly chunkSize: number
   readonly copy: CopySettings
+  /** This process. */
+  readonly owner: string | undefined
 }
 
 /** All uploads of one process. What they need to go on elsewhere is in the ledger. */
@@ -31,7 +34,7 @@ export class ObjectUploads {
   }
 
   async begin(target: StoragePath | undefined): Promise<UploadWriter> {
-    const state = `${UPLOADS}/${crypto.randomUUID()}` as UploadState
+    const state = `${UPLOADS}/${newOwnedName(this.#options.owner)}` as UploadState
     const { ledger } = this.#means
     await ledger.begin(state, this.#options.chunkSize)
     const entry = newEntry(state, this.#options.chunkSize)
@@ -86,8 +89,14 @@ export class ObjectUploads {
     this.#inBackground(this.#delete(entry))
   }
 
-  async list(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
-    return (await this.#means.ledger.list()).map(({ state, changedAtMs }) => ({ state, changedAtMs }))
+  async list(): Promise<readonly ListedUpload[]> {
+    const entries = await this.#means.ledger.list()
+    return entries.map(({ state, changedAtMs }) => ({ state, changedAtMs, owner: ownerOf(state.slice(UPLOADS.length + 1)) }))
+  }
+
+  /** The files in which processes that are gone gathered parts. */
+  async removePartsOf(isGone: (owner: string) => boolean): Promise<void> {
+    await this.#means.space.removeOthers(isGone)
   }
 
   /** Removes what no upload of the ledger has: from a process that died between two steps, or a ledger that was lost. */

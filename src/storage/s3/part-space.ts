@@ -1,5 +1,5 @@
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 
 /** What a part takes at first; it grows by this factor up to the size of a whole part. */
 const FIRST_BYTES = 64 * 1024
@@ -51,6 +51,18 @@ export class PartSpace {
   /** Removes every file, those of a process that died as well when it had the same directory. */
   async close(): Promise<void> {
     await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  /** Of other processes, whose directories lie beside this one and have their ids as names. */
+  async removeOthers(isGone: (owner: string) => boolean): Promise<void> {
+    const beside = dirname(this.#directory)
+    const names = await readdir(beside).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+      throw error
+    })
+    for (const name of names) {
+      if (name !== basename(this.#directory) && isGone(name)) await rm(join(beside, name), { recursive: true, force: true })
+    }
   }
 
   #letGo(memory: Uint8Array<ArrayBuffer> | undefined): void {

@@ -1,5 +1,6 @@
 import {
   type ByteRange,
+  type ListedUpload,
   type StorageDriver,
   type StoragePath,
   type StorageSpace,
@@ -35,6 +36,8 @@ export interface S3DriverOptions {
   readonly partDirectory: string
   /** Copies of blobs on this machine; undefined: none. */
   readonly cache?: BlobCache | undefined
+  /** The process, as its life lock names it; undefined where none is held. */
+  readonly owner?: string | undefined
 }
 
 /** A bucket under the keys that registry:2 uses. */
@@ -46,7 +49,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
   readonly #uploads: ObjectUploads
   readonly #cache: BlobCache | undefined
 
-  constructor({ settings, bucket, ledger, partDirectory, cache }: S3DriverOptions) {
+  constructor({ settings, bucket, ledger, partDirectory, cache, owner }: S3DriverOptions) {
     const keys = new KeySpace(settings.rootDirectory)
     super(bucket, keys)
     this.#bucket = bucket
@@ -56,7 +59,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
     const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
     const means = { bucket, ledger, space, sending: new Places(PARTS_SENT_AT_ONCE) }
     const { chunkSize, copy } = settings
-    this.#uploads = new ObjectUploads({ means, keys, chunkSize, copy })
+    this.#uploads = new ObjectUploads({ means, keys, chunkSize, copy, owner })
   }
 
   /** A blob that this machine has a copy of comes from there; one that is pulled whole leaves a copy. */
@@ -100,12 +103,16 @@ export class S3Driver extends S3Objects implements StorageDriver {
     await this.#uploads.abort(state)
   }
 
-  async listUploads(): Promise<readonly { state: UploadState; changedAtMs: number }[]> {
+  async listUploads(): Promise<readonly ListedUpload[]> {
     return await this.#uploads.list()
   }
 
   async removeLeftovers(untouchedForMs: number): Promise<void> {
     await this.#uploads.removeLeftovers(untouchedForMs, BLOBS)
+  }
+
+  async removeLeftoversOf(isGone: (owner: string) => boolean): Promise<void> {
+    await this.#uploads.removePartsOf(isGone)
   }
 
   async space(): Promise<StorageSpace | undefined> {
