@@ -2,7 +2,7 @@ import { Command, Option } from 'commander'
 import { addAccountCommands } from './account-commands.ts'
 import { addCertificateCommands } from './certificate.ts'
 import { addClientCommands } from './client-setup.ts'
-import { addConfigCommands } from './config-commands.ts'
+import { addConfigCommands, strictOption } from './config-commands.ts'
 import { addDoctor } from './doctor.ts'
 import { garbageCollect } from './garbage-collect.ts'
 import { health } from './health.ts'
@@ -42,6 +42,7 @@ function addServe(program: Command): void {
     .description('Serves images until it is asked to stop (SIGTERM or SIGINT).')
     .argument('[config.yml]', "registry:2's configuration; without it Berth serves this machine alone, on port 5000 from ./data")
     .addOption(new Option('--tls <how>', 'speak HTTPS with a certificate that Berth makes itself').choices(['self-signed']))
+    .addOption(strictOption())
     .action(serve)
     .copyInheritedSettings(program)
 }

@@ -1,35 +1,26 @@
 import { describeChanges } from '../config/changes.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { loadConfig } from '../config/load-config.ts'
-import { readSettings } from '../config/settings.ts'
+import { examineConfig } from '../config/load-config.ts'
+
+export interface CheckConfigOptions {
+  readonly strict?: boolean
+}
 
 /** Says what changes when Berth serves with a configuration of registry:2. Exit code 1 when it cannot; throws when it is none. */
-export function checkConfig(configPath: string): void {
-  const environment = process.env
-  const problems = findProblems(configPath)
-  const changes = describeChanges(readSettings(configPath, environment).tree)
-  const notices = problems === undefined ? loadConfig({ path: configPath, environment }).notices : []
-  const verdict =
-    problems === undefined ? `Berth starts with ${configPath} as it is.` : `Berth does not start with it: ${problems}`
+export function checkConfig(path: string, { strict = false }: CheckConfigOptions): void {
+  const { outcome, notices, settings } = examineConfig({ path, environment: process.env, strict })
+  const isUsable = !(outcome instanceof ConfigError)
+  const verdict = isUsable ? `Berth starts with ${path} as it is.` : `Berth does not start with it: ${outcome.message}`
   process.stdout.write(
     [
       verdict,
-      ...listed('Accepted, and without effect or with another one:', notices),
-      ...listed('What changes:', changes),
+      // The verdict lists them where there are problems.
+      ...listed('Accepted, and without effect or with another one:', isUsable ? notices : []),
+      ...listed('What changes:', describeChanges(settings.tree)),
       '',
     ].join('\n'),
   )
-  if (problems !== undefined) process.exitCode = 1
-}
-
-function findProblems(path: string): string | undefined {
-  try {
-    loadConfig({ path, environment: process.env })
-    return undefined
-  } catch (error) {
-    if (error instanceof ConfigError) return error.message
-    throw error
-  }
+  if (!isUsable) process.exitCode = 1
 }
 
 function listed(title: string, sentences: readonly string[]): string[] {

@@ -1,7 +1,12 @@
-import { Argument, type Command } from 'commander'
+import { Argument, type Command, Option } from 'commander'
 import { checkConfig } from './check-config.ts'
 import { completionScript, SHELLS } from './completion.ts'
 import { printConfig } from './config.ts'
+
+/** Of the commands that would pass over keys as registry:2 does. */
+export function strictOption(): Option {
+  return new Option('--strict', 'refuse every key and every REGISTRY_ variable that there is not')
+}
 
 /** The commands that answer questions and serve nothing. */
 export function addConfigCommands(program: Command): void {
@@ -17,6 +22,7 @@ export function addConfigCommands(program: Command): void {
       'Reads a configuration of registry:2 or registry:3 and says what changes with Berth; exit code 1 when it cannot be used.',
     )
     .argument('<config.yml>', 'the file as the old registry uses it')
+    .addOption(strictOption())
     .action(checkConfig)
     .copyInheritedSettings(program)
   program

@@ -1,4 +1,5 @@
 import { chmod, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { hashIn } from '../access/htpasswd/entries.ts'
 import { CommandError } from './command-error.ts'
 import { checkPassword, readNewPassword } from './password-input.ts'
 
@@ -61,7 +62,7 @@ async function lineFor(user: string, password: string, { cost }: HtpasswdOptions
 }
 
 async function verify(line: string | undefined, user: string, password: string): Promise<void> {
-  const hash = line?.slice(line.indexOf(':') + 1).trim() ?? ''
+  const hash = line === undefined ? '' : hashIn(line.slice(line.indexOf(':') + 1).trim())
   const isRight = hash.startsWith('$2') && (await Bun.password.verify(password, hash, 'bcrypt'))
   if (!isRight) throw new CommandError(`The password of user ${user} is another one, or there is no such user.`)
   tell(`Password for user ${user} correct.`)

@@ -12,12 +12,15 @@ import { type Logging, refusalOf, supervise, work } from './serve-in-processes.t
 
 export interface ServeOptions {
   readonly tls?: 'self-signed'
+  /** Keys that there are not keep it from serving. */
+  readonly strict?: boolean
 }
 
 /** Serves until it is asked to stop, then ends the process. Throws ConfigError or StartError when it cannot begin. */
 export async function serve(configPath: string | undefined, options: ServeOptions = {}): Promise<void> {
   ensureRuntimeSettings()
-  const loaded = loadConfig({ path: configPath, environment: { ...process.env, ...settingsOf(options) } })
+  const environment = { ...process.env, ...settingsOf(options) }
+  const loaded = loadConfig({ path: configPath, environment, strict: options.strict === true })
   const output = openLog(loaded.config.log.file)
   const worker = asWorker(process.env)
   const log = createLog(loaded.config.log, output)

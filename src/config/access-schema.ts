@@ -1,5 +1,5 @@
 import { GLOB_RULE, RepositoryGlob } from '../oci/repository-glob.ts'
-import { key, list, optionalKey, optionalSection, section } from './keys.ts'
+import { exact, key, list, optionalKey, optionalSection, section } from './keys.ts'
 import { durationMs, oneOf, parsed, text, webUrl } from './values.ts'
 
 /** Whom a rule is about. */
@@ -27,34 +27,36 @@ const rule = section({
 })
 
 /** Who may do what. With the section there, whoever no rule allows something may do nothing. */
-export const access = optionalSection(
-  {
-    rules: list(rule, {
-      about:
-        'What is allowed. The first rule that is about the caller and the repository decides; where none is, nothing is allowed.',
-      example: "[{who: [authenticated], repositories: ['**'], can: [pull, list]}]",
-    }),
-    service: key(text, {
-      default: 'berth',
-      example: 'registry.example.com',
-      about: 'What clients call this registry when they ask for a token.',
-    }),
-    realm: optionalKey(webUrl, {
-      about: 'Where clients get tokens; /v2/token below the address that they used when left out.',
-      example: 'https://registry.example.com/v2/token',
-    }),
-    tokenlifetime: key(durationMs, {
-      default: '15m',
-      example: '5m',
-      about: 'How long a token is good for; a minute at least. What was begun with it may end later.',
-    }),
-    refreshlifetime: key(durationMs, {
-      default: '8760h',
-      example: '168h',
-      about: 'How long a client that has logged in may get tokens without the password.',
-    }),
-  },
-  'Who may do what, decided by Berth itself.',
+export const access = exact(
+  optionalSection(
+    {
+      rules: list(rule, {
+        about:
+          'What is allowed. The first rule that is about the caller and the repository decides; where none is, nothing is allowed.',
+        example: "[{who: [authenticated], repositories: ['**'], can: [pull, list]}]",
+      }),
+      service: key(text, {
+        default: 'berth',
+        example: 'registry.example.com',
+        about: 'What clients call this registry when they ask for a token.',
+      }),
+      realm: optionalKey(webUrl, {
+        about: 'Where clients get tokens; /v2/token below the address that they used when left out.',
+        example: 'https://registry.example.com/v2/token',
+      }),
+      tokenlifetime: key(durationMs, {
+        default: '15m',
+        example: '5m',
+        about: 'How long a token is good for; a minute at least. What was begun with it may end later.',
+      }),
+      refreshlifetime: key(durationMs, {
+        default: '8760h',
+        example: '168h',
+        about: 'How long a client that has logged in may get tokens without the password.',
+      }),
+    },
+    'Who may do what, decided by Berth itself.',
+  ),
 )
 
 function findWho(value: string): WhoConfig | undefined {

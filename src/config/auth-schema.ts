@@ -1,6 +1,6 @@
 import { key, list, notNeeded, optionalKey, optionalSection, requiredKey, section } from './keys.ts'
 import { isSection, type Tree } from './tree.ts'
-import { boolean, oneOf, text, urlPath } from './values.ts'
+import { boolean, filled, oneOf, text, urlPath } from './values.ts'
 
 /** RFC 7518 and RFC 8037; `none` is not among them. */
 export const SIGNING_ALGORITHMS = [
@@ -16,7 +16,7 @@ export const auth = section({
   htpasswd: optionalSection(
     {
       realm,
-      path: requiredKey(text, {
+      path: requiredKey(filled, {
         about: 'The file with a line user:hash for each user, as htpasswd -B writes it. It is made when it is missing.',
         example: '/etc/berth/htpasswd',
       }),
@@ -66,7 +66,7 @@ export const AUTH_KINDS = ['htpasswd', 'token', 'silly'] as const
 
 /** `auth: none` and `auth: {None: …}` say nothing; the name of a kind may stand alone, with its keys in variables. */
 export function expandAuthName(tree: { [key: string]: Tree }): void {
-  if (typeof tree.auth === 'string') tree.auth = { [tree.auth]: null }
+  if (typeof tree.auth === 'string') tree.auth = tree.auth === '' ? {} : { [tree.auth]: null }
   if (!isSection(tree.auth)) return
   for (const kind of Object.keys(tree.auth)) if (kind.toLowerCase() === 'none') delete tree.auth[kind]
 }

@@ -107,7 +107,8 @@ test('the kind of auth is a variable, and its keys are others', () => {
   expect(load({ REGISTRY_AUTH: 'none' }).config.auth).toEqual({ kind: 'none' })
   expect(() => load({ REGISTRY_AUTH: 'htpasswd' })).toThrow('auth.htpasswd.realm')
   expect(() => load({ ...htpasswd, REGISTRY_AUTH_SILLY_REALM: 'a', REGISTRY_AUTH_SILLY_SERVICE: 'b' })).toThrow(
-    'auth names htpasswd and silly; leave one of them',
+    'The environment has a problem:\n  auth names htpasswd (REGISTRY_AUTH_HTPASSWD_PATH and REGISTRY_AUTH_HTPASSWD_REALM) and ' +
+      'silly (REGISTRY_AUTH_SILLY_REALM and REGISTRY_AUTH_SILLY_SERVICE); leave one of them',
   )
 })
 

@@ -4,7 +4,8 @@ import type { ConfigProblem } from './config-error.ts'
 import { childOf, isSet, type Key, keyOf } from './keys.ts'
 import { findNearest } from './nearest.ts'
 import { schema } from './schema.ts'
-import { isSection, type Origins, parseYaml, type Tree, valueAt } from './tree.ts'
+import { isSection, type Origins, type Tree, valueAt } from './tree.ts'
+import { type ParsedText, parseYaml } from './yaml-text.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -36,6 +37,8 @@ const LETS_EVERYONE_IN =
 /** What the variables said that is no setting: things to know, and things that stop the start. */
 export interface Overlay {
   readonly notices: readonly string[]
+  /** Variables that name no key. */
+  readonly unknown: readonly ConfigProblem[]
   readonly problems: readonly ConfigProblem[]
 }
 
@@ -45,24 +48,27 @@ export interface Overlay {
  */
 export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origins, environment: Environment): Overlay {
   const notices: string[] = []
+  const unknown: ConfigProblem[] = []
   const problems: ConfigProblem[] = []
   for (const [variable, text] of settingsIn(environment)) {
     const target = findVariable(variable)
     if (target === undefined) {
-      notices.push(describeUnknown(variable))
+      unknown.push({ variable, message: describeUnknown(variable) })
       continue
     }
     if (CLIENT_AUTHORITY.test(variable) && !asksForClientCertificates(tree, environment)) {
       notices.push(`${variable} ${LETS_EVERYONE_IN}`)
       continue
     }
-    const gap = place(tree, target.path, readValue(text.trim(), target.holds))
+    const value = readValue(text.trim(), target.holds)
+    const gap = place(tree, target.path, value.tree)
     if (gap !== undefined) problems.push({ variable, message: gap })
     const path = target.path.join('.')
     forget(origins, path)
-    origins.set(path, { variable })
+    origins.set(path, { variable, isQuoted: value.isQuoted })
+    for (const [below, { isQuoted = false }] of value.origins) origins.set(`${path}.${below}`, { variable, isQuoted })
   }
-  return { notices, problems }
+  return { notices, unknown, problems }
 }
 
 /** Who says what is asked of clients means it. */
@@ -140,13 +146,16 @@ function isIndex(part: string): boolean {
   return /^\d{1,4}$/.test(part)
 }
 
-/** A variable that is empty unsets its key. Quotes that a tool left around a value are YAML's. */
-function readValue(text: string, holds: Target['holds']): Tree {
-  if (text === '') return null
-  const quoted = /^(".*"|'.*')$/s.test(text)
-  if (holds === 'text' && !quoted) return text
-  const { tree, problems } = parseYaml(text)
-  return problems.length === 0 ? tree : text
+interface Value extends Pick<ParsedText, 'tree' | 'origins'> {
+  readonly isQuoted: boolean
+}
+
+/** A variable that is empty unsets its key. Quotes that a tool left around a value are YAML's, and make a text of it. */
+function readValue(text: string, holds: Target['holds']): Value {
+  const isQuoted = /^(".*"|'.*')$/s.test(text)
+  if (text === '' || (holds === 'text' && !isQuoted)) return { tree: text || null, origins: new Map(), isQuoted }
+  const { tree, origins, problems } = parseYaml(text)
+  return problems.length === 0 ? { tree, origins, isQuoted } : { tree: text, origins: new Map(), isQuoted }
 }
 
 /** Makes the sections and lists on the way. Gives a sentence when the path leaves a gap in a list. */
@@ -191,7 +200,7 @@ function forget(origins: Origins, path: string): void {
 function describeUnknown(variable: string): string {
   const nearest = findNearest(variable.slice(PREFIX.length), variableNames(schema))
   const hint = nearest === undefined ? '' : `; did you mean ${PREFIX}${nearest}?`
-  return `${variable} is ignored: there is no such setting${hint}`
+  return `there is no such setting${hint}`
 }
 
 /** What may follow REGISTRY_. */

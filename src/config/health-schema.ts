@@ -1,5 +1,5 @@
 import { key, list, map, requiredKey, section } from './keys.ts'
-import { boolean, durationMs, headerName, headerValues, remoteAddress, text, webUrl, wholeNumber } from './values.ts'
+import { boolean, durationMs, filled, headerName, headerValues, remoteAddress, webUrl, wholeNumber } from './values.ts'
 
 const repetition = {
   interval: key(durationMs, { default: '10s', example: '30s', about: 'How often to look.' }),
@@ -20,7 +20,7 @@ export const health = section({
   }),
   file: list(
     section({
-      file: requiredKey(text, { about: 'Unhealthy while this file exists.', example: '/run/out-of-service' }),
+      file: requiredKey(filled, { about: 'Unhealthy while this file exists.', example: '/run/out-of-service' }),
       ...repetition,
     }),
     { about: 'Files that take the registry out of service.', example: '[{file: /run/out-of-service}]' },

@@ -1,4 +1,4 @@
-import { key, list, map, optionalKey, section } from './keys.ts'
+import { key, list, map, optionalKey, type Reading, section } from './keys.ts'
 import { tls } from './tls-schema.ts'
 import {
   boolean,
@@ -38,6 +38,7 @@ export const http = section({
   host: optionalKey(publicUrl, {
     about: 'The address that clients use.',
     example: 'https://registry.example.com',
+    reading: onlyWithScheme,
     notice: () => `${locationsArePaths()} Of this address its path is used, and the whole where clients are told to get a token.`,
   }),
   prefix: key(pathPrefix, { default: '/', example: '/registry/', about: 'The path before /v2/.' }),
@@ -89,6 +90,12 @@ export const http = section({
   }),
   tls,
 })
+
+/** registry:2 takes the address of the request where this one has no scheme or no host. */
+function onlyWithScheme(text: string): Reading | undefined {
+  if (text === '' || text.includes('://')) return undefined
+  return { value: null, notice: 'has no http:// or https:// in front, and so no effect, as in registry:2.' }
+}
 
 function locationsArePaths(): string {
   return 'Berth answers with paths alone in Location, which are right behind every proxy.'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Tree } from './tree.ts'
-import { secret } from './values.ts'
+import { boolean, secret } from './values.ts'
 
 /** The kinds of keys that the schema is made of: what each may hold, what is told about it, and how the program sees it. */
 
@@ -14,6 +14,16 @@ export interface KeyFacts {
   readonly example?: string
   /** Told at start when the key is set: for what registry:2 needs and Berth does not. Undefined when there is nothing to tell. */
   readonly notice?: (text: string) => string | undefined
+  /** What registry:2 makes of a text that it does not take as it is written. Undefined: it does take it. */
+  readonly reading?: (text: string, isQuoted: boolean) => Reading | undefined
+}
+
+/** What holds in place of a text, and what the operator is told about it. */
+export interface Reading {
+  /** Null: as if nothing stood there. */
+  readonly value: string | null
+  /** To be read after the key and the text. */
+  readonly notice: string
 }
 
 /** What is known about a part of registry:2's or registry:3's configuration that Berth does not read. */
@@ -40,14 +50,23 @@ export interface MapFacts extends KeyFacts {
 export type Shape = Readonly<Record<string, z.ZodType>>
 
 export type Key =
-  | { readonly kind: 'section'; readonly shape: Shape; readonly about: string | undefined }
+  | { readonly kind: 'section'; readonly shape: Shape; readonly about: string | undefined; readonly isExact: boolean }
   /** Names of the operator's own choice. */
   | { readonly kind: 'map'; readonly secret: boolean; readonly facts: KeyFacts }
   /** `element` is a section, or undefined for single values. */
   | { readonly kind: 'list'; readonly element: z.ZodType | undefined; readonly facts: KeyFacts }
-  | { readonly kind: 'value'; readonly secret: boolean; readonly facts: KeyFacts }
+  | ValueKey
   | { readonly kind: 'not yet'; readonly facts: NotYetFacts }
   | { readonly kind: 'not needed'; readonly facts: UnreadFacts & { readonly notice: string } }
+
+export interface ValueKey {
+  readonly kind: 'value'
+  readonly secret: boolean
+  readonly isBoolean: boolean
+  /** It must be there; an empty text is a value, and elsewhere none. */
+  readonly isRequired: boolean
+  readonly facts: KeyFacts
+}
 
 const keys = new WeakMap<z.ZodType, Key>()
 
@@ -58,14 +77,14 @@ export function keyOf(schema: z.ZodType): Key {
   return key
 }
 
-/** Keys below a common name; any other key there is an error. */
+/** Keys below a common name. */
 export function section<S extends Shape>(shape: S) {
   const known = z.strictObject(shape, {
     error: (issue) => (issue.code === 'invalid_type' ? 'is a section: keys belong below it' : undefined),
   })
   return declare(
     z.preprocess((value) => value ?? {}, known),
-    { kind: 'section', shape, about: undefined },
+    { kind: 'section', shape, about: undefined, isExact: false },
   )
 }
 
@@ -74,26 +93,36 @@ export function optionalSection<S extends Shape>(shape: S, about?: string) {
   const known = section(shape)
   return declare(
     z.preprocess((value) => (value === null ? {} : value), known.optional()),
-    { kind: 'section', shape, about },
+    { kind: 'section', shape, about, isExact: false },
   )
+}
+
+/**
+ * A section in which, and below which, an unknown key is a mistake: one of Berth alone, or one where registry:2 refuses it too. Elsewhere
+ * an unknown key is a leftover, which registry:2 passes over and Berth tells about.
+ */
+export function exact<S extends z.ZodType>(schema: S): S {
+  const key = keyOf(schema)
+  if (key.kind !== 'section') throw new Error('only a section has keys of its own')
+  return declare(schema, { ...key, isExact: true })
 }
 
 /** A key with a value, or its default. */
 export function key<Output>(type: z.ZodType<Output>, facts: KeyFacts & { readonly default: string }) {
   const schema = z.preprocess((value) => value ?? facts.default, type)
-  return declare(schema, { kind: 'value', secret: false, facts })
+  return declare(schema, valueKey(type, facts))
 }
 
 /** A key that must be there. */
 export function requiredKey<Output>(type: z.ZodType<Output>, facts: KeyFacts) {
   const schema = z.preprocess((value) => value ?? undefined, type)
-  return declare(schema, { kind: 'value', secret: false, facts })
+  return declare(schema, { ...valueKey(type, facts), isRequired: true })
 }
 
 /** A key that may be left out. */
 export function optionalKey<Output>(type: z.ZodType<Output>, facts: KeyFacts) {
   const schema = z.preprocess((value) => value ?? undefined, type.optional())
-  return declare(schema, { kind: 'value', secret: (type as z.ZodType) === secret, facts })
+  return declare(schema, valueKey(type, facts))
 }
 
 /** Names of the operator's own choice, each with a value. */
@@ -142,14 +171,21 @@ export function childOf(key: Key, name: string): Key | undefined {
       return child && keyOf(child)
     }
     case 'list':
-      return key.element === undefined ? { kind: 'value', secret: false, facts: key.facts } : keyOf(key.element)
+      return key.element === undefined ? { ...PART, secret: false, facts: key.facts } : keyOf(key.element)
     case 'map':
-      return { kind: 'value', secret: key.secret, facts: key.facts }
+      return { ...PART, secret: key.secret, facts: key.facts }
     case 'value':
     case 'not yet':
     case 'not needed':
       return undefined
   }
+}
+
+/** A value of a list or of a map is what it is, empty or not. */
+const PART = { kind: 'value', isBoolean: false, isRequired: true } as const
+
+function valueKey(type: z.ZodType, facts: KeyFacts): ValueKey {
+  return { kind: 'value', secret: type === secret, isBoolean: type === boolean, isRequired: false, facts }
 }
 
 function declare<S extends z.ZodType>(schema: S, declaration: Key): S {

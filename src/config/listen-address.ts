@@ -15,6 +15,7 @@ export interface UnixAddress {
 }
 
 const TCP_ADDRESS = /^(?:\[([0-9A-Fa-f:.%]+)\]|([A-Za-z0-9._-]*)):(\d{1,5})$/
+const UNSPECIFIED: ReadonlySet<string> = new Set(['0.0.0.0', '::'])
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1)$/
 
 /** `host:port`, `:port` or `[address]:port`; undefined when the text is none of them. */
@@ -24,6 +25,11 @@ export function findTcpAddress(text: string): TcpAddress | undefined {
   const [, bracketed, plain, port] = match
   if (Number(port) > 65_535) return undefined
   return { kind: 'tcp', hostname: bracketed ?? (plain || undefined), port: Number(port) }
+}
+
+/** As Go listens: on 0.0.0.0 and on :: alike, every interface means IPv4 and IPv6. */
+export function findEveryInterface(address: TcpAddress | undefined): TcpAddress | undefined {
+  return address !== undefined && UNSPECIFIED.has(address.hostname ?? '') ? { ...address, hostname: undefined } : address
 }
 
 /** True when only this machine can reach it. */

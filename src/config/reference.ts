@@ -102,8 +102,18 @@ allows deletes.
 - \`berth config config.yml\` prints what holds and where each value comes from, with stars for secrets.
 - \`berth check-config config.yml\` says in sentences what changes for a file of registry:2.
 
-A configuration with mistakes does not start: all of them are named, with line, key, value and what is allowed, and the exit code is 1. A key
-that there is not is a mistake. What Berth accepts and does not need is told once at the start; those keys are marked ¹.
+A configuration with mistakes does not start: all of them are named, with the line or the variable, key, value and what is allowed, and the
+exit code is 1. What Berth accepts and does not need is told once at the start; those keys are marked ¹.
+
+A value means what it means in registry:2:
+
+- A key that there is not has no effect and is told at each start, with the nearest known key. Below \`storage\`, \`access\`, \`metadata\` and
+  \`http.tls.selfsigned\` it is a mistake. With \`--strict\`, \`berth serve\` and \`berth check-config\` refuse it everywhere, and variables that
+  name no key too.
+- An empty text is no value: the default holds.
+- \`true\` in quotes is a text. \`storage.delete.enabled: "true"\` allows no deletes, which is told; where registry:2 refuses a text, Berth does too.
+- Of two equal keys the last one counts, and a second YAML document is passed over; both are told.
+- \`0.0.0.0:5000\`, \`[::]:5000\` and \`:5000\` are every interface, IPv4 and IPv6.
 
 ## Variables
 
@@ -122,7 +132,7 @@ one unsets a key.
 | \`REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW_0=^https://\` | the first value of a list |
 | \`BERTH_PROCESSES=2\` | \`http.processes\` |
 
-A variable that names no key is told at the start and changes nothing. Those that Kubernetes makes for a service called \`registry\`
+A variable that names no key is told at each start and changes nothing. Those that Kubernetes makes for a service called \`registry\`
 (\`REGISTRY_PORT=tcp://…\`) are left alone. A shell drops variables with a hyphen in their name: set those in the container's or the unit's
 environment, or write the section as YAML.
 

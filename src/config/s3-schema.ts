@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import type { S3Config } from './config.ts'
 import type { ConfigProblem } from './config-error.ts'
 import { key, optionalKey, optionalSection, requiredKey } from './keys.ts'
-import { boolean, findBoolean, oneOf, secret, serverAddress, text, wholeNumber } from './values.ts'
+import { parameterBoolean as boolean, filled, findBoolean, oneOf, secret, serverAddress, text, wholeNumber } from './values.ts'
 
 const MIB = 1024 * 1024
 /** What S3 takes as a part. */
@@ -20,8 +20,8 @@ const logLevel = oneOf(
 
 /** The parameters of registry:2 and registry:3. */
 const parameters = {
-  bucket: requiredKey(text, { about: 'The bucket that holds everything.', example: 'images' }),
-  region: requiredKey(text, {
+  bucket: requiredKey(filled, { about: 'The bucket that holds everything.', example: 'images' }),
+  region: requiredKey(filled, {
     about: 'The region of the bucket; for a server that has none, any name such as us-east-1.',
     example: 'eu-central-1',
   }),

@@ -3,7 +3,7 @@ import { access } from './access-schema.ts'
 import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
-import { isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
+import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
 import { storage } from './storage-schema.ts'
 import { isSection, type Tree } from './tree.ts'
 import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
@@ -139,12 +139,14 @@ export const schema = section({
     notice: 'The key is called log.level by now.',
   }),
   storage,
-  metadata: section({
-    path: optionalKey(text, {
-      about: 'The file of the metadata database; berth/metadata.db below the root folder when left out.',
-      example: '/var/lib/berth/metadata.db',
+  metadata: exact(
+    section({
+      path: optionalKey(text, {
+        about: 'The file of the metadata database; berth/metadata.db below the root folder when left out.',
+        example: '/var/lib/berth/metadata.db',
+      }),
     }),
-  }),
+  ),
   http,
   health,
   catalog: section({

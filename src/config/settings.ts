@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import { CONFIG_PATH_VARIABLE, type Environment, expandNames, overlayEnvironment } from './environment.ts'
+import { describeFileFailure } from './file-failure.ts'
 import { STORAGE_DRIVERS } from './storage-schema.ts'
-import { isSection, type Origins, originOf, parseYaml, type Tree } from './tree.ts'
+import { isSection, type Origins, originOf, type Tree } from './tree.ts'
+import { type ParsedText, parseYaml } from './yaml-text.ts'
 
 /** What the operator wrote, in the file and in variables, laid over each other and not yet given a meaning. */
 export interface Settings {
@@ -10,18 +12,21 @@ export interface Settings {
   readonly path: string | undefined
   readonly tree: { readonly [key: string]: Tree }
   readonly origins: Origins
+  /** What is to be known about the file and the variables, whatever they say. */
   readonly notices: readonly string[]
+  /** Variables that name no key. */
+  readonly unknown: readonly ConfigProblem[]
   readonly problems: readonly ConfigProblem[]
 }
 
 /** Reads the file and the variables. Throws ConfigError when the file cannot be read as one. */
 export function readSettings(argument: string | undefined, environment: Environment): Settings {
   const path = argument ?? (environment[CONFIG_PATH_VARIABLE] || undefined)
-  const { tree, origins } = path === undefined ? { tree: {}, origins: new Map() } : readTree(path)
+  const { tree, origins, notices } = path === undefined ? { tree: {}, origins: new Map(), notices: [] } : readTree(path)
   const overlay = overlayEnvironment(tree, origins, environment)
   if (path === undefined) serveThisMachine(tree)
   adoptOldLogLevel(tree, origins)
-  return { path, tree, origins, ...overlay }
+  return { path, tree, origins, ...overlay, notices: [...notices, ...overlay.notices] }
 }
 
 /** The storage drivers that a section names. */
@@ -29,21 +34,34 @@ export function driversIn(storage: Readonly<Record<string, unknown>>): string[] 
   return STORAGE_DRIVERS.filter((driver) => storage[driver] !== undefined)
 }
 
-function readTree(path: string): { tree: { [key: string]: Tree }; origins: Origins } {
-  const { tree, origins, problems } = parseYaml(readText(path))
+function readTree(path: string): { tree: { [key: string]: Tree }; origins: Origins; notices: string[] } {
+  const { tree, origins, problems, ...odd } = parseYaml(readText(path))
   if (problems.length > 0) throw new ConfigError(path, { problems })
   const root = tree ?? {}
   if (!isSection(root))
     throw new ConfigError(path, { problems: [{ message: 'is not a configuration: its keys belong at the left margin' }] })
   expandNames(root)
-  return { tree: root, origins }
+  return { tree: root, origins, notices: describeOdd(path, odd) }
+}
+
+/** What registry:2 reads without a word, and people rarely mean. */
+function describeOdd(
+  file: string,
+  { equalKeys, secondDocumentLine }: Pick<ParsedText, 'equalKeys' | 'secondDocumentLine'>,
+): string[] {
+  const second = `${file}:${secondDocumentLine}: A second YAML document begins here; it is passed over, as by registry:2.`
+  const equal = equalKeys.map(({ path, lines }) => {
+    const places = lines.join(', ').replace(/, ([^,]*)$/, ' and $1')
+    return `${file}:${lines.at(-1)}: ${path} is there ${lines.length} times, on lines ${places}; the last one counts, as in registry:2.`
+  })
+  return [...equal, ...(secondDocumentLine === undefined ? [] : [second])]
 }
 
 function readText(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (cause) {
-    throw new ConfigError(path, { problems: [{ message: `cannot be read: ${(cause as Error).message}` }], cause })
+    throw new ConfigError(path, { problems: [{ message: `cannot be read: ${describeFileFailure(cause)}` }], cause })
   }
 }
 

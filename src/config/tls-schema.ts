@@ -1,5 +1,5 @@
 import { isCipherSuite } from './cipher-suites.ts'
-import { key, list, optionalKey, section } from './keys.ts'
+import { exact, key, list, optionalKey, section } from './keys.ts'
 import { boolean, certificateHost, listenAddress, oneOf, text, webUrl } from './values.ts'
 
 const CLIENT_AUTH_MODES = [
@@ -32,22 +32,24 @@ const letsencrypt = section({
   }),
 })
 
-const selfsigned = section({
-  enabled: key(boolean, {
-    default: 'false',
-    example: 'true',
-    about:
-      'Makes an authority and a certificate on the first start, and renews the certificate; what `serve --tls self-signed` sets.',
+const selfsigned = exact(
+  section({
+    enabled: key(boolean, {
+      default: 'false',
+      example: 'true',
+      about:
+        'Makes an authority and a certificate on the first start, and renews the certificate; what `serve --tls self-signed` sets.',
+    }),
+    folder: optionalKey(text, {
+      about: 'Where they are kept; berth/tls below the root folder when left out.',
+      example: '/etc/berth/tls',
+    }),
+    hosts: list(certificateHost, {
+      about: 'The names and addresses that clients use, beside those of this machine.',
+      example: '[registry.example.com, 10.0.0.1]',
+    }),
   }),
-  folder: optionalKey(text, {
-    about: 'Where they are kept; berth/tls below the root folder when left out.',
-    example: '/etc/berth/tls',
-  }),
-  hosts: list(certificateHost, {
-    about: 'The names and addresses that clients use, beside those of this machine.',
-    example: '[registry.example.com, 10.0.0.1]',
-  }),
-})
+)
 
 /** HTTPS. */
 export const tls = section({

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { findAddressRange } from './address-range.ts'
 import { findDurationMs } from './duration.ts'
-import { findTcpAddress, type ListenAddress } from './listen-address.ts'
+import { findEveryInterface, findTcpAddress, type ListenAddress } from './listen-address.ts'
 import { Pattern } from './pattern.ts'
 import { Secret } from './secret.ts'
 
@@ -11,7 +11,10 @@ import { Secret } from './secret.ts'
  * a secret of `0123` keeps its zero, and becomes what the program uses.
  */
 
-export const text = z.string({ error: 'needs a single value' })
+export const text = z.string({ error: ({ input }) => (input === undefined ? 'must be set' : 'needs a single value') })
+
+/** What must not be empty. */
+export const filled = text.min(1, { error: 'must not be empty' })
 
 export const secret = text.transform((value) => new Secret(value))
 
@@ -22,7 +25,7 @@ export const durationMs = parsed(findDurationMs, 'is not a duration; write a num
 /** `host:port`, or the path of a socket. */
 export const listenAddress = parsed(
   (value): ListenAddress | undefined =>
-    value.includes('/') || value.endsWith('.sock') ? { kind: 'unix', path: value } : findTcpAddress(value),
+    value.includes('/') || value.endsWith('.sock') ? { kind: 'unix', path: value } : findEveryInterface(findTcpAddress(value)),
   'is not an address; write host:port, or :port for every interface',
 )
 
@@ -113,21 +116,23 @@ export function findHost(value: string): string | undefined {
   return isIP(value) !== 0 || HOST_NAME.test(value) ? value : undefined
 }
 
-const BOOLEANS: Readonly<Record<string, boolean>> = {
-  true: true,
-  yes: true,
-  on: true,
-  y: true,
-  false: false,
-  no: false,
-  off: false,
-  n: false,
+const TRUE: ReadonlySet<string> = new Set(['true', 'yes', 'on', 'y'].flatMap(spellings))
+const FALSE: ReadonlySet<string> = new Set(['false', 'no', 'off', 'n'].flatMap(spellings))
+
+/** What the YAML of registry:2 reads as true or false. */
+export function findBoolean(value: string): boolean | undefined {
+  if (TRUE.has(value)) return true
+  return FALSE.has(value) ? false : undefined
 }
 
-/** What YAML reads as true or false. */
-export function findBoolean(value: string): boolean | undefined {
-  return BOOLEANS[value.toLowerCase()]
+function spellings(word: string): readonly string[] {
+  return [word, word.toUpperCase(), `${word.charAt(0).toUpperCase()}${word.slice(1)}`]
 }
+
+const GO_BOOLEANS: Readonly<Record<string, boolean>> = { 1: true, t: true, T: true, 0: false, f: false, F: false }
+
+/** As a text too, by Go's rules: what registry:2 takes for the parameters of a bucket. */
+export const parameterBoolean = parsed((value) => findBoolean(value) ?? GO_BOOLEANS[value], 'is not allowed; use true or false')
 
 /** What a text means, which `parse` finds out; `complaint` is to be read after the key and the text. */
 export function parsed<Output>(parse: (value: string) => Output | undefined, complaint: string) {

@@ -17,7 +17,9 @@ describe('berth config', () => {
     expect(outcome.exitCode).toBe(0)
     expect(outcome.stdout).toMatch(/^ {2}level: debug +# REGISTRY_LOG_LEVEL$/m)
     expect(outcome.stdout).toMatch(new RegExp(`^ {2}secret: "\\*{4}" +# ${path}:3$`, 'm'))
-    expect(outcome.stderr).toBe('berth: http.secret: Upload addresses of Berth carry no state to sign; the secret is not used.\n')
+    expect(outcome.stderr).toBe(
+      `berth: ${path}:3: http.secret: Upload addresses of Berth carry no state to sign; the secret is not used.\n`,
+    )
   })
 
   test('names everything that is wrong and ends with 1', async () => {
@@ -46,8 +48,28 @@ describe('berth check-config', () => {
 
     expect(outcome.exitCode).toBe(0)
     expect(outcome.stdout).toStartWith(`Berth starts with ${path} as it is.\n`)
-    expect(outcome.stdout).toContain('\n- redis: Berth needs no cache in Redis; nothing here has an effect.\n')
+    expect(outcome.stdout).toContain(`\n- ${path}:3: redis: Berth needs no cache in Redis; nothing here has an effect.\n`)
     expect(outcome.stdout).toContain('\n- http.draintimeout is not set: registry:2 cuts running requests off')
+  })
+
+  test('passes over a key that there is not, names it, and refuses it with --strict, as serve does', async () => {
+    using folder = new TemporaryFolder()
+    const path = await folder.file('config.yml', `${MINIMAL}http: {timeout: 3s}\n`)
+
+    const [lenient, strict, serve] = await Promise.all([
+      berth(folder, ['check-config', path]),
+      berth(folder, ['check-config', '--strict', path]),
+      berth(folder, ['serve', '--strict', path]),
+    ])
+
+    expect(lenient.exitCode).toBe(0)
+    expect(lenient.stdout).toContain(
+      `\n- ${path}:3: http.timeout is not a known key and has no effect; did you mean http.draintimeout?\n`,
+    )
+    const refusal = `${path} has a problem:\n  line 3: http.timeout is not a known key; did you mean http.draintimeout?\n`
+    expect([strict.exitCode, serve.exitCode]).toEqual([1, 1])
+    expect(strict.stdout).toStartWith(`Berth does not start with it: ${refusal}`)
+    expect(serve.stderr).toBe(`berth: ${refusal}`)
   })
 
   test('says why it does not start, and ends with 1', async () => {

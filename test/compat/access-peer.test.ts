@@ -97,14 +97,15 @@ describeWith({ programs: [PEER_PROGRAM, 'openssl'] }, 'With the same auth, regis
     const hash = await Bun.password.hash('secret', { algorithm: 'bcrypt', cost: 4 })
     const kinds = { y: '$2y$', a: '$2a$', b: '$2b$' }
     const lines = Object.entries(kinds).map(([user, kind]) => `${user}:${kind}${hash.slice(4)}\n`)
+    const commented = `third:${hash}:Comment of the operator\nlonger:${hash}abc\n`
     const path = await folder.file(
       'htpasswd',
-      `# users\n\n${lines.join('')}sha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nplain:secret\n`,
+      `# users\n\n${lines.join('')}${commented}sha:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\nplain:secret\n`,
     )
     const registries = await both(`auth: {htpasswd: {realm: 'a "b" c', path: ${path}}}\n`)
 
     await expectSame(registries, {}, false)
-    for (const user of Object.keys(kinds)) await expectSame(registries, basic(user, 'secret'), true)
+    for (const user of [...Object.keys(kinds), 'third', 'longer']) await expectSame(registries, basic(user, 'secret'), true)
     for (const user of ['y', 'nobody']) await expectSame(registries, basic(user, 'wrong'), false)
     for (const user of ['sha', 'plain', '']) await expectSame(registries, basic(user, 'secret'), false)
     for (const authorization of ['Bearer x', 'Basic', 'Basic !', 'basic eTpzZWNyZXQ=', `Basic ${btoa('y')}`]) {

@@ -12,14 +12,20 @@ export interface Questions {
   readonly prefix?: string
   /** Whether layers may lie elsewhere. */
   readonly urls?: boolean
+  /** Whether it listens on IPv6 too. */
+  readonly ipv6?: boolean
 }
 
 /** Asks a few questions whose answers the configuration changes. */
-export async function behaviourOf(registry: ConfiguredRegistry, { prefix = '', urls = false }: Questions): Promise<Behaviour> {
+export async function behaviourOf(
+  registry: ConfiguredRegistry,
+  { prefix = '', urls = false, ipv6 = false }: Questions,
+): Promise<Behaviour> {
   const base = await registry.request('GET', `${prefix}/v2/`)
   return {
     base: `${base.status}`,
     ...Object.fromEntries(SHOWN_HEADERS.map((name) => [name, base.headers.get(name) ?? 'none'])),
+    ...(ipv6 ? { 'over IPv6': await registry.statusOverIPv6('/v2/') } : {}),
     root: await statusOf(registry, 'GET', '/v2/'),
     ...(await pushes(registry, prefix)),
     ...(urls ? await pushesWithUrls(registry, prefix) : {}),

@@ -48,6 +48,17 @@ export class ConfiguredRegistry implements AsyncDisposable {
     return await this.#places.ask(method, path, init)
   }
 
+  /** The status of a request to the loopback address of IPv6, where it listens there. */
+  async statusOverIPv6(path: string): Promise<string> {
+    try {
+      const response = await fetch(`http://[::1]:${this.#places.port}${path}`, { signal: AbortSignal.timeout(5_000) })
+      await response.bytes()
+      return `${response.status}`
+    } catch {
+      return 'no server'
+    }
+  }
+
   async requestDebug(path: string): Promise<Response | undefined> {
     try {
       return await fetch(`http://127.0.0.1:${this.#places.debugPort}${path}`, { signal: AbortSignal.timeout(5_000) })
@@ -71,6 +82,7 @@ export async function startConfiguredPeer(folder: TemporaryFolder, config: Confi
 }
 
 interface Places {
+  readonly port: number
   readonly debugPort: number
   fill(text: string): string
   ask(method: string, path: string, init?: Pick<RequestInit, 'headers' | 'body'>): Promise<Response>
@@ -88,6 +100,7 @@ async function choosePlaces(folder: TemporaryFolder): Promise<Places> {
   }
   const base = { redirect: 'manual', signal: undefined } as const
   return {
+    port,
     debugPort,
     fill: (text) => text.replace(/\b(PORT|DEBUG|DATA|SOCKET|CONFIG)\b/g, (word) => words[word] ?? word),
     ask: async (method, path, init = {}) => {

@@ -30,6 +30,17 @@ test.each([
   })
 })
 
+test('what follows a hash means nothing, as a third field with a comment', () => {
+  const { hashes, unusable } = parseHtpasswd(`alice:${HASH}:The operator\nbob:${HASH}:\ncarol:${HASH} since May\ndave:secret:a\n`)
+
+  expect([...hashes]).toEqual([
+    ['alice', HASH],
+    ['bob', HASH],
+    ['carol', HASH],
+  ])
+  expect(unusable).toEqual([{ line: 4, user: 'dave', kind: 'plain text or unknown' }])
+})
+
 test('of two lines for one user the later one counts, also when it lets nobody in', () => {
   const other = `$2y$06$${'b'.repeat(53)}`
 

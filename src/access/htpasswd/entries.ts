@@ -17,6 +17,9 @@ export interface UnusableLine {
   readonly kind: string
 }
 
+/** What bcrypt writes. registry:2 takes no notice of what follows, as a comment after another colon. */
+const HASH_LENGTH = 60
+
 /** Spaces around a line, empty lines and those that begin with # mean nothing. */
 export function parseHtpasswd(text: string): HtpasswdEntries {
   const hashes = new Map<string, string>()
@@ -25,7 +28,8 @@ export function parseHtpasswd(text: string): HtpasswdEntries {
     const entry = raw.trim()
     if (entry === '' || entry.startsWith('#')) continue
     const colon = entry.indexOf(':')
-    const [user, hash] = [entry.slice(0, Math.max(0, colon)), entry.slice(colon + 1)]
+    const user = entry.slice(0, Math.max(0, colon))
+    const hash = hashIn(entry.slice(colon + 1))
     if (user === '') {
       unusable.push({ line: index + 1, user: undefined, kind: 'not a name and a hash with a colon between them' })
       continue
@@ -35,4 +39,10 @@ export function parseHtpasswd(text: string): HtpasswdEntries {
     else hashes.set(user, hash)
   }
   return { hashes, unusable }
+}
+
+/** The hash at the beginning of what stands after the name. */
+export function hashIn(text: string): string {
+  const hash = text.slice(0, HASH_LENGTH)
+  return bcryptCost(hash) === undefined ? text : hash
 }
