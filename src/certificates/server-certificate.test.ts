@@ -48,13 +48,30 @@ describe('a certificate and its key', () => {
     expect(read.authority).toBeUndefined()
   })
 
+  test('in the wrong order are refused with the place of the one that the key fits', async () => {
+    const path = file('reversed.pem', `${authority.certificate}${server.certificate}`)
+
+    await expect(readServerCertificate(path, file('key.pem', server.key))).rejects.toThrow(
+      /key\.pem belongs to certificate 2 of 2 in \S+reversed\.pem, that of registry\.example\.com; the first one must be its own: put it at the beginning/,
+    )
+  })
+
+  test('that are not there are refused with what to do, in words for an operator', async () => {
+    const nowhere = join(folder, 'nowhere.pem')
+
+    await expect(readServerCertificate(nowhere, nowhere)).rejects.toThrow(
+      `${nowhere} cannot be read: there is no such file; correct the path, or mount it.`,
+    )
+    await expect(readServerCertificate(folder, folder)).rejects.toThrow('it is a directory, as a mount makes one')
+  })
+
   test.each<readonly [what: string, certificate: () => string, key: () => string, sentence: RegExp]>([
     ['no certificate', () => 'hello', () => server.key, /certificate\.pem holds no certificate in PEM form\.$/],
     [
       'a damaged certificate',
       () => server.certificate.replace(/M/g, 'A'),
       () => server.key,
-      /certificate\.pem holds a certificate that cannot be read: /,
+      /certificate\.pem holds a certificate that cannot be read: it is damaged or cut off\.$/,
     ],
     ['no key', () => server.certificate, () => server.certificate, /key\.pem holds no private key in PEM form\.$/],
     [

@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { describeFileFailure } from '../config/file-failure.ts'
 import { CertificateError } from './certificate-error.ts'
 import { certificatesIn, findPrivateKeyIn } from './pem.ts'
 
@@ -31,8 +32,9 @@ export async function readServerCertificate(certificatePath: string, keyPath: st
   const key = findPrivateKeyIn(await readText(keyPath))
   if (key === undefined) throw new CertificateError(`${keyPath} holds no private key in PEM form.`)
   const [own] = chain
-  if (!own.checkPrivateKey(parseKey(key, keyPath))) {
-    throw new CertificateError(`The key in ${keyPath} does not belong to the certificate in ${certificatePath}.`)
+  const parsedKey = parseKey(key, keyPath)
+  if (!own.checkPrivateKey(parsedKey)) {
+    throw new CertificateError(describeMisfit(chain, parsedKey, { certificatePath, keyPath }))
   }
   return {
     chain: chain.map(pemOf).join(''),
@@ -40,6 +42,27 @@ export async function readServerCertificate(certificatePath: string, keyPath: st
     authority: findRoot(chain) ?? (await findNeighbour(dirname(certificatePath), chain)),
     facts: factsOf(pemOf(own)),
   }
+}
+
+interface Paths {
+  readonly certificatePath: string
+  readonly keyPath: string
+}
+
+/** Often the certificates are all there, in the wrong order. */
+function describeMisfit(chain: readonly X509Certificate[], key: KeyObject, { certificatePath, keyPath }: Paths): string {
+  const fitting = chain.findIndex((certificate) => certificate.checkPrivateKey(key))
+  const name = chain[fitting] && nameOf(chain[fitting])
+  if (name === undefined) return `The key in ${keyPath} does not belong to the certificate in ${certificatePath}.`
+  return (
+    `The key in ${keyPath} belongs to certificate ${fitting + 1} of ${chain.length} in ${certificatePath}, that of ${name}; ` +
+    'the first one must be its own: put it at the beginning, and those that lead to the authority after it.'
+  )
+}
+
+function nameOf(certificate: X509Certificate): string {
+  const { names } = factsOf(pemOf(certificate))
+  return names[0] ?? certificate.subject.replaceAll('\n', ', ')
 }
 
 /** The certificates of authorities in a file. Throws CertificateError. */
@@ -60,7 +83,7 @@ async function readText(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')
   } catch (cause) {
-    throw new CertificateError(`${path} cannot be read: ${(cause as Error).message}.`, { cause })
+    throw new CertificateError(`${path} cannot be read: ${describeFileFailure(cause)}.`, { cause })
   }
 }
 
@@ -69,7 +92,7 @@ function parseCertificates(text: string, path: string): [X509Certificate, ...X50
     const [first, ...others] = certificatesIn(text).map((block) => new X509Certificate(block))
     if (first !== undefined) return [first, ...others]
   } catch (cause) {
-    throw new CertificateError(`${path} holds a certificate that cannot be read: ${(cause as Error).message}.`, { cause })
+    throw new CertificateError(`${path} holds a certificate that cannot be read: it is damaged or cut off.`, { cause })
   }
   throw new CertificateError(`${path} holds no certificate in PEM form.`)
 }
@@ -83,7 +106,10 @@ function parseKey(key: string, path: string): KeyObject {
   try {
     return createPrivateKey(key)
   } catch (cause) {
-    throw new CertificateError(`${path} holds a private key that cannot be read: ${(cause as Error).message}.`, { cause })
+    throw new CertificateError(
+      `${path} holds a private key that cannot be read: it is damaged, or of a kind that no server can use.`,
+      { cause },
+    )
   }
 }
 
