@@ -50,7 +50,7 @@ export interface MapFacts extends KeyFacts {
 export type Shape = Readonly<Record<string, z.ZodType>>
 
 export type Key =
-  | { readonly kind: 'section'; readonly shape: Shape; readonly about: string | undefined; readonly isExact: boolean }
+  | { readonly kind: 'section'; readonly shape: Shape; readonly about: string | undefined; readonly exactness: Exactness }
   /** Names of the operator's own choice. */
   | { readonly kind: 'map'; readonly secret: boolean; readonly facts: KeyFacts }
   /** `element` is a section, or undefined for single values. */
@@ -58,6 +58,9 @@ export type Key =
   | ValueKey
   | { readonly kind: 'not yet'; readonly facts: NotYetFacts }
   | { readonly kind: 'not needed'; readonly facts: UnreadFacts & { readonly notice: string } }
+
+/** Where an unknown key is a mistake. */
+export type Exactness = 'none' | 'here' | 'here and below'
 
 export interface ValueKey {
   readonly kind: 'value'
@@ -84,7 +87,7 @@ export function section<S extends Shape>(shape: S) {
   })
   return declare(
     z.preprocess((value) => value ?? {}, known),
-    { kind: 'section', shape, about: undefined, isExact: false },
+    { kind: 'section', shape, about: undefined, exactness: 'none' },
   )
 }
 
@@ -93,18 +96,18 @@ export function optionalSection<S extends Shape>(shape: S, about?: string) {
   const known = section(shape)
   return declare(
     z.preprocess((value) => (value === null ? {} : value), known.optional()),
-    { kind: 'section', shape, about, isExact: false },
+    { kind: 'section', shape, about, exactness: 'none' },
   )
 }
 
 /**
- * A section in which, and below which, an unknown key is a mistake: one of Berth alone, or one where registry:2 refuses it too. Elsewhere
- * an unknown key is a leftover, which registry:2 passes over and Berth tells about.
+ * A section in which an unknown key is a mistake: one of Berth alone, or one where registry:2 refuses it too. Elsewhere an unknown key is
+ * a leftover, which registry:2 passes over and Berth tells about.
  */
-export function exact<S extends z.ZodType>(schema: S): S {
+export function exact<S extends z.ZodType>(schema: S, exactness: 'here' | 'here and below' = 'here and below'): S {
   const key = keyOf(schema)
   if (key.kind !== 'section') throw new Error('only a section has keys of its own')
-  return declare(schema, { ...key, isExact: true })
+  return declare(schema, { ...key, exactness })
 }
 
 /** A key with a value, or its default. */

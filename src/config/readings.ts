@@ -46,12 +46,13 @@ class Reader {
   }
 
   section(section: { readonly [key: string]: Tree }, key: Key, place: Place): { [key: string]: Tree } {
-    const isExact = place.isExact || (key.kind === 'section' && key.isExact)
+    const exactness = key.kind === 'section' ? key.exactness : 'none'
+    const isExact = place.isExact || exactness === 'here and below'
     const entries = Object.entries(section).flatMap(([name, value]) => {
       const path = [...place.path, name]
       const child = childOf(key, name)
       if (child !== undefined) return [[name, this.#value(value, child, { path, isExact })] as const]
-      if (isExact || key.kind !== 'section') return [[name, value] as const]
+      if (isExact || exactness === 'here' || key.kind !== 'section') return [[name, value] as const]
       this.unknown.push({ path, message: describeUnknown(place.path, name) })
       return []
     })

@@ -12,6 +12,7 @@ test.each([
   ['http: {timeout: 3s}', 'http.timeout', 'did you mean http.draintimeout?'],
   ['http: {http: {headers: {}}}', 'http.http', 'did you mean http?'],
   ['http: {rootdirectory: /x}', 'http.rootdirectory', 'did you mean storage.filesystem.rootdirectory?'],
+  ['auth: {silly: {realm: a, service: b, relm: c}}', 'auth.silly.relm', 'did you mean auth.silly.realm?'],
   ['log: {xyzzy: 1}', 'log.xyzzy', 'known here: level, formatter, fields, accesslog, file, reportcaller'],
   ['health: {tcp: [{addr: "a:1", intervall: 1s}]}', 'health.tcp.0.intervall', 'did you mean health.tcp.0.interval?'],
 ])('%s is passed over, as by registry:2, and told with the nearest known key', (line, key, hint) => {
@@ -45,6 +46,7 @@ test.each([
     'access.rules.0.whom',
     'access.rules.0.who',
   ],
+  ['in auth, where it would let everyone in', `${INMEMORY}\nauth: {htpaswd: {realm: a}}`, 'auth.htpaswd', 'auth.htpasswd'],
   ['in metadata', `${INMEMORY}\nmetadata: {pth: /a}`, 'metadata.pth', 'metadata.path'],
   [
     'in http.tls.selfsigned',

@@ -1,4 +1,5 @@
 import type { Questions } from './behaviour.ts'
+import { READING_CASES } from './config-reading-cases.ts'
 import type { Environment } from './processes.ts'
 
 /** A configuration and what becomes of it. */
@@ -98,8 +99,6 @@ health:
   storagedriver: {enabled: true, interval: 10s, threshold: 3}
 `
 
-const MINIMAL = 'version: 0.1\nstorage: {inmemory: {}}\nhttp: {addr: "127.0.0.1:PORT"}\n'
-
 export const CONFIG_CASES: readonly ConfigCase[] = [
   { title: 'a version, a folder and an address' },
   { title: "the file of registry:2's image", whole: REGISTRY_2 },
@@ -108,24 +107,6 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   { title: 'storage by name', whole: 'version: 0.1\nstorage: inmemory\nhttp: {addr: ":PORT"}\n' },
   { title: 'storage as an empty section', whole: 'version: 0.1\nstorage:\n  inmemory:\nhttp:\n  addr: :PORT\n' },
   { title: 'deletes', text: 'storage: {delete: {enabled: true}}' },
-  {
-    title: 'deletes, as a word and not as a boolean',
-    text: 'storage: {delete: {enabled: "true"}}',
-  },
-  {
-    title: 'deletes, as a variable that kept its quotes',
-    variables: { REGISTRY_STORAGE_DELETE_ENABLED: '"true"' },
-  },
-  { title: 'deletes, as a number', text: 'storage: {delete: {enabled: 1}}' },
-  { title: 'deletes, as YAML 1.1 may write it', text: 'storage: {delete: {enabled: Yes}}' },
-  { title: 'deletes, with an empty text', text: 'storage: {delete: {enabled: ""}}' },
-  { title: 'read only, as a word and not as a boolean', text: 'storage: {maintenance: {readonly: {enabled: "true"}}}' },
-  { title: 'no redirects, as a word and not as a boolean', text: 'storage: {redirect: {disable: "true"}}' },
-  {
-    title: 'no purge of uploads, as a word and not as a boolean',
-    text: 'storage: {maintenance: {uploadpurging: {enabled: "false", age: 24h, interval: 1h, dryrun: false}}}',
-  },
-  { title: 'no validation, as a word and not as a boolean', text: 'validation: {disabled: "true"}' },
   { title: 'read only', text: 'storage: {maintenance: {readonly: {enabled: true}}}' },
   { title: 'no purge of uploads', text: 'storage: {maintenance: {uploadpurging: {enabled: false}}}' },
   {
@@ -174,54 +155,6 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   { title: 'no storage', whole: 'version: 0.1\nhttp: {addr: ":PORT"}\n' },
   { title: 'two storages', text: 'storage: {inmemory: {}}' },
   { title: 'a storage that there is not', whole: 'version: 0.1\nstorage: floppy\nhttp: {addr: ":PORT"}\n' },
-  {
-    title: 'keys that there are not',
-    text: 'proxxy: {}\nx-notes: {owner: me}\ndelete: {enabled: true}\nhttp: {timeout: 3s, http: {}}',
-  },
-  { title: 'a key in storage that there is not', text: 'storage: {delte: {enabled: true}}' },
-  {
-    title: 'a key below storage that there is not',
-    text: 'storage: {delete: {enabledd: true}}',
-    difference: 'Unknown key below `storage`',
-    refused: true,
-  },
-  {
-    title: 'empty texts',
-    text: 'log: {formatter: ""}\nhttp: {net: "", host: "", prefix: "", secret: "", debug: {addr: "", prometheus: {enabled: false, path: ""}}}',
-  },
-  { title: 'users with an empty realm', text: 'auth: {htpasswd: {realm: "", path: DATA/htpasswd}}' },
-  { title: 'users with an empty path', text: 'auth: {htpasswd: {realm: a, path: ""}}' },
-  { title: 'no auth, as an empty text', text: 'auth: ""' },
-  { title: 'a public address without a scheme', text: 'http: {host: registry.example.com}' },
-  { title: 'a public address without a scheme, with a port', text: 'http: {host: "registry.example.com:5000/images"}' },
-  {
-    title: 'a public address of four numbers and a port, without a scheme',
-    text: 'http: {host: "10.1.2.3:5000"}',
-    difference: '`http.host` of numbers and a port without a scheme',
-  },
-  { title: 'a second document', whole: `${MINIMAL}---\nversion: 9\n` },
-  { title: 'a second document that cannot be read', whole: `${MINIMAL}---\nversion: [9\n` },
-  { title: 'a key twice', whole: `${MINIMAL}version: 0.1\n` },
-  { title: 'an address twice', whole: MINIMAL.replace('addr:', 'addr: "127.0.0.1:1", addr:') },
-  { title: 'a section twice, with other keys', whole: `${MINIMAL}http: {headers: {X-Test: [one]}}\n` },
-  { title: 'a section twice, empty at last', whole: `${MINIMAL}log: {level: loud}\nlog:\n` },
-  {
-    title: 'headers twice',
-    whole: MINIMAL.replace('}', ', headers: {X-Test: [one], X-Other: [two]}, headers: {X-Other: [three]}}'),
-  },
-  {
-    title: 'storage twice',
-    whole: `version: 0.1\nstorage: {filesystem: {rootdirectory: /nowhere}, delete: {enabled: true}}\n${MINIMAL.replace('version: 0.1\n', '')}`,
-  },
-  {
-    title: 'auth twice',
-    whole: `${MINIMAL}auth: {htpasswd: {realm: a, path: /nowhere/h}}\nauth: {silly: {realm: a, service: b}}\n`,
-  },
-  { title: 'every interface', text: 'http: {addr: ":PORT"}', ipv6: true },
-  { title: 'every interface, as IPv4 writes it', text: 'http: {addr: "0.0.0.0:PORT"}', ipv6: true },
-  { title: 'every interface, as IPv6 writes it', text: 'http: {addr: "[::]:PORT"}', ipv6: true },
-  { title: 'one address of IPv4', text: 'http: {addr: "127.0.0.1:PORT"}', ipv6: true },
-  { title: 'a debug server where clients are served', text: 'http: {debug: {addr: "127.0.0.1:PORT"}}' },
   {
     title: 'an endpoint that is switched off',
     text: 'notifications: {endpoints: [{name: a, url: "http://a/", disabled: true}]}',
@@ -314,4 +247,5 @@ http: {debug: {addr: ":DEBUG"}}`,
     variables: { REGISTRY_HTTP_ADDR: ':PORT', REGISTRY_STORAGE: 'inmemory' },
     difference: 'No file',
   },
+  ...READING_CASES,
 ]
