@@ -28,9 +28,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry', 'access'],
   opening: ['config', 'observe', 'metadata', 'storage'],
-  'composition/debug-server.ts': ['config', 'observe', 'http'],
-  'composition/certificate-orders.ts': ['config', 'observe', 'http', 'certificates'],
-  'composition/public-server.ts': ['config', 'observe', 'http', 'certificates', 'processes/free-port.ts'],
+  'composition/listen-error.ts': ['config'],
+  'composition/start-error.ts': [
+    ...['oci', 'config', 'storage/filesystem/probe.ts', 'metadata', 'access', 'certificates'],
+    ...['composition/listen-error.ts', 'composition/debug-server.ts', 'composition/storage-check.ts'],
+  ],
+  'composition/debug-server.ts': ['config', 'observe', 'http', 'composition/listen-error.ts'],
+  'composition/certificate-orders.ts': ['config', 'observe', 'http', 'certificates', 'composition/listen-error.ts'],
+  'composition/public-server.ts': [
+    ...['config', 'observe', 'http', 'certificates', 'processes/free-port.ts', 'composition/listen-error.ts'],
+  ],
   'composition/observation.ts': [
     'config',
     'observe',
@@ -44,7 +51,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'composition/accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
   'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
   'composition/storage-commands.ts': [
-    ...['composition/app.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
+    ...['composition/start-error.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
     ...['registry/database-presence.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
@@ -56,10 +63,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/debug-server.ts',
       'composition/observation.ts',
       'composition/only-database.ts',
+      'composition/start-error.ts',
     ],
     ...['composition/public-server.ts', 'composition/certificate-orders.ts', 'certificates'],
   ],
-  'composition/account-operator.ts': ['composition/app.ts', 'config', 'opening', 'access', 'metadata'],
+  'composition/account-operator.ts': ['composition/start-error.ts', 'config', 'opening', 'access', 'metadata'],
   processes: ['config', 'observe'],
   cli: [
     ...[
@@ -68,6 +76,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/storage-commands.ts',
       'storage-copy',
       'composition/debug-server.ts',
+      'composition/listen-error.ts',
+      'composition/start-error.ts',
     ],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
     ...['composition/storage-check.ts', 'storage/check-step.ts'],
@@ -94,7 +104,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Where things are put together. */
 const COMPOSING = [
   ...['composition/app.ts', 'composition/only-database.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts'],
-  ...['composition/storage-check.ts', 'opening'],
+  ...['composition/storage-check.ts', 'composition/start-error.ts', 'opening'],
 ]
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */

@@ -1,8 +1,34 @@
 import { DamagedRecordError } from '../access/account.ts'
 import { AccountError } from '../access/accounts.ts'
-import { StartError } from '../composition/app.ts'
+import { StartError } from '../composition/start-error.ts'
 import { ConfigError } from '../config/config-error.ts'
+import type { Settings } from '../config/settings.ts'
+import { type Tree, valueAt } from '../config/tree.ts'
 import { CommandError } from './command-error.ts'
+
+/** A failure that names settings, or the files in them, with where each of them was set. */
+export function withOrigins(error: unknown, settings: Settings): unknown {
+  if (!(error instanceof StartError || error instanceof CommandError)) return error
+  const places = placesOf(error.message, settings)
+  return places.length === 0 ? error : new StartError(`${error.message} (${places.join('; ')})`, { cause: error })
+}
+
+function placesOf(message: string, { tree, origins, path: file }: Settings): string[] {
+  const named = [...origins].filter(([key]) => mentions(message, key) || mentions(message, valueAt(tree, key.split('.'))))
+  return named.map(
+    ([key, { line, variable }]) => `${key} is set ${variable === undefined ? `in ${file}:${line}` : `by ${variable}`}`,
+  )
+}
+
+/** A key with a dot in it, or a path: other words may stand in a sentence by chance. */
+function mentions(message: string, words: Tree | undefined): boolean {
+  return (
+    typeof words === 'string' &&
+    /[./]/.test(words) &&
+    words.length > 3 &&
+    message.split(/[\s(),;]+/).some((word) => word.replace(/[.:]$/, '') === words)
+  )
+}
 
 /** What an operator can mend. */
 const OPERATORS = [ConfigError, StartError, CommandError, AccountError, DamagedRecordError]

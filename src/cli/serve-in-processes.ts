@@ -1,6 +1,8 @@
-import { type App, startApp, startErrorOf } from '../composition/app.ts'
+import { type App, startApp } from '../composition/app.ts'
 import { orderCertificates } from '../composition/certificate-orders.ts'
 import { serveDebug } from '../composition/debug-server.ts'
+import { listenErrorOf } from '../composition/listen-error.ts'
+import { startErrorOf } from '../composition/start-error.ts'
 import type { Config } from '../config/config.ts'
 import type { LoadedConfig } from '../config/load-config.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
@@ -82,7 +84,7 @@ async function requirePort({ http }: Config): Promise<void> {
   try {
     await requireFreePort(http.listen)
   } catch (error) {
-    throw startErrorOf(error)
+    throw startErrorOf(listenErrorOf(error, { setting: 'http.addr', address: http.listen }))
   }
 }
 

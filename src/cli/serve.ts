@@ -6,6 +6,7 @@ import { processCount } from '../processes/count.ts'
 import { asWorker } from '../processes/worker.ts'
 import { announce } from './announce.ts'
 import { describeEnd, endOf, exitCodeOf } from './end-reason.ts'
+import { withOrigins } from './failure-sentence.ts'
 import { openLog } from './open-log.ts'
 import { ensureRuntimeSettings, reExecute } from './re-execute.ts'
 import { type Logging, refusalOf, supervise, work } from './serve-in-processes.ts'
@@ -21,6 +22,14 @@ export async function serve(configPath: string | undefined, options: ServeOption
   ensureRuntimeSettings()
   const environment = { ...process.env, ...settingsOf(options) }
   const loaded = loadConfig({ path: configPath, environment, strict: options.strict === true })
+  try {
+    await serveWith(loaded)
+  } catch (error) {
+    throw withOrigins(error, loaded.settings)
+  }
+}
+
+async function serveWith(loaded: LoadedConfig): Promise<void> {
   const output = openLog(loaded.config.log.file)
   const worker = asWorker(process.env)
   const log = createLog(loaded.config.log, output)

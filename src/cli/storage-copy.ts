@@ -1,4 +1,4 @@
-import { StartError } from '../composition/app.ts'
+import { StartError } from '../composition/start-error.ts'
 import { copyBetween } from '../composition/storage-commands.ts'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'

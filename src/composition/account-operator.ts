@@ -4,7 +4,7 @@ import { Accounts } from '../access/accounts.ts'
 import type { Config } from '../config/config.ts'
 import { exclusivelyIn } from '../metadata/exclusive-lock.ts'
 import { openStorage } from '../opening/open-storage.ts'
-import { StartError, startErrorOf } from './app.ts'
+import { StartError, startErrorOf } from './start-error.ts'
 
 /** The accounts of the storage that the configuration names, for one command. Throws StartError. */
 export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {

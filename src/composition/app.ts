@@ -1,34 +1,31 @@
 import type { AccessController } from '../access/access.ts'
 import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
-import { UnusableAccessError } from '../access/unusable-access.ts'
-import { CertificateError } from '../certificates/certificate-error.ts'
 import type { OnShown } from '../certificates/certificates.ts'
 import type { Config } from '../config/config.ts'
 import { createHandler } from '../http/handler.ts'
 import { exclusivelyIn, lastChangeIn } from '../metadata/exclusive-lock.ts'
 import { MetadataKeeper } from '../metadata/keeper.ts'
-import { type OpenedMetadata, openMetadata, StorageInUseError } from '../metadata/open.ts'
+import { type OpenedMetadata, openMetadata } from '../metadata/open.ts'
 import type { Metadata } from '../metadata/query.ts'
 import { timedMetadata } from '../metadata/timed-metadata.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { requestOutput } from '../observe/standard-stream.ts'
-import { RegistryError } from '../oci/errors.ts'
 import { openStorage } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import type { DatabasePresence } from '../registry/database-presence.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
 import { ensureStoreId } from '../registry/store-id.ts'
 import type { StorageDriver } from '../storage/driver.ts'
-import { UnusableRootError } from '../storage/filesystem/probe.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
 import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
-import { DebugServerError, serveDebug } from './debug-server.ts'
+import { serveDebug } from './debug-server.ts'
 import { createMetrics, type Observation, startObservation } from './observation.ts'
 import { beginAsOnlyDatabase, type Closer, endPresence, presenceOf } from './only-database.ts'
 import { type PublicServer, servePublic } from './public-server.ts'
+import { explainedStartError, StartError } from './start-error.ts'
 
 /** A running registry. */
 export interface App {
@@ -52,11 +49,6 @@ export interface StartOptions {
    * says 0, and the supervisor serves `http.debug.addr` for all.
    */
   readonly shared?: { readonly port: number | undefined }
-}
-
-/** The registry cannot start. The message is one sentence for the operator. */
-export class StartError extends Error {
-  override readonly name = 'StartError'
 }
 
 /** Composes the registry that the configuration asks for and serves it. Throws StartError. */
@@ -93,7 +85,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     return { url: server.url, stop, failed: failed.promise, refused: refused.promise, report }
   } catch (error) {
     await close()
-    throw startErrorOf(error)
+    throw await explainedStartError(error, config)
   }
 }
 
@@ -219,29 +211,4 @@ async function serve(
     )
   }
   return await servePublic({ config, shared, handler, onCertificates, log })
-}
-
-/** What an operator can mend gets a sentence; the rest is ours and keeps its stack. */
-export function startErrorOf(error: unknown): unknown {
-  const isOperators = [StorageInUseError, UnusableRootError, UnusableAccessError, DebugServerError, CertificateError].some(
-    (kind) => error instanceof kind,
-  )
-  if (error instanceof Error && isOperators) return new StartError(error.message, { cause: error })
-  if (error instanceof RegistryError && error.code === 'UNAVAILABLE') return storageError(error)
-  if (!(error instanceof Error) || !('code' in error)) return error
-  if (error.code === 'EADDRINUSE') {
-    return new StartError('The address is in use; stop what listens there or set http.addr to another port.', { cause: error })
-  }
-  if (error.code === 'EACCES') {
-    return new StartError(`Permission denied: ${error.message}; run as a user who may, or choose other paths and ports.`, {
-      cause: error,
-    })
-  }
-  return error
-}
-
-/** What a storage says that is not on this machine. */
-function storageError(error: RegistryError): StartError {
-  const reason = error.cause instanceof Error ? error.cause.message : error.message
-  return new StartError(`The storage cannot be used: ${reason}. Look at section storage of the configuration.`, { cause: error })
 }

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts'
 import { createChallengeHandler } from '../http/challenge-handler.ts'
 import { listen } from '../http/server.ts'
 import type { Log } from '../observe/log.ts'
+import { ListenError, listenErrorOf } from './listen-error.ts'
 
 /** What orders certificates while the registry serves. */
 export interface CertificateOrders {
@@ -13,7 +14,7 @@ export interface CertificateOrders {
 
 /**
  * Orders the certificates of `http.tls.letsencrypt` and answers the questions about them; undefined when none are to be ordered. One
- * process does this for all: they find the certificates in the folder. Throws CertificateError when the questions cannot arrive.
+ * process does this for all: they find the certificates in the folder. Throws ListenError or CertificateError when the questions cannot arrive.
  */
 export async function orderCertificates({ http }: Config, log: Log): Promise<CertificateOrders | undefined> {
   if (http.tls?.source.kind !== 'acme') return undefined
@@ -35,8 +36,10 @@ export async function orderCertificates({ http }: Config, log: Log): Promise<Cer
       },
     }
   } catch (cause) {
+    const error = listenErrorOf(cause, { setting: 'http.tls.letsencrypt.challengeaddr', address: acme.challenge })
+    if (error instanceof ListenError) throw error
     throw new CertificateError(
-      `The address of http.tls.letsencrypt.challengeaddr cannot be listened on (${(cause as Error).message}); free it, or set it to one where requests to port 80 arrive.`,
+      'The address of http.tls.letsencrypt.challengeaddr cannot be listened on; set it to one where requests to port 80 arrive.',
       { cause },
     )
   }

@@ -3,6 +3,7 @@ import { createDebugHandler, type MetricsPage } from '../http/debug-handler.ts'
 import { type HttpServer, listen } from '../http/server.ts'
 import type { Log } from '../observe/log.ts'
 import { mergeReports, type ProcessReport } from '../observe/report.ts'
+import { ListenError, listenErrorOf } from './listen-error.ts'
 
 /** The debug server cannot listen. The message is one sentence for the operator. */
 export class DebugServerError extends Error {
@@ -11,7 +12,7 @@ export class DebugServerError extends Error {
 
 /**
  * Serves health and metrics of all processes of this registry where the configuration says; undefined when it names no address. `ask`
- * gives the report of each process. Throws DebugServerError.
+ * gives the report of each process. Throws DebugServerError or ListenError.
  */
 export async function serveDebug(
   { listen: address, prometheus }: DebugConfig,
@@ -30,9 +31,11 @@ export async function serveDebug(
     log.info('debug server listening', { url: server.url, ...(prometheus.enabled ? { metrics: prometheus.path } : {}) })
     return server
   } catch (cause) {
-    const reason =
-      cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE' ? 'is in use' : 'cannot be listened on'
-    throw new DebugServerError(`The address of http.debug.addr ${reason}; set it to another one, or leave it out.`, { cause })
+    const error = listenErrorOf(cause, { setting: 'http.debug.addr', address })
+    if (error instanceof ListenError) throw error
+    throw new DebugServerError('The address of http.debug.addr cannot be listened on; set it to another one, or leave it out.', {
+      cause,
+    })
   }
 }
 

@@ -11,6 +11,7 @@ import { listenForStreams } from '../http/stream-server.ts'
 import { listenTls } from '../http/tls-server.ts'
 import type { Log } from '../observe/log.ts'
 import { requireFreePort } from '../processes/free-port.ts'
+import { listenErrorOf } from './listen-error.ts'
 
 /** The server that clients talk to. */
 export type PublicServer = HttpServer
@@ -24,8 +25,16 @@ export interface PublicServerOptions {
   readonly log: Log
 }
 
-/** Listens where the configuration says, with TLS if it says so. Throws CertificateError, or what the system says about the address. */
-export async function servePublic({ config, shared, handler, onCertificates, log }: PublicServerOptions): Promise<PublicServer> {
+/** Listens where the configuration says, with TLS if it says so. Throws CertificateError or ListenError. */
+export async function servePublic(options: PublicServerOptions): Promise<PublicServer> {
+  try {
+    return await serveAt(options)
+  } catch (error) {
+    throw listenErrorOf(error, { setting: 'http.addr', address: options.config.http.listen })
+  }
+}
+
+async function serveAt({ config, shared, handler, onCertificates, log }: PublicServerOptions): Promise<PublicServer> {
   const { listen: configured, tls } = config.http
   // Blobs in an object store are streams.
   const listen = config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles

@@ -26,13 +26,19 @@ export async function* checkStorage(config: Config, log: Log): AsyncGenerator<St
   }
 }
 
+/** What an error of a configuration's storage means, and what to do; undefined when that is not known. */
+export function explainStorage({ storage: { driver } }: Config, error: unknown): string | undefined {
+  if (driver.kind !== 's3') return explainFilesystem(error)
+  return explainS3(error, openBucket(driver, undefined).settings, 'what the registry does')
+}
+
 /** An object store is asked for one thing after the other, before a driver makes many requests of one call. */
 function toBeginWith(config: Config, log: Log): { readonly first: readonly CheckStep[]; readonly explain: Explain } {
   const { driver } = config.storage
   if (driver.kind !== 's3') return { first: [], explain: explainFilesystem }
   const { settings, bucket } = openBucket(driver, log)
   const first = s3Steps({ settings, bucket, keys: new KeySpace(settings.rootDirectory), redirects: driver.redirects })
-  return { first, explain: (error) => explainS3(error, settings, 'what the registry does') }
+  return { first, explain: (error) => explainStorage(config, error) }
 }
 
 function fileSystemOf(config: Config, { driver: opened }: LoneStorage): readonly CheckStep[] {

@@ -9,7 +9,7 @@ import type { StorageDriver } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
 import type { CopyProblem, CopyProgress } from '../storage-copy/copy-progress.ts'
 import { copyStorage } from '../storage-copy/storage-copy.ts'
-import { StartError, startErrorOf } from './app.ts'
+import { StartError, startErrorOf } from './start-error.ts'
 
 export interface CopyBetweenOptions {
   readonly from: Config

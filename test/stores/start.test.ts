@@ -28,7 +28,8 @@ describeOnStores(
       const { exitCode, stderr } = await run(['bin/berth', 'serve', config], { environment, timeoutMs: 60_000 })
 
       expect(exitCode).toBe(1)
-      expect(stderr).toContain(`The storage cannot be used: the object store answered`)
+      expect(stderr).toContain('The storage cannot be used. ')
+      expect(stderr).toContain('(the object store answered')
       expect(stderr).toContain(reason)
       expect(stderr).not.toContain('    at ')
     })

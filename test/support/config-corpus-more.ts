@@ -96,7 +96,7 @@ export function MORE_CONFIGS({ BASE, HEALTH, USERS, DELETES, HUB, ENDPOINT }: Pa
       variables: {
         REGISTRY_HTTP_HEADERS_ACCESS_CONTROL_ALLOW_ORIGIN: "['*']",
         REGISTRY_HTTP_HEADERS: '{Access-Control-Allow-Origin: ["*"]}',
-        REGISTRY_LOGLEVEL: 'warn',
+        REGISTRY_LOGLEVEL: 'info',
       },
     },
     {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { CheckFailure, CheckLimit, type CheckStep, type Explain } from '../check-step.ts'
 import { hasCode } from './disk.ts'
 import type { FilesystemDriver } from './filesystem.ts'
-import { probeNames, probeRename } from './probe.ts'
+import { probeNames, probeRename, UnusableRootError } from './probe.ts'
 
 const SYNCS = 20
 const SLOW_SYNC_MS = 50
@@ -21,7 +21,8 @@ export function filesystemSteps(root: string, driver: Pick<FilesystemDriver, 'sp
   ]
 }
 
-export const explainFilesystem: Explain = (error) => {
+export const explainFilesystem: Explain = (failed) => {
+  const error = failed instanceof UnusableRootError ? (failed.cause ?? failed) : failed
   const user = process.getuid?.() ?? 'this'
   if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM')) {
     return `User ${user} may not do that (${messageOf(error)}); give it the directory with chown -R, or run Berth as its owner.`
