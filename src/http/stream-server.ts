@@ -1,6 +1,7 @@
 import { createServer, Server } from 'node:http'
 import type { Log } from '../observe/log.ts'
 import { PATIENCE } from './patience.ts'
+import { answerRefused } from './refused-requests.ts'
 import { allowLargeHeaders, type HttpServer, removeStaleSocket, type ServerOptions } from './server.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 import { StreamExchange } from './stream-exchange.ts'
@@ -28,6 +29,7 @@ export async function listenForStreams(options: ServerOptions): Promise<HttpServ
   server.keepAliveTimeout = KEPT_ALIVE_MS
   // Uploads take as long as they move.
   server.requestTimeout = 0
+  answerRefused(server, log)
   // A client that closes its side when it has sent its request still reads. Only the property does it, not the option of the same name.
   Object.assign(server, { httpAllowHalfOpen: true })
   await bind(server, { address, reusePort, tls })
