@@ -19,7 +19,16 @@ describe('Content-Type', () => {
     expect(declaredMediaType(new Headers())).toBeUndefined()
   })
 
-  test('is refused when it is there twice', () => {
+  test('may be there twice when it is the same', () => {
+    const headers = new Headers([
+      ['Content-Type', 'a/b'],
+      ['Content-Type', 'A/b'],
+    ])
+
+    expect(declaredMediaType(headers)).toBe('a/b')
+  })
+
+  test('is refused when it is there twice and differs', () => {
     const headers = new Headers([
       ['Content-Type', 'a/b'],
       ['Content-Type', 'c/d'],

@@ -20,7 +20,7 @@ describe('an incoming chunk', () => {
     expect(chunkOf({ 'Content-Range': range, 'Content-Length': '3' })).toEqual({ start: 5, length: 3 })
   })
 
-  test.each(['', '5', '5-', '-7', 'a-b', '5-7-9', '5-7, 8-9', '99999999999999999999-99999999999999999999'])(
+  test.each(['5', '5-', '-7', 'a-b', '5-7-9', '5-7, 8-9', '99999999999999999999-99999999999999999999'])(
     'is refused when Content-Range is %p',
     (range) => {
       expect(() => chunkOf({ 'Content-Range': range })).toThrow(expect.objectContaining({ code: 'SIZE_INVALID' }))

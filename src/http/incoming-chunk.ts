@@ -35,9 +35,9 @@ export function contentLength(headers: Headers): number | undefined {
 
 /** The spec's `<first>-<last>`, inclusive; also with the unit and total of RFC 9110, which some clients add. */
 function uploadRange(headers: Headers): { readonly first: number; readonly last: number } | undefined {
-  const text = headers.get('content-range')
-  if (text === null) return undefined
-  const match = /^\s*(?:bytes[ =])?(\d+)-(\d+)(?:\/(?:\d+|\*))?\s*$/i.exec(text)
+  const text = headers.get('content-range')?.trim() ?? ''
+  if (text === '') return undefined
+  const match = /^(?:bytes[ =])?(\d+)-(\d+)(?:\/(?:\d+|\*))?$/i.exec(text)
   const [first, last] = [Number(match?.[1]), Number(match?.[2])]
   if (!Number.isSafeInteger(first) || !Number.isSafeInteger(last)) {
     throw new RegistryError('SIZE_INVALID', {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type Digest, findDigest } from './digest.ts'
+import { fieldReader } from './field-names.ts'
 
 export type Annotations = Readonly<Record<string, string>>
 
@@ -38,7 +39,7 @@ export const annotationsShape = z
   .nullish()
   .transform((annotations) => annotations ?? undefined)
 
-export const descriptorShape = z.object({
+const descriptorFields = z.object({
   mediaType: textShape,
   digest: digestShape,
   size: z
@@ -60,8 +61,18 @@ export const descriptorShape = z.object({
     .catch(() => undefined),
 })
 
-/** registry:2 and registry:3 do not look at a subject, so that there are manifests whose subject is an empty text. */
-export const subjectShape = z.preprocess(
-  (subject) => (subject === '' || subject === null ? undefined : subject),
-  descriptorShape.optional(),
-)
+const readDescriptorFields = fieldReader(Object.keys(descriptorFields.shape))
+
+export const descriptorShape = z.preprocess(readDescriptorFields, descriptorFields)
+
+/**
+ * registry:2 and registry:3 do not look at a subject, so that some are an empty text, or a descriptor without a digest as Go writes one
+ * that was never set. Neither names anything.
+ */
+export const subjectShape = z.preprocess((value) => (namesNothing(value) ? undefined : value), descriptorShape.optional())
+
+function namesNothing(value: unknown): boolean {
+  if (value === null || value === '') return true
+  const fields = readDescriptorFields(value)
+  return typeof fields === 'object' && fields !== null && !Array.isArray(fields) && !('digest' in fields && fields.digest)
+}

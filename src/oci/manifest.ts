@@ -9,6 +9,7 @@ import {
 } from './descriptor.ts'
 import { findDigest } from './digest.ts'
 import { RegistryError } from './errors.ts'
+import { fieldReader } from './field-names.ts'
 import {
   findManifestMediaType,
   isImageIndex,
@@ -47,14 +48,15 @@ export interface Manifest {
  * Throws MANIFEST_INVALID with the reason.
  */
 export function parseManifest(bytes: Uint8Array, contentType?: string): Manifest {
-  const body = parseJsonObject(bytes, new TextDecoder('utf-8', { fatal: true }))
+  const body = parseJsonObject(bytes, new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }))
   const mediaType = mediaTypeOf(body, contentType)
   const shape = isImageIndex(mediaType) ? imageIndexShape : imageManifestShape
-  const parsed = shape.safeParse(body)
+  const fields = fieldsOf(mediaType, body)
+  const parsed = shape.safeParse(fields)
   if (!parsed.success) throw invalid(`The manifest is not a valid ${mediaType}: ${problems(parsed.error)}.`)
   return isImageIndex(mediaType)
-    ? imageIndexOf(mediaType, imageIndexShape.parse(body))
-    : imageManifestOf(mediaType, imageManifestShape.parse(body))
+    ? imageIndexOf(mediaType, imageIndexShape.parse(fields))
+    : imageManifestOf(mediaType, imageManifestShape.parse(fields))
 }
 
 /**
@@ -88,6 +90,14 @@ const imageIndexShape = z.object({
   config: z.null('an image index has no "config"').optional(),
   layers: z.null('an image index has no "layers"').optional(),
 })
+const readFields = fieldReader(['mediaType', ...Object.keys(imageManifestShape.shape)])
+
+/** Docker's types have no subject, artifact type or annotations: what stands there is as free as any other field. */
+function fieldsOf(mediaType: ManifestMediaType, body: Record<string, unknown>): Record<string, unknown> {
+  if (isOci(mediaType)) return body
+  const { subject, artifactType, annotations, ...fields } = body
+  return fields
+}
 
 function imageManifestOf(mediaType: ManifestMediaType, body: z.infer<typeof imageManifestShape>): Manifest {
   const layers = body.layers ?? []
@@ -97,7 +107,7 @@ function imageManifestOf(mediaType: ManifestMediaType, body: z.infer<typeof imag
       { role: 'config', descriptor: body.config, mayBeAbsent: false },
       ...layers.map((layer) => ({ role: 'layer', descriptor: layer, mayBeAbsent: isNonDistributable(layer.mediaType) }) as const),
     ],
-    subject: isOci(mediaType) ? body.subject : undefined,
+    subject: body.subject,
     artifactType: body.artifactType ?? (body.config.mediaType || undefined),
     annotations: body.annotations,
   }
@@ -108,7 +118,7 @@ function imageIndexOf(mediaType: ManifestMediaType, body: z.infer<typeof imageIn
   return {
     mediaType,
     references: children.map((child) => ({ role: 'child', descriptor: child, mayBeAbsent: false })),
-    subject: isOci(mediaType) ? body.subject : undefined,
+    subject: body.subject,
     artifactType: body.artifactType,
     annotations: body.annotations,
   }
@@ -119,7 +129,7 @@ function salvageManifest(bytes: Uint8Array): Manifest | undefined {
   let body: Record<string, unknown>
   try {
     // registry:2 takes bytes that are not UTF-8 inside strings, and serves them.
-    body = parseJsonObject(bytes, new TextDecoder())
+    body = parseJsonObject(bytes, new TextDecoder('utf-8', { ignoreBOM: true }))
   } catch (error) {
     if (error instanceof RegistryError) return undefined
     throw error
@@ -142,10 +152,11 @@ function salvageManifest(bytes: Uint8Array): Manifest | undefined {
 /** What the referrers API shows, as far as it can be read: a referrer with a fault elsewhere is a referrer still. */
 function salvageReferrer(mediaType: ManifestMediaType, body: Record<string, unknown>) {
   const config = isImageIndex(mediaType) ? undefined : salvageDescriptor(body.config)
+  const fields = fieldsOf(mediaType, body)
   return {
-    subject: isOci(mediaType) ? salvageDescriptor(body.subject) : undefined,
-    artifactType: artifactTypeShape.safeParse(body.artifactType).data ?? (config?.mediaType || undefined),
-    annotations: annotationsShape.safeParse(body.annotations).data,
+    subject: salvageDescriptor(fields.subject),
+    artifactType: artifactTypeShape.safeParse(fields.artifactType).data ?? (config?.mediaType || undefined),
+    annotations: annotationsShape.safeParse(fields.annotations).data,
   }
 }
 
@@ -168,7 +179,7 @@ function parseJsonObject(bytes: Uint8Array, decoder: TextDecoder): Record<string
   } catch (cause) {
     throw new RegistryError('MANIFEST_INVALID', { message: 'The manifest is not JSON in UTF-8.', cause })
   }
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>
+  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return readFields(body) as Record<string, unknown>
   throw invalid('The manifest is not a JSON object.')
 }
 

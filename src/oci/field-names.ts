@@ -1,0 +1,20 @@
+/**
+ * Gives a function that brings the names of an object's fields into the case of the known ones: Go finds fields without regard to case,
+ * so `Layers` names layers to registry:2, to registry:3 and to the clients. Where a field stands twice, the last one counts, as in Go.
+ * What is no object comes back as it is.
+ */
+export function fieldReader(names: readonly string[]): (value: unknown) => unknown {
+  const known = new Map(names.map((name) => [folded(name), name]))
+  const isOdd = (name: string) => (known.get(folded(name)) ?? name) !== name
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    const entries = Object.entries(value)
+    if (!entries.some(([name]) => isOdd(name))) return value
+    return Object.fromEntries(entries.map(([name, field]) => [known.get(folded(name)) ?? name, field]))
+  }
+}
+
+/** As Go folds: the long s and the Kelvin sign are letters of ASCII too. */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase()
+}
