@@ -76,7 +76,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
 /** What keeps the registry as a whole from doing it, in words for the client. */
 function obstacleTo({ action }: Endpoint, { readOnly, deletesEnabled }: DispatchRules): string | undefined {
   if (readOnly && (action === 'push' || action === 'delete'))
-    return 'The registry is read-only for maintenance; try again when that is over.'
+    return 'The registry is read-only for maintenance; its operator can end that with storage.maintenance.readonly.enabled.'
   if (action === 'delete' && !deletesEnabled) {
     return 'Deleting is switched off in this registry; its operator can allow it with storage.delete.enabled.'
   }

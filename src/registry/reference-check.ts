@@ -41,7 +41,7 @@ export class ReferenceCheck {
       await this.#require(repository, needed)
       return await build(async (query, { epoch }) => {
         const missing = await findMissing(query, { repository, epoch, named: needs })
-        if (missing.length > 0) throw blobUnknown(missing)
+        if (missing.length > 0) throw blobUnknown(missing, needed)
       })
     })
   }
@@ -53,7 +53,7 @@ export class ReferenceCheck {
       const found = await Promise.all(batch.map((reference) => this.#isPresent(repository, reference)))
       missing.push(...batch.filter((_, position) => !found[position]).map(({ descriptor }) => descriptor.digest))
     }
-    if (missing.length > 0) throw blobUnknown(missing)
+    if (missing.length > 0) throw blobUnknown(missing, references)
   }
 
   /** A child of an image index may be a manifest or, as BuildKit's cache does, a blob. */
@@ -83,9 +83,10 @@ function distinctReferences(references: readonly ManifestReference[]): readonly 
   return [...byDigest.values()]
 }
 
-function blobUnknown(missing: readonly Digest[]): RegistryError {
-  return new RegistryError('MANIFEST_BLOB_UNKNOWN', {
-    message: `The manifest names content that the repository does not have: ${missing.slice(0, 5).join(', ')}; push it first.`,
-    detail: { missing },
-  })
+/** A sparse image index is the operator's to allow, and the client hears how; an image must always be whole. */
+function blobUnknown(missing: readonly Digest[], references: readonly ManifestReference[]): RegistryError {
+  const named = `The manifest names content that the repository does not have: ${missing.slice(0, 5).join(', ')}; push it first`
+  const isOfIndex = references.every(({ role }) => role === 'child')
+  const way = isOfIndex ? ', or have the operator allow it with validation.manifests.indexes.platforms.' : '.'
+  return new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: `${named}${way}`, detail: { missing } })
 }

@@ -46,6 +46,9 @@ validation: {manifests: {indexes: ${indexes}}}`
     const response = await pushIndex(app, platform)
 
     if (status === 201) expect(response.status).toBe(201)
-    else await expectError(response, 400, 'MANIFEST_BLOB_UNKNOWN')
+    else {
+      expect(await response.clone().text()).toContain('validation.manifests.indexes.platforms')
+      await expectError(response, 400, 'MANIFEST_BLOB_UNKNOWN')
+    }
   })
 })

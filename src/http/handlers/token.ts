@@ -95,7 +95,7 @@ function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken 
 /** A token for another registry would be of no use to anybody. */
 function requireService({ service }: TokenIssuer, asked: string | null): void {
   if (asked === null || asked === '' || asked === service) return
-  throw badRequest(`Tokens are for the service ${service} here.`, { service: asked.slice(0, 200) })
+  throw badRequest(`Tokens are for the service ${service} here; access.service names it.`, { service: asked.slice(0, 200) })
 }
 
 async function readForm(request: Request): Promise<URLSearchParams> {
