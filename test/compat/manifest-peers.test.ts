@@ -1,0 +1,67 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { ALL_MANIFEST_TYPES, blobsOf } from '../support/images.ts'
+import { MANIFEST_CASES, type ManifestCase, NAMED } from '../support/odd-manifests.ts'
+import { PEER_3_PROGRAM, PEER_PROGRAM } from '../support/peer.ts'
+import { differenceLine, type Facts, listedDifferences, Peers } from '../support/peer-differences.ts'
+import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { describeWith } from '../support/requirements.ts'
+
+setDefaultTimeout(300_000)
+
+const AT_ONCE = 16
+
+describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM, 'versitygw'] }, 'Manifests, valid, odd and broken', () => {
+  test('are taken and refused as by registry:2 and registry:3, but for what docs/peer-differences.md lists', async () => {
+    await using peers = await Peers.start(['registry:2', 'registry:3', 'Berth'])
+    await peers.each(pushNamed)
+
+    const lines = await inBatches(MANIFEST_CASES, async (one, number) => {
+      const outcomes = await peers.each((url) => push(new RegistryClient(url), one, `case-${number}`))
+      return differenceLine(one.title, outcomes)
+    })
+
+    expect(lines.toSorted()).toEqual(listedDifferences('Manifests').toSorted())
+  })
+})
+
+/** As many side by side as a client has connections. */
+async function inBatches<Case>(
+  cases: readonly Case[],
+  line: (one: Case, number: number) => Promise<string | undefined>,
+): Promise<readonly string[]> {
+  const lines: string[] = []
+  for (let start = 0; start < cases.length; start += AT_ONCE) {
+    const batch = cases.slice(start, start + AT_ONCE)
+    const found = await Promise.all(batch.map((one, number) => line(one, start + number)))
+    lines.push(...found.filter((text) => text !== undefined))
+  }
+  return lines
+}
+
+/** What the manifests name. */
+async function pushNamed(url: string): Promise<void> {
+  const client = new RegistryClient(url)
+  for (const image of NAMED) {
+    for (const blob of blobsOf(image)) await client.pushBlob('app', blob)
+    await expectStatus(await client.putManifest('app', image.manifest.digest, image.manifest), 201)
+  }
+}
+
+/** Whether it was taken, and then whether it comes back as it is. */
+async function push(client: RegistryClient, { contentType, bytes }: ManifestCase, tag: string): Promise<Facts> {
+  const headers = contentType === undefined ? {} : { 'content-type': contentType }
+  const path = `/v2/app/manifests/${tag}`
+  const put = await client.request('PUT', path, { headers, body: bytes.slice() })
+  if (put.status !== 201) return { status: String(put.status), code: await codeOf(put) }
+  await put.bytes()
+  const got = await client.request('GET', path, { headers: { accept: ALL_MANIFEST_TYPES } })
+  if (got.status !== 200) return { status: '201', 'GET then': `${got.status} ${await codeOf(got)}` }
+  if (!Buffer.from(await got.bytes()).equals(bytes)) return { status: '201', 'GET then': 'other bytes' }
+  const type = got.headers.get('content-type') ?? ''
+  return { status: '201', ...(type === contentType?.split(';')[0] ? {} : { 'GET then': type }) }
+}
+
+async function codeOf(response: Response): Promise<string> {
+  const text = await response.text()
+  return [...text.matchAll(/"code":"([A-Z_]+)"/g)].map(([, code]) => code).join(' ') || 'no code'
+}
