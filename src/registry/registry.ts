@@ -73,15 +73,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const listed = new ListedScan({ storage, metadata, view, reconcile })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
-  const backgroundScan = new BackgroundScan({
-    storage,
-    metadata,
-    scan,
-    listed,
-    reconcile,
-    danglingLinks,
-    epoch,
-  })
+  const backgroundScan = new BackgroundScan({ storage, metadata, scan, listed, reconcile, danglingLinks, epoch })
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
   const blobParts = { storage, metadata, view, operations, scanned }
   const blobs = new BlobStore({ ...blobParts, reconcile })
