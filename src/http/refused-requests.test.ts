@@ -4,24 +4,24 @@ import { RecordedLog } from '../../test/support/recorded-log.ts'
 import { listenForStreams } from './stream-server.ts'
 
 test.each([
-  ['what is no HTTP', 'HELLO\r\n\r\n', '400 Bad Request', 'it is no HTTP request, perhaps TLS on a port without it'],
+  ['what is no HTTP', 'HELLO\r\n\r\n', '400 Bad Request', 'This is no HTTP request, perhaps TLS on a port without it.'],
   [
     'a greeting of TLS',
     '\x16\x03\x01\x00\xc8\x01\x00\x00\xc4\x03\x03',
     '400 Bad Request',
-    'it is no HTTP request, perhaps TLS on a port without it',
+    'This is no HTTP request, perhaps TLS on a port without it.',
   ],
   [
     'a version that there is not',
     'GET / HTTP/9.9\r\nHost: a\r\n\r\n',
     '505 HTTP Version Not Supported',
-    'its version of HTTP is none',
+    'Only HTTP/1.1 and HTTP/1.0 are spoken here.',
   ],
   [
     'headers without an end',
     `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(200_000)}\r\n\r\n`,
     '431 Request Header Fields Too Large',
-    'its headers are too long',
+    'The headers are larger than 64 KiB; log in again for a shorter token, or send fewer of them.',
   ],
 ])('%s is refused by the server for streams, and leaves a line in the log', async (_, bytes, status, reason) => {
   const log = new RecordedLog()
@@ -35,11 +35,12 @@ test.each([
     const answer = await answerTo(Number(new URL(server.url).port), bytes)
 
     expect(answer).toStartWith(`HTTP/1.1 ${status}\r\n`)
+    expect(answer).toContain(reason)
     expect(log.lines).toEqual([
       {
         level: 'warn',
         message: 'request refused before it was read',
-        fields: { status: Number(status.slice(0, 3)), reason, client: '127.0.0.1' },
+        fields: { requestId: expect.any(String), status: Number(status.slice(0, 3)), reason, client: '127.0.0.1' },
       },
     ])
   } finally {

@@ -64,6 +64,17 @@ export class StreamExchange {
     }
   }
 
+  /**
+   * The connection goes on with what is no HTTP. Where that is after this request, its answer is sent first; where it is in the body, the
+   * answer to it is that of the whole request, unless another one is on its way already.
+   */
+  followedByNonsense(refuse: () => void): void {
+    if (this.#outgoing.writableEnded) refuse()
+    else if (this.#incoming.complete) this.#outgoing.once('close', refuse)
+    else if (this.#outgoing.headersSent) this.#cut()
+    else refuse()
+  }
+
   async #answer(): Promise<Response> {
     const { handler, log, patience, ending } = this.#options
     const client = this.#incoming.socket.remoteAddress?.replace(/^::ffff:/, '')

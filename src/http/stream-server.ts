@@ -1,8 +1,9 @@
 import { createServer, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Log } from '../observe/log.ts'
 import { PATIENCE } from './patience.ts'
-import { answerRefused } from './refused-requests.ts'
-import { allowLargeHeaders, type HttpServer, removeStaleSocket, type ServerOptions } from './server.ts'
+import { refuseUnread } from './refused-requests.ts'
+import { allowLargeHeaders, type HttpServer, MOST_HEADER_BYTES, removeStaleSocket, type ServerOptions } from './server.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 import { StreamExchange } from './stream-exchange.ts'
 
@@ -21,15 +22,22 @@ export async function listenForStreams(options: ServerOptions): Promise<HttpServ
   const running = new Set<Promise<void>>()
   const ending = new AbortController()
   const scheme = tls === undefined ? 'http' : 'https'
+  const exchanges = new WeakMap<object, StreamExchange>()
   const server = createServer((incoming, outgoing) => {
     const exchange = new StreamExchange(incoming, outgoing, { handler, log, patience, scheme, ending: ending.signal })
+    exchanges.set(incoming.socket, exchange)
     const ended = exchange.run().finally(() => running.delete(ended))
     running.add(ended)
+  })
+  server.on('clientError', (error: Error & { readonly code?: string }, socket: Socket) => {
+    const refuse = () => refuseUnread(socket, error.code ?? error.message, { log, mostHeaderBytes: MOST_HEADER_BYTES })
+    const exchange = exchanges.get(socket)
+    if (exchange === undefined) refuse()
+    else exchange.followedByNonsense(refuse)
   })
   server.keepAliveTimeout = KEPT_ALIVE_MS
   // Uploads take as long as they move.
   server.requestTimeout = 0
-  answerRefused(server, log)
   // A client that closes its side when it has sent its request still reads. Only the property does it, not the option of the same name.
   Object.assign(server, { httpAllowHalfOpen: true })
   await bind(server, { address, reusePort, tls })
