@@ -35,13 +35,13 @@ export async function servePublic(options: PublicServerOptions): Promise<PublicS
 }
 
 async function serveAt({ config, shared, handler, onCertificates, log }: PublicServerOptions): Promise<PublicServer> {
-  const { listen: configured, tls } = config.http
+  const { listen: configured, tls, idle: patience } = config.http
   // Blobs in an object store are streams.
   const listen = config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles
   const port = shared?.port === undefined ? {} : { port: shared.port }
   const address = configured.kind === 'tcp' ? { ...configured, ...port } : configured
   if (tls === undefined || address.kind !== 'tcp') {
-    return await listen({ address, reusePort: shared !== undefined, handler, log })
+    return await listen({ address, reusePort: shared !== undefined, handler, log, patience })
   }
   // Who shares a port gets it also where another program shares it.
   if (shared === undefined) await requireFreePort(address)
@@ -52,6 +52,7 @@ async function serveAt({ config, shared, handler, onCertificates, log }: PublicS
     listen,
     handler: withAuthority(() => certificates.authority, handler),
     log,
+    patience,
   })
   certificates.watch((material) => server.renew(material))
   return {

@@ -78,6 +78,7 @@ function httpConfig(parsed: ParsedConfig): HttpConfig {
     headers: http.headers,
     trustedProxies: http.trustedproxies.length === 0 ? PRIVATE_RANGES : http.trustedproxies.filter((range) => range !== 'none'),
     drainTimeoutMs: http.draintimeout,
+    idle: { readerMs: http.idle.reader || Number.POSITIVE_INFINITY, writerMs: http.idle.writer || Number.POSITIVE_INFINITY },
     // Memory is not shared between processes.
     processes: storage.inmemory === undefined ? http.processes : 1,
     tls: tlsConfig(parsed),

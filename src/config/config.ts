@@ -147,6 +147,13 @@ export interface HttpConfig {
   readonly trustedProxies: readonly AddressRange[]
   /** How long running requests may take to finish when Berth is asked to stop. */
   readonly drainTimeoutMs: number
+  /** How long a client may do nothing while it is waited for; Infinity: for ever. */
+  readonly idle: {
+    /** It reads nothing of an answer. */
+    readonly readerMs: number
+    /** It sends nothing of a body. */
+    readonly writerMs: number
+  }
   /** How many processes share the address; undefined: as many as suit this machine. Always 1 for a storage in memory. */
   readonly processes: number | undefined
   /** Undefined: plain HTTP. */

@@ -69,6 +69,18 @@ export const http = section({
     example: '60s',
     about: 'How long requests may take to finish when Berth is asked to stop.',
   }),
+  idle: section({
+    reader: key(durationMs, {
+      default: '1h',
+      example: '10m',
+      about: 'How long a client may read nothing of an answer that waits for it before its connection is cut; 0: for ever.',
+    }),
+    writer: key(durationMs, {
+      default: '1h',
+      example: '10m',
+      about: 'How long a client may send nothing of a body that it has begun before it gets 408; 0: for ever.',
+    }),
+  }),
   processes: optionalKey(wholeNumber(1), {
     about: 'How many processes share the address and the data; one for each core, at most 4, when left out.',
     example: '2',

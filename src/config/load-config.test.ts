@@ -88,6 +88,7 @@ describe('a file', () => {
         headers: {},
         trustedProxies: PRIVATE_RANGES,
         drainTimeoutMs: 8000,
+        idle: { readerMs: 3_600_000, writerMs: 3_600_000 },
         processes: 1,
         tls: undefined,
         debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },

@@ -99,7 +99,7 @@ class Exchanges {
 
   constructor(options: ExchangeOptions) {
     this.#options = options
-    this.#slowReaders = new SlowReaders(options.patience.readerMs, LONGEST_IDLE_SECONDS)
+    this.#slowReaders = new SlowReaders(options.patience.readerMs, { idleSeconds: LONGEST_IDLE_SECONDS })
   }
 
   async answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {

@@ -1,6 +1,12 @@
 /** Answers from here on may not fit into the buffers of the kernel, so that a client that does not read keeps them from ending. */
 const LARGE_BYTES = 1024 * 1024
-const EXTEND_EVERY_MS = 10_000
+const LOOK_EVERY_MS = 10_000
+
+interface SlowReaderOptions {
+  /** What Bun is asked for at each look. */
+  readonly idleSeconds: number
+  readonly lookEveryMs?: number
+}
 
 /**
  * Bun's server cuts a connection on which no byte of an answer has left for its idle timeout, which is 255 s at most. Answers that a slow
@@ -9,13 +15,19 @@ const EXTEND_EVERY_MS = 10_000
 export class SlowReaders {
   readonly #patienceMs: number
   readonly #idleSeconds: number
+  readonly #lookEveryMs: number
   /** When each answer began. A request is forgotten at the first look after its answer has ended. */
   readonly #answers = new Map<Request, { readonly bun: Bun.Server<undefined>; readonly since: number }>()
   #timer: Timer | undefined
 
-  constructor(patienceMs: number, idleSeconds: number) {
+  constructor(patienceMs: number, { idleSeconds, lookEveryMs = LOOK_EVERY_MS }: SlowReaderOptions) {
     this.#patienceMs = patienceMs
     this.#idleSeconds = idleSeconds
+    this.#lookEveryMs = lookEveryMs
+  }
+
+  get size(): number {
+    return this.#answers.size
   }
 
   add(request: Request, { status, headers }: Response, bun: Bun.Server<undefined>): void {
@@ -23,7 +35,7 @@ export class SlowReaders {
     const length = headers.get('content-length')
     if (length !== null && Number(length) < LARGE_BYTES) return
     this.#answers.set(request, { bun, since: performance.now() })
-    this.#timer ??= setInterval(() => this.#extend(), EXTEND_EVERY_MS)
+    this.#timer ??= setInterval(() => this.#extend(), this.#lookEveryMs)
   }
 
   stop(): void {

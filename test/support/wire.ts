@@ -71,6 +71,12 @@ export class Wire implements Disposable {
     return this.#received
   }
 
+  /** Until so many bytes have come. Fails when the connection ends before. */
+  async length(bytes: number): Promise<void> {
+    await this.#wait(`${bytes} bytes`, () => this.#received.length >= bytes || this.#hasEnded || this.#isClosed)
+    if (this.#received.length < bytes) throw new Error(`the connection ended after ${this.#received.length} bytes`)
+  }
+
   /** All that has come when the other side has closed. */
   async ended(): Promise<string> {
     await this.#wait('the end of the connection', () => this.#hasEnded || this.#isClosed)
