@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
-import { findAddressRange } from './address-range.ts'
 import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
@@ -49,17 +49,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['storage.maintenance.uploadpurging.dryrun', true, purging, { ...PURGING, dryRun: true }],
   ['storage.maintenance.readonly.enabled', true, ({ storage }) => storage.readOnly, true],
   ['metadata.path', '/m.db', ({ metadata }) => metadata.path, '/m.db'],
-  ['http.addr', '[::1]:80', ({ http }) => http.listen, { kind: 'tcp', hostname: '::1', port: 80 }],
-  ['http.prefix', '/a/', ({ http }) => http.prefix, '/a'],
-  ['http.headers', { 'X-A': ['b', 'c'] }, ({ http }) => http.headers, { 'X-A': ['b', 'c'] }],
-  ['http.trustedproxies', ['192.0.2.0/24'], ({ http }) => http.trustedProxies, [findAddressRange('192.0.2.0/24')]],
-  ['http.trustedproxies', ['none'], ({ http }) => http.trustedProxies, []],
-  ['http.draintimeout', '1m', ({ http }) => http.drainTimeoutMs, 60_000],
-  ['http.idle.reader', '5m', ({ http }) => http.idle.readerMs, 300_000],
-  ['http.idle.writer', '0', ({ http }) => http.idle.writerMs, Number.POSITIVE_INFINITY],
-  ['http.debug.addr', ':1', ({ http }) => http.debug.listen, { kind: 'tcp', hostname: undefined, port: 1 }],
-  ['http.debug.prometheus.enabled', true, ({ http }) => http.debug.prometheus.enabled, true],
-  ['http.debug.prometheus.path', '/m', ({ http }) => http.debug.prometheus.path, '/m'],
+  ...HTTP_ROWS,
   ['auth.none', { realm: 'a' }, ({ auth }) => auth, { kind: 'none' }],
   ['auth.htpasswd.realm', 'a', ({ auth }) => auth, { kind: 'htpasswd', realm: 'a', path: '/h' }],
   ['auth.htpasswd.path', '/p', ({ auth }) => auth, { kind: 'htpasswd', realm: 'r', path: '/p' }],

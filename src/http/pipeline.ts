@@ -143,10 +143,12 @@ function asRegistryError(cause: unknown): RegistryError {
 /** With what every answer has. */
 function completed({ answer, target }: Outcome, method: string, requestId: string): PlainResponse {
   const { status, body } = answer
-  const headers = { ...answer.headers, 'X-Request-Id': requestId, ...(target === '/' ? undefined : API_VERSION) }
+  const headers: HeaderFields = { ...answer.headers, 'X-Request-Id': requestId, ...(target === '/' ? undefined : API_VERSION) }
   if (method !== 'HEAD') return { status, headers, body }
-  // Bun adds a Date to everything but this.
-  return { status, headers: { ...headers, Date: new Date().toUTCString() }, body: null }
+  // Bun adds a Date to everything but this, and says of what has no length that it is empty.
+  const framing =
+    body instanceof ReadableStream && headers['Content-Length'] === undefined ? { 'Transfer-Encoding': 'chunked' } : {}
+  return { status, headers: { ...headers, ...framing, Date: new Date().toUTCString() }, body: null }
 }
 
 const API_VERSION = { 'Docker-Distribution-Api-Version': 'registry/2.0' }

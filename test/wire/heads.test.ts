@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { streamOf } from '../../src/http/byte-stream.ts'
+import { createPipeline } from '../../src/http/pipeline.ts'
 import { artifact, EMPTY_CONFIG } from '../support/artifacts.ts'
 import { sha256 } from '../support/images.ts'
 import { bytesOf } from '../support/model-requests.ts'
+import { RecordedLog } from '../support/recorded-log.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { SERVERS, say } from '../support/wire.ts'
 
@@ -28,8 +31,8 @@ describe.each(SERVERS)('%s', (_, server) => {
   })
   afterAll(() => registry[Symbol.asyncDispose]())
 
-  async function headersOf(method: string, path: string): Promise<readonly string[]> {
-    const received = await say(registry.url ?? '', `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
+  async function headersOf(method: string, path: string, url = registry.url ?? ''): Promise<readonly string[]> {
+    const received = await say(url, `${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`)
     const [head = '', body = ''] = received.split('\r\n\r\n')
     if (method === 'HEAD') expect(body).toBe('')
     const lines = head.split('\r\n').map((line) => line.replace(/^[^:]*/, (name) => name.toLowerCase()))
@@ -57,5 +60,28 @@ describe.each(SERVERS)('%s', (_, server) => {
     '/readyz',
   ])('answers HEAD %s with the headers of its GET', async (path) => {
     expect(await headersOf('HEAD', path)).toEqual([...(await headersOf('GET', path))])
+  })
+
+  test('answers HEAD of a list whose length is not known with the headers of its GET', async () => {
+    const log = new RecordedLog()
+    async function* parts() {
+      for (const part of ['{"tags":[', ']}']) {
+        await Bun.sleep(1)
+        yield Buffer.from(part)
+      }
+    }
+    const headers = { 'Content-Type': 'application/json' }
+    const handler = createPipeline(async () => ({ status: 200, headers, body: streamOf(parts()) }), {
+      log,
+      observers: [],
+      headers: {},
+    })
+    const listening = await server({ address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 }, reusePort: false, handler, log })
+
+    const [head, get] = [await headersOf('HEAD', '/', listening.url), await headersOf('GET', '/', listening.url)]
+    await listening.stop({ timeoutMs: 0 })
+
+    expect(head).toEqual([...get])
+    expect(head).toContain('transfer-encoding: chunked')
   })
 })
