@@ -193,7 +193,7 @@ test('speaks TLS with certificates that can be replaced while it serves', async 
     address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
     tls: await fresh(),
     listen: listenForStreams,
-    handler: async () => new Response(mebibytes(3), { headers: { 'Content-Length': length } }),
+    handler: async ({ url }) => new Response(mebibytes(3), { headers: { 'Content-Length': length, 'X-Url': url } }),
     log: new RecordedLog(),
   })
   running.push(server)
@@ -204,6 +204,7 @@ test('speaks TLS with certificates that can be replaced while it serves', async 
   await server.renew(await fresh())
   const after = await ask()
 
+  expect(before.headers.get('x-url')).toBe(url)
   expect([before.headers.get('content-length'), after.headers.get('content-length')]).toEqual([length, length])
   expect([(await before.bytes()).length, (await after.bytes()).length]).toEqual([3 * MIB, 3 * MIB])
 })

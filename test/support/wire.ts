@@ -47,6 +47,19 @@ export class Wire implements Disposable {
     return this
   }
 
+  /** Resolves when more may be sent, or the connection is gone. */
+  async sendSlowly(bytes: Uint8Array): Promise<void> {
+    if (this.#socket.write(bytes)) return
+    let isDrained = false
+    this.#socket.once('drain', () => this.#note(() => (isDrained = true)))
+    await this.#wait('the server reads', () => isDrained || this.hasEnded)
+  }
+
+  /** The other side has closed. */
+  get hasEnded(): boolean {
+    return this.#hasEnded || this.#isClosed
+  }
+
   /** Closes this side alone. */
   finish(): this {
     this.#socket.end()
@@ -66,20 +79,20 @@ export class Wire implements Disposable {
 
   /** All that has come, once it matches. Fails when the connection ends before it does. */
   async until(pattern: RegExp): Promise<string> {
-    await this.#wait(`${pattern}`, () => pattern.test(this.#received) || this.#hasEnded || this.#isClosed)
+    await this.#wait(`${pattern}`, () => pattern.test(this.#received) || this.hasEnded)
     if (!pattern.test(this.#received)) throw new Error(`the connection ended before ${pattern}: ${this.#shown()}`)
     return this.#received
   }
 
   /** Until so many bytes have come. Fails when the connection ends before. */
   async length(bytes: number): Promise<void> {
-    await this.#wait(`${bytes} bytes`, () => this.#received.length >= bytes || this.#hasEnded || this.#isClosed)
+    await this.#wait(`${bytes} bytes`, () => this.#received.length >= bytes || this.hasEnded)
     if (this.#received.length < bytes) throw new Error(`the connection ended after ${this.#received.length} bytes`)
   }
 
   /** All that has come when the other side has closed. */
   async ended(): Promise<string> {
-    await this.#wait('the end of the connection', () => this.#hasEnded || this.#isClosed)
+    await this.#wait('the end of the connection', () => this.hasEnded)
     return this.#received
   }
 

@@ -63,6 +63,18 @@ describe.each(SERVERS)('%s', (_, server) => {
     expect(statusesIn(await wire.ended())).toEqual([status, 200])
   })
 
+  test('ends the connection of a client that sends on and on, after its answer', async () => {
+    using wire = await Wire.open(url())
+    wire.send(`PATCH /v2/refused/blobs/uploads/none HTTP/1.1\r\nHost: a\r\nContent-Length: ${200 * MIB}\r\n\r\n`)
+    await wire.until(/BLOB_UPLOAD_UNKNOWN/)
+
+    for (let sent = 0; sent < 200 && !wire.hasEnded; sent += 1) await wire.sendSlowly(new Uint8Array(MIB))
+
+    // Bun's server reads and drops all of it.
+    if (isBuns) wire.send(NEXT)
+    expect(statusesIn(await wire.ended())).toEqual(isBuns ? [404, 200] : [404])
+  })
+
   test('lets a client read why its body was refused while it still sends', async () => {
     using wire = await Wire.open(url())
 
