@@ -3,6 +3,7 @@ import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { OnShown } from '../certificates/certificates.ts'
 import type { Config } from '../config/config.ts'
 import { createHandler } from '../http/handler.ts'
+import type { Listen } from '../http/server.ts'
 import { exclusivelyIn, lastChangeIn } from '../metadata/exclusive-lock.ts'
 import { MetadataKeeper } from '../metadata/keeper.ts'
 import { type OpenedMetadata, openMetadata } from '../metadata/open.ts'
@@ -49,6 +50,8 @@ export interface StartOptions {
    * says 0, and the supervisor serves `http.debug.addr` for all.
    */
   readonly shared?: { readonly port: number | undefined }
+  /** The server that clients talk to; left out, the one that suits the storage. */
+  readonly server?: Listen
 }
 
 /** Composes the registry that the configuration asks for and serves it. Throws StartError. */
@@ -76,7 +79,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
     const orders = options.shared === undefined ? await orderCertificates(config, log) : undefined
     if (orders !== undefined) closers.push(() => orders.stop())
-    const server = await serve(config, { registry, ...access, observation, metrics, log, shared: options.shared })
+    const server = await serve(config, { registry, ...access, observation, metrics, log, options })
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
       await Promise.all([registry.handOverDuties(), server.stop({ timeoutMs })])
@@ -177,12 +180,12 @@ interface Served {
   readonly observation: Observation
   readonly metrics: RegistryMetrics | undefined
   readonly log: Log
-  readonly shared: StartOptions['shared']
+  readonly options: Pick<StartOptions, 'shared' | 'server'>
 }
 
 async function serve(
   config: Config,
-  { registry, access, issuer, observation, metrics, log, shared }: Served,
+  { registry, access, issuer, observation, metrics, log, options }: Served,
 ): Promise<PublicServer> {
   const { http, storage, catalog, tags } = config
   const handler = createHandler({
@@ -210,5 +213,5 @@ async function serve(
       shown.map(({ host, facts: { names, expiresAt } }) => ({ host: host ?? names[0] ?? '', expiresAt })),
     )
   }
-  return await servePublic({ config, shared, handler, onCertificates, log })
+  return await servePublic({ config, shared: options.shared, server: options.server, handler, onCertificates, log })
 }

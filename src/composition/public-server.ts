@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls-config.ts'
 import { withAuthority } from '../http/authority.ts'
 import type { Handler } from '../http/pipeline.ts'
-import { type HttpServer, listen as listenForFiles } from '../http/server.ts'
+import { type HttpServer, type Listen, listen as listenForFiles } from '../http/server.ts'
 import { listenForStreams } from '../http/stream-server.ts'
 import { listenTls } from '../http/tls-server.ts'
 import type { Log } from '../observe/log.ts'
@@ -20,6 +20,8 @@ export interface PublicServerOptions {
   readonly config: Config
   /** One of several processes that share a port; see StartOptions. */
   readonly shared: { readonly port: number | undefined } | undefined
+  /** Undefined: the one that suits the storage. */
+  readonly server: Listen | undefined
   readonly handler: Handler
   readonly onCertificates: OnShown
   readonly log: Log
@@ -34,10 +36,11 @@ export async function servePublic(options: PublicServerOptions): Promise<PublicS
   }
 }
 
-async function serveAt({ config, shared, handler, onCertificates, log }: PublicServerOptions): Promise<PublicServer> {
+async function serveAt(options: PublicServerOptions): Promise<PublicServer> {
+  const { config, shared, server: chosen, handler, onCertificates, log } = options
   const { listen: configured, tls, idle: patience } = config.http
   // Blobs in an object store are streams.
-  const listen = config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles
+  const listen = chosen ?? (config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles)
   const port = shared?.port === undefined ? {} : { port: shared.port }
   const address = configured.kind === 'tcp' ? { ...configured, ...port } : configured
   if (tls === undefined || address.kind !== 'tcp') {

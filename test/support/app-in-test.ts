@@ -1,5 +1,5 @@
 import { stringify } from 'yaml'
-import { type App, startApp } from '../../src/composition/app.ts'
+import { type App, type StartOptions, startApp } from '../../src/composition/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import type { LogOutput } from '../../src/observe/log.ts'
 import { RecordedLog } from './recorded-log.ts'
@@ -19,14 +19,18 @@ export class AppInTest implements AsyncDisposable {
   }
 
   /** `sections` stand beside a storage in memory, where deletes are on, and any free port. */
-  static async start(folder: TemporaryFolder, sections: Readonly<Record<string, object>>): Promise<AppInTest> {
+  static async start(
+    folder: TemporaryFolder,
+    sections: Readonly<Record<string, object>>,
+    options: Pick<StartOptions, 'server'> = {},
+  ): Promise<AppInTest> {
     const { http, ...others } = sections
     const storage = { inmemory: {}, delete: { enabled: true } }
     const whole = { version: '0.1', log: { formatter: 'json' }, storage, http: { addr: '127.0.0.1:0', ...http }, ...others }
     const path = await folder.file(`${crypto.randomUUID()}.yml`, stringify(whole))
     const { config } = loadConfig({ path, environment: {} })
     const log = new RecordedLog()
-    return new AppInTest(await startApp(config, log, { accessOutput: linesInto(log) }), log)
+    return new AppInTest(await startApp(config, log, { accessOutput: linesInto(log), ...options }), log)
   }
 
   get url(): string {
