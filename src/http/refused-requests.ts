@@ -45,7 +45,11 @@ function refusalOf(code: string, mostHeaderBytes: number): Refusal {
   if (code === 'HPE_INVALID_VERSION') {
     return new Refusal('UNSUPPORTED', { status: 505, message: 'Only HTTP/1.1 and HTTP/1.0 are spoken here.' })
   }
-  return new Refusal('UNSUPPORTED', { status: 400, message: 'This is no HTTP request, perhaps TLS on a port without it.', detail: { code } })
+  return new Refusal('UNSUPPORTED', {
+    status: 400,
+    message: 'This is no HTTP request, perhaps TLS on a port without it.',
+    detail: { code },
+  })
 }
 
 function messageOf(refusal: Refusal, requestId: string): string {
