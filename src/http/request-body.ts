@@ -1,3 +1,4 @@
+import { restAfterSmallChunk } from '../registry/rest.ts'
 import { Refusal } from './error-response.ts'
 import { contentLength } from './incoming-chunk.ts'
 
@@ -11,6 +12,7 @@ export async function readManifest(request: Request, maxBytes: number): Promise<
     size += chunk.length
     if (size > maxBytes) throw tooLarge(maxBytes)
     chunks.push(chunk)
+    await restAfterSmallChunk(chunk.length)
   }
   return Buffer.concat(chunks, size)
 }

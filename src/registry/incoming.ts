@@ -1,6 +1,7 @@
 import type { RunningDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { type StorageDriver, storageFull, type UploadWriter } from '../storage/driver.ts'
+import { restAfterSmallChunk } from './rest.ts'
 import type { Turns } from './turns.ts'
 import type { WaitingPlaces } from './waiting-places.ts'
 
@@ -43,6 +44,7 @@ export async function receive(chunk: IncomingChunk, { writer, digest, storage, t
     digest?.update(bytes)
     await writer.write(bytes, mayWait)
     if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size, mayWait)
+    await restAfterSmallChunk(size)
     if (received < nextSpaceCheck) continue
     nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
     await requireSpace(storage)

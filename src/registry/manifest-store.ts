@@ -15,6 +15,7 @@ import type { Metadata, Query, Stamp } from '../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../oci/manifest.ts'
+import { requireBounds } from '../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
 import { manifestUnknown } from '../oci/unknown.ts'
@@ -203,6 +204,7 @@ export class ManifestStore {
 }
 
 function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
+  requireBounds(bytes)
   const manifest = parseManifest(bytes, contentType)
   const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
   if (isDigest(reference) && digest !== reference) {

@@ -4,6 +4,7 @@ import { type StorageDriver, type StoragePath, UploadGoneError, type UploadState
 import { layout } from '../storage/layout.ts'
 import { LATE_REQUESTS_MS } from './late-requests.ts'
 import type { Liveness } from './operations.ts'
+import { Rest } from './rest.ts'
 import type { RunningDigests } from './running-digests.ts'
 
 /** One session while one request writes to it. */
@@ -220,7 +221,12 @@ export class UploadFiles {
     const bytes = await storage.readUpload(state, length)
     if (bytes === undefined) throw new UploadGoneError(`upload ${state} has lost its bytes`)
     try {
-      for await (const chunk of bytes) await take(chunk)
+      const rest = new Rest()
+      for await (const chunk of bytes) {
+        const size = chunk.length
+        await take(chunk)
+        await rest.after(size)
+      }
     } catch (cause) {
       if ((await storage.readUpload(state, length)) !== undefined) throw cause
       throw new UploadGoneError(`upload ${state} has lost its bytes while they were read`, { cause })

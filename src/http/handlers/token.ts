@@ -1,6 +1,7 @@
 import { callerName } from '../../access/access.ts'
 import type { GrantedToken, Proof, TokenIssuer } from '../../access/issuer/token-issuer.ts'
 import { type AskedScope, parseScopes } from '../../access/issuer/token-scope.ts'
+import { restAfterSmallChunk } from '../../registry/rest.ts'
 import { Refusal } from '../error-response.ts'
 import type { Asked } from '../pipeline.ts'
 import { emptyResponse, jsonResponse, type PlainResponse } from '../responses.ts'
@@ -105,6 +106,7 @@ async function readForm(request: Request): Promise<URLSearchParams> {
     size += chunk.length
     if (size > MAX_FORM_BYTES) throw badRequest('The form is too long.', { maxBytes: MAX_FORM_BYTES })
     chunks.push(chunk)
+    await restAfterSmallChunk(chunk.length)
   }
   return new URLSearchParams(Buffer.concat(chunks, size).toString())
 }

@@ -1,0 +1,44 @@
+import { describe, expect, test } from 'bun:test'
+import { MAX_MANIFEST_BYTES } from './manifest.ts'
+import { MAX_DEPTH, MAX_VALUES, MAX_VALUES_IN_ARRAY, requireBounds } from './manifest-bounds.ts'
+
+const DESCRIPTOR = `{"mediaType":"a","digest":"sha256:${'0'.repeat(64)}","size":1,"annotations":{"a":"b","c":"d"}}`
+
+function check(text: string): void {
+  requireBounds(new TextEncoder().encode(text))
+}
+
+function layers(...list: readonly string[]): string {
+  return `{"schemaVersion":2,"config":${DESCRIPTOR},"layers":[${list.join(',')}]}`
+}
+
+describe('a manifest', () => {
+  test.each([
+    ['with as many layers as a list may have', layers(...Array(MAX_VALUES_IN_ARRAY).fill(DESCRIPTOR))],
+    ['with marks inside of texts', layers(`{"a":"${'[{,'.repeat(100_000)}\\\\","b":"\\"${',]'.repeat(100_000)}"}`)],
+    ['with one text of four megabytes', layers(`{"data":"${'x'.repeat(4_000_000)}"}`)],
+    ['with as many annotations as values may be', `{"annotations":{${pairs(MAX_VALUES - 3)}}}`],
+    ['with lists one after another', layers(...Array(100).fill(`[${'1,'.repeat(100)}1]`))],
+    ['as deep as values may be', '['.repeat(MAX_DEPTH) + ']'.repeat(MAX_DEPTH)],
+    ['that is no JSON', ']]]}}}"'],
+    ['that breaks off in a text', '{"a":"b\\'],
+    ['that is empty', ''],
+  ])('%s passes', (_, text) => expect(() => check(text)).not.toThrow())
+
+  test.each([
+    ['numbers in place of layers', layers('1,'.repeat(2_000_000)), 'a list of more than 4000 values'],
+    ['one layer too many', layers(...Array(MAX_VALUES_IN_ARRAY + 1).fill(DESCRIPTOR)), 'a list of more than 4000 values'],
+    ['empty objects in place of layers', layers('{},'.repeat(1_000_000)), 'a list of more than 4000 values'],
+    ['290,000 annotations', `{"annotations":{${pairs(290_000)}}}`, 'more than 50000 values'],
+    ['lists of lists', layers(...Array(3_999).fill('[1,1,1,1,1,1,1,1,1,1,1,1,1,1]')), 'more than 50000 values'],
+    ['two million levels', '['.repeat(2_000_000), 'more than 50 levels'],
+    ['levels of objects', '{"a":'.repeat(700_000), 'more than 50 levels'],
+  ])('with %s is refused', (_, text, reason) => {
+    expect(text.length).toBeLessThanOrEqual(MAX_MANIFEST_BYTES + 200)
+    expect(() => check(text)).toThrow(`The manifest has ${reason}; put what is large into a blob.`)
+  })
+})
+
+function pairs(count: number): string {
+  return Array.from({ length: count }, (_, index) => `"${index}":"b"`).join(',')
+}
