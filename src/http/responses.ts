@@ -25,7 +25,12 @@ export function bodilessResponse(status: 204 | 304, headers: HeaderFields): Plai
 }
 
 export function jsonResponse(value: unknown, headers: HeaderFields = {}, status = 200): PlainResponse {
-  const body = new TextEncoder().encode(JSON.stringify(value))
+  return jsonTextResponse(JSON.stringify(value), headers, status)
+}
+
+/** `text` is JSON already. */
+export function jsonTextResponse(text: string, headers: HeaderFields = {}, status = 200): PlainResponse {
+  const body = new TextEncoder().encode(text)
   return {
     status,
     headers: { 'Content-Type': 'application/json', 'Content-Length': String(body.length), ...headers },

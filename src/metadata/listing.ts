@@ -1,4 +1,3 @@
-import type { Annotations } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { ManifestMediaType } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
@@ -62,7 +61,8 @@ export interface ReferrerRow {
   readonly mediaType: ManifestMediaType
   readonly size: number
   readonly artifactType: string | undefined
-  readonly annotations: Annotations | undefined
+  /** How long `findAnnotations` is; 0 where there are none. */
+  readonly annotationBytes: number
 }
 
 /** Manifests of the repository whose subject is this digest, by digest; of one artifact type when it is given. */
@@ -73,7 +73,8 @@ export async function listReferrers(
   page: { readonly artifactType: string | undefined; readonly after: string; readonly limit: number },
 ): Promise<ReferrerRow[]> {
   const rows = await query.all<RawReferrerRow>(
-    `SELECT m.digest AS digest, c.media_type AS mediaType, c.size AS size, c.artifact_type AS artifactType, c.annotations AS annotations
+    `SELECT m.digest AS digest, c.media_type AS mediaType, c.size AS size, c.artifact_type AS artifactType,
+            COALESCE(octet_length(c.annotations), 0) AS annotationBytes
      FROM manifest m JOIN manifest_content c ON c.digest = m.digest
      WHERE m.repository_id = ? AND m.subject = ? AND m.held = 1 AND m.digest > ? AND (? IS NULL OR c.artifact_type = ?)
      ORDER BY m.digest LIMIT ?`,
@@ -84,11 +85,16 @@ export async function listReferrers(
     page.artifactType ?? null,
     page.limit,
   )
-  return rows.map((row) => ({
-    ...row,
-    artifactType: row.artifactType ?? undefined,
-    annotations: row.annotations === null ? undefined : (JSON.parse(row.annotations) as Annotations),
-  }))
+  return rows.map((row) => ({ ...row, artifactType: row.artifactType ?? undefined }))
+}
+
+/** The annotations of a manifest as the text of a JSON object: they may fill all of its 4 MiB, and are passed on as they are. */
+export async function findAnnotations(query: Query, manifest: Digest): Promise<string | undefined> {
+  const row = await query.get<{ text: string | null }>(
+    'SELECT annotations AS text FROM manifest_content WHERE digest = ?',
+    manifest,
+  )
+  return row?.text ?? undefined
 }
 
 interface RawReferrerRow {
@@ -96,5 +102,5 @@ interface RawReferrerRow {
   readonly mediaType: ManifestMediaType
   readonly size: number
   readonly artifactType: string | null
-  readonly annotations: string | null
+  readonly annotationBytes: number
 }

@@ -1,7 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { holdsManifest, listReferrers, listRepositories, listTags } from '../metadata/listing.ts'
+import { findAnnotations, holdsManifest, listReferrers, listRepositories, listTags } from '../metadata/listing.ts'
 import type { Metadata } from '../metadata/query.ts'
-import type { Descriptor } from '../oci/descriptor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { nameUnknown } from '../oci/unknown.ts'
@@ -17,6 +16,16 @@ export interface Page<Entry> {
   readonly entries: readonly Entry[]
   /** True when something follows the last entry. */
   readonly more: boolean
+}
+
+/** A manifest that refers to another one. */
+export interface Referrer {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly size: number
+  readonly artifactType: string | undefined
+  /** How long `findAnnotations` is; 0 where there are none. */
+  readonly annotationBytes: number
 }
 
 const ALL = Number.MAX_SAFE_INTEGER - 1
@@ -56,11 +65,16 @@ export class Catalog {
     subject: Digest,
     filter: { readonly artifactType: string | undefined },
     page: PageRequest,
-  ): Promise<Page<Descriptor>> {
+  ): Promise<Page<Referrer>> {
     const id = await this.#scan.ensureScanned(repository)
     if (id === undefined) return { entries: [], more: false }
     const { artifactType } = filter
     return await onePage(page, (after, limit) => listReferrers(this.#metadata.read, id, subject, { artifactType, after, limit }))
+  }
+
+  /** Those of a manifest on such a list, as the text of a JSON object. */
+  async findAnnotations(manifest: Digest): Promise<string | undefined> {
+    return await findAnnotations(this.#metadata.read, manifest)
   }
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { putManifestContent, setManifestGone, setManifestHeld, setTag } from '../../src/metadata/changes.ts'
 import {
+  findAnnotations,
   holdsManifest,
   holdsSeenManifest,
   listReferrers,
@@ -156,8 +157,9 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
       const { digest: referrer, bytes } = await refer(id, 'r', { artifactType: 'a/b', annotations })
 
       expect(await listReferrers(metadata.read, id, subject, page)).toEqual([
-        { digest: referrer, mediaType: OCI_IMAGE_MANIFEST, size: bytes.length, artifactType: 'a/b', annotations },
+        { digest: referrer, mediaType: OCI_IMAGE_MANIFEST, size: bytes.length, artifactType: 'a/b', annotationBytes: 28 },
       ])
+      expect(await findAnnotations(metadata.read, referrer)).toBe(JSON.stringify(annotations))
     })
 
     test('are in the order of digests, begin after one and end at the limit', async () => {
