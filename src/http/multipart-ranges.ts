@@ -1,5 +1,9 @@
+import { Rest } from '../registry/rest.ts'
 import { streamOf } from './byte-stream.ts'
 import { type BodyRange, contentRange } from './ranges.ts'
+
+/** Of all answers together: fifty with a thousand parts each would keep the event loop busy for over a second. */
+const rest = new Rest()
 
 interface MultipartBody {
   readonly contentType: string
@@ -21,6 +25,7 @@ export function multipartRanges(
       const content = await contentOf(range)
       yield* content instanceof Blob ? content.stream() : content
       yield encoder.encode('\r\n')
+      await rest.after(range.end - range.start)
     }
     yield encoder.encode(`--${boundary}--\r\n`)
   }

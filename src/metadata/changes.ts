@@ -105,15 +105,14 @@ export async function putReferences(
   manifest: Digest,
   references: readonly ManifestReference[],
 ): Promise<void> {
-  for (const { role, descriptor } of references) {
-    await query.run(
-      'INSERT INTO reference (repository_id, manifest, target, role) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
-      repositoryId,
-      manifest,
-      descriptor.digest,
-      role,
-    )
-  }
+  // One statement, however many there are: it runs while no other request does.
+  await query.run(
+    `INSERT INTO reference (repository_id, manifest, target, role)
+     SELECT ?, ?, value ->> 0, value ->> 1 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+    repositoryId,
+    manifest,
+    JSON.stringify(references.map(({ role, descriptor }) => [descriptor.digest, role])),
+  )
 }
 
 /** The blob is whole in the storage. It is a candidate for the collector from now on, with its full grace, if nothing names it. */

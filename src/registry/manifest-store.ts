@@ -26,6 +26,7 @@ import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { Operations } from './operations.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
+import { OneATurn } from './rest.ts'
 import { requireUnnamed } from './still-named.ts'
 import type { Look } from './storage-look.ts'
 
@@ -61,9 +62,12 @@ export interface ManifestStoreOptions {
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
 
+const LARGE_BYTES = 256 * 1024
+
 export class ManifestStore {
   readonly #options: ManifestStoreOptions
   readonly #remembered = new RememberedManifests()
+  readonly #largeReads = new OneATurn()
 
   constructor(options: ManifestStoreOptions) {
     this.#options = options
@@ -78,7 +82,7 @@ export class ManifestStore {
   async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
     const { manifest, kept } = await this.#find(repository, reference, { withBytes: true })
     const { digest, size } = manifest
-    const bytes = kept ?? (await this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES))
+    const bytes = kept ?? (await this.#readBytes(digest, size))
     if (bytes?.length === size) return { manifest, bytes }
     throw new RegistryError('MANIFEST_UNKNOWN', {
       message: 'The bytes of the manifest are missing or damaged in the storage; push it again.',
@@ -117,6 +121,12 @@ export class ManifestStore {
     await this.get(repository, reference)
     if (isDigest(reference)) await this.#deleteManifest(repository, reference, isForced)
     else await this.#deleteTag(repository, reference)
+  }
+
+  /** A hundred of 4 MiB at once would be 400 MB, and keep the event loop busy for 1.6 s. */
+  async #readBytes(digest: Digest, size: number): Promise<Uint8Array | undefined> {
+    const read = () => this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES)
+    return size > LARGE_BYTES ? await this.#largeReads.run(read) : await read()
   }
 
   async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {

@@ -28,3 +28,20 @@ export class Rest {
 export async function restAfterSmallChunk(bytes: number): Promise<void> {
   if (bytes < SMALL_CHUNK_BYTES) await setImmediate()
 }
+
+/** Runs works one after another, each in a turn of the event loop of its own, with what its caller does at once with the result. */
+export class OneATurn {
+  #last: Promise<void> = Promise.resolve()
+
+  async run<Result>(work: () => Promise<Result>): Promise<Result> {
+    const before = this.#last
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#last = promise
+    await before
+    try {
+      return await work()
+    } finally {
+      void setImmediate().then(resolve)
+    }
+  }
+}
