@@ -93,14 +93,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     purge: purgeOf(options),
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
-  const manifestParts = {
-    storage,
-    metadata,
-    operations,
-    references,
-    rules: options.manifestRules ?? NO_RULES,
-    scanned,
-  }
+  const manifestParts = { storage, metadata, operations, references, rules: options.manifestRules ?? NO_RULES, scanned }
   const look = new StorageLook(view)
   return {
     blobs,
