@@ -38,6 +38,7 @@ test('a first process that serves without a file, or is something else, names no
 })
 
 test('options of the first process are no files, and say how it serves', () => {
+  expect(findIn('berth', 'serve', '--strict', '/srv/config.yml')).toBe('/srv/config.yml')
   expect(findIn('berth', 'serve', '--tls', 'self-signed', '/etc/berth/config.yml')).toBe('/etc/berth/config.yml')
   expect(findIn('berth', 'serve', '--tls=self-signed', '')).toBeUndefined()
   for (const options of [['--tls', 'self-signed'], ['--tls=self-signed']]) {

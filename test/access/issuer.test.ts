@@ -154,6 +154,18 @@ describe('POST /v2/token, as OAuth 2', () => {
     await expectStatus(await bearer(again.answer.token).request('POST', '/v2/team/app/blobs/uploads/'), 202)
   })
 
+  test('tokens are good for as long as the configuration says', async () => {
+    await using own = await AccessRegistry.start({ access: `  tokenlifetime: 2m\n  refreshlifetime: 1h\n${ACCESS}` })
+    await own.addUser('alice', 'alice-secret')
+
+    const headers = { authorization: basic('alice', 'alice-secret') }
+    const response = await own.client(headers).request('GET', '/v2/token?service=registry.test&offline_token=true')
+    const { token, expires_in, refresh_token = '' } = (await response.json()) as Answer
+
+    expect(expires_in).toBe(120)
+    expect([token, refresh_token].map(lifetimeOf)).toEqual([120, 3600])
+  })
+
   test('whoever comes back with a refresh token keeps it', async () => {
     const { answer } = await get('alice', ['offline_token=true'])
     const refresh_token = answer.refresh_token ?? ''
@@ -275,4 +287,10 @@ async function post(form: Readonly<Record<string, string>>) {
 
 function bearer(token: string) {
   return registry.client({ authorization: `Bearer ${token}` })
+}
+
+/** In seconds, by what the token says of itself. */
+function lifetimeOf(token: string): number {
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { exp: number; iat: number }
+  return claims.exp - claims.iat
 }
