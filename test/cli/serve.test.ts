@@ -48,22 +48,22 @@ describe('a command line', () => {
 describe('a start that cannot succeed ends with 1 and says why:', () => {
   test('a configuration with mistakes names all of them', async () => {
     using folder = new TemporaryFolder()
-    const config = await folder.file('config.yml', 'version: 0.1\nstorage: inmemory\nhttp: {adr: ":0"}\nlog: {level: loud}\n')
+    const config = await folder.file('config.yml', 'version: 0.1\nstorage: inmemory\nhttp: {addr: "1.2.3.4"}\nlog: {level: loud}\n')
 
     const outcome = await serveToItsEnd(folder, config)
 
     expect(outcome.exitCode).toBe(1)
     expect(outcome.stderr).toBe(
       `berth: ${config} has 2 problems:\n` +
-        '  line 3: http.adr is not a known key; did you mean http.addr?\n' +
+        '  line 3: http.addr: "1.2.3.4" is not an address; write host:port, or :port for every interface\n' +
         '  line 4: log.level: "loud" is not allowed; use error, warn, info or debug\n',
     )
   })
 
   test('a slow reader gets every mistake, also when they are more than a pipe holds', async () => {
     using folder = new TemporaryFolder()
-    const mistakes = Array.from({ length: 3000 }, (_, number) => `unknown_key_number_${number}: value\n`).join('')
-    const config = await folder.file('config.yml', `version: 0.1\nstorage: inmemory\n${mistakes}`)
+    const mistakes = Array.from({ length: 3000 }, (_, number) => `  unknown_key_number_${number}: value\n`).join('')
+    const config = await folder.file('config.yml', `version: 0.1\nstorage:\n  inmemory:\n${mistakes}`)
     const slowly = '"$0" serve "$1" 2>&1 >/dev/null | { read -r line && echo "$line" && sleep 1 && cat; }'
 
     const outcome = await run(['sh', '-c', slowly, BERTH, config], { environment: environmentIn(folder.join('berth')) })
