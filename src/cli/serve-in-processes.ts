@@ -37,13 +37,13 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
     log,
   })
   const orders = await certificateOrders(loaded.config, log)
+  const debug = await debugServer(supervisor, loaded.config, log)
   const url = await supervisor.start()
   // The first worker has said why.
   if (url === undefined) {
     await output.end()
     process.exit(1)
   }
-  const debug = await debugServer(supervisor, loaded.config, log)
   announce(loaded, { url, processes: count }, log)
   const refusal = supervisor.refused.then((): EndReason => ({ kind: 'refused', error: undefined }))
   const reason = await Promise.race([end.reason(new Promise<never>(() => undefined)), refusal])
@@ -96,11 +96,11 @@ async function certificateOrders(config: Config, log: Log) {
   }
 }
 
+/** Answers before there are workers, so that probes and metrics tell how the start goes. */
 async function debugServer(supervisor: Supervisor, config: Config, log: Log) {
   try {
     return await serveDebug(config.http.debug, async () => (await supervisor.ask(REPORT)) as ProcessReport[], log)
   } catch (error) {
-    await supervisor.stop()
     throw startErrorOf(error)
   }
 }

@@ -20,6 +20,7 @@ export class WorkerProcess {
   readonly #process: Bun.Subprocess
   readonly #questions = new Map<number, (value: unknown) => void>()
   #asked = 0
+  #isServing = false
 
   /** `command` is this program with its arguments. It gets a process group of its own: a terminal's signals go to the supervisor. */
   constructor(number: number, command: readonly string[], environment: Readonly<Record<string, string | undefined>>) {
@@ -33,8 +34,10 @@ export class WorkerProcess {
       detached: true,
       serialization: 'json',
       ipc: (message: WorkerMessage) => {
-        if (message.kind === 'listening') listening.resolve(message.url)
-        else this.#questions.get(message.id)?.(message.value)
+        if (message.kind === 'listening') {
+          this.#isServing = true
+          listening.resolve(message.url)
+        } else this.#questions.get(message.id)?.(message.value)
       },
     })
     this.exited = this.#process.exited.then((): WorkerExit => {
@@ -51,8 +54,9 @@ export class WorkerProcess {
     this.#process.kill(signal)
   }
 
-  /** What the worker answers; undefined when it has ended or takes too long. */
+  /** What the worker answers; undefined when it does not serve yet, has ended or takes too long. */
   async ask(question: string): Promise<unknown> {
+    if (!this.#isServing) return undefined
     this.#asked += 1
     const id = this.#asked
     const answer = Promise.withResolvers<unknown>()

@@ -1,11 +1,15 @@
 import { describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
 import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
-import { poll } from '../support/processes.ts'
+import { BackgroundProgram, environmentIn, poll } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
+import { registryConfig } from '../support/registry-config.ts'
 import { ended, SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
+const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
+const LOCK_HOLDER = join(import.meta.dir, '../support/life-lock-holder.ts')
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 
 describe('several processes on one port', () => {
@@ -35,6 +39,27 @@ describe('several processes on one port', () => {
     expect(metrics).toMatch(/registry_http_requests_total\{handler="base",method="get",code="200"\} 40$/m)
     expect([health.status, ready.status]).toEqual([200, 200])
   }, 60_000)
+
+  test('answer on the debug address before the public one: not ready yet', async () => {
+    using folder = new TemporaryFolder()
+    await using start = await holdStart(folder.join('data/berth/run'))
+    const config = await folder.file('config.yml', registryConfig(folder.join('data'), DEBUG))
+    const environment = { ...environmentIn(folder.join('environment')), BERTH_PROCESSES: '2' }
+    await using berth = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
+
+    const [, debugUrl = ''] = await berth.waitForOutput(/msg="debug server listening" url=(\S+)/, 30_000)
+
+    expect((await fetch(`${debugUrl}/livez`)).status).toBe(200)
+    expect((await fetch(`${debugUrl}/debug/health`)).status).toBe(200)
+    expect((await fetch(`${debugUrl}/metrics`)).status).toBe(200)
+    const ready = await fetch(`${debugUrl}/readyz`)
+    expect([ready.status, await ready.json()]).toMatchObject([503, { waiting: { process: 'No process answers.' } }])
+    expect(berth.output).not.toContain('msg="listening"')
+
+    await start.end()
+    await berth.waitForOutput(/msg="listening"/, 30_000)
+    expect((await fetch(`${debugUrl}/readyz`)).status).toBe(200)
+  }, 90_000)
 
   test('one that is killed costs only what was on its own connections, and is back', async () => {
     const backAfterMs = await backAfterKill()
@@ -192,4 +217,19 @@ async function startSlowPull(client: RegistryClient, digest: string): Promise<()
     for (let next = await reader?.read(); next?.done === false; next = await reader?.read()) hasher.update(next.value)
     return `sha256:${hasher.digest('hex')}`
   }
+}
+
+/** Keeps every start on a storage waiting until it ends. */
+async function holdStart(runDirectory: string) {
+  const holder = Bun.spawn([process.execPath, LOCK_HOLDER, runDirectory, 'start'], {
+    stdin: 'pipe',
+    stdout: 'pipe',
+    timeout: 60_000,
+  })
+  await holder.stdout.getReader().read()
+  const end = async () => {
+    holder.kill('SIGKILL')
+    await holder.exited
+  }
+  return { end, [Symbol.asyncDispose]: end }
 }
