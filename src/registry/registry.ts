@@ -121,6 +121,6 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 }
 
-function purgeOf({ storage, metadata, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {
-  return enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun }), everyMs: intervalMs } : undefined
+function purgeOf({ storage, metadata, log, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {
+  return enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun, log }), everyMs: intervalMs } : undefined
 }

@@ -22,7 +22,7 @@ afterEach(async () => {
 })
 
 function purge({ dryRun = false } = {}): UploadPurge {
-  return new UploadPurge({ storage: berth.storage, metadata: berth.metadata, ageMs: HOUR_MS, dryRun })
+  return new UploadPurge({ storage: berth.storage, metadata: berth.metadata, ageMs: HOUR_MS, dryRun, log: berth.log })
 }
 
 /** A session with a few bytes, last touched so long ago. */
@@ -148,7 +148,7 @@ test('on an object store what registry:2 has left is found by lists of everythin
   for (const directory of uploads)
     await storage.place([placementOf(directory, { data: 'half', startedat: '2024', 'hashstates/0': '' })])
   const run = (ageMs: number) =>
-    new UploadPurge({ storage, metadata: berth.metadata, ageMs, dryRun: false }).run(new AbortController().signal)
+    new UploadPurge({ storage, metadata: berth.metadata, ageMs, dryRun: false, log: berth.log }).run(new AbortController().signal)
 
   expect(await run(HOUR_MS)).toMatchObject({ foreign: 0 })
   expect(await run(-1)).toMatchObject({ foreign: 1 })
@@ -156,13 +156,18 @@ test('on an object store what registry:2 has left is found by lists of everythin
   expect(await Promise.all(uploads.map((path) => storage.list(path)))).toEqual([[], ['data', 'hashstates', 'startedat']])
 })
 
-test('a dry run counts and removes nothing', async () => {
+test('a dry run writes to the log what a purge would remove, and removes nothing', async () => {
   const uploadId = await session(2 * HOUR_MS)
   const path = await foreignUpload('11111111-1111-4111-8111-111111111111', 2 * HOUR_MS)
   await berth.registry.scan.scanNames()
 
   expect(await purge({ dryRun: true }).run(new AbortController().signal)).toEqual({ sessions: 1, foreign: 1 })
 
+  const told = berth.log.lines.filter(({ message }) => message === 'upload would be purged')
+  expect(told.map(({ fields }) => fields)).toEqual([
+    { kind: 'session', repository, uploadId },
+    { kind: 'registry:2', repository: 'library/alpine', uploadId: '11111111-1111-4111-8111-111111111111' },
+  ])
   expect(await isOpen(uploadId)).toBe(true)
   expect((await readdir(path)).sort()).toEqual(['data', 'hashstates', 'startedat'])
 })

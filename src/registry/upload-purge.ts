@@ -1,6 +1,7 @@
 import { listRepositoryNames } from '../metadata/listing.ts'
 import type { Metadata } from '../metadata/query.ts'
 import { deleteUploadUntouched, listAbandonedUploads } from '../metadata/uploads.ts'
+import type { Log, LogFields } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, storagePath, type UploadState } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
@@ -16,8 +17,9 @@ export interface UploadPurgeOptions {
   readonly metadata: Metadata
   /** `uploadpurging.age`. */
   readonly ageMs: number
-  /** `uploadpurging.dryrun`: only counts. */
+  /** `uploadpurging.dryrun`: only counts and tells. */
   readonly dryRun: boolean
+  readonly log: Pick<Log, 'info'>
 }
 
 export interface PurgedUploads {
@@ -48,7 +50,7 @@ export class UploadPurge {
   async #purgeSessions(signal: AbortSignal): Promise<number> {
     const { metadata, storage, ageMs, dryRun } = this.#options
     const before = Date.now() - ageMs
-    if (dryRun) return (await listAbandonedUploads(metadata.read, before, Number.MAX_SAFE_INTEGER)).length
+    if (dryRun) return await this.#tellSessions(before)
     let purged = 0
     for (;;) {
       const uploads = await listAbandonedUploads(metadata.read, before, PAGE)
@@ -63,6 +65,12 @@ export class UploadPurge {
     }
   }
 
+  async #tellSessions(before: number): Promise<number> {
+    const uploads = await listAbandonedUploads(this.#options.metadata.read, before, Number.MAX_SAFE_INTEGER)
+    for (const { id, repository } of uploads) this.#tell({ kind: 'session', repository, uploadId: id })
+    return uploads.length
+  }
+
   async #purgeForeign(signal: AbortSignal): Promise<number> {
     const { storage, ageMs, dryRun } = this.#options
     const uploads = storage.capabilities.isRemote ? this.#listedForeign() : this.#foreignByRepository()
@@ -73,10 +81,16 @@ export class UploadPurge {
       const path = storagePath(layout.uploads(repository), id)
       const entry = (await storage.stat(storagePath(path, 'startedat'))) ?? (await storage.stat(path))
       if (entry === undefined || entry.changedAtMs > Date.now() - ageMs) continue
-      if (!dryRun) await storage.remove(path)
+      if (dryRun) this.#tell({ kind: 'registry:2', repository, uploadId: id })
+      else await storage.remove(path)
       purged += 1
     }
     return purged
+  }
+
+  /** What a purge that is not dry would remove. */
+  #tell(upload: LogFields): void {
+    this.#options.log.info('upload would be purged', upload)
   }
 
   async *#foreignByRepository(): AsyncGenerator<ForeignUpload> {
