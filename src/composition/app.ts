@@ -123,7 +123,7 @@ async function startRegistry({ config, log, closers, onReplaced, onRefused }: Re
   const { locks: liveness, processId, epoch } = database
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
-  if (driver.capabilities.isRemote) presence = await presenceOf({ opened, database, log, onReplaced })
+  if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ opened, database, log, onReplaced })
   const metrics = createMetrics(config)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const rules = { uploadPurging: config.storage.uploadPurging, manifestRules: config.manifests }

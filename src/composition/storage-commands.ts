@@ -38,7 +38,7 @@ async function asTheOnlyOne(
   log: Log,
   work: (target: StorageDriver, taken: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  if (driver.capabilities.isRemote) return await withSign(driver, log, work)
+  if (driver.capabilities.isReachedByOtherMachines) return await withSign(driver, log, work)
   const locks = await LifeLocks.open(runDirectory)
   const id = crypto.randomUUID()
   try {

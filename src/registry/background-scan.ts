@@ -5,7 +5,6 @@ import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty 
 import { findDigest } from '../oci/digest.ts'
 import type { StorageDriver, StoragePath } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
-import { repositoriesAtOnce } from '../storage/layout-walk.ts'
 import type { DanglingLinks } from './dangling-links.ts'
 import type { ListedScan } from './listed-scan.ts'
 import type { Reconcile } from './reconcile.ts'
@@ -55,14 +54,14 @@ export class BackgroundScan {
     const isRepeat = await this.isComplete()
     if (isRepeat && !(await this.#isRepeatDue())) return
     const { metadata, scan, listed, epoch, storage } = this.#options
-    const { isRemote } = storage.capabilities
+    const { listsWhole } = storage.capabilities
     if (isRepeat || !(await scan.areNamesKnown())) await scan.scanNames()
     // Blobs first: their sizes need not be asked for with each link.
-    if (isRemote) await listed.blobs(signal)
-    if (isRemote && !isRepeat) await listed.repositories(signal)
+    if (listsWhole) await listed.blobs(signal)
+    if (listsWhole && !isRepeat) await listed.repositories(signal)
     if (isRepeat) await this.#scanAgain(signal)
     else await this.#scanUnseen(signal)
-    for (const shard of isRemote ? [] : layout.blobShards()) {
+    for (const shard of listsWhole ? [] : layout.blobShards()) {
       if (signal.aborted) return
       await this.#scanBlobs(shard.path, shard.digestPrefix, signal)
     }
@@ -80,7 +79,7 @@ export class BackgroundScan {
 
   async #scanUnseen(signal: AbortSignal): Promise<void> {
     const { storage, metadata, scan, epoch } = this.#options
-    const atOnce = repositoriesAtOnce(storage)
+    const atOnce = storage.capabilities.questionsAtOnce
     for (;;) {
       const repositories = await listUnscannedRepositories(metadata.read, epoch, REPOSITORIES_AT_ONCE)
       if (repositories.length === 0) return

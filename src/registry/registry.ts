@@ -7,7 +7,6 @@ import { BlobPush } from './blob-push.ts'
 import { BlobStore } from './blob-store.ts'
 import { Catalog } from './catalog.ts'
 import { DanglingLinks } from './dangling-links.ts'
-import { lateRequestsMs } from './late-requests.ts'
 import { ListedScan } from './listed-scan.ts'
 import { Maintenance } from './maintenance.ts'
 import { type ManifestRules, NO_RULES } from './manifest-rules.ts'
@@ -69,7 +68,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch })
   const settlement = new Settlement({ metadata, view, processId, epoch })
-  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs: lateRequestsMs(storage) })
+  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs: storage.capabilities.lateMs })
   const listed = new ListedScan({ storage, metadata, view, reconcile })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })

@@ -71,14 +71,14 @@ export class RepositoryScan {
   }
 
   async #scanNames(): Promise<void> {
-    if (this.#storage.capabilities.isRemote) await this.#listed.names()
+    if (this.#storage.capabilities.listsWhole) await this.#listed.names()
     else for await (const name of walkRepositories(this.#storage)) await this.#meet(name)
     await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
   }
 
   /** Throws the reason when the signal aborts while another writer is waited for. */
   async scan(name: RepositoryName, signal?: AbortSignal): Promise<void> {
-    if (this.#storage.capabilities.isRemote) return await this.#listed.repository(name, signal)
+    if (this.#storage.capabilities.listsWhole) return await this.#listed.repository(name, signal)
     const names = [...(await this.#manifests(name)), ...(await this.#tags(name)), ...(await this.#links(name))]
     await this.#reconcile.healAll(names, signal)
     await this.#metadata.write(async (query) => {

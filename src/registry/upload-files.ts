@@ -2,7 +2,6 @@ import type { UploadRow } from '../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
 import { type StorageDriver, type StoragePath, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
-import { LATE_REQUESTS_MS } from './late-requests.ts'
 import type { Liveness } from './operations.ts'
 import { Rest } from './rest.ts'
 import type { RunningDigests } from './running-digests.ts'
@@ -160,8 +159,10 @@ export class UploadFiles {
     if (row.state === null) return await this.#begin(row, closing)
     const state = row.state as UploadState
     if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, own, state)
-    if (row.writer !== null && storage.capabilities.isRemote) await Bun.sleep(LATE_REQUESTS_MS)
-    const isLeft = !bringsBytes && !storage.capabilities.isRemote
+    const { lateMs } = storage.capabilities
+    if (row.writer !== null && lateMs > 0) await Bun.sleep(lateMs)
+    // Where bytes may arrive late, what came after the offset is cut off first.
+    const isLeft = !bringsBytes && lateMs === 0
     const file = isLeft ? restingFile(state, row.byteOffset) : await storage.resumeUpload(state, row.byteOffset)
     const digest = this.#digests.take(row.id, state, row.byteOffset)
     return file === undefined ? undefined : { file, digest, endsWithRequest: false }
@@ -170,7 +171,7 @@ export class UploadFiles {
   /** What one request brings as a whole goes straight to its place where moving it there would be a copy. */
   async #begin({ algorithm }: UploadRow, closing: Digest | undefined): Promise<OpenedFile> {
     const { storage } = this.#options
-    const isDirect = closing !== undefined && storage.capabilities.isRemote
+    const isDirect = closing !== undefined && storage.capabilities.completesByCopy
     const file = await storage.beginUpload(isDirect ? layout.blob(closing) : undefined)
     return {
       file,

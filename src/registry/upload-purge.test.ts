@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { RestartableRegistry } from '../../test/support/restartable-registry.ts'
 import { placementOf } from '../../test/support/storage-driver-contract.ts'
 import { parseRepositoryName } from '../oci/name.ts'
-import { storagePath } from '../storage/driver.ts'
+import { LOCAL_STORAGE, storagePath } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
 import { MemoryDriver } from '../storage/memory/memory.ts'
 import { UploadPurge } from './upload-purge.ts'
@@ -139,7 +139,7 @@ describe('what registry:2 has left', () => {
 
 test('on an object store what registry:2 has left is found by lists of everything, also where nobody knows the repository', async () => {
   class Bucket extends MemoryDriver {
-    override readonly capabilities = { sharedBetweenProcesses: false, isRemote: true }
+    override readonly capabilities = { ...LOCAL_STORAGE, listsWhole: true }
   }
   const storage = new Bucket()
   const uploads = ['11111111-1111-4111-8111-111111111111', 'notes'].map((id) =>

@@ -73,7 +73,7 @@ export class UploadPurge {
 
   async #purgeForeign(signal: AbortSignal): Promise<number> {
     const { storage, ageMs, dryRun } = this.#options
-    const uploads = storage.capabilities.isRemote ? this.#listedForeign() : this.#foreignByRepository()
+    const uploads = storage.capabilities.listsWhole ? this.#listedForeign() : this.#foreignByRepository()
     let purged = 0
     for await (const { repository, id } of uploads) {
       if (signal.aborted) return purged

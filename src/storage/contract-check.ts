@@ -75,7 +75,7 @@ async function listBelow(driver: StorageDriver, directory: StoragePath, text: st
       `A list shows ${paths.join(', ') || 'nothing'} in place of two links; what it lacks is found when it is asked for, and not before.`,
     )
   }
-  if (!driver.capabilities.isRemote) return undefined
+  if (!driver.capabilities.listsWhole) return undefined
   const md5 = createHash('md5').update(text).digest('hex')
   return files.every((file) => file.md5 === md5)
     ? 'its ETags tell what is in a link'

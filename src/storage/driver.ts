@@ -93,14 +93,33 @@ export interface StorageDriver {
   close(): Promise<void>
 }
 
+/** What a storage is like, each as a fact that something follows from. */
 export interface StorageCapabilities {
-  /** Several processes may use the same storage at once; a driver in memory cannot. */
-  readonly sharedBetweenProcesses: boolean
   /**
-   * An object store: each look costs a request, a request may still arrive when its sender has died, and a directory is no more than what
-   * the paths of files have in common.
+   * For so long a request may still change the storage whose sender has died or no longer waits for it. 0: never. What is looked at sooner may
+   * still change (docs/orders-of-writing.md, rule 4).
    */
-  readonly isRemote: boolean
+  readonly lateMs: number
+  /** How many questions to ask side by side: each takes a trip to another machine. 1 where the disk of this machine answers. */
+  readonly questionsAtOnce: number
+  /** `listFiles` gives all files for less than a look into each directory costs: a scan compares such lists. */
+  readonly listsWhole: boolean
+  /** `completeUpload` copies the bytes to their place, unless they were gathered there (`beginUpload`). */
+  readonly completesByCopy: boolean
+  /** A directory is there also while it has no files. */
+  readonly keepsEmptyDirectories: boolean
+  /** Processes on other machines may write to it, and their life locks are not seen from here. */
+  readonly isReachedByOtherMachines: boolean
+}
+
+/** Of a storage on this machine. */
+export const LOCAL_STORAGE: StorageCapabilities = {
+  lateMs: 0,
+  questionsAtOnce: 1,
+  listsWhole: false,
+  completesByCopy: false,
+  keepsEmptyDirectories: true,
+  isReachedByOtherMachines: false,
 }
 
 export interface ListedUpload {

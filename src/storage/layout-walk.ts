@@ -6,11 +6,6 @@ import { layout } from './layout.ts'
 /** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
 const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
 
-/** A remote storage takes its time for each question: several are asked side by side. */
-export function repositoriesAtOnce({ capabilities }: StorageDriver): number {
-  return capabilities.isRemote ? 32 : 1
-}
-
 /** The name of every repository that has a directory. What is no name is passed over. */
 export async function* walkRepositories(storage: StorageDriver): AsyncGenerator<RepositoryName> {
   yield* namesBelow(storage, layout.repositories, '')
@@ -32,7 +27,7 @@ export async function listDigests(
 
 async function* namesBelow(storage: StorageDriver, path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
   const children = await storage.list(path)
-  const atOnce = repositoriesAtOnce(storage)
+  const atOnce = storage.capabilities.questionsAtOnce
   for (let start = 0; start < children.length; start += atOnce) {
     const batch = children.slice(start, start + atOnce)
     const listed = await Promise.all(batch.map((child) => entriesOf(storage, path, prefix, child)))

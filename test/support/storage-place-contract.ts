@@ -52,7 +52,7 @@ export function describeStoragePlace(name: string, open: () => Promise<OpenedSto
       await storage.place(storagePath(directory, 'empty/deeper'), {})
       await storage.place(storagePath(directory, 'full'), {})
 
-      if (!storage.driver.capabilities.isRemote) {
+      if (storage.driver.capabilities.keepsEmptyDirectories) {
         expect(await storage.driver.stat(storagePath(directory, 'empty/deeper'))).toMatchObject({ kind: 'directory' })
       }
       expect(await storage.driver.list(storagePath(directory, 'empty/deeper'))).toEqual([])

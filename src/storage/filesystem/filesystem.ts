@@ -3,6 +3,7 @@ import {
   type ByteRange,
   type FilePage,
   FileTooLargeError,
+  LOCAL_STORAGE,
   type ListedUpload,
   type Placement,
   type StorageDriver,
@@ -29,7 +30,7 @@ const UPLOADS = storagePath('berth/uploads')
 
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {
-  readonly capabilities = { sharedBetweenProcesses: true, isRemote: false }
+  readonly capabilities = LOCAL_STORAGE
   readonly #disk: Disk
   readonly #root: string
   readonly #directories: DurableDirectories

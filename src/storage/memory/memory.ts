@@ -2,8 +2,10 @@ import {
   type ByteRange,
   type FilePage,
   FileTooLargeError,
+  LOCAL_STORAGE,
   type ListedUpload,
   type Placement,
+  type StorageCapabilities,
   type StorageDriver,
   type StorageEntry,
   type StoragePath,
@@ -16,7 +18,7 @@ import { comesAfter, FILES_IN_A_PAGE, pageOf } from '../file-page.ts'
 
 /** Everything in this process's memory, gone with it: registry:2's `inmemory`, for trying things out and for tests. */
 export class MemoryDriver implements StorageDriver {
-  readonly capabilities = { sharedBetweenProcesses: false, isRemote: false }
+  readonly capabilities: StorageCapabilities = LOCAL_STORAGE
   readonly #files = new Map<string, Blob>()
   readonly #directories = new Set<string>()
   /** One time for all: nothing here outlives the process. */

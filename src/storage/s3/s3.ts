@@ -24,6 +24,9 @@ const PARTS_IN_MEMORY_BYTES = 48 * 1024 * 1024
 /** As long as those of registry:2 are good. */
 const REDIRECT_SECONDS = 20 * 60
 const PARTS_SENT_AT_ONCE = 6
+/** A request that was sent before a process died, or was given up on, has arrived by then or never will. */
+const LATE_REQUESTS_MS = 2_000
+const QUESTIONS_AT_ONCE = 32
 
 /** Blobs of registry:2's layout: where direct uploads are put together. */
 const BLOBS = storagePath('docker/registry/v2/blobs')
@@ -42,7 +45,14 @@ export interface S3DriverOptions {
 
 /** A bucket under the keys that registry:2 uses. */
 export class S3Driver extends S3Objects implements StorageDriver {
-  readonly capabilities = { sharedBetweenProcesses: true, isRemote: true }
+  readonly capabilities = {
+    lateMs: LATE_REQUESTS_MS,
+    questionsAtOnce: QUESTIONS_AT_ONCE,
+    listsWhole: true,
+    completesByCopy: true,
+    keepsEmptyDirectories: false,
+    isReachedByOtherMachines: true,
+  }
   readonly #bucket: Bucket
   readonly #keys: KeySpace
   readonly #redirects: boolean
