@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
-import type { LifeLocks } from '../metadata/life-lock.ts'
 import type { OpenedMetadata } from '../metadata/open.ts'
+import type { ProcessLocks } from '../metadata/processes.ts'
 import type { Log } from '../observe/log.ts'
 import { ensureStateId } from '../opening/local-state.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
@@ -35,7 +35,7 @@ export async function presenceOf({ opened, database, log, onReplaced }: Presence
 }
 
 /** Called when the lock of this process is released: of several that end at once, one sees that nobody is left. */
-export async function endPresence(presence: DatabasePresence | undefined, locks: LifeLocks): Promise<void> {
+export async function endPresence(presence: DatabasePresence | undefined, locks: ProcessLocks): Promise<void> {
   if (presence === undefined) return
   // Nor does anybody begin meanwhile, whose sign would go.
   await locks.whileStarting(async () => presence.end({ isLast: (await locks.living()).length === 0 }))

@@ -44,12 +44,12 @@ describe('the lock of a living process', () => {
     'is held until the process is killed, however suddenly',
     async () => {
       const holder = await startHolder('life', 'other')
-      expect(locks.isAlive('other')).toBe(true)
+      expect(await locks.isAlive('other')).toBe(true)
       expect(await locks.living()).toEqual([{ id: 'other', database: 'database of other', path: 'somewhere' }])
 
       await holder.kill()
 
-      expect(locks.isAlive('other')).toBe(false)
+      expect(await locks.isAlive('other')).toBe(false)
       expect(await locks.living()).toEqual([])
       expect(await readdir(folder.join('run'))).toEqual([])
     },
@@ -62,30 +62,30 @@ describe('the lock of a living process', () => {
       await startHolder('life', 'other')
 
       for (let look = 0; look < 20; look += 1) {
-        expect(locks.isAlive('other')).toBe(true)
+        expect(await locks.isAlive('other')).toBe(true)
         await locks.living()
       }
       const third = await LifeLocks.open(folder.join('run'))
-      expect(third.isAlive('other')).toBe(true)
+      expect(await third.isAlive('other')).toBe(true)
     },
     TIMEOUT_MS,
   )
 
   test('of our own is known without a look, and ends when we let go', async () => {
     locks.hold('mine', { database: 'ours', path: 'somewhere' })
-    expect(locks.isAlive('mine')).toBe(true)
+    expect(await locks.isAlive('mine')).toBe(true)
     expect(await locks.living()).toEqual([{ id: 'mine', database: 'ours', path: 'somewhere' }])
 
     const others = await LifeLocks.open(folder.join('run'))
-    expect(others.isAlive('mine')).toBe(true)
+    expect(await others.isAlive('mine')).toBe(true)
 
     locks.release('mine')
-    expect(locks.isAlive('mine')).toBe(false)
-    expect(others.isAlive('mine')).toBe(false)
+    expect(await locks.isAlive('mine')).toBe(false)
+    expect(await others.isAlive('mine')).toBe(false)
   })
 
   test('of one that never was, or was let go of, is not held', async () => {
-    expect(locks.isAlive('nobody')).toBe(false)
+    expect(await locks.isAlive('nobody')).toBe(false)
     locks.release('nobody')
     expect(await locks.living()).toEqual([])
   })

@@ -3,6 +3,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { openLockFile, whileLocked } from './exclusive-lock.ts'
+import type { ProcessLocks } from './processes.ts'
 import { isBusy } from './sqlite.ts'
 
 /** What a living process tells the others: the database that it uses. */
@@ -26,7 +27,7 @@ const MOST_TRIES = 200
  * Who is alive (docs/orders-of-writing.md, rule 1): every process holds a read transaction on a small SQLite file of its own, an OS lock that ends
  * with the process however it ends. Whoever can take that lock exclusively knows that the owner is dead.
  */
-export class LifeLocks {
+export class LifeLocks implements ProcessLocks {
   readonly #directory: string
   readonly #mine = new Map<string, Database>()
 
@@ -54,7 +55,7 @@ export class LifeLocks {
     this.#mine.set(id, lock)
   }
 
-  isAlive(id: string): boolean {
+  async isAlive(id: string): Promise<boolean> {
     return this.#mine.has(id) || !this.#takeOver(id)
   }
 
@@ -90,7 +91,7 @@ export class LifeLocks {
 
   /** A lock that looks taken may be that of a dead process which another one is finding out about: then its file goes at once. */
   async #findLiving(id: string): Promise<LivingProcess | undefined> {
-    for (let tries = 1; this.isAlive(id); tries += 1) {
+    for (let tries = 1; await this.isAlive(id); tries += 1) {
       try {
         return { id, ...this.#factsOf(id) }
       } catch (error) {

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import { identityOf, moveAside, prepareFile } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
 import { MIGRATIONS, type Migration, versionAfter } from './migrations.ts'
-import type { Query } from './query.ts'
+import type { OwnedMetadata, ProcessLocks } from './processes.ts'
+import type { Metadata, Query } from './query.ts'
 import { isCorrupt, SqliteMetadata } from './sqlite.ts'
 
 export interface OpenOptions {
@@ -24,8 +25,8 @@ const PAUSE_MS = 100
 
 /** The database as this process uses it, for its whole life. */
 export interface OpenedMetadata {
-  readonly metadata: SqliteMetadata
-  readonly locks: LifeLocks
+  readonly metadata: OwnedMetadata
+  readonly locks: ProcessLocks
   readonly processId: string
   /** What rows must carry to be more than a hint. It stays the same while any process is alive. */
   readonly epoch: number
@@ -120,7 +121,7 @@ async function epochOf(query: Pick<Query, 'get'>): Promise<number> {
   return Number(row?.value ?? 0)
 }
 
-async function beginEpoch(metadata: SqliteMetadata): Promise<number> {
+async function beginEpoch(metadata: Metadata): Promise<number> {
   return await metadata.write(async (query) => {
     const epoch = (await epochOf(query)) + 1
     await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))

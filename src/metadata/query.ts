@@ -14,8 +14,11 @@ export interface Query {
  */
 export interface Metadata {
   readonly read: Query
-  /** The same number as before only if nothing was committed between, by any process: what was read then still holds. */
-  revision(): number
+  /**
+   * The same number as before only if nothing was committed between, by any process: what was read then still holds. A number at once
+   * where the database is on this machine.
+   */
+  revision(): number | Promise<number>
   write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result>
 }
 

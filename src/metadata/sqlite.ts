@@ -1,7 +1,8 @@
 import { Database, type Statement } from 'bun:sqlite'
 import { unavailable } from '../oci/errors.ts'
 import { CommitWatch } from './commit-watch.ts'
-import type { Metadata, Query, SqlValue } from './query.ts'
+import type { OwnedMetadata } from './processes.ts'
+import type { Query, SqlValue } from './query.ts'
 
 /** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */
 const SHARED_TRANSACTION_MS = 5
@@ -15,7 +16,7 @@ interface Waiting {
 }
 
 /** One database file: a connection that writes, behind a queue, and one that reads. `:memory:` cannot be shared by the two. */
-export class SqliteMetadata implements Metadata {
+export class SqliteMetadata implements OwnedMetadata {
   readonly read: SqliteQuery
   readonly #writer: Database
   readonly #write: SqliteQuery

@@ -1,7 +1,7 @@
 import { listDutyHolders, releaseDuty, takeDuty } from '../metadata/duties.ts'
+import type { Liveness } from '../metadata/processes.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
-import type { Liveness } from './operations.ts'
 import { RepeatedTask, type RepeatedTaskOptions } from './repeated-task.ts'
 
 const LOOK_EVERY_MS = 1_000
@@ -66,7 +66,8 @@ export class Duties {
     const { metadata, liveness, processId, duties } = this.#options
     const holders = new Map((await listDutyHolders(metadata.read)).map(({ duty, process }) => [duty, process]))
     for (const [name, task] of this.#held) if (holders.get(name) !== processId) this.#end(name, task)
-    const alive = new Set([...new Set(holders.values())].filter((process) => liveness.isAlive(process)))
+    const alive = new Set<string>()
+    for (const process of new Set(holders.values())) if (await liveness.isAlive(process)) alive.add(process)
     const isFree = (holder: string | undefined) => holder === undefined || holder === processId || !alive.has(holder)
     const free = duties.filter(({ name }) => !this.#held.has(name) && isFree(holders.get(name)))
     const taken = free.length === 0 ? [] : await this.#take(free, holders)

@@ -1,10 +1,11 @@
+import type { Liveness } from '../metadata/processes.ts'
 import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import type { BackgroundScan } from './background-scan.ts'
 import { Duties, type Duty } from './duties.ts'
-import type { Liveness, Operations } from './operations.ts'
+import type { Operations } from './operations.ts'
 import { RepeatedTask } from './repeated-task.ts'
 import type { UploadOrphans } from './upload-orphans.ts'
 import type { UploadPurge } from './upload-purge.ts'
@@ -52,7 +53,7 @@ export class Maintenance {
     const { operations, orphans, storage, liveness, onFailure } = this.#options
     const removeOrphans = async () => {
       await orphans.run()
-      await storage.removeLeftoversOf((owner) => !liveness.isAlive(owner))
+      await storage.removeLeftoversOf(async (owner) => !(await liveness.isAlive(owner)))
     }
     const everySecond = (name: string, run: () => Promise<void>) =>
       new RepeatedTask({ everyMs: SECOND_MS, run, onFailure: (error) => onFailure(name, error) })
@@ -96,7 +97,7 @@ export class Maintenance {
   async #closeDeadScans(): Promise<void> {
     const { metadata, liveness } = this.#options
     for (const process of await listScanningProcesses(metadata.read)) {
-      if (!liveness.isAlive(process)) await metadata.write((query) => deleteScansOf(query, process))
+      if (!(await liveness.isAlive(process))) await metadata.write((query) => deleteScansOf(query, process))
     }
   }
 

@@ -130,7 +130,7 @@ export class ManifestStore {
   }
 
   async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
-    const revision = this.#options.metadata.revision()
+    const revision = await this.#options.metadata.revision()
     const remembered = this.#remembered.find(revision, repository, reference)
     if (remembered !== undefined && (remembered.kept !== undefined || !parts.withBytes)) return remembered
     const { found, isSeen } = await this.#lookUp(repository, reference, parts)

@@ -36,7 +36,7 @@ function operationsOf(processId: string, lateMs = 0): Operations {
   const { metadata } = berth
   const view = new StorageView(berth.storage, metadata.read)
   const settlement = new Settlement({ metadata, view, processId, epoch: EPOCH })
-  const liveness = { isAlive: (id: string) => alive.has(id) }
+  const liveness = { isAlive: async (id: string) => alive.has(id) }
   return new Operations({ metadata, settlement, liveness, processId, epoch: EPOCH, lateMs })
 }
 

@@ -7,6 +7,7 @@ import {
   listClaimOwners,
   listClaimOwnersIn,
 } from '../metadata/claims.ts'
+import type { Liveness } from '../metadata/processes.ts'
 import { type Metadata, nextNumber, type Query, type Stamp } from '../metadata/query.ts'
 import { unavailable } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
@@ -25,11 +26,6 @@ export interface Operation<Plan, Result> {
   readonly act: (plan: Plan) => Promise<void>
   /** Sets the rows to what the storage now is. */
   readonly confirm: (query: Query, plan: Plan, stamp: Stamp) => Promise<Result>
-}
-
-/** Tells the dead from the living. */
-export interface Liveness {
-  isAlive(process: string): boolean
 }
 
 export interface OperationsOptions {
@@ -134,7 +130,7 @@ export class Operations {
 
   /** A dead owner's names are settled at once; a living one's are waited for. */
   async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<void> {
-    if (this.#isLeft(by) && this.#waitFor(by.operation) === 0) return await this.#settle(by.operation)
+    if ((await this.#isLeft(by)) && this.#waitFor(by.operation) === 0) return await this.#settle(by.operation)
     if (performance.now() > deadline) {
       throw unavailable('Another request has been changing this for more than 10 seconds; try again in a moment.')
     }
@@ -154,7 +150,7 @@ export class Operations {
   async #settleLeft(owners: readonly ClaimOwner[]): Promise<number> {
     let longestMs = 0
     for (const owner of owners) {
-      if (!this.#isLeft(owner)) continue
+      if (!(await this.#isLeft(owner))) continue
       const waitMs = this.#waitFor(owner.operation)
       longestMs = Math.max(longestMs, waitMs)
       if (waitMs === 0) await this.#settle(owner.operation)
@@ -163,9 +159,9 @@ export class Operations {
   }
 
   /** Whether an operation will never confirm. */
-  #isLeft({ operation, process }: ClaimOwner): boolean {
+  async #isLeft({ operation, process }: ClaimOwner): Promise<boolean> {
     const { liveness, processId } = this.#options
-    return process === processId ? this.#unsettled.has(operation) : !liveness.isAlive(process)
+    return process === processId ? this.#unsettled.has(operation) : !(await liveness.isAlive(process))
   }
 
   /** How long its requests may still arrive, counted from when it was first seen to have been left. */

@@ -1,8 +1,8 @@
+import type { Liveness } from '../metadata/processes.ts'
 import type { UploadRow } from '../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../oci/digest.ts'
 import { type StorageDriver, type StoragePath, UploadGoneError, type UploadState, type UploadWriter } from '../storage/driver.ts'
 import { layout } from '../storage/layout.ts'
-import type { Liveness } from './operations.ts'
 import { Rest } from './rest.ts'
 import type { RunningDigests } from './running-digests.ts'
 
@@ -158,7 +158,7 @@ export class UploadFiles {
     const { storage } = this.#options
     if (row.state === null) return await this.#begin(row, closing)
     const state = row.state as UploadState
-    if (row.writer?.split(',').some((writer) => this.#isAtWork(writer))) return await this.#copy(row, own, state)
+    if (await this.#isWritten(row)) return await this.#copy(row, own, state)
     const { lateMs } = storage.capabilities
     if (row.writer !== null && lateMs > 0) await Bun.sleep(lateMs)
     // Where bytes may arrive late, what came after the offset is cut off first.
@@ -180,9 +180,15 @@ export class UploadFiles {
     }
   }
 
-  #isAtWork(writer: string): boolean {
+  /** Whether a request may still have the file of the upload open. */
+  async #isWritten({ writer }: UploadRow): Promise<boolean> {
+    for (const request of writer?.split(',') ?? []) if (await this.#isAtWork(request)) return true
+    return false
+  }
+
+  async #isAtWork(writer: string): Promise<boolean> {
     const [process = ''] = writer.split('/')
-    return this.#isOwn(writer) ? this.#atWork.has(writer) : this.#options.liveness.isAlive(process)
+    return this.#isOwn(writer) ? this.#atWork.has(writer) : await this.#options.liveness.isAlive(process)
   }
 
   #isOwn(writer: string): boolean {

@@ -36,7 +36,7 @@ async function begun(owner: string | undefined, ageMs: number): Promise<UploadSt
 async function left(open: readonly UploadState[] = []): Promise<string[]> {
   const { storage, metadata } = berth
   const uploads = { isOpen: (state: UploadState) => open.includes(state) }
-  const liveness = { isAlive: (process: string) => process !== DEAD }
+  const liveness = { isAlive: async (process: string) => process !== DEAD }
   await new UploadOrphans({ storage, metadata, liveness, processId: ME, uploads }).run()
   return (await storage.listUploads()).map(({ state }) => state)
 }

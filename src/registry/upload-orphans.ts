@@ -1,7 +1,7 @@
+import type { Liveness } from '../metadata/processes.ts'
 import type { Metadata } from '../metadata/query.ts'
 import { isUploadState } from '../metadata/uploads.ts'
 import type { ListedUpload, StorageDriver, UploadState } from '../storage/driver.ts'
-import type { Liveness } from './operations.ts'
 
 /** A file is named by its session, or known to be open, so soon after it was begun. */
 const OWN_AGE_MS = 30_000
@@ -34,25 +34,25 @@ export class UploadOrphans {
     const isAlive = this.#remembered()
     let removed = 0
     for (const upload of await storage.listUploads()) {
-      if (!this.#mayBeOrphan(upload, isAlive) || (await isUploadState(metadata.read, upload.state))) continue
+      if (!(await this.#mayBeOrphan(upload, isAlive)) || (await isUploadState(metadata.read, upload.state))) continue
       await storage.abortUpload(upload.state)
       removed += 1
     }
     return removed
   }
 
-  #mayBeOrphan({ state, owner, changedAtMs }: ListedUpload, isAlive: (process: string) => boolean): boolean {
+  async #mayBeOrphan({ state, owner, changedAtMs }: ListedUpload, isAlive: Liveness['isAlive']): Promise<boolean> {
     const ageMs = Date.now() - changedAtMs
     if (owner === undefined) return ageMs > UNKNOWN_AGE_MS
     if (owner === this.#options.processId) return ageMs > OWN_AGE_MS && !this.#options.uploads.isOpen(state)
-    return !isAlive(owner)
+    return !(await isAlive(owner))
   }
 
   /** Each process is asked about once a run. */
-  #remembered(): (process: string) => boolean {
+  #remembered(): Liveness['isAlive'] {
     const known = new Map<string, boolean>()
-    return (process) => {
-      const alive = known.get(process) ?? this.#options.liveness.isAlive(process)
+    return async (process) => {
+      const alive = known.get(process) ?? (await this.#options.liveness.isAlive(process))
       known.set(process, alive)
       return alive
     }

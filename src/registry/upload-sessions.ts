@@ -1,3 +1,4 @@
+import type { Liveness } from '../metadata/processes.ts'
 import type { Metadata } from '../metadata/query.ts'
 import {
   deleteUpload,
@@ -16,7 +17,6 @@ import { layout } from '../storage/layout.ts'
 import type { BlobPush } from './blob-push.ts'
 import type { BlobStore } from './blob-store.ts'
 import { type IncomingChunk, receive, requireSpace } from './incoming.ts'
-import type { Liveness } from './operations.ts'
 import { RunningDigests } from './running-digests.ts'
 import { Turns } from './turns.ts'
 import { type OpenUpload, UploadFiles } from './upload-files.ts'

@@ -85,7 +85,7 @@ export interface StorageDriver {
   removeLeftovers(untouchedForMs: number): Promise<void>
 
   /** The same at once, for what belongs to processes that are gone for certain. `isGone` is asked with their ids. */
-  removeLeftoversOf(isGone: (owner: string) => boolean): Promise<void>
+  removeLeftoversOf(isGone: (owner: string) => Promise<boolean>): Promise<void>
   /** Bytes free for new content and how many must stay free for deletes and metadata; undefined where there is no limit. */
   space(): Promise<StorageSpace | undefined>
 

@@ -79,7 +79,7 @@ export class BerthInProcess implements AsyncDisposable {
   /** Removes what the dead have left, as each process does every few seconds. */
   async removeLeftovers(): Promise<void> {
     await this.registry.orphans.run()
-    await this.#driver.removeLeftoversOf((owner) => !this.opened.locks.isAlive(owner))
+    await this.#driver.removeLeftoversOf(async (owner) => !(await this.opened.locks.isAlive(owner)))
   }
 
   async stop(): Promise<void> {

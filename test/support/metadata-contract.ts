@@ -34,7 +34,7 @@ export class ContractMetadata implements Metadata {
     return this.#metadata.read
   }
 
-  revision(): number {
+  revision(): number | Promise<number> {
     return this.#metadata.revision()
   }
 

@@ -3,8 +3,8 @@ import {
   type ByteRange,
   type FilePage,
   FileTooLargeError,
-  LOCAL_STORAGE,
   type ListedUpload,
+  LOCAL_STORAGE,
   type Placement,
   type StorageDriver,
   type StorageEntry,
@@ -202,10 +202,10 @@ export class FilesystemDriver implements StorageDriver {
     }
   }
 
-  async removeLeftoversOf(isGone: (owner: string) => boolean): Promise<void> {
+  async removeLeftoversOf(isGone: (owner: string) => Promise<boolean>): Promise<void> {
     for (const path of await this.#halfMade()) {
       const owner = ownerOf(basename(path))
-      if (owner !== undefined && isGone(owner)) await this.#disk.removeTree(path)
+      if (owner !== undefined && (await isGone(owner))) await this.#disk.removeTree(path)
     }
   }
 

@@ -95,7 +95,7 @@ export class ObjectUploads {
   }
 
   /** The files in which processes that are gone gathered parts. */
-  async removePartsOf(isGone: (owner: string) => boolean): Promise<void> {
+  async removePartsOf(isGone: (owner: string) => Promise<boolean>): Promise<void> {
     await this.#means.space.removeOthers(isGone)
   }
 

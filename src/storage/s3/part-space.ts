@@ -54,14 +54,15 @@ export class PartSpace {
   }
 
   /** Of other processes, whose directories lie beside this one and have their ids as names. */
-  async removeOthers(isGone: (owner: string) => boolean): Promise<void> {
+  async removeOthers(isGone: (owner: string) => Promise<boolean>): Promise<void> {
     const beside = dirname(this.#directory)
     const names = await readdir(beside).catch((error: unknown) => {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
       throw error
     })
     for (const name of names) {
-      if (name !== basename(this.#directory) && isGone(name)) await rm(join(beside, name), { recursive: true, force: true })
+      if (name !== basename(this.#directory) && (await isGone(name)))
+        await rm(join(beside, name), { recursive: true, force: true })
     }
   }
 

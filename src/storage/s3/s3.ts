@@ -121,7 +121,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
     await this.#uploads.removeLeftovers(untouchedForMs, BLOBS)
   }
 
-  async removeLeftoversOf(isGone: (owner: string) => boolean): Promise<void> {
+  async removeLeftoversOf(isGone: (owner: string) => Promise<boolean>): Promise<void> {
     await this.#uploads.removePartsOf(isGone)
   }
 

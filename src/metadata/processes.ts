@@ -1,0 +1,23 @@
+import type { Metadata } from './query.ts'
+
+/** Tells the dead from the living. */
+export interface Liveness {
+  /** False once a process has ended, however it ended; never told by a clock. */
+  isAlive(process: string): Promise<boolean>
+}
+
+/** What the processes of one storage know of each other, whichever database tells it. */
+export interface ProcessLocks extends Liveness {
+  /** The ids of the others that are alive. */
+  living(): Promise<readonly { readonly id: string }[]>
+  /** Runs a task while no process of the storage starts. Throws when another start takes too long. */
+  whileStarting<Result>(task: () => Promise<Result>): Promise<Result>
+  /** From here on this process counts as dead. */
+  release(process: string): void
+}
+
+/** Metadata that its owner closes. */
+export interface OwnedMetadata extends Metadata {
+  /** Waits for the writes under way. Later calls fail. */
+  close(): Promise<void>
+}
