@@ -48,7 +48,10 @@ describe('a command line', () => {
 describe('a start that cannot succeed ends with 1 and says why:', () => {
   test('a configuration with mistakes names all of them', async () => {
     using folder = new TemporaryFolder()
-    const config = await folder.file('config.yml', 'version: 0.1\nstorage: inmemory\nhttp: {addr: "1.2.3.4"}\nlog: {level: loud}\n')
+    const config = await folder.file(
+      'config.yml',
+      'version: 0.1\nstorage: inmemory\nhttp: {addr: "1.2.3.4"}\nlog: {level: loud}\n',
+    )
 
     const outcome = await serveToItsEnd(folder, config)
 
