@@ -67,7 +67,7 @@ const LARGE_BYTES = 256 * 1024
 export class ManifestStore {
   readonly #options: ManifestStoreOptions
   readonly #remembered = new RememberedManifests()
-  readonly #largeReads = new OneATurn()
+  readonly #large = new OneATurn()
 
   constructor(options: ManifestStoreOptions) {
     this.#options = options
@@ -92,7 +92,7 @@ export class ManifestStore {
 
   /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED. */
   async put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest> {
-    const content = contentOf(push)
+    const content = await this.#contentOf(push)
     const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
     const references = applyRules(this.#options.rules, content.manifest)
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
@@ -123,10 +123,15 @@ export class ManifestStore {
     else await this.#deleteTag(repository, reference)
   }
 
+  /** Large ones are parsed and hashed one in a turn of the event loop. */
+  async #contentOf(push: ManifestPush): Promise<ManifestContent> {
+    return push.bytes.length > LARGE_BYTES ? await this.#large.run(async () => contentOf(push)) : contentOf(push)
+  }
+
   /** A hundred of 4 MiB at once would be 400 MB, and keep the event loop busy for 1.6 s. */
   async #readBytes(digest: Digest, size: number): Promise<Uint8Array | undefined> {
     const read = () => this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES)
-    return size > LARGE_BYTES ? await this.#largeReads.run(read) : await read()
+    return size > LARGE_BYTES ? await this.#large.run(read) : await read()
   }
 
   async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
