@@ -1,7 +1,7 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { Action, Caller } from './access.ts'
 
-/** Whom a rule is about. `authenticated` is everyone who proved to be somebody, robots too. */
+/** The callers that a rule is about. `authenticated` is every caller with a proven name, robots too. */
 export type Who =
   | { readonly kind: 'anonymous' | 'authenticated' }
   | { readonly kind: 'user' | 'group' | 'robot'; readonly name: string }

@@ -1,17 +1,17 @@
 import { type ErrorCode, type ErrorFacts, RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 
-/** The words of access: who asks, what for, and what they may. What says yes or no stands behind `AccessController`. */
+/** The words of access: the caller, the action, the permit. The decision stands behind `AccessController`. */
 
 /** What one may do with a repository. `list`: see its name in the catalog, and its tags, which `pull` shows too. */
 export type Action = 'pull' | 'push' | 'delete' | 'list'
 
-/** Who sent a request, as far as it was proven. */
+/** The sender of a request, as far as it was proven. */
 export type Caller =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'user'; readonly name: string; readonly groups: readonly string[] }
   | { readonly kind: 'robot'; readonly name: string }
-  /** The bearer of a token that somebody else issued, by the name in it, which may be ''. */
+  /** The bearer of a token of another server, by the name in it, which may be ''. */
   | { readonly kind: 'bearer'; readonly subject: string }
 
 /** What a request is about, as far as access goes. */
@@ -29,7 +29,7 @@ export type Wanted =
       readonly uploadId: string | undefined
     }
 
-/** What a request says about who sent it, and what it is to do. */
+/** What a request says about its sender, and what it asks for. */
 export interface AccessRequest {
   /** The Authorization header, as it was sent. */
   readonly authorization: string | undefined
@@ -73,7 +73,7 @@ interface RefusalFacts extends ErrorFacts {
   readonly challenge?: string
   /** For the log and never for the client: why. Left out where a client only asks how to log in. */
   readonly reason?: string
-  /** Who the client said it was, where that was not proven. */
+  /** The name that the client gave, where it was not proven. */
   readonly claimed?: string
 }
 
@@ -93,7 +93,7 @@ export class AccessRefusal extends RegistryError {
 
 export const ANONYMOUS: Caller = { kind: 'anonymous' }
 
-/** Where no access is configured, everybody may do everything. */
+/** Where no access is configured, every caller may do everything. */
 export const OPEN_PERMIT: Permit = {
   caller: ANONYMOUS,
   catalog: 'everything',

@@ -2,7 +2,7 @@ import { findAccountName } from './account-name.ts'
 import type { CurrentAccounts } from './current-accounts.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
 
-/** Somebody with a password, and the groups that the name is in. */
+/** A user with a password, and the groups that the name is in. */
 export interface Member extends PasswordRecord {
   readonly groups: readonly string[]
 }

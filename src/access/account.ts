@@ -8,7 +8,7 @@ import { findScope, formatScope, type RobotScope } from './robot-scope.ts'
  */
 export type Revision = string
 
-/** Somebody who logs in with a password. */
+/** A user who logs in with a password. */
 export interface User {
   readonly name: AccountName
   /** bcrypt. */

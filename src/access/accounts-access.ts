@@ -74,7 +74,7 @@ export class AccountsAccess implements AccessController {
       mayDeleteAnywhere: () => rules.mayAnywhere('delete'),
       challenge: (request) => {
         if (access !== undefined && wouldAllow(rules, request.wanted)) return this.#challenge(request, 'insufficient_scope')
-        // Whoever gave no name may get more with one; everybody else has heard the last word.
+        // A caller without a name may get more with one; for any other the refusal is final.
         return caller.kind === 'anonymous' ? this.#challenge(request, undefined) : undefined
       },
       ...(access === undefined ? {} : { describe: () => `its token grants ${formatAccess(access).slice(0, 1000) || 'nothing'}` }),

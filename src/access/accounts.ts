@@ -9,7 +9,7 @@ import type { RobotScope } from './robot-scope.ts'
 /** Runs a task while no other process changes accounts of this storage. */
 export type Exclusively = <Result>(task: () => Promise<Result>) => Promise<Result>
 
-/** A change that cannot be made. The message is a sentence for the person who asked. */
+/** A change that cannot be made. The message is a sentence for the operator. */
 export class AccountError extends Error {
   override readonly name = 'AccountError'
 }
@@ -69,7 +69,7 @@ export class Accounts {
     })
   }
 
-  /** Takes the user out of every group too: whoever gets the name later begins without rights. */
+  /** Takes the user out of every group too: a later user of that name begins without rights. */
   async removeUser(name: AccountName): Promise<void> {
     await this.#change(async ({ users, groups }) => {
       if ((await users.find(name)) === undefined)
@@ -109,7 +109,7 @@ export class Accounts {
     })
   }
 
-  /** Gives the token, which nobody can see again. */
+  /** Gives the token, which is never shown again. */
   async createRobot({ name, scopes, expiresAt }: NewRobot): Promise<string> {
     return await this.#change(async ({ robots }) => {
       if ((await robots.find(name)) !== undefined) throw new AccountError(`There is a token ${name} already; revoke it first.`)

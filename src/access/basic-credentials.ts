@@ -8,7 +8,7 @@ export interface BasicCredentials {
 /** Case makes no difference in a scheme; two headers arrive joined by a comma, which is no letter of Base64. */
 const BASIC = /^basic +([A-Za-z0-9+/]+={0,2}) *$/i
 const COLON = 0x3a
-/** More is no name or password of anybody, and only costs memory. */
+/** No name or password is longer, and a longer one only costs memory. */
 const LONGEST = 8192
 
 /** RFC 7617. Undefined for anything else: another scheme, no colon, no name. */

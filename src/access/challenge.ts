@@ -39,7 +39,7 @@ export function scopesOf(wanted: Wanted): readonly string[] {
   }
 }
 
-/** In a token's words. Who pushes reads as well: clients look what is there first. */
+/** In a token's words. A push needs to pull as well: clients look first at what is there. */
 export const SCOPE_ACTIONS: Readonly<Record<Action, readonly string[]>> = {
   pull: ['pull'],
   list: ['pull'],

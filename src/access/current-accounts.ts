@@ -24,7 +24,7 @@ export class CurrentAccounts {
   readonly #generation: Generation
   readonly #remote: RemoteLook | undefined
   #latest: AccountsNow
-  /** When the last look began, after which change; undefined where it is to be trusted by nobody. */
+  /** When the last look began, after which change; undefined where no request may trust it. */
   #trusted: { readonly sinceMs: number; readonly change: string } | undefined
   #running: Promise<AccountsNow> | undefined
   #next: Promise<AccountsNow> | undefined
@@ -52,7 +52,7 @@ export class CurrentAccounts {
   }
 
   async #lookAfter(running: Promise<AccountsNow> | undefined): Promise<AccountsNow> {
-    // Whoever awaits the other look hears of its failure.
+    // The request that awaits the other look gets its failure.
     await running?.catch(() => undefined)
     this.#running = this.#next
     this.#next = undefined
@@ -108,7 +108,7 @@ export class AccountsNow {
   }
 }
 
-/** Names that nobody has are asked for by whoever wants to: they are not remembered, nor are failures. */
+/** Any client can ask for unknown names: they are not remembered, nor are failures. */
 async function find<Account extends { readonly name: AccountName }>(
   readings: Map<AccountName, Reading<Account>>,
   records: AccountRecords<Account>,

@@ -14,7 +14,7 @@ interface Failures {
 }
 
 /**
- * Slows down whoever guesses: an address that got too many passwords wrong is told to wait. An IPv6 address counts with its whole
+ * Slows down guesses: an address that got too many passwords wrong is told to wait. An IPv6 address counts with its whole
  * network of 64 bits, because whoever has one has all of them.
  */
 export class FailureLimit {

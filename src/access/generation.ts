@@ -5,7 +5,7 @@ import type { RecordStorage } from './record-storage.ts'
 export interface GenerationState {
   /** Another text than after every other change. */
   readonly mark: string
-  /** Somebody is changing records, or died while doing so: what is read now may be different at the next look. */
+  /** A process is changing records, or died while doing so: the next look may read something else. */
   readonly isChanging: boolean
 }
 

@@ -2,7 +2,7 @@ import { type AccessController, AccessRefusal, type AccessRequest, type Caller, 
 import { basicChallenge } from './challenge.ts'
 import type { PasswordLogin } from './password-login.ts'
 
-/** `auth.htpasswd`: who has a password may do everything, everybody else nothing. */
+/** `auth.htpasswd`: a user with a password may do everything, any other caller nothing. */
 export class HtpasswdAccess implements AccessController {
   readonly #login: PasswordLogin
   readonly #challenge: string

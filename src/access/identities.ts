@@ -12,12 +12,12 @@ import type { FailureLimit } from './failure-limit.ts'
 import type { LoginAttempt, PasswordLogin } from './password-login.ts'
 import type { PasswordBook } from './passwords.ts'
 
-/** Somebody who was proven, and what the rules say of them now. */
+/** A caller whose name was proven, and what the rules say of it now. */
 export interface Identity {
   readonly caller: Caller
-  /** As tokens name them: `user:alice`, `robot:ci`, '' for nobody. */
+  /** As tokens name the caller: `user:alice`, `robot:ci`, '' for an anonymous one. */
   readonly subject: string
-  /** Of the account; '' for nobody. */
+  /** Of the account; '' for an anonymous caller. */
   readonly revision: string
   readonly rules: CallerRules
   /** When the account ends; undefined: never. */
@@ -28,12 +28,12 @@ export interface IdentitiesOptions {
   readonly accounts: CurrentAccounts
   readonly book: PasswordBook<Member>
   readonly login: PasswordLogin<Member>
-  /** The same as that of `login`: whoever guesses at both is slowed once. */
+  /** The same as that of `login`: guesses at both count together. */
   readonly failures: FailureLimit
   readonly rules: AccessRules
 }
 
-/** Finds out who somebody is, by a password, a robot's token, or the name in a token of ours. */
+/** Finds the caller's identity by a password, a robot's token, or the name in a token of ours. */
 export class Identities {
   readonly #options: IdentitiesOptions
 
@@ -41,7 +41,7 @@ export class Identities {
     this.#options = options
   }
 
-  /** Whoever says nothing about themselves. */
+  /** A caller that gives no name. */
   anonymous(): Identity {
     const rules = this.#options.rules.for(ANONYMOUS)
     return { caller: ANONYMOUS, subject: '', revision: '', rules, expiresAt: undefined }
@@ -118,7 +118,7 @@ export class Identities {
     return { caller, subject: `robot:${name}`, revision, rules, expiresAt }
   }
 
-  /** A storage that cannot be read is no reason to say that somebody is unknown. */
+  /** A storage that cannot be read does not make a user unknown: it throws. */
   async #looking<Result>(look: () => Promise<Result>): Promise<Result> {
     try {
       return await look()

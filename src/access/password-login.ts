@@ -7,7 +7,7 @@ import type { FailureLimit } from './failure-limit.ts'
 import { PasswordCheck } from './password-check.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
 
-/** What `htpasswd -B` and registry:2 write, for a book that holds nobody. */
+/** What `htpasswd -B` and registry:2 write, for an empty book. */
 const USUAL_COSTS: readonly number[] = [5, 10]
 
 export interface LoginAttempt {
@@ -77,7 +77,7 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     throw new AccessRefusal('UNAUTHORIZED', { challenge, reason, claimed, message })
   }
 
-  /** Whoever asks the same of the same record while a check is under way gets its answer; a check that was not made is none. */
+  /** Requests with the same password for the same record share a check that is under way. */
   async #isRight(check: Check): Promise<boolean> {
     const key = `${check.memory} ${check.record?.revision ?? ''}`
     for (let underWay = this.#underWay.get(key); underWay !== undefined; underWay = this.#underWay.get(key)) {
@@ -113,7 +113,7 @@ interface Check {
   /** What the credentials are called in the memory. */
   readonly memory: string
   readonly credentials: BasicCredentials
-  /** Undefined: nobody has the name. */
+  /** Undefined: no user has the name. */
   readonly record: PasswordRecord | undefined
   /** Throws for an address that has to wait. */
   readonly mayTry: () => void

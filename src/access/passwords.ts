@@ -1,4 +1,4 @@
-/** What is known of somebody who logs in with a password. */
+/** What is known of a user who logs in with a password. */
 export interface PasswordRecord {
   readonly name: string
   /** bcrypt. */
@@ -10,7 +10,7 @@ export interface PasswordRecord {
 /** Where the records are kept. */
 export interface PasswordBook<Record extends PasswordRecord = PasswordRecord> {
   /**
-   * The record as it is now. `anew`: without what is remembered of it, so that a name takes as long whether somebody has it or not.
+   * The record as it is now. `anew`: without what is remembered of it, so that an unknown name takes as long as a known one.
    * Throws UNAVAILABLE when it could not look.
    */
   find(name: string, how?: 'anew'): Promise<Record | undefined>

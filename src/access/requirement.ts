@@ -36,7 +36,7 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
   }
 }
 
-/** Whoever may pull finds out what there is to pull, as with registry:2. */
+/** A caller who may pull may also list, as with registry:2. */
 export function isAllowed({ may }: Pick<Permit, 'may'>, action: Action, repository: RepositoryName): boolean {
   return may(action, repository) || (action === 'list' && may('pull', repository))
 }
@@ -44,7 +44,7 @@ export function isAllowed({ may }: Pick<Permit, 'may'>, action: Action, reposito
 function isOutOfSight(permit: Permit, wanted: Wanted): boolean {
   if (wanted.kind !== 'repository' || wanted.action === 'push') return false
   const { action, repository } = wanted
-  // Whoever may delete nothing hears the same for every name.
+  // A caller who may delete nothing gets the same answer for every name.
   if (action === 'delete' && permit.mayDeleteAnywhere?.() === false) return false
   return !(permit.sees?.(repository) ?? (permit.may('pull', repository) || permit.may('list', repository)))
 }

@@ -2,7 +2,7 @@ import { type AccessController, AccessRefusal, type AccessRequest, type Permit }
 import { bearerChallenge } from './challenge.ts'
 import { everything } from './htpasswd-access.ts'
 
-/** `auth.silly`: whoever sends any Authorization may do everything. For trying out clients. */
+/** `auth.silly`: a caller that sends any Authorization header may do everything. For trying out clients. */
 export class SillyAccess implements AccessController {
   readonly #realm: string
   readonly #service: string

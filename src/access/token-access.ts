@@ -15,7 +15,7 @@ export interface TokenAccessOptions {
   readonly verifier: TokenVerifier
 }
 
-/** `auth.token`: who brings a token of another server may do what it says. */
+/** `auth.token`: the bearer of a token of another server may do what it says. */
 export class TokenAccess implements AccessController {
   readonly #options: TokenAccessOptions
   readonly #memory = new CredentialMemory<VerifiedToken>()

@@ -19,7 +19,7 @@ export function wasBegunWithin({ fromMs, untilMs }: Validity, wanted: Wanted): b
 
 const UUID_V7 = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 
-/** RFC 9562 section 5.7: the first 48 bits are milliseconds. An id that somebody made up belongs to no upload. */
+/** RFC 9562 section 5.7: the first 48 bits are milliseconds. An id that a client made up belongs to no upload. */
 function beginOf(uploadId: string): number | undefined {
   const [, high, low] = UUID_V7.exec(uploadId) ?? []
   return high === undefined ? undefined : Number.parseInt(`${high}${low}`, 16)

@@ -63,7 +63,7 @@ export class AcmeCache {
   }
 }
 
-/** The certificates of the folder. A host whose order has not ended yet gets one that nobody trusts, so that the server can begin. */
+/** The certificates of the folder. A host whose order has not ended yet gets an untrusted one, so that the server can begin. */
 export function orderedCertificates(cache: AcmeCache, hosts: readonly string[]): CertificateStore {
   const stopgaps = new Map<string, ServerCertificate>()
   const certificateFor = async (host: string): Promise<NamedCertificate> => {

@@ -11,7 +11,7 @@ export async function orderCertificate({ email, directoryUrl }: AcmeConfig, cach
   const chain = await client.auto({
     csr,
     ...(email === undefined ? {} : { email }),
-    // As registry:2 and registry:3 do: whoever switches this on agrees to the terms of the authority.
+    // As registry:2 and registry:3 do: an operator who switches this on agrees to the terms of the authority.
     termsOfServiceAgreed: true,
     challengePriority: ['http-01'],
     // From inside, the name often leads elsewhere or nowhere.

@@ -47,7 +47,7 @@ export async function ensureCertificate(request: FolderRequest): Promise<FolderO
   }
 }
 
-/** A folder that is not there yet appears with everything in it, made by one of those who try. */
+/** A missing folder appears with everything in it; of several processes that try, one makes it. */
 async function makeFolder(request: FolderRequest): Promise<FolderOutcome | undefined> {
   if (await exists(request.folder)) return undefined
   const draft = join(dirname(request.folder), `.${basename(request.folder)}-${randomUUID()}`)

@@ -6,7 +6,7 @@ import { repeat, stateOf } from './file-watch.ts'
 import { type NamedCertificate, readClients, type TlsMaterial } from './tls-material.ts'
 
 const DAY_MS = 86_400_000
-/** Whoever renews by a timer has done so long before. */
+/** A certificate that is renewed by a timer has been replaced long before. */
 const WARN_BEFORE_MS = 14 * DAY_MS
 
 export interface CertificatesOptions {

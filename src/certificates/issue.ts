@@ -31,7 +31,7 @@ export const AUTHORITY_DAYS = 3650
 /** Beyond 398 days some clients refuse a certificate. */
 export const SERVER_DAYS = 397
 
-/** An authority of its own, for this registry and whoever is told to trust it. */
+/** An authority of its own, for this registry and the clients that are told to trust it. */
 export async function createAuthority(name: string, now = new Date()): Promise<Issued> {
   const keys = await generateKeys()
   const certificate = await generate({

@@ -4,7 +4,7 @@ import { dirname } from 'node:path'
 
 const MODES = { secret: 0o600, public: 0o644 }
 
-/** Writes a file whole or not at all, for whoever reads at this moment; its folder is made when it is not there. */
+/** Writes a file so that a reader sees all of it or none; makes its folder when that is missing. */
 export async function place(path: string, text: string, kind: keyof typeof MODES): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const draft = `${path}.${randomUUID()}`

@@ -3,7 +3,7 @@ import { addToGroup, listGroups, removeFromGroup } from './group.ts'
 import { createToken, listTokens, revokeToken } from './token.ts'
 import { addUser, listUsers, removeUser, setPassword } from './user.ts'
 
-/** The commands that change who there is; a server that runs knows at its next request. */
+/** The commands that change accounts; a running server sees the change at its next request. */
 export function addAccountCommands(program: Command): void {
   addUserCommands(program.command('user').description('Users who log in with a password.'))
   addGroupCommands(program.command('group').description('Groups of users, for the rules of section access.'))

@@ -39,7 +39,7 @@ export function remark(sentence: string): void {
   process.stderr.write(`berth: ${sentence}\n`)
 }
 
-/** A day as people write it where nobody mistakes the month for it. */
+/** A day in the order year, month, day, which is never mistaken for another. */
 export function day(date: Date): string {
   return date.toISOString().slice(0, 10)
 }

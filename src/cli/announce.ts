@@ -20,7 +20,7 @@ interface Serving {
   readonly processes: number
 }
 
-/** The log line is for whoever reads logs; the sentences are for the person who tries Berth without a configuration. */
+/** The log line is for the logs; the sentences are for a person who tries Berth without a configuration. */
 export function announce({ config, path }: LoadedConfig, { url, processes }: Serving, log: Log): void {
   const { driver } = config.storage
   const storage = placeOf(driver)

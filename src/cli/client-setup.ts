@@ -108,7 +108,7 @@ function authorityIn(text: string, source: string): string {
   }
 }
 
-/** The certificate that would prove who answers is what is being asked for. */
+/** Not verified: the certificate that would prove the server is what is being asked for. */
 async function download(url: string): Promise<string> {
   try {
     const response = await fetch(url, {

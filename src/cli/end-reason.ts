@@ -4,9 +4,9 @@ import type { Log, LogOutput } from '../observe/log.ts'
 /** Why a server ends. */
 export type EndReason =
   | { readonly kind: 'signal'; readonly signal: Signal }
-  /** A bug: something failed that nobody awaited, or threw where nobody catches. The process is in an unknown state. */
+  /** A bug: an error that no code caught. The process is in an unknown state. */
   | { readonly kind: 'fault'; readonly error: unknown }
-  /** A worker without its supervisor: nobody would start it again, and another supervisor could not know of it. */
+  /** A worker without its supervisor: no process would start it again, and another supervisor could not know of it. */
   | { readonly kind: 'abandoned' }
   /** What it stands on was replaced; a new process is right again. */
   | { readonly kind: 'restart'; readonly error: Error }

@@ -33,7 +33,7 @@ function mentions(message: string, words: Tree | undefined): boolean {
 /** What an operator can mend. */
 const OPERATORS = [ConfigError, StartError, CommandError, AccountError, DamagedRecordError]
 
-/** What a person reads when a command fails. A failure that nobody foresaw comes with its stack. */
+/** What a person reads when a command fails. An unexpected failure comes with its stack. */
 export function failureSentence(error: unknown): string {
   if (OPERATORS.some((kind) => error instanceof kind) && error instanceof Error) return error.message
   return error instanceof Error ? (error.stack ?? error.message) : String(error)

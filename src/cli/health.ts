@@ -41,7 +41,7 @@ async function ask(http: HttpConfig): Promise<number | undefined> {
   }
 }
 
-/** Who answers that a certificate is missing is there, and does what it should. */
+/** A server that asks for a certificate is there, and does what it should. */
 function isRefusedWithoutCertificate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && /CERTIFICATE_REQUIRED|HANDSHAKE_FAILURE/.test(String(error.code))
 }

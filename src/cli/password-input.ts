@@ -20,7 +20,7 @@ export async function readNewPassword(name: string, { passwordStdin = false }: P
   return checkPassword(password)
 }
 
-/** Throws CommandError for what nobody could log in with. */
+/** Throws CommandError for a password that no login could use. */
 export function checkPassword(password: string): string {
   const length = Buffer.byteLength(password)
   if (length === 0) throw new CommandError('The password is empty; nothing was changed.')

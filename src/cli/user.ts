@@ -4,7 +4,7 @@ import { CommandError } from './command-error.ts'
 import { type OperateOptions, operate, parseName } from './operate.ts'
 import { type PasswordOptions, readNewPassword } from './password-input.ts'
 
-/** What a server checks in a twentieth of a second, and whoever steals the storage must do for each guess. */
+/** A check takes a server a twentieth of a second, and a thief of the storage as long for each guess. */
 const BCRYPT_COST = 10
 
 export async function addUser(text: string, options: OperateOptions & PasswordOptions): Promise<void> {

@@ -15,7 +15,7 @@ interface AccessOptions {
   readonly log: Log
 }
 
-/** Who may do what, as the configuration says; undefined: everybody everything. Throws UnusableAccessError. */
+/** The access control that the configuration asks for; undefined: every caller may do everything. Throws UnusableAccessError. */
 export async function createAccess({ auth }: Config, { isShared, log }: AccessOptions): Promise<AccessController | undefined> {
   switch (auth.kind) {
     case 'none':
@@ -33,7 +33,7 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
   }
 }
 
-/** The library is loaded only for those who use tokens. */
+/** The library is loaded only where tokens are used. */
 async function createTokenAccess(config: TokenConfig, log: Log): Promise<AccessController> {
   const { WatchedKeys } = await import('../access/token/watched-keys.ts')
   const { TokenVerifier } = await import('../access/token/token-verifier.ts')

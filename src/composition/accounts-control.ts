@@ -68,7 +68,7 @@ function realmOf({ host, prefix }: Config['http'], configured: string | undefine
   return (origin) => configured ?? `${origin}${rootPath(host, prefix)}${TOKEN_PATH}`
 }
 
-/** A rule for somebody who is not there is a spelling mistake, or will be right when the account is made: told, and no error. */
+/** A rule may name an account that does not exist: a spelling mistake, or one that will be made later. A warning, no error. */
 async function tellOfStrangers(rules: AccessRules, records: AllRecords, file: PasswordBook | undefined, log: Log): Promise<void> {
   const isRecord = async (of: AccountRecords<User> | AccountRecords<Group> | AccountRecords<Robot>, text: string) => {
     const name = findAccountName(text)

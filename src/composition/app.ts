@@ -134,7 +134,7 @@ async function startRegistry({ config, log, closers, onReplaced, onRefused }: Re
   return { registry, opened, storage, metrics }
 }
 
-/** Who may do what, and who gives tokens. Undefined: everybody everything, and nobody. */
+/** The access control and the token issuer. Undefined: every caller may do everything, and there are no tokens. */
 async function openAccess(config: Config, storage: OpenedStorage, options: { readonly isShared: boolean; readonly log: Log }) {
   if (config.access === undefined) return { access: await createAccess(config, options), issuer: undefined }
   // With it comes a library that others do not need.

@@ -65,7 +65,7 @@ export async function startObservation(options: ObservationOptions): Promise<Obs
       ...(metrics === undefined ? [] : [metrics.requests]),
       ...(tracing === undefined ? [] : [tracing.observer]),
       ...accessLogs(config.log, log, accessOutput),
-      // Where everybody may do everything there is nobody to name.
+      // Without access control no caller has a name.
       ...(config.auth.kind === 'none' && config.access === undefined
         ? []
         : [new AuditLog((message, fields) => log.info(message, fields))]),
@@ -107,7 +107,7 @@ function tracingOf({ environment, log, accessOutput }: ObservationOptions): Trac
   return startTracing({ settings, version: manifest.version, log, output: accessOutput })
 }
 
-/** prom-client is loaded only for those who ask for metrics: it takes memory, and a tenth of a second of the start. */
+/** prom-client is loaded only where metrics are asked for: it takes memory, and a tenth of a second of the start. */
 async function measure(metrics: RegistryMetrics, status: Status): Promise<(look: Readiness) => Promise<MetricFamily[]>> {
   const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()

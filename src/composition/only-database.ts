@@ -34,16 +34,16 @@ export async function presenceOf({ opened, database, log, onReplaced }: Presence
   })
 }
 
-/** Called when the lock of this process is released: of several that end at once, one sees that nobody is left. */
+/** Called when the lock of this process is released: of several processes that end at once, one sees that it is the last. */
 export async function endPresence(presence: DatabasePresence | undefined, locks: ProcessLocks): Promise<void> {
   if (presence === undefined) return
-  // Nor does anybody begin meanwhile, whose sign would go.
+  // No process starts now: its sign of life would be removed.
   await locks.whileStarting(async () => presence.end({ isLast: (await locks.living()).length === 0 }))
 }
 
 export interface Beginning {
   readonly registry: Registry
-  /** Undefined where nobody can have another database. */
+  /** Undefined where there cannot be another database. */
   readonly presence: DatabasePresence | undefined
   readonly settleFirst: boolean
   readonly log: Log

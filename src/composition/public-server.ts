@@ -46,7 +46,7 @@ async function serveAt(options: PublicServerOptions): Promise<PublicServer> {
   if (tls === undefined || address.kind !== 'tcp') {
     return await listen({ address, reusePort: shared !== undefined, handler, log, patience })
   }
-  // Who shares a port gets it also where another program shares it.
+  // With SO_REUSEPORT a process gets the port also where another program shares it.
   if (shared === undefined) await requireFreePort(address)
   const certificates = await Certificates.open({ tls, store: storeOf(tls), log, onShown: onCertificates })
   const server = await listenTls({

@@ -20,7 +20,7 @@ export interface CopyBetweenOptions {
   readonly log: Log
 }
 
-/** Copies one configuration's storage to another's, while nobody serves the latter. Throws StartError when that cannot begin. */
+/** Copies one configuration's storage to another's, while no registry serves the latter. Throws StartError when that cannot begin. */
 export async function copyBetween({ from, to, log, ...options }: CopyBetweenOptions): Promise<void> {
   await expectTwo(from, to)
   await using closers = new AsyncDisposableStack()
@@ -32,7 +32,7 @@ export async function copyBetween({ from, to, log, ...options }: CopyBetweenOpti
   })
 }
 
-/** Works on a storage as the only one who does: a server that starts meanwhile finds it in use. */
+/** Works on a storage alone: a server that starts meanwhile finds it in use. */
 async function asTheOnlyOne(
   { driver, runDirectory }: LoneStorage,
   log: Log,

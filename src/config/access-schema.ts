@@ -26,7 +26,7 @@ const rule = section({
   }),
 })
 
-/** Who may do what. With the section there, whoever no rule allows something may do nothing. */
+/** What each caller may do. Where the section is there, a caller may do nothing that no rule allows. */
 export const access = exact(
   optionalSection(
     {

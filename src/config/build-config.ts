@@ -64,7 +64,7 @@ function driverConfig({ filesystem, s3, s3aws, redirect }: ParsedConfig['storage
   if (filesystem !== undefined) return { kind: 'filesystem', rootDirectory: resolve(filesystem.rootdirectory) }
   const bucket = s3 ?? s3aws
   if (bucket === undefined) return { kind: 'inmemory' }
-  // Only for those who ask for it: behind many proxies and firewalls clients do not reach the store.
+  // Off by default: behind many proxies and firewalls clients do not reach the store.
   return s3Config(bucket, { redirects: redirect.disable === false })
 }
 

@@ -63,7 +63,7 @@ export function findTlsContradictions({ http, storage }: ParsedConfig): ConfigPr
   return [...problems, ...clientProblems(tls), ...suiteProblems(tls)]
 }
 
-/** Serving plain HTTP to someone who asked for more would be worse than not to start. */
+/** To serve plain HTTP where TLS is configured would be worse than not to start. */
 function withoutCertificate(tls: ParsedTls): ConfigProblem[] {
   const asked = [tls.key && 'key', tls.clientcas.length > 0 && 'clientcas', tls.clientauth && 'clientauth'].find(Boolean)
   if (!asked) return []

@@ -143,7 +143,7 @@ export interface HttpConfig {
   readonly secret: Secret | undefined
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>
-  /** Who may say, in X-Forwarded-* and Forwarded, where a request came from. */
+  /** The proxies that may say, in X-Forwarded-* and Forwarded, where a request came from. */
   readonly trustedProxies: readonly AddressRange[]
   /** How long running requests may take to finish when Berth is asked to stop. */
   readonly drainTimeoutMs: number
@@ -164,7 +164,7 @@ export interface HttpConfig {
 /** Who may use the registry, in the ways of registry:2. */
 export type AuthConfig =
   | { readonly kind: 'none' }
-  /** Whoever sends any Authorization header. */
+  /** Every caller that sends an Authorization header. */
   | { readonly kind: 'silly'; readonly realm: string; readonly service: string }
   | HtpasswdConfig
   | TokenConfig
@@ -192,7 +192,7 @@ export interface TokenConfig {
   readonly autoRedirectPath: string | undefined
 }
 
-/** The server for whoever runs the registry: health and metrics. */
+/** The operator's server: health and metrics. */
 export interface DebugConfig {
   /** Undefined: there is none. */
   readonly listen: ListenAddress | undefined

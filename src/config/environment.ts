@@ -10,7 +10,7 @@ import { type ParsedText, parseYaml } from './yaml-text.ts'
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export const CONFIG_PATH_VARIABLE = 'REGISTRY_CONFIGURATION_PATH'
-/** Ours, for those who run the image and have no file: the same as http.processes. */
+/** Our own variable, for the image without a file: the same as http.processes. */
 const PROCESSES_VARIABLE = 'BERTH_PROCESSES'
 
 const PREFIX = 'REGISTRY_'
@@ -71,7 +71,7 @@ export function overlayEnvironment(tree: { [key: string]: Tree }, origins: Origi
   return { notices, unknown, problems }
 }
 
-/** Who says what is asked of clients means it. */
+/** A file that says what clients must show means it. */
 function asksForClientCertificates(tree: Tree, environment: Environment): boolean {
   return Boolean(environment.REGISTRY_HTTP_TLS_CLIENTAUTH) || isSet(valueAt(tree, ['http', 'tls', 'clientauth']))
 }

@@ -65,7 +65,7 @@ function readText(path: string): string {
   }
 }
 
-/** Without a file: for the person at this machine, who may do everything, and for nobody else. */
+/** Without a file the registry serves this machine alone, where every caller may do everything. */
 function serveThisMachine(tree: { [key: string]: Tree }): void {
   const storage = sectionAt(tree, 'storage')
   tree.version ??= '0.1'

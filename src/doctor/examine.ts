@@ -20,7 +20,7 @@ export const SIZES = [KIB, 2 * KIB * KIB, 150 * KIB * KIB]
 /** A proxy's limit of a minute, and some. */
 const SLOW_MS = 75_000
 const SLOW_PIECES = 15
-/** Tokens are refused by whoever has another time. */
+/** A server whose clock differs refuses tokens. */
 const MOST_SKEW_MS = 30_000
 
 /** Looks at a registry as a client does: connects, logs in, pushes and pulls. Findings come as they are made; bad ones may end it. */

@@ -18,13 +18,13 @@ import type { Route } from './routes.ts'
 import { parseUrl } from './target.ts'
 
 export interface AdmissionRules {
-  /** Undefined: everybody may do everything. */
+  /** Undefined: every caller may do everything. */
   readonly access: AccessController | undefined
   /** Scheme and host under which clients see the registry; undefined: as they say themselves. */
   readonly publicOrigin: string | undefined
 }
 
-/** Lets a request in, with what its caller may. Throws AccessRefusal. Without a controller everybody is let in. */
+/** Lets a request in, with what its caller may. Throws AccessRefusal. Without a controller every request is let in. */
 export async function admit(
   { access, publicOrigin }: AdmissionRules,
   { request, connection, admitted }: Asked,

@@ -17,7 +17,7 @@ export interface DispatchRules extends AdmissionRules {
   readonly prefix: string
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
-  /** Who gives tokens at /v2/token; undefined: nobody. */
+  /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined
   /** False while a health check fails. */
   readonly isHealthy: () => boolean

@@ -41,7 +41,7 @@ export interface Endpoint {
 
 export type Endpoints = Readonly<Partial<Record<string, Endpoint>>>
 
-/** The API on one page: what the methods of a resource are in the spec, what they do, and who answers them. */
+/** The API on one page: what the methods of a resource are in the spec, what they do, and which handler answers them. */
 export function endpointsOf(registry: Registry, request: Request, route: Route): Endpoints {
   const { blobs, uploads, manifests, catalog, paths, takeover } = registry
   const pulled = takeover?.isPending === true ? takeover : registry

@@ -20,9 +20,9 @@ export interface HandlerOptions {
   readonly catalog: Catalog
   /** Left out, there is never another database. */
   readonly takeover?: Takeover
-  /** Who may do what; left out, everybody may do everything. */
+  /** Decides what a caller may do; left out, every caller may do everything. */
   readonly access?: AccessController | undefined
-  /** Who gives tokens; left out, nobody. */
+  /** Gives tokens; left out, there are none. */
   readonly issuer?: TokenIssuer | undefined
   readonly log: Log
   /** They are told of each request. */
@@ -35,7 +35,7 @@ export interface HandlerOptions {
   /** `http.host`: the address under which clients see the registry. */
   readonly host: string | undefined
   readonly headers: Readonly<Record<string, readonly string[]>>
-  /** Who may say where a request came from; left out, nobody. */
+  /** The proxies that may say where a request came from; left out, none. */
   readonly trustedProxies?: readonly ProxyRange[]
   readonly maxCatalogEntries: number
   readonly maxTags: number

@@ -8,7 +8,7 @@ import { parseTarget, requireHost, type Target } from './target.ts'
 
 /** Where a request came from. */
 export interface Connection {
-  /** The address of whoever asks: the peer, or whom a trusted proxy names; undefined on a unix socket. */
+  /** The client's address: the peer's, or the one that a trusted proxy names; undefined on a unix socket. */
   readonly client: string | undefined
   /** The peer, where that is a proxy that names its client. */
   readonly proxy?: string | undefined
@@ -35,14 +35,14 @@ export interface PipelineOptions {
   readonly headers: Readonly<Record<string, readonly string[]>>
 }
 
-/** A request on its way. What is found out about it is told, for those who log and count. */
+/** A request on its way. What is found out about it is told to the observers, which log and count. */
 export interface Asked {
   readonly request: Request
   readonly url: Target
   readonly connection: Connection
   /** Is called once it is known what the request is about. */
   readonly routed: (handler: HandlerName) => void
-  /** Is called once it is known who asks; undefined: somebody without a name. */
+  /** Is called once the caller is known; undefined: a caller without a name. */
   readonly admitted: (caller: string | undefined) => void
 }
 
@@ -113,7 +113,7 @@ async function outcomeOf(
   }
 }
 
-/** Whoever counts or writes about a request has no say in its answer. */
+/** An observer that throws does not change the answer. */
 function tell(log: Log, observe: () => void): void {
   try {
     observe()

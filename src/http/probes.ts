@@ -9,7 +9,7 @@ export interface Probes {
   readiness(): Promise<Readiness>
 }
 
-/** A bad Host leaves the bare path (see the pipeline); a query is nobody's business here. */
+/** A bad Host leaves the bare path (see the pipeline); a query is ignored. */
 const PROBE = /^(?:https?:\/\/[^/]*)?\/(livez|readyz)(?:\?.*)?$/
 
 /** Answers `/livez` and `/readyz` before anything else is asked: not logged, not counted, open to all. Everything else goes on. */

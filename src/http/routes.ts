@@ -133,7 +133,7 @@ function segmentsOf(path: string): readonly string[] {
   }
 }
 
-/** What can never be a tag is unknown to a reader (end-3, end-9: 404); one who pushes to it is told why (end-7a). */
+/** What can never be a tag is unknown to a pull or a DELETE (end-3, end-9: 404); a push to it is told why (end-7a). */
 function referenceFor(method: string, text: string): Reference {
   if (method === 'PUT' || text.includes(':')) return parseReference(text)
   const tag = findTag(text)

@@ -36,7 +36,7 @@ export function bunTls({ certificates, clients, minimumVersion, cipherSuites }: 
   )
 }
 
-/** Bun refuses in the handshake whoever shows nothing, or nothing of these authorities: the handler never sees a certificate. */
+/** Bun refuses in the handshake a client without a certificate of these authorities: the handler never sees one. */
 function clientOptions(clients: ServerTls['clients']) {
   switch (clients.kind) {
     case 'not asked':

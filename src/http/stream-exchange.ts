@@ -109,7 +109,7 @@ export class StreamExchange {
 
   async #send(response: Response): Promise<void> {
     const { body, status, headers } = response
-    // HTTP/1.1 keeps connections by itself; nobody needs to be told.
+    // HTTP/1.1 keeps connections by default; the header is not needed.
     this.#outgoing.removeHeader('connection')
     this.#outgoing.writeHead(status, fieldsOf(headers))
     const declared = headers.get('content-length')

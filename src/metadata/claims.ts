@@ -4,7 +4,7 @@ import type { Tag } from '../oci/reference.ts'
 import type { ContentName } from './names.ts'
 import type { Query } from './query.ts'
 
-/** Design 5b rule 2: what an operation is about to change. `alone` shuts everybody else out, otherwise pushes share it. */
+/** Design 5b rule 2: what an operation is about to change. `alone` excludes every other operation; otherwise pushes share the name. */
 export interface Claim {
   readonly name: ContentName
   readonly alone: boolean
@@ -15,7 +15,7 @@ export interface ClaimOwner {
   readonly process: string
 }
 
-/** Somebody else's claim that excludes this one, or undefined. */
+/** The owner of another operation's claim that excludes this one, or undefined. */
 export async function findExcludingClaim(query: Query, claim: Claim, operation: string): Promise<ClaimOwner | undefined> {
   const [kind, repository, name] = keyOf(claim.name)
   return await query.get<ClaimOwner>(

@@ -56,7 +56,7 @@ function isBroken(error: unknown): boolean {
   return isCorrupt(error) || codeOf(error) === 'SQLITE_ERROR' || codeOf(error).startsWith('SQLITE_CONSTRAINT')
 }
 
-/** Nobody finds it at its path any more; whoever has it open may go on with it until the replacement is noticed. */
+/** The file is no longer found at its path. A process that has it open may go on with it until it notices the replacement. */
 export function moveAside(path: string): void {
   const aside = `${path}.set-aside-${Date.now()}`
   for (const suffix of ['', '-wal', '-shm']) {

@@ -24,8 +24,8 @@ const TRY_AGAIN_MS = 5
 const MOST_TRIES = 200
 
 /**
- * Who is alive (docs/orders-of-writing.md, rule 1): every process holds a read transaction on a small SQLite file of its own, an OS lock that ends
- * with the process however it ends. Whoever can take that lock exclusively knows that the owner is dead.
+ * Which processes are alive (docs/orders-of-writing.md, rule 1): each one holds a read transaction on a small SQLite file of its own, an OS lock that ends
+ * with the process however it ends. A process that can take that lock exclusively knows that the owner is dead.
  */
 export class LifeLocks implements ProcessLocks {
   readonly #directory: string

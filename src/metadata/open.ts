@@ -94,7 +94,7 @@ async function open(
   }
 }
 
-/** What a process tells the others about its database: whoever has another one, or another schema, must not join it. */
+/** What a process tells the others about its database: a process with another one, or with other tables, must not join it. */
 function databaseAt(path: string, version: number): string {
   return `${identityOf(path) ?? 'none'} schema ${version}`
 }

@@ -37,7 +37,7 @@ export async function nextNumber(query: Query): Promise<number> {
   return row.value
 }
 
-/** The number drawn last: rows that differ from the storage and carry a larger one are somebody's newer work. */
+/** The number drawn last: a row that differs from the storage and carries a larger number was written by a newer operation. */
 export async function currentNumber(query: Query): Promise<number> {
   const row = await query.get<{ value: number }>("SELECT value FROM counter WHERE name = 'number'")
   if (row === undefined) throw new Error('the metadata database has no counter')

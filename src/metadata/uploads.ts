@@ -11,7 +11,7 @@ export interface UploadRow {
   /** Of the bytes up to the offset, where one process saw them all. */
   readonly digest: Digest | null
   readonly state: string | null
-  /** The requests that may have its file open, the newest first: that one may record progress. Null: nobody. */
+  /** The requests that may have its file open, the newest first: that one may record progress. Null: no request. */
   readonly writer: string | null
   /** The epoch in which `digest` was taken: after a power cut the bytes may be others. */
   readonly epoch: number
@@ -85,7 +85,7 @@ export async function deleteUploadUntouched(
   return await query.get('DELETE FROM upload WHERE id = ? AND changed_at_ms < ? RETURNING state', id, beforeMs)
 }
 
-/** Sessions that nobody has touched since then. */
+/** Sessions that no request has changed since then. */
 export async function listAbandonedUploads(query: Query, beforeMs: number, limit: number): Promise<UploadRow[]> {
   return await query.all<UploadRow>(`SELECT ${COLUMNS} FROM upload WHERE changed_at_ms < ? LIMIT ?`, beforeMs, limit)
 }

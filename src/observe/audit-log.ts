@@ -34,7 +34,7 @@ export class AuditLog implements RequestObserver {
 }
 
 function eventOf({ request, handler, caller, status, denial }: Exchange): string | undefined {
-  // Whoever only asks how to log in has not failed.
+  // A request that only asks how to log in is no failed login.
   if (denial !== undefined) return denial.reason === undefined ? undefined : failureOf(status, caller)
   if (handler === undefined || status >= 400) return undefined
   const isWrite = request.method === 'PUT' || request.method === 'DELETE' || (request.method === 'POST' && status === 201)

@@ -11,19 +11,19 @@ export type HandlerName =
   | 'tags'
   | 'token'
 
-/** One request and its answer, as those who log, count and trace see it. */
+/** One request and its answer, as logs, metrics and traces see it. */
 export interface Exchange {
   readonly request: Request
   /** Path and query, as far as they could be read. */
   readonly target: string
   readonly requestId: string
-  /** The address of whoever asks: the peer, or whom a trusted proxy names; undefined on a unix socket. */
+  /** The client's address: the peer's, or the one that a trusted proxy names; undefined on a unix socket. */
   readonly client: string | undefined
   /** The peer, where that is a proxy that names its client. */
   readonly proxy?: string | undefined
   /** Undefined when nothing is at the path. */
   readonly handler: HandlerName | undefined
-  /** The name of who asked, where one was proven. */
+  /** The caller's name, where it was proven. */
   readonly caller: string | undefined
   readonly status: number
   /** Bytes of the answer's body; undefined where only its end will tell. */
@@ -41,7 +41,7 @@ export interface Exchange {
 export interface Denial {
   /** Undefined when the client had no credentials and learns how to log in. */
   readonly reason: string | undefined
-  /** Who the client said it was, where that was not proven. */
+  /** The name that the client gave, where it was not proven. */
   readonly claimed: string | undefined
 }
 

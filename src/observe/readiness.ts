@@ -1,7 +1,7 @@
 import { type Answer, answerOf } from './answer.ts'
 import type { DutyWords } from './duty-state.ts'
 
-/** Whether requests should be sent here, in words for whoever asks why not. No secrets: anybody may ask. */
+/** Whether requests should be sent here, with the reason why not. No secrets: the endpoint is public. */
 export interface Readiness {
   readonly ready: boolean
   /** What keeps it from being ready, by name, one sentence each: `storage`, `metadata`, `health`, `draining`. Empty when it is ready. */
@@ -38,7 +38,7 @@ export interface ReadinessOptions {
   readonly onChange: (part: string, error: Error | undefined) => void
 }
 
-/** Probes that come close together share one look, so that nobody can make work with them. */
+/** Probes that come close together share one look: a flood of them makes no work. */
 const SHARED_FOR_MS = 500
 
 /** Looks at what the registry stands on, when it is asked. */

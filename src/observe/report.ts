@@ -18,7 +18,7 @@ export interface MergedReport {
   readonly metrics: readonly (readonly MetricFamily[])[]
 }
 
-/** A check that fails in one process fails; ready is who has all processes ready. Without any process nothing is ready. */
+/** A check that fails in one process fails. Ready means that there are processes and all of them are ready. */
 export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
   const waiting = Object.assign({}, ...reports.map((report) => report.readiness.waiting)) as Readiness['waiting']
   const isReady = reports.length > 0 && reports.every((report) => report.readiness.ready)

@@ -193,7 +193,7 @@ function mediaTypeOf(body: Record<string, unknown>, contentType: string | undefi
   if (known === undefined) {
     throw invalid(`The manifest type ${contentType || mediaType} is not accepted; push an OCI or Docker schema 2 manifest.`)
   }
-  // Whoever reads the stored bytes, without a Content-Type, must come to the same type.
+  // A reader of the stored bytes, which have no Content-Type, must come to the same type.
   if (mediaType === undefined && known !== ociTypeByShape(body)) {
     throw invalid(`A manifest of type ${known} must carry it in its field mediaType.`)
   }

@@ -3,7 +3,7 @@ import { RegistryError } from './errors.ts'
 import type { RepositoryName } from './name.ts'
 import { isDigest, type Reference } from './reference.ts'
 
-/** What is said of things that are not there, wherever that is found out: nobody can tell one who may not see from one who looked. */
+/** The one answer for content that is missing and for content that the caller may not see: callers cannot tell them apart. */
 
 export function manifestUnknown(reference: Reference): RegistryError {
   const what = isDigest(reference) ? 'manifest' : 'tag'

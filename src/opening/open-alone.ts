@@ -13,7 +13,7 @@ import { openStorage } from './open-storage.ts'
 /** A storage by itself, for work on it that is no serving. */
 export interface LoneStorage {
   readonly driver: StorageDriver
-  /** Where servers of this storage would keep their locks; for an object store a place that nobody else looks at. */
+  /** Where servers of this storage would keep their locks; for an object store a folder of its own. */
   readonly runDirectory: string
   close(): Promise<void>
 }
@@ -40,12 +40,12 @@ export async function openAlone(config: Config, log: Log): Promise<LoneStorage> 
   }
 }
 
-/** Who looks at a storage wants to know what is there, not what was. */
+/** A look at a storage shows what is there now, not what was remembered. */
 function withoutCache({ driver, ...storage }: Config['storage']): Config['storage'] {
   return { ...storage, driver: driver.kind === 's3' ? { ...driver, cache: undefined } : driver }
 }
 
-/** Opens a storage to read it. A directory is not changed, and may be one that nobody can change. */
+/** Opens a storage to read it. A directory is not changed, and may be read-only. */
 export async function openToRead(config: Config, log: Log): Promise<Pick<LoneStorage, 'driver' | 'close'>> {
   const { driver: chosen } = config.storage
   if (chosen.kind !== 'filesystem') return await openAlone(config, log)

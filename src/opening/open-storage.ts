@@ -19,7 +19,7 @@ export async function openStorage(config: Config, log: Log | undefined): Promise
     case 'inmemory':
       return await openMemory()
     case 's3': {
-      // Loaded by those who use it: it would take others time and memory.
+      // Loaded only where it is used: it takes time and memory.
       const { openS3 } = await import('./open-s3.ts')
       return openS3(chosen, config.metadata.path, log)
     }

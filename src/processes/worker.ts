@@ -8,11 +8,11 @@ export interface Worker {
   readonly port: number | undefined
   /** Tells the supervisor that it serves, and answers its questions from here on. */
   serves(url: string, answers: Readonly<Record<string, () => Promise<unknown>>>): void
-  /** Settles when the supervisor is gone: nobody would start this worker again. */
+  /** Settles when the supervisor is gone: no process would start this worker again. */
   readonly abandoned: Promise<void>
 }
 
-/** Undefined when nobody supervises this process. */
+/** Undefined when this process has no supervisor. */
 export function asWorker(environment: Readonly<Record<string, string | undefined>>): Worker | undefined {
   const number = Number(environment[WORKER_VARIABLE])
   if (!Number.isInteger(number) || number < 1 || process.send === undefined) return undefined

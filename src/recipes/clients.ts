@@ -15,7 +15,7 @@ export const CLIENTS = {
 export type ClientName = keyof typeof CLIENTS
 export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[]
 
-/** Told one by one, when they are not asked for: whoever trusts an authority for everything should have wanted that. */
+/** Printed one by one, and only when asked for: to trust an authority for everything is a decision. */
 export const ONLY_WHEN_NAMED: readonly ClientName[] = ['boot2docker', 'system']
 
 function containerd({ registry, trust }: Access): ClientRecipe {

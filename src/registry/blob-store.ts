@@ -74,7 +74,7 @@ export class BlobStore {
 
   /**
    * As `get`, undefined when the repository does not own it. The file is looked at each time: one of another size than the known one
-   * is damaged, and absent for everybody until a push heals it.
+   * is damaged, and counts as absent until a push heals it.
    */
   async find(repository: RepositoryName, digest: Digest): Promise<StoredBlob | undefined> {
     const row = await lookUpLink(this.#metadata.read, repository, digest)
@@ -188,7 +188,7 @@ export class BlobStore {
 
 class SourceGone extends Error {}
 
-/** The claims of whoever adds a blob to a repository, shared with others who do the same. The plan is the repository's row. */
+/** The claims of an operation that adds a blob to a repository; several may share them. The plan is the repository's row. */
 export async function planBlob(query: Query, stamp: Stamp, repository: RepositoryName, { digest, target }: StoredBlob) {
   await setBlobArriving(query, target, stamp)
   const claims = [

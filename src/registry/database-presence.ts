@@ -7,7 +7,7 @@ import { berthLayout } from '../storage/layout.ts'
 const RENEW_EVERY_MS = 20_000
 /** A sign that was renewed within this time, by the storage's clock, is of a database that is at work. */
 const ALIVE_MS = 90_000
-/** Who has not renewed its sign for so long may have been taken for dead. */
+/** A database that has not renewed its sign for so long may have been taken for dead. */
 const MISSED_MS = 60_000
 const LOOK_EVERY_MS = 2_000
 
@@ -28,7 +28,7 @@ export interface DatabasePresenceOptions {
 
 /**
  * Keeps two databases from working on one remote storage: their processes would not see each other's locks. Each database leaves a sign of
- * life in the storage, `berth/v1/databases/<id>`, and who starts waits until no other one is alive. The caller ends what it has made.
+ * life in the storage, `berth/v1/databases/<id>`, and a process that starts waits until no other database is alive. The caller ends what it has made.
  */
 export class DatabasePresence {
   readonly #options: DatabasePresenceOptions
@@ -60,7 +60,7 @@ export class DatabasePresence {
     this.#timer = setInterval(() => this.#tick(), RENEW_EVERY_MS * this.#pace)
   }
 
-  /** Whoever waits in `begin` waits no more. */
+  /** `begin` stops waiting. */
   giveUp(): void {
     this.#giveUp.abort()
   }
@@ -74,7 +74,7 @@ export class DatabasePresence {
     if (isLast) await storage.remove(this.#sign(databaseId)).catch(onFailure)
   }
 
-  /** Waits for signs that are fresh to go or to grow old. One that is renewed is of somebody who is at work. */
+  /** Waits for signs that are fresh to go or to grow old. A sign that is renewed belongs to a database at work. */
   async #outlast(): Promise<void> {
     const first = new Map<string, number>()
     const deadline = performance.now() + (ALIVE_MS + LOOK_EVERY_MS) * this.#pace

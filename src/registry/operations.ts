@@ -137,7 +137,7 @@ export class Operations {
     await Bun.sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS))
   }
 
-  /** Undefined when the claims are gone: somebody settled them, and the operation starts over. */
+  /** Undefined when the claims are gone: another process settled them, and the operation starts over. */
   async #confirm<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner, plan: Plan) {
     return await this.#options.metadata.write(async (query) => {
       if (!(await deleteClaims(query, owner.operation))) return undefined

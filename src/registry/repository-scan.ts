@@ -128,7 +128,7 @@ export class RepositoryScan {
     }
   }
 
-  /** One for all who need it at this moment. */
+  /** One scan for all requests that need it at this moment. */
   #shared(key: string, scan: () => Promise<void>): Promise<void> {
     const running = this.#running.get(key) ?? scan().finally(() => this.#running.delete(key))
     this.#running.set(key, running)

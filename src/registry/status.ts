@@ -7,7 +7,7 @@ import type { BackgroundScan } from './background-scan.ts'
 import type { RepositoryScan } from './repository-scan.ts'
 import { findStoreId } from './store-id.ts'
 
-/** Counting a million repositories takes a few milliseconds of everybody's time: asked more often, the same numbers are given. */
+/** Counting a million repositories blocks the event loop for a few milliseconds: within this time the same numbers are given. */
 const COUNTED_FOR_MS = 5_000
 
 export interface StatusOptions {
@@ -28,7 +28,7 @@ export interface StatusCounts {
   readonly scannedRepositories: number
 }
 
-/** How the registry is, for those who look after it. */
+/** How the registry is, for its operator. */
 export class Status {
   readonly #options: StatusOptions
   #storeId: string | undefined

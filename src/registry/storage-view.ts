@@ -74,7 +74,7 @@ export class StorageView {
     }
   }
 
-  /** What was observed survives a power cut from here on: whoever made it so may have died before its sync, or not be there yet. */
+  /** What was observed survives a power cut from here on: its writer may have died before its sync, or may not have got there yet. */
   async makeDurable(observation: Observation): Promise<void> {
     for (const path of pathsOf(observation)) await this.#storage.makeDurable(path)
   }

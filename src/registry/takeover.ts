@@ -26,7 +26,7 @@ export class Takeover {
 
   begin(): void {
     this.#over ??= Promise.withResolvers<void>()
-    // There may be nobody who waits.
+    // There may be no request that waits.
     this.#over.promise.catch(() => undefined)
   }
 
@@ -36,7 +36,7 @@ export class Takeover {
     this.#over = undefined
   }
 
-  /** The other database stays: whoever waits need not wait any longer. */
+  /** The other database stays; the requests that wait are woken. */
   refuse(): void {
     this.#over?.reject(stillPending())
   }

@@ -5,7 +5,7 @@ const BYTES_AFTER_A_WAIT = 1024 * 1024
 
 /**
  * Hashing and writing keep the event loop busy. The uploads of a process together do so much of it in one turn of the loop and leave the
- * rest to the next, so that nobody else waits for them long. Those that may not wait (`WaitingPlaces`) go on, and the turns become longer.
+ * rest to the next, so that no other request waits for them long. Uploads that may not wait (`WaitingPlaces`) go on, and the turns become longer.
  */
 export class Turns {
   readonly #waiting: (() => void)[] = []

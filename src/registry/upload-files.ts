@@ -203,7 +203,7 @@ export class UploadFiles {
     await this.#options.storage.abortUpload(state).catch(() => undefined)
   }
 
-  /** A file of its own with the acknowledged bytes: whatever the other writer still does goes to a file that nobody reads. */
+  /** A file of its own with the acknowledged bytes: what the other writer still sends goes to a file that is never read. */
   async #copy(row: UploadRow, own: string, state: UploadState): Promise<OpenedFile | undefined> {
     const digest = new RunningDigest(row.algorithm)
     const file = await this.#options.storage.beginUpload()

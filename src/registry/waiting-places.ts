@@ -4,16 +4,14 @@ const PARTS_WITH_LENGTH = 2
 /** The runtime gathers twice as much of a body that comes in chunks of its own. */
 const PARTS_IN_CHUNKS = 4
 /**
- * These anyone may have. More only go to who has brought so much that those who began beside it have begun, too, and are counted. While
- * 32 uploads begin, and do not wait, a turn takes 40 to 80 ms: with 8 MiB to bring a manifest took 56 ms beside them (p99, two
- * processes, median of ten rounds), with 2 MiB 33 (of fourteen).
+ * The first six places are open to every upload; the rest need 2 MiB received: by then the uploads that began beside it are counted.
+ * docs/performance.md has the measurements.
  */
 const FIRST_PLACES = 6
 const LONG_ON_ITS_WAY_BYTES = 2 * 1024 * 1024
 /**
- * Beyond this nobody waits. The runtime reads a socket up to ten times, 512 KiB each, before it looks at the next one, and only once where 25
- * have something to read: those who do not wait hold everybody up for longer when the others do. Beside 32 uploads in one process a
- * manifest took 240 ms where sixteen waited, and takes 48 (medians).
+ * With more than 25 active uploads no upload waits. The runtime reads one socket up to ten times, 512 KiB each, before it looks at the next,
+ * but only once where 25 sockets have something to read: the uploads that do not wait would take longer turns if the others did.
  */
 const MOST_THAT_WAIT = 25
 

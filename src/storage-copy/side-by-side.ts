@@ -22,7 +22,7 @@ export async function sideBySide<Item>(
   if (failure !== undefined) throw failure.reason
 }
 
-/** A generator answers those who ask at once one after the other. */
+/** A generator answers concurrent callers one after the other. */
 async function* inTurn<Item>(items: AsyncIterable<Item> | Iterable<Item>): AsyncGenerator<Item, void> {
   yield* items
 }

@@ -4,7 +4,7 @@ import { bcryptCost, nameHashKind } from '../bcrypt-hash.ts'
 export interface HtpasswdEntries {
   /** bcrypt hashes by user. Of two lines for the same user the later one counts, as in registry:2. */
   readonly hashes: ReadonlyMap<string, string>
-  /** Lines that let nobody in. */
+  /** Lines that no user can log in with. */
   readonly unusable: readonly UnusableLine[]
 }
 

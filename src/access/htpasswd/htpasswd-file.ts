@@ -113,7 +113,7 @@ export class HtpasswdFile implements PasswordBook {
   }
 }
 
-/** The file as it is when nobody is writing it. */
+/** The file as it is when no program is writing it. */
 async function readWritten(path: string): Promise<Version> {
   for (let reading = 1; ; reading++) {
     const version = await readVersion(path)

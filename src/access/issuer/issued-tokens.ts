@@ -6,7 +6,7 @@ import { accessSize, type TokenAccess } from './token-scope.ts'
 
 /** What a token says. */
 export interface TokenClaims {
-  /** As in `user:alice`; '' for nobody. */
+  /** As in `user:alice`; '' for an anonymous caller. */
   readonly subject: string
   /** Of the account when the token was made: another one now makes the token void. */
   readonly revision: string

@@ -4,7 +4,7 @@ import type { Identities, Identity } from '../identities.ts'
 import { BadTokenError, type IssuedTokens, isCurrent } from './issued-tokens.ts'
 import { type AskedScope, formatAccess, grant } from './token-scope.ts'
 
-/** How a client proves who it is. */
+/** How a client proves its name. */
 export type Proof =
   | { readonly kind: 'none' }
   /** The Authorization header of HTTP Basic. */
@@ -37,7 +37,7 @@ export interface TokenIssuerOptions {
   readonly refreshLifetimeMs: number
 }
 
-/** Gives tokens for what the rules allow of what is asked: less is no mistake, and nothing is enough to be somebody. */
+/** Gives tokens for the part of the asked scopes that the rules allow. It may be empty: such a token still proves a name. */
 export class TokenIssuer {
   readonly #options: TokenIssuerOptions
   readonly #challenge: string
@@ -98,7 +98,7 @@ export class TokenIssuer {
     }
   }
 
-  /** Whoever came with one keeps it. Nobody has nothing to come back to. */
+  /** A client that sent a refresh token keeps it; an anonymous one gets none. */
   async #refreshToken(proof: Proof, identity: Identity, issuedAt: Date): Promise<string | undefined> {
     if (proof.kind === 'refresh') return proof.token
     if (proof.kind === 'none') return undefined

@@ -1,4 +1,4 @@
-/** A token that is not accepted. The message says why, to whoever runs the registry: 'the token is refused because …'. */
+/** A token that is not accepted. The message says why, for the operator's log: 'the token is refused because …'. */
 export class TokenRefused extends Error {
   override readonly name = 'TokenRefused'
 }

@@ -31,7 +31,7 @@ export interface KeySource {
 
 /** A token whose signature, issuer and audience were right, and which is valid by now. */
 export interface VerifiedToken {
-  /** '' when it names nobody. */
+  /** '' when it has no subject. */
   readonly subject: string
   readonly grants: Grants
   /** When it was issued, or became valid; of a token that says neither, 0. */

@@ -6,7 +6,7 @@ import { libtrustKeyId } from './key-id.ts'
 
 /** Whose signatures are believed. */
 export interface TrustedKeys {
-  /** Who vouches for certificates in tokens. */
+  /** The authorities that vouch for certificates in tokens. */
   readonly roots: readonly X509Certificate[]
   /** Keys by every name that a token may give them: RFC 7638, libtrust, and the `kid` of a key set. */
   readonly byId: ReadonlyMap<string, JWK>

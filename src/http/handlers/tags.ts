@@ -13,7 +13,7 @@ interface TagListing {
   readonly maxTags: number
 }
 
-/** A list that is asked for whole is read in steps of this size, so that a long one holds up nobody else. */
+/** A list that is asked for whole is read in steps of this size, so that a long list holds up no other request. */
 const STEP = 5000
 
 /** end-8a, end-8b, in the order of bytes. */

@@ -93,7 +93,7 @@ function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken 
   return jsonResponse(body, { 'Cache-Control': 'no-store' })
 }
 
-/** A token for another registry would be of no use to anybody. */
+/** A token for another registry would be of no use. */
 function requireService({ service }: TokenIssuer, asked: string | null): void {
   if (asked === null || asked === '' || asked === service) return
   throw badRequest(`Tokens are for the service ${service} here; access.service names it.`, { service: asked.slice(0, 200) })

@@ -43,7 +43,7 @@ export class RequestTracer implements RequestObserver {
     })
   }
 
-  /** Who decides by the id of a trace decides the same everywhere; a trace that begins here is random anyway. */
+  /** A decision by the id of a trace is the same in every service; a trace that begins here has a random id. */
   #isSampled(parent: TraceContext | undefined): boolean {
     const { followsParent, ratio } = this.#sampler
     if (parent === undefined) return Math.random() < ratio

@@ -10,7 +10,7 @@ export type TraceExporter =
 
 export interface TracingSettings {
   readonly exporter: TraceExporter
-  /** Who we are, `service.name` among them. */
+  /** The attributes of this service, `service.name` among them. */
   readonly resource: Readonly<Record<string, string>>
   readonly sampler: Sampler
   readonly queue: { readonly delayMs: number; readonly maxSpans: number; readonly maxBatch: number }
@@ -19,7 +19,7 @@ export interface TracingSettings {
 export interface Sampler {
   /** What the caller decided is kept to. */
   readonly followsParent: boolean
-  /** The part of the traces that is recorded where nobody decided before, from 0 to 1. */
+  /** The share of traces to record where the client has not decided, from 0 to 1. */
   readonly ratio: number
 }
 

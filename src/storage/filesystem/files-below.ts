@@ -3,7 +3,7 @@ import { type FilePage, findStoragePath, type ListedFile, type StoragePath } fro
 import { comesAfter, FILES_IN_A_PAGE, pageOf } from '../file-page.ts'
 import type { Disk } from './disk.ts'
 
-/** A page of the files below a directory of a root; see StorageDriver.listFiles. Nobody has hashed them. */
+/** A page of the files below a directory of a root; see StorageDriver.listFiles. Their bytes have not been hashed. */
 export async function listFilesBelow(disk: Disk, root: string, directory: StoragePath, after = ''): Promise<FilePage> {
   const files: ListedFile[] = []
   for await (const file of walk(disk, root, directory, after)) {

@@ -112,7 +112,7 @@ export class FilesystemDriver implements StorageDriver {
       await this.#disk.rename(source, trash)
     } catch (error) {
       if (!isMissing(error)) throw error
-      // Whoever removed it, perhaps this method a moment ago, may have failed before it was durable.
+      // An earlier removal, perhaps by this method, may have failed before it was durable.
       return await this.#syncIfThere(dirname(source))
     }
     this.#directories.forget(source)
@@ -172,7 +172,7 @@ export class FilesystemDriver implements StorageDriver {
     }
   }
 
-  /** By a rename: whoever moves the bytes to their place at this moment gets all of them or none. */
+  /** By a rename: a process that moves the bytes to their place at this moment gets all of them or none. */
   async abortUpload(state: UploadState): Promise<void> {
     const trash = this.#newPlace(TRASH)
     try {
@@ -287,7 +287,7 @@ export class FilesystemDriver implements StorageDriver {
     return join(this.#root, path)
   }
 
-  /** Emptying the trash may take long and nobody waits for it; what fails stays for the next sweep of leftovers. */
+  /** Emptying the trash may take long and no request waits for it; what fails stays for the next sweep of leftovers. */
   #inBackground(task: Promise<void>): void {
     const settled = task.catch(() => undefined).finally(() => this.#background.delete(settled))
     this.#background.add(settled)

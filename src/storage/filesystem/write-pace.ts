@@ -13,7 +13,7 @@ interface Ways<Result> {
 /**
  * Decides where the writes of one disk are done. At once, before the event loop goes on, as long as the disk keeps up: that takes no
  * longer than to copy the bytes into the kernel's memory. For a second after a write that took longer they wait in the file pool, where they
- * hold nobody up; those that may not wait make everyone wait for the disk.
+ * hold up no other request. An upload that may not wait writes at once, and blocks the event loop.
  *
  * A file that is being synced is written to in the pool as well: ext4 locks it while its bytes get their places on the disk, and a write
  * waits for that, for 40 ms often and up to 350. One that is written alone is not, as it would be a fifth slower (0.5 GB/s, 0.64).

@@ -6,7 +6,7 @@ import { IncomingCopy } from './incoming-copy.ts'
 
 export interface BlobCacheOptions {
   readonly space: CacheSpace
-  /** Is told what the disk of the cache did not do. Whoever pulls is not. */
+  /** Is told what the disk of the cache failed to do; the pull goes on without it. */
   readonly onFailure: (error: unknown) => void
 }
 

@@ -159,7 +159,7 @@ export class Bucket {
     }
   }
 
-  /** Multipart uploads that nobody has ended, of keys that begin with a prefix. Nothing where the store cannot tell. */
+  /** Multipart uploads that were never ended, of keys that begin with a prefix. Nothing where the store cannot tell. */
   async listMultiparts(prefix: string): Promise<readonly (Multipart & { readonly beganAtMs: number })[]> {
     const found: (Multipart & { readonly beganAtMs: number })[] = []
     let query: Record<string, string> | undefined = { uploads: '', prefix }

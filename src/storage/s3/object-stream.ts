@@ -129,7 +129,7 @@ class ObjectSource {
     const headers = etag === '' ? {} : { 'if-match': etag }
     const response = await this.#ask({ ...headers, ...rangeHeader(this.#position, end) })
     const isRest = response !== undefined && (response.status === 206 || this.#position === 0) && findSize(response) === size
-    // Whoever reads may have gone meanwhile.
+    // The reader may have gone meanwhile.
     if (!isRest || this.#isCancelled) {
       await response?.body?.cancel()
       throw broken(cause)

@@ -116,7 +116,7 @@ export class ObjectUpload implements UploadWriter {
   async #keepPiece(buffer: PartBuffer): Promise<void> {
     const { bucket, ledger, sending } = this.#means
     const start = this.#bufferStart
-    // A request of a writer that died may arrive late: nobody else ever writes to this key.
+    // A request of a writer that died may arrive late: no other writer uses this key.
     const piece = { key: `${this.#options.key}-${start}-${crypto.randomUUID().slice(0, 8)}`, start, length: buffer.length }
     await sending.run(() => bucket.put(piece.key, buffer.body()))
     await ledger.addPiece(this.state, piece).catch(async (error: unknown) => {

@@ -191,7 +191,7 @@ export class ObjectUploads {
     try {
       await this.#putTogether({ ...entry, multipart, parts }, length)
     } catch (error) {
-      // Whoever did it before may have died before the ledger knew.
+      // A process that completed it before may have died before the ledger knew.
       if (!(error instanceof S3Error && error.isUploadUnknown) || (await bucket.head(multipart.key))?.size !== length) throw error
     }
     const frozen = { key: multipart.key, start: 0, length }

@@ -22,7 +22,7 @@ export class PartSpace {
     this.#memoryLimit = options.memoryLimit
   }
 
-  /** An empty part that takes up to `capacity` bytes. Whoever opened it disposes of it. */
+  /** An empty part that takes up to `capacity` bytes. The caller disposes of it. */
   open(capacity: number): PartBuffer {
     return new PartBuffer(this, capacity)
   }

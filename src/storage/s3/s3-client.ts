@@ -25,11 +25,11 @@ export interface S3Request {
    * tells when an answer is cut off.
    */
   readonly confirmedBy?: string
-  /** The answer may be large, and is read no faster than somebody takes it. */
+  /** The answer may be large, and is read no faster than its reader takes it. */
   readonly isStreamed?: boolean
 }
 
-/** One attempt, as it is told to whoever watches. */
+/** One attempt, as observers are told of it. */
 export interface S3Exchange {
   readonly method: string
   readonly key: string

@@ -39,7 +39,7 @@ export function signHeaders({ method, url, headers, payloadHash }: Signable, sig
   headers.set('authorization', `${authorization}, Signature=${signatureOf(canonical, at, scope, signer)}`)
 }
 
-/** The URL with which anybody may do this one thing for a while. */
+/** A URL that lets its holder do this one thing for a while. */
 export function presign(method: string, url: URL, expiresInSeconds: number, signer: Signer): URL {
   const at = timestampOf(signer.at)
   const scope = scopeOf(signer)

@@ -65,7 +65,7 @@ export class StoreConnection {
     }
   }
 
-  /** Nobody asks for anything now, and nothing may come; the process may end. */
+  /** No request is under way and nothing may come; the process may end. */
   rest(): void {
     this.#socket.resume()
     this.#socket.unref()
@@ -89,7 +89,7 @@ export class StoreConnection {
     const room = Buffer.allocUnsafeSlow(TAKEN_AT_ONCE_BYTES)
     const size = readReceived(descriptor, room)
     if (size === room.length) return room
-    // Who gives a chunk's memory back gives it back as a whole.
+    // The memory of a chunk is given back as a whole.
     const bytes = size === 0 ? undefined : Buffer.copyBytesFrom(room, 0, size)
     room.buffer.transfer(0)
     return bytes
