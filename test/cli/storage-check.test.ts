@@ -82,7 +82,7 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'berth storage check
 
       expect([two.exitCode, none.exitCode]).toEqual([1, 1])
       expect(two.stdout).toContain('are on different file systems; put both on one.\n')
-      expect(none.stdout).toContain('cannot be written (EROFS')
+      expect(none.stdout).toContain('The file system is mounted read-only; mount it so that it can be written.')
       expect(none.stdout).toEndWith('1 of 1 steps failed: mend that before a registry serves from here.\n')
     },
     TEST_MS,
