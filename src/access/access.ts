@@ -35,6 +35,8 @@ export interface AccessRequest {
   readonly authorization: string | undefined
   /** The address it came from; undefined on a unix socket. */
   readonly client: string | undefined
+  /** The peer, where that is a proxy which names its client. */
+  readonly proxy?: string | undefined
   readonly wanted: Wanted
   /**
    * Where the client believes to be, for addresses in a challenge: `https://registry.example.com`. `assumed` is the scheme where no

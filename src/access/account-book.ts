@@ -29,7 +29,7 @@ export class AccountBook implements PasswordBook<Member> {
     return { name: text, passwordHash, revision, groups: await accounts.groupsOf(text) }
   }
 
-  costs(): readonly number[] {
-    return [USUAL_COST, ...(this.#file?.costs() ?? [])]
+  highestCost(): number {
+    return Math.max(USUAL_COST, this.#file?.highestCost() ?? 0)
   }
 }

@@ -27,7 +27,7 @@ export class AccountsAccess implements AccessController {
   }
 
   async permit(request: AccessRequest): Promise<Permit> {
-    const { authorization, client, wanted } = request
+    const { authorization, client, proxy, wanted } = request
     const challenge = () => this.#challenge(request, undefined)
     if (authorization === undefined) {
       if (wanted.kind === 'base') throw new AccessRefusal('UNAUTHORIZED', { challenge: challenge() })
@@ -35,7 +35,7 @@ export class AccountsAccess implements AccessController {
     }
     const token = findBearer(authorization)
     if (token !== undefined) return await this.#permitOf(token, request)
-    return this.#permit(await this.#options.identities.login({ authorization, client, challenge: challenge() }), undefined)
+    return this.#permit(await this.#options.identities.login({ authorization, client, proxy, challenge: challenge() }), undefined)
   }
 
   async #permitOf(token: string, request: AccessRequest): Promise<Permit> {

@@ -12,10 +12,10 @@ export class HtpasswdAccess implements AccessController {
     this.#challenge = basicChallenge(realm)
   }
 
-  async permit({ authorization, client }: AccessRequest): Promise<Permit> {
+  async permit({ authorization, client, proxy }: AccessRequest): Promise<Permit> {
     const challenge = this.#challenge
     if (authorization === undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge })
-    const { name } = await this.#login.login({ authorization, client, challenge })
+    const { name } = await this.#login.login({ authorization, client, proxy, challenge })
     return everything({ kind: 'user', name, groups: [] })
   }
 }

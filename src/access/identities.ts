@@ -83,13 +83,13 @@ export class Identities {
   }
 
   /** A right token never waits: there is nothing to guess with it, and a machine that builds shares its address with many. */
-  async #loginRobot(name: string, token: string, { challenge, client }: LoginAttempt): Promise<Identity> {
+  async #loginRobot(name: string, token: string, { challenge, client, proxy }: LoginAttempt): Promise<Identity> {
     const robot = await this.#findRobot(name)
     const claimed = `robot:${name}`
     const refuse = (reason: string, message: string) => new AccessRefusal('UNAUTHORIZED', { challenge, claimed, reason, message })
     if (robot === undefined || !isSame(hashRobotToken(token), robot.tokenHash)) {
-      this.#options.failures.requireTry(client, claimed)
-      this.#options.failures.failed(client)
+      this.#options.failures.requireTry({ client, proxy }, claimed)
+      this.#options.failures.failed({ client, proxy })
       const reason = robot === undefined ? 'no such token' : 'wrong token'
       throw refuse(reason, 'The name or the token of the robot is wrong; log in with the name that berth token create was given.')
     }

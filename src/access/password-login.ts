@@ -1,20 +1,17 @@
-import { randomBytes } from 'node:crypto'
 import { AccessRefusal } from './access.ts'
 import { type BasicCredentials, findBasicCredentials } from './basic-credentials.ts'
 import { unmatchedHash } from './bcrypt-hash.ts'
 import { CredentialMemory } from './credential-memory.ts'
-import type { FailureLimit } from './failure-limit.ts'
+import type { FailureLimit, LoginOrigin } from './failure-limit.ts'
 import { PasswordCheck } from './password-check.ts'
 import type { PasswordBook, PasswordRecord } from './passwords.ts'
 
-/** What `htpasswd -B` and registry:2 write, for an empty book. */
-const USUAL_COSTS: readonly number[] = [5, 10]
+/** What registry:2 writes, for a book that holds no password. */
+const USUAL_COST = 10
 
-export interface LoginAttempt {
+export interface LoginAttempt extends LoginOrigin {
   /** The Authorization header. */
   readonly authorization: string
-  /** Where it came from; undefined on a unix socket. */
-  readonly client: string | undefined
   /** What a refusal is to carry as WWW-Authenticate. */
   readonly challenge: string
 }
@@ -37,7 +34,6 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
   readonly #remembered = new CredentialMemory<Record>()
   readonly #failures: FailureLimit
   readonly #underWay = new Map<string, Promise<boolean>>()
-  readonly #secret = randomBytes(32)
 
   constructor({ book, checksAtOnce, failures }: PasswordLoginOptions<Record>) {
     this.#book = book
@@ -60,14 +56,14 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     return undefined
   }
 
-  async #checked(memory: string, { authorization, client, challenge }: LoginAttempt): Promise<Record> {
+  async #checked(memory: string, { authorization, client, proxy, challenge }: LoginAttempt): Promise<Record> {
     const credentials = findBasicCredentials(authorization)
     if (credentials === undefined) throw new AccessRefusal('UNAUTHORIZED', { challenge, reason: 'not a name and a password' })
     const claimed = credentials.name
-    const mayTry = () => this.#failures.requireTry(client, claimed)
+    const mayTry = () => this.#failures.requireTry({ client, proxy }, claimed)
     mayTry()
     const record = await this.#book.find(claimed, 'anew')
-    const check = { memory, credentials, record, mayTry, failed: () => this.#failures.failed(client) }
+    const check = { memory, credentials, record, mayTry, failed: () => this.#failures.failed({ client, proxy }) }
     if ((await this.#isRight(check)) && record !== undefined) {
       this.#remembered.remember(memory, record)
       return record
@@ -93,19 +89,13 @@ export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
     }
   }
 
-  async #make({ credentials: { name, password }, record, mayTry, failed }: Check): Promise<boolean> {
-    const hash = record?.passwordHash ?? this.#decoyFor(name)
-    const isRight = await this.#check.isRight(password, hash, mayTry)
+  /** A wrong password takes as long as the costliest in the book, whether or not it is a name in it, and whichever. */
+  async #make({ credentials: { password }, record, mayTry, failed }: Check): Promise<boolean> {
+    const highestCost = this.#book.highestCost() ?? USUAL_COST
+    const hash = record?.passwordHash ?? unmatchedHash(highestCost)
+    const isRight = await this.#check.isRight({ password, hash, highestCost, mayGoOn: mayTry })
     if (!isRight || record === undefined) failed()
     return isRight
-  }
-
-  /** Always the same one for a name, so that asking twice tells nothing; of a cost that somebody in the book has. */
-  #decoyFor(name: string): string {
-    const costs = this.#book.costs()
-    const choices = costs.length > 0 ? costs : USUAL_COSTS
-    const number = new Bun.CryptoHasher('sha256', this.#secret).update(name).digest().readUInt32BE()
-    return unmatchedHash(choices[number % choices.length] ?? 10)
   }
 }
 

@@ -14,6 +14,6 @@ export interface PasswordBook<Record extends PasswordRecord = PasswordRecord> {
    * Throws UNAVAILABLE when it could not look.
    */
   find(name: string, how?: 'anew'): Promise<Record | undefined>
-  /** The bcrypt costs in the book: a name that is not in it shall take as long as one that is. */
-  costs(): readonly number[]
+  /** The highest bcrypt cost in the book: every wrong password takes as long. Undefined where there is none. */
+  highestCost(): number | undefined
 }

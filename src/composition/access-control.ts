@@ -16,7 +16,10 @@ interface AccessOptions {
 }
 
 /** The access control that the configuration asks for; undefined: every caller may do everything. Throws UnusableAccessError. */
-export async function createAccess({ auth }: Config, { isShared, log }: AccessOptions): Promise<AccessController | undefined> {
+export async function createAccess(
+  { auth, http }: Config,
+  { isShared, log }: AccessOptions,
+): Promise<AccessController | undefined> {
   switch (auth.kind) {
     case 'none':
       return undefined
@@ -28,7 +31,10 @@ export async function createAccess({ auth }: Config, { isShared, log }: AccessOp
       const book = await HtpasswdFile.open(auth.path, log)
       // Processes that share a machine share its cores.
       const checksAtOnce = isShared ? 1 : availableParallelism()
-      return new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce, failures: new FailureLimit() }), auth.realm)
+      return new HtpasswdAccess(
+        new PasswordLogin({ book, checksAtOnce, failures: new FailureLimit({ namesProxies: http.trustedProxies.areNamed }) }),
+        auth.realm,
+      )
     }
   }
 }

@@ -54,7 +54,7 @@ export async function createAccountsAccess(
   const accounts = new CurrentAccounts({ storage, ...remote })
   const book = new AccountBook(accounts, file)
   // Processes that share a machine share its cores.
-  const failures = new FailureLimit()
+  const failures = new FailureLimit({ namesProxies: http.trustedProxies.areNamed })
   const login = new PasswordLogin({ book, failures, checksAtOnce: isShared ? 1 : availableParallelism() })
   const identities = new Identities({ accounts, book, login, failures, rules })
   const keys = new SigningKeys({ storage, exclusively, keepForMs: Math.max(tokenLifetimeMs, refreshLifetimeMs) })

@@ -76,7 +76,10 @@ function httpConfig(parsed: ParsedConfig): HttpConfig {
     prefix: http.prefix,
     secret: http.secret,
     headers: http.headers,
-    trustedProxies: http.trustedproxies.length === 0 ? PRIVATE_RANGES : http.trustedproxies.filter((range) => range !== 'none'),
+    trustedProxies:
+      http.trustedproxies.length === 0
+        ? { ranges: PRIVATE_RANGES, areNamed: false }
+        : { ranges: http.trustedproxies.filter((range) => range !== 'none'), areNamed: true },
     drainTimeoutMs: http.draintimeout,
     idle: { readerMs: http.idle.reader || Number.POSITIVE_INFINITY, writerMs: http.idle.writer || Number.POSITIVE_INFINITY },
     // Memory is not shared between processes.

@@ -144,7 +144,7 @@ export interface HttpConfig {
   /** Added to every answer. */
   readonly headers: Readonly<Record<string, readonly string[]>>
   /** The proxies that may say, in X-Forwarded-* and Forwarded, where a request came from. */
-  readonly trustedProxies: readonly AddressRange[]
+  readonly trustedProxies: { readonly ranges: readonly AddressRange[]; readonly areNamed: boolean }
   /** How long running requests may take to finish when Berth is asked to stop. */
   readonly drainTimeoutMs: number
   /** How long a client may do nothing while it is waited for; Infinity: for ever. */

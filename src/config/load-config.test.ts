@@ -86,7 +86,7 @@ describe('a file', () => {
         prefix: '',
         secret: undefined,
         headers: {},
-        trustedProxies: PRIVATE_RANGES,
+        trustedProxies: { ranges: PRIVATE_RANGES, areNamed: false },
         drainTimeoutMs: 8000,
         idle: { readerMs: 3_600_000, writerMs: 3_600_000 },
         ...{ processes: 1, tls: undefined },

@@ -36,6 +36,7 @@ export async function admit(
   const accessRequest = {
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
+    proxy: connection.proxy,
     wanted: wantedOf(route, action),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }

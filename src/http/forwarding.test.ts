@@ -8,9 +8,13 @@ const PROXIES = [
 ] as const
 
 /** What the handler hears of a request from this peer with these headers. */
-async function connectionOf(peer: string | undefined, headers: Record<string, string>): Promise<Connection> {
+async function connectionOf(
+  peer: string | undefined,
+  headers: Record<string, string>,
+  { areNamed = true } = {},
+): Promise<Connection> {
   const heard: Connection[] = []
-  const handler = withForwarding(PROXIES, async (_, connection) => {
+  const handler = withForwarding({ ranges: PROXIES, areNamed }, async (_, connection) => {
     heard.push(connection)
     return new Response()
   })
@@ -72,6 +76,22 @@ describe('the client', () => {
       client: '192.0.2.7',
       forwarded: { host: undefined, scheme: undefined },
     })
+  })
+})
+
+describe('a peer of a private network that the operator has not named', () => {
+  const clientOfOneHop = async (headers: Record<string, string>) =>
+    (await connectionOf('10.0.0.1', headers, { areNamed: false })).client
+
+  test('is believed about its own peer alone: that may have written everything to the left', async () => {
+    expect(await clientOfOneHop({ 'x-forwarded-for': '192.0.2.7' })).toBe('192.0.2.7')
+    expect(await clientOfOneHop({ 'x-forwarded-for': '192.0.2.7, 10.0.0.9' })).toBe('10.0.0.9')
+    expect(await clientOfOneHop({ 'x-forwarded-for': '203.0.113.5, 192.0.2.7, 10.0.0.2' })).toBe('10.0.0.2')
+    expect(await clientOfOneHop({ forwarded: 'for=192.0.2.7, for=10.0.0.9' })).toBe('10.0.0.9')
+  })
+
+  test('is the client itself when what it appended is no address', async () => {
+    expect(await clientOfOneHop({ 'x-forwarded-for': '192.0.2.7, unknown' })).toBe('10.0.0.1')
   })
 })
 

@@ -9,14 +9,21 @@ export interface ProxyRange {
   readonly prefix: number
 }
 
+/** Whom to believe about clients. */
+export interface TrustedProxies {
+  readonly ranges: readonly ProxyRange[]
+  /** The operator's own list: what stands in a chain is then followed through all of them. */
+  readonly areNamed: boolean
+}
+
 /**
  * Believes what proxies say about their clients: X-Forwarded-For, -Proto, -Host and -Port, and `Forwarded` (RFC 7239) where there is
  * no X-Forwarded-For. From an address that is not a trusted proxy's none of it counts. A unix socket is as trusted as its peer, who
  * may open it.
  */
-export function withForwarding(trusted: readonly ProxyRange[], handler: Handler): Handler {
+export function withForwarding({ ranges, areNamed }: TrustedProxies, handler: Handler): Handler {
   const proxies = new BlockList()
-  for (const { address, prefix, family } of trusted) proxies.addSubnet(address, prefix, family)
+  for (const { address, prefix, family } of ranges) proxies.addSubnet(address, prefix, family)
   const isTrusted = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
   return (request, connection) => {
     const { headers } = request
@@ -28,7 +35,9 @@ export function withForwarding(trusted: readonly ProxyRange[], handler: Handler)
     const { client: peer } = connection
     if (peer !== undefined && !isTrusted(peer)) return handler(request, connection)
     const said = standard === null ? { scheme, host, port: headers.get('x-forwarded-port') } : elementsOf(standard)
-    const path = standard === null ? (listed ?? '').split(',') : forsOf(standard)
+    const hops = standard === null ? (listed ?? '').split(',') : forsOf(standard)
+    // A peer of a private network that is not named is believed about its own peer, and nothing about those before it.
+    const path = areNamed ? hops : hops.slice(-1)
     return handler(request, { ...connection, ...forwardedConnection(peer, path, { isTrusted, said }) })
   }
 }

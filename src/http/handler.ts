@@ -8,7 +8,7 @@ import type { ManifestStore } from '../registry/manifest-store.ts'
 import type { Takeover } from '../registry/takeover.ts'
 import type { UploadSessions } from '../registry/upload-sessions.ts'
 import { dispatch } from './dispatch.ts'
-import { type ProxyRange, withForwarding } from './forwarding.ts'
+import { type TrustedProxies, withForwarding } from './forwarding.ts'
 import { Paths, publicOriginOf, rootPath } from './links.ts'
 import { createPipeline, type Handler } from './pipeline.ts'
 import { type Probes, withProbes } from './probes.ts'
@@ -36,10 +36,12 @@ export interface HandlerOptions {
   readonly host: string | undefined
   readonly headers: Readonly<Record<string, readonly string[]>>
   /** The proxies that may say where a request came from; left out, none. */
-  readonly trustedProxies?: readonly ProxyRange[]
+  readonly trustedProxies?: TrustedProxies
   readonly maxCatalogEntries: number
   readonly maxTags: number
 }
+
+const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
@@ -50,5 +52,5 @@ export function createHandler(options: HandlerOptions): Handler {
   const publicOrigin = publicOriginOf(host)
   const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, isHealthy: () => probes.isHealthy() }
   const pipeline = createPipeline((asked) => dispatch(registry, rules, asked), options)
-  return withProbes(probes, withForwarding(options.trustedProxies ?? [], pipeline))
+  return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }

@@ -33,6 +33,34 @@ test('behind a proxy each client is slowed alone, and its address is in the log 
   expect(failure?.fields).toMatchObject({ client: '192.0.2.7', proxy: '127.0.0.1', claimed: 'alice', reason: 'wrong password' })
 })
 
+test('a client of the private network that makes up an address for each guess is slowed', async () => {
+  await using berth = await start({})
+  const statuses: number[] = []
+  for (let index = 0; index < 120; index++)
+    statuses.push(await guess(berth, { 'x-forwarded-for': `192.0.2.${index}, 10.9.8.${index}` }))
+
+  expect(statuses.filter((status) => status === 401)).toHaveLength(60)
+  expect(statuses.at(-1)).toBe(429)
+})
+
+test('behind a proxy that is not named, what stands before its own peer in the list is not believed', async () => {
+  await using berth = await start({})
+  for (let index = 0; index < 21; index++) await guess(berth, { 'x-forwarded-for': `192.0.2.${index}, 10.0.0.9` })
+
+  expect(await guess(berth, { 'x-forwarded-for': '203.0.113.1, 10.0.0.9' })).toBe(429)
+  const failure = berth.log.lines.find(({ message }) => message === 'authentication failed')
+  expect(failure?.fields).toMatchObject({ client: '10.0.0.9', proxy: '127.0.0.1' })
+})
+
+test('behind a named proxy the chain is followed through all that are named', async () => {
+  await using berth = await start({ trustedproxies: ['127.0.0.1', '10.0.0.9'] })
+
+  await guess(berth, { 'x-forwarded-for': '203.0.113.1, 192.0.2.7, 10.0.0.9' })
+
+  const failure = berth.log.lines.find(({ message }) => message === 'authentication failed')
+  expect(failure?.fields).toMatchObject({ client: '192.0.2.7', proxy: '127.0.0.1' })
+})
+
 test('whoever is no trusted proxy changes nothing by such headers', async () => {
   await using berth = await start({ trustedproxies: ['none'] })
   for (let index = 0; index < 21; index++) {

@@ -55,7 +55,7 @@ describe('a password', () => {
     const hash = await Bun.password.hash('secret', { algorithm: 'bcrypt', cost: 4 })
     const book: PasswordBook = {
       find: async (name) => (name === 'alice' ? { name, passwordHash: hash, revision: '1' } : undefined),
-      costs: () => [4],
+      highestCost: () => 4,
     }
     // A guess of somebody else each time: nobody is slowed.
     const access = () => new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce: 4, failures: new FailureLimit() }), 'a')
@@ -134,10 +134,13 @@ describeWith({ programs: ['openssl'] }, 'a token', () => {
 
 test('whatever a proxy is said to have said, the client has an address, and the host is one', async () => {
   const heard: Connection[] = []
-  const handler = withForwarding([{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }], async (_, connection) => {
-    heard.push(connection)
-    return new Response()
-  })
+  const handler = withForwarding(
+    { ranges: [{ address: '10.0.0.0', family: 'ipv4', prefix: 8 }], areNamed: true },
+    async (_, connection) => {
+      heard.push(connection)
+      return new Response()
+    },
+  )
   const addresses = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('10.0.0.2', 'unknown', '_x', '"[::1]:80"', '1.2.3.4:5', ''))
   const lists = fc.oneof(
     headerValues,

@@ -23,7 +23,7 @@ interface Version {
   readonly entries: HtpasswdEntries
   /** By name. */
   readonly records: ReadonlyMap<string, PasswordRecord>
-  readonly costs: readonly number[]
+  readonly highestCost: number | undefined
   /** Since its last change, when it was read. */
   readonly ageMs: number
   readonly isSettled: boolean
@@ -74,8 +74,8 @@ export class HtpasswdFile implements PasswordBook {
     return this.#version.records.get(name)
   }
 
-  costs(): readonly number[] {
-    return this.#version.costs
+  highestCost(): number | undefined {
+    return this.#version.highestCost
   }
 
   /** Gives why the file cannot be read now. One that does not answer holds a request up for seconds, not for ever. */
@@ -127,9 +127,14 @@ async function readVersion(path: string): Promise<Version> {
   const { mark, changedAtMs } = await markOf(path)
   const entries = parseHtpasswd(await readFile(path, 'utf8'))
   const records = new Map([...entries.hashes].map(([name, passwordHash]) => [name, recordOf(name, passwordHash)]))
-  const costs = [...entries.hashes.values()].map(bcryptCost).filter((cost) => cost !== undefined)
+  const highestCost = entries.hashes.values().reduce(higherOf, undefined)
   const ageMs = Date.now() - changedAtMs
-  return { mark, entries, records, costs, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
+  return { mark, entries, records, highestCost, ageMs, isSettled: ageMs > SETTLED_AFTER_MS }
+}
+
+function higherOf(cost: number | undefined, hash: string): number | undefined {
+  const other = bcryptCost(hash)
+  return cost === undefined || (other !== undefined && other > cost) ? other : cost
 }
 
 /** The revision goes into tokens, which clients keep in files: the hash itself would let whoever reads one guess the password. */

@@ -1,5 +1,6 @@
 import { AccessRefusal } from '../access.ts'
 import { basicChallenge } from '../challenge.ts'
+import type { LoginOrigin } from '../failure-limit.ts'
 import type { Identities, Identity } from '../identities.ts'
 import { BadTokenError, type IssuedTokens, isCurrent } from './issued-tokens.ts'
 import { type AskedScope, formatAccess, grant } from './token-scope.ts'
@@ -16,7 +17,7 @@ export interface TokenRequest {
   readonly scopes: readonly AskedScope[]
   /** The client wants to come back without the password. */
   readonly wantsRefresh: boolean
-  readonly client: string | undefined
+  readonly from: LoginOrigin
 }
 
 export interface GrantedToken {
@@ -53,8 +54,8 @@ export class TokenIssuer {
   }
 
   /** Throws AccessRefusal with UNAUTHORIZED or TOOMANYREQUESTS, and UNAVAILABLE. */
-  async issue({ proof, scopes, wantsRefresh, client }: TokenRequest): Promise<GrantedToken> {
-    const identity = await this.#identify(proof, client)
+  async issue({ proof, scopes, wantsRefresh, from }: TokenRequest): Promise<GrantedToken> {
+    const identity = await this.#identify(proof, from)
     const { tokenLifetimeMs } = this.#options
     const issuedAt = new Date()
     const access = grant(identity.rules, scopes)
@@ -66,13 +67,13 @@ export class TokenIssuer {
     return { identity, token, issuedAt, expiresInSeconds, scope: formatAccess(access), refreshToken }
   }
 
-  async #identify(proof: Proof, client: string | undefined): Promise<Identity> {
+  async #identify(proof: Proof, { client, proxy }: LoginOrigin): Promise<Identity> {
     const { identities } = this.#options
     switch (proof.kind) {
       case 'none':
         return identities.anonymous()
       case 'password':
-        return await identities.login({ authorization: proof.authorization, client, challenge: this.#challenge })
+        return await identities.login({ authorization: proof.authorization, client, proxy, challenge: this.#challenge })
       case 'refresh':
         return await this.#identifyByRefresh(proof.token)
     }

@@ -37,7 +37,7 @@ async function getToken(issuer: TokenIssuer, { request, url, connection, admitte
     proof: authorization === null ? { kind: 'none' } : { kind: 'password', authorization },
     scopes: readScopes(query.getAll('scope')),
     wantsRefresh: query.get('offline_token') === 'true',
-    client: connection.client,
+    from: connection,
   })
   admitted(callerName(granted.identity.caller))
   return tokenResponse(granted)
@@ -50,7 +50,7 @@ async function postToken(issuer: TokenIssuer, { request, connection, admitted }:
     proof: proofOf(form),
     scopes: readScopes(form.getAll('scope')),
     wantsRefresh: form.get('access_type') === 'offline',
-    client: connection.client,
+    from: connection,
   })
   admitted(callerName(granted.identity.caller))
   return tokenResponse(granted)
