@@ -48,6 +48,22 @@ async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
+describe('a database that cannot grow', () => {
+  test('refuses writes as unavailable, with the time to come back, and takes them once it can', async () => {
+    await metadata.write((query) => query.get('PRAGMA max_page_count = 6'))
+    const fill = () => insert('x'.repeat(20_000))
+
+    const [failure, beside] = await Promise.all([fill().catch((error: unknown) => error), increment()])
+
+    expect(failure).toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('full'), retryAfterSeconds: 60 })
+    expect(beside).toBe(1)
+    expect(await entries()).toEqual([])
+    await metadata.write((query) => query.get('PRAGMA max_page_count = 1000'))
+    await fill()
+    expect(await entries()).toHaveLength(1)
+  })
+})
+
 describe('writes', () => {
   test('are visible to every reader once they have resolved, and not before', async () => {
     let seenInside: readonly string[] | undefined

@@ -67,7 +67,7 @@ export class SqliteMetadata implements OwnedMetadata {
       try {
         await this.#begin()
       } catch (error) {
-        for (const waiting of this.#queue.splice(0)) waiting.fail(error)
+        for (const waiting of this.#queue.splice(0)) waiting.fail(told(error))
         break
       }
       await this.#runTransaction()
@@ -107,7 +107,7 @@ export class SqliteMetadata implements OwnedMetadata {
     } catch (error) {
       if (isCorrupt(error)) this.#onDamage()
       if (this.#writer.inTransaction) this.#writer.run('ROLLBACK')
-      for (const { fail } of done) fail(error)
+      for (const { fail } of done) fail(told(error))
       return
     }
     for (const { succeed } of done) succeed()
@@ -125,7 +125,7 @@ export class SqliteMetadata implements OwnedMetadata {
         this.#writer.run('ROLLBACK TO operation')
         this.#writer.run('RELEASE operation')
       }
-      fail(error)
+      fail(told(error))
       return undefined
     }
   }
@@ -194,6 +194,17 @@ function openConnection(path: string): Database {
   database.run('PRAGMA temp_store = MEMORY')
   return database
 }
+
+/** A full disk is a refusal that ends when there is space again, and no failure of ours. */
+function told(error: unknown): unknown {
+  if (!FULL.has(codeOf(error))) return error
+  return unavailable('The disk of the metadata is full: nothing can be changed until space is freed; pulls go on.', {
+    retryAfterSeconds: 60,
+    cause: error,
+  })
+}
+
+const FULL: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'])
 
 export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY')

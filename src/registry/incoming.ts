@@ -18,25 +18,22 @@ export interface IncomingChunk {
 export interface Receiver {
   readonly writer: UploadWriter
   readonly digest: RunningDigest | undefined
-  readonly storage: StorageDriver
   readonly turns: Turns
   readonly places: WaitingPlaces
 }
 
 /** Smaller uploads, and the end of each, are let through: a small layer would wait behind 32 large ones. */
 const LARGEST_WITHOUT_TURNS = 256 * 1024
-const SPACE_CHECK_EVERY_BYTES = 16 * 1024 * 1024
 
 /**
  * Streams a body to its end: hashed where a digest runs, written with backpressure, a bounded part in memory. What has been written
  * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, and what the body throws when the client
  * goes away.
  */
-export async function receive(chunk: IncomingChunk, { writer, digest, storage, turns, places }: Receiver): Promise<void> {
+export async function receive(chunk: IncomingChunk, { writer, digest, turns, places }: Receiver): Promise<void> {
   using place = places.enter({ hasLength: chunk.length !== undefined })
   let received = 0
   const mayWait = () => place.mayWait(received)
-  let nextSpaceCheck = SPACE_CHECK_EVERY_BYTES
   for await (const bytes of chunk.body ?? []) {
     const size = bytes.length
     received += size
@@ -45,14 +42,11 @@ export async function receive(chunk: IncomingChunk, { writer, digest, storage, t
     await writer.write(bytes, mayWait)
     if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size, mayWait)
     await restAfterSmallChunk(size)
-    if (received < nextSpaceCheck) continue
-    nextSpaceCheck += SPACE_CHECK_EVERY_BYTES
-    await requireSpace(storage)
   }
   if (chunk.length !== undefined && received !== chunk.length) throw sizeInvalid(received, chunk.length)
 }
 
-/** Keeps the reserve in which deletes and metadata go on working. Throws UNAVAILABLE. */
+/** Tells a client before it sends anything what each write would tell it later. Throws UNAVAILABLE. */
 export async function requireSpace(storage: StorageDriver): Promise<void> {
   const space = await storage.space()
   if (space === undefined || space.freeBytes >= space.reserveBytes) return

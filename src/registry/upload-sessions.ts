@@ -89,7 +89,6 @@ export class UploadSessions {
    * not start at the offset, with the offset in its detail; SIZE_INVALID; UNAVAILABLE.
    */
   async append(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<UploadStatus> {
-    await requireSpace(this.#options.storage)
     return await this.#withChunk({ repository, uploadId, chunk }, async (upload) => {
       if (await this.#record(upload)) return { uploadId, offset: upload.file.offset }
       throw await this.#lostTo(repository, uploadId)
@@ -123,8 +122,6 @@ export class UploadSessions {
 
   /** end-4b: a whole blob in one request. Throws DIGEST_INVALID, SIZE_INVALID, UNAVAILABLE. */
   async push(repository: RepositoryName, digest: Digest, chunk: IncomingChunk): Promise<void> {
-    const { storage } = this.#options
-    await requireSpace(storage)
     const own = this.#files.enter()
     try {
       const writer = await this.#files.begin(own, layout.blob(digest))
@@ -135,11 +132,11 @@ export class UploadSessions {
   }
 
   async #pushTo(writer: UploadWriter, { repository, digest, chunk }: PushedBlob): Promise<void> {
-    const { storage, pushes } = this.#options
+    const { pushes } = this.#options
     try {
       const running = new RunningDigest(algorithmOf(digest))
       try {
-        await receive(chunk, { writer, digest: running, storage, turns: this.#turns, places: this.#places })
+        await receive(chunk, { writer, digest: running, turns: this.#turns, places: this.#places })
       } finally {
         await writer.close()
       }
@@ -190,8 +187,7 @@ export class UploadSessions {
   async #write(upload: OpenUpload, chunk: IncomingChunk): Promise<void> {
     try {
       try {
-        const { storage } = this.#options
-        await receive(chunk, { writer: upload.file, digest: upload.running, storage, turns: this.#turns, places: this.#places })
+        await receive(chunk, { writer: upload.file, digest: upload.running, turns: this.#turns, places: this.#places })
       } finally {
         await upload.close()
       }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { truncate, writeFile } from 'node:fs/promises'
+import { statfs, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { layout } from '../../src/storage/layout.ts'
 import { startBerth } from '../support/berth-process.ts'
@@ -46,6 +46,42 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     await truncate(join(disk.path, layout.blob(ballast.digest as never)), 0)
     const again = await pushInChunks(client, 'large', randomBlob(8 * MIB), 4 * MIB)
     expect(again.status).toBe(201)
+  }, 60_000)
+
+  test('is told of on every way to write, also when many write at once, and the reserve stays for deletes', async () => {
+    using folder = new TemporaryFolder()
+    await using disk = await MountedFileSystem.mount(folder, 'size=64m')
+    await using berth = await startBerth({ folder, dataDirectory: disk.path })
+    const client = new RegistryClient(berth.url)
+    const image = makeImage('kept')
+    await pushImage(client, 'kept', image, 'latest')
+    const session = await client.startUpload('closing')
+    const large = randomBlob(20 * MIB)
+
+    const atOnce = await Promise.all(
+      Array.from({ length: 12 }, async () => {
+        const bytes = randomBlob(6 * MIB)
+        return await client.request('POST', `/v2/many/blobs/uploads/?digest=${bytes.digest}`, { body: bytes.bytes.slice() })
+      }),
+    )
+    for (let filled = true; filled; ) {
+      const bytes = randomBlob(MIB)
+      const path = `/v2/fill/blobs/uploads/?digest=${bytes.digest}`
+      filled = (await client.request('POST', path, { body: bytes.bytes.slice() })).status === 201
+    }
+    const closing = await client.request('PUT', `${session}?digest=${large.digest}`, { body: large.bytes.slice() })
+    const index = JSON.stringify({ schemaVersion: 2, manifests: [], annotations: { large: 'x'.repeat(2 * MIB) } })
+    const type = 'application/vnd.oci.image.index.v1+json'
+    const manifest = await client.request('PUT', '/v2/kept/manifests/large', { body: index, headers: { 'Content-Type': type } })
+
+    const statuses = atOnce.map(({ status }) => status)
+    expect(new Set(statuses)).toEqual(new Set([201, 503]))
+    expect([closing.status, manifest.status]).toEqual([503, 503])
+    const { bavail, bsize } = await statfs(disk.path)
+    expect(bavail * bsize).toBeGreaterThan(15 * MIB)
+    expect(await manifest.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE', message: expect.stringContaining('full') }] })
+    await expectStatus(await client.request('DELETE', session), 204)
+    await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
   }, 60_000)
 
   test('a data directory on a read-only file system ends the start with one sentence', async () => {

@@ -17,9 +17,9 @@ import {
 } from '../driver.ts'
 import { newOwnedName, ownerOf } from '../owned-name.ts'
 import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
+import { DiskSpace, placedBytes } from './disk-space.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { listFilesBelow } from './files-below.ts'
-import { reserveOf } from './reserve.ts'
 import { StagedDirectory } from './staged-directory.ts'
 import { UploadFile } from './upload-file.ts'
 
@@ -34,6 +34,7 @@ export class FilesystemDriver implements StorageDriver {
   readonly #disk: Disk
   readonly #root: string
   readonly #directories: DurableDirectories
+  readonly #space: DiskSpace
   readonly #owner: string | undefined
   readonly #background = new Set<Promise<void>>()
 
@@ -42,6 +43,7 @@ export class FilesystemDriver implements StorageDriver {
     this.#root = root
     this.#owner = owner
     this.#directories = new DurableDirectories(disk, root)
+    this.#space = new DiskSpace(() => disk.space(root))
   }
 
   /**
@@ -83,9 +85,7 @@ export class FilesystemDriver implements StorageDriver {
     return range === undefined ? file : file.slice(range.start, range.end)
   }
 
-  async redirectUrl(): Promise<undefined> {
-    return undefined
-  }
+  async redirectUrl(): Promise<undefined> {}
 
   async list(path: StoragePath): Promise<readonly string[]> {
     return (await this.#disk.list(this.#at(path))).sort()
@@ -96,7 +96,7 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async place(placements: readonly Placement[]): Promise<void> {
-    const staged = await this.#stage(placements)
+    const staged = await this.#space.during(placedBytes(placements), () => this.#stage(placements))
     try {
       for (const [directory, files] of staged) await files.moveTo(directory, this.#directories)
     } catch (error) {
@@ -132,7 +132,8 @@ export class FilesystemDriver implements StorageDriver {
     const directory = this.#newPlace(UPLOADS)
     await this.#disk.makeDirectory(directory)
     const file = await this.#disk.open(join(directory, 'data'), 'create')
-    return new UploadFile(directory.slice(this.#root.length + 1) as UploadState, file, 0)
+    const state = directory.slice(this.#root.length + 1) as UploadState
+    return new UploadFile(state, { file, offset: 0, allowance: this.#space.allowance() })
   }
 
   async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
@@ -142,7 +143,7 @@ export class FilesystemDriver implements StorageDriver {
     if (file === undefined) return undefined
     try {
       if (entry.size > offset) await file.truncate(offset)
-      return new UploadFile(state, file, offset)
+      return new UploadFile(state, { file, offset, allowance: this.#space.allowance() })
     } catch (error) {
       await file.close()
       throw error
@@ -209,9 +210,8 @@ export class FilesystemDriver implements StorageDriver {
     }
   }
 
-  async space(): Promise<StorageSpace | undefined> {
-    const { freeBytes, totalBytes } = await this.#disk.space(this.#root)
-    return { freeBytes, reserveBytes: reserveOf(totalBytes) }
+  space(): Promise<StorageSpace | undefined> {
+    return this.#space.now()
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import type { UploadState } from '../driver.ts'
 import type { DiskFile } from './disk.ts'
+import { DiskSpace } from './disk-space.ts'
 import { UploadFile } from './upload-file.ts'
 
 const KIB = 1024
@@ -40,8 +41,9 @@ class CountingFile implements DiskFile {
 }
 
 function openUpload(offset = 0) {
+  const space = new DiskSpace(async () => ({ freeBytes: 1024 * MIB, totalBytes: 1024 * MIB }))
   const file = new CountingFile()
-  return { file, upload: new UploadFile('berth/uploads/x' as UploadState, file, offset) }
+  return { file, upload: new UploadFile('berth/uploads/x' as UploadState, { file, offset, allowance: space.allowance() }) }
 }
 
 async function writeMebibytes(upload: UploadFile, count: number, mayWait?: () => boolean): Promise<void> {

@@ -1,8 +1,16 @@
 import type { UploadState, UploadWriter } from '../driver.ts'
 import type { DiskFile } from './disk.ts'
+import type { Allowance } from './disk-space.ts'
 
 /** Synced while it arrives, so that the closing sync is short whatever the size (Docker gives up after 30 s). */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024
+
+export interface UploadFileOptions {
+  readonly file: DiskFile
+  readonly offset: number
+  /** What the file may still grow by; it ends with the file. */
+  readonly allowance: Allowance
+}
 
 /**
  * Writes one upload's file. A sync goes on beside the writes that follow it; the next one waits for it, so that a slow disk holds the
@@ -11,13 +19,15 @@ const SYNC_EVERY_BYTES = 64 * 1024 * 1024
 export class UploadFile implements UploadWriter {
   readonly state: UploadState
   readonly #file: DiskFile
+  readonly #allowance: Allowance
   #offset: number
   #syncedUpTo: number
   #syncing: Promise<void> | undefined
   #failure: { readonly error: unknown } | undefined
 
-  constructor(state: UploadState, file: DiskFile, offset: number) {
+  constructor(state: UploadState, { file, offset, allowance }: UploadFileOptions) {
     this.state = state
+    this.#allowance = allowance
     this.#file = file
     this.#offset = offset
     this.#syncedUpTo = offset
@@ -30,6 +40,7 @@ export class UploadFile implements UploadWriter {
   async write(bytes: Uint8Array, mayWait: () => boolean = () => true): Promise<void> {
     this.#throwFailure()
     const size = bytes.length
+    await this.#allowance.ask(size)
     try {
       await this.#file.write(bytes, this.#offset, mayWait)
     } catch (error) {
@@ -37,6 +48,7 @@ export class UploadFile implements UploadWriter {
       throw error
     }
     this.#offset += size
+    this.#allowance.written(size)
     release(bytes)
     if (this.#offset - this.#syncedUpTo < SYNC_EVERY_BYTES) return
     if (this.#syncing !== undefined && !mayWait()) return
@@ -50,6 +62,7 @@ export class UploadFile implements UploadWriter {
       await this.#syncing
       this.#throwFailure()
     } finally {
+      this.#allowance.end()
       await this.#file.close()
     }
   }
