@@ -34,8 +34,8 @@ test('a client that sends is waited for, one that is silent for too long is refu
   for (let sent = 0; sent < 5; sent += 1) {
     const read = reader?.read()
     jest.advanceTimersByTime(2 * A_WHILE_MS)
-    await writer.write(new Uint8Array([sent]))
-    expect((await read)?.value).toEqual(new Uint8Array([sent]))
+    await writer.write(new Uint8Array(1024 * 1024).fill(sent))
+    expect((await read)?.value).toEqual(new Uint8Array(1024 * 1024).fill(sent))
   }
 
   const last = reader?.read()
@@ -43,6 +43,58 @@ test('a client that sends is waited for, one that is silent for too long is refu
 
   expect(await last?.catch((error) => error)).toMatchObject({ code: 'SIZE_INVALID', status: 408 })
   watch.stop()
+})
+
+/** Sends `bytes` every four seconds for three minutes, as long as they are taken; gives how often it did and how the body ended. */
+async function trickle(bytes: number) {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const watch = watchBody(new Request('http://invalid/', { method: 'PUT', body: readable }), PATIENT)
+  const reader = watch.request.body?.getReader()
+  let failure: unknown
+  let sent = 0
+  for (; sent < 45 && failure === undefined; sent += 1) {
+    const read = reader?.read().catch((error: unknown) => {
+      failure = error
+    })
+    jest.advanceTimersByTime(4_000)
+    writer.write(new Uint8Array(bytes)).catch(() => undefined)
+    await read
+  }
+  watch.stop()
+  return { sent, failure }
+}
+
+test('a client that brings a byte now and then is refused after a minute', async () => {
+  const { sent, failure } = await trickle(1)
+
+  expect(failure).toMatchObject({ code: 'SIZE_INVALID', status: 408 })
+  expect(sent).toBeLessThanOrEqual(17)
+})
+
+test('a client that brings a kilobyte a second is waited for', async () => {
+  expect(await trickle(4 * 1024)).toEqual({ sent: 45, failure: undefined })
+})
+
+test('pauses add up, unless enough has come between them', async () => {
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>()
+  const writer = writable.getWriter()
+  const watch = watchBody(new Request('http://invalid/', { method: 'PUT', body: readable }), { ...PATIENT, writerMs: 50_000 })
+  const reader = watch.request.body?.getReader()
+  const endings: unknown[] = []
+  for (const bytes of [1, 2 * 1024 * 1024, 1, 1, 1]) {
+    const read = reader?.read().then(
+      () => 'read',
+      (error: unknown) => error,
+    )
+    jest.advanceTimersByTime(20_000)
+    writer.write(new Uint8Array(bytes)).catch(() => undefined)
+    endings.push(await read)
+  }
+  watch.stop()
+
+  expect(endings.slice(0, 4)).toEqual(['read', 'read', 'read', 'read'])
+  expect(endings[4]).toMatchObject({ status: 408 })
 })
 
 test('a handler that is slow to read is extended: the client waits for it', () => {

@@ -16,16 +16,26 @@ export interface BodyWatchOptions {
 }
 
 const INTERVAL_MS = 5000
+/** A slow line brings a kilobyte a second, and may pause. A client that only keeps its place brings a byte now and then. */
+const LEAST_BYTES = 8 * 1024
+/** Of the time in which the handler waits for the client, without its pauses. */
+const LEAST_BYTES_IN_MS = 60_000
+/** Clients that copy between two registries are silent for minutes. */
+const PAUSE_MS = 15_000
+/** So much forgives all pauses before it. */
+const FORGIVING_BYTES = 1024 * 1024
 
 /**
- * Calls `extend` every few seconds as long as the request may go on. A client that sends nothing for too long is refused: the body ends
- * with a Refusal of status 408, which is the handler's to pass on. The caller stops the watch when the handler has answered.
+ * Calls `extend` every few seconds as long as the request may go on. A client that sends nothing for too long, or less than 8 KiB in a
+ * minute, is refused: the body ends with a Refusal of status 408, which is the handler's to pass on. The caller stops the
+ * watch when the handler has answered.
  */
 export function watchBody(request: Request, { extend, writerMs }: BodyWatchOptions): BodyWatch {
   const watched = request.body === null ? undefined : new WatchedBody(request.body)
   const look = () => {
     extend()
     watched?.endIfSilent(writerMs)
+    watched?.endIfSlow()
   }
   const timer = setInterval(look, Math.min(INTERVAL_MS, writerMs / 4))
   return {
@@ -45,6 +55,12 @@ class WatchedBody {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
   /** Since when the client is waited for; undefined: it has nothing to do. */
   #waitingSince: number | undefined
+  /** Since the last look at the pace: how long the client was waited for while it sent, and what it brought. */
+  #waitedMs = 0
+  #bytes = 0
+  /** All pauses since so many bytes. */
+  #pausedMs = 0
+  #bytesSincePause = 0
   #end: ((reason: Refusal) => void) | undefined
 
   constructor(body: ReadableStream<Uint8Array>) {
@@ -60,10 +76,10 @@ class WatchedBody {
         pull: async (controller) => {
           this.#waitingSince = performance.now()
           const { done, value } = await reader.readMany()
-          this.#waitingSince = undefined
+          this.#noteWait()
           if (this.#end === undefined) return
           if (done) controller.close()
-          else for (const chunk of value) controller.enqueue(chunk)
+          else for (const chunk of value) this.#pass(chunk, controller)
         },
         cancel: (reason) => reader.cancel(reason),
       },
@@ -72,8 +88,38 @@ class WatchedBody {
   }
 
   endIfSilent(writerMs: number): void {
-    if (this.#waitingSince === undefined || performance.now() - this.#waitingSince < writerMs) return
-    this.#end?.(silentClient(writerMs))
+    const waitingMs = this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince
+    if (waitingMs > 0 && this.#pausedMs + waitingMs >= writerMs) this.#refuse(silentClient(writerMs))
+  }
+
+  /** Only the time counts in which the client had something to do, and did it. */
+  endIfSlow(): void {
+    if (this.#waitedMs < LEAST_BYTES_IN_MS) return
+    if (this.#bytes < LEAST_BYTES) this.#refuse(slowClient())
+    this.#bytes = 0
+    this.#waitedMs = 0
+  }
+
+  #pass(chunk: Uint8Array, controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#bytes += chunk.length
+    this.#bytesSincePause += chunk.length
+    if (this.#bytesSincePause >= FORGIVING_BYTES) this.#pausedMs = 0
+    controller.enqueue(chunk)
+  }
+
+  #noteWait(): void {
+    const waitedMs = this.#waitingSince === undefined ? 0 : performance.now() - this.#waitingSince
+    this.#waitingSince = undefined
+    if (waitedMs < PAUSE_MS) {
+      this.#waitedMs += waitedMs
+      return
+    }
+    this.#pausedMs += waitedMs
+    this.#bytesSincePause = 0
+  }
+
+  #refuse(reason: Refusal): void {
+    this.#end?.(reason)
     this.#end = undefined
     this.#waitingSince = undefined
     // What the client may still send is dropped. That it cannot be cancelled any more means that nothing comes.
@@ -85,6 +131,14 @@ function silentClient(writerMs: number): Refusal {
   return new Refusal('SIZE_INVALID', {
     status: 408,
     message: `The body is not complete, and nothing has come for ${writerMs / 1000} s; send the request again.`,
+    headers: { Connection: 'close' },
+  })
+}
+
+function slowClient(): Refusal {
+  return new Refusal('SIZE_INVALID', {
+    status: 408,
+    message: `The body comes more slowly than ${LEAST_BYTES / 1024} KiB a minute; send the request again over a faster connection.`,
     headers: { Connection: 'close' },
   })
 }
