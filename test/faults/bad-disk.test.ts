@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { statfs, truncate, writeFile } from 'node:fs/promises'
+import { open, statfs, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { layout } from '../../src/storage/layout.ts'
 import { startBerth } from '../support/berth-process.ts'
@@ -82,6 +82,44 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     expect(await manifest.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE', message: expect.stringContaining('full') }] })
     await expectStatus(await client.request('DELETE', session), 204)
     await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
+  }, 60_000)
+
+  test('to its last byte by another program still serves, refuses every change with 503, and takes all again once there is space', async () => {
+    using folder = new TemporaryFolder()
+    await using disk = await MountedFileSystem.mount(folder, 'size=64m')
+    await using berth = await startBerth({ folder, dataDirectory: disk.path })
+    const client = new RegistryClient(berth.url)
+    const image = makeImage('kept')
+    const blob = randomBlob(MIB)
+    await pushImage(client, 'kept', image, 'latest')
+    await client.pushBlob('kept', blob)
+    const session = (await client.request('POST', '/v2/kept/blobs/uploads/')).headers.get('location') ?? ''
+    const other = join(disk.path, 'of-another-program')
+
+    await fillToTheLastByte(other)
+    const { bavail } = await statfs(disk.path)
+    const pushed = randomBlob(1000)
+    const push = await client.request('POST', `/v2/kept/blobs/uploads/?digest=${pushed.digest}`, { body: pushed.bytes.slice() })
+    const tagged = await client.putManifest('kept', 'other', image.manifest)
+    const pulled = await client.getManifest('kept', 'latest')
+    const deletes = [
+      await client.deleteManifest('kept', 'latest'),
+      await client.deleteManifest('kept', image.manifest.digest),
+      await client.deleteBlob('kept', blob.digest),
+      await client.request('DELETE', session),
+    ]
+
+    expect(bavail).toBe(0)
+    expect([push.status, tagged.status]).toEqual([503, 503])
+    expect(await pulled.bytes()).toEqual(image.manifest.bytes)
+    expect(deletes.map(({ status }) => status)).toEqual([503, 503, 503, 503])
+    expect(await deletes[0]?.json()).toMatchObject({
+      errors: [{ code: 'UNAVAILABLE', message: expect.stringContaining('full') }],
+    })
+    await unlink(other)
+    await pushImage(client, 'kept', image, 'again')
+    await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
+    await expectStatus(await client.request('DELETE', session), 204)
   }, 60_000)
 
   test('a data directory on a read-only file system ends the start with one sentence', async () => {
@@ -183,6 +221,21 @@ describe('a metadata database', () => {
     expect(await answer.bytes()).toEqual(image.manifest.bytes)
   }, 90_000)
 })
+
+/** Ends when the file system has no block left. */
+async function fillToTheLastByte(path: string): Promise<void> {
+  const file = await open(path, 'w')
+  try {
+    for (let size = MIB; size >= 1; ) {
+      const failure = await file.write(new Uint8Array(size)).catch((error: unknown) => error)
+      if (!(failure instanceof Error)) continue
+      expect(failure).toMatchObject({ code: 'ENOSPC' })
+      size /= 2
+    }
+  } finally {
+    await file.close()
+  }
+}
 
 async function withBerth(folder: TemporaryFolder, use: (client: RegistryClient) => Promise<void>): Promise<string> {
   const berth: RegistryProcess = await startBerth({ folder, dataDirectory: folder.join('data') })
