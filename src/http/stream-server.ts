@@ -7,8 +7,11 @@ import { allowLargeHeaders, type HttpServer, MOST_HEADER_BYTES, removeStaleSocke
 import { bunTls, type ServerTls } from './server-tls.ts'
 import { StreamExchange } from './stream-exchange.ts'
 
-/** How long a connection waits for its next request. */
-const KEPT_ALIVE_MS = 60_000
+/**
+ * How long a connection waits for its next request, as with the other server: longer than a proxy in front keeps it (nginx: a minute), so
+ * that the server does not close a connection on which the proxy is sending a request.
+ */
+const KEPT_ALIVE_MS = 255_000
 const SWEEP_EVERY_MS = 100
 
 /**
