@@ -1,6 +1,8 @@
 import { UnusableAccessError } from '../access/unusable-access.ts'
 import { CertificateError } from '../certificates/certificate-error.ts'
 import type { Config } from '../config/config.ts'
+import { SocketPathError } from '../http/stale-socket.ts'
+import { ForeignDatabaseError } from '../metadata/database-file.ts'
 import { StorageInUseError } from '../metadata/open.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { UnusableRootError } from '../storage/filesystem/probe.ts'
@@ -12,7 +14,10 @@ export class StartError extends Error {
   override readonly name = 'StartError'
 }
 
-const OPERATORS = [StorageInUseError, UnusableAccessError, DebugServerError, ListenError, CertificateError]
+const OPERATORS = [
+  ...[StorageInUseError, ForeignDatabaseError, UnusableAccessError, DebugServerError],
+  ...[ListenError, SocketPathError, CertificateError],
+]
 
 /** As startErrorOf; what a storage says is explained as `berth storage check` explains it. */
 export async function explainedStartError(error: unknown, config: Config): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { lstat, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -172,6 +172,21 @@ describe.each([
       await start(answerOk, { kind: 'unix', path })
 
       expect(await (await fetch('http://localhost/', { unix: path })).text()).toBe('ok')
+    })
+
+    test.each<readonly [string, (path: string) => Promise<unknown>]>([
+      ['a file', (path) => writeFile(path, 'kept')],
+      ['a folder', (path) => mkdir(path)],
+      ['a link', (path) => symlink('/kept', path)],
+    ])('does not take the place of %s', async (_, make) => {
+      const path = await socketPath()
+      await make(path)
+      const before = await lstat(path)
+
+      const attempt = listen({ address: { kind: 'unix', path }, reusePort: false, handler: answerOk, log: SILENT })
+
+      expect(await failureOf(attempt)).toContain(`There is something at ${path} that is no socket; remove it`)
+      expect((await lstat(path)).ino).toBe(before.ino)
     })
 
     test('that a living process answers on is left to it', async () => {

@@ -1,6 +1,4 @@
-import { unlink } from 'node:fs/promises'
 import http from 'node:http'
-import { connect } from 'node:net'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { watchBody } from './body-watch.ts'
@@ -10,6 +8,7 @@ import type { Handler } from './pipeline.ts'
 import { responseOf } from './responses.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 import { SlowReaders } from './slow-readers.ts'
+import { removeStaleSocket } from './stale-socket.ts'
 
 export type ServerAddress =
   | { readonly kind: 'tcp'; readonly hostname: string | undefined; readonly port: number }
@@ -158,16 +157,6 @@ function serve(address: ServerAddress, reusePort: boolean, serving: Serving): Bu
   // Without a name Bun takes every interface, IPv6 and IPv4.
   const hostname = address.hostname === undefined ? {} : { hostname: address.hostname }
   return Bun.serve({ ...serving, ...hostname, port: address.port, reusePort })
-}
-
-/** A killed process leaves its socket behind. One that is answered belongs to a living process, and listening then fails. */
-export async function removeStaleSocket(path: string): Promise<void> {
-  const code = await new Promise<unknown>((resolve) => {
-    const socket = connect(path)
-    socket.once('connect', () => resolve(socket.destroy() && undefined))
-    socket.once('error', (error) => resolve('code' in error ? error.code : undefined))
-  })
-  if (code === 'ECONNREFUSED') await unlink(path)
 }
 
 interface Stop {

@@ -3,8 +3,9 @@ import type { Socket } from 'node:net'
 import type { Log } from '../observe/log.ts'
 import { PATIENCE } from './patience.ts'
 import { refuseUnread } from './refused-requests.ts'
-import { allowLargeHeaders, type HttpServer, MOST_HEADER_BYTES, removeStaleSocket, type ServerOptions } from './server.ts'
+import { allowLargeHeaders, type HttpServer, MOST_HEADER_BYTES, type ServerOptions } from './server.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
+import { removeStaleSocket } from './stale-socket.ts'
 import { StreamExchange } from './stream-exchange.ts'
 
 /**

@@ -12,6 +12,11 @@ export interface PreparedFile {
   readonly migratedFrom: number | undefined
 }
 
+/** The path of the metadata database is that of a file which another program made. The message says what to do. */
+export class ForeignDatabaseError extends Error {
+  override readonly name = 'ForeignDatabaseError'
+}
+
 /** Device and inode of the file at a path, undefined when there is none. */
 export function identityOf(path: string): string | undefined {
   const stat = statSync(path, { throwIfNoEntry: false, bigint: true })
@@ -20,7 +25,8 @@ export function identityOf(path: string): string | undefined {
 
 /**
  * Makes sure that a database of ours for this store, with the present tables, is at the path. Called while no other process uses it.
- * Throws what SQLite reports when a migration fails for want of room or rights; the database is then as it was.
+ * Throws ForeignDatabaseError for another program's, which is not ours to move, and what SQLite reports when there is no room or no right
+ * to open or migrate it; the database is then as it was.
  */
 export function prepareFile(path: string, store: string, migrations = MIGRATIONS): PreparedFile {
   const found = existsSync(path) ? keepFile(path, store, migrations) : NOTHING_DONE
@@ -69,6 +75,8 @@ function objectionTo(path: string, store: string, migrations: readonly Migration
   try {
     const uncleanStop = existsSync(`${path}-wal`)
     database = new Database(path, { readwrite: true, strict: true })
+    if (isForeign(database))
+      throw new ForeignDatabaseError(`${path} is a database of another program; set metadata.path to another file.`)
     const property = propertiesOf(database)
     const schema = property.get('schema')
     if (!canMigrate(Number(schema), migrations))
@@ -77,7 +85,9 @@ function objectionTo(path: string, store: string, migrations: readonly Migration
     if (property.get('inode') !== identityOf(path)) return 'it was copied here from elsewhere'
     return uncleanStop ? damageOf(database) : undefined
   } catch (error) {
-    return error instanceof Error ? `it does not open: ${error.message}` : 'it does not open'
+    // A full disk or a missing right says nothing about the database.
+    if (!isBroken(error)) throw error
+    return `it does not open: ${error instanceof Error ? error.message : error}`
   } finally {
     database?.close()
   }
@@ -86,6 +96,12 @@ function objectionTo(path: string, store: string, migrations: readonly Migration
 function propertiesOf(database: Database): ReadonlyMap<string, string> {
   const rows = database.query<{ name: string; value: string }, []>('SELECT name, value FROM property').all()
   return new Map(rows.map((row) => [row.name, row.value]))
+}
+
+/** It has tables, and not the one that each of ours has. */
+function isForeign(database: Database): boolean {
+  const tables = database.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
+  return tables.length > 0 && !tables.some(({ name }) => name === 'property')
 }
 
 /** After an unclean stop the log may belong to another file than the one that lies here now. */

@@ -1,10 +1,12 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { cp, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { A, digest } from '../../test/support/metadata-contract.ts'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { setBlobLive } from './changes.ts'
 import { findBlob, findRepository } from './content.ts'
+import { ForeignDatabaseError } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
 import { type OpenedMetadata, openMetadata } from './open.ts'
 import { openScan } from './scans.ts'
@@ -65,6 +67,20 @@ describe('the metadata database', () => {
 
     expect(opened).toMatchObject({ epoch: 1, beganEpoch: true, setAside: undefined })
     expect(await knowsRepository(opened)).toBe(false)
+  })
+
+  test('is not taken from another program: the path that is wrong is named, and the file stays', async () => {
+    await mkdir(dirname(path), { recursive: true })
+    const theirs = new Database(path, { create: true })
+    theirs.run('CREATE TABLE invoice (id INTEGER)')
+    theirs.close()
+    const before = await stat(path)
+
+    const refused = await start().catch((error: Error) => error)
+
+    expect(refused).toBeInstanceOf(ForeignDatabaseError)
+    expect(String(refused)).toContain(`${path} is a database of another program; set metadata.path`)
+    expect((await stat(path)).ino).toBe(before.ino)
   })
 
   test('is kept from one run to the next', async () => {

@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import type { BlobCacheConfig, S3Config } from '../config/config.ts'
@@ -26,8 +26,8 @@ export function openS3(config: S3Config, metadataPath: string | undefined, log: 
     metadataPath: path,
     runDirectory: join(dirname(path), 'run'),
     driver: async ({ metadata, beganEpoch, processId: owner }) => {
-      // Nobody else is alive: what lies there is nobody's.
-      if (beganEpoch) await rm(parts, { recursive: true, force: true })
+      // No other process is alive, so that no process needs what lies there.
+      if (beganEpoch) await removeParts(parts)
       const ledger = metadataLedger(metadata)
       const cache = config.cache && openCache(config.cache, dirname(path), log)
       const partDirectory = join(parts, owner ?? crypto.randomUUID())
@@ -36,6 +36,18 @@ export function openS3(config: S3Config, metadataPath: string | undefined, log: 
     hurry: () => bucket.hurry(),
     cleanUp: async () => undefined,
   }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/** Of each process that ended without it. The directory is beside the database, where the operator may keep other things: they stay. */
+async function removeParts(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
+    throw error
+  })
+  const left = names.filter((name) => UUID.test(name))
+  await Promise.all(left.map((name) => rm(join(directory, name), { recursive: true, force: true })))
 }
 
 /** It is found again after a restart: what is in it was verified, and its names say what it is. */

@@ -183,6 +183,19 @@ describe('the room of the cache', () => {
     expect(filesIn().length).toBe(9)
   })
 
+  test('leaves alone what it did not put into its directory, and does not count it', async () => {
+    const others = ['cache/whole/00/notes.txt', 'cache/whole/00/report-2000000', 'cache/arriving/mine-2000000', 'cache/data']
+    for (const path of others) await folder.file(path, 'kept')
+    const old = Date.now() / 1000 - 3600
+    for (const path of others) utimesSync(folder.join(path), old, old)
+    const cache = openCache(150 * KIB)
+
+    for (let seed = 0; seed < 3; seed += 1) await pull(cache, blobOf(seed))
+
+    expect(await find(cache, blobOf(2))).toEqual(blobOf(2).bytes)
+    expect(filesIn()).toEqual(expect.arrayContaining(others.map((path) => folder.join(path))))
+  })
+
   test('is not taken by a blob that is larger, and that of a process that died comes back', async () => {
     const cache = openCache()
     await mkdir(folder.join('cache/arriving'), { recursive: true })

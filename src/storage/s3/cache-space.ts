@@ -6,6 +6,9 @@ import { algorithmOf, type Digest, hexOf } from '../../oci/digest.ts'
 const GIVEN_UP_AFTER_MS = 15 * 60_000
 /** Looked at as seldom as this, the time of the last use of a file is good enough to tell which goes first. */
 const USE_NOTED_EVERY_MS = 60_000
+/** Names that this cache gives: anything else in the directory is not ours, neither counted nor removed. */
+const ARRIVING = /^[0-9a-f-]{36}-\d{1,15}$/
+const WHOLE = /^sha(256|512)-[0-9a-f]+-\d{1,15}$/
 /** What is cleared once there is no room: a tenth, so that not each new file lists all the others. */
 const FULL_SHARE = 0.9
 
@@ -112,7 +115,7 @@ export class CacheSpace {
 
   async #arrivingBytes(): Promise<number> {
     let bytes = 0
-    for (const name of await namesIn(this.#arriving)) {
+    for (const name of (await namesIn(this.#arriving)).filter((found) => ARRIVING.test(found))) {
       const path = join(this.#arriving, name)
       const facts = await stat(path).catch(undefinedIfMissing)
       if (facts !== undefined && Date.now() - facts.mtimeMs > GIVEN_UP_AFTER_MS) await removeFile(path)
@@ -125,7 +128,8 @@ export class CacheSpace {
   async #wholePaths(): Promise<readonly string[]> {
     const shards = await Promise.all(
       (await namesIn(this.#whole)).map(async (shard) => {
-        return (await namesIn(join(this.#whole, shard))).map((name) => join(this.#whole, shard, name))
+        const names = await namesIn(join(this.#whole, shard))
+        return names.filter((name) => WHOLE.test(name)).map((name) => join(this.#whole, shard, name))
       }),
     )
     return shards.flat()
