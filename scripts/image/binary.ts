@@ -8,8 +8,8 @@ const OPTIONS = [
   // Halves the time to start.
   '--bytecode',
   '--format=esm',
-  // As in bin/berth: tokens in headers are large, and what lies in the current folder is none of a server's business.
-  '--compile-exec-argv=--max-http-header-size=65536',
+  // As in bin/berth.
+  '--compile-exec-argv=--max-http-header-size=65536 --use-system-ca',
   '--no-compile-autoload-dotenv',
   '--no-compile-autoload-bunfig',
   // Each module believes that it lies at the top, so `new URL('./x-worker.ts', import.meta.url)` must lead there.

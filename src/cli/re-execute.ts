@@ -4,12 +4,20 @@ const RUNTIME_SETTINGS: Readonly<Record<string, string>> = {
   // each core, where two slow disk calls stop every other one.
   UV_THREADPOOL_SIZE: '64',
 }
+/** What it takes as options alone. bin/berth gives them, the one-file program has them in it, and `bun src/main.ts` has neither. */
+const RUNTIME_OPTIONS: readonly string[] = [
+  // Tokens in headers are large.
+  '--max-http-header-size=65536',
+  // The system's certificate authorities count, and not only those that the runtime brings.
+  '--use-system-ca',
+]
 /** Where Bun keeps the program inside a one-file binary. */
 const INSIDE_BINARY = '/$bunfs/'
 
 /** Begins again, in the same process, with the settings of the runtime that Berth needs. Returns when that has been done already. */
 export function ensureRuntimeSettings(): void {
-  if (Object.keys(RUNTIME_SETTINGS).every((name) => process.env[name] !== undefined)) return
+  const isSet = Object.keys(RUNTIME_SETTINGS).every((name) => process.env[name] !== undefined)
+  if (isSet && missingOptions().length === 0) return
   reExecute({ ...RUNTIME_SETTINGS, ...process.env })
 }
 
@@ -25,6 +33,16 @@ export function ownCommand(): readonly string[] {
 
 function ownWords(): readonly string[] {
   const [, main = '', ...commandArguments] = process.argv
-  const program = main.startsWith(INSIDE_BINARY) ? [] : [...process.execArgv, main]
+  const program = main.startsWith(INSIDE_BINARY) ? [] : [...process.execArgv, ...missingOptions(), main]
   return [...program, ...commandArguments]
+}
+
+/** Those that the operator has given, with whatever value, stay as they are. */
+function missingOptions(): readonly string[] {
+  const given = process.execArgv.map(nameOf)
+  return RUNTIME_OPTIONS.filter((option) => !given.includes(nameOf(option)))
+}
+
+function nameOf(option: string): string {
+  return option.replace(/=.*/s, '')
 }
