@@ -27,10 +27,11 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry', 'access'],
-  opening: ['config', 'observe', 'metadata', 'storage'],
+  opening: ['oci', 'config', 'observe', 'metadata', 'storage'],
   'composition/listen-error.ts': ['config'],
   'composition/start-error.ts': [
     ...['oci', 'config', 'storage/filesystem/probe.ts', 'metadata', 'access', 'certificates'],
+    ...['registry/storage-gate.ts', 'http/stale-socket.ts'],
     ...['composition/listen-error.ts', 'composition/debug-server.ts', 'composition/storage-check.ts'],
   ],
   'composition/debug-server.ts': ['config', 'observe', 'http', 'composition/listen-error.ts'],
@@ -43,6 +44,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'observe',
     'storage/driver.ts',
     'registry/status.ts',
+    'registry/storage-gate.ts',
     'registry/takeover.ts',
     'http/probes.ts',
   ],
@@ -55,6 +57,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['registry/database-presence.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
+  'composition/start-registry.ts': [
+    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'composition/only-database.ts'],
+  ],
   'composition/app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],
     ...[
@@ -64,6 +69,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/observation.ts',
       'composition/only-database.ts',
       'composition/start-error.ts',
+      'composition/start-registry.ts',
     ],
     ...['composition/public-server.ts', 'composition/certificate-orders.ts', 'certificates'],
   ],
@@ -104,7 +110,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Where things are put together. */
 const COMPOSING = [
   ...['composition/app.ts', 'composition/only-database.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts'],
-  ...['composition/storage-check.ts', 'composition/start-error.ts', 'opening'],
+  ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts', 'opening'],
 ]
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */

@@ -6,8 +6,6 @@ const RUNTIME_SETTINGS: Readonly<Record<string, string>> = {
 }
 /** What it takes as options alone. bin/berth gives them, the one-file program has them in it, and `bun src/main.ts` has neither. */
 const RUNTIME_OPTIONS: readonly string[] = [
-  // Tokens in headers are large.
-  '--max-http-header-size=65536',
   // The system's certificate authorities count, and not only those that the runtime brings.
   '--use-system-ca',
 ]

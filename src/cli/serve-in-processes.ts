@@ -57,8 +57,8 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
 /** Serves as one of several processes, until the supervisor asks it to stop or is gone. Throws StartError. */
 export async function work(config: Config, worker: Worker, { log, output }: Logging): Promise<void> {
   const end = endOf(log, output)
-  const app = await startApp(config, log, { shared: { port: worker.port } })
-  worker.serves(app.url, { [REPORT]: () => app.report() })
+  const app = await startApp(config, log, { shared: { port: worker.port, store: worker.store } })
+  worker.serves(app, { [REPORT]: () => app.report() })
   const abandoned = worker.abandoned.then((): EndReason => ({ kind: 'abandoned' }))
   const reason = await Promise.race([end.reason(app.failed), refusalOf(app), abandoned])
   if (reason.kind !== 'signal') describeEnd(reason, log)

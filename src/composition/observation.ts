@@ -16,6 +16,7 @@ import type { ProcessReport } from '../observe/report.ts'
 import { readTracing } from '../observe/tracing/settings.ts'
 import { startTracing, type Tracing } from '../observe/tracing/tracing.ts'
 import type { Status } from '../registry/status.ts'
+import type { StorageGate } from '../registry/storage-gate.ts'
 import type { Takeover } from '../registry/takeover.ts'
 import { type StorageDriver, storagePath } from '../storage/driver.ts'
 
@@ -24,6 +25,8 @@ export interface ObservationOptions {
   readonly storage: StorageDriver
   readonly status: Status
   readonly takeover: Pick<Takeover, 'isPending'>
+  /** Closed while the storage is not there; undefined: nobody looks. */
+  readonly gate?: Pick<StorageGate, 'requireNow'> | undefined
   /** Undefined: nothing is counted. */
   readonly metrics: RegistryMetrics | undefined
   readonly environment: Readonly<Record<string, string | undefined>>
@@ -85,11 +88,14 @@ function checksOf({ config, storage }: ObservationOptions) {
   return healthChecks(config.health, { driver: config.storage.driver.kind, statRoot })
 }
 
-function readinessOf({ status, takeover, log }: ObservationOptions, isHealthy: () => boolean): ReadinessProbe {
+function readinessOf({ status, takeover, gate, log }: ObservationOptions, isHealthy: () => boolean): ReadinessProbe {
   return new ReadinessProbe({
     isHealthy,
     isTakingOver: () => takeover.isPending,
-    askStorage: () => status.checkStorage(),
+    askStorage: async () => {
+      await gate?.requireNow()
+      await status.checkStorage()
+    },
     askMetadata: () => status.scanState(),
     duties: () => dutyWords(status.duties()),
     onChange: (part, error) => {

@@ -10,6 +10,11 @@ import type { Registry } from '../registry/registry.ts'
 /** Lets go of something. They are called last to first. */
 export type Closer = () => Promise<void>
 
+/** Calls each of them once. */
+export async function closeAll(closers: Closer[]): Promise<void> {
+  for (const step of closers.splice(0).reverse()) await step()
+}
+
 export interface PresenceParts {
   readonly opened: Pick<OpenedStorage, 'objects' | 'runDirectory'>
   readonly database: OpenedMetadata

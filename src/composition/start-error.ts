@@ -5,6 +5,7 @@ import { SocketPathError } from '../http/stale-socket.ts'
 import { ForeignDatabaseError } from '../metadata/database-file.ts'
 import { StorageInUseError } from '../metadata/open.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { StorageGoneError } from '../registry/storage-gate.ts'
 import { UnusableRootError } from '../storage/filesystem/probe.ts'
 import { DebugServerError } from './debug-server.ts'
 import { ListenError } from './listen-error.ts'
@@ -15,7 +16,7 @@ export class StartError extends Error {
 }
 
 const OPERATORS = [
-  ...[StorageInUseError, ForeignDatabaseError, UnusableAccessError, DebugServerError],
+  ...[StorageInUseError, StorageGoneError, ForeignDatabaseError, UnusableAccessError, DebugServerError],
   ...[ListenError, SocketPathError, CertificateError],
 ]
 

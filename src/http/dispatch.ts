@@ -2,6 +2,7 @@ import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StillNamed } from '../registry/still-named.ts'
+import type { StorageGate } from '../registry/storage-gate.ts'
 import { type AdmissionRules, admit } from './admission.ts'
 import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
 import { OutOfRotation, Refusal } from './error-response.ts'
@@ -21,6 +22,8 @@ export interface DispatchRules extends AdmissionRules {
   readonly issuer: TokenIssuer | undefined
   /** False while a health check fails. */
   readonly isHealthy: () => boolean
+  /** Closed while the storage is not there; undefined: it is not looked at. */
+  readonly gate: Pick<StorageGate, 'require' | 'requireNow'> | undefined
 }
 
 /** What registry:2's metrics call it. */
@@ -53,6 +56,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
   }
   routed(HANDLER_NAMES[route.resource])
   if (!rules.isHealthy()) throw new OutOfRotation()
+  rules.gate?.require()
   const endpoints = endpointsOf(registry, request, route)
   if (request.method === 'OPTIONS') return emptyResponse(200, allow(endpoints, rules))
   const endpoint = endpoints[request.method === 'HEAD' ? 'GET' : request.method]
@@ -67,6 +71,8 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
   try {
     return await endpoint.answer(permit)
   } catch (error) {
+    // 'Not found' and 'failed' may both mean that the storage has just gone.
+    await rules.gate?.requireNow()
     if (!(error instanceof StillNamed)) throw error
     const { DELETE: _, ...others } = endpoints
     throw deleteRefused(error, allow(others, rules))

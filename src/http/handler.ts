@@ -5,6 +5,7 @@ import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/blob-store.ts'
 import type { Catalog } from '../registry/catalog.ts'
 import type { ManifestStore } from '../registry/manifest-store.ts'
+import type { StorageGate } from '../registry/storage-gate.ts'
 import type { Takeover } from '../registry/takeover.ts'
 import type { UploadSessions } from '../registry/upload-sessions.ts'
 import { dispatch } from './dispatch.ts'
@@ -20,6 +21,8 @@ export interface HandlerOptions {
   readonly catalog: Catalog
   /** Left out, there is never another database. */
   readonly takeover?: Takeover
+  /** Closed while the storage is not there; left out, the storage is never looked at. */
+  readonly gate?: StorageGate | undefined
   /** Decides what a caller may do; left out, every caller may do everything. */
   readonly access?: AccessController | undefined
   /** Gives tokens; left out, there are none. */
@@ -46,11 +49,11 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
   const { blobs, uploads, manifests, catalog, takeover, maxTags, maxCatalogEntries, prefix, host, probes } = options
-  const { access, issuer, readOnly, deletesEnabled } = options
+  const { access, issuer, readOnly, deletesEnabled, gate } = options
   const paths = new Paths(rootPath(host, prefix))
   const registry = { blobs, uploads, manifests, catalog, takeover, paths, maxTags, maxCatalogEntries }
   const publicOrigin = publicOriginOf(host)
-  const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, isHealthy: () => probes.isHealthy() }
+  const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, isHealthy: () => probes.isHealthy() }
   const pipeline = createPipeline((asked) => dispatch(registry, rules, asked), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }

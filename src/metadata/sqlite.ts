@@ -1,6 +1,7 @@
 import { Database, type Statement } from 'bun:sqlite'
 import { unavailable } from '../oci/errors.ts'
 import { CommitWatch } from './commit-watch.ts'
+import { isNotWritable, MetadataNotWritableError } from './not-writable.ts'
 import type { OwnedMetadata } from './processes.ts'
 import type { Query, SqlValue } from './query.ts'
 
@@ -48,7 +49,8 @@ export class SqliteMetadata implements OwnedMetadata {
         const result = await operation(query)
         return () => resolve(result)
       }
-      this.#queue.push({ run, fail: reject })
+      const fail = (error: unknown) => reject(isNotWritable(codeOf(error)) ? new MetadataNotWritableError(error) : error)
+      this.#queue.push({ run, fail })
       this.#draining ??= this.#drain()
     })
   }

@@ -14,7 +14,7 @@ test('a start removes the parts that dead processes left beside the database, an
   prepareFile(path, 'a store')
   const metadata = new SqliteMetadata(path)
 
-  const driver = await openS3(await bucketIn(folder), path, undefined).driver({ metadata, beganEpoch: true })
+  const driver = await openS3(await bucketIn(folder), path, undefined).driver({ metadata, beganEpoch: true, processId: 'this' })
   await driver.close()
   await metadata.close()
 

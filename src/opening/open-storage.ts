@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
+import type { RegistryError } from '../oci/errors.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { probeRoot } from '../storage/filesystem/probe.ts'
+import { unwritableDisk } from '../storage/filesystem/unwritable-disk.ts'
 import { MemoryDriver } from '../storage/memory/memory.ts'
 import { localStateDirectory } from './local-state.ts'
 import type { OpenedStorage } from './opened-storage.ts'
@@ -40,8 +42,37 @@ async function openFilesystem(root: string, metadataPath: string | undefined): P
   }
 }
 
+/**
+ * Opens a directory whose file system takes nothing, to serve pulls. What a start writes goes into a temporary directory, and with it
+ * what the storage says is learned anew. Throws what the system reports when there is no such directory either.
+ */
+export async function openUnwritable(root: string, refusal: () => RegistryError): Promise<OpenedStorage> {
+  const directory = await makeTemporary()
+  const driver = FilesystemDriver.openToRead(unwritableDisk(await openDisk(root), refusal), root)
+  return {
+    objects: driver,
+    metadataPath: join(directory, 'metadata.db'),
+    runDirectory: join(directory, 'run'),
+    driver: async () => driver,
+    hurry: () => undefined,
+    cleanUp: async () => {
+      await driver.close()
+      await rm(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+/** In a container whose root is read-only the last of them is memory, and can be written. */
+async function makeTemporary(): Promise<string> {
+  try {
+    return await mkdtemp(join(tmpdir(), 'berth-'))
+  } catch {
+    return await mkdtemp('/dev/shm/berth-')
+  }
+}
+
 async function openMemory(): Promise<OpenedStorage> {
-  const directory = await mkdtemp(join(tmpdir(), 'berth-'))
+  const directory = await makeTemporary()
   const driver = new MemoryDriver()
   return {
     objects: driver,

@@ -1,5 +1,5 @@
 import type { Log } from '../observe/log.ts'
-import { REFUSED_EXIT_CODE, RESTART_EXIT_CODE, WORKER_PORT_VARIABLE, WORKER_VARIABLE } from './messages.ts'
+import { REFUSED_EXIT_CODE, RESTART_EXIT_CODE, WORKER_PORT_VARIABLE, WORKER_STORE_VARIABLE, WORKER_VARIABLE } from './messages.ts'
 import { type WorkerExit, WorkerProcess } from './worker-process.ts'
 
 /** A worker that lived for less is started again with a growing pause. */
@@ -38,9 +38,10 @@ export class Supervisor {
    */
   async start(): Promise<string | undefined> {
     const first = this.#spawn(1)
-    const url = await first.listening
-    if (url === undefined) return undefined
-    this.#environment = { ...this.#environment, [WORKER_PORT_VARIABLE]: new URL(url).port }
+    const listening = await first.listening
+    if (listening === undefined) return undefined
+    const { url, store } = listening
+    this.#environment = { ...this.#environment, [WORKER_PORT_VARIABLE]: new URL(url).port, [WORKER_STORE_VARIABLE]: store }
     this.#watching.push(this.#watch(first))
     for (let number = 2; number <= this.#options.count; number += 1) this.#watching.push(this.#watch(this.#spawn(number)))
     await Promise.all([...this.#workers.values()].map((worker) => worker.listening))

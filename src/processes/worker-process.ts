@@ -10,13 +10,15 @@ export interface WorkerExit {
   readonly livedMs: number
 }
 
+export type Listening = Pick<Extract<WorkerMessage, { readonly kind: 'listening' }>, 'url' | 'store'>
+
 /** One worker, from its spawn to its exit. */
 export class WorkerProcess {
   readonly number: number
   /** Settles when it has ended, however it ended. */
   readonly exited: Promise<WorkerExit>
-  /** Resolves with its address when it serves; undefined when it ended before. */
-  readonly listening: Promise<string | undefined>
+  /** Resolves with its address and its storage when it serves; undefined when it ended before. */
+  readonly listening: Promise<Listening | undefined>
   readonly #process: Bun.Subprocess
   readonly #questions = new Map<number, (value: unknown) => void>()
   #asked = 0
@@ -25,7 +27,7 @@ export class WorkerProcess {
   /** `command` is this program with its arguments. It gets a process group of its own: a terminal's signals go to the supervisor. */
   constructor(number: number, command: readonly string[], environment: Readonly<Record<string, string | undefined>>) {
     this.number = number
-    const listening = Promise.withResolvers<string | undefined>()
+    const listening = Promise.withResolvers<Listening | undefined>()
     const startedAt = performance.now()
     this.listening = listening.promise
     this.#process = Bun.spawn([...command], {
@@ -36,7 +38,7 @@ export class WorkerProcess {
       ipc: (message: WorkerMessage) => {
         if (message.kind === 'listening') {
           this.#isServing = true
-          listening.resolve(message.url)
+          listening.resolve(message)
         } else this.#questions.get(message.id)?.(message.value)
       },
     })

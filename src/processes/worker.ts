@@ -1,13 +1,18 @@
 import type { SupervisorMessage, WorkerMessage } from './messages.ts'
-import { WORKER_PORT_VARIABLE, WORKER_VARIABLE } from './messages.ts'
+import { WORKER_PORT_VARIABLE, WORKER_STORE_VARIABLE, WORKER_VARIABLE } from './messages.ts'
 
 /** This process as a worker of a supervisor. */
 export interface Worker {
   readonly number: number
   /** The port that the first worker found; undefined: the configuration's. */
   readonly port: number | undefined
+  /** The id of the storage that the first worker serves; undefined: not known. */
+  readonly store: string | undefined
   /** Tells the supervisor that it serves, and answers its questions from here on. */
-  serves(url: string, answers: Readonly<Record<string, () => Promise<unknown>>>): void
+  serves(
+    serving: { readonly url: string; readonly store: string | undefined },
+    answers: Readonly<Record<string, () => Promise<unknown>>>,
+  ): void
   /** Settles when the supervisor is gone: no process would start this worker again. */
   readonly abandoned: Promise<void>
 }
@@ -23,7 +28,8 @@ export function asWorker(environment: Readonly<Record<string, string | undefined
     number,
     port: port === undefined ? undefined : Number(port),
     abandoned: abandoned.promise,
-    serves: (url, answers) => {
+    store: environment[WORKER_STORE_VARIABLE],
+    serves: (serving, answers) => {
       process.on('message', (message: SupervisorMessage) => {
         const answer = answers[message.question]
         if (answer === undefined) return
@@ -32,7 +38,7 @@ export function asWorker(environment: Readonly<Record<string, string | undefined
           () => tell({ kind: 'answer', id: message.id, value: undefined }),
         )
       })
-      tell({ kind: 'listening', url })
+      tell({ kind: 'listening', ...serving })
     },
   }
 }

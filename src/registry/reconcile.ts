@@ -1,11 +1,12 @@
 import { findRepository } from '../metadata/content.ts'
 import type { ContentName } from '../metadata/names.ts'
+import { MetadataNotWritableError } from '../metadata/not-writable.ts'
 import { type Metadata, nextNumber } from '../metadata/query.ts'
 import { closeScan, openScan, readProperty } from '../metadata/scans.ts'
 import { unavailable } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { applyObservation } from './observation.ts'
-import type { Look } from './storage-look.ts'
+import { type Look, StorageLook } from './storage-look.ts'
 import type { Observation, ObservationOf, StorageView } from './storage-view.ts'
 
 /** Names that are looked at side by side, and rows that are written in one transaction. */
@@ -47,9 +48,18 @@ export class Reconcile implements Look {
 
   /**
    * Looks at names in the storage and heals their rows. The answer is what the storage said, also where a row was left to the
-   * writer who is changing it at this moment.
+   * writer who is changing it at this moment, and where the disk of the metadata is full: pulls go on then.
    */
   async look<Name extends ContentName>(names: readonly Name[]): Promise<readonly ObservationOf<Name>[]> {
+    try {
+      return await this.#lookAndHeal(names)
+    } catch (error) {
+      if (!(error instanceof MetadataNotWritableError)) throw error
+      return await new StorageLook(this.#options.view).look(names)
+    }
+  }
+
+  async #lookAndHeal<Name extends ContentName>(names: readonly Name[]): Promise<readonly ObservationOf<Name>[]> {
     const { healed, left } = await this.heal(names)
     // Their writers may not have come to the sync yet, and others build on what is answered here.
     for (const observation of left) await this.#options.view.makeDurable(observation)

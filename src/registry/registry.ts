@@ -40,6 +40,8 @@ export interface RegistryOptions {
   }
   /** Left out, every valid manifest is taken. */
   readonly manifestRules?: ManifestRules
+  /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
+  readonly onlyReads?: boolean
   readonly log: Log
 }
 
@@ -74,9 +76,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
   const backgroundScan = new BackgroundScan({ storage, metadata, scan, listed, reconcile, danglingLinks, epoch })
+  const look = new StorageLook(view)
+  const believed = options.onlyReads === true ? look : reconcile
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
   const blobParts = { storage, metadata, view, operations, scanned }
-  const blobs = new BlobStore({ ...blobParts, reconcile })
+  const blobs = new BlobStore({ ...blobParts, reconcile: believed })
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
@@ -94,17 +98,19 @@ export function createRegistry(options: RegistryOptions): Registry {
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   const manifestParts = { storage, metadata, operations, references, rules: options.manifestRules ?? NO_RULES, scanned }
-  const look = new StorageLook(view)
   return {
     blobs,
     uploads,
-    manifests: new ManifestStore({ ...manifestParts, reconcile }),
+    manifests: new ManifestStore({ ...manifestParts, reconcile: believed }),
     catalog: new Catalog({ metadata, scan, epoch }),
     scan,
     operations,
     backgroundScan,
     orphans,
-    status: new Status({ storage, metadata, scan, backgroundScan, epoch, dutyStates: () => maintenance.dutyStates() }),
+    status: new Status({
+      ...{ storage, metadata, scan, backgroundScan, epoch, onlyReads: options.onlyReads === true },
+      dutyStates: () => maintenance.dutyStates(),
+    }),
     takeover: new Takeover({
       blobs: new BlobStore({ ...blobParts, reconcile: look }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),

@@ -17,6 +17,8 @@ export interface StatusOptions {
   readonly backgroundScan: BackgroundScan
   readonly epoch: number
   readonly dutyStates: () => readonly DutyState[]
+  /** Nothing is written here: a storage without an id stays one. */
+  readonly onlyReads: boolean
 }
 
 /** What an operator's dashboard shows of the whole registry, whichever of its processes is asked. */
@@ -40,9 +42,11 @@ export class Status {
 
   /** Throws when the storage does not answer, or is not the one that was there at first: an unmounted volume is an empty directory. */
   async checkStorage(): Promise<void> {
-    const found = await findStoreId(this.#options.storage)
+    const { storage, onlyReads } = this.#options
+    const found = await findStoreId(storage)
     this.#storeId ??= found
-    if (found === undefined || found !== this.#storeId) throw new Error('the storage is not the one that was served until now')
+    if (found !== this.#storeId || (found === undefined && !onlyReads))
+      throw new Error('the storage is not the one that was served until now')
   }
 
   /** How far the scan of the epoch is. Throws when the metadata does not answer. */

@@ -203,6 +203,17 @@ export function storageFull(cause?: unknown): RegistryError {
   })
 }
 
+/** What whatever changes the storage hears while nothing can be changed there. */
+export function storageReadOnly(cause?: unknown): RegistryError {
+  return unavailable(
+    'The file system of the storage is read-only: nothing can be pushed or deleted until that is mended; pulls go on.',
+    {
+      retryAfterSeconds: 60,
+      cause,
+    },
+  )
+}
+
 export class FileTooLargeError extends Error {
   override readonly name = 'FileTooLargeError'
 }

@@ -121,19 +121,6 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
     await expectStatus(await client.request('DELETE', session), 204)
   }, 60_000)
-
-  test('a data directory on a read-only file system ends the start with one sentence', async () => {
-    using folder = new TemporaryFolder()
-    await using disk = await MountedFileSystem.mount(folder, 'size=1m,ro')
-    const config = await folder.file('config.yml', registryConfig(disk.path))
-
-    const program = new BackgroundProgram([BERTH, 'serve', config], { environment: environmentIn(folder.join('env')) })
-    const exitCode = await program.exited
-
-    expect(exitCode).toBe(1)
-    expect(program.output).toContain('The file system is mounted read-only; mount it so that it can be written.')
-    expect(program.output).not.toContain('    at ')
-  }, 90_000)
 })
 
 describe('a file that was damaged behind the registry', () => {

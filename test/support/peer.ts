@@ -24,8 +24,11 @@ export async function startPeer3(options: ServeOptions): Promise<RegistryProcess
 }
 
 async function startProgram(name: string, options: ServeOptions): Promise<RegistryProcess> {
-  const { folder, dataDirectory, umask, moreConfig } = options
-  const config = await folder.file(`peer/${crypto.randomUUID()}.yml`, withoutPurge(registryConfig(dataDirectory, moreConfig)))
+  const { folder, dataDirectory, umask, moreConfig, adapt = (text) => text } = options
+  const config = await folder.file(
+    `peer/${crypto.randomUUID()}.yml`,
+    withoutPurge(adapt(registryConfig(dataDirectory, moreConfig))),
+  )
   const environment = { ...environmentIn(folder.join('peer')), OTEL_TRACES_EXPORTER: 'none' }
   const { program, match } = await startUntil(LISTENING, START_MS, [name, 'serve', config], { environment, umask })
   return new RegistryProcess(program, Number(match[1]))
@@ -33,6 +36,8 @@ async function startProgram(name: string, options: ServeOptions): Promise<Regist
 
 /** In a random minute of its first hour, of which one is the start, it looks for old uploads; in a bucket that ends in a panic. */
 function withoutPurge(config: string): string {
+  if (config.includes('  maintenance: {'))
+    return config.replace('  maintenance: {', '  maintenance: {uploadpurging: {enabled: false}, ')
   return config.replace('\nstorage:\n', '\nstorage:\n  maintenance:\n    uploadpurging:\n      enabled: false\n')
 }
 

@@ -10,6 +10,8 @@ export interface ServeOptions {
   readonly umask?: string | undefined
   /** Further sections of the configuration. */
   readonly moreConfig?: string
+  /** Changes the text of the configuration. */
+  readonly adapt?: (config: string) => string
 }
 
 /** A registry that runs as a program of its own on a free port. */

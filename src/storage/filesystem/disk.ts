@@ -14,7 +14,8 @@ import {
 } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
-import { storageFull } from '../driver.ts'
+import type { RegistryError } from '../../oci/errors.ts'
+import { storageFull, storageReadOnly } from '../driver.ts'
 import { Places } from '../places.ts'
 import { WritePace } from './write-pace.ts'
 
@@ -94,16 +95,16 @@ class LocalDisk implements Disk {
   async open(path: string, how: OpenHow): Promise<DiskFile> {
     if (how === 'modify' && this.#isLocal) return this.#file(openSync(path, constants.O_WRONLY))
     const flags = how === 'modify' ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-    const file = await orFull(openLater(path, flags, how === 'create secret' ? 0o600 : 0o666))
+    const file = await orRefused(openLater(path, flags, how === 'create secret' ? 0o600 : 0o666))
     return this.#file(file)
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await orFull(fs.mkdir(path))
+    await orRefused(fs.mkdir(path))
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await orFull(fs.rename(from, to))
+    await orRefused(fs.rename(from, to))
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -181,7 +182,8 @@ class LocalFile implements DiskFile {
     if (!this.#isWritten) this.#pace?.enter()
     this.#isWritten = true
     let written = 0
-    while (written < bytes.length) written += await orFull(this.#writeSome(bytes.subarray(written), position + written, mayWait))
+    while (written < bytes.length)
+      written += await orRefused(this.#writeSome(bytes.subarray(written), position + written, mayWait))
   }
 
   async truncate(length: number): Promise<void> {
@@ -197,7 +199,7 @@ class LocalFile implements DiskFile {
     this.#isSynced = true
     this.#syncs += 1
     try {
-      await orFull(writers.run(() => fsyncLater(this.#descriptor)))
+      await orRefused(writers.run(() => fsyncLater(this.#descriptor)))
     } finally {
       this.#syncs -= 1
     }
@@ -225,14 +227,19 @@ class LocalFile implements DiskFile {
   }
 }
 
-/** A full disk is the operator's to mend and the client's to retry: it has words of its own. */
-async function orFull<Result>(task: Promise<Result>): Promise<Result> {
+/** A full disk, and one that is read-only, is the operator's to mend and the client's to retry: both have words of their own. */
+async function orRefused<Result>(task: Promise<Result>): Promise<Result> {
   try {
     return await task
   } catch (error) {
-    if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) throw storageFull(error)
-    throw error
+    throw refusalFor(error) ?? error
   }
+}
+
+/** What a disk says that takes nothing at all, as the refusal that clients hear; undefined for any other failure. */
+export function refusalFor(error: unknown): RegistryError | undefined {
+  if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) return storageFull(error)
+  return hasCode(error, 'EROFS') ? storageReadOnly(error) : undefined
 }
 
 /** Slow writes and syncs take at most half of the process's file threads, so that reads always find one. */

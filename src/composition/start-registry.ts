@@ -1,0 +1,179 @@
+import { stat } from 'node:fs/promises'
+import type { Config } from '../config/config.ts'
+import { MetadataKeeper } from '../metadata/keeper.ts'
+import { type OpenedMetadata, openMetadata } from '../metadata/open.ts'
+import type { Metadata } from '../metadata/query.ts'
+import { timedMetadata } from '../metadata/timed-metadata.ts'
+import type { Log } from '../observe/log.ts'
+import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
+import { openStorage, openUnwritable } from '../opening/open-storage.ts'
+import type { OpenedStorage } from '../opening/opened-storage.ts'
+import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
+import type { DatabasePresence } from '../registry/database-presence.ts'
+import { createRegistry, type Registry } from '../registry/registry.ts'
+import { StorageGate, StorageGoneError } from '../registry/storage-gate.ts'
+import { ensureStoreId, findStoreId } from '../registry/store-id.ts'
+import type { StorageDriver } from '../storage/driver.ts'
+import { openDisk } from '../storage/filesystem/disk.ts'
+import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
+import { timedStorage } from '../storage/timed-storage.ts'
+import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
+
+export interface RegistryParts {
+  readonly config: Config
+  readonly log: Log
+  readonly metrics: RegistryMetrics | undefined
+  readonly closers: Closer[]
+  /** What this process stands on is not its own any more, or has changed: it must start anew. */
+  readonly onReplaced: (error: Error) => void
+  readonly onRefused: (error: Error) => void
+  /** The id of the storage that other processes of this registry serve; undefined: any may be there, or none yet. */
+  readonly expectedStore: string | undefined
+}
+
+export interface StartedRegistry {
+  readonly registry: Registry
+  readonly opened: OpenedStorage
+  /** Counted, where metrics are on. */
+  readonly storage: StorageDriver
+  /** Undefined for a storage that nothing can be put in place of. */
+  readonly gate: StorageGate | undefined
+}
+
+/**
+ * Opens storage and metadata and begins the work of the registry. On a file system that is full or read-only pulls are served, as registry:2
+ * does, until it can be written. Throws what an open reports; what was opened by then is among the closers.
+ */
+export async function startRegistry(parts: RegistryParts): Promise<StartedRegistry> {
+  const { config, log, closers, onReplaced } = parts
+  const { driver } = config.storage
+  if (driver.kind === 'filesystem' && parts.expectedStore !== undefined)
+    await requireStore(driver.rootDirectory, parts.expectedStore)
+  try {
+    return await startOn(await openStorage(config, log), parts)
+  } catch (error) {
+    const refusal = refusalOfStart(error)
+    if (refusal === undefined || driver.kind !== 'filesystem' || (await placeOf(driver.rootDirectory)) === undefined) throw error
+    await closeAll(closers)
+    const { rootDirectory: root } = driver
+    log.error('the storage cannot be written: only pulls are served until it can', { root, error })
+    const started = await startOn(await openUnwritable(root, refusal), parts, refusal)
+    closers.push(watchForRoom(root, onReplaced))
+    return started
+  }
+}
+
+async function requireStore(root: string, expected: string): Promise<void> {
+  const isThere = (await placeOf(root)) !== undefined
+  const found = isThere ? await findStoreId(FilesystemDriver.openToRead(await openDisk(root), root)) : undefined
+  if (found === expected) return
+  throw new StorageGoneError(
+    `The storage that was served from ${root} is not there; bring it back, or restart Berth to begin anew.`,
+  )
+}
+
+/** `refusal`: nothing may be changed. */
+async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Refusal): Promise<StartedRegistry> {
+  const { config, log, metrics, closers, onReplaced, onRefused } = parts
+  closers.push(opened.cleanUp)
+  const database = await openDatabase(opened, log, refusal)
+  let presence: DatabasePresence | undefined
+  closers.push(async () => await endPresence(presence, database.locks))
+  closers.push(async () => closeDatabase(database))
+  let gate: StorageGate | undefined
+  const keeper = new MetadataKeeper({
+    path: opened.metadataPath,
+    opened: database,
+    // A database that is gone with its storage is not made anew: the gate tells when both are back.
+    onReplaced: async (error) => {
+      await gate?.look()
+      if (gate?.isOpen !== false) onReplaced(error)
+    },
+    onFailure: (error) => log.error('metadata checkpoint failed', { error }),
+  })
+  closers.push(() => keeper.stop())
+  const { locks: liveness, processId, epoch } = database
+  const driver = await opened.driver(database)
+  closers.push(() => driver.close())
+  if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ opened, database, log, onReplaced })
+  const { storage, metadata } = timed(metrics, driver, database.metadata)
+  const { uploadPurging } = config.storage
+  const purging = refusal === undefined ? uploadPurging : { ...uploadPurging, enabled: false }
+  const rules = { uploadPurging: purging, manifestRules: config.manifests, onlyReads: refusal !== undefined }
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
+  closers.push(() => registry.stop())
+  await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
+  gate = await openGate({ opened, database, registry, parts })
+  closers.push(async () => gate?.stop())
+  closers.push(async () => opened.hurry())
+  return { registry, opened, storage, gate }
+}
+
+interface GateParts {
+  readonly opened: OpenedStorage
+  readonly database: OpenedMetadata
+  readonly registry: Registry
+  readonly parts: RegistryParts
+}
+
+/** For a directory: another file system, or none, may come in its place. */
+async function openGate({ opened, database, registry, parts }: GateParts): Promise<StorageGate | undefined> {
+  const { log, onReplaced } = parts
+  const { driver } = parts.config.storage
+  if (driver.kind !== 'filesystem') return undefined
+  const { rootDirectory: root } = driver
+  const sign = await findStoreId(opened.objects)
+  const gate = new StorageGate({
+    findSign: async () => (sign === undefined ? await placeOf(root) : await findStoreId(opened.objects)),
+    sign: sign ?? (await placeOf(root)) ?? 'none',
+    store: sign,
+    onGone: () => {
+      registry.handOverDuties().catch((error: unknown) => log.warn('the work in the background did not end', { error }))
+      log.error('the storage has gone, every request is refused until it is back', { root })
+    },
+    onBack: () => {
+      // A scan under way may have taken everything for gone: no row is believed any more.
+      database.abandon()
+      onReplaced(new Error('The storage had gone and is back.'))
+    },
+  })
+  gate.watch()
+  return gate
+}
+
+/** Device and inode of a directory; undefined when there is none. */
+async function placeOf(root: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(root)
+    return `${dev}:${ino}`
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+async function openDatabase(storage: OpenedStorage, log: Log, refusal: Refusal | undefined): Promise<OpenedMetadata> {
+  const { metadataPath: path, runDirectory, objects } = storage
+  const storeId =
+    refusal === undefined ? () => ensureStoreId(objects) : async () => (await findStoreId(objects)) ?? crypto.randomUUID()
+  const opened = await openMetadata({ path, runDirectory, storeId })
+  if (opened.setAside !== undefined)
+    log.warn('metadata database set aside, building a new one', { reason: opened.setAside, path })
+  if (opened.migratedFrom !== undefined) log.info('metadata database migrated', { from: opened.migratedFrom, path })
+  log.info('metadata opened', { path, epoch: opened.epoch, beganEpoch: opened.beganEpoch })
+  return opened
+}
+
+async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Promise<void> {
+  await metadata.close()
+  locks.release(processId)
+}
+
+/** With metrics off, storage and metadata are not wrapped. */
+function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, metadata: Metadata) {
+  if (metrics === undefined) return { storage, metadata }
+  return {
+    storage: timedStorage(storage, (action, run) => metrics.storage.time(action, run)),
+    metadata: timedMetadata(metadata, (run) => metrics.metadataWrites.time(run)),
+  }
+}
