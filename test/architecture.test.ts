@@ -58,7 +58,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'composition/start-registry.ts': [
-    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'composition/only-database.ts'],
+    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry'],
+    ...['composition/only-database.ts', 'composition/start-error.ts'],
   ],
   'composition/app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],

@@ -14,6 +14,10 @@ export type EndReason =
   | { readonly kind: 'refused'; readonly error: Error | undefined }
 
 export interface End {
+  /** Aborts when this process begins to end. */
+  readonly signal: AbortSignal
+  /** Why it ends, once it does. */
+  begun(): EndReason | undefined
   /** Resolves with the first reason to end. */
   reason(failed: Promise<Error>): Promise<EndReason>
 }
@@ -27,10 +31,12 @@ const SIGNALS: readonly Signal[] = ['SIGTERM', 'SIGINT']
  */
 export function endOf(log: Log, output: LogOutput): End {
   const { promise, resolve } = Promise.withResolvers<EndReason>()
-  let ending = false
+  const ending = new AbortController()
+  let begun: EndReason | undefined
   const begin = (reason: EndReason): boolean => {
-    const first = !ending
-    ending = true
+    const first = begun === undefined
+    begun ??= reason
+    ending.abort()
     resolve(reason)
     return first
   }
@@ -45,7 +51,11 @@ export function endOf(log: Log, output: LogOutput): End {
   }
   process.on('uncaughtException', onFault)
   process.on('unhandledRejection', onFault)
-  return { reason: (failed) => Promise.race([promise, failed.then((error): EndReason => ({ kind: 'restart', error }))]) }
+  return {
+    signal: ending.signal,
+    begun: () => begun,
+    reason: (failed) => Promise.race([promise, failed.then((error): EndReason => ({ kind: 'restart', error }))]),
+  }
 }
 
 export function describeEnd(reason: EndReason, log: Log): void {
@@ -68,6 +78,7 @@ export function describeEnd(reason: EndReason, log: Log): void {
   }
 }
 
-export function exitCodeOf(reason: EndReason): number {
-  return reason.kind === 'signal' ? 0 : 1
+/** Undefined: it has failed. */
+export function exitCodeOf(reason: EndReason | undefined): number {
+  return reason?.kind === 'signal' ? 0 : 1
 }

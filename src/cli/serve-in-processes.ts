@@ -12,7 +12,7 @@ import { REFUSED_EXIT_CODE, RESTART_EXIT_CODE } from '../processes/messages.ts'
 import { Supervisor } from '../processes/supervisor.ts'
 import type { Worker } from '../processes/worker.ts'
 import { announce } from './announce.ts'
-import { describeEnd, type EndReason, endOf, exitCodeOf } from './end-reason.ts'
+import { describeEnd, type End, type EndReason, endOf, exitCodeOf } from './end-reason.ts'
 import { failureSentence } from './failure-sentence.ts'
 import { ownCommand } from './re-execute.ts'
 
@@ -38,11 +38,13 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
   })
   const orders = await certificateOrders(loaded.config, log)
   const debug = await debugServer(supervisor, loaded.config, log)
-  const url = await supervisor.start()
-  // The first worker has said why.
+  const asked = end.reason(new Promise<never>(() => undefined)).then(() => undefined)
+  const url = await Promise.race([supervisor.start(), asked])
+  // The first worker has said why, unless it was asked to end.
   if (url === undefined) {
+    await supervisor.stop()
     await output.end()
-    process.exit(1)
+    process.exit(exitCodeOf(end.begun()))
   }
   announce(loaded, { url, processes: count }, log)
   const refusal = supervisor.refused.then((): EndReason => ({ kind: 'refused', error: undefined }))
@@ -57,7 +59,10 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
 /** Serves as one of several processes, until the supervisor asks it to stop or is gone. Throws StartError. */
 export async function work(config: Config, worker: Worker, { log, output }: Logging): Promise<void> {
   const end = endOf(log, output)
-  const app = await startApp(config, log, { shared: { port: worker.port, store: worker.store } })
+  const shared = { port: worker.port, store: worker.store }
+  const app = await startUnlessEnded(withAbandonment(end, worker), { log, output }, (signal) =>
+    startApp(config, log, { shared, signal }),
+  )
   worker.serves(app, { [REPORT]: () => app.report() })
   const abandoned = worker.abandoned.then((): EndReason => ({ kind: 'abandoned' }))
   const reason = await Promise.race([end.reason(app.failed), refusalOf(app), abandoned])
@@ -66,6 +71,33 @@ export async function work(config: Config, worker: Worker, { log, output }: Logg
   if (reason.kind === 'refused') process.stderr.write(`berth: ${failureSentence(reason.error)}\n`)
   await output.end()
   process.exit(workerExitCode(reason))
+}
+
+/** A supervisor that is gone is a reason to end, too. */
+function withAbandonment(end: End, worker: Worker): Pick<End, 'signal' | 'begun'> {
+  const gone = new AbortController()
+  void worker.abandoned.then(() => gone.abort())
+  return {
+    signal: AbortSignal.any([end.signal, gone.signal]),
+    begun: () => end.begun() ?? (gone.signal.aborted ? { kind: 'abandoned' } : undefined),
+  }
+}
+
+/** A start that waits for its storage ends with the process, when that is asked to end. Throws what the start throws otherwise. */
+export async function startUnlessEnded(
+  end: Pick<End, 'signal' | 'begun'>,
+  { log, output }: Logging,
+  start: (signal: AbortSignal) => Promise<App>,
+): Promise<App> {
+  try {
+    return await start(end.signal)
+  } catch (error) {
+    const reason = end.begun()
+    if (reason === undefined) throw error
+    describeEnd(reason, log)
+    await output.end()
+    process.exit(exitCodeOf(reason))
+  }
 }
 
 /** The start that another database has put off did not come about. */
@@ -96,7 +128,7 @@ async function certificateOrders(config: Config, log: Log) {
   }
 }
 
-/** Answers before there are workers, so that probes and metrics tell how the start goes. */
+/** Answers before there are workers, so that probes and metrics tell how the start goes, also while a storage is waited for. */
 async function debugServer(supervisor: Supervisor, config: Config, log: Log) {
   try {
     return await serveDebug(config.http.debug, async () => (await supervisor.ask(REPORT)) as ProcessReport[], log)

@@ -9,7 +9,7 @@ import { describeEnd, endOf, exitCodeOf } from './end-reason.ts'
 import { withOrigins } from './failure-sentence.ts'
 import { openLog } from './open-log.ts'
 import { ensureRuntimeSettings, reExecute } from './re-execute.ts'
-import { type Logging, refusalOf, supervise, work } from './serve-in-processes.ts'
+import { type Logging, refusalOf, startUnlessEnded, supervise, work } from './serve-in-processes.ts'
 
 export interface ServeOptions {
   readonly tls?: 'self-signed'
@@ -53,7 +53,7 @@ function settingsOf({ tls }: ServeOptions) {
 async function serveAlone(loaded: LoadedConfig, { log, output }: Logging): Promise<void> {
   const { config } = loaded
   const end = endOf(log, output)
-  const app = await startApp(config, log)
+  const app = await startUnlessEnded(end, { log, output }, (signal) => startApp(config, log, { signal }))
   announce(loaded, { url: app.url, processes: 1 }, log)
   const reason = await Promise.race([end.reason(app.failed), refusalOf(app)])
   describeEnd(reason, log)

@@ -2,7 +2,9 @@ import type { AccessController } from '../access/access.ts'
 import type { TokenIssuer } from '../access/issuer/token-issuer.ts'
 import type { OnShown } from '../certificates/certificates.ts'
 import type { Config } from '../config/config.ts'
+import { Door } from '../http/door.ts'
 import { createHandler } from '../http/handler.ts'
+import type { Handler } from '../http/pipeline.ts'
 import type { Listen } from '../http/server.ts'
 import { exclusivelyIn, lastChangeIn } from '../metadata/exclusive-lock.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
@@ -15,7 +17,7 @@ import { orderCertificates } from './certificate-orders.ts'
 import { serveDebug } from './debug-server.ts'
 import { createMetrics, type Observation, startObservation } from './observation.ts'
 import { type Closer, closeAll } from './only-database.ts'
-import { type PublicServer, servePublic } from './public-server.ts'
+import { type PublicServer, type PublicServerOptions, servePublic } from './public-server.ts'
 import { explainedStartError, StartError } from './start-error.ts'
 import { type StartedRegistry, startRegistry } from './start-registry.ts'
 
@@ -45,6 +47,8 @@ export interface StartOptions {
   readonly shared?: { readonly port: number | undefined; readonly store?: string | undefined }
   /** The server that clients talk to; left out, the one that suits the storage. */
   readonly server?: Listen
+  /** Aborts when the process is asked to end: the start then rejects where it would wait for a storage. */
+  readonly signal?: AbortSignal
 }
 
 /** Composes the registry that the configuration asks for and serves it. Throws StartError. */
@@ -52,13 +56,19 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
   const failed = Promise.withResolvers<Error>()
   const refused = Promise.withResolvers<Error>()
   const closers: Closer[] = []
+  let early: PublicServer | undefined
   try {
     const isShared = options.shared !== undefined
     const ends = { onReplaced: failed.resolve, onRefused: refused.resolve }
     const metrics = createMetrics(config)
+    const server = { config, metrics, log, shared: options.shared, server: options.server }
+    // A store may come later than this process: until then there is an answer.
+    const door = config.storage.driver.kind === 's3' ? new Door({ log, headers: config.http.headers }) : undefined
+    early = door && (await serve(door.handler, server))
     const { registry, opened, storage, gate } = await startRegistry({
       ...{ config, log, metrics, closers, ...ends },
       expectedStore: options.shared?.store,
+      signal: options.signal ?? new AbortController().signal,
     })
     const access = await openAccess(config, opened, { isShared, log })
     const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
@@ -75,14 +85,17 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
     const orders = options.shared === undefined ? await orderCertificates(config, log) : undefined
     if (orders !== undefined) closers.push(() => orders.stop())
-    const server = await serve(config, { registry, gate, ...access, observation, metrics, log, options })
+    const handler = handlerOf(config, { registry, gate, ...access, observation, log })
+    door?.open(handler)
+    const listening = early ?? (await serve(handler, server))
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       observation.drain()
-      await Promise.all([registry.handOverDuties(), server.stop({ timeoutMs })])
+      await Promise.all([registry.handOverDuties(), listening.stop({ timeoutMs })])
       await closeAll(closers)
     }
-    return { url: server.url, store: gate?.store, stop, failed: failed.promise, refused: refused.promise, report }
+    return { url: listening.url, store: gate?.store, stop, failed: failed.promise, refused: refused.promise, report }
   } catch (error) {
+    await early?.stop({ timeoutMs: 0 })
     await closeAll(closers)
     throw await explainedStartError(error, config)
   }
@@ -117,17 +130,12 @@ interface Served extends Pick<StartedRegistry, 'registry' | 'gate'> {
   readonly access: AccessController | undefined
   readonly issuer: TokenIssuer | undefined
   readonly observation: Observation
-  readonly metrics: RegistryMetrics | undefined
   readonly log: Log
-  readonly options: Pick<StartOptions, 'shared' | 'server'>
 }
 
-async function serve(
-  config: Config,
-  { registry, gate, access, issuer, observation, metrics, log, options }: Served,
-): Promise<PublicServer> {
+function handlerOf(config: Config, { registry, gate, access, issuer, observation, log }: Served): Handler {
   const { http, storage, catalog, tags } = config
-  const handler = createHandler({
+  return createHandler({
     blobs: registry.blobs,
     uploads: registry.uploads,
     manifests: registry.manifests,
@@ -148,10 +156,17 @@ async function serve(
     maxCatalogEntries: catalog.maxEntries,
     maxTags: tags.maxTags,
   })
+}
+
+interface ServerParts extends Pick<PublicServerOptions, 'config' | 'shared' | 'server' | 'log'> {
+  readonly metrics: RegistryMetrics | undefined
+}
+
+async function serve(handler: Handler, { metrics, ...parts }: ServerParts): Promise<PublicServer> {
   const onCertificates: OnShown = (shown) => {
     metrics?.certificates.show(
       shown.map(({ host, facts: { names, expiresAt } }) => ({ host: host ?? names[0] ?? '', expiresAt })),
     )
   }
-  return await servePublic({ config, shared: options.shared, server: options.server, handler, onCertificates, log })
+  return await servePublic({ ...parts, handler, onCertificates })
 }

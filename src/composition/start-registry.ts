@@ -9,6 +9,7 @@ import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import { openStorage, openUnwritable } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
+import { waitForStore } from '../opening/wait-for-store.ts'
 import type { DatabasePresence } from '../registry/database-presence.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
 import { StorageGate, StorageGoneError } from '../registry/storage-gate.ts'
@@ -18,6 +19,7 @@ import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
+import { explainedStartError } from './start-error.ts'
 
 export interface RegistryParts {
   readonly config: Config
@@ -29,6 +31,8 @@ export interface RegistryParts {
   readonly onRefused: (error: Error) => void
   /** The id of the storage that other processes of this registry serve; undefined: any may be there, or none yet. */
   readonly expectedStore: string | undefined
+  /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
+  readonly signal: AbortSignal
 }
 
 export interface StartedRegistry {
@@ -50,7 +54,10 @@ export async function startRegistry(parts: RegistryParts): Promise<StartedRegist
   if (driver.kind === 'filesystem' && parts.expectedStore !== undefined)
     await requireStore(driver.rootDirectory, parts.expectedStore)
   try {
-    return await startOn(await openStorage(config, log), parts)
+    const opened = await openStorage(config, log)
+    const explain = async (error: unknown) => await explainedStartError(error, config)
+    if (driver.kind === 's3') await waitForStore(opened.objects, { log, signal: parts.signal, explain })
+    return await startOn(opened, parts)
   } catch (error) {
     const refusal = refusalOfStart(error)
     if (refusal === undefined || driver.kind !== 'filesystem' || (await placeOf(driver.rootDirectory)) === undefined) throw error

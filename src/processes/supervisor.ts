@@ -64,7 +64,7 @@ export class Supervisor {
     this.#isStopping = true
     for (const worker of this.#workers.values()) worker.kill('SIGTERM')
     const timer = setTimeout(() => this.kill(), this.#options.drainTimeoutMs + EXIT_PATIENCE_MS)
-    await Promise.all(this.#watching)
+    await Promise.all([...this.#watching, ...[...this.#workers.values()].map((worker) => worker.exited)])
     clearTimeout(timer)
   }
 

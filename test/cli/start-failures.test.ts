@@ -70,11 +70,25 @@ test.each([
   expect(await failureOf(`storage: inmemory\n${lines}`)).toBe(sentence)
 })
 
-test('serve explains a bucket that does not answer as berth storage check does', async () => {
-  expect(await failureOf(`storage: {s3: ${BUCKET}}\nhttp: {addr: ":0"}\nmetadata: {path: ROOT/bucket/metadata.db}`)).toBe(
-    'The storage cannot be used. Nothing answers at http://127.0.0.1:1; start the store, or correct regionendpoint. (the object store ' +
-      'answered GET berth/v1/store with: connect ECONNREFUSED 127.0.0.1:1) (storage.s3.regionendpoint is set in CONFIG:2)',
+test('serve waits for a bucket that does not answer, and explains it as berth storage check does', async () => {
+  const path = await folder.file(
+    'config.yml',
+    `version: 0.1\nstorage: {s3: ${BUCKET}}\nhttp: {addr: "127.0.0.1:0"}\nmetadata: {path: ${folder.path}/bucket/metadata.db}\n`,
   )
+  const log = new RecordedLog()
+  const ending = new AbortController()
+  const start = startApp(loadConfig({ path, environment: {} }).config, log, { signal: ending.signal })
+  const ended = start.catch((error: unknown) => error)
+
+  const line = await log.line(({ message }) => message === 'every request is refused until the object store can be used')
+  ending.abort()
+
+  expect(line.fields.error).toMatchObject({
+    message: expect.stringMatching(
+      /^The storage cannot be used\. Nothing answers at http:\/\/127\.0\.0\.1:1; start the store, or correct regionendpoint\. \(.*ECONNREFUSED/,
+    ),
+  })
+  expect(await ended).toMatchObject({ name: 'AbortError' })
 })
 
 test('serve explains a metadata database for which no folder can be made', async () => {

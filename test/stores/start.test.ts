@@ -1,5 +1,4 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { freePort } from '../support/free-port.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { registryConfig } from '../support/registry-config.ts'
@@ -11,28 +10,23 @@ setDefaultTimeout(90_000)
 describeOnStores(
   'a start on a bucket that cannot be used ends with a sentence',
   (store) => {
-    test.each([
-      ['a wrong secret', async (place: S3Place) => ({ ...place, secretKey: 'wrong' }), 'SignatureDoesNotMatch'],
-      ['a bucket that is not there', async (place: S3Place) => ({ ...place, bucket: 'nobodys' }), 'NoSuchBucket'],
-      [
-        'nobody at the address',
-        async (place: S3Place) => ({ ...place, endpoint: `http://127.0.0.1:${await freePort()}` }),
-        'ECONNREFUSED',
-      ],
-    ])('%s', async (_, changed, reason) => {
-      using folder = new TemporaryFolder()
-      const data = await changed(await store().newBucket())
-      const config = await folder.file('config.yml', registryConfig(data))
+    test.each([['a wrong secret', async (place: S3Place) => ({ ...place, secretKey: 'wrong' }), 'SignatureDoesNotMatch']])(
+      '%s',
+      async (_, changed, reason) => {
+        using folder = new TemporaryFolder()
+        const data = await changed(await store().newBucket())
+        const config = await folder.file('config.yml', registryConfig(data))
 
-      const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state') }
-      const { exitCode, stderr } = await run(['bin/berth', 'serve', config], { environment, timeoutMs: 60_000 })
+        const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state') }
+        const { exitCode, stderr } = await run(['bin/berth', 'serve', config], { environment, timeoutMs: 60_000 })
 
-      expect(exitCode).toBe(1)
-      expect(stderr).toContain('The storage cannot be used. ')
-      expect(stderr).toContain('(the object store answered')
-      expect(stderr).toContain(reason)
-      expect(stderr).not.toContain('    at ')
-    })
+        expect(exitCode).toBe(1)
+        expect(stderr).toContain('The storage cannot be used. ')
+        expect(stderr).toContain('(the object store answered')
+        expect(stderr).toContain(reason)
+        expect(stderr).not.toContain('    at ')
+      },
+    )
   },
   ['versitygw'],
 )

@@ -41,8 +41,8 @@ export class ObjectStore implements AsyncDisposable {
   }
 
   /** An empty bucket for one test alone. */
-  async newBucket(): Promise<S3Place> {
-    const place = placeOf(this.endpoint, `bucket-${crypto.randomUUID()}`)
+  async newBucket(name = `bucket-${crypto.randomUUID()}`): Promise<S3Place> {
+    const place = placeOf(this.endpoint, name)
     await storeAnswers(this.#kind, place, { method: 'PUT' })
     return place
   }
@@ -105,7 +105,7 @@ export class StoreServer implements AsyncDisposable {
   }
 }
 
-function placeOf(endpoint: string, bucket: string): S3Place {
+export function placeOf(endpoint: string, bucket: string): S3Place {
   return { endpoint, region: REGION, accessKey: ACCESS_KEY, secretKey: SECRET_KEY, bucket }
 }
 
