@@ -9,13 +9,21 @@ const ROOT = join(import.meta.dir, '../..')
 /** For `--user berth`. */
 const BERTH_USER_ID = 10001
 
+/** What health checks give to these of registry:2's image Debian's busybox does not take: scripts in front of it do. */
+const OWN_COMMANDS = ['nc', 'wget']
+
 /** All files of the image, but for the program itself: they change rarely. */
 export async function baseFiles(program: string): Promise<FileEntry[]> {
   const files = [
     ...configuration(await readFile(join(ROOT, 'deploy/image/config.yml'))),
     file('entrypoint.sh', await readFile(join(ROOT, 'deploy/image/entrypoint.sh')), 0o755),
     file('bin/busybox', await requireFile(BUSYBOX, 'busybox-static'), 0o755),
-    ...shellCommands().map((name) => link(`bin/${name}`, 'busybox')),
+    ...shellCommands()
+      .filter((name) => !OWN_COMMANDS.includes(name))
+      .map((name) => link(`bin/${name}`, 'busybox')),
+    ...(await Promise.all(
+      OWN_COMMANDS.map(async (name) => file(`bin/${name}`, await readFile(join(ROOT, 'deploy/image', name)), 0o755)),
+    )),
     ...(await sharedLibraries([program, BUSYBOX])),
     file('etc/ssl/certs/ca-certificates.crt', await certificateAuthorities()),
     ...users(),
