@@ -67,7 +67,7 @@ export interface Registry {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { storage, metadata, liveness, processId, epoch, log } = options
+  const { storage, metadata, liveness, processId, epoch, onlyReads = false, log } = options
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch })
   const settlement = new Settlement({ metadata, view, processId, epoch })
@@ -77,7 +77,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
   const backgroundScan = new BackgroundScan({ storage, metadata, scan, listed, reconcile, danglingLinks, epoch })
   const look = new StorageLook(view)
-  const believed = options.onlyReads === true ? look : reconcile
+  const believed = onlyReads ? look : reconcile
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
   const blobParts = { storage, metadata, view, operations, scanned }
   const blobs = new BlobStore({ ...blobParts, reconcile: believed })
@@ -107,10 +107,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     operations,
     backgroundScan,
     orphans,
-    status: new Status({
-      ...{ storage, metadata, scan, backgroundScan, epoch, onlyReads: options.onlyReads === true },
-      dutyStates: () => maintenance.dutyStates(),
-    }),
+    status: new Status({ storage, metadata, scan, backgroundScan, epoch, onlyReads, dutyStates: () => maintenance.dutyStates() }),
     takeover: new Takeover({
       blobs: new BlobStore({ ...blobParts, reconcile: look }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
