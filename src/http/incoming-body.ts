@@ -3,15 +3,20 @@ import type { IncomingMessage } from 'node:http'
 /** What a client still sends of a body that was refused is read and dropped up to here, so that it comes to see the answer. */
 const DRAINED_BYTES = 64 * 1024 * 1024
 const DRAIN_PATIENCE_MS = 10_000
+/** After a smaller chunk more of what has come is taken with it, so much at once: with all of it the runtime would read on too early. */
+const SMALL_CHUNK_BYTES = 1024
+const GATHERED_BYTES = 16 * 1024
 
 /** The body of a request of node:http. Read once, as a stream; what the reader leaves is drained. */
 export class IncomingBody {
   readonly stream: ReadableStream<Uint8Array>
+  readonly #incoming: IncomingMessage
   readonly #chunks: AsyncIterator<Uint8Array>
   #hasEnded = false
   #draining: Promise<boolean> | undefined
 
   constructor(incoming: IncomingMessage) {
+    this.#incoming = incoming
     this.#chunks = incoming[Symbol.asyncIterator]()
     this.stream = new ReadableStream(
       {
@@ -53,7 +58,15 @@ export class IncomingBody {
   async #next(): Promise<IteratorResult<Uint8Array> | undefined> {
     const next = await this.#chunks.next().catch(() => undefined)
     if (next?.done === true) this.#hasEnded = true
-    return next
+    if (next === undefined || next.done === true || next.value.length >= SMALL_CHUNK_BYTES) return next
+    return { value: this.#withWhatHasCome(next.value) }
+  }
+
+  /** The runtime hands over each chunk as the client made it, however small: its way through the readers costs ten times as much. */
+  #withWhatHasCome(first: Uint8Array): Uint8Array {
+    const size = Math.min(this.#incoming.readableLength, GATHERED_BYTES)
+    const rest: Uint8Array | null = size === 0 ? null : this.#incoming.read(size)
+    return rest === null ? first : Buffer.concat([first, rest])
   }
 }
 

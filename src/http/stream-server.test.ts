@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'bun:test'
 import { connect } from 'node:net'
+import { parseRaw, sendRaw } from '../../test/support/raw-http.ts'
 import { RecordedLog } from '../../test/support/recorded-log.ts'
 import { createAuthority, issueClientCertificate, issueServerCertificate } from '../certificates/issue.ts'
 import type { Handler } from './pipeline.ts'
@@ -243,4 +244,24 @@ test('asks clients for their certificates: no handler hears of who shows none, o
   expect(await ask('/another', await shownOf(another))).toBe('refused')
   expect(await ask('/own', await shownOf(authority))).toBe(200)
   expect(asked).toEqual(['/own'])
+})
+
+test('a body of 20,000 chunks of one byte is read in few pieces, with every byte of it in its place', async () => {
+  const sent = Array.from({ length: 20_000 }, (_, index) => String(index % 10))
+  let pieces = 0
+  const url = await start(async (request) => {
+    const read: Uint8Array[] = []
+    for await (const piece of request.body ?? []) {
+      read.push(piece)
+      pieces += 1
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    return new Response(Buffer.concat(read), { headers: { 'Content-Length': String(sent.length) } })
+  })
+
+  const head = 'PATCH / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const answer = await sendRaw(url, `${head}${sent.map((byte) => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`)
+
+  expect(parseRaw(answer).body).toBe(sent.join(''))
+  expect(pieces).toBeLessThan(1_000)
 })
