@@ -62,7 +62,7 @@ export class IncomingBody {
     return { value: this.#withWhatHasCome(next.value) }
   }
 
-  /** The runtime hands over each chunk as the client made it, however small: its way through the readers costs ten times as much. */
+  /** The runtime hands over each chunk as the client made it, however small, and each goes alone through every reader. */
   #withWhatHasCome(first: Uint8Array): Uint8Array {
     const size = Math.min(this.#incoming.readableLength, GATHERED_BYTES)
     const rest: Uint8Array | null = size === 0 ? null : this.#incoming.read(size)
