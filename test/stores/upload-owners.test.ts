@@ -95,7 +95,8 @@ describeOnStores('uploads on a bucket', (store) => {
 
     const statuses = await storm({ clients, sessions: 3, takeovers: 4, chunkBytes: 3 * MIB, seed: 4 })
 
-    expect(statuses.filter((status) => ![202, 204, 400, 404, 416].includes(status))).toEqual([])
+    // 503: the store was busy for longer than Berth tries.
+    expect(statuses.filter((status) => ![202, 204, 400, 404, 416, 503].includes(status))).toEqual([])
     await expectNothing()
   })
 

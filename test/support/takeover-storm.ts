@@ -42,7 +42,7 @@ export async function storm({ clients, sessions, takeovers, chunkBytes, seed }: 
       }
       const wrong = `${location}?digest=sha256:${'0'.repeat(64)}`
       if (random.below(2) === 0) await count(random.pick(clients).request('PUT', wrong, { body: new Uint8Array(chunkBytes) }))
-      const cancel = async () => await count(random.pick(clients).request('DELETE', location))
+      const cancel = async () => await count(cancelled(random.pick(clients), location))
       if (random.below(2) === 0) await cancel()
       for (const { body, ended } of open.sort(() => random.below(2) - 0.5)) {
         body.send(new Uint8Array(chunkBytes))
@@ -53,4 +53,15 @@ export async function storm({ clients, sessions, takeovers, chunkBytes, seed }: 
     }),
   )
   return statuses
+}
+
+const MOST_CANCELS = 20
+
+/** As a client does that is told to try again: a store that is busy for a moment answers 503. */
+async function cancelled(client: RegistryClient, location: string): Promise<Response> {
+  for (let tries = 1; ; tries += 1) {
+    const response = await client.request('DELETE', location)
+    if (response.status !== 503 || tries === MOST_CANCELS) return response
+    await response.bytes()
+  }
 }

@@ -100,7 +100,7 @@ describe('a certificate that changes', () => {
       await writeFile(certificate, 'no certificate')
       await berth.program.waitForOutput(/reason="\S+ holds no certificate in PEM form\."/, RENEWAL_MS)
       await unlink(certificate)
-      await berth.program.waitForOutput(/reason="\S+ cannot be read: ENOENT/, RENEWAL_MS)
+      await berth.program.waitForOutput(/reason="\S+ cannot be read: there is no such file/, RENEWAL_MS)
 
       expect((await berth.fetch('/v2/', authority)).status).toBe(200)
       expect(berth.program.output.match(/cannot be used, the old certificate stays/g)).toHaveLength(2)
