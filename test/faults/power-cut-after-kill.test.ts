@@ -51,7 +51,13 @@ async function problemsOf(scenario: Scenario, { syncsNames, isKilled }: Circumst
   for (let step = 0; !isWhole && failures.length < 10; step += everything ? 1 : 1 + random.below(LONGEST_STRIDE)) {
     using folder = new TemporaryFolder({ inMemory: true })
     const story = await Story.begin(folder, scenario, { syncsNames })
-    isWhole = await stopAfter(story, step, isKilled)
+    try {
+      isWhole = await stopAfter(story, step, isKilled)
+    } catch (error) {
+      // What names content that a stopped neighbour has placed and not confirmed waits for it, gets 503, and acknowledges nothing.
+      if (isKilled || !String(error).includes('answered 503')) throw error
+      break
+    }
     for (const cut of cutsOf(story.run, { from: story.from, random, everything: true })) {
       if (!cut.title.includes('what is durable, without a database')) continue
       const problems = await story.problemsAfter(cut, { withScan: false })
