@@ -1,4 +1,4 @@
-import { ensureRuntimeSettings } from './cli/re-execute.ts'
+import { ensureRuntimeSettings } from './cli/serve/re-execute.ts'
 
 // It begins again before the rest is loaded, which takes longer than everything else at the start.
 if (process.argv[2] === 'serve') ensureRuntimeSettings()

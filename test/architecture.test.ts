@@ -1,15 +1,16 @@
 import { describe, expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { join, normalize } from 'node:path'
+import { dirname, join } from 'node:path'
+import { cyclesOf, readSources, type SourceFile } from './support/source-files.ts'
 
 /**
  * The shape of src/, read from its imports. Each test collects the sentences that say which file breaks its rule, so that a
  * failure tells what to change.
  */
 
-const SRC = join(import.meta.dir, '../src')
 const TEST = import.meta.dir
 const MAX_LINES = 300
+const MAX_FILES_OF_FOLDER = 15
 
 /** What each layer may import of ours, beside itself. A single file is named with its extension. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -31,7 +32,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'composition/listen-error.ts': ['config'],
   'composition/start-error.ts': [
     ...['oci', 'config', 'storage/filesystem/probe.ts', 'metadata', 'access', 'certificates'],
-    ...['registry/storage-gate.ts', 'http/stale-socket.ts'],
+    ...['registry/storage-gate.ts', 'http/server/stale-socket.ts'],
     ...['composition/listen-error.ts', 'composition/debug-server.ts', 'composition/storage-check.ts'],
   ],
   'composition/debug-server.ts': ['config', 'observe', 'http', 'composition/listen-error.ts'],
@@ -45,16 +46,16 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'storage/driver.ts',
     'registry/status.ts',
     'registry/storage-gate.ts',
-    'registry/takeover.ts',
+    'registry/handover/takeover.ts',
     'http/probes.ts',
   ],
   'composition/only-database.ts': ['observe', 'metadata', 'opening', 'registry'],
   'composition/access-control.ts': ['config', 'observe', 'access'],
-  'composition/accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/links.ts'],
+  'composition/accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/answer/links.ts'],
   'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
   'composition/storage-commands.ts': [
     ...['composition/start-error.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
-    ...['registry/database-presence.ts'],
+    ...['registry/handover/database-presence.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'composition/start-registry.ts': [
@@ -117,20 +118,7 @@ const COMPOSING = [
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
 const CONCRETE = /^storage\/[a-z0-9-]+\//
 
-/** `import … from 'x'`, `export … from 'x'`, `import 'x'`, `import('x')` and `require('x')`. */
-const IMPORT = /(?:^(?:import|export)\b(?:[^'"]*?\bfrom)?\s*|\b(?:import|require)\(\s*)'([^']+)'/gm
-
-interface SourceFile {
-  /** Below src, as in `oci/digest.ts`. */
-  readonly path: string
-  readonly text: string
-  /** Without comments. */
-  readonly code: string
-  /** What it imports, types too: a path below src, or the name of a package. */
-  readonly imports: readonly string[]
-}
-
-const files = [...new Bun.Glob('**/*.ts').scanSync(SRC)].sort().map(readSource)
+const files = readSources()
 const sources = files.filter((file) => !file.path.endsWith('.test.ts'))
 const known = new Set(files.map((file) => file.path))
 
@@ -174,7 +162,7 @@ describe('dependencies', () => {
   })
 
   test('of package.json are those that the source imports', () => {
-    const manifest = JSON.parse(readFileSync(join(SRC, '../package.json'), 'utf8')) as { dependencies: Record<string, string> }
+    const manifest = JSON.parse(readFileSync(join(TEST, '../package.json'), 'utf8')) as { dependencies: Record<string, string> }
     const imported = Object.keys(PACKAGES).filter((name) => !name.startsWith('bun:'))
 
     expect(Object.keys(manifest.dependencies).sort()).toEqual(['bun', ...imported].sort())
@@ -182,7 +170,11 @@ describe('dependencies', () => {
   })
 
   test('have no cycles', () => {
-    expect(findCycles()).toEqual([])
+    expect(cyclesOf(new Map(sources.map((file) => [file.path, file.imports.filter((name) => known.has(name))])))).toEqual([])
+  })
+
+  test('have no cycles between folders that stand side by side', () => {
+    expect(cyclesOf(importsBetweenFolders())).toEqual([])
   })
 
   test('are named with their extension', () => {
@@ -206,19 +198,19 @@ describe('what belongs to one place', () => {
   })
 
   test.each([
-    ['Bun.serve', /\bBun\.serve\b/, ['http/server.ts']],
+    ['Bun.serve', /\bBun\.serve\b/, ['http/server/server.ts']],
     [
       'the environment',
       /\bprocess\.env\b/,
       [
         ...[
-          'cli/serve.ts',
-          'cli/serve-in-processes.ts',
+          'cli/serve/serve.ts',
+          'cli/serve/serve-in-processes.ts',
           'cli/config.ts',
           'cli/check-config.ts',
           'cli/health.ts',
-          'cli/storage-check.ts',
-          'cli/re-execute.ts',
+          'cli/storage/storage-check.ts',
+          'cli/serve/re-execute.ts',
           'cli/operate.ts',
         ],
         ...['storage/filesystem/disk.ts', 'composition/app.ts', 'opening/local-state.ts'],
@@ -250,17 +242,14 @@ test('no file is longer than a reader can hold', () => {
   expect(violations).toEqual([])
 })
 
-function readSource(path: string): SourceFile {
-  const text = readFileSync(join(SRC, path), 'utf8')
-  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/(^|\s)\/\/.*$/gm, '$1')
-  const specifiers = [...code.matchAll(IMPORT)].map((match) => match[1] ?? '')
-  return { path, text, code, imports: specifiers.map((specifier) => targetOf(path, specifier)) }
-}
+test('folders are rooms: no more files side by side than a reader keeps in mind', () => {
+  const folders = Map.groupBy(sources, (file) => dirname(file.path))
+  const violations = [...folders].flatMap(([folder, inside]) =>
+    inside.length > MAX_FILES_OF_FOLDER ? [`${folder} has ${inside.length} files; ${MAX_FILES_OF_FOLDER} are allowed`] : [],
+  )
 
-/** A relative import as a path below src, or outside of it with leading dots; a package as it is. */
-function targetOf(path: string, specifier: string): string {
-  return specifier.startsWith('.') ? normalize(join(path, '..', specifier)) : specifier
-}
+  expect(violations).toEqual([])
+})
 
 /** Each file that puts things together has rules of its own. */
 function layerOf(path: string): string {
@@ -274,18 +263,13 @@ function importsOfOurs(): { readonly file: SourceFile; readonly imported: string
   )
 }
 
-/** Each cycle once, as `a.ts → b.ts → a.ts`. */
-function findCycles(): string[] {
-  const importsOf = new Map(sources.map((file) => [file.path, file.imports.filter((name) => known.has(name))]))
-  const finished = new Set<string>()
-  const cycles: string[] = []
-  const visit = (path: string, trail: readonly string[]): void => {
-    const start = trail.indexOf(path)
-    if (start >= 0) cycles.push([...trail.slice(start), path].join(' → '))
-    if (start >= 0 || finished.has(path)) return
-    for (const imported of importsOf.get(path) ?? []) visit(imported, [...trail, path])
-    finished.add(path)
+/** Folder to the folders that its files import from. A folder and one inside it are one room, and not counted. */
+function importsBetweenFolders(): Map<string, string[]> {
+  const folders = new Map<string, string[]>()
+  for (const { file, imported } of importsOfOurs()) {
+    const [from, to] = [`${dirname(file.path)}/`, `${dirname(imported)}/`]
+    if (from.startsWith(to) || to.startsWith(from)) continue
+    folders.set(from, [...(folders.get(from) ?? []), to])
   }
-  for (const { path } of sources) visit(path, [])
-  return cycles
+  return folders
 }

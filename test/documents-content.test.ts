@@ -5,12 +5,12 @@ import type { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { berthProgram } from '../src/cli/berth-program.ts'
 import { overlayEnvironment } from '../src/config/environment.ts'
-import { keyOf } from '../src/config/keys.ts'
 import { readTexts } from '../src/config/readings.ts'
-import { schema } from '../src/config/schema.ts'
-import { isSection, type Tree } from '../src/config/tree.ts'
+import { keyOf } from '../src/config/schema/keys.ts'
+import { schema } from '../src/config/schema/schema.ts'
+import { isSection, type Tree } from '../src/config/source/tree.ts'
+import { parseYaml } from '../src/config/source/yaml-text.ts'
 import { keyAt } from '../src/config/unknown.ts'
-import { parseYaml } from '../src/config/yaml-text.ts'
 
 /** What the documents say about the program, compared with the program. */
 

@@ -2,8 +2,8 @@ import { type AccessController, AccessRefusal, type AccessRequest, type Permit, 
 import type { CallerRules } from './access-rules.ts'
 import { type BearerChallenge, bearerChallenge } from './challenge.ts'
 import type { Identities, Identity } from './identities.ts'
-import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './issuer/issued-tokens.ts'
-import { covers, coversCatalog, formatAccess, type TokenAccess } from './issuer/token-scope.ts'
+import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './own-tokens/issued-tokens.ts'
+import { covers, coversCatalog, formatAccess, type TokenAccess } from './own-tokens/token-scope.ts'
 import { isAllowed } from './requirement.ts'
 import { wasBegunWithin } from './upload-begin.ts'
 

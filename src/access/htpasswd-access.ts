@@ -1,6 +1,6 @@
 import { type AccessController, AccessRefusal, type AccessRequest, type Caller, type Permit } from './access.ts'
 import { basicChallenge } from './challenge.ts'
-import type { PasswordLogin } from './password-login.ts'
+import type { PasswordLogin } from './passwords/password-login.ts'
 
 /** `auth.htpasswd`: a user with a password may do everything, any other caller nothing. */
 export class HtpasswdAccess implements AccessController {

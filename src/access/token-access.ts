@@ -1,9 +1,9 @@
 import { type AccessController, AccessRefusal, type AccessRequest, type Permit } from './access.ts'
 import { type BearerChallenge, bearerChallenge } from './challenge.ts'
-import { CredentialMemory } from './credential-memory.ts'
-import { type Grants, grantsSize, mayIn, mayListCatalog } from './token/grants.ts'
-import { TokenRefused } from './token/token-refused.ts'
-import type { TokenVerifier, VerifiedToken } from './token/token-verifier.ts'
+import { type Grants, grantsSize, mayIn, mayListCatalog } from './foreign-tokens/grants.ts'
+import { TokenRefused } from './foreign-tokens/token-refused.ts'
+import type { TokenVerifier, VerifiedToken } from './foreign-tokens/token-verifier.ts'
+import { CredentialMemory } from './passwords/credential-memory.ts'
 import { wasBegunWithin } from './upload-begin.ts'
 
 export interface TokenAccessOptions {

@@ -1,7 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { describeFileFailure } from '../config/file-failure.ts'
+import { describeFileFailure } from '../config/source/file-failure.ts'
 import { CertificateError } from './certificate-error.ts'
 import { certificatesIn, findPrivateKeyIn } from './pem.ts'
 

@@ -4,7 +4,7 @@ import type { Command } from 'commander'
 import { CertificateError } from '../certificates/certificate-error.ts'
 import { ensureCertificate, type FolderOutcome, pathsIn } from '../certificates/certificate-folder.ts'
 import { factsOf } from '../certificates/server-certificate.ts'
-import { findHost } from '../config/values.ts'
+import { findHost } from '../config/schema/values.ts'
 import { CommandError } from './command-error.ts'
 
 interface CreateOptions {

@@ -1,9 +1,9 @@
-import { DamagedRecordError } from '../access/account.ts'
-import { AccountError } from '../access/accounts.ts'
+import { DamagedRecordError } from '../access/accounts/account.ts'
+import { AccountError } from '../access/accounts/accounts.ts'
 import { StartError } from '../composition/start-error.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Settings } from '../config/settings.ts'
-import { type Tree, valueAt } from '../config/tree.ts'
+import { type Tree, valueAt } from '../config/source/tree.ts'
 import { CommandError } from './command-error.ts'
 
 /** A failure that names settings, or the files in them, with where each of them was set. */

@@ -1,10 +1,10 @@
 import { get } from 'node:http'
 import { get as getByTls } from 'node:https'
 import type { HttpConfig } from '../config/config.ts'
-import type { ListenAddress } from '../config/listen-address.ts'
 import { loadConfig } from '../config/load-config.ts'
+import type { ListenAddress } from '../config/words/listen-address.ts'
 import { CommandError } from './command-error.ts'
-import { findServedConfigPath, findServedSettings } from './served-config.ts'
+import { findServedConfigPath, findServedSettings } from './serve/served-config.ts'
 
 const TIMEOUT_MS = 5_000
 /** Not logged, open to all, and the same wherever the paths of the registry begin. */

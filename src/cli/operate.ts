@@ -1,10 +1,10 @@
-import { ACCOUNT_NAME_RULE, type AccountName, findAccountName } from '../access/account-name.ts'
-import type { Accounts } from '../access/accounts.ts'
+import { ACCOUNT_NAME_RULE, type AccountName, findAccountName } from '../access/accounts/account-name.ts'
+import type { Accounts } from '../access/accounts/accounts.ts'
 import { operateAccounts } from '../composition/account-operator.ts'
 import { loadConfig } from '../config/load-config.ts'
-import { remark } from './account-output.ts'
+import { remark } from './accounts/account-output.ts'
 import { CommandError } from './command-error.ts'
-import { findServedConfigPath } from './served-config.ts'
+import { findServedConfigPath } from './serve/served-config.ts'
 
 export interface OperateOptions {
   /** The configuration that names the storage; inside a container the one that is served. */

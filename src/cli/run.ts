@@ -1,7 +1,7 @@
+import { htpasswdProgram } from './accounts/htpasswd-program.ts'
 import { berthProgram } from './berth-program.ts'
 import { exitWhenRead } from './exit.ts'
 import { failureSentence } from './failure-sentence.ts'
-import { htpasswdProgram } from './htpasswd-program.ts'
 import { isCalledHtpasswd } from './program-name.ts'
 
 /** Does what the command line says. A failure ends the process with a sentence and exit code 1. */

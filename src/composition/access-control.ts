@@ -1,9 +1,9 @@
 import { availableParallelism } from 'node:os'
 import type { AccessController } from '../access/access.ts'
-import { FailureLimit } from '../access/failure-limit.ts'
 import { HtpasswdFile } from '../access/htpasswd/htpasswd-file.ts'
 import { HtpasswdAccess } from '../access/htpasswd-access.ts'
-import { PasswordLogin } from '../access/password-login.ts'
+import { FailureLimit } from '../access/passwords/failure-limit.ts'
+import { PasswordLogin } from '../access/passwords/password-login.ts'
 import { SillyAccess } from '../access/silly-access.ts'
 import { TokenAccess } from '../access/token-access.ts'
 import type { Config, TokenConfig } from '../config/config.ts'
@@ -41,8 +41,8 @@ export async function createAccess(
 
 /** The library is loaded only where tokens are used. */
 async function createTokenAccess(config: TokenConfig, log: Log): Promise<AccessController> {
-  const { WatchedKeys } = await import('../access/token/watched-keys.ts')
-  const { TokenVerifier } = await import('../access/token/token-verifier.ts')
+  const { WatchedKeys } = await import('../access/foreign-tokens/watched-keys.ts')
+  const { TokenVerifier } = await import('../access/foreign-tokens/token-verifier.ts')
   const { issuer, service, signingAlgorithms: algorithms } = config
   const verifier = new TokenVerifier({ issuer, service, keys: await WatchedKeys.open(config, log), algorithms })
   return new TokenAccess({ ...config, verifier })

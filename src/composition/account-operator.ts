@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Accounts } from '../access/accounts.ts'
+import { Accounts } from '../access/accounts/accounts.ts'
 import type { Config } from '../config/config.ts'
-import { exclusivelyIn } from '../metadata/exclusive-lock.ts'
+import { exclusivelyIn } from '../metadata/sqlite/exclusive-lock.ts'
 import { openStorage } from '../opening/open-storage.ts'
 import { StartError, startErrorOf } from './start-error.ts'
 

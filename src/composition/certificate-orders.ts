@@ -1,9 +1,9 @@
-import { AcmeCache } from '../certificates/acme-cache.ts'
-import { AcmeOrders } from '../certificates/acme-orders.ts'
+import { AcmeCache } from '../certificates/acme/acme-cache.ts'
+import { AcmeOrders } from '../certificates/acme/acme-orders.ts'
 import { CertificateError } from '../certificates/certificate-error.ts'
 import type { Config } from '../config/config.ts'
 import { createChallengeHandler } from '../http/challenge-handler.ts'
-import { listen } from '../http/server.ts'
+import { listen } from '../http/server/server.ts'
 import type { Log } from '../observe/log.ts'
 import { ListenError, listenErrorOf } from './listen-error.ts'
 

@@ -1,6 +1,6 @@
 import type { DebugConfig } from '../config/config.ts'
 import { createDebugHandler, type MetricsPage } from '../http/debug-handler.ts'
-import { type HttpServer, listen } from '../http/server.ts'
+import { type HttpServer, listen } from '../http/server/server.ts'
 import type { Log } from '../observe/log.ts'
 import { mergeReports, type ProcessReport } from '../observe/report.ts'
 import { ListenError, listenErrorOf } from './listen-error.ts'

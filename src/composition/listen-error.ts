@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { ListenAddress } from '../config/listen-address.ts'
+import type { ListenAddress } from '../config/words/listen-address.ts'
 
 /** The address that a setting names cannot be listened on. The message says why and what to do. */
 export class ListenError extends Error {

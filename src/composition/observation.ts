@@ -15,9 +15,9 @@ import { type Readiness, ReadinessProbe } from '../observe/readiness.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { readTracing } from '../observe/tracing/settings.ts'
 import { startTracing, type Tracing } from '../observe/tracing/tracing.ts'
+import type { Takeover } from '../registry/handover/takeover.ts'
 import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
-import type { Takeover } from '../registry/takeover.ts'
 import { type StorageDriver, storagePath } from '../storage/driver.ts'
 
 export interface ObservationOptions {

@@ -1,10 +1,10 @@
 import { hostname } from 'node:os'
-import type { OpenedMetadata } from '../metadata/open.ts'
 import type { ProcessLocks } from '../metadata/processes.ts'
+import type { OpenedMetadata } from '../metadata/sqlite/open.ts'
 import type { Log } from '../observe/log.ts'
 import { ensureStateId } from '../opening/local-state.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
-import { DatabasePresence } from '../registry/database-presence.ts'
+import { DatabasePresence } from '../registry/handover/database-presence.ts'
 import type { Registry } from '../registry/registry.ts'
 
 /** Lets go of something. They are called last to first. */

@@ -1,6 +1,4 @@
 import { resolve } from 'node:path'
-import { PRIVATE_RANGES } from './address-range.ts'
-import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import { tlsConfig } from './build-tls.ts'
 import type {
   AccessConfig,
@@ -13,8 +11,10 @@ import type {
   StorageConfig,
   TokenConfig,
 } from './config.ts'
-import { s3Config } from './s3-schema.ts'
-import type { ParsedConfig } from './schema.ts'
+import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
+import { s3Config } from './schema/s3-schema.ts'
+import type { ParsedConfig } from './schema/schema.ts'
+import { PRIVATE_RANGES } from './words/address-range.ts'
 
 const DEFAULT_MAX_ENTRIES = 1000
 const DEFAULT_INTERVAL_MS = 10_000

@@ -1,8 +1,8 @@
 import { join, resolve } from 'node:path'
-import { isUnsafeSuite, openSslNames } from './cipher-suites.ts'
 import type { ConfigProblem } from './config-error.ts'
-import type { ParsedConfig } from './schema.ts'
+import type { ParsedConfig } from './schema/schema.ts'
 import type { CertificateSource, ClientCertificates, TlsConfig } from './tls-config.ts'
+import { isUnsafeSuite, openSslNames } from './words/cipher-suites.ts'
 
 type ParsedTls = ParsedConfig['http']['tls']
 

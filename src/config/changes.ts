@@ -1,5 +1,5 @@
-import { isSection, type Tree, valueAt } from './tree.ts'
-import { findBoolean } from './values.ts'
+import { findBoolean } from './schema/values.ts'
+import { isSection, type Tree, valueAt } from './source/tree.ts'
 
 /**
  * What is different when Berth serves with a configuration that was written for registry:2 or registry:3, in sentences: where a key is

@@ -1,10 +1,10 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
-import type { WhoConfig } from './access-schema.ts'
-import type { AddressRange } from './address-range.ts'
-import type { ListenAddress, TcpAddress } from './listen-address.ts'
-import type { Pattern } from './pattern.ts'
-import type { Secret } from './secret.ts'
+import type { WhoConfig } from './schema/access-schema.ts'
 import type { TlsConfig } from './tls-config.ts'
+import type { AddressRange } from './words/address-range.ts'
+import type { ListenAddress, TcpAddress } from './words/listen-address.ts'
+import type { Pattern } from './words/pattern.ts'
+import type { Secret } from './words/secret.ts'
 
 /** What the operator asked for, complete: defaults are filled in, texts are parsed, and nothing changes after the start. */
 export interface Config {

@@ -1,12 +1,12 @@
-import { AUTH_KINDS } from './auth-schema.ts'
 import { findTlsContradictions } from './build-tls.ts'
 import type { ConfigProblem } from './config-error.ts'
-import type { ListenAddress } from './listen-address.ts'
 import { describePlace, locate } from './report.ts'
-import { contradictionsIn } from './s3-schema.ts'
-import type { ParsedConfig } from './schema.ts'
+import { AUTH_KINDS } from './schema/auth-schema.ts'
+import { contradictionsIn } from './schema/s3-schema.ts'
+import type { ParsedConfig } from './schema/schema.ts'
+import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
 import { driversIn, type Settings } from './settings.ts'
-import { STORAGE_DRIVERS } from './storage-schema.ts'
+import type { ListenAddress } from './words/listen-address.ts'
 
 /** What each key allows and the keys together do not. */
 export function findContradictions(parsed: ParsedConfig, settings: Settings): ConfigProblem[] {

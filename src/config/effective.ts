@@ -1,10 +1,10 @@
-import { AUTH_KINDS } from './auth-schema.ts'
-import { childOf, type Key, keyOf } from './keys.ts'
-import { schema } from './schema.ts'
-import { withoutPassword } from './secret.ts'
+import { AUTH_KINDS } from './schema/auth-schema.ts'
+import { childOf, type Key, keyOf } from './schema/keys.ts'
+import { schema } from './schema/schema.ts'
+import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
 import type { Settings } from './settings.ts'
-import { STORAGE_DRIVERS } from './storage-schema.ts'
-import { isSection, originOf, type Tree, valueAt } from './tree.ts'
+import { isSection, originOf, type Tree, valueAt } from './source/tree.ts'
+import { withoutPassword } from './words/secret.ts'
 
 const STARS = '****'
 /** Where the origins begin, unless the value is longer. */

@@ -1,11 +1,11 @@
 import type { z } from 'zod'
-import { expandAuthName } from './auth-schema.ts'
 import type { ConfigProblem } from './config-error.ts'
-import { childOf, isSet, type Key, keyOf } from './keys.ts'
-import { findNearest } from './nearest.ts'
-import { schema } from './schema.ts'
-import { isSection, type Origins, type Tree, valueAt } from './tree.ts'
-import { type ParsedText, parseYaml } from './yaml-text.ts'
+import { expandAuthName } from './schema/auth-schema.ts'
+import { childOf, isSet, type Key, keyOf } from './schema/keys.ts'
+import { schema } from './schema/schema.ts'
+import { isSection, type Origins, type Tree, valueAt } from './source/tree.ts'
+import { type ParsedText, parseYaml } from './source/yaml-text.ts'
+import { findNearest } from './words/nearest.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

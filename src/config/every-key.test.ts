@@ -6,11 +6,11 @@ import { stringify } from 'yaml'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
-import { SIGNING_ALGORITHMS } from './auth-schema.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
 import { listKeys } from './reference.ts'
+import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
 
 /**
  * Every key of registry:2.8 and registry:3: what Berth makes of it. A key that is on no row, or on a row without being a key of the

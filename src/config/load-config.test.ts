@@ -2,10 +2,10 @@ import { describe, expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { PRIVATE_RANGES } from './address-range.ts'
 import { ConfigError } from './config-error.ts'
 import type { Environment } from './environment.ts'
 import { type LoadedConfig, loadConfig } from './load-config.ts'
+import { PRIVATE_RANGES } from './words/address-range.ts'
 
 /** As a config.yml would be read that holds this text. */
 function load(text: string, environment: Environment = {}): LoadedConfig {

@@ -6,9 +6,9 @@ import { findContradictions } from './contradictions.ts'
 import type { Environment } from './environment.ts'
 import { readTexts, type Told } from './readings.ts'
 import { collectNotices, describeIssues, locate, tell, withPlace } from './report.ts'
-import { schema } from './schema.ts'
+import { schema } from './schema/schema.ts'
+import { redirectNotices } from './schema/storage-schema.ts'
 import { readSettings, type Settings } from './settings.ts'
-import { redirectNotices } from './storage-schema.ts'
 
 export interface ConfigSource {
   /** Undefined: what REGISTRY_CONFIGURATION_PATH names, or no file at all. */

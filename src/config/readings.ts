@@ -1,7 +1,7 @@
 import type { ConfigProblem } from './config-error.ts'
-import { childOf, type Key, keyOf, type ValueKey } from './keys.ts'
-import { schema } from './schema.ts'
-import { isSection, type Origins, originOf, type Tree } from './tree.ts'
+import { childOf, type Key, keyOf, type ValueKey } from './schema/keys.ts'
+import { schema } from './schema/schema.ts'
+import { isSection, type Origins, originOf, type Tree } from './source/tree.ts'
 import { describeUnknown } from './unknown.ts'
 
 /** What the operator should know about a key. */

@@ -1,5 +1,5 @@
-import { childOf, type Key, keyOf } from './keys.ts'
-import { schema } from './schema.ts'
+import { childOf, type Key, keyOf } from './schema/keys.ts'
+import { schema } from './schema/schema.ts'
 
 /** Every key as a page for operators, made from the schema. */
 export function renderReference(): string {

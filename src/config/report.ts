@@ -1,12 +1,12 @@
 import type { z } from 'zod'
 import type { ConfigProblem } from './config-error.ts'
-import { isSet, type Key, keyOf } from './keys.ts'
 import type { Told } from './readings.ts'
-import { schema } from './schema.ts'
-import { withoutPassword } from './secret.ts'
+import { isSet, type Key, keyOf } from './schema/keys.ts'
+import { schema } from './schema/schema.ts'
 import type { Settings } from './settings.ts'
-import { type Origins, originOf, type Tree, valueAt } from './tree.ts'
+import { type Origins, originOf, type Tree, valueAt } from './source/tree.ts'
 import { describeUnknown, keyAt } from './unknown.ts'
+import { withoutPassword } from './words/secret.ts'
 
 /** Turns what the schema complains about into what an operator reads: where it stands, what stands there, what is allowed. */
 

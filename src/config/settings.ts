@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError, type ConfigProblem } from './config-error.ts'
 import { CONFIG_PATH_VARIABLE, type Environment, expandNames, overlayEnvironment } from './environment.ts'
-import { describeFileFailure } from './file-failure.ts'
-import { STORAGE_DRIVERS } from './storage-schema.ts'
-import { isSection, type Origins, originOf, type Tree } from './tree.ts'
-import { type ParsedText, parseYaml } from './yaml-text.ts'
+import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
+import { describeFileFailure } from './source/file-failure.ts'
+import { isSection, type Origins, originOf, type Tree } from './source/tree.ts'
+import { type ParsedText, parseYaml } from './source/yaml-text.ts'
 
 /** What the operator wrote, in the file and in variables, laid over each other and not yet given a meaning. */
 export interface Settings {

@@ -1,4 +1,4 @@
-import type { TcpAddress } from './listen-address.ts'
+import type { TcpAddress } from './words/listen-address.ts'
 
 /** How HTTPS is spoken. */
 export interface TlsConfig {

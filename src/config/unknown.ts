@@ -1,7 +1,7 @@
 import type { z } from 'zod'
-import { childOf, type Key, keyOf } from './keys.ts'
-import { findNearest } from './nearest.ts'
-import { schema } from './schema.ts'
+import { childOf, type Key, keyOf } from './schema/keys.ts'
+import { schema } from './schema/schema.ts'
+import { findNearest } from './words/nearest.ts'
 
 /** A hint for a key that there is not: the nearest one that there is, else those that may stand there. */
 export function describeUnknown(section: readonly string[], name: string): string {

@@ -11,11 +11,11 @@ import { requireAccess } from '../access/requirement.ts'
 import type { RegistryError } from '../oci/errors.ts'
 import { findRepositoryName } from '../oci/name.ts'
 import { blobUnknown, manifestUnknown, nameUnknown } from '../oci/unknown.ts'
-import { HiddenAnswer } from './error-response.ts'
+import { HiddenAnswer } from './answer/error-response.ts'
 import { emptyReferrers } from './handlers/referrers.ts'
 import type { Asked, Forwarded } from './pipeline.ts'
+import { parseUrl } from './request/target.ts'
 import type { Route } from './routes.ts'
-import { parseUrl } from './target.ts'
 
 export interface AdmissionRules {
   /** Undefined: every caller may do everything. */

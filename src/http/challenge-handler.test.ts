@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { AcmeCache } from '../certificates/acme-cache.ts'
+import { AcmeCache } from '../certificates/acme/acme-cache.ts'
 import { createChallengeHandler } from './challenge-handler.ts'
 
 const HOST = 'registry.example.com'

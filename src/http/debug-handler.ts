@@ -1,8 +1,8 @@
 import type { FailingChecks } from '../observe/health/health-monitor.ts'
 import type { Readiness } from '../observe/readiness.ts'
+import { jsonResponse, responseOf } from './answer/responses.ts'
 import type { Handler } from './pipeline.ts'
 import { answerProbe } from './probes.ts'
-import { jsonResponse, responseOf } from './responses.ts'
 
 export interface DebugOptions {
   readonly failing: () => Promise<FailingChecks>

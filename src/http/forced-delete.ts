@@ -1,6 +1,6 @@
-import type { StillNamed } from '../registry/still-named.ts'
-import { Refusal } from './error-response.ts'
-import type { HeaderFields } from './responses.ts'
+import type { StillNamed } from '../registry/content/still-named.ts'
+import { Refusal } from './answer/error-response.ts'
+import type { HeaderFields } from './answer/responses.ts'
 
 /** Whether a DELETE asks for what manifests still name as well: `?force=true`. */
 export function isForced(query: URLSearchParams): boolean {

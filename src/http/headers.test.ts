@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { digestOf } from '../oci/digest.ts'
-import { declaredMediaType } from './content-type.ts'
-import { etagOf, isNotModified } from './etags.ts'
-import { lastEntry, requestedCount } from './pagination.ts'
+import { etagOf, isNotModified } from './answer/etags.ts'
+import { lastEntry, requestedCount } from './answer/pagination.ts'
+import { declaredMediaType } from './request/content-type.ts'
 
 describe('Content-Type', () => {
   test.each([

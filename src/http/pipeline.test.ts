@@ -3,9 +3,9 @@ import { FieldLog } from '../observe/access-log/field-log.ts'
 import type { Exchange, RequestObserver } from '../observe/exchange.ts'
 import type { Log, LogFields } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { jsonResponse, type PlainResponse } from './answer/responses.ts'
 import { createPipeline } from './pipeline.ts'
-import { jsonResponse, type PlainResponse } from './responses.ts'
-import type { Target } from './target.ts'
+import type { Target } from './request/target.ts'
 
 interface Line {
   readonly level: string

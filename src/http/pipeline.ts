@@ -2,9 +2,9 @@ import { AccessRefusal } from '../access/access.ts'
 import type { Exchange, HandlerName, RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import { RegistryError, unavailable } from '../oci/errors.ts'
-import { errorResponse, OutOfRotation, statusOf } from './error-response.ts'
-import { type HeaderFields, type PlainResponse, responseOf } from './responses.ts'
-import { parseTarget, requireHost, type Target } from './target.ts'
+import { errorResponse, OutOfRotation, statusOf } from './answer/error-response.ts'
+import { type HeaderFields, type PlainResponse, responseOf } from './answer/responses.ts'
+import { parseTarget, requireHost, type Target } from './request/target.ts'
 
 /** Where a request came from. */
 export interface Connection {

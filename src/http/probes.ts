@@ -1,6 +1,6 @@
 import type { Readiness } from '../observe/readiness.ts'
+import { emptyResponse, jsonResponse, type PlainResponse, responseOf } from './answer/responses.ts'
 import type { Connection, Handler } from './pipeline.ts'
-import { emptyResponse, jsonResponse, type PlainResponse, responseOf } from './responses.ts'
 
 /** What the outside may know about how the registry is. */
 export interface Probes {

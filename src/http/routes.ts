@@ -2,7 +2,7 @@ import { type Digest, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag, parseReference, type Reference } from '../oci/reference.ts'
-import type { Target } from './target.ts'
+import type { Target } from './request/target.ts'
 
 export type Route =
   | RootRoute

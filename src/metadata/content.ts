@@ -5,7 +5,7 @@ import type { Tag } from '../oci/reference.ts'
 import type { ClaimOwner } from './claims.ts'
 import type { Query } from './query.ts'
 
-/** Rows as they are. Whether one may be believed depends on its epoch: see `registry/reconcile.ts`. */
+/** Rows as they are. Whether one may be believed depends on its epoch: see `registry/heal/reconcile.ts`. */
 
 export interface RepositoryRow {
   readonly id: number

@@ -3,7 +3,7 @@ import { describeMetadataLists } from '../../test/support/metadata-list-contract
 import { describeMetadataUploads } from '../../test/support/metadata-upload-contract.ts'
 import { describeMetadataWork } from '../../test/support/metadata-work-contract.ts'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
-import { openMetadata } from './open.ts'
+import { openMetadata } from './sqlite/open.ts'
 
 async function openSqlite() {
   const folder = new TemporaryFolder()

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
-import { type OpenedMetadata, openMetadata } from './open.ts'
 import { purgeTombstones, TOMBSTONE_PURGES, TOMBSTONES_AT_ONCE } from './scans.ts'
+import { type OpenedMetadata, openMetadata } from './sqlite/open.ts'
 
 const EPOCH = 1
 

@@ -3,8 +3,8 @@ import { readdir } from 'node:fs/promises'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
 import type { S3Config } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
-import { prepareFile } from '../metadata/database-file.ts'
-import { SqliteMetadata } from '../metadata/sqlite.ts'
+import { prepareFile } from '../metadata/sqlite/database-file.ts'
+import { SqliteMetadata } from '../metadata/sqlite/sqlite.ts'
 import { openS3 } from './open-s3.ts'
 
 test('a start removes the parts that dead processes left beside the database, and nothing else that lies there', async () => {

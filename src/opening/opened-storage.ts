@@ -1,4 +1,4 @@
-import type { OpenedMetadata } from '../metadata/open.ts'
+import type { OpenedMetadata } from '../metadata/sqlite/open.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 
 /** What a driver needs to know of the metadata beside it. Without a process that holds a life lock there is no id. */

@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises'
-import { isNotWritable, MetadataNotWritableError } from '../metadata/not-writable.ts'
+import { isNotWritable, MetadataNotWritableError } from '../metadata/sqlite/not-writable.ts'
 import type { RegistryError } from '../oci/errors.ts'
 import { refusalFor } from '../storage/filesystem/disk.ts'
 import { probeRoot } from '../storage/filesystem/probe.ts'

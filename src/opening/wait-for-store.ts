@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Log } from '../observe/log.ts'
 import { storagePath } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
-import { S3Error } from '../storage/s3/s3-error.ts'
+import { S3Error } from '../storage/s3/requests/s3-error.ts'
 import type { OpenedStorage } from './opened-storage.ts'
 
 const PAUSE_MS = 1_000

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import type { TcpAddress } from '../config/listen-address.ts'
+import type { TcpAddress } from '../config/words/listen-address.ts'
 
 /**
  * Throws EADDRINUSE when something listens there. Processes that share a port would not notice: another registry's processes, which

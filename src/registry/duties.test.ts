@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { setTimeout } from 'node:timers/promises'
 import { Gate } from '../../test/support/gate.ts'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
-import { prepareFile } from '../metadata/database-file.ts'
 import { listDutyHolders, takeDuty } from '../metadata/duties.ts'
-import { LifeLocks } from '../metadata/life-lock.ts'
-import { SqliteMetadata } from '../metadata/sqlite.ts'
+import { prepareFile } from '../metadata/sqlite/database-file.ts'
+import { LifeLocks } from '../metadata/sqlite/life-lock.ts'
+import { SqliteMetadata } from '../metadata/sqlite/sqlite.ts'
 import { Duties } from './duties.ts'
 
 const HOLDER = `${import.meta.dir}/../../test/support/life-lock-holder.ts`

@@ -3,12 +3,12 @@ import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
-import type { BackgroundScan } from './background-scan.ts'
 import { Duties, type Duty } from './duties.ts'
-import type { Operations } from './operations.ts'
 import { RepeatedTask } from './repeated-task.ts'
-import type { UploadOrphans } from './upload-orphans.ts'
-import type { UploadPurge } from './upload-purge.ts'
+import type { BackgroundScan } from './scan/background-scan.ts'
+import type { UploadOrphans } from './uploads/upload-orphans.ts'
+import type { UploadPurge } from './uploads/upload-purge.ts'
+import type { Operations } from './writes/operations.ts'
 
 const SECOND_MS = 1_000
 const SCAN_EVERY_MS = 10 * SECOND_MS

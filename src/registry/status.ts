@@ -3,9 +3,9 @@ import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
-import type { BackgroundScan } from './background-scan.ts'
-import type { RepositoryScan } from './repository-scan.ts'
-import { findStoreId } from './store-id.ts'
+import { findStoreId } from './handover/store-id.ts'
+import type { BackgroundScan } from './scan/background-scan.ts'
+import type { RepositoryScan } from './scan/repository-scan.ts'
 
 /** Counting a million repositories blocks the event loop for a few milliseconds: within this time the same numbers are given. */
 const COUNTED_FOR_MS = 5_000

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { calculateJwkThumbprint } from 'jose'
-import { libtrustKeyId } from '../../src/access/token/key-id.ts'
+import { libtrustKeyId } from '../../src/access/foreign-tokens/key-id.ts'
 import { expectError, header } from '../support/answers.ts'
 import { contentOf } from '../support/images.ts'
 import { describeWith } from '../support/requirements.ts'

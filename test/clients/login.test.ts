@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { libtrustKeyId } from '../../src/access/token/key-id.ts'
+import { libtrustKeyId } from '../../src/access/foreign-tokens/key-id.ts'
 import { busyboxArchive } from '../support/busybox-archive.ts'
 import { ContainersTools } from '../support/containers-tools.ts'
 import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'

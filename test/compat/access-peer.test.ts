@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { appendFile } from 'node:fs/promises'
-import { libtrustKeyId } from '../../src/access/token/key-id.ts'
+import { libtrustKeyId } from '../../src/access/foreign-tokens/key-id.ts'
 import { basic } from '../support/app-in-test.ts'
 import { OperatedRegistry } from '../support/operated-registry.ts'
 import { PEER_PROGRAM } from '../support/peer.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { MIGRATIONS } from '../../src/metadata/migrations.ts'
-import { BASE_VERSION } from '../../src/metadata/schema.ts'
+import { MIGRATIONS } from '../../src/metadata/sqlite/migrations.ts'
+import { BASE_VERSION } from '../../src/metadata/sqlite/schema.ts'
 import { AppInTest } from '../support/app-in-test.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'

@@ -1,5 +1,5 @@
-import { listen } from '../../src/http/server.ts'
-import { listenForStreams } from '../../src/http/stream-server.ts'
+import { listen } from '../../src/http/server/server.ts'
+import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 
 /**

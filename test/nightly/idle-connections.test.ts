@@ -1,7 +1,7 @@
 import { expect, test } from 'bun:test'
 import { connect, type Socket } from 'node:net'
-import { listen } from '../../src/http/server.ts'
-import { listenForStreams } from '../../src/http/stream-server.ts'
+import { listen } from '../../src/http/server/server.ts'
+import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { RecordedLog } from '../support/recorded-log.ts'
 
 const CONNECTIONS = 500

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
-import { listen } from '../../src/http/server.ts'
+import { listen } from '../../src/http/server/server.ts'
 import { sha256 } from '../support/images.ts'
 import { expectSound, inTime } from '../support/model-answers.ts'
 import { BLOBS, MANIFESTS, type ModelManifest, TAGS } from '../support/model-content.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
-import { listen } from '../../src/http/server.ts'
+import { listen } from '../../src/http/server/server.ts'
 import { ModelRun } from '../support/model-run.ts'
 import { type Step, sequences } from '../support/model-steps.ts'
 import { PROPERTY_TIMEOUT_MS, runs } from '../support/property-runs.ts'

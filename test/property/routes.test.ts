@@ -1,6 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import fc from 'fast-check'
-import { Paths } from '../../src/http/links.ts'
+import { Paths } from '../../src/http/answer/links.ts'
 import { findRoute } from '../../src/http/routes.ts'
 import { digestOf } from '../../src/oci/digest.ts'
 import { RegistryError } from '../../src/oci/errors.ts'

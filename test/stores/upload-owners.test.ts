@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { type OpenedMetadata, openMetadata } from '../../src/metadata/open.ts'
+import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
 import { metadataLedger } from '../../src/opening/upload-ledger.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { UploadGoneError } from '../../src/storage/driver.ts'

@@ -1,5 +1,5 @@
-import { findAddressRange } from '../../src/config/address-range.ts'
 import type { Config } from '../../src/config/config.ts'
+import { findAddressRange } from '../../src/config/words/address-range.ts'
 
 /** Rows of the keys below `http`: the key, what stands there, and what becomes of it. */
 export const HTTP_ROWS: readonly (readonly [

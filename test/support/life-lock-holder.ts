@@ -1,4 +1,4 @@
-import { LifeLocks } from '../../src/metadata/life-lock.ts'
+import { LifeLocks } from '../../src/metadata/sqlite/life-lock.ts'
 
 /** A program that takes a lock, says so, and holds it until it is killed: `<directory> life|start <id>`. */
 const [directory = '', kind = '', id = ''] = process.argv.slice(2)

@@ -1,4 +1,4 @@
-import { openMetadata } from '../../src/metadata/open.ts'
+import { openMetadata } from '../../src/metadata/sqlite/open.ts'
 import { steppedMigrations } from './stepped-migrations.ts'
 
 /** A program that opens a database with migrations, and is killed before a step of them: `<path> <run directory> <step>`. */

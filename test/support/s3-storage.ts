@@ -1,5 +1,5 @@
-import { prepareFile } from '../../src/metadata/database-file.ts'
-import { SqliteMetadata } from '../../src/metadata/sqlite.ts'
+import { prepareFile } from '../../src/metadata/sqlite/database-file.ts'
+import { SqliteMetadata } from '../../src/metadata/sqlite/sqlite.ts'
 import { metadataLedger } from '../../src/opening/upload-ledger.ts'
 import { Bucket } from '../../src/storage/s3/bucket.ts'
 import { S3Driver } from '../../src/storage/s3/s3.ts'

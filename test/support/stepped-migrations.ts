@@ -1,5 +1,5 @@
-import { MIGRATIONS, type Migration } from '../../src/metadata/migrations.ts'
-import { BASE_VERSION } from '../../src/metadata/schema.ts'
+import { MIGRATIONS, type Migration } from '../../src/metadata/sqlite/migrations.ts'
+import { BASE_VERSION } from '../../src/metadata/sqlite/schema.ts'
 
 /** What the two migrations run, in order. */
 const FIRST = [

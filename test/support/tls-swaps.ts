@@ -1,8 +1,8 @@
 import { createAuthority, issueServerCertificate } from '../../src/certificates/issue.ts'
-import { listen } from '../../src/http/server.ts'
-import type { ServerTls } from '../../src/http/server-tls.ts'
-import { listenForStreams } from '../../src/http/stream-server.ts'
-import { listenTls } from '../../src/http/tls-server.ts'
+import { listen } from '../../src/http/server/server.ts'
+import type { ServerTls } from '../../src/http/server/server-tls.ts'
+import { listenForStreams } from '../../src/http/server/stream-server.ts'
+import { listenTls } from '../../src/http/server/tls-server.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { type Traffic, traffic } from './tls-traffic.ts'
 

@@ -1,11 +1,11 @@
 import { Database } from 'bun:sqlite'
 import { mkdirSync, renameSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { identityOf } from '../../src/metadata/database-file.ts'
+import { identityOf } from '../../src/metadata/sqlite/database-file.ts'
 
 /**
  * The tables of version 3, the first from which databases are migrated, as that version made them. They are a copy on purpose: what lies on
- * the disks of users does not change with `src/metadata/schema.ts`.
+ * the disks of users does not change with `src/metadata/sqlite/schema.ts`.
  */
 const TABLES = `
   CREATE TABLE property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
-import { type Listen, listen } from '../../src/http/server.ts'
-import { listenForStreams } from '../../src/http/stream-server.ts'
+import { type Listen, listen } from '../../src/http/server/server.ts'
+import { listenForStreams } from '../../src/http/server/stream-server.ts'
 
 /** The servers that clients talk to: every test that speaks raw HTTP runs against both. */
 export const SERVERS: readonly (readonly [string, Listen])[] = [

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { listen } from '../../src/http/server.ts'
+import { listen } from '../../src/http/server/server.ts'
 import { sha256 } from '../support/images.ts'
 import { bytesOf } from '../support/model-requests.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'

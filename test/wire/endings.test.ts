@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'bun:test'
-import type { Patience } from '../../src/http/patience.ts'
+import type { PlainResponse } from '../../src/http/answer/responses.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
 import { createPipeline } from '../../src/http/pipeline.ts'
-import type { PlainResponse } from '../../src/http/responses.ts'
-import type { HttpServer } from '../../src/http/server.ts'
+import type { Patience } from '../../src/http/server/patience.ts'
+import type { HttpServer } from '../../src/http/server/server.ts'
 import { RecordedLog } from '../support/recorded-log.ts'
 import { SERVERS, say, statusesIn, Wire } from '../support/wire.ts'
 

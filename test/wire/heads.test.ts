@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { streamOf } from '../../src/http/byte-stream.ts'
+import { streamOf } from '../../src/http/answer/byte-stream.ts'
 import { createPipeline } from '../../src/http/pipeline.ts'
 import { artifact, EMPTY_CONFIG } from '../support/artifacts.ts'
 import { sha256 } from '../support/images.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import type { Listen } from '../../src/http/server.ts'
+import type { Listen } from '../../src/http/server/server.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import type { RegistryProcess } from '../support/registry-process.ts'
 import { describeWith } from '../support/requirements.ts'

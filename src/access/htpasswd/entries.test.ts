@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { bcryptCost } from '../bcrypt-hash.ts'
+import { bcryptCost } from '../passwords/bcrypt-hash.ts'
 import { parseHtpasswd } from './entries.ts'
 
 const HASH = `$2y$05$${'a'.repeat(53)}`

@@ -1,4 +1,4 @@
-import { bcryptCost, nameHashKind } from '../bcrypt-hash.ts'
+import { bcryptCost, nameHashKind } from '../passwords/bcrypt-hash.ts'
 
 /** What the text of an htpasswd file says. */
 export interface HtpasswdEntries {

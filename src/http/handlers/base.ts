@@ -1,4 +1,4 @@
-import { emptyResponse, jsonResponse, type PlainResponse } from '../responses.ts'
+import { emptyResponse, jsonResponse, type PlainResponse } from '../answer/responses.ts'
 
 /** end-1. Clients know 200 and 401 here, nothing else. */
 export function getBase(): PlainResponse {

@@ -1,10 +1,10 @@
-import type { BlobStore, StoredBlob } from '../../registry/blob-store.ts'
-import { Refusal } from '../error-response.ts'
-import { etagOf, isNotModified } from '../etags.ts'
+import type { BlobStore, StoredBlob } from '../../registry/content/blob-store.ts'
+import { Refusal } from '../answer/error-response.ts'
+import { etagOf, isNotModified } from '../answer/etags.ts'
+import { multipartRanges } from '../answer/multipart-ranges.ts'
+import { type BodyRange, contentRange, requestedRange } from '../answer/ranges.ts'
+import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
 import { isForced } from '../forced-delete.ts'
-import { multipartRanges } from '../multipart-ranges.ts'
-import { type BodyRange, contentRange, requestedRange } from '../ranges.ts'
-import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../responses.ts'
 import type { BlobRoute } from '../routes.ts'
 
 /** end-2, GET and HEAD. */

@@ -1,9 +1,9 @@
 import type { Permit } from '../../access/access.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { Catalog } from '../../registry/catalog.ts'
-import { nextLink, type Paths } from '../links.ts'
-import { lastEntry, requestedCount } from '../pagination.ts'
-import { jsonResponse, type PlainResponse } from '../responses.ts'
+import type { Catalog } from '../../registry/content/catalog.ts'
+import { nextLink, type Paths } from '../answer/links.ts'
+import { lastEntry, requestedCount } from '../answer/pagination.ts'
+import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { CatalogRoute } from '../routes.ts'
 
 interface CatalogListing {

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import { OCI_IMAGE_INDEX } from '../../oci/media-types.ts'
-import type { Catalog, Page, Referrer } from '../../registry/catalog.ts'
-import { nextLink, type Paths } from '../links.ts'
-import { lastEntry } from '../pagination.ts'
-import { type HeaderFields, jsonTextResponse, type PlainResponse } from '../responses.ts'
+import type { Catalog, Page, Referrer } from '../../registry/content/catalog.ts'
+import { nextLink, type Paths } from '../answer/links.ts'
+import { lastEntry } from '../answer/pagination.ts'
+import { type HeaderFields, jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
 import type { ReferrersRoute } from '../routes.ts'
 
 const MAX_DESCRIPTORS = 1000

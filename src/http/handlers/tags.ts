@@ -1,9 +1,9 @@
 import type { RepositoryName } from '../../oci/name.ts'
-import type { Catalog, Page } from '../../registry/catalog.ts'
-import { streamOf } from '../byte-stream.ts'
-import { nextLink, type Paths } from '../links.ts'
-import { lastEntry, requestedCount } from '../pagination.ts'
-import { jsonResponse, type PlainResponse } from '../responses.ts'
+import type { Catalog, Page } from '../../registry/content/catalog.ts'
+import { streamOf } from '../answer/byte-stream.ts'
+import { nextLink, type Paths } from '../answer/links.ts'
+import { lastEntry, requestedCount } from '../answer/pagination.ts'
+import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { TagsRoute } from '../routes.ts'
 
 interface TagListing {

@@ -1,10 +1,10 @@
 import { callerName } from '../../access/access.ts'
-import type { GrantedToken, Proof, TokenIssuer } from '../../access/issuer/token-issuer.ts'
-import { type AskedScope, parseScopes } from '../../access/issuer/token-scope.ts'
+import type { GrantedToken, Proof, TokenIssuer } from '../../access/own-tokens/token-issuer.ts'
+import { type AskedScope, parseScopes } from '../../access/own-tokens/token-scope.ts'
 import { restAfterSmallChunk } from '../../registry/rest.ts'
-import { Refusal } from '../error-response.ts'
+import { Refusal } from '../answer/error-response.ts'
+import { emptyResponse, jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Asked } from '../pipeline.ts'
-import { emptyResponse, jsonResponse, type PlainResponse } from '../responses.ts'
 
 const MAX_FORM_BYTES = 64 * 1024
 /** Hundreds of scopes; the rules are asked about each. */

@@ -10,12 +10,12 @@ import {
 } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
-import type { BlobStore } from '../../registry/blob-store.ts'
-import type { UploadSessions, UploadStatus } from '../../registry/upload-sessions.ts'
-import { Refusal } from '../error-response.ts'
-import { incomingChunk } from '../incoming-chunk.ts'
-import type { Paths } from '../links.ts'
-import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../responses.ts'
+import type { BlobStore } from '../../registry/content/blob-store.ts'
+import type { UploadSessions, UploadStatus } from '../../registry/uploads/upload-sessions.ts'
+import { Refusal } from '../answer/error-response.ts'
+import type { Paths } from '../answer/links.ts'
+import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
+import { incomingChunk } from '../request/incoming-chunk.ts'
 import type { UploadRoute, UploadsRoute } from '../routes.ts'
 
 interface Uploading {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test } from 'bun:test'
 import { type AddressInfo, createServer } from 'node:net'
 import { bucketOf, s3Settings } from '../../../test/support/s3-storage.ts'
 import { Bucket } from './bucket.ts'
-import { copyWithin } from './object-copy.ts'
+import { copyWithin } from './uploads/object-copy.ts'
 
 /** What is made of answers that the stores of the other tests do not give. */
 

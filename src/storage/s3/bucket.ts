@@ -1,10 +1,10 @@
 import type { Multipart, UploadedPart } from '../upload-ledger.ts'
 import { type ObjectFacts, type OpenedObject, openObject, sizeOf } from './object-stream.ts'
-import { S3Client, type S3ClientOptions, type S3Request } from './s3-client.ts'
-import { S3Error, unusableAnswer } from './s3-error.ts'
+import { S3Client, type S3ClientOptions, type S3Request } from './requests/s3-client.ts'
+import { S3Error, unusableAnswer } from './requests/s3-error.ts'
+import { encodePath } from './requests/signature.ts'
+import { elements, elementText, encoded } from './requests/xml.ts'
 import type { S3Settings } from './settings.ts'
-import { encodePath } from './signature.ts'
-import { elements, elementText, encoded } from './xml.ts'
 
 export interface ListedObject {
   readonly key: string

@@ -1,4 +1,4 @@
-import { S3Error, unusableAnswer } from './s3-error.ts'
+import { S3Error, unusableAnswer } from './requests/s3-error.ts'
 
 export interface ObjectFacts {
   /** Bytes of the whole object. */

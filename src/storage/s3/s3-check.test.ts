@@ -7,8 +7,8 @@ import { StoreProxy } from '../../../test/support/store-proxy.ts'
 import { runSteps, type StepResult } from '../check-step.ts'
 import { Bucket } from './bucket.ts'
 import { KeySpace } from './key-space.ts'
+import { S3Error } from './requests/s3-error.ts'
 import { s3Steps } from './s3-check.ts'
-import { S3Error } from './s3-error.ts'
 import { explainS3 } from './s3-explain.ts'
 
 setDefaultTimeout(60_000)

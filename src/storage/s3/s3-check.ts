@@ -4,7 +4,7 @@ import { storagePath } from '../driver.ts'
 import type { Multipart } from '../upload-ledger.ts'
 import type { Bucket } from './bucket.ts'
 import type { KeySpace } from './key-space.ts'
-import { S3Error } from './s3-error.ts'
+import { S3Error } from './requests/s3-error.ts'
 import { explainS3 } from './s3-explain.ts'
 import type { S3Settings } from './settings.ts'
 

@@ -1,4 +1,4 @@
-import { S3Error } from './s3-error.ts'
+import { S3Error } from './requests/s3-error.ts'
 import type { S3Settings } from './settings.ts'
 
 type Where = Pick<S3Settings, 'region' | 'bucket' | 'endpoint' | 'encrypt' | 'keyId' | 'credentials'>

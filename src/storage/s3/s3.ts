@@ -11,13 +11,13 @@ import {
 import { findBlobAt } from '../layout.ts'
 import { Places } from '../places.ts'
 import type { UploadLedger } from '../upload-ledger.ts'
-import type { BlobCache } from './blob-cache.ts'
 import type { Bucket } from './bucket.ts'
+import type { BlobCache } from './cache/blob-cache.ts'
 import { KeySpace } from './key-space.ts'
-import { ObjectUploads } from './object-uploads.ts'
-import { PartSpace } from './part-space.ts'
 import { S3Objects } from './s3-objects.ts'
 import type { S3Settings } from './settings.ts'
+import { ObjectUploads } from './uploads/object-uploads.ts'
+import { PartSpace } from './uploads/part-space.ts'
 
 /** All uploads of a process together have so much memory for their parts; what does not fit is gathered in files. */
 const PARTS_IN_MEMORY_BYTES = 48 * 1024 * 1024

@@ -1,0 +1,64 @@
+import { STATUS_CODES } from 'node:http'
+import type { Log } from '../../observe/log.ts'
+import { errorResponse, Refusal } from '../answer/error-response.ts'
+
+/** What of a connection the answer needs. */
+export interface ClientSocket {
+  readonly writable: boolean
+  readonly remoteAddress?: string | undefined
+  end(text: string): unknown
+  destroy(): unknown
+}
+
+/**
+ * Answers what is no request, or breaks off being one, before a handler is asked, and closes the connection. `code` is that of the runtime's
+ * parser.
+ */
+export function refuseUnread(socket: ClientSocket, code: string, { log, mostHeaderBytes }: UnreadOptions): void {
+  // The client has gone, or closed its side in the middle of a message: there is nothing to be said.
+  if (!socket.writable || code === 'HPE_INVALID_EOF_STATE' || code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const refusal = refusalOf(code, mostHeaderBytes)
+  const requestId = crypto.randomUUID()
+  const client = socket.remoteAddress?.replace(/^::ffff:/, '')
+  log.warn('request refused before it was read', { requestId, client, status: refusal.status, reason: refusal.message })
+  socket.end(messageOf(refusal, requestId))
+}
+
+export interface UnreadOptions {
+  readonly log: Log
+  readonly mostHeaderBytes: number
+}
+
+function refusalOf(code: string, mostHeaderBytes: number): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    const message = `The headers are larger than ${mostHeaderBytes / 1024} KiB; log in again for a shorter token, or send fewer of them.`
+    return new Refusal('SIZE_INVALID', { status: 431, message, detail: { maxBytes: mostHeaderBytes } })
+  }
+  if (code.includes('CHUNK')) {
+    return new Refusal('SIZE_INVALID', {
+      message: 'The body is not in chunks as Transfer-Encoding says; send the request again.',
+    })
+  }
+  if (code === 'HPE_INVALID_VERSION') {
+    return new Refusal('UNSUPPORTED', { status: 505, message: 'Only HTTP/1.1 and HTTP/1.0 are spoken here.' })
+  }
+  return new Refusal('UNSUPPORTED', {
+    status: 400,
+    message: 'This is no HTTP request, perhaps TLS on a port without it.',
+    detail: { code },
+  })
+}
+
+function messageOf(refusal: Refusal, requestId: string): string {
+  const { status, headers, body } = errorResponse(refusal, requestId)
+  const fields = { ...headers, 'X-Request-Id': requestId, Date: new Date().toUTCString(), Connection: 'close' }
+  const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
+  return `${[`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines].join('\r\n')}\r\n\r\n${textOf(body)}`
+}
+
+function textOf(body: unknown): string {
+  return body instanceof Uint8Array ? new TextDecoder().decode(body) : ''
+}

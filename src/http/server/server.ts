@@ -1,0 +1,177 @@
+import http from 'node:http'
+import type { Log } from '../../observe/log.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { errorResponse } from '../answer/error-response.ts'
+import { responseOf } from '../answer/responses.ts'
+import type { Handler } from '../pipeline.ts'
+import { watchBody } from './body-watch.ts'
+import { PATIENCE, type Patience } from './patience.ts'
+import { bunTls, type ServerTls } from './server-tls.ts'
+import { SlowReaders } from './slow-readers.ts'
+import { removeStaleSocket } from './stale-socket.ts'
+
+export type ServerAddress =
+  | { readonly kind: 'tcp'; readonly hostname: string | undefined; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string }
+
+export interface ServerOptions {
+  readonly address: ServerAddress
+  /** Lets several processes listen on the same port; all of them must say so. */
+  readonly reusePort: boolean
+  /** Left out: plain HTTP. */
+  readonly tls?: ServerTls
+  readonly handler: Handler
+  readonly log: Log
+  /** Left out: the usual one. */
+  readonly patience?: Patience
+}
+
+export interface HttpServer {
+  /** Without a slash at its end; `unix:<path>` for a socket. */
+  readonly url: string
+  /** Refuses new connections and lets running requests finish, for `timeoutMs` at most; then cuts them. */
+  stop(options: { readonly timeoutMs: number }): Promise<void>
+}
+
+/** How a server begins: there is one for files and one for streams. Throws when the address cannot be had. */
+export type Listen = (options: ServerOptions) => Promise<HttpServer>
+
+/**
+ * The longest header block, with the first line: tokens of some clients are large. The runtime has one limit for all of its servers, and
+ * 16 KiB unless it is told otherwise.
+ */
+export const MOST_HEADER_BYTES = 64 * 1024
+
+/** The longest time that Bun's server can wait for a client by itself. */
+const LONGEST_IDLE_SECONDS = 255
+
+/** The one place that knows Bun's server. Throws when the address cannot be had. */
+export async function listen(options: ServerOptions): Promise<HttpServer> {
+  const { address, reusePort, tls, handler, log, patience = PATIENCE } = options
+  if (address.kind === 'unix') await removeStaleSocket(address.path)
+  allowLargeHeaders()
+  // `server.timeout` does nothing on a unix socket (tried), so slow uploads need the longest time there from the start.
+  const idleSeconds = address.kind === 'unix' ? LONGEST_IDLE_SECONDS : idleSecondsOf(patience)
+  const ending = new AbortController()
+  const exchanges = new Exchanges({ handler, patience, idleSeconds, ending: ending.signal })
+  const server = serve(address, reusePort, {
+    development: false,
+    idleTimeout: idleSeconds,
+    // Limits are ours: Bun answers 413 without an error body, before the handler is asked.
+    maxRequestBodySize: Number.MAX_SAFE_INTEGER,
+    fetch: (request, bun) => exchanges.answer(request, bun),
+    error: (cause) => failure(log, cause),
+    ...(tls === undefined ? {} : { tls: bunTls(tls) }),
+  })
+  // Bun takes some options that are not what it expects for 'no TLS'.
+  if (tls !== undefined && server.protocol !== 'https') throw new Error('the server does not speak TLS')
+  return {
+    url: address.kind === 'unix' ? `unix:${address.path}` : server.url.href.replace(/\/$/, ''),
+    stop: async ({ timeoutMs }) => {
+      await stop(server, { timeoutMs, ending, log })
+      exchanges.stop()
+    },
+  }
+}
+
+/** Larger limits that were set from outside stay. */
+export function allowLargeHeaders(): void {
+  if (http.maxHeaderSize < MOST_HEADER_BYTES) Object.assign(http, { maxHeaderSize: MOST_HEADER_BYTES })
+}
+
+/** Bun counts whole seconds, and 0 means for ever. */
+function idleSecondsOf({ readerMs }: Patience): number {
+  return Math.max(1, Math.min(LONGEST_IDLE_SECONDS, Math.ceil(readerMs / 1000)))
+}
+
+interface ExchangeOptions {
+  readonly handler: Handler
+  readonly patience: Patience
+  readonly idleSeconds: number
+  readonly ending: AbortSignal
+}
+
+/** Requests and their answers, as Bun hands them over. */
+class Exchanges {
+  readonly #options: ExchangeOptions
+  readonly #slowReaders: SlowReaders
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options
+    this.#slowReaders = new SlowReaders(options.patience.readerMs, { idleSeconds: LONGEST_IDLE_SECONDS })
+  }
+
+  async answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
+    const { handler, patience, idleSeconds, ending } = this.#options
+    const address = bun.requestIP(request)?.address
+    const client = address?.startsWith('::ffff:') === true ? address.slice('::ffff:'.length) : address
+    const connection = { client, ending }
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      const response = asResponse(await handler(request, connection))
+      if (request.method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
+      return response
+    }
+    const extend = () => bun.timeout(request, LONGEST_IDLE_SECONDS)
+    const watch = watchBody(request, { extend, writerMs: patience.writerMs })
+    try {
+      return asResponse(await handler(watch.request, connection))
+    } finally {
+      watch.stop()
+      // The value stays on the connection.
+      bun.timeout(request, idleSeconds)
+    }
+  }
+
+  stop(): void {
+    this.#slowReaders.stop()
+  }
+}
+
+/** Bun turns `undefined` into a success. */
+function asResponse(answered: unknown): Response {
+  if (answered instanceof Response) return answered
+  throw new Error('a handler ended without an answer')
+}
+
+/** What escaped the pipeline, or broke while a body was sent before its first byte. */
+function failure(log: Log, cause: Error): Response {
+  const requestId = crypto.randomUUID()
+  log.error('request failed outside the pipeline', { requestId, error: cause })
+  return responseOf(errorResponse(new RegistryError('UNKNOWN', { cause }), requestId))
+}
+
+interface Serving {
+  readonly development: false
+  readonly idleTimeout: number
+  readonly maxRequestBodySize: number
+  fetch(request: Request, bun: Bun.Server<undefined>): Promise<Response>
+  error(cause: Error): Response
+  readonly tls?: Bun.TLSOptions[]
+}
+
+function serve(address: ServerAddress, reusePort: boolean, serving: Serving): Bun.Server<undefined> {
+  if (address.kind === 'unix') {
+    const options = { ...serving, unix: address.path }
+    return Bun.serve(options as object as Bun.Serve.Options<undefined>) // The type leaves out idleTimeout here; it works.
+  }
+  // Without a name Bun takes every interface, IPv6 and IPv4.
+  const hostname = address.hostname === undefined ? {} : { hostname: address.hostname }
+  return Bun.serve({ ...serving, ...hostname, port: address.port, reusePort })
+}
+
+interface Stop {
+  readonly timeoutMs: number
+  readonly ending: AbortController
+  readonly log: Log
+}
+
+async function stop(server: Bun.Server<undefined>, { timeoutMs, ending, log }: Stop): Promise<void> {
+  const deadline = Promise.withResolvers<'late'>()
+  const timer = setTimeout(deadline.resolve, timeoutMs, 'late')
+  const outcome = await Promise.race([server.stop(), deadline.promise])
+  clearTimeout(timer)
+  if (outcome !== 'late') return
+  log.warn('requests cut by the stop', { requests: server.pendingRequests })
+  ending.abort()
+  await server.stop(true)
+}

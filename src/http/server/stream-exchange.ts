@@ -1,0 +1,192 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Log } from '../../observe/log.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { errorResponse, Refusal } from '../answer/error-response.ts'
+import { responseOf } from '../answer/responses.ts'
+import type { Handler } from '../pipeline.ts'
+import { clientGone, IncomingBody } from '../request/incoming-body.ts'
+import { urlOfTarget } from '../request/target.ts'
+import { watchBody } from './body-watch.ts'
+import type { Patience } from './patience.ts'
+
+const LOOK_EVERY_MS = 5_000
+const WRITTEN_AT_ONCE_BYTES = 512 * 1024
+/** Smaller chunks may share their memory with others, and are no matter. */
+const GIVEN_BACK_BYTES = 64 * 1024
+
+export interface ExchangeOptions {
+  readonly handler: Handler
+  readonly log: Log
+  readonly patience: Patience
+  readonly scheme: 'http' | 'https'
+  /** Aborts when the server cuts what still runs. */
+  readonly ending: AbortSignal
+}
+
+/**
+ * One request of node:http and its answer. An answer that cannot be sent whole is never made to look like one: the runtime sends
+ * `200 OK` for a request or an answer that is destroyed before its headers have left, so what is cut is always the socket.
+ */
+export class StreamExchange {
+  readonly #incoming: IncomingMessage
+  readonly #outgoing: ServerResponse
+  readonly #options: ExchangeOptions
+  readonly #body: IncomingBody | undefined
+  readonly #gone = new AbortController()
+  /** Since when the client has read nothing of what waits for it; undefined: nothing waits. */
+  #writingSince: number | undefined
+  #isCut = false
+
+  constructor(incoming: IncomingMessage, outgoing: ServerResponse, options: ExchangeOptions) {
+    this.#incoming = incoming
+    this.#outgoing = outgoing
+    this.#options = options
+    this.#body = hasBody(incoming) ? new IncomingBody(incoming) : undefined
+    outgoing.once('close', () => {
+      if (!outgoing.writableFinished) this.#gone.abort(clientGone())
+    })
+    outgoing.on('error', () => undefined)
+    incoming.on('error', () => undefined)
+  }
+
+  /** Never rejects. */
+  async run(): Promise<void> {
+    const { log, patience } = this.#options
+    const timer = setInterval(() => this.#cutIfUnread(), Math.min(LOOK_EVERY_MS, patience.readerMs / 4))
+    try {
+      await this.#send(await this.#answer())
+    } catch (error) {
+      // The status is gone already: that the answer broke off shows as a broken connection.
+      if (!this.#gone.signal.aborted) log.error('an answer broke off', { path: this.#incoming.url, error })
+      this.#cut()
+    } finally {
+      clearInterval(timer)
+    }
+  }
+
+  /**
+   * The connection goes on with what is no HTTP. Where that is after this request, its answer is sent first; where it is in the body, the
+   * answer to it is that of the whole request, unless another one is on its way already.
+   */
+  followedByNonsense(refuse: () => void): void {
+    if (this.#outgoing.writableEnded) refuse()
+    else if (this.#incoming.complete) this.#outgoing.once('close', refuse)
+    else if (this.#outgoing.headersSent) this.#cut()
+    else refuse()
+  }
+
+  async #answer(): Promise<Response> {
+    const { handler, log, patience, ending } = this.#options
+    const client = this.#incoming.socket.remoteAddress?.replace(/^::ffff:/, '')
+    try {
+      const watch = watchBody(this.#request(), { extend: () => undefined, writerMs: patience.writerMs })
+      try {
+        const answered: unknown = await handler(watch.request, { client, ending })
+        if (answered instanceof Response) return answered
+        throw new Error('a handler ended without an answer')
+      } finally {
+        watch.stop()
+      }
+    } catch (cause) {
+      const requestId = crypto.randomUUID()
+      const error = cause instanceof RegistryError ? cause : new RegistryError('UNKNOWN', { cause })
+      if (error !== cause) log.error('request failed outside the pipeline', { requestId, error: cause })
+      return responseOf(errorResponse(error, requestId))
+    }
+  }
+
+  /** Throws a Refusal for a method that the runtime's Request does not have, of which it would make a GET. */
+  #request(): Request {
+    const { method = 'GET', url = '/', headers, rawHeaders } = this.#incoming
+    const sent = new Headers()
+    for (let index = 0; index < rawHeaders.length; index += 2) sent.append(rawHeaders[index] ?? '', rawHeaders[index + 1] ?? '')
+    const target = urlOfTarget(url, { scheme: this.#options.scheme, host: headers.host })
+    const body = method === 'GET' || method === 'HEAD' ? null : (this.#body?.stream ?? null)
+    const request = new Request(target, { method, headers: sent, signal: this.#gone.signal, body })
+    if (request.method === method) return request
+    throw new Refusal('UNSUPPORTED', { status: 501, message: `${method} has no meaning here.` })
+  }
+
+  async #send(response: Response): Promise<void> {
+    const { body, status, headers } = response
+    // HTTP/1.1 keeps connections by default; the header is not needed.
+    this.#outgoing.removeHeader('connection')
+    this.#outgoing.writeHead(status, fieldsOf(headers))
+    const declared = headers.get('content-length')
+    let left = declared === null ? Number.POSITIVE_INFINITY : Number(declared)
+    for await (const bytes of body ?? []) {
+      if (this.#gone.signal.aborted) return
+      left -= bytes.length
+      await this.#write(bytes)
+    }
+    if (body !== null && declared !== null && left !== 0) throw new Error(`the body differs from its length by ${left} bytes`)
+    await this.#end()
+  }
+
+  /**
+   * The client may still send what was refused. With the end of its answer the runtime may close the connection, and a client that
+   * writes to a closed one may never read what it was told; so the rest is read first.
+   */
+  async #end(): Promise<void> {
+    const isLast = this.#outgoing.getHeader('connection') === 'close'
+    if (this.#body === undefined || this.#body.hasEnded || isLast) {
+      this.#outgoing.end()
+      return
+    }
+    this.#outgoing.flushHeaders()
+    if (await this.#body.drain()) this.#outgoing.end()
+    else this.#cut()
+  }
+
+  /** In pieces, so that a slow client is seen to move. */
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length; start += WRITTEN_AT_ONCE_BYTES) {
+      await this.#flushed(bytes.subarray(start, start + WRITTEN_AT_ONCE_BYTES))
+      if (this.#gone.signal.aborted) return
+    }
+    giveBack(bytes)
+  }
+
+  /** Until the kernel has the bytes, or the client is gone. Before that they must not be touched: they are sent from where they are. */
+  async #flushed(bytes: Uint8Array): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#writingSince = performance.now()
+    this.#outgoing.once('close', resolve)
+    this.#outgoing.write(bytes, () => resolve())
+    await promise
+    this.#outgoing.off('close', resolve)
+    this.#writingSince = undefined
+  }
+
+  #cutIfUnread(): void {
+    const { log, patience } = this.#options
+    if (this.#writingSince === undefined || performance.now() - this.#writingSince < patience.readerMs) return
+    log.info('connection cut: the client reads nothing', { path: this.#incoming.url, seconds: patience.readerMs / 1000 })
+    this.#cut()
+  }
+
+  #cut(): void {
+    if (this.#isCut) return
+    this.#isCut = true
+    this.#gone.abort(clientGone())
+    this.#incoming.socket.destroy()
+  }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  return (headers['transfer-encoding'] ?? headers['content-length'] ?? '0') !== '0'
+}
+
+function fieldsOf(headers: Headers): Record<string, string | string[]> {
+  const fields: Record<string, string | string[]> = {}
+  for (const [name, value] of headers) fields[name] = value
+  return fields
+}
+
+/**
+ * Returns the memory of a chunk at once. It is ours: what is read from a body is a copy, or was given away. Left to the collector, chunks
+ * of half a megabyte pile up to hundreds, and each new one is of fresh pages: a third of the processor time of a pull.
+ */
+function giveBack({ buffer, length }: Uint8Array): void {
+  if (length >= GIVEN_BACK_BYTES && buffer.byteLength === length && buffer instanceof ArrayBuffer) buffer.transfer(0)
+}

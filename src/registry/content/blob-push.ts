@@ -1,0 +1,50 @@
+import { deleteUpload, type EndedUpload } from '../../metadata/uploads.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { StorageDriver, UploadState } from '../../storage/driver.ts'
+import { layout } from '../../storage/layout.ts'
+import type { Operations } from '../writes/operations.ts'
+import { confirmBlob, linkPlacements, planBlob } from './blob-store.ts'
+
+/** Bytes that were hashed as they came and are ready to become a blob. */
+export interface UploadedBlob {
+  readonly digest: Digest
+  readonly size: number
+  readonly state: UploadState
+  /** The session that ends with it, if there is one. */
+  readonly uploadId: string | undefined
+}
+
+/** The last step of every upload: bytes and link to their places, side by side, then the rows (docs/orders-of-writing.md, Blob push). */
+export class BlobPush {
+  readonly #storage: StorageDriver
+  readonly #operations: Operations
+
+  constructor(options: { readonly storage: StorageDriver; readonly operations: Operations }) {
+    this.#storage = options.storage
+    this.#operations = options.operations
+  }
+
+  /**
+   * Gives what the session named at its end; undefined without a session, or when it had ended before. Throws UploadGoneError when the
+   * bytes are neither in the upload nor in their place.
+   */
+  async complete(repository: RepositoryName, upload: UploadedBlob): Promise<EndedUpload | undefined> {
+    const { digest, size, state, uploadId } = upload
+    const blob = { digest, size, target: digest }
+    return await this.#operations.perform({
+      name: 'blob push',
+      plan: async (query, stamp) => await planBlob(query, stamp, repository, blob),
+      act: async () => {
+        const bytes = this.#storage.completeUpload(state, layout.blob(digest), size)
+        const link = this.#storage.place(linkPlacements(repository, blob))
+        const [placedBytes, placedLink] = await Promise.allSettled([bytes, link])
+        for (const placed of [placedBytes, placedLink]) if (placed.status === 'rejected') throw placed.reason
+      },
+      confirm: async (query, repositoryId, stamp) => {
+        await confirmBlob(query, repositoryId, blob, stamp)
+        return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
+      },
+    })
+  }
+}

@@ -1,0 +1,215 @@
+import { ensureRepository, renewGrace, setBlobArriving, setBlobLive, setLink } from '../../metadata/changes.ts'
+import { findBlob, findLink, listRepositoriesLinking, lookUpLink } from '../../metadata/content.ts'
+import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { blobUnknown } from '../../oci/unknown.ts'
+import type { ByteRange, Placement, StorageDriver } from '../../storage/driver.ts'
+import { LINK_FILE, layout } from '../../storage/layout.ts'
+import type { Look } from '../heal/storage-look.ts'
+import type { StorageView } from '../heal/storage-view.ts'
+import type { Operations } from '../writes/operations.ts'
+import { findMissing, whileSeen } from './named-content.ts'
+import { requireUnnamed } from './still-named.ts'
+
+/** A blob that a repository owns, whole in the storage a moment ago. */
+export interface StoredBlob {
+  readonly digest: Digest
+  /** Bytes. */
+  readonly size: number
+  /** The digest under which the bytes lie: another one only for registry:2's sha512 aliases. */
+  readonly target: Digest
+}
+
+/** How many repositories a mount without `from` looks into, and among how many it looks for those that it may read. */
+const MOUNT_CANDIDATES = 5
+const MOUNT_CANDIDATES_LISTED = 500
+
+/** Where a mount may take a blob from. */
+export interface MountSource {
+  /** Undefined: any repository. */
+  readonly from: RepositoryName | undefined
+  /** Whether the caller may read a repository. */
+  readonly isReadable: (repository: RepositoryName) => boolean
+}
+
+export interface BlobStoreOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly view: StorageView
+  readonly reconcile: Look
+  readonly operations: Operations
+  /** Resolves when every manifest of a repository has been seen in this epoch. */
+  readonly scanned: (repository: RepositoryName) => Promise<unknown>
+}
+
+export interface DeleteOptions {
+  /** Also what a held manifest of the repository names. */
+  readonly isForced: boolean
+}
+
+export class BlobStore {
+  readonly #storage: StorageDriver
+  readonly #metadata: Metadata
+  readonly #view: StorageView
+  readonly #reconcile: Look
+  readonly #operations: Operations
+  readonly #scanned: (repository: RepositoryName) => Promise<unknown>
+
+  constructor(options: BlobStoreOptions) {
+    this.#storage = options.storage
+    this.#metadata = options.metadata
+    this.#view = options.view
+    this.#reconcile = options.reconcile
+    this.#operations = options.operations
+    this.#scanned = options.scanned
+  }
+
+  /** A blob that the repository owns (distribution-spec end-2). Throws BLOB_UNKNOWN. */
+  async get(repository: RepositoryName, digest: Digest): Promise<StoredBlob> {
+    const blob = await this.find(repository, digest)
+    if (blob === undefined) throw blobUnknown(digest)
+    return blob
+  }
+
+  /**
+   * As `get`, undefined when the repository does not own it. The file is looked at each time: one of another size than the known one
+   * is damaged, and counts as absent until a push heals it.
+   */
+  async find(repository: RepositoryName, digest: Digest): Promise<StoredBlob | undefined> {
+    const row = await lookUpLink(this.#metadata.read, repository, digest)
+    if (!this.#reconcile.isSeen(row?.linkEpoch, row?.scannedEpoch)) return await this.#findUnseen(repository, digest)
+    const target = row?.target ?? undefined
+    if (target === undefined) return undefined
+    return await this.#whole(digest, target, row?.size ?? undefined)
+  }
+
+  /** The bytes of a blob from `get`, or a part of them; a Blob body is sent with sendfile. Throws BLOB_UNKNOWN when they have gone. */
+  async content(blob: StoredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
+    const content = await this.#storage.content(layout.blob(blob.target), range)
+    if (content === undefined) throw blobUnknown(blob.digest)
+    return content
+  }
+
+  /** Where a client can get a blob from `get` without us, for a while; undefined where it is to get it here. */
+  async redirectUrl(blob: StoredBlob): Promise<string | undefined> {
+    return await this.#storage.redirectUrl(layout.blob(blob.target))
+  }
+
+  /**
+   * Links a blob that another repository owns (end-11). False when that cannot be done: the client then uploads.
+   */
+  async mount(repository: RepositoryName, digest: Digest, { from, isReadable }: MountSource): Promise<boolean> {
+    const sources = from === undefined ? await this.#repositoriesLinking(digest) : [from]
+    for (const source of sources.filter(isReadable).slice(0, MOUNT_CANDIDATES)) {
+      const isMounted = await this.#mountFrom(source, repository, digest)
+      if (isMounted !== undefined) return isMounted
+    }
+    return false
+  }
+
+  /**
+   * Takes a blob from this repository (end-10); its bytes stay until nothing names them. Throws BLOB_UNKNOWN, and StillNamed when a held
+   * manifest of the repository names it, unless it is forced.
+   */
+  async delete(repository: RepositoryName, digest: Digest, { isForced }: DeleteOptions): Promise<void> {
+    await this.#operations.settleIn(repository)
+    await this.get(repository, digest)
+    // Only a manifest that has been seen can hold it.
+    if (!isForced) await this.#scanned(repository)
+    const name = { kind: 'link', repository, digest } as const
+    await this.#operations.perform({
+      name: 'blob delete',
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const link = await findLink(query, repositoryId, digest)
+        if (link !== undefined && link.target === null) throw blobUnknown(digest)
+        if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'blob' })
+        return { plan: { repositoryId, target: link?.target ?? digest }, claims: [{ name, alone: true }] }
+      },
+      act: async () => await this.#storage.remove(layout.layer(repository, digest), LINK_FILE),
+      confirm: async (query, { repositoryId, target }, stamp) => {
+        await setLink(query, repositoryId, digest, null, stamp)
+        await renewGrace(query, target, stamp)
+      },
+    })
+  }
+
+  async #findUnseen(repository: RepositoryName, digest: Digest): Promise<StoredBlob | undefined> {
+    if (await this.#reconcile.isKnownAbsent(repository)) return undefined
+    const [observed] = await this.#reconcile.look([{ kind: 'link', repository, digest } as const])
+    if (observed?.found === undefined) return undefined
+    const { target } = observed.found
+    return await this.#whole(digest, target, (await findBlob(this.#metadata.read, target))?.size ?? undefined)
+  }
+
+  async #whole(digest: Digest, target: Digest, knownSize: number | undefined): Promise<StoredBlob | undefined> {
+    const size = await this.#view.blobSize(target)
+    if (size === undefined || (knownSize !== undefined && size !== knownSize)) return undefined
+    return { digest, size, target }
+  }
+
+  async #repositoriesLinking(digest: Digest): Promise<readonly RepositoryName[]> {
+    return await listRepositoriesLinking(this.#metadata.read, digest, MOUNT_CANDIDATES_LISTED)
+  }
+
+  /** Undefined when the source has no such blob. */
+  async #mountFrom(source: RepositoryName, repository: RepositoryName, digest: Digest): Promise<boolean | undefined> {
+    return await whileSeen(async () => {
+      const blob = await this.find(source, digest)
+      return blob && (await this.#link(repository, source, blob))
+    })
+  }
+
+  /** False when the source has lost the blob since it was looked at. */
+  async #link(repository: RepositoryName, source: RepositoryName, blob: StoredBlob): Promise<boolean> {
+    try {
+      await this.#operations.perform({
+        name: 'mount',
+        plan: async (query, stamp) => {
+          const named = [{ digest: blob.digest, isChild: false }]
+          const missing = await findMissing(query, { repository: source, epoch: stamp.epoch, named })
+          if (missing.length > 0) throw new SourceGone()
+          return await planBlob(query, stamp, repository, blob)
+        },
+        act: async () => {
+          if ((await this.#view.blobSize(blob.target)) !== blob.size) throw new SourceGone()
+          await this.#storage.place(linkPlacements(repository, blob))
+        },
+        confirm: async (query, repositoryId, stamp) => await confirmBlob(query, repositoryId, blob, stamp),
+      })
+      return true
+    } catch (error) {
+      if (error instanceof SourceGone) return false
+      throw error
+    }
+  }
+}
+
+class SourceGone extends Error {}
+
+/** The claims of an operation that adds a blob to a repository; several may share them. The plan is the repository's row. */
+export async function planBlob(query: Query, stamp: Stamp, repository: RepositoryName, { digest, target }: StoredBlob) {
+  await setBlobArriving(query, target, stamp)
+  const claims = [
+    { name: { kind: 'blob', digest: target }, alone: false },
+    { name: { kind: 'link', repository, digest }, alone: false },
+  ] as const
+  return { plan: await ensureRepository(query, repository, stamp.epoch), claims }
+}
+
+export async function confirmBlob(query: Query, repositoryId: number, blob: StoredBlob, stamp: Stamp): Promise<void> {
+  await setBlobLive(query, blob.target, blob.size, stamp)
+  await setLink(query, repositoryId, blob.digest, blob.target, stamp)
+}
+
+/** The link, and the directories that registry:2 and its collector expect in every repository. */
+export function linkPlacements(repository: RepositoryName, { digest, target }: StoredBlob): readonly Placement[] {
+  const link = { name: LINK_FILE, bytes: new TextEncoder().encode(target) }
+  return [...repositoryPlacements(repository), { directory: layout.layer(repository, digest), files: [link] }]
+}
+
+export function repositoryPlacements(repository: RepositoryName): readonly Placement[] {
+  const directories = [layout.layers(repository), layout.revisions(repository), layout.tags(repository)]
+  return directories.map((directory) => ({ directory, files: [] }))
+}

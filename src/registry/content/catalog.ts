@@ -1,0 +1,105 @@
+import { setImmediate } from 'node:timers/promises'
+import { findAnnotations, holdsManifest, listReferrers, listRepositories, listTags } from '../../metadata/listing.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { nameUnknown } from '../../oci/unknown.ts'
+import type { RepositoryScan } from '../scan/repository-scan.ts'
+
+/** What to list: at most `limit` entries (undefined: all of them) that come after `last` in byte order. */
+export interface PageRequest {
+  readonly last: string | undefined
+  readonly limit: number | undefined
+}
+
+export interface Page<Entry> {
+  readonly entries: readonly Entry[]
+  /** True when something follows the last entry. */
+  readonly more: boolean
+}
+
+/** A manifest that refers to another one. */
+export interface Referrer {
+  readonly digest: Digest
+  readonly mediaType: string
+  readonly size: number
+  readonly artifactType: string | undefined
+  /** How long `findAnnotations` is; 0 where there are none. */
+  readonly annotationBytes: number
+}
+
+const ALL = Number.MAX_SAFE_INTEGER - 1
+
+/** Lists are pages of the database. Each waits until this epoch has seen what it lists: never a part passed off as the whole. */
+export class Catalog {
+  readonly #metadata: Metadata
+  readonly #scan: RepositoryScan
+  readonly #epoch: number
+
+  constructor(options: { readonly metadata: Metadata; readonly scan: RepositoryScan; readonly epoch: number }) {
+    this.#metadata = options.metadata
+    this.#scan = options.scan
+    this.#epoch = options.epoch
+  }
+
+  /** end-8. Throws NAME_UNKNOWN for a repository without a manifest. `last` need not be a tag that exists. */
+  async listTags(repository: RepositoryName, page: PageRequest): Promise<Page<string>> {
+    const id = await this.#scan.ensureScanned(repository)
+    if (id === undefined) throw nameUnknown(repository)
+    const tags = await onePage(page, (after, limit) => listTags(this.#metadata.read, id, after, limit))
+    // A tag on a page is a manifest in the repository.
+    if (tags.entries.length === 0 && !(await holdsManifest(this.#metadata.read, id))) throw nameUnknown(repository)
+    return tags
+  }
+
+  /** Repositories that hold a manifest; with `isShown`, those of them for which it says yes. */
+  async listRepositories(page: PageRequest, isShown?: (repository: RepositoryName) => boolean): Promise<Page<string>> {
+    await this.#scan.ensureNames()
+    const list = (after: string, limit: number) => listRepositories(this.#metadata.read, this.#epoch, after, limit)
+    return await onePage(page, isShown === undefined ? list : shownOf(list, isShown))
+  }
+
+  /** end-12. Empty for an unknown subject or repository. Ordered by digest; `page.last` is a digest. */
+  async listReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    filter: { readonly artifactType: string | undefined },
+    page: PageRequest,
+  ): Promise<Page<Referrer>> {
+    const id = await this.#scan.ensureScanned(repository)
+    if (id === undefined) return { entries: [], more: false }
+    const { artifactType } = filter
+    return await onePage(page, (after, limit) => listReferrers(this.#metadata.read, id, subject, { artifactType, after, limit }))
+  }
+
+  /** Those of a manifest on such a list, as the text of a JSON object. */
+  async findAnnotations(manifest: Digest): Promise<string | undefined> {
+    return await findAnnotations(this.#metadata.read, manifest)
+  }
+}
+
+type List<Entry> = (after: string, limit: number) => Promise<readonly Entry[]>
+
+/** How many names are looked at between two looks of the event loop at others. */
+const FILTER_STEP = 1000
+
+/** The same list without what is not shown: it is read on until the page is full. */
+function shownOf(list: List<RepositoryName>, isShown: (repository: RepositoryName) => boolean): List<RepositoryName> {
+  return async (after, limit) => {
+    const shown: RepositoryName[] = []
+    for (let last = after; ; ) {
+      const names = await list(last, FILTER_STEP)
+      shown.push(...names.filter(isShown))
+      const end = names.at(-1)
+      if (shown.length >= limit || names.length < FILTER_STEP || end === undefined) return shown.slice(0, limit)
+      last = end
+      await setImmediate()
+    }
+  }
+}
+
+/** Asks for one entry more than the page shows: whether it is there is whether something follows. */
+async function onePage<Entry>({ last, limit = ALL }: PageRequest, list: List<Entry>): Promise<Page<Entry>> {
+  const entries = await list(last ?? '', limit + 1)
+  return { entries: entries.slice(0, limit), more: entries.length > limit }
+}

@@ -1,0 +1,278 @@
+import {
+  ensureRepository,
+  type ManifestContent,
+  putManifestContent,
+  putReferences,
+  setBlobArriving,
+  setBlobLive,
+  setManifestGone,
+  setManifestHeld,
+  setTag,
+} from '../../metadata/changes.ts'
+import type { Claim } from '../../metadata/claims.ts'
+import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
+import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
+import { requireBounds } from '../../oci/manifest-bounds.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
+import { manifestUnknown } from '../../oci/unknown.ts'
+import type { Placement, StorageDriver } from '../../storage/driver.ts'
+import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../storage/layout.ts'
+import type { Look } from '../heal/storage-look.ts'
+import { OneATurn } from '../rest.ts'
+import type { Operations } from '../writes/operations.ts'
+import { type DeleteOptions, repositoryPlacements } from './blob-store.ts'
+import { applyRules, type ManifestRules } from './manifest-rules.ts'
+import type { ReferenceCheck } from './reference-check.ts'
+import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
+import { requireUnnamed } from './still-named.ts'
+
+export interface WholeManifest {
+  readonly manifest: StoredManifest
+  readonly bytes: Uint8Array
+}
+
+export interface ManifestPush {
+  readonly reference: Reference
+  /** Further tags, from `?tag=` (end-7b). */
+  readonly tags: readonly Tag[]
+  /** The media type of the Content-Type header, without parameters; undefined when there was none. */
+  readonly contentType: string | undefined
+  readonly bytes: Uint8Array
+}
+
+export interface PushedManifest {
+  readonly digest: Digest
+  readonly subject: Digest | undefined
+  /** The tags that now point to it. */
+  readonly tags: readonly Tag[]
+}
+
+export interface ManifestStoreOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly reconcile: Look
+  readonly operations: Operations
+  readonly references: ReferenceCheck
+  readonly rules: ManifestRules
+  /** Resolves when every tag of a repository has been seen in this epoch. */
+  readonly scanned: (repository: RepositoryName) => Promise<unknown>
+}
+
+const LARGE_BYTES = 256 * 1024
+
+export class ManifestStore {
+  readonly #options: ManifestStoreOptions
+  readonly #remembered = new RememberedManifests()
+  readonly #large = new OneATurn()
+
+  constructor(options: ManifestStoreOptions) {
+    this.#options = options
+  }
+
+  /** end-3, HEAD. Throws MANIFEST_UNKNOWN. */
+  async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
+    return (await this.#find(repository, reference, { withBytes: false })).manifest
+  }
+
+  /** end-3, GET: with its exact bytes. Throws MANIFEST_UNKNOWN, also when the storage has lost them. */
+  async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
+    const { manifest, kept } = await this.#find(repository, reference, { withBytes: true })
+    const { digest, size } = manifest
+    const bytes = kept ?? (await this.#readBytes(digest, size))
+    if (bytes?.length === size) return { manifest, bytes }
+    throw new RegistryError('MANIFEST_UNKNOWN', {
+      message: 'The bytes of the manifest are missing or damaged in the storage; push it again.',
+      detail: { digest },
+    })
+  }
+
+  /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED. */
+  async put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest> {
+    const content = await this.#contentOf(push)
+    const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
+    const references = applyRules(this.#options.rules, content.manifest)
+    await this.#options.references.whileThere(repository, references, async (requireStill) => {
+      await this.#options.operations.perform({
+        name: 'manifest push',
+        plan: async (query, stamp) => {
+          await requireStill(query, stamp)
+          return await planManifest(query, stamp, { repository, content, tags })
+        },
+        act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
+        confirm: async (query, repositoryId, stamp) => {
+          await confirmManifest(query, repositoryId, content, stamp)
+          for (const tag of tags) await setTag(query, repositoryId, tag, content.digest, stamp)
+        },
+      })
+    })
+    return { digest: content.digest, subject: content.manifest.subject?.digest, tags }
+  }
+
+  /**
+   * end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN, and StillNamed for a child of a held image index unless it is
+   * forced.
+   */
+  async delete(repository: RepositoryName, reference: Reference, { isForced }: DeleteOptions): Promise<void> {
+    await this.#options.operations.settleIn(repository)
+    await this.get(repository, reference)
+    if (isDigest(reference)) await this.#deleteManifest(repository, reference, isForced)
+    else await this.#deleteTag(repository, reference)
+  }
+
+  /** Large ones are parsed and hashed one in a turn of the event loop. */
+  async #contentOf(push: ManifestPush): Promise<ManifestContent> {
+    return push.bytes.length > LARGE_BYTES ? await this.#large.run(async () => contentOf(push)) : contentOf(push)
+  }
+
+  /** A hundred of 4 MiB at once would be 400 MB, and keep the event loop busy for 1.6 s. */
+  async #readBytes(digest: Digest, size: number): Promise<Uint8Array | undefined> {
+    const read = () => this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES)
+    return size > LARGE_BYTES ? await this.#large.run(read) : await read()
+  }
+
+  async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
+    const revision = await this.#options.metadata.revision()
+    const remembered = this.#remembered.find(revision, repository, reference)
+    if (remembered !== undefined && (remembered.kept !== undefined || !parts.withBytes)) return remembered
+    const { found, isSeen } = await this.#lookUp(repository, reference, parts)
+    // What was looked at in the storage is looked at again, until its row says that this epoch has seen it.
+    if (isSeen) this.#remembered.keep(revision, repository, reference, found)
+    return found
+  }
+
+  async #lookUp(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }) {
+    const { metadata, reconcile } = this.#options
+    const row = isDigest(reference)
+      ? await lookUpManifest(metadata.read, repository, reference, parts)
+      : await lookUpTag(metadata.read, repository, reference, parts)
+    const tagIsSeen = reconcile.isSeen(row?.tagEpoch, row?.scannedEpoch)
+    const manifestIsSeen = reconcile.isSeen(row?.manifestEpoch, row?.scannedEpoch)
+    if (!tagIsSeen || (row?.digest && !manifestIsSeen)) {
+      const manifest = await this.#getUnseen(repository, reference)
+      const kept = parts.withBytes ? await findManifestBytes(metadata.read, manifest.digest) : undefined
+      return { found: { manifest, kept }, isSeen: false }
+    }
+    if (row?.held !== 1 || !row.digest || !row.mediaType || row.size === null) throw manifestUnknown(reference)
+    const manifest = { digest: row.digest, mediaType: row.mediaType, size: row.size }
+    return { found: { manifest, kept: row.bytes ?? undefined }, isSeen: true }
+  }
+
+  async #getUnseen(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
+    const { reconcile, metadata } = this.#options
+    if (await reconcile.isKnownAbsent(repository)) throw manifestUnknown(reference)
+    const digest = isDigest(reference) ? reference : await this.#lookAtTag(repository, reference)
+    if (digest === undefined) throw manifestUnknown(reference)
+    const [observed] = await reconcile.look([{ kind: 'manifest', repository, digest } as const])
+    if (observed?.found === undefined) throw manifestUnknown(reference)
+    const { size, content } = observed.found
+    const row = content === undefined ? await lookUpManifest(metadata.read, repository, digest, { withBytes: false }) : undefined
+    const mediaType = content?.manifest.mediaType ?? row?.mediaType
+    if (!mediaType) throw manifestUnknown(reference)
+    return { digest, mediaType, size }
+  }
+
+  async #lookAtTag(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+    const [observed] = await this.#options.reconcile.look([{ kind: 'tag', repository, tag } as const])
+    return observed?.digest
+  }
+
+  async #deleteTag(repository: RepositoryName, tag: Tag): Promise<void> {
+    await this.#options.operations.perform({
+      name: 'tag delete',
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        if ((await findTag(query, repositoryId, tag))?.digest === null) throw manifestUnknown(tag)
+        return { plan: repositoryId, claims: [{ name: { kind: 'tag', repository, tag }, alone: true }] }
+      },
+      act: async () => await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE),
+      confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
+    })
+  }
+
+  /** Every tag on the manifest goes with it, so all tags of the repository must be known first. */
+  async #deleteManifest(repository: RepositoryName, digest: Digest, isForced: boolean): Promise<void> {
+    await this.#options.scanned(repository)
+    await this.#options.operations.perform({
+      name: 'manifest delete',
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        if ((await findManifest(query, repositoryId, digest))?.held !== 1) throw manifestUnknown(digest)
+        if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'manifest' })
+        const tags = await listTagsOf(query, repositoryId, digest)
+        const name = { kind: 'manifest', repository, digest } as const
+        return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
+      },
+      act: async ({ tags }) => {
+        await Promise.all(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
+        await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
+      },
+      confirm: async (query, { repositoryId, tags }, stamp) => {
+        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        await setManifestGone(query, repositoryId, digest, stamp)
+      },
+    })
+  }
+}
+
+function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
+  requireBounds(bytes)
+  const manifest = parseManifest(bytes, contentType)
+  const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
+  if (isDigest(reference) && digest !== reference) {
+    throw new RegistryError('DIGEST_INVALID', {
+      message: 'The digest in the URL is not that of the manifest that was sent; send the exact bytes that were hashed.',
+      detail: { expected: reference, actual: digest },
+    })
+  }
+  return { digest, bytes, manifest }
+}
+
+interface PlannedManifest {
+  readonly repository: RepositoryName
+  readonly content: ManifestContent
+  readonly tags: readonly Tag[]
+}
+
+/** From here on the references keep what the manifest names from being collected. */
+async function planManifest(query: Query, stamp: Stamp, { repository, content, tags }: PlannedManifest) {
+  const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+  await setBlobArriving(query, content.digest, stamp)
+  await putReferences(query, repositoryId, content.digest, content.manifest.references)
+  const claims: Claim[] = [
+    { name: { kind: 'manifest', repository, digest: content.digest }, alone: false },
+    { name: { kind: 'blob', digest: content.digest }, alone: false },
+    ...tagClaims(repository, tags),
+  ]
+  return { plan: repositoryId, claims }
+}
+
+async function confirmManifest(query: Query, repositoryId: number, content: ManifestContent, stamp: Stamp): Promise<void> {
+  const { digest, bytes, manifest } = content
+  await setBlobLive(query, digest, bytes.length, stamp)
+  await putManifestContent(query, content)
+  await putReferences(query, repositoryId, digest, manifest.references)
+  await setManifestHeld(query, repositoryId, digest, manifest.subject?.digest ?? null, stamp)
+}
+
+/** Bytes, then the revision, then each tag: its history first, `current/link` last (docs/orders-of-writing.md, rule 7). */
+function manifestPlacements(repository: RepositoryName, content: ManifestContent, tags: readonly Tag[]): readonly Placement[] {
+  const { digest, bytes } = content
+  const link = new TextEncoder().encode(digest)
+  return [
+    ...repositoryPlacements(repository),
+    { directory: layout.blobDirectory(digest), files: [{ name: 'data', bytes }] },
+    { directory: layout.revision(repository, digest), files: [{ name: LINK_FILE, bytes: link }] },
+    ...tags.map((tag) => ({
+      directory: layout.tag(repository, tag),
+      files: [indexLinkFile(digest), CURRENT_LINK_FILE].map((name) => ({ name, bytes: link })),
+    })),
+  ]
+}
+
+function tagClaims(repository: RepositoryName, tags: readonly Tag[]): readonly Claim[] {
+  return tags.map((tag) => ({ name: { kind: 'tag', repository, tag }, alone: true }))
+}

@@ -1,0 +1,113 @@
+import { type ClaimAlone, type ClaimOwner, findClaimOn, listClaimsAlone } from '../../metadata/claims.ts'
+import { findLink, findManifest, findRepository } from '../../metadata/content.ts'
+import type { Query } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { unavailable } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { NameTaken } from '../writes/operations.ts'
+
+/** How often the storage is looked at for one push, while other requests change what it names. */
+const MOST_LOOKS = 5
+
+export interface NamedContent {
+  readonly repository: RepositoryName
+  /** The present one. */
+  readonly epoch: number
+  readonly named: readonly NamedDigest[]
+}
+
+/**
+ * Runs work that looks at content and then builds on it in a transaction; again when `findMissing` asks for another look. Throws UNAVAILABLE
+ * when the content does not come to rest.
+ */
+export async function whileSeen<Result>(lookAndBuild: () => Promise<Result>): Promise<Result> {
+  for (let look = 1; look <= MOST_LOOKS; look += 1) {
+    try {
+      return await lookAndBuild()
+    } catch (error) {
+      if (!(error instanceof NotSeen)) throw error
+    }
+  }
+  throw unavailable('What this request names is being changed by other requests; try again in a moment.')
+}
+
+/**
+ * Inside the claiming transaction of what builds on content: which of it is not there (docs/orders-of-writing.md, rule 2). 'There' is what a row of
+ * this epoch says, never a missing one. Content that another operation is about to remove, or has yet to bring, is waited for by a NameTaken.
+ */
+export async function findMissing(query: Query, { repository, epoch, named }: NamedContent): Promise<readonly Digest[]> {
+  if (named.length === 0) return []
+  const row = await findRepository(query, repository)
+  if (row === undefined) throw new NotSeen()
+  const look = new RowLook(query, { repository, repositoryId: row.id, isScanned: row.scannedEpoch === epoch, epoch })
+  const taken = await listClaimsAlone(query, repository)
+  const missing: Digest[] = []
+  for (const name of named) {
+    const found = await look.find(name)
+    const alone = found && taken.find(({ kind, digest }) => found[kind] === digest)
+    const other = found === undefined ? await look.findClaim(name) : alone
+    if (other !== undefined) throw new NameTaken(other)
+    if (found !== undefined) continue
+    if (!look.isCertain) throw new NotSeen()
+    missing.push(name.digest)
+  }
+  return missing
+}
+
+/** Thrown inside the claiming transaction to roll it back: only the storage can tell whether the content is there. */
+class NotSeen extends Error {}
+
+interface NamedDigest {
+  readonly digest: Digest
+  /** A child of an image index may be a manifest or, as BuildKit's cache does, a blob. */
+  readonly isChild: boolean
+}
+
+/** What must not be removed for the content to stay: a manifest, or a link with its blob. */
+type Found = Readonly<Partial<Record<ClaimAlone['kind'], Digest>>>
+
+interface LookedAt {
+  readonly repository: RepositoryName
+  readonly repositoryId: number
+  /** Everything in it was seen in this epoch: what has no row is not there. */
+  readonly isScanned: boolean
+  readonly epoch: number
+}
+
+/** Looks at the rows of one repository. */
+class RowLook {
+  /** Whether the rows that the last look did not find, or not believe, tell that nothing is there. */
+  isCertain = true
+  readonly #query: Query
+  readonly #place: LookedAt
+
+  constructor(query: Query, place: LookedAt) {
+    this.#query = query
+    this.#place = place
+  }
+
+  async find({ digest, isChild }: NamedDigest): Promise<Found | undefined> {
+    const { repositoryId } = this.#place
+    this.isCertain = true
+    if (isChild) {
+      const manifest = await findManifest(this.#query, repositoryId, digest)
+      if (this.#isSeen(manifest) && manifest?.held === 1) return { manifest: digest }
+    }
+    const link = await findLink(this.#query, repositoryId, digest)
+    if (this.#isSeen(link) && link?.target) return { link: digest, blob: link.target }
+    return undefined
+  }
+
+  /** An operation that is bringing the content, or was when it died. */
+  async findClaim({ digest, isChild }: NamedDigest): Promise<ClaimOwner | undefined> {
+    const { repository } = this.#place
+    const onLink = await findClaimOn(this.#query, { kind: 'link', repository, digest })
+    return onLink ?? (isChild ? await findClaimOn(this.#query, { kind: 'manifest', repository, digest }) : undefined)
+  }
+
+  #isSeen(row: { readonly epoch: number } | undefined): boolean {
+    const isSeen = this.#place.isScanned || row?.epoch === this.#place.epoch
+    this.isCertain &&= isSeen
+    return isSeen
+  }
+}

@@ -1,0 +1,92 @@
+import { findManifest, findRepository } from '../../metadata/content.ts'
+import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import type { ManifestReference } from '../../oci/manifest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Reconcile } from '../heal/reconcile.ts'
+import type { BlobStore } from './blob-store.ts'
+import { findMissing, whileSeen } from './named-content.ts'
+
+/** How many references of one manifest are looked at side by side. */
+const LOOKS_AT_ONCE = 16
+
+export interface ReferenceCheckOptions {
+  readonly metadata: Metadata
+  readonly blobs: BlobStore
+  readonly reconcile: Reconcile
+}
+
+/** Whether the content that a manifest names is in the repository: blobs linked and whole, children held or linked. */
+export class ReferenceCheck {
+  readonly #options: ReferenceCheckOptions
+
+  constructor(options: ReferenceCheckOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Builds on content that is there. `requireStill` is called inside the claiming transaction: only that tells the order of a push and of a
+   * delete. Throws MANIFEST_BLOB_UNKNOWN naming every reference that is missing.
+   */
+  async whileThere<Result>(
+    repository: RepositoryName,
+    references: readonly ManifestReference[],
+    build: (requireStill: (query: Query, stamp: Stamp) => Promise<void>) => Promise<Result>,
+  ): Promise<Result> {
+    const named = distinctReferences(references)
+    const needed = named.filter(({ mayBeAbsent }) => !mayBeAbsent)
+    const needs = needed.map(({ role, descriptor: { digest } }) => ({ digest, isChild: role === 'child' }))
+    return await whileSeen(async () => {
+      await this.#require(repository, needed)
+      return await build(async (query, { epoch }) => {
+        const missing = await findMissing(query, { repository, epoch, named: needs })
+        if (missing.length > 0) throw blobUnknown(missing, needed)
+      })
+    })
+  }
+
+  async #require(repository: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
+    const missing: Digest[] = []
+    for (let start = 0; start < references.length; start += LOOKS_AT_ONCE) {
+      const batch = references.slice(start, start + LOOKS_AT_ONCE)
+      const found = await Promise.all(batch.map((reference) => this.#isPresent(repository, reference)))
+      missing.push(...batch.filter((_, position) => !found[position]).map(({ descriptor }) => descriptor.digest))
+    }
+    if (missing.length > 0) throw blobUnknown(missing, references)
+  }
+
+  /** A child of an image index may be a manifest or, as BuildKit's cache does, a blob. */
+  async #isPresent(repository: RepositoryName, { role, descriptor }: ManifestReference): Promise<boolean> {
+    if (role === 'child' && (await this.#holdsManifest(repository, descriptor.digest))) return true
+    return (await this.#options.blobs.find(repository, descriptor.digest)) !== undefined
+  }
+
+  async #holdsManifest(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const { metadata, reconcile } = this.#options
+    const row = await findRepository(metadata.read, repository)
+    const manifest = row === undefined ? undefined : await findManifest(metadata.read, row.id, digest)
+    if (reconcile.isSeen(manifest?.epoch, row?.scannedEpoch)) return manifest?.held === 1
+    if (await reconcile.isKnownAbsent(repository)) return false
+    const [observed] = await reconcile.look([{ kind: 'manifest', repository, digest } as const])
+    return observed?.found !== undefined
+  }
+}
+
+/** Each digest once; one that may be absent in one place and not in another may not. */
+function distinctReferences(references: readonly ManifestReference[]): readonly ManifestReference[] {
+  const byDigest = new Map<Digest, ManifestReference>()
+  for (const reference of references) {
+    const { digest } = reference.descriptor
+    if (byDigest.get(digest)?.mayBeAbsent !== false) byDigest.set(digest, reference)
+  }
+  return [...byDigest.values()]
+}
+
+/** A sparse image index is the operator's to allow, and the client hears how; an image must always be whole. */
+function blobUnknown(missing: readonly Digest[], references: readonly ManifestReference[]): RegistryError {
+  const named = `The manifest names content that the repository does not have: ${missing.slice(0, 5).join(', ')}; push it first`
+  const isOfIndex = references.every(({ role }) => role === 'child')
+  const way = isOfIndex ? ', or have the operator allow it with validation.manifests.indexes.platforms.' : '.'
+  return new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: `${named}${way}`, detail: { missing } })
+}

@@ -1,0 +1,49 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { ManifestMediaType } from '../../oci/media-types.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Reference } from '../../oci/reference.ts'
+
+export interface StoredManifest {
+  readonly digest: Digest
+  readonly mediaType: ManifestMediaType
+  /** Bytes. */
+  readonly size: number
+}
+
+export interface FoundManifest {
+  readonly manifest: StoredManifest
+  /** Undefined where they were not asked for, and where only the storage has them. */
+  readonly kept: Uint8Array | undefined
+}
+
+const MAX_BYTES = 8 * 1024 * 1024
+/** What one takes beside its bytes, about. */
+const ENTRY_BYTES = 512
+
+/** What manifests were just found, each by its name, for as long as the metadata is what it was then. */
+export class RememberedManifests {
+  readonly #found = new Map<string, FoundManifest>()
+  #revision = 0
+  #bytes = 0
+
+  find(revision: number, repository: RepositoryName, reference: Reference): FoundManifest | undefined {
+    return revision === this.#revision ? this.#found.get(nameOf(repository, reference)) : undefined
+  }
+
+  /** `revision` is that of the metadata before it was asked. When the room is used up it begins anew. */
+  keep(revision: number, repository: RepositoryName, reference: Reference, found: FoundManifest): void {
+    const bytes = ENTRY_BYTES + (found.kept?.length ?? 0)
+    if (revision !== this.#revision || this.#bytes + bytes > MAX_BYTES) {
+      this.#found.clear()
+      this.#bytes = 0
+      this.#revision = revision
+    }
+    this.#found.set(nameOf(repository, reference), found)
+    this.#bytes += bytes
+  }
+}
+
+/** No name contains a space. */
+function nameOf(repository: RepositoryName, reference: Reference): string {
+  return `${repository} ${reference}`
+}

@@ -1,0 +1,154 @@
+import { ensureRepository } from '../../metadata/changes.ts'
+import { findRepository } from '../../metadata/content.ts'
+import { holdsSeenManifest } from '../../metadata/listing.ts'
+import type { LinkName, ManifestName, TagName } from '../../metadata/names.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import {
+  listKnownLinks,
+  listKnownManifests,
+  listKnownTags,
+  markRepositoryScanned,
+  readProperty,
+  writeProperty,
+} from '../../metadata/scans.ts'
+import { DIGEST_ALGORITHMS } from '../../oci/digest.ts'
+import { unavailable } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { findTag } from '../../oci/reference.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
+import { layout } from '../../storage/layout.ts'
+import { listDigests, walkRepositories } from '../../storage/layout-walk.ts'
+import type { Reconcile } from '../heal/reconcile.ts'
+import type { ListedScan } from './listed-scan.ts'
+
+/** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
+const SCAN_PATIENCE_MS = 5_000
+
+export interface RepositoryScanOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly reconcile: Reconcile
+  readonly listed: ListedScan
+}
+
+/** Compares whole repositories, and the list of their names, with the storage: once in each epoch. */
+export class RepositoryScan {
+  readonly #storage: StorageDriver
+  readonly #metadata: Metadata
+  readonly #reconcile: Reconcile
+  readonly #listed: ListedScan
+  readonly #running = new Map<string, Promise<void>>()
+
+  constructor(options: RepositoryScanOptions) {
+    this.#storage = options.storage
+    this.#metadata = options.metadata
+    this.#reconcile = options.reconcile
+    this.#listed = options.listed
+  }
+
+  /** The row id of a repository whose every row is right now; undefined when there is none. Throws UNAVAILABLE after 5 s. */
+  async ensureScanned(name: RepositoryName): Promise<number | undefined> {
+    const row = await findRepository(this.#metadata.read, name)
+    if (row?.scannedEpoch === this.#reconcile.epoch) return row.id
+    if (await this.#reconcile.isKnownAbsent(name)) return undefined
+    await this.#withPatience(`repository ${name}`, () => this.scan(name))
+    return (await findRepository(this.#metadata.read, name))?.id
+  }
+
+  /** Resolves when every repository in the storage is known by name. Throws UNAVAILABLE after 5 s. */
+  async ensureNames(): Promise<void> {
+    if (await this.areNamesKnown()) return
+    await this.#withPatience('all names', () => this.#scanNames())
+  }
+
+  async areNamesKnown(): Promise<boolean> {
+    return Number(await readProperty(this.#metadata.read, 'names-epoch')) === this.#reconcile.epoch
+  }
+
+  /** Finds every repository, and of each that has manifests one that is whole: such a repository exists for the catalog. */
+  async scanNames(): Promise<void> {
+    await this.#shared('all names', () => this.#scanNames())
+  }
+
+  async #scanNames(): Promise<void> {
+    if (this.#storage.capabilities.listsWhole) await this.#listed.names()
+    else for await (const name of walkRepositories(this.#storage)) await this.#meet(name)
+    await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
+  }
+
+  /** Throws the reason when the signal aborts while another writer is waited for. */
+  async scan(name: RepositoryName, signal?: AbortSignal): Promise<void> {
+    if (this.#storage.capabilities.listsWhole) return await this.#listed.repository(name, signal)
+    const names = [...(await this.#manifests(name)), ...(await this.#tags(name)), ...(await this.#links(name))]
+    await this.#reconcile.healAll(names, signal)
+    await this.#metadata.write(async (query) => {
+      const row = await findRepository(query, name)
+      if (row !== undefined) await markRepositoryScanned(query, row.id, this.#reconcile.epoch)
+    })
+  }
+
+  async #meet(name: RepositoryName): Promise<void> {
+    const id = await this.#metadata.write((query) => ensureRepository(query, name, this.#reconcile.epoch))
+    if (!(await holdsSeenManifest(this.#metadata.read, id, this.#reconcile.epoch))) await this.#findOneManifest(name)
+  }
+
+  async #tags(repository: RepositoryName): Promise<TagName[]> {
+    const listed = await this.#storage.list(layout.tags(repository))
+    const known = await this.#known(repository, listKnownTags)
+    const tags = new Set([...listed.flatMap((name) => findTag(name) ?? []), ...known])
+    return [...tags].map((tag) => ({ kind: 'tag', repository, tag }))
+  }
+
+  async #manifests(repository: RepositoryName): Promise<ManifestName[]> {
+    const listed = await listDigests(this.#storage, layout.revisions(repository))
+    const known = await this.#known(repository, listKnownManifests)
+    return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'manifest', repository, digest }))
+  }
+
+  async #links(repository: RepositoryName): Promise<LinkName[]> {
+    const listed = await listDigests(this.#storage, layout.layers(repository))
+    const known = await this.#known(repository, listKnownLinks)
+    return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'link', repository, digest }))
+  }
+
+  async #known<Entry>(
+    repository: RepositoryName,
+    list: (query: Metadata['read'], repositoryId: number) => Promise<Entry[]>,
+  ): Promise<Entry[]> {
+    const row = await findRepository(this.#metadata.read, repository)
+    return row === undefined ? [] : await list(this.#metadata.read, row.id)
+  }
+
+  async #findOneManifest(repository: RepositoryName): Promise<void> {
+    for (const algorithm of DIGEST_ALGORITHMS) {
+      for (const digest of await listDigests(this.#storage, layout.revisions(repository), [algorithm])) {
+        const [observed] = await this.#reconcile.look([{ kind: 'manifest', repository, digest } as const])
+        if (observed?.found !== undefined) return
+      }
+    }
+  }
+
+  /** One scan for all requests that need it at this moment. */
+  #shared(key: string, scan: () => Promise<void>): Promise<void> {
+    const running = this.#running.get(key) ?? scan().finally(() => this.#running.delete(key))
+    this.#running.set(key, running)
+    running.catch(() => undefined)
+    return running
+  }
+
+  /** Requests that need the same scan share it; it goes on when they have stopped waiting. */
+  async #withPatience(key: string, scan: () => Promise<void>): Promise<void> {
+    const running = this.#shared(key, scan)
+    const patience = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      patience.reject(
+        unavailable('The storage is still being read after a start; try again in a moment.', { retryAfterSeconds: 5 }),
+      )
+    }, SCAN_PATIENCE_MS)
+    try {
+      await Promise.race([running, patience.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}

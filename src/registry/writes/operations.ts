@@ -1,0 +1,195 @@
+import {
+  type Claim,
+  type ClaimOwner,
+  deleteClaims,
+  findExcludingClaim,
+  insertClaim,
+  listClaimOwners,
+  listClaimOwnersIn,
+} from '../../metadata/claims.ts'
+import type { Liveness } from '../../metadata/processes.ts'
+import { type Metadata, nextNumber, type Query, type Stamp } from '../../metadata/query.ts'
+import { unavailable } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Settlement } from './settlement.ts'
+
+/** How long a request waits for a name that another one is changing. */
+const CLAIM_PATIENCE_MS = 10_000
+const LONGEST_PAUSE_MS = 25
+
+/** One change of the storage and the metadata, in the steps of docs/orders-of-writing.md: claim → act → confirm. */
+export interface Operation<Plan, Result> {
+  readonly name: string
+  /** Checks in the metadata that it may be done, and says what it touches. Throws RegistryError when it may not. */
+  readonly plan: (query: Query, stamp: Stamp) => Promise<{ readonly claims: readonly Claim[]; readonly plan: Plan }>
+  /** Changes the storage, durably. May run again after a crash or a restart of the operation. */
+  readonly act: (plan: Plan) => Promise<void>
+  /** Sets the rows to what the storage now is. */
+  readonly confirm: (query: Query, plan: Plan, stamp: Stamp) => Promise<Result>
+}
+
+export interface OperationsOptions {
+  readonly metadata: Metadata
+  readonly settlement: Settlement
+  readonly liveness: Liveness
+  readonly processId: string
+  readonly epoch: number
+  /** How long an operation that will never confirm may still change the storage. */
+  readonly lateMs: number
+}
+
+/** Runs operations so that any number of processes may run them at once, and any of them may die at any line. */
+export class Operations {
+  readonly #options: OperationsOptions
+  /** Own operations that failed and whose rows are not set right yet. */
+  readonly #unsettled = new Set<string>()
+  /** Since when it is known that an operation will never confirm. */
+  readonly #leftSince = new Map<string, number>()
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(options: OperationsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Resolves when storage and metadata say the same. Once it has begun it runs to its end, whether or not the client waits. Throws
+   * what `plan` and `act` throw, and UNAVAILABLE when a name stays taken.
+   */
+  async perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
+    const performed = this.#perform(operation)
+    this.#running.add(performed)
+    try {
+      return await performed
+    } finally {
+      this.#running.delete(performed)
+    }
+  }
+
+  /** Settles what dead processes and failed operations have left. Called each second and at the start. */
+  async sweep(): Promise<void> {
+    const owners = await listClaimOwners(this.#options.metadata.read)
+    const open = new Set(owners.map(({ operation }) => operation))
+    for (const operation of this.#leftSince.keys()) if (!open.has(operation)) this.#leftSince.delete(operation)
+    await this.#settleLeft(owners)
+  }
+
+  /**
+   * The same for one repository, at once. A delete begins with it: it must not answer 'unknown' for what a dead process has placed and
+   * the next sweep brings to light.
+   */
+  async settleIn(repository: RepositoryName): Promise<void> {
+    for (;;) {
+      const waitMs = await this.#settleLeft(await listClaimOwnersIn(this.#options.metadata.read, repository))
+      if (waitMs === 0) return
+      await Bun.sleep(waitMs)
+    }
+  }
+
+  /** Waits for everything under way. */
+  async finish(): Promise<void> {
+    await Promise.allSettled(this.#running)
+  }
+
+  async #perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
+    for (;;) {
+      const owner = { operation: crypto.randomUUID(), process: this.#options.processId }
+      const plan = await this.#claim(operation, owner)
+      try {
+        await operation.act(plan)
+        const confirmed = await this.#confirm(operation, owner, plan)
+        if (confirmed !== undefined) return confirmed.result
+      } catch (error) {
+        await this.#settleAfterFailure(owner.operation)
+        throw error
+      }
+    }
+  }
+
+  async #claim<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
+    const deadline = performance.now() + CLAIM_PATIENCE_MS
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner))
+      } catch (error) {
+        if (!(error instanceof NameTaken)) throw error
+        await this.#makeWay(error.by, attempt, deadline)
+      }
+    }
+  }
+
+  async #tryToClaim<Plan, Result>(query: Query, operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
+    const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
+    const { claims, plan } = await operation.plan(query, stamp)
+    for (const claim of claims) {
+      const other = await findExcludingClaim(query, claim, owner.operation)
+      if (other !== undefined) throw new NameTaken(other)
+      await insertClaim(query, claim, owner, stamp.number)
+    }
+    return plan
+  }
+
+  /** A dead owner's names are settled at once; a living one's are waited for. */
+  async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<void> {
+    if ((await this.#isLeft(by)) && this.#waitFor(by.operation) === 0) return await this.#settle(by.operation)
+    if (performance.now() > deadline) {
+      throw unavailable('Another request has been changing this for more than 10 seconds; try again in a moment.')
+    }
+    await Bun.sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS))
+  }
+
+  /** Undefined when the claims are gone: another process settled them, and the operation starts over. */
+  async #confirm<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner, plan: Plan) {
+    return await this.#options.metadata.write(async (query) => {
+      if (!(await deleteClaims(query, owner.operation))) return undefined
+      const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
+      return { result: await operation.confirm(query, plan, stamp) }
+    })
+  }
+
+  /** Settles those that will never confirm. How long to wait, in milliseconds, before the rest of them can be settled. */
+  async #settleLeft(owners: readonly ClaimOwner[]): Promise<number> {
+    let longestMs = 0
+    for (const owner of owners) {
+      if (!(await this.#isLeft(owner))) continue
+      const waitMs = this.#waitFor(owner.operation)
+      longestMs = Math.max(longestMs, waitMs)
+      if (waitMs === 0) await this.#settle(owner.operation)
+    }
+    return longestMs
+  }
+
+  /** Whether an operation will never confirm. */
+  async #isLeft({ operation, process }: ClaimOwner): Promise<boolean> {
+    const { liveness, processId } = this.#options
+    return process === processId ? this.#unsettled.has(operation) : !(await liveness.isAlive(process))
+  }
+
+  /** How long its requests may still arrive, counted from when it was first seen to have been left. */
+  #waitFor(operation: string): number {
+    const since = this.#leftSince.get(operation) ?? performance.now()
+    this.#leftSince.set(operation, since)
+    return Math.max(0, Math.ceil(since + this.#options.lateMs - performance.now()))
+  }
+
+  /** The first error is what the caller hears; what cannot be settled now is settled by the sweep. */
+  async #settleAfterFailure(operation: string): Promise<void> {
+    this.#unsettled.add(operation)
+    if (this.#waitFor(operation) === 0) await this.#settle(operation).catch(() => undefined)
+  }
+
+  async #settle(operation: string): Promise<void> {
+    await this.#options.settlement.settle(operation)
+    this.#unsettled.delete(operation)
+    this.#leftSince.delete(operation)
+  }
+}
+
+/** Thrown inside the claiming transaction to roll it back: the operation waits until the name is free, and plans anew. */
+export class NameTaken extends Error {
+  readonly by: ClaimOwner
+
+  constructor(by: ClaimOwner) {
+    super('a name is claimed by another operation')
+    this.by = by
+  }
+}
