@@ -7,7 +7,8 @@ import { type AdmissionRules, admit } from './admission.ts'
 import { OutOfRotation, Refusal } from './answer/error-response.ts'
 import { TOKEN_PATH } from './answer/links.ts'
 import { emptyResponse, type PlainResponse } from './answer/responses.ts'
-import { type Endpoint, type Endpoints, endpointsOf, type Registry } from './endpoints.ts'
+import type { Registry } from './call.ts'
+import { type Endpoint, type Endpoints, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { answerToken } from './handlers/token.ts'
 import type { Asked } from './pipeline.ts'
@@ -57,7 +58,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
   routed(HANDLER_NAMES[route.resource])
   if (!rules.isHealthy()) throw new OutOfRotation()
   rules.gate?.require()
-  const endpoints = endpointsOf(registry, request, route)
+  const endpoints = endpointsOf(route)
   if (request.method === 'OPTIONS') return emptyResponse(200, allow(endpoints, rules))
   const endpoint = endpoints[request.method === 'HEAD' ? 'GET' : request.method]
   if (endpoint === undefined) {
@@ -69,7 +70,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
   if (obstacle !== undefined) throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpoints, rules) })
   if (endpoint.duringTakeover !== true) await registry.takeover?.wait()
   try {
-    return await endpoint.answer(permit)
+    return await endpoint.answer({ request, route, permit, registry })
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.
     await rules.gate?.requireNow()
@@ -80,7 +81,7 @@ export async function dispatch(registry: Registry, rules: DispatchRules, asked: 
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */
-function obstacleTo({ action }: Endpoint, { readOnly, deletesEnabled }: DispatchRules): string | undefined {
+function obstacleTo({ action }: Endpoint<Route>, { readOnly, deletesEnabled }: DispatchRules): string | undefined {
   if (readOnly && (action === 'push' || action === 'delete'))
     return 'The registry is read-only for maintenance; its operator can end that with storage.maintenance.readonly.enabled.'
   if (action === 'delete' && !deletesEnabled) {
@@ -89,7 +90,7 @@ function obstacleTo({ action }: Endpoint, { readOnly, deletesEnabled }: Dispatch
   return undefined
 }
 
-function allow(endpoints: Endpoints, rules: DispatchRules) {
+function allow(endpoints: Endpoints<Route>, rules: DispatchRules) {
   const methods = Object.entries(endpoints).flatMap(([method, endpoint]) => {
     if (endpoint === undefined || obstacleTo(endpoint, rules) !== undefined) return []
     return method === 'GET' ? ['GET', 'HEAD'] : [method]

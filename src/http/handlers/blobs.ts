@@ -1,15 +1,17 @@
-import type { BlobStore, StoredBlob } from '../../registry/content/blob-store.ts'
+import type { StoredBlob } from '../../registry/content/blob-store.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { etagOf, isNotModified } from '../answer/etags.ts'
 import { multipartRanges } from '../answer/multipart-ranges.ts'
 import { type BodyRange, contentRange, requestedRange } from '../answer/ranges.ts'
 import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
+import { type Call, type PulledBlobs, pulledFrom } from '../call.ts'
 import { isForced } from '../forced-delete.ts'
 import type { BlobRoute } from '../routes.ts'
 
 /** end-2, GET and HEAD. */
-export async function getBlob(blobs: BlobStore, request: Request, { repository, digest }: BlobRoute): Promise<PlainResponse> {
-  const blob = await blobs.get(repository, digest)
+export async function getBlob({ registry, request, route }: Call<BlobRoute>): Promise<PlainResponse> {
+  const { blobs } = pulledFrom(registry)
+  const blob = await blobs.get(route.repository, route.digest)
   const validators = validatorsOf(blob)
   if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
   const headers = { ...validators, ...CONTENT_HEADERS, 'Content-Length': String(blob.size) }
@@ -31,8 +33,8 @@ export async function getBlob(blobs: BlobStore, request: Request, { repository, 
 }
 
 /** end-10. Takes the blob from this repository alone. */
-export async function deleteBlob(blobs: BlobStore, { repository, digest, query }: BlobRoute): Promise<PlainResponse> {
-  await blobs.delete(repository, digest, { isForced: isForced(query) })
+export async function deleteBlob({ registry, route }: Call<BlobRoute>): Promise<PlainResponse> {
+  await registry.blobs.delete(route.repository, route.digest, { isForced: isForced(route.query) })
   return emptyResponse(202)
 }
 
@@ -49,14 +51,19 @@ function validatorsOf({ digest }: StoredBlob) {
 }
 
 /** Status 206 keeps Bun from applying the Range a second time, to the part. */
-async function partResponse(blobs: BlobStore, blob: StoredBlob, range: BodyRange, headers: HeaderFields): Promise<PlainResponse> {
+async function partResponse(
+  blobs: PulledBlobs,
+  blob: StoredBlob,
+  range: BodyRange,
+  headers: HeaderFields,
+): Promise<PlainResponse> {
   const length = String(range.end - range.start)
   const contentHeaders = { ...headers, 'Content-Length': length, 'Content-Range': contentRange(range, blob.size) }
   return { status: 206, headers: contentHeaders, body: await blobs.content(blob, range) }
 }
 
 /** Without Content-Length: the body is a stream, which Bun sends in chunks. */
-function partsResponse(blobs: BlobStore, blob: StoredBlob, ranges: readonly BodyRange[], headers: HeaderFields): PlainResponse {
+function partsResponse(blobs: PulledBlobs, blob: StoredBlob, ranges: readonly BodyRange[], headers: HeaderFields): PlainResponse {
   const { contentType, body } = multipartRanges(ranges, blob.size, (range) => blobs.content(blob, range))
   const { 'Content-Length': _, ...others } = headers
   return { status: 206, headers: { ...others, 'Content-Type': contentType }, body }

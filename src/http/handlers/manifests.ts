@@ -1,11 +1,10 @@
 import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
 import { parseTag, type Tag } from '../../oci/reference.ts'
-import type { ManifestStore } from '../../registry/content/manifest-store.ts'
 import type { StoredManifest } from '../../registry/content/remembered-manifests.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { etagOf, isNotModified } from '../answer/etags.ts'
-import type { Paths } from '../answer/links.ts'
 import { bodilessResponse, emptyResponse, type PlainResponse } from '../answer/responses.ts'
+import { type Call, pulledFrom } from '../call.ts'
 import { isForced } from '../forced-delete.ts'
 import { declaredMediaType } from '../request/content-type.ts'
 import { readManifest } from '../request/request-body.ts'
@@ -18,7 +17,8 @@ const MAX_TAGS_PER_PUSH = 100
  * end-3, GET and HEAD. What was pushed is served whatever Accept says: clients that list too little there can still read it. A Range is
  * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
  */
-export async function getManifest(manifests: ManifestStore, request: Request, route: ManifestRoute): Promise<PlainResponse> {
+export async function getManifest({ registry, request, route }: Call<ManifestRoute>): Promise<PlainResponse> {
+  const { manifests } = pulledFrom(registry)
   const { repository, reference } = route
   if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
   const { manifest, bytes } = await manifests.read(repository, reference)
@@ -26,11 +26,9 @@ export async function getManifest(manifests: ManifestStore, request: Request, ro
 }
 
 /** end-7a, end-7b. */
-export async function putManifest(
-  { manifests, paths }: { readonly manifests: ManifestStore; readonly paths: Paths },
-  request: Request,
-  { repository, reference, query }: ManifestRoute,
-): Promise<PlainResponse> {
+export async function putManifest({ registry, request, route }: Call<ManifestRoute>): Promise<PlainResponse> {
+  const { manifests, paths } = registry
+  const { repository, reference, query } = route
   const contentType = declaredMediaType(request.headers)
   const tags = furtherTags(query)
   const bytes = await readManifest(request, MAX_MANIFEST_BYTES)
@@ -44,11 +42,8 @@ export async function putManifest(
 }
 
 /** end-9: a tag, or a manifest with every tag on it. */
-export async function deleteManifest(
-  manifests: ManifestStore,
-  { repository, reference, query }: ManifestRoute,
-): Promise<PlainResponse> {
-  await manifests.delete(repository, reference, { isForced: isForced(query) })
+export async function deleteManifest({ registry, route }: Call<ManifestRoute>): Promise<PlainResponse> {
+  await registry.manifests.delete(route.repository, route.reference, { isForced: isForced(route.query) })
   return emptyResponse(202)
 }
 

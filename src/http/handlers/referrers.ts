@@ -1,9 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import { OCI_IMAGE_INDEX } from '../../oci/media-types.ts'
-import type { Catalog, Page, Referrer } from '../../registry/content/catalog.ts'
-import { nextLink, type Paths } from '../answer/links.ts'
+import type { Page, Referrer } from '../../registry/content/catalog.ts'
+import { nextLink } from '../answer/links.ts'
 import { lastEntry } from '../answer/pagination.ts'
 import { type HeaderFields, jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
+import type { Call, Registry } from '../call.ts'
 import type { ReferrersRoute } from '../routes.ts'
 
 const MAX_DESCRIPTORS = 1000
@@ -13,10 +14,9 @@ const MAX_DESCRIPTOR_BYTES = 3 * 1024 * 1024
 const STEP = 100
 
 /** end-12a, end-12b. Never 404: a client would then keep referrers in tags. */
-export async function listReferrers(
-  { catalog, paths }: { readonly catalog: Catalog; readonly paths: Paths },
-  { repository, subject, query }: ReferrersRoute,
-): Promise<PlainResponse> {
+export async function listReferrers({ registry, route }: Call<ReferrersRoute>): Promise<PlainResponse> {
+  const { catalog, paths } = registry
+  const { repository, subject, query } = route
   const artifactType = query.get('artifactType') || undefined
   const list = (last: string | undefined) => catalog.listReferrers(repository, subject, { artifactType }, { last, limit: STEP })
   const { entries, more } = await fittingPage(list, lastEntry(query))
@@ -69,7 +69,7 @@ function fieldsText({ mediaType, size, digest, artifactType }: Referrer): string
 }
 
 /** Annotations stay the text that they are. Large ones are each read in a turn of their own. */
-async function descriptorText(catalog: Catalog, { row, text }: Entry): Promise<string> {
+async function descriptorText(catalog: Registry['catalog'], { row, text }: Entry): Promise<string> {
   if (row.annotationBytes === 0) return text
   if (row.annotationBytes > LARGE_BYTES) await setImmediate()
   const annotations = await catalog.findAnnotations(row.digest)

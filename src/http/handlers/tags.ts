@@ -1,26 +1,19 @@
 import type { RepositoryName } from '../../oci/name.ts'
-import type { Catalog, Page } from '../../registry/content/catalog.ts'
+import type { Page } from '../../registry/content/catalog.ts'
 import { streamOf } from '../answer/byte-stream.ts'
-import { nextLink, type Paths } from '../answer/links.ts'
+import { nextLink } from '../answer/links.ts'
 import { lastEntry, requestedCount } from '../answer/pagination.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
+import type { Call, Registry } from '../call.ts'
 import type { TagsRoute } from '../routes.ts'
-
-interface TagListing {
-  readonly catalog: Catalog
-  readonly paths: Paths
-  /** The most tags in one page; a list without `n` is given whole. */
-  readonly maxTags: number
-}
 
 /** A list that is asked for whole is read in steps of this size, so that a long list holds up no other request. */
 const STEP = 5000
 
 /** end-8a, end-8b, in the order of bytes. */
-export async function listTags(
-  { catalog, paths, maxTags }: TagListing,
-  { repository, query }: TagsRoute,
-): Promise<PlainResponse> {
+export async function listTags({ registry, route }: Call<TagsRoute>): Promise<PlainResponse> {
+  const { catalog, paths, maxTags } = registry
+  const { repository, query } = route
   const limit = requestedCount(query, maxTags)
   const page = await catalog.listTags(repository, { last: lastEntry(query), limit: limit ?? STEP })
   const last = page.more ? page.entries.at(-1) : undefined
@@ -30,7 +23,7 @@ export async function listTags(
 }
 
 /** The same body as a stream. A failure on the way cuts the connection, which a client sees. */
-function wholeList(catalog: Catalog, repository: RepositoryName, firstPage: Page<string>): PlainResponse {
+function wholeList(catalog: Registry['catalog'], repository: RepositoryName, firstPage: Page<string>): PlainResponse {
   async function* parts(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`{"name":${JSON.stringify(repository)},"tags":[${listed(firstPage)}`)
     let page = firstPage

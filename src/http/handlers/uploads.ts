@@ -10,25 +10,17 @@ import {
 } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
-import type { BlobStore } from '../../registry/content/blob-store.ts'
-import type { UploadSessions, UploadStatus } from '../../registry/uploads/upload-sessions.ts'
+import type { UploadStatus } from '../../registry/uploads/upload-sessions.ts'
 import { Refusal } from '../answer/error-response.ts'
 import type { Paths } from '../answer/links.ts'
 import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
+import type { Call, Registry } from '../call.ts'
 import { incomingChunk } from '../request/incoming-chunk.ts'
 import type { UploadRoute, UploadsRoute } from '../routes.ts'
 
-interface Uploading {
-  readonly uploads: UploadSessions
-  readonly paths: Paths
-}
-
 /** end-11, end-4b, end-4a and end-4c, in this order: what a mount or a body in the POST cannot do, a session can. */
-export async function postUpload(
-  { uploads, blobs, paths, permit }: Uploading & { readonly blobs: BlobStore; readonly permit: Permit },
-  request: Request,
-  route: UploadsRoute,
-): Promise<PlainResponse> {
+export async function postUpload({ registry, request, route, permit }: Call<UploadsRoute>): Promise<PlainResponse> {
+  const { uploads, blobs, paths } = registry
   const { repository } = route
   const mounted = await mount(blobs, permit, route)
   if (mounted !== undefined) return blobCreated(paths.blob(repository, mounted), mounted)
@@ -42,13 +34,14 @@ export async function postUpload(
 }
 
 /** end-13. */
-export async function getUpload({ uploads, paths }: Uploading, route: UploadRoute): Promise<PlainResponse> {
-  const status = await uploads.status(route.repository, route.uploadId)
-  return bodilessResponse(204, sessionHeaders(paths, route, status))
+export async function getUpload({ registry, route }: Call<UploadRoute>): Promise<PlainResponse> {
+  const status = await registry.uploads.status(route.repository, route.uploadId)
+  return bodilessResponse(204, sessionHeaders(registry.paths, route, status))
 }
 
 /** end-5. */
-export async function patchUpload({ uploads, paths }: Uploading, request: Request, route: UploadRoute): Promise<PlainResponse> {
+export async function patchUpload({ registry, request, route }: Call<UploadRoute>): Promise<PlainResponse> {
+  const { uploads, paths } = registry
   const { repository, uploadId } = route
   try {
     const status = await uploads.append(repository, uploadId, incomingChunk(request))
@@ -59,7 +52,8 @@ export async function patchUpload({ uploads, paths }: Uploading, request: Reques
 }
 
 /** end-6. */
-export async function putUpload({ uploads, paths }: Uploading, request: Request, route: UploadRoute): Promise<PlainResponse> {
+export async function putUpload({ registry, request, route }: Call<UploadRoute>): Promise<PlainResponse> {
+  const { uploads, paths } = registry
   const { repository, uploadId } = route
   const digest = closingDigest(route)
   try {
@@ -71,16 +65,16 @@ export async function putUpload({ uploads, paths }: Uploading, request: Request,
 }
 
 /** end-14. */
-export async function deleteUpload(uploads: UploadSessions, { repository, uploadId }: UploadRoute): Promise<PlainResponse> {
-  await uploads.cancel(repository, uploadId)
-  return bodilessResponse(204, { 'Docker-Upload-UUID': uploadId })
+export async function deleteUpload({ registry, route }: Call<UploadRoute>): Promise<PlainResponse> {
+  await registry.uploads.cancel(route.repository, route.uploadId)
+  return bodilessResponse(204, { 'Docker-Upload-UUID': route.uploadId })
 }
 
 /**
  * The digest of a blob that could be mounted. Whatever stands in its way (no such blob, none that the caller may pull, a name or
  * digest that cannot be one), the client is to upload: other answers than 201 and 202 end a push.
  */
-async function mount(blobs: BlobStore, permit: Permit, { repository, query }: UploadsRoute): Promise<Digest | undefined> {
+async function mount(blobs: Registry['blobs'], permit: Permit, { repository, query }: UploadsRoute): Promise<Digest | undefined> {
   const digest = findDigest(query.get('mount') ?? '')
   if (digest === undefined) return undefined
   const source = query.get('from') || undefined

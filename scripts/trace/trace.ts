@@ -1,0 +1,43 @@
+import { stringify } from 'yaml'
+import { RecordedLog } from '../../test/support/recorded-log.ts'
+import { RegistryClient } from '../../test/support/registry-client.ts'
+import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
+import { Coverage } from './coverage.ts'
+import { requestsOf, type TracedRequest } from './requests.ts'
+
+/** Enough that what a timer runs beside them is no part of them. */
+const TIMES = 25
+
+export interface Trace {
+  readonly title: string
+  /** The files of src that run each time, as in `http/routes.ts`, in the order of their paths. */
+  readonly files: readonly string[]
+}
+
+/** Which files of src run for a request, found out with a registry on a directory, as its default configuration makes it. */
+export async function traceRequests(): Promise<readonly Trace[]> {
+  using folder = new TemporaryFolder()
+  using coverage = await Coverage.start()
+  // After the coverage has begun: it sees what is loaded from then on.
+  const { startApp } = await import('../../src/composition/app.ts')
+  const { loadConfig } = await import('../../src/config/load-config.ts')
+  const sections = { version: '0.1', storage: { filesystem: { rootdirectory: folder.path } }, http: { addr: '127.0.0.1:0' } }
+  const { config } = loadConfig({ path: await folder.file('config.yml', stringify(sections)), environment: {} })
+  const app = await startApp(config, new RecordedLog(), { accessOutput: { write: () => undefined, end: async () => undefined } })
+  try {
+    const traces: Trace[] = []
+    for (const request of await requestsOf(new RegistryClient(app.url))) traces.push(await trace(coverage, request))
+    return traces
+  } finally {
+    await app.stop({ timeoutMs: 0 })
+  }
+}
+
+/** The first request fills what is remembered, and is not counted. */
+async function trace(coverage: Coverage, { title, send }: TracedRequest): Promise<Trace> {
+  await send()
+  await coverage.calls()
+  for (let time = 0; time < TIMES; time++) await send()
+  const calls = [...(await coverage.calls())].filter(([, count]) => count >= TIMES)
+  return { title, files: calls.map(([path]) => path).sort() }
+}

@@ -1,0 +1,45 @@
+import type { Permit } from '../access/access.ts'
+import type { BlobStore } from '../registry/content/blob-store.ts'
+import type { Catalog } from '../registry/content/catalog.ts'
+import type { ManifestStore } from '../registry/content/manifest-store.ts'
+import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
+import type { Paths } from './answer/links.ts'
+import type { Route } from './routes.ts'
+
+/** A request that was let in: what its handler works with. */
+export interface Call<Found extends Route> {
+  readonly request: Request
+  readonly route: Found
+  readonly permit: Permit
+  readonly registry: Registry
+}
+
+/** What handlers ask of a registry, and no more: what stands behind it may be another one. */
+export interface Registry {
+  readonly blobs: PulledBlobs & Pick<BlobStore, 'delete' | 'mount'>
+  readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
+  readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
+  readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'findAnnotations'>
+  readonly takeover: PendingTakeover | undefined
+  readonly paths: Paths
+  /** The most tags in one page; a list without `n` is given whole. */
+  readonly maxTags: number
+  /** The most repositories in one page, and how many there are in it when the client does not say. */
+  readonly maxCatalogEntries: number
+}
+
+export type PulledBlobs = Pick<BlobStore, 'get' | 'content' | 'redirectUrl'>
+export type PulledManifests = Pick<ManifestStore, 'get' | 'read'>
+
+/** While it is pending, pulls are answered from the storage alone and everything else waits. */
+export interface PendingTakeover {
+  readonly isPending: boolean
+  readonly blobs: PulledBlobs
+  readonly manifests: PulledManifests
+  wait(): Promise<void>
+}
+
+/** What answers pulls at this moment. */
+export function pulledFrom(registry: Registry): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
+  return registry.takeover?.isPending === true ? registry.takeover : registry
+}
