@@ -73,7 +73,7 @@ export async function startObservation(options: ObservationOptions): Promise<Obs
         ? []
         : [new AuditLog((message, fields) => log.info(message, fields))]),
     ],
-    probes: { isHealthy: () => health.isHealthy, readiness: () => readiness.look() },
+    probes: { health, readiness: () => readiness.look() },
     drain: () => readiness.drain(),
     report,
     stop: async () => {

@@ -1,8 +1,8 @@
 import {
   type AccessController,
   AccessRefusal,
+  type AccessRequest,
   type Action,
-  callerName,
   OPEN_PERMIT,
   type Permit,
   type Wanted,
@@ -24,15 +24,22 @@ export interface AdmissionRules {
   readonly publicOrigin: string | undefined
 }
 
-/** Lets a request in, with what its caller may. Throws AccessRefusal. Without a controller every request is let in. */
-export async function admit(
+/** A caller, as far as it is known, and what it asks for. */
+export interface Login {
+  readonly permit: Permit
+  /** Undefined where nothing is asked of callers. */
+  readonly request: AccessRequest | undefined
+}
+
+/** Finds out who the caller is. Throws AccessRefusal for credentials that are wrong. */
+export async function logIn(
   { access, publicOrigin }: AdmissionRules,
-  { request, connection, admitted }: Asked,
+  { request, connection }: Asked,
   route: Route,
   action: Action,
-): Promise<Permit> {
+): Promise<Login> {
   // Load balancers look at `/` without a password.
-  if (access === undefined || route.resource === 'root') return OPEN_PERMIT
+  if (access === undefined || route.resource === 'root') return { permit: OPEN_PERMIT, request: undefined }
   const accessRequest = {
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
@@ -40,10 +47,12 @@ export async function admit(
     wanted: wantedOf(route, action),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
-  const permit = await access.permit(accessRequest)
-  admitted(callerName(permit.caller))
-  requireAccess(permit, accessRequest, (reason) => hiddenAs(route, reason))
-  return permit
+  return { permit: await access.permit(accessRequest), request: accessRequest }
+}
+
+/** Throws AccessRefusal for what the caller may not do. */
+export function requireAdmission({ permit, request }: Login, route: Route): void {
+  if (request !== undefined) requireAccess(permit, request, (reason) => hiddenAs(route, reason))
 }
 
 /**

@@ -1,17 +1,19 @@
+import { callerName } from '../access/access.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StillNamed } from '../registry/content/still-named.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
-import { type AdmissionRules, admit } from './admission.ts'
+import { type AdmissionRules, type Login, logIn, requireAdmission } from './admission.ts'
 import { OutOfRotation, Refusal } from './answer/error-response.ts'
 import { TOKEN_PATH } from './answer/links.ts'
 import { emptyResponse, type PlainResponse } from './answer/responses.ts'
 import type { Registry } from './call.ts'
 import { type Endpoint, type Endpoints, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
-import { answerToken } from './handlers/token.ts'
-import type { Asked } from './pipeline.ts'
+import { askForToken } from './handlers/token.ts'
+import type { Asked, Found, Identified } from './pipeline.ts'
+import type { Probes } from './probes.ts'
 import { findRoute, type Route } from './routes.ts'
 
 export interface DispatchRules extends AdmissionRules {
@@ -21,8 +23,7 @@ export interface DispatchRules extends AdmissionRules {
   readonly deletesEnabled: boolean
   /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined
-  /** False while a health check fails. */
-  readonly isHealthy: () => boolean
+  readonly probes: Pick<Probes, 'health'>
   /** Closed while the storage is not there; undefined: it is not looked at. */
   readonly gate: Pick<StorageGate, 'require' | 'requireNow'> | undefined
 }
@@ -40,42 +41,67 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   uploads: 'blob_upload',
 }
 
-/**
- * Finds the endpoint of a request and has it answered. Throws NAME_UNKNOWN where nothing is, AccessRefusal, UNSUPPORTED for what is not
- * done here.
- */
-export async function dispatch(registry: Registry, rules: DispatchRules, asked: Asked): Promise<PlainResponse> {
-  const { request, url, routed } = asked
-  if (rules.issuer !== undefined && url.pathname === `${rules.prefix}${TOKEN_PATH}`) {
-    routed('token')
-    if (!rules.isHealthy()) throw new OutOfRotation()
-    return await answerToken(rules.issuer, asked)
+/** Finds what a request is about. Throws NAME_UNKNOWN where nothing is. */
+export function find(registry: Registry, rules: DispatchRules, asked: Asked): Found {
+  const { request, url } = asked
+  const { issuer, prefix } = rules
+  if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
+    return { handler: 'token', identify: async () => await identifyForToken(issuer, rules, asked) }
   }
-  const route = findRoute(request.method, url, rules.prefix)
+  const route = findRoute(request.method, url, prefix)
   if (route === undefined) {
     throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })
   }
-  routed(HANDLER_NAMES[route.resource])
-  if (!rules.isHealthy()) throw new OutOfRotation()
+  return { handler: HANDLER_NAMES[route.resource], identify: async () => await identify({ registry, rules, asked, route }) }
+}
+
+async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, asked: Asked): Promise<Identified> {
+  if (!probes.health.isHealthy) throw new OutOfRotation()
+  return await askForToken(issuer, asked)
+}
+
+interface Routed {
+  readonly registry: Registry
+  readonly rules: DispatchRules
+  readonly asked: Asked
+  readonly route: Route
+}
+
+/** Throws AccessRefusal for credentials that are wrong, and UNSUPPORTED for what cannot be done with the resource. */
+async function identify(routed: Routed): Promise<Identified> {
+  const { rules, asked, route } = routed
+  const { method } = asked.request
+  if (!rules.probes.health.isHealthy) throw new OutOfRotation()
   rules.gate?.require()
   const endpoints = endpointsOf(route)
-  if (request.method === 'OPTIONS') return emptyResponse(200, allow(endpoints, rules))
-  const endpoint = endpoints[request.method === 'HEAD' ? 'GET' : request.method]
+  if (method === 'OPTIONS') return { caller: undefined, answer: async () => emptyResponse(200, allow(endpoints, rules)) }
+  const endpoint = endpoints[method === 'HEAD' ? 'GET' : method]
   if (endpoint === undefined) {
-    const message = `${request.method} has no meaning here.`
-    throw new Refusal('UNSUPPORTED', { message, headers: allow(endpoints, rules) })
+    throw new Refusal('UNSUPPORTED', { message: `${method} has no meaning here.`, headers: allow(endpoints, rules) })
   }
-  const permit = await admit(rules, asked, route, endpoint.action)
+  const login = await logIn(rules, asked, route, endpoint.action)
+  return { caller: callerName(login.permit.caller), answer: async () => await answer(routed, endpoint, login) }
+}
+
+/** Throws AccessRefusal, UNSUPPORTED for what is not done in this registry, and what the handler throws. */
+async function answer(
+  { registry, rules, asked, route }: Routed,
+  endpoint: Endpoint<Route>,
+  login: Login,
+): Promise<PlainResponse> {
+  requireAdmission(login, route)
   const obstacle = obstacleTo(endpoint, rules)
-  if (obstacle !== undefined) throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpoints, rules) })
+  if (obstacle !== undefined) {
+    throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpointsOf(route), rules) })
+  }
   if (endpoint.duringTakeover !== true) await registry.takeover?.wait()
   try {
-    return await endpoint.answer({ request, route, permit, registry })
+    return await endpoint.answer({ request: asked.request, route, permit: login.permit, registry })
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.
     await rules.gate?.requireNow()
     if (!(error instanceof StillNamed)) throw error
-    const { DELETE: _, ...others } = endpoints
+    const { DELETE: _, ...others } = endpointsOf(route)
     throw deleteRefused(error, allow(others, rules))
   }
 }

@@ -13,7 +13,7 @@ export class Door {
 
   constructor(options: Pick<PipelineOptions, 'log' | 'headers'>) {
     const closed = createPipeline(
-      async () => {
+      () => {
         throw unavailable('The registry waits for its storage; try again in a moment.', { retryAfterSeconds: 5 })
       },
       { ...options, observers: [] },

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { always } from '../../test/support/always.ts'
 import { FieldLog } from '../observe/access-log/field-log.ts'
 import type { Exchange, RequestObserver } from '../observe/exchange.ts'
 import type { Log, LogFields } from '../observe/log.ts'
@@ -33,7 +34,10 @@ async function exchange(
 ) {
   const log = new RecordedLog()
   const observers = [new FieldLog((message, fields) => log.info(message, fields))]
-  const handler = createPipeline(async (asked) => answer(asked.request, asked.url), { log, headers, observers })
+  const handler = createPipeline(
+    always((asked) => answer(asked.request, asked.url)),
+    { log, headers, observers },
+  )
   const response = await handler(request, { client: '10.0.0.1' })
   return { response, lines: log.lines }
 }
@@ -185,10 +189,7 @@ describe('observers', () => {
       ended: ({ handler, status, errorCode }) => heard.push({ handler, status, errorCode }),
     }
     const handler = createPipeline(
-      async ({ routed }) => {
-        routed('tags')
-        throw new RegistryError('NAME_UNKNOWN')
-      },
+      () => ({ handler: 'tags', identify: async () => Promise.reject(new RegistryError('NAME_UNKNOWN')) }),
       { log: new RecordedLog(), headers: {}, observers: [observer] },
     )
 
@@ -204,7 +205,10 @@ describe('observers', () => {
       headers: {},
       observers: [{ ended: ({ handler }: Exchange) => heard.push(handler) }],
     }
-    const handler = createPipeline(async () => Promise.reject(new RegistryError('NAME_UNKNOWN')), options)
+    const nowhere = () => {
+      throw new RegistryError('NAME_UNKNOWN')
+    }
+    const handler = createPipeline(nowhere, options)
 
     await handler(request(), { client: undefined })
 

@@ -35,29 +35,38 @@ export interface PipelineOptions {
   readonly headers: Readonly<Record<string, readonly string[]>>
 }
 
-/** A request on its way. What is found out about it is told to the observers, which log and count. */
+/** A request on its way. */
 export interface Asked {
   readonly request: Request
   readonly url: Target
   readonly connection: Connection
-  /** Is called once it is known what the request is about. */
-  readonly routed: (handler: HandlerName) => void
-  /** Is called once the caller is known; undefined: a caller without a name. */
-  readonly admitted: (caller: string | undefined) => void
 }
 
-/** Finds what the request is about and has it answered. */
-export type Answer = (asked: Asked) => Promise<PlainResponse>
+/** Finds what a request is about. Throws NAME_UNKNOWN where nothing is. */
+export type Find = (asked: Asked) => Found
+
+/** What a request is about. Each step gives what logs and metrics tell, also where the next one fails, and the way on. */
+export interface Found {
+  readonly handler: HandlerName
+  identify(): Promise<Identified>
+}
+
+export interface Identified {
+  /** Undefined: a caller without a name. */
+  readonly caller: string | undefined
+  /** Throws AccessRefusal for a caller who may not. */
+  answer(): Promise<PlainResponse>
+}
 
 /** What every request goes through: a request id, errors as answers, headers that are always there, observers. Never throws. */
-export function createPipeline(answer: Answer, options: PipelineOptions): Handler {
+export function createPipeline(find: Find, options: PipelineOptions): Handler {
   const { log, observers } = options
   const configured = Object.entries(options.headers)
   return async (request, connection) => {
     const startedAtMs = Date.now()
     const startedAt = performance.now()
     const requestId = crypto.getRandomValues(new Uint8Array(8)).toHex()
-    const outcome = await outcomeOf(answer, { request, connection }, { requestId, observers, log })
+    const outcome = await outcomeOf(find, { request, connection }, { requestId, observers, log })
     if (request.method === 'HEAD' && outcome.answer.body instanceof ReadableStream) await outcome.answer.body.cancel()
     const response = responseOf(completed(outcome, request.method, requestId))
     for (const [name, values] of configured) addHeader(response.headers, name, values)
@@ -83,26 +92,23 @@ interface Outcome {
 }
 
 async function outcomeOf(
-  answer: Answer,
+  find: Find,
   { request, connection }: Pick<Asked, 'request' | 'connection'>,
   { requestId, observers, log }: { readonly requestId: string } & Pick<PipelineOptions, 'observers' | 'log'>,
 ): Promise<Outcome> {
   let target = request.url
   let handler: HandlerName | undefined
   let caller: string | undefined
-  const routed = (found: HandlerName) => {
-    handler = found
-    for (const observer of observers) tell(log, () => observer.routed?.(found))
-  }
-  const admitted = (name: string | undefined) => {
-    caller = name
-  }
   try {
     const url = parseTarget(request.url)
     target = url.pathname + url.search
     requireHost(request.headers)
-    const answered = await answer({ request, url, connection, routed, admitted })
-    return { target, handler, caller, answer: answered }
+    const found = find({ request, url, connection })
+    handler = found.handler
+    for (const observer of observers) tell(log, () => observer.routed?.(found.handler))
+    const identified = await found.identify()
+    caller = identified.caller
+    return { target, handler, caller, answer: await identified.answer() }
   } catch (cause) {
     const facts = { target, handler, caller }
     const isCut = isGone(request, cause)

@@ -4,8 +4,8 @@ import type { Connection, Handler } from './pipeline.ts'
 
 /** What the outside may know about how the registry is. */
 export interface Probes {
-  /** False while a health check of the configuration fails. */
-  isHealthy(): boolean
+  /** Not healthy while a health check of the configuration fails. */
+  readonly health: { readonly isHealthy: boolean }
   readiness(): Promise<Readiness>
 }
 

@@ -2,6 +2,6 @@ import type { Probes } from '../../src/http/probes.ts'
 
 /** A registry that is always well, for tests that are about something else. */
 export const WELL: Probes = {
-  isHealthy: () => true,
+  health: { isHealthy: true },
   readiness: async () => ({ ready: true, waiting: {}, scan: undefined, duties: {} }),
 }

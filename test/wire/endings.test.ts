@@ -4,6 +4,7 @@ import type { Handler } from '../../src/http/pipeline.ts'
 import { createPipeline } from '../../src/http/pipeline.ts'
 import type { Patience } from '../../src/http/server/patience.ts'
 import type { HttpServer } from '../../src/http/server/server.ts'
+import { always } from '../support/always.ts'
 import { RecordedLog } from '../support/recorded-log.ts'
 import { SERVERS, say, statusesIn, Wire } from '../support/wire.ts'
 
@@ -33,7 +34,10 @@ describe.each(SERVERS)('%s', (_, listen) => {
   /** As the registry answers: errors become answers, and each request gets a line with its status. */
   function answering(answer: (request: Request) => Promise<PlainResponse>): Handler {
     const ended = ({ status }: { readonly status: number }) => log.info('request', { status })
-    return createPipeline(({ request }) => answer(request), { log, observers: [{ ended }], headers: {} })
+    return createPipeline(
+      always(({ request }) => answer(request)),
+      { log, observers: [{ ended }], headers: {} },
+    )
   }
 
   const readAll = async (request: Request): Promise<PlainResponse> => {

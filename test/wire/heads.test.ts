@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { streamOf } from '../../src/http/answer/byte-stream.ts'
 import { createPipeline } from '../../src/http/pipeline.ts'
+import { always } from '../support/always.ts'
 import { artifact, EMPTY_CONFIG } from '../support/artifacts.ts'
 import { sha256 } from '../support/images.ts'
 import { bytesOf } from '../support/model-requests.ts'
@@ -71,11 +72,14 @@ describe.each(SERVERS)('%s', (_, server) => {
       }
     }
     const headers = { 'Content-Type': 'application/json' }
-    const handler = createPipeline(async () => ({ status: 200, headers, body: streamOf(parts()) }), {
-      log,
-      observers: [],
-      headers: {},
-    })
+    const handler = createPipeline(
+      always(() => ({ status: 200, headers, body: streamOf(parts()) })),
+      {
+        log,
+        observers: [],
+        headers: {},
+      },
+    )
     const listening = await server({ address: { kind: 'tcp', hostname: '127.0.0.1', port: 0 }, reusePort: false, handler, log })
 
     const [head, get] = [await headersOf('HEAD', '/', listening.url), await headersOf('GET', '/', listening.url)]

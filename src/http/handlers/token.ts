@@ -4,7 +4,7 @@ import { type AskedScope, parseScopes } from '../../access/own-tokens/token-scop
 import { restAfterSmallChunk } from '../../registry/rest.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { emptyResponse, jsonResponse, type PlainResponse } from '../answer/responses.ts'
-import type { Asked } from '../pipeline.ts'
+import type { Asked, Identified } from '../pipeline.ts'
 
 const MAX_FORM_BYTES = 64 * 1024
 /** Hundreds of scopes; the rules are asked about each. */
@@ -14,46 +14,46 @@ const MAX_TOKEN_CHARACTERS = 48 * 1024
 const ALLOW = { Allow: 'GET, POST' }
 
 /** Where clients get tokens: by GET as Docker has it from the beginning, or by POST as OAuth 2 has it. */
-export async function answerToken(issuer: TokenIssuer, asked: Asked): Promise<PlainResponse> {
+export async function askForToken(issuer: TokenIssuer, asked: Asked): Promise<Identified> {
   switch (asked.request.method) {
     case 'GET':
     case 'HEAD':
-      return await getToken(issuer, asked)
+      return identified(await getToken(issuer, asked))
     case 'POST':
-      return await postToken(issuer, asked)
+      return identified(await postToken(issuer, asked))
     case 'OPTIONS':
-      return emptyResponse(200, ALLOW)
+      return { caller: undefined, answer: async () => emptyResponse(200, ALLOW) }
     default:
       throw new Refusal('UNSUPPORTED', { message: `${asked.request.method} has no meaning here.`, headers: ALLOW })
   }
 }
 
+function identified(granted: GrantedToken): Identified {
+  return { caller: callerName(granted.identity.caller), answer: async () => tokenResponse(granted) }
+}
+
 /** The password, if any, is in the Authorization header. */
-async function getToken(issuer: TokenIssuer, { request, url, connection, admitted }: Asked): Promise<PlainResponse> {
+async function getToken(issuer: TokenIssuer, { request, url, connection }: Asked): Promise<GrantedToken> {
   const query = url.searchParams
   requireService(issuer, query.get('service'))
   const authorization = request.headers.get('authorization')
-  const granted = await issuer.issue({
+  return await issuer.issue({
     proof: authorization === null ? { kind: 'none' } : { kind: 'password', authorization },
     scopes: readScopes(query.getAll('scope')),
     wantsRefresh: query.get('offline_token') === 'true',
     from: connection,
   })
-  admitted(callerName(granted.identity.caller))
-  return tokenResponse(granted)
 }
 
-async function postToken(issuer: TokenIssuer, { request, connection, admitted }: Asked): Promise<PlainResponse> {
+async function postToken(issuer: TokenIssuer, { request, connection }: Asked): Promise<GrantedToken> {
   const form = await readForm(request)
   requireService(issuer, form.get('service'))
-  const granted = await issuer.issue({
+  return await issuer.issue({
     proof: proofOf(form),
     scopes: readScopes(form.getAll('scope')),
     wantsRefresh: form.get('access_type') === 'offline',
     from: connection,
   })
-  admitted(callerName(granted.identity.caller))
-  return tokenResponse(granted)
 }
 
 function proofOf(form: URLSearchParams): Proof {
