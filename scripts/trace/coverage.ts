@@ -24,8 +24,12 @@ export class Coverage implements Disposable {
   /** Each file of src, as in `oci/digest.ts`, with the calls of its busiest function since the last time this was asked. */
   async calls(): Promise<ReadonlyMap<string, number>> {
     const { result } = (await this.#session.post('Profiler.takePreciseCoverage')) as { result: readonly ScriptCoverage[] }
-    const ofSource = result.filter(({ url }) => url.startsWith('file:')).map((script) => ({ ...script, path: pathOf(script.url) }))
-    return new Map(ofSource.filter(({ path }) => !path.startsWith('..')).map(({ path, functions }) => [path, mostCalls(functions)]))
+    const ofSource = result
+      .filter(({ url }) => url.startsWith('file:'))
+      .map((script) => ({ ...script, path: pathOf(script.url) }))
+    return new Map(
+      ofSource.filter(({ path }) => !path.startsWith('..')).map(({ path, functions }) => [path, mostCalls(functions)]),
+    )
   }
 
   [Symbol.dispose](): void {

@@ -7,6 +7,7 @@ import { requestsOf, type TracedRequest } from './requests.ts'
 
 /** Enough that what a timer runs beside them is no part of them. */
 const TIMES = 25
+const SCAN_MS = 20_000
 
 export interface Trace {
   readonly title: string
@@ -25,11 +26,24 @@ export async function traceRequests(): Promise<readonly Trace[]> {
   const { config } = loadConfig({ path: await folder.file('config.yml', stringify(sections)), environment: {} })
   const app = await startApp(config, new RecordedLog(), { accessOutput: { write: () => undefined, end: async () => undefined } })
   try {
+    const client = new RegistryClient(app.url)
+    await scanned(client)
     const traces: Trace[] = []
-    for (const request of await requestsOf(new RegistryClient(app.url))) traces.push(await trace(coverage, request))
+    for (const request of await requestsOf(client)) traces.push(await trace(coverage, request))
     return traces
   } finally {
     await app.stop({ timeoutMs: 0 })
+  }
+}
+
+/** The scan of a start asks many times the same, and is no part of a request. */
+async function scanned(client: RegistryClient): Promise<void> {
+  const deadline = performance.now() + SCAN_MS
+  for (;;) {
+    const { scan } = (await (await client.request('GET', '/readyz')).json()) as { readonly scan: { readonly complete: boolean } }
+    if (scan.complete) return
+    if (performance.now() > deadline) throw new Error(`The scan is not complete after ${SCAN_MS} ms.`)
+    await Bun.sleep(20)
   }
 }
 

@@ -12,7 +12,7 @@ import type { Registry } from './call.ts'
 import { type Endpoint, type Endpoints, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { askForToken } from './handlers/token.ts'
-import type { Asked, Found, Identified } from './pipeline.ts'
+import type { Asked, Find, Found, Identified } from './pipeline.ts'
 import type { Probes } from './probes.ts'
 import { findRoute, type Route } from './routes.ts'
 
@@ -41,8 +41,12 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   uploads: 'blob_upload',
 }
 
-/** Finds what a request is about. Throws NAME_UNKNOWN where nothing is. */
-export function find(registry: Registry, rules: DispatchRules, asked: Asked): Found {
+/** What finds the way of each request through the API of a registry. */
+export function findIn(registry: Registry, rules: DispatchRules): Find {
+  return (asked) => find(registry, rules, asked)
+}
+
+function find(registry: Registry, rules: DispatchRules, asked: Asked): Found {
   const { request, url } = asked
   const { issuer, prefix } = rules
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {

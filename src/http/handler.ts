@@ -9,7 +9,7 @@ import type { Takeover } from '../registry/handover/takeover.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
-import { find } from './dispatch.ts'
+import { findIn } from './dispatch.ts'
 import { createPipeline, type Handler } from './pipeline.ts'
 import { type Probes, withProbes } from './probes.ts'
 import { type TrustedProxies, withForwarding } from './request/forwarding.ts'
@@ -54,6 +54,6 @@ export function createHandler(options: HandlerOptions): Handler {
   const registry = { blobs, uploads, manifests, catalog, takeover, paths, maxTags, maxCatalogEntries }
   const publicOrigin = publicOriginOf(host)
   const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
-  const pipeline = createPipeline((asked) => find(registry, rules, asked), options)
+  const pipeline = createPipeline(findIn(registry, rules), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }
