@@ -47,6 +47,8 @@ export interface StartOptions {
   readonly shared?: { readonly port: number | undefined; readonly store?: string | undefined }
   /** The server that clients talk to; left out, the one that suits the storage. */
   readonly server?: Listen
+  /** For so long an object store takes a request that must not come late; 15 when left out. */
+  readonly expiresSeconds?: number
   /** Aborts when the process is asked to end: the start then rejects where it would wait for a storage. */
   readonly signal?: AbortSignal
 }
@@ -68,6 +70,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const { registry, opened, storage, gate } = await startRegistry({
       ...{ config, log, metrics, closers, ...ends },
       expectedStore: options.shared?.store,
+      expiresSeconds: options.expiresSeconds,
       signal: options.signal ?? new AbortController().signal,
     })
     const access = await openAccess(config, opened, { isShared, log })

@@ -31,6 +31,8 @@ export interface RegistryParts {
   readonly onRefused: (error: Error) => void
   /** The id of the storage that other processes of this registry serve; undefined: any may be there, or none yet. */
   readonly expectedStore: string | undefined
+  /** For so long an object store takes a request that must not come late; undefined: as in `open-attempts.ts`. */
+  readonly expiresSeconds?: number | undefined
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
   readonly signal: AbortSignal
 }
@@ -54,7 +56,7 @@ export async function startRegistry(parts: RegistryParts): Promise<StartedRegist
   if (driver.kind === 'filesystem' && parts.expectedStore !== undefined)
     await requireStore(driver.rootDirectory, parts.expectedStore)
   try {
-    const opened = await openStorage(config, log)
+    const opened = await openStorage(config, log, parts)
     const explain = async (error: unknown) => await explainedStartError(error, config)
     if (driver.kind === 's3') await waitForStore(opened.objects, { log, signal: parts.signal, explain })
     return await startOn(opened, parts)
@@ -103,6 +105,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
   if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ opened, database, log, onReplaced })
+  opened.guard(() => presence === undefined || presence.isFresh)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const { uploadPurging } = config.storage
   const purging = refusal === undefined ? uploadPurging : { ...uploadPurging, enabled: false }

@@ -3,11 +3,14 @@ import { dirname, join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import type { BlobCacheConfig, S3Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
+import { storagePath } from '../storage/driver.ts'
+import { berthLayout } from '../storage/layout.ts'
 import { Bucket } from '../storage/s3/bucket.ts'
 import { BlobCache } from '../storage/s3/cache/blob-cache.ts'
 import { CacheSpace } from '../storage/s3/cache/cache-space.ts'
 import { KeySpace } from '../storage/s3/key-space.ts'
 import { credentialSource } from '../storage/s3/requests/credentials.ts'
+import { EXPIRES_SECONDS } from '../storage/s3/requests/open-attempts.ts'
 import type { S3Exchange } from '../storage/s3/requests/s3-client.ts'
 import { S3Driver } from '../storage/s3/s3.ts'
 import { S3Objects } from '../storage/s3/s3-objects.ts'
@@ -16,26 +19,42 @@ import { awsCertificateAuthorities, bucketStateDirectory, isProxied } from './lo
 import type { OpenedStorage } from './opened-storage.ts'
 import { metadataLedger } from './upload-ledger.ts'
 
+export interface S3Options {
+  readonly log: Log | undefined
+  /** For so long the store takes a request that must not come late. */
+  readonly expiresSeconds?: number | undefined
+}
+
 /** A bucket. What must be on this machine (metadata, locks, parts on their way) is in a directory of its own, named after the bucket. */
-export function openS3(config: S3Config, metadataPath: string | undefined, log: Log | undefined): OpenedStorage {
-  const { settings, bucket } = openBucket(config, log)
+export function openS3(config: S3Config, metadataPath: string | undefined, { log, expiresSeconds }: S3Options): OpenedStorage {
+  const { settings, bucket } = openBucket(config, log, expiresSeconds)
+  const keys = new KeySpace(settings.rootDirectory)
   const path = metadataPath ?? join(bucketStateDirectory(), nameOf(config), 'metadata.db')
   const parts = join(dirname(path), 'parts')
   return {
-    objects: new S3Objects(bucket, new KeySpace(settings.rootDirectory)),
+    objects: new S3Objects(bucket, keys),
     metadataPath: path,
     runDirectory: join(dirname(path), 'run'),
     driver: async ({ metadata, beganEpoch, processId: owner }) => {
       // No other process is alive, so that no process needs what lies there.
       if (beganEpoch) await removeParts(parts)
+      await learnLateness(bucket, keys, log)
       const ledger = metadataLedger(metadata)
       const cache = config.cache && openCache(config.cache, dirname(path), log)
       const partDirectory = join(parts, owner ?? crypto.randomUUID())
       return new S3Driver({ settings, bucket, ledger, partDirectory, cache, owner })
     },
+    guard: (mayChange) => bucket.guard(mayChange),
     hurry: () => bucket.hurry(),
     cleanUp: async () => undefined,
   }
+}
+
+/** By a DELETE of what is not there. */
+async function learnLateness(bucket: Bucket, keys: KeySpace, log: Log | undefined): Promise<void> {
+  const nothing = storagePath(berthLayout.clock, crypto.randomUUID())
+  if (await bucket.refusesLate(keys.keyOf(nothing))) return
+  log?.warn('the object store does what comes late: what a request without an answer is about stays taken for 15 minutes')
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -57,15 +76,20 @@ function openCache({ directory, maxBytes }: BlobCacheConfig, beside: string, log
 }
 
 /** The bucket by itself. */
-export function openBucket(config: S3Config, log: Log | undefined): { readonly settings: S3Settings; readonly bucket: Bucket } {
-  const settings = s3Settings(config)
+export function openBucket(
+  config: S3Config,
+  log: Log | undefined,
+  expiresSeconds = EXPIRES_SECONDS,
+): { readonly settings: S3Settings; readonly bucket: Bucket } {
+  const settings = s3Settings(config, expiresSeconds)
   const watch = log && ((exchange: S3Exchange) => tell(log, config.logsRequests, exchange))
   return { settings, bucket: new Bucket({ settings, credentials: credentialSource(settings), ...(watch && { watch }) }) }
 }
 
-function s3Settings({ credentials, userAgent, cache: _, ...config }: S3Config): S3Settings {
+function s3Settings({ credentials, userAgent, cache: _, ...config }: S3Config, expiresSeconds: number): S3Settings {
   return {
     ...config,
+    expiresSeconds,
     credentials: credentials && {
       accessKeyId: credentials.accessKeyId,
       secretAccessKey: credentials.secretAccessKey.reveal(),

@@ -12,8 +12,17 @@ import { MemoryDriver } from '../storage/memory/memory.ts'
 import { localStateDirectory } from './local-state.ts'
 import type { OpenedStorage } from './opened-storage.ts'
 
+export interface OpenOptions {
+  /** For so long an object store takes a request that must not come late. */
+  readonly expiresSeconds?: number | undefined
+}
+
 /** Opens the storage that the configuration names. Throws UnusableRootError, or what the system reports. */
-export async function openStorage(config: Config, log: Log | undefined): Promise<OpenedStorage> {
+export async function openStorage(
+  config: Config,
+  log: Log | undefined,
+  { expiresSeconds }: OpenOptions = {},
+): Promise<OpenedStorage> {
   const { driver: chosen } = config.storage
   switch (chosen.kind) {
     case 'filesystem':
@@ -23,7 +32,7 @@ export async function openStorage(config: Config, log: Log | undefined): Promise
     case 's3': {
       // Loaded only where it is used: it takes time and memory.
       const { openS3 } = await import('./open-s3.ts')
-      return openS3(chosen, config.metadata.path, log)
+      return openS3(chosen, config.metadata.path, { log, expiresSeconds })
     }
   }
 }
@@ -37,6 +46,7 @@ async function openFilesystem(root: string, metadataPath: string | undefined): P
     metadataPath: metadataPath ?? (await defaultMetadataPath(root)),
     runDirectory: join(root, 'berth/run'),
     driver: ({ processId }) => FilesystemDriver.open(disk, root, processId),
+    guard: () => undefined,
     hurry: () => undefined,
     cleanUp: () => objects.close(),
   }
@@ -54,6 +64,7 @@ export async function openUnwritable(root: string, refusal: () => RegistryError)
     metadataPath: join(directory, 'metadata.db'),
     runDirectory: join(directory, 'run'),
     driver: async () => driver,
+    guard: () => undefined,
     hurry: () => undefined,
     cleanUp: async () => {
       await driver.close()
@@ -79,6 +90,7 @@ async function openMemory(): Promise<OpenedStorage> {
     metadataPath: join(directory, 'metadata.db'),
     runDirectory: join(directory, 'run'),
     driver: async () => driver,
+    guard: () => undefined,
     hurry: () => undefined,
     cleanUp: () => rm(directory, { recursive: true, force: true }),
   }

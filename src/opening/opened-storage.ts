@@ -15,6 +15,8 @@ export interface OpenedStorage {
   readonly runDirectory: string
   /** The driver for the rest of the life of this process; the caller closes it. */
   readonly driver: (opened: DriverBeside) => Promise<StorageDriver>
+  /** What clients see in the storage is changed only while this says that no other machine can have taken over. */
+  readonly guard: (mayChange: () => boolean) => void
   /** The process ends: what fails from now on is not tried again for long. */
   readonly hurry: () => void
   /** Called last, whether or not there was a driver. */

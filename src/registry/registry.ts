@@ -71,7 +71,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch })
   const settlement = new Settlement({ metadata, view, processId, epoch })
-  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs: storage.capabilities.lateMs })
+  const { lateMs, lateBytesMs } = storage.capabilities
+  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs })
   const listed = new ListedScan({ storage, metadata, view, reconcile })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })

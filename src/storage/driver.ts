@@ -1,4 +1,4 @@
-import { type RegistryError, unavailable } from '../oci/errors.ts'
+import { RegistryError, unavailable } from '../oci/errors.ts'
 
 /**
  * BYTES AT PATHS. The contract that every storage driver keeps; the suites `test/support/storage-*-contract.ts` prove it for each.
@@ -93,13 +93,32 @@ export interface StorageDriver {
   close(): Promise<void>
 }
 
+/**
+ * A change had no answer, and the storage may still do it, later than a client waits: it is not known what is there until then. What it changes
+ * stays taken for so long.
+ */
+export class StillUnderWayError extends RegistryError {
+  readonly lateMs: number
+
+  constructor(lateMs: number, options: { readonly cause: unknown }) {
+    super('UNAVAILABLE', {
+      message: 'The storage behind the registry did not answer, and may still do what it was asked; try again later.',
+      retryAfterSeconds: Math.ceil(lateMs / 1000),
+      ...options,
+    })
+    this.lateMs = lateMs
+  }
+}
+
 /** What a storage is like, each as a fact that something follows from. */
 export interface StorageCapabilities {
   /**
-   * For so long a request may still change the storage whose sender has died or no longer waits for it. 0: never. What is looked at sooner may
-   * still change (docs/orders-of-writing.md, rule 4).
+   * For so long a request of a process that has died may still change the storage. 0: never. What is looked at sooner may still change
+   * (docs/orders-of-writing.md, rule 4).
    */
   readonly lateMs: number
+  /** For so long bytes may still come whose sender no longer waits for them. A living process waits for its other requests itself. */
+  readonly lateBytesMs: number
   /** How many questions to ask side by side: each takes a trip to another machine. 1 where the disk of this machine answers. */
   readonly questionsAtOnce: number
   /** `listFiles` gives all files for less than a look into each directory costs: a scan compares such lists. */
@@ -115,6 +134,7 @@ export interface StorageCapabilities {
 /** Of a storage on this machine. */
 export const LOCAL_STORAGE: StorageCapabilities = {
   lateMs: 0,
+  lateBytesMs: 0,
   questionsAtOnce: 1,
   listsWhole: false,
   completesByCopy: false,

@@ -52,6 +52,11 @@ export const layout = {
 
 const BLOB = new RegExp(`^${BLOBS}/(sha256|sha512)/[0-9a-f]{2}/([0-9a-f]+)/data$`)
 
+/** Whether a path is of what the registry serves, and not one of Berth's own records. */
+export function isContent(path: StoragePath): boolean {
+  return path.startsWith('docker/registry/v2/')
+}
+
 /** The digest of the blob whose bytes are at a path; undefined for any other path. */
 export function findBlobAt(path: StoragePath): Digest | undefined {
   const [, algorithm, hex] = BLOB.exec(path) ?? []

@@ -22,7 +22,7 @@ export class AppInTest implements AsyncDisposable {
   static async start(
     folder: TemporaryFolder,
     sections: Readonly<Record<string, object>>,
-    options: Pick<StartOptions, 'server'> = {},
+    options: Pick<StartOptions, 'server' | 'expiresSeconds'> = {},
   ): Promise<AppInTest> {
     const { http, ...others } = sections
     const storage = { inmemory: {}, delete: { enabled: true } }

@@ -33,6 +33,7 @@ export function s3Settings(place: S3Place, changes: Partial<S3Settings> = {}): S
     storageClass: undefined,
     objectAcl: undefined,
     userAgent: 'berth-tests',
+    expiresSeconds: 15,
     chunkSize: 5 * MIB,
     copy: { chunkSize: 32 * MIB, maxConcurrency: 100, threshold: 32 * MIB },
     ...changes,

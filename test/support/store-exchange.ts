@@ -48,7 +48,8 @@ export class Exchange {
     const { client, head, fault } = this.#parts
     if (fault?.kind === 'refuse') return await this.#refuse(fault)
     if (head.headers.get('expect')?.toLowerCase() === '100-continue') await send(client, CONTINUE)
-    if (fault?.kind === 'deliver-late') return await this.#deliverLate(fault.afterMs)
+    if (fault?.kind === 'deliver-late') return await this.#deliverLate(() => Bun.sleep(fault.afterMs))
+    if (fault?.kind === 'deliver-when') return await this.#deliverLate(() => fault.said)
     const sending = this.#sendRequest(await this.#stall())
     // An answer may come before the whole request has gone.
     sending.catch(() => this.#parts.store.socket.destroy())
@@ -69,12 +70,12 @@ export class Exchange {
     return !waits
   }
 
-  async #deliverLate(afterMs: number): Promise<never> {
+  async #deliverLate(when: () => Promise<void>): Promise<never> {
     const { requests, head, late, onStatus } = this.#parts
     const whole = [head.raw]
     for await (const bytes of requests.readBody(this.#framing)) whole.push(bytes)
     late(async ({ socket, answers }) => {
-      await Bun.sleep(afterMs)
+      await when()
       await send(socket, Buffer.concat(whole))
       const answer = await readAnswerHead(answers)
       onStatus(statusOf(answer))

@@ -13,6 +13,8 @@ export type StoreFault =
   | { readonly kind: 'lose-answer' }
   /** The connection breaks at once; the store gets the request so much later, and does it. */
   | { readonly kind: 'deliver-late'; readonly afterMs: number }
+  /** The same, when the test says so. */
+  | { readonly kind: 'deliver-when'; readonly said: Promise<void> }
   /** Nothing moves for so long: before the store hears of it, or in the middle of its answer. */
   | { readonly kind: 'stall'; readonly where: 'request' | 'answer'; readonly ms: number }
   /** A list that lacks the keys written after a time, in milliseconds. */

@@ -19,6 +19,7 @@ import { requireBounds } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
+import { allEnded } from '../../storage/all-ended.ts'
 import type { Placement, StorageDriver } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
@@ -207,7 +208,7 @@ export class ManifestStore {
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
       act: async ({ tags }) => {
-        await Promise.all(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
+        await allEnded(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
         await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {

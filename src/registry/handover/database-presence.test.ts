@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { afterEach, beforeEach, expect, spyOn, test } from 'bun:test'
 import type { Placement, StorageEntry, StoragePath } from '../../storage/driver.ts'
 import { berthLayout } from '../../storage/layout.ts'
 import { MemoryDriver } from '../../storage/memory/memory.ts'
@@ -141,4 +141,19 @@ test('whoever slept so long that another took over stops', async () => {
   await Bun.sleep(2 * RENEW_EVERY_MS)
 
   expect(takenOver.map(String)).toEqual([expect.stringContaining('PostgreSQL')])
+})
+
+test.each([
+  ['the machine has slept: its monotonic clock stood still', 70_000],
+  ['the wall clock was set back', -70_000],
+])('a sign of life is not fresh when %s', async (_, jumpMs) => {
+  const presence = await begin('a')
+  expect(presence.isFresh).toBe(true)
+  const now = Date.now()
+  const clock = spyOn(Date, 'now').mockImplementation(() => now + jumpMs)
+
+  const isFresh = presence.isFresh
+
+  clock.mockRestore()
+  expect(isFresh).toBe(false)
 })

@@ -34,7 +34,7 @@ export class DatabasePresence {
   readonly #options: DatabasePresenceOptions
   readonly #pace: number
   readonly #giveUp = new AbortController()
-  #renewedAt = performance.now()
+  #renewed = { atMs: performance.now(), wallMs: Date.now() }
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> | undefined
 
@@ -60,7 +60,12 @@ export class DatabasePresence {
     this.#timer = setInterval(() => this.#tick(), RENEW_EVERY_MS * this.#pace)
   }
 
-  /** `begin` stops waiting. */
+  /** Whether no other machine can have taken this one for dead. A machine that slept, or whose clock was set, looks anew first. */
+  get isFresh(): boolean {
+    return this.#sinceRenewedMs() < MISSED_MS * this.#pace
+  }
+
+  /** A process that waits in `begin` waits no more. */
   giveUp(): void {
     this.#giveUp.abort()
   }
@@ -109,7 +114,7 @@ export class DatabasePresence {
 
   /** A machine that slept may have been taken for dead: then it looks before it says that it is alive. */
   async #keepUp(): Promise<void> {
-    if (performance.now() - this.#renewedAt > MISSED_MS * this.#pace && (await this.#freshOthers()).length > 0) {
+    if (!this.isFresh && (await this.#freshOthers()).length > 0) {
       clearInterval(this.#timer)
       this.#options.onTakenOver(inUse())
       return
@@ -119,10 +124,16 @@ export class DatabasePresence {
 
   async #renew(): Promise<void> {
     const { storage, databaseId, host } = this.#options
-    const startedAt = performance.now()
+    const started = { atMs: performance.now(), wallMs: Date.now() }
     const bytes = new TextEncoder().encode(JSON.stringify({ host }))
     await storage.place([{ directory: berthLayout.databases, files: [{ name: databaseId, bytes }] }])
-    this.#renewedAt = startedAt
+    this.#renewed = started
+  }
+
+  /** By the clock that went further: the one stands still while a machine sleeps, the other may be set. */
+  #sinceRenewedMs(): number {
+    const { atMs, wallMs } = this.#renewed
+    return Math.max(performance.now() - atMs, Math.abs(Date.now() - wallMs))
   }
 
   async #freshOthers() {

@@ -165,10 +165,10 @@ export class UploadFiles {
     if (row.state === null) return await this.#begin(row, closing)
     const state = row.state as UploadState
     if (await this.#isWritten(row)) return await this.#copy(row, own, state)
-    const { lateMs } = storage.capabilities
-    if (row.writer !== null && lateMs > 0) await Bun.sleep(lateMs)
+    const { lateBytesMs } = storage.capabilities
+    if (row.writer !== null && lateBytesMs > 0) await Bun.sleep(lateBytesMs)
     // Where bytes may arrive late, what came after the offset is cut off first.
-    const isLeft = !bringsBytes && lateMs === 0
+    const isLeft = !bringsBytes && lateBytesMs === 0
     const file = isLeft ? restingFile(state, row.byteOffset) : await storage.resumeUpload(state, row.byteOffset)
     const digest = this.#digests.take(row.id, state, row.byteOffset)
     return file === undefined ? undefined : { file, digest, endsWithRequest: false }

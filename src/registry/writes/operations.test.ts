@@ -37,7 +37,7 @@ function operationsOf(processId: string, lateMs = 0): Operations {
   const view = new StorageView(berth.storage, metadata.read)
   const settlement = new Settlement({ metadata, view, processId, epoch: EPOCH })
   const liveness = { isAlive: async (id: string) => alive.has(id) }
-  return new Operations({ metadata, settlement, liveness, processId, epoch: EPOCH, lateMs })
+  return new Operations({ metadata, settlement, liveness, processId, epoch: EPOCH, lateMs, lateBytesMs: lateMs })
 }
 
 /** A tag that moves to `digest`, in the storage and then in the metadata; a test may replace a step. */

@@ -9,12 +9,15 @@ import {
 } from '../../metadata/claims.ts'
 import type { Liveness } from '../../metadata/processes.ts'
 import { type Metadata, nextNumber, type Query, type Stamp } from '../../metadata/query.ts'
-import { unavailable } from '../../oci/errors.ts'
+import { type RegistryError, unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import { StillUnderWayError } from '../../storage/driver.ts'
 import type { Settlement } from './settlement.ts'
 
 /** How long a request waits for a name that another one is changing. */
 const CLAIM_PATIENCE_MS = 10_000
+/** The same where names stay taken for a while after a process has died: clients wait for an answer for about 30 s. */
+const LATE_CLAIM_PATIENCE_MS = 20_000
 const LONGEST_PAUSE_MS = 25
 
 /** One change of the storage and the metadata, in the steps of docs/orders-of-writing.md: claim → act → confirm. */
@@ -34,8 +37,10 @@ export interface OperationsOptions {
   readonly liveness: Liveness
   readonly processId: string
   readonly epoch: number
-  /** How long an operation that will never confirm may still change the storage. */
+  /** How long the operation of a process that has died may still change the storage. */
   readonly lateMs: number
+  /** The same for one of this process that has failed: it has waited for its requests, but for those that bring bytes. */
+  readonly lateBytesMs: number
 }
 
 /** Runs operations so that any number of processes may run them at once, and any of them may die at any line. */
@@ -43,6 +48,8 @@ export class Operations {
   readonly #options: OperationsOptions
   /** Own operations that failed and whose rows are not set right yet. */
   readonly #unsettled = new Set<string>()
+  /** For how long those of them may still change the storage that could not wait for it. */
+  readonly #underWayMs = new Map<string, number>()
   /** Since when it is known that an operation will never confirm. */
   readonly #leftSince = new Map<string, number>()
   readonly #running = new Set<Promise<unknown>>()
@@ -81,6 +88,7 @@ export class Operations {
     for (;;) {
       const waitMs = await this.#settleLeft(await listClaimOwnersIn(this.#options.metadata.read, repository))
       if (waitMs === 0) return
+      if (waitMs > this.#patienceMs) throw this.#taken()
       await Bun.sleep(waitMs)
     }
   }
@@ -88,6 +96,15 @@ export class Operations {
   /** Waits for everything under way. */
   async finish(): Promise<void> {
     await Promise.allSettled(this.#running)
+  }
+
+  get #patienceMs(): number {
+    return this.#options.lateMs === 0 ? CLAIM_PATIENCE_MS : LATE_CLAIM_PATIENCE_MS
+  }
+
+  #taken(): RegistryError {
+    const seconds = this.#patienceMs / 1000
+    return unavailable(`Another request has been changing this for more than ${seconds} seconds; try again in a moment.`)
   }
 
   async #perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
@@ -99,14 +116,15 @@ export class Operations {
         const confirmed = await this.#confirm(operation, owner, plan)
         if (confirmed !== undefined) return confirmed.result
       } catch (error) {
-        await this.#settleAfterFailure(owner.operation)
+        if (error instanceof StillUnderWayError) this.#underWayMs.set(owner.operation, error.lateMs)
+        await this.#settleAfterFailure(owner)
         throw error
       }
     }
   }
 
   async #claim<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
-    const deadline = performance.now() + CLAIM_PATIENCE_MS
+    const deadline = performance.now() + this.#patienceMs
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner))
@@ -130,10 +148,8 @@ export class Operations {
 
   /** A dead owner's names are settled at once; a living one's are waited for. */
   async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<void> {
-    if ((await this.#isLeft(by)) && this.#waitFor(by.operation) === 0) return await this.#settle(by.operation)
-    if (performance.now() > deadline) {
-      throw unavailable('Another request has been changing this for more than 10 seconds; try again in a moment.')
-    }
+    if ((await this.#isLeft(by)) && this.#waitFor(by) === 0) return await this.#settle(by.operation)
+    if (performance.now() > deadline) throw this.#taken()
     await Bun.sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS))
   }
 
@@ -151,7 +167,7 @@ export class Operations {
     let longestMs = 0
     for (const owner of owners) {
       if (!(await this.#isLeft(owner))) continue
-      const waitMs = this.#waitFor(owner.operation)
+      const waitMs = this.#waitFor(owner)
       longestMs = Math.max(longestMs, waitMs)
       if (waitMs === 0) await this.#settle(owner.operation)
     }
@@ -165,21 +181,24 @@ export class Operations {
   }
 
   /** How long its requests may still arrive, counted from when it was first seen to have been left. */
-  #waitFor(operation: string): number {
+  #waitFor({ operation, process }: ClaimOwner): number {
+    const { lateMs, lateBytesMs, processId } = this.#options
     const since = this.#leftSince.get(operation) ?? performance.now()
     this.#leftSince.set(operation, since)
-    return Math.max(0, Math.ceil(since + this.#options.lateMs - performance.now()))
+    const arrivesMs = process === processId ? (this.#underWayMs.get(operation) ?? lateBytesMs) : lateMs
+    return Math.max(0, Math.ceil(since + arrivesMs - performance.now()))
   }
 
   /** The first error is what the caller hears; what cannot be settled now is settled by the sweep. */
-  async #settleAfterFailure(operation: string): Promise<void> {
-    this.#unsettled.add(operation)
-    if (this.#waitFor(operation) === 0) await this.#settle(operation).catch(() => undefined)
+  async #settleAfterFailure(owner: ClaimOwner): Promise<void> {
+    this.#unsettled.add(owner.operation)
+    if (this.#waitFor(owner) === 0) await this.#settle(owner.operation).catch(() => undefined)
   }
 
   async #settle(operation: string): Promise<void> {
     await this.#options.settlement.settle(operation)
     this.#unsettled.delete(operation)
+    this.#underWayMs.delete(operation)
     this.#leftSince.delete(operation)
   }
 }

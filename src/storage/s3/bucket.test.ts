@@ -182,3 +182,88 @@ test('a copy has no more parts than S3 takes, however small its parts are to be'
   expect(ranges.at(-1)?.end).toBe(size)
   expect(ranges.every(({ start }, index) => index === 0 || ranges[index - 1]?.end === start)).toBe(true)
 })
+
+test('what clients see is not changed while another machine may have taken over', async () => {
+  const asked: string[] = []
+  const { bucket } = bucketAnswering(({ method }) => {
+    asked.push(method)
+    return new Response(null, { status: 204 })
+  })
+  bucket.guard(() => false)
+
+  await expect(bucket.deleteInTime('a', { isGuarded: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  await expect(bucket.putInTime('a', new Uint8Array(1), { isGuarded: true })).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  expect(asked).toEqual([])
+
+  await bucket.deleteInTime('a', { isGuarded: false })
+  expect(asked).toEqual(['DELETE'])
+})
+
+test('each change has a connection of its own: on one that it has kept the runtime would send it again untold', async () => {
+  const asked: (readonly [string, number])[] = []
+  let connections = 0
+  const server = createServer((socket) => {
+    connections += 1
+    const connection = connections
+    socket.on('data', (bytes) => {
+      asked.push([bytes.toString().split(' ', 1)[0] ?? '', connection])
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n')
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const bucket = bucketAt((server.address() as AddressInfo).port)
+
+  for (const key of ['a', 'b']) await bucket.put(key, new Uint8Array())
+  for (const key of ['a', 'b']) await bucket.deleteInTime(key, { isGuarded: false })
+  await bucket.putInTime('c', new Uint8Array(), { isGuarded: false })
+
+  server.close()
+  expect(asked).toEqual([
+    ['PUT', 1],
+    ['PUT', 1],
+    ['DELETE', 2],
+    ['DELETE', 3],
+    ['PUT', 4],
+  ])
+})
+
+test('a change that came too late, as the store says, is signed anew with the time that it tells', async () => {
+  const ages: number[] = []
+  const storeMs = Date.now() - 60 * 60_000
+  const { bucket } = bucketAnswering(({ query }) => {
+    const [, year, month, day, hour, minute, second] = /(....)(..)(..)T(..)(..)(..)Z/.exec(query.get('X-Amz-Date') ?? '') ?? []
+    ages.push(storeMs - Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`))
+    const status = Math.abs(ages.at(-1) ?? 0) < 15_000 ? 204 : 403
+    return new Response(null, { status, headers: { date: new Date(storeMs).toUTCString() } })
+  })
+
+  await bucket.deleteInTime('a', { isGuarded: false })
+
+  expect(ages.map((age) => Math.abs(age) < 15_000)).toEqual([false, true])
+})
+
+describe('a store is asked whether it does what comes late:', () => {
+  test('one that refuses it is waited for until a signature has expired', async () => {
+    const { bucket, asked } = bucketAnswering(() => new Response(null, { status: 403 }))
+
+    expect(await bucket.refusesLate('a')).toBe(true)
+
+    expect(asked.map(({ query }) => query.get('X-Amz-Expires'))).toEqual(['15'])
+    expect(bucket.lateMs).toBe(17_000)
+  })
+
+  test('one that does it is believed to do so for a quarter of an hour', async () => {
+    const { bucket } = bucketAnswering(() => new Response(null, { status: 204 }))
+
+    expect(await bucket.refusesLate('a')).toBe(false)
+
+    expect(bucket.lateMs).toBe(15 * 60_000)
+  })
+
+  test('one that does not say is not believed to refuse it', async () => {
+    const { bucket } = bucketAnswering(() => new Response(null, { status: 500 }))
+    bucket.hurry()
+
+    await expect(bucket.refusesLate('a')).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+})

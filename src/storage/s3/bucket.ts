@@ -20,6 +20,10 @@ export interface ListPage {
   readonly next: string | undefined
 }
 
+interface InTime {
+  readonly isGuarded: boolean
+}
+
 /** Putting an upload together takes some stores minutes. */
 const COMPLETE_TIMEOUT_MS = 120_000
 const COPY_TIMEOUT_MS = 60_000
@@ -52,14 +56,30 @@ export class Bucket {
     return await openObject((headers) => this.#findObject({ method: 'GET', key, headers, isStreamed: true }), range)
   }
 
+  /**
+   * As `put` and `delete`, of what must not change late: when this resolves or throws, no attempt is on its way any more. Throws
+   * StillUnderWayError when one is. `isGuarded`: only while no other machine can have taken over.
+   */
+  async putInTime(key: string, body: Uint8Array, { isGuarded }: InTime): Promise<void> {
+    await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body, expires: true, isGuarded })
+  }
+
+  async deleteInTime(key: string, { isGuarded }: InTime): Promise<void> {
+    await this.#delete({ method: 'DELETE', key, expires: true, isGuarded })
+  }
+
   /** Some stores show an object of which only a part has come, if they are not told what the whole is. */
   async put(key: string, body: Uint8Array | Blob): Promise<void> {
     await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body, isWhole: true })
   }
 
   async delete(key: string): Promise<void> {
+    await this.#delete({ method: 'DELETE', key })
+  }
+
+  async #delete(request: S3Request): Promise<void> {
     try {
-      await this.#client.sendForText({ method: 'DELETE', key })
+      await this.#client.sendForText(request)
     } catch (error) {
       if (!(error instanceof S3Error && error.isMissing)) throw error
     }
@@ -180,9 +200,31 @@ export class Bucket {
     return await this.#client.presign(method, key, expiresInSeconds)
   }
 
+  /** Whether the store refuses a DELETE as `deleteInTime` sends it when it comes too late. When not, `key` is gone, and changes wait for longer. */
+  async refusesLate(key: string): Promise<boolean> {
+    try {
+      await this.#delete({ method: 'DELETE', key, expires: 'expired' })
+    } catch (error) {
+      if (error instanceof S3Error && error.status === 403) return true
+      throw error
+    }
+    this.#client.waitForLate()
+    return false
+  }
+
+  /** For how long the store may still do what `putInTime` and `deleteInTime` asked when they had no answer. */
+  get lateMs(): number {
+    return this.#client.lateMs
+  }
+
   /** From now on nothing is tried again for long. */
   hurry(): void {
     this.#client.hurry()
+  }
+
+  /** From now on guarded requests are sent only while this says so. */
+  guard(mayChange: () => boolean): void {
+    this.#client.guard(mayChange)
   }
 
   /** The store's clock, as its last answer showed it. */

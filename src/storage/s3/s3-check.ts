@@ -43,6 +43,7 @@ export function s3Steps(options: S3CheckOptions): readonly CheckStep[] {
     step('copy an object', 's3:GetObject and s3:PutObject (CopyObject)', () => check.copy()),
     step('copy a part of an object', 's3:GetObject and s3:PutObject (UploadPartCopy)', () => check.copyPart()),
     step('read with a presigned URL', 's3:GetObject', () => check.presigned()),
+    step('refuse what comes late', 's3:DeleteObject', () => check.refuseLate()),
     step('delete', 's3:DeleteObject', () => check.remove()),
   ]
 }
@@ -164,6 +165,15 @@ class S3Check {
     })
     if (status !== 200 || text !== SMALL) throw this.#unsigned(`${url.host} answers ${status}`)
     return this.#redirects ? undefined : 'not used: redirect is off'
+  }
+
+  /** Berth waits until a DELETE that had no answer has expired, and then believes that it never comes. */
+  async refuseLate(): Promise<undefined> {
+    const isRefused = await this.#bucket.refusesLate(this.#small)
+    if (isRefused && (await this.#bucket.head(this.#small)) !== undefined) return
+    throw new CheckLimit(
+      'The store does a DELETE whose signature has expired: after one that had no answer, what it is about is refused with 503 for 15 minutes.',
+    )
   }
 
   async remove(): Promise<undefined> {

@@ -1,3 +1,4 @@
+import { allEnded } from '../all-ended.ts'
 import {
   type ByteRange,
   type FilePage,
@@ -8,11 +9,13 @@ import {
   type StoragePath,
   storagePath,
 } from '../driver.ts'
+import { findBlobAt, isContent } from '../layout.ts'
 import type { Bucket, ListedObject } from './bucket.ts'
 import type { KeySpace } from './key-space.ts'
 import type { OpenedObject } from './object-stream.ts'
 
 const DELETED_AT_ONCE = 16
+const SMALL_BYTES = 64 * 1024
 const READ_WHOLE_BYTES = 256 * 1024
 /** That of an object which came in one part and is not encrypted with a key of its own is the MD5 of its bytes. */
 const PLAIN_ETAG = /^"?([0-9a-f]{32})"?$/i
@@ -83,22 +86,23 @@ export class S3Objects {
 
   async place(placements: readonly Placement[]): Promise<void> {
     for (const { directory, files } of placements) {
-      for (const { name, bytes } of files) await this.#bucket.put(this.#keys.keyOf(storagePath(directory, name)), bytes)
+      for (const { name, bytes } of files) await this.#put(storagePath(directory, name), bytes)
     }
   }
 
   /** A list may not show yet what was placed a moment ago; what makes the directory visible is removed in any case. */
   async remove(path: StoragePath, visibleBy?: string): Promise<void> {
     const first = visibleBy === undefined ? path : storagePath(path, visibleBy)
-    await this.#bucket.delete(this.#keys.keyOf(first))
+    const isGuarded = isContent(path)
+    await this.#bucket.deleteInTime(this.#keys.keyOf(first), { isGuarded })
     let batch: string[] = []
     for await (const { key } of this.#bucket.listAll(this.#keys.prefixOf(path))) {
       batch.push(key)
       if (batch.length < DELETED_AT_ONCE) continue
-      await this.#deleteAll(batch)
+      await this.#deleteAll(batch, isGuarded)
       batch = []
     }
-    await this.#deleteAll(batch)
+    await this.#deleteAll(batch, isGuarded)
   }
 
   #listedFile({ key, size, etag }: ListedObject): ListedFile | undefined {
@@ -106,7 +110,14 @@ export class S3Objects {
     return path && { path, size, md5: PLAIN_ETAG.exec(etag)?.[1]?.toLowerCase() }
   }
 
-  async #deleteAll(keys: readonly string[]): Promise<void> {
-    await Promise.all(keys.map((key) => this.#bucket.delete(key)))
+  /** What is small, as links are, decides what is there: it must not come late. Bytes under their digest may. */
+  async #put(path: StoragePath, bytes: Uint8Array): Promise<void> {
+    const key = this.#keys.keyOf(path)
+    if (findBlobAt(path) !== undefined || bytes.length > SMALL_BYTES) return await this.#bucket.put(key, bytes)
+    await this.#bucket.putInTime(key, bytes, { isGuarded: isContent(path) })
+  }
+
+  async #deleteAll(keys: readonly string[], isGuarded: boolean): Promise<void> {
+    await allEnded(keys.map((key) => this.#bucket.deleteInTime(key, { isGuarded })))
   }
 }

@@ -1,6 +1,7 @@
 import {
   type ByteRange,
   type ListedUpload,
+  type StorageCapabilities,
   type StorageDriver,
   type StoragePath,
   type StorageSpace,
@@ -24,9 +25,16 @@ const PARTS_IN_MEMORY_BYTES = 48 * 1024 * 1024
 /** As long as those of registry:2 are good. */
 const REDIRECT_SECONDS = 20 * 60
 const PARTS_SENT_AT_ONCE = 6
-/** A request that was sent before a process died, or was given up on, has arrived by then or never will. */
-const LATE_REQUESTS_MS = 2_000
-const QUESTIONS_AT_ONCE = 32
+/** Bytes that were sent before a process died, or were given up on, have come by then or never will. */
+const LATE_BYTES_MS = 2_000
+const BUCKET = {
+  lateBytesMs: LATE_BYTES_MS,
+  questionsAtOnce: 32,
+  listsWhole: true,
+  completesByCopy: true,
+  keepsEmptyDirectories: false,
+  isReachedByOtherMachines: true,
+}
 
 /** Blobs of registry:2's layout: where direct uploads are put together. */
 const BLOBS = storagePath('docker/registry/v2/blobs')
@@ -45,14 +53,7 @@ export interface S3DriverOptions {
 
 /** A bucket under the keys that registry:2 uses. */
 export class S3Driver extends S3Objects implements StorageDriver {
-  readonly capabilities = {
-    lateMs: LATE_REQUESTS_MS,
-    questionsAtOnce: QUESTIONS_AT_ONCE,
-    listsWhole: true,
-    completesByCopy: true,
-    keepsEmptyDirectories: false,
-    isReachedByOtherMachines: true,
-  }
+  readonly capabilities: StorageCapabilities
   readonly #bucket: Bucket
   readonly #keys: KeySpace
   readonly #redirects: boolean
@@ -66,6 +67,8 @@ export class S3Driver extends S3Objects implements StorageDriver {
     this.#keys = keys
     this.#redirects = settings.redirects
     this.#cache = cache
+    // Of a process that has died it is not known which of its requests had an answer.
+    this.capabilities = { ...BUCKET, lateMs: bucket.lateMs }
     const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
     const means = { bucket, ledger, space, sending: new Places(PARTS_SENT_AT_ONCE) }
     const { chunkSize, copy } = settings

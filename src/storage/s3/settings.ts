@@ -30,6 +30,8 @@ export interface S3Settings {
   readonly storageClass: string | undefined
   readonly objectAcl: string | undefined
   readonly userAgent: string
+  /** For so long the store takes a request that would harm if it came late. */
+  readonly expiresSeconds: number
   /** Bytes of each part of an upload but the last. */
   readonly chunkSize: number
   readonly copy: CopySettings

@@ -1,8 +1,11 @@
-import { setImmediate } from 'node:timers/promises'
+import { createHash } from 'node:crypto'
 import type { CredentialSource, S3Settings } from '../settings.ts'
 import { bucketEndpoint, type Endpoint, publicEndpoint } from './endpoint.ts'
-import { failureOf, S3Error } from './s3-error.ts'
-import { presign, sha256Of, signHeaders, UNSIGNED_PAYLOAD } from './signature.ts'
+import { lateMsOf, OpenAttempts } from './open-attempts.ts'
+import { payloadHash, sizeOf } from './payload-hash.ts'
+import { failureOf, NotAloneError, S3Error } from './s3-error.ts'
+import { presign, signExpiring, signHeaders } from './signature.ts'
+import { StoreClock } from './store-clock.ts'
 import type { StoreTls } from './store-connection.ts'
 import { StoreConnections } from './store-connections.ts'
 
@@ -15,6 +18,13 @@ export interface S3Request {
   readonly body?: Uint8Array | Blob
   /** The signature covers every byte of the body: a part of it, left by a connection that broke, is refused by every store. */
   readonly isWhole?: boolean
+  /**
+   * It would harm if it came late: it is signed so that the store soon refuses it, and no end of it is told before an attempt without an answer
+   * has expired. With a small body or none. `expired`: it is sent as if it came too late.
+   */
+  readonly expires?: true | 'expired'
+  /** Sent only while no other machine can have taken over. */
+  readonly isGuarded?: boolean
   /** How long one attempt may take until its answer begins. */
   readonly timeoutMs?: number
   /** After this long no further attempt begins; what clients wait for an answer when left out. */
@@ -43,6 +53,12 @@ export interface S3Exchange {
   readonly retried: S3Error | undefined
 }
 
+/** The times that an attempt was signed with. */
+interface SentAttempt {
+  readonly aheadMs: number
+  readonly signedMs: number
+}
+
 export interface S3ClientOptions {
   readonly settings: S3Settings
   readonly credentials: CredentialSource
@@ -56,13 +72,10 @@ const SLOWEST_BYTES_PER_MS = 200
 const PATIENCE_MS = 20_000
 const HURRIED_PATIENCE_MS = 1_000
 const MOST_ATTEMPTS = 8
+/** Whatever clock the store has, and ours before it has answered. */
+const LONG_EXPIRED_MS = 24 * 60 * 60 * 1000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 3_000
-/** Bodies up to this size are signed with their hash; larger ones are hashed as blobs, and TLS keeps them whole on the way. */
-const HASHED_BODY_BYTES = 64 * 1024
-/** Stores refuse what is a quarter of an hour off; of clocks that differ less, the difference is the way of an answer. */
-const SKEW_MS = 60_000
-const HASHED_AT_ONCE_BYTES = 1024 * 1024
 
 /** Signed requests to one bucket, tried again with growing pauses while what failed may pass. */
 export class S3Client {
@@ -71,17 +84,17 @@ export class S3Client {
   readonly #publicEndpoint: Endpoint
   readonly #tls: StoreTls
   readonly #connections: StoreConnections | undefined
+  readonly #clock = new StoreClock()
+  #lateMs: number
+  #mayChange = () => true
   #longestPatienceMs = Number.POSITIVE_INFINITY
-  /** How far the store's clock is ahead of ours, once it has refused a request for that. */
-  #clockAheadMs = 0
-  /** The store's clock and ours at its last answer. */
-  #storeTime: { readonly storeMs: number; readonly oursMs: number } | undefined
 
   constructor(options: S3ClientOptions) {
     this.#options = options
     this.#endpoint = bucketEndpoint(options.settings)
     this.#publicEndpoint = publicEndpoint(options.settings)
     this.#tls = tlsOf(options.settings)
+    this.#lateMs = lateMsOf({ ...options.settings, refusesLate: true })
     this.#connections = options.settings.isProxied ? undefined : new StoreConnections(this.#tls)
   }
 
@@ -106,7 +119,7 @@ export class S3Client {
   /** A URL with which a client of the registry may do this one thing. */
   async presign(method: 'GET' | 'HEAD', key: string, expiresInSeconds: number): Promise<URL> {
     const { settings, credentials } = this.#options
-    const signer = { credentials: await credentials(), region: settings.region, at: this.#now() }
+    const signer = { credentials: await credentials(), region: settings.region, at: new Date(this.#clock.signingMs()) }
     return presign(method, this.#publicEndpoint(key), expiresInSeconds, signer)
   }
 
@@ -115,16 +128,45 @@ export class S3Client {
     this.#longestPatienceMs = HURRIED_PATIENCE_MS
   }
 
+  /** From now on guarded requests are sent only while this says so. */
+  guard(mayChange: () => boolean): void {
+    this.#mayChange = mayChange
+  }
+
+  /** For how long the store may still do a request that expires and had no answer. */
+  get lateMs(): number {
+    return this.#lateMs
+  }
+
+  /** The store does requests whose signatures have expired. */
+  waitForLate(): void {
+    this.#lateMs = lateMsOf({ ...this.#options.settings, refusesLate: false })
+  }
+
   /** What time the store has, as far as its last answer tells. */
   storeTimeMs(): number | undefined {
-    return this.#storeTime && this.#storeTime.storeMs + (Date.now() - this.#storeTime.oursMs)
+    return this.#clock.nowMs()
   }
 
   async #withAttempts<Result>(request: S3Request, use: (response: Response) => Promise<Result>): Promise<Result> {
+    const open = new OpenAttempts(this.#lateMs)
+    try {
+      return await this.#tryUntilDone(request, use, open)
+    } finally {
+      await open.over()
+    }
+  }
+
+  async #tryUntilDone<Result>(
+    request: S3Request,
+    use: (response: Response) => Promise<Result>,
+    open: OpenAttempts,
+  ): Promise<Result> {
     const { patienceMs = PATIENCE_MS } = request
     const beganAt = performance.now()
     for (let attempt = 1; ; attempt += 1) {
-      const [startedAt, clockAheadMs] = [performance.now(), this.#clockAheadMs]
+      const startedAt = performance.now()
+      const sent = { aheadMs: this.#clock.aheadMs, signedMs: this.#clock.expiringMs() }
       let status: number | undefined
       try {
         const result = await this.#attempt(request, async (response) => {
@@ -134,9 +176,11 @@ export class S3Client {
         this.#tell(request, { status, startedAt, attempt, retried: undefined })
         return result
       } catch (error) {
-        request.signal?.throwIfAborted()
+        if (error instanceof NotAloneError) throw error
         const failure = error instanceof S3Error ? error : noAnswer(request, error)
-        const pauseMs = this.#correctsClock(failure, clockAheadMs) ? 0 : pauseAfter(attempt)
+        if (request.expires === true) open.note(failure)
+        request.signal?.throwIfAborted()
+        const pauseMs = this.#isSignedAnew(request, failure, sent) ? 0 : pauseAfter(attempt)
         const isLast =
           attempt >= MOST_ATTEMPTS || performance.now() + pauseMs > beganAt + Math.min(patienceMs, this.#longestPatienceMs)
         const isTriedAgain = !isLast && (failure.isPassing || pauseMs === 0)
@@ -150,19 +194,29 @@ export class S3Client {
   /** One attempt, cut off when its answer, or the end of what `use` reads, does not come in time. */
   async #attempt<Result>(request: S3Request, use: (response: Response) => Promise<Result>): Promise<Result> {
     const { method, key, query, body } = request
-    const url = this.#endpoint(key, query)
-    const headers = await this.#signedHeaders(request, url)
+    const { url, headers } = await this.#signed(request, this.#endpoint(key, query))
+    if (request.isGuarded === true && !this.#mayChange()) throw new NotAloneError()
     const abort = new AbortController()
     const cut = () => abort.abort(request.signal?.reason)
     request.signal?.addEventListener('abort', cut)
     const timer = setTimeout(cut, request.timeoutMs ?? TIMEOUT_MS + sizeOf(body) / SLOWEST_BYTES_PER_MS)
     try {
+      // On a connection that it has kept the runtime sends a request again by itself when it breaks, and tells nobody.
+      const keepalive = request.expires === undefined
       // Amazon's requests never redirect where the region is right; following one would send signed headers elsewhere.
-      const init = { method, headers, signal: abort.signal, redirect: 'manual', decompress: false, tls: this.#tls } as const
+      const init = {
+        method,
+        headers,
+        signal: abort.signal,
+        redirect: 'manual',
+        decompress: false,
+        tls: this.#tls,
+        keepalive,
+      } as const
       const streamed = request.isStreamed === true ? await this.#connections?.get(url, headers, abort.signal) : undefined
       const response =
         streamed ?? (await fetch(url, body === undefined ? init : { ...init, body: body as Uint8Array<ArrayBuffer> }))
-      this.#noteTime(response)
+      this.#clock.note(response.headers.get('date'))
       if (!response.ok) throw new S3Error(failureOf(nameOf(request), method, response.status, await response.text()))
       return await use(response)
     } finally {
@@ -171,37 +225,30 @@ export class S3Client {
     }
   }
 
-  async #signedHeaders(request: S3Request, url: URL): Promise<Headers> {
-    const { method, headers: extra } = request
+  async #signed(request: S3Request, url: URL): Promise<{ readonly url: URL; readonly headers: Headers }> {
+    const { method, headers: extra, body, expires } = request
     const { settings, credentials } = this.#options
+    const { region, expiresSeconds } = settings
     const headers = new Headers(extra)
     headers.set('user-agent', settings.userAgent)
     // What a store packs would have another length than the object.
     headers.set('accept-encoding', 'identity')
-    signHeaders(
-      { method, url, headers, payloadHash: await payloadHash(request) },
-      { credentials: await credentials(), region: settings.region, at: this.#now() },
-    )
-    return headers
+    if (expires !== undefined) {
+      // Such a signature does not cover the body: stores that check the MD5 refuse a part of it.
+      if (body instanceof Uint8Array) headers.set('content-md5', createHash('md5').update(body).digest('base64'))
+      const at = new Date(this.#clock.expiringMs() - (expires === 'expired' ? LONG_EXPIRED_MS : 0))
+      const signer = { credentials: await credentials(), region, at }
+      return { url: signExpiring({ method, url, headers }, expiresSeconds, signer), headers }
+    }
+    const signer = { credentials: await credentials(), region, at: new Date(this.#clock.signingMs()) }
+    signHeaders({ method, url, headers, payloadHash: await payloadHash(request) }, signer)
+    return { url, headers }
   }
 
-  #now(): Date {
-    return new Date(Date.now() + this.#clockAheadMs)
-  }
-
-  #noteTime(response: Response): void {
-    const storeMs = Date.parse(response.headers.get('date') ?? '')
-    if (!Number.isNaN(storeMs)) this.#storeTime = { storeMs, oursMs: Date.now() }
-  }
-
-  /**
-   * True when the store refused an attempt for its time, and has another one: from then on requests carry that. Our own clock may be set
-   * right later, and other attempts may have been under way with the old time.
-   */
-  #correctsClock(failure: S3Error, clockAheadMs: number): boolean {
-    if (failure.s3Code !== 'RequestTimeTooSkewed' || this.#storeTime === undefined) return false
-    this.#clockAheadMs = this.#storeTime.storeMs - this.#storeTime.oursMs
-    return Math.abs(this.#clockAheadMs - clockAheadMs) > SKEW_MS
+  /** Whether the store refused it for its time, and the store's answer tells another one. */
+  #isSignedAnew({ expires }: S3Request, { status, s3Code }: S3Error, sent: SentAttempt): boolean {
+    if (s3Code === 'RequestTimeTooSkewed') return this.#clock.correct(sent.aheadMs)
+    return expires === true && status === 403 && this.#clock.hasMovedSince(sent.signedMs)
   }
 
   #tell(request: S3Request, facts: Pick<S3Exchange, 'status' | 'attempt' | 'retried'> & { readonly startedAt: number }): void {
@@ -229,26 +276,4 @@ function noAnswer(request: S3Request, cause: unknown): S3Error {
 /** Grows with each attempt, and differs between requests that failed together. */
 function pauseAfter(attempt: number): number {
   return 1 + Math.random() * Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt)
-}
-
-async function payloadHash({ body, isWhole = false }: S3Request): Promise<string> {
-  if (body === undefined) return sha256Of('')
-  if (body instanceof Uint8Array && body.length <= HASHED_BODY_BYTES) return sha256Of(body)
-  return isWhole ? await hashInTurns(body) : UNSIGNED_PAYLOAD
-}
-
-/** Other requests go on between the pieces. */
-async function hashInTurns(body: Uint8Array | Blob): Promise<string> {
-  const hasher = new Bun.CryptoHasher('sha256')
-  const size = sizeOf(body)
-  for (let start = 0; start < size; start += HASHED_AT_ONCE_BYTES) {
-    const end = start + HASHED_AT_ONCE_BYTES
-    hasher.update(body instanceof Uint8Array ? body.subarray(start, end) : await body.slice(start, end).bytes())
-    await setImmediate()
-  }
-  return hasher.digest('hex')
-}
-
-function sizeOf(body: Uint8Array | Blob | undefined): number {
-  return body instanceof Uint8Array ? body.length : (body?.size ?? 0)
 }

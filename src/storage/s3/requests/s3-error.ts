@@ -15,6 +15,8 @@ export interface S3Failure {
 export class S3Error extends RegistryError {
   readonly status: number | undefined
   readonly s3Code: string
+  /** Nothing was there that it could have been sent to. */
+  readonly isUnsent: boolean
 
   constructor({ status, code, message, request, cause }: S3Failure) {
     const answer = status === undefined ? message : `${status} ${code} ${message}`.trim()
@@ -27,6 +29,7 @@ export class S3Error extends RegistryError {
     })
     this.status = status
     this.s3Code = code
+    this.isUnsent = cause instanceof Error && 'code' in cause && UNSENT.has(cause.code)
   }
 
   /** Worth trying again as it is. */
@@ -54,6 +57,19 @@ export function unusableAnswer(what: string): RegistryError {
   const message = 'The object store behind the registry does not answer as S3 does; the log of the registry says why.'
   return unavailable(message, { cause: new Error(`the object store ${what}`) })
 }
+
+/** A guarded request is not sent: another machine may have taken over. */
+export class NotAloneError extends RegistryError {
+  constructor() {
+    super('UNAVAILABLE', {
+      message: 'The registry has not renewed its sign of life in the storage for a minute; try again in a moment.',
+      retryAfterSeconds: 5,
+    })
+  }
+}
+
+/** What the runtime calls a connection that was refused, and a name that has no address. */
+const UNSENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND'])
 
 const UNSUPPORTED: ReadonlySet<string> = new Set(['NotImplemented', 'MethodNotAllowed', 'UnsupportedOperation'])
 

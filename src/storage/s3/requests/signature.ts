@@ -22,39 +22,59 @@ export const UNSIGNED_PAYLOAD = 'UNSIGNED-PAYLOAD'
 const SIGNED = /^(x-amz-.*|content-type|content-md5)$/
 
 /** Adds what the store needs to believe the request. What a proxy on the way may change is not signed. */
-export function signHeaders({ method, url, headers, payloadHash }: Signable, signer: Signer): void {
-  const { credentials } = signer
+export function signHeaders(signable: Signable, signer: Signer): void {
+  const { url, headers } = signable
   const at = timestampOf(signer.at)
   headers.set('x-amz-date', at)
-  headers.set('x-amz-content-sha256', payloadHash)
-  if (credentials.sessionToken !== undefined) headers.set('x-amz-security-token', credentials.sessionToken)
-  const signed: [string, string][] = [['host', url.host]]
-  for (const [name, value] of headers) if (SIGNED.test(name)) signed.push([name, value.trim().replace(/\s+/g, ' ')])
-  signed.sort(([left], [right]) => (left < right ? -1 : 1))
-  const names = signed.map(([name]) => name).join(';')
-  const lines = signed.map(([name, value]) => `${name}:${value}\n`).join('')
-  const canonical = [method, url.pathname, encodeQuery(url.searchParams), lines, names, payloadHash].join('\n')
+  headers.set('x-amz-content-sha256', signable.payloadHash)
+  if (signer.credentials.sessionToken !== undefined) headers.set('x-amz-security-token', signer.credentials.sessionToken)
+  const { names, canonical } = canonicalOf(signable, encodeQuery(url.searchParams))
   const scope = scopeOf(signer)
-  const authorization = `AWS4-HMAC-SHA256 Credential=${credentials.accessKeyId}/${scope}, SignedHeaders=${names}`
+  const authorization = `AWS4-HMAC-SHA256 Credential=${signer.credentials.accessKeyId}/${scope}, SignedHeaders=${names}`
   headers.set('authorization', `${authorization}, Signature=${signatureOf(canonical, at, scope, signer)}`)
 }
 
 /** A URL that lets its holder do this one thing for a while. */
 export function presign(method: string, url: URL, expiresInSeconds: number, signer: Signer): URL {
+  return signExpiring({ method, url, headers: new Headers() }, expiresInSeconds, signer)
+}
+
+/** The URL of a request that the store refuses when it comes later than that. The request must be sent with these headers. */
+export function signExpiring(
+  request: Pick<Signable, 'method' | 'url' | 'headers'>,
+  expiresInSeconds: number,
+  signer: Signer,
+): URL {
+  return signQuery({ ...request, payloadHash: UNSIGNED_PAYLOAD }, expiresInSeconds, signer)
+}
+
+function signQuery(signable: Signable, expiresInSeconds: number, signer: Signer): URL {
   const at = timestampOf(signer.at)
   const scope = scopeOf(signer)
-  const presigned = new URL(url)
-  const set = (name: string, value: string) => presigned.searchParams.set(name, value)
+  const signed = new URL(signable.url)
+  const set = (name: string, value: string) => signed.searchParams.set(name, value)
   set('X-Amz-Algorithm', 'AWS4-HMAC-SHA256')
   set('X-Amz-Credential', `${signer.credentials.accessKeyId}/${scope}`)
   set('X-Amz-Date', at)
   set('X-Amz-Expires', String(expiresInSeconds))
   if (signer.credentials.sessionToken !== undefined) set('X-Amz-Security-Token', signer.credentials.sessionToken)
-  set('X-Amz-SignedHeaders', 'host')
-  const query = encodeQuery(presigned.searchParams)
-  const canonical = [method, url.pathname, query, `host:${url.host}\n`, 'host', UNSIGNED_PAYLOAD].join('\n')
-  presigned.search = `${query}&X-Amz-Signature=${signatureOf(canonical, at, scope, signer)}`
-  return presigned
+  set('X-Amz-SignedHeaders', signedHeaders(signable).names)
+  const query = encodeQuery(signed.searchParams)
+  signed.search = `${query}&X-Amz-Signature=${signatureOf(canonicalOf(signable, query).canonical, at, scope, signer)}`
+  return signed
+}
+
+function canonicalOf(signable: Signable, query: string) {
+  const { method, url, payloadHash } = signable
+  const { names, lines } = signedHeaders(signable)
+  return { names, canonical: [method, url.pathname, query, lines, names, payloadHash].join('\n') }
+}
+
+function signedHeaders({ url, headers }: Signable) {
+  const signed: [string, string][] = [['host', url.host]]
+  for (const [name, value] of headers) if (SIGNED.test(name)) signed.push([name, value.trim().replace(/\s+/g, ' ')])
+  signed.sort(([left], [right]) => (left < right ? -1 : 1))
+  return { names: signed.map(([name]) => name).join(';'), lines: signed.map(([name, value]) => `${name}:${value}\n`).join('') }
 }
 
 /** Each segment of a key as S3 signs it: everything but letters, digits and -._~ encoded. */

@@ -1,3 +1,4 @@
+import { allEnded } from '../../all-ended.ts'
 import { UploadGoneError } from '../../driver.ts'
 import { Places } from '../../places.ts'
 import type { Multipart, UploadedPart } from '../../upload-ledger.ts'
@@ -47,7 +48,7 @@ async function copyInParts(bucket: Bucket, settings: CopySettings, { from, to, s
       const number = copies.length + 1
       copies.push(places.run(() => copyPart(bucket, multipart, { number, from, range })))
     }
-    const parts = await all(copies)
+    const parts = await allEnded(copies)
     await bucket.complete(multipart, parts, size)
   } catch (error) {
     await bucket.abort(multipart).catch(() => undefined)
@@ -65,12 +66,6 @@ async function copyPart(bucket: Bucket, multipart: Multipart, { number, from, ra
   const part = await bucket.copyPart(multipart, number, from, range)
   if (part === undefined) throw sourceGone(from)
   return part
-}
-
-/** The first failure, once nothing of it runs any more. */
-async function all<Value>(promises: readonly Promise<Value>[]): Promise<readonly Value[]> {
-  await Promise.allSettled(promises)
-  return await Promise.all(promises)
 }
 
 function sourceGone(key: string): UploadGoneError {
