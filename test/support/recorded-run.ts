@@ -1,5 +1,6 @@
 import { existsSync, linkSync, readFileSync, statSync } from 'node:fs'
 import type { Metadata } from '../../src/metadata/query.ts'
+import { NameTaken } from '../../src/registry/writes/operations.ts'
 import { BerthInProcess, type InProcessOptions, metadataPath } from './berth-in-process.ts'
 import { DiskModel, type DiskStep } from './disk-model.ts'
 import { RecordingDisk } from './recording-disk.ts'
@@ -30,6 +31,7 @@ export class RecordedRun {
   readonly processes: BerthInProcess[] = []
   readonly #acknowledged = new Set<string>()
   #disk: RecordingDisk | undefined
+  #waiting = Promise.withResolvers<void>()
   #lastDatabase: { readonly sizes: string; readonly files: DatabaseFiles } | undefined
 
   constructor(folder: TemporaryFolder, options: { readonly syncsNames: boolean }) {
@@ -50,6 +52,11 @@ export class RecordedRun {
     })
     this.processes.push(berth)
     return berth
+  }
+
+  /** Resolves when a process needs a name that another one has, and waits. */
+  async waiting(): Promise<void> {
+    await this.#waiting.promise
   }
 
   acknowledge(operation: string): void {
@@ -77,9 +84,14 @@ export class RecordedRun {
 
   #noting(metadata: Metadata): Metadata {
     const write: Metadata['write'] = async (operation) => {
-      const result = await metadata.write(operation)
-      this.#note(undefined)
-      return result
+      try {
+        const result = await metadata.write(operation)
+        this.#note(undefined)
+        return result
+      } catch (error) {
+        if (error instanceof NameTaken) this.#waiting.resolve()
+        throw error
+      }
     }
     return { read: metadata.read, revision: () => metadata.revision(), write }
   }
