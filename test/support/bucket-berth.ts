@@ -4,7 +4,9 @@ import { type BackgroundProgram, environmentIn, startUntil } from './processes.t
 import type { S3Place } from './s3-client.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const BERTH = join(import.meta.dir, '../../bin/berth')
+const PROGRAM = join(import.meta.dir, 'bucket-berth-program.ts')
+/** In earnest 15. A change that had no answer takes two more than that, and so long stays taken what a killed process was changing. */
+const EXPIRES_SECONDS = 3
 const START_MS = 60_000
 /** The smallest that S3 has, so that a layer has several. */
 const PART_BYTES = 5 * 1024 * 1024
@@ -74,7 +76,9 @@ async function startOn({ folder, place }: BucketBerthOptions) {
   const parts = KEYS_IN_PARTS.map((key) => `    ${key}: ${PART_BYTES}\n`).join('')
   const storage = `${s3Section(place, parts)}  redirect: {disable: true}\n  delete: {enabled: true}\n`
   const config = await folder.file('berth.yml', `version: 0.1\nstorage:\n${storage}http: {addr: "127.0.0.1:0"}\n`)
-  const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state'), BERTH_PROCESSES: '1' }
-  const { program, match } = await startUntil(/msg="listening" url=(\S+)/, START_MS, [BERTH, 'serve', config], { environment })
+  const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state'), UV_THREADPOOL_SIZE: '64' }
+  const options = ['--config=/dev/null', '--no-env-file', '--no-install']
+  const command = [process.execPath, ...options, PROGRAM, config, String(EXPIRES_SECONDS)]
+  const { program, match } = await startUntil(/msg="listening" url=(\S+)/, START_MS, command, { environment })
   return { program, url: match[1] ?? '' }
 }

@@ -40,7 +40,7 @@ export function outage(): readonly FaultRule[] {
   return [() => SLOW_DOWN]
 }
 
-/** Requests that are under way when their sender dies: they arrive within the two seconds for which the next one waits. */
+/** Requests that are under way when their sender dies: they arrive within the two seconds for which the next one waits for bytes. */
 export function lateDelivery(random: SeededRandom): FaultRule {
   return ({ method }) => {
     if (method === 'GET' || method === 'HEAD') return undefined
