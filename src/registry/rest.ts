@@ -45,3 +45,20 @@ export class OneATurn {
     }
   }
 }
+
+/** Lets pieces of work go on one after another, each in a turn of the event loop of its own, whatever their owners wait for between them. */
+export class TurnQueue {
+  readonly #waiting: (() => void)[] = []
+
+  /** Resolves in the order of the calls, one in a turn. */
+  async pass(): Promise<void> {
+    await new Promise<void>((resume) => {
+      if (this.#waiting.push(resume) === 1) void setImmediate().then(() => this.#next())
+    })
+  }
+
+  #next(): void {
+    this.#waiting.shift()?.()
+    if (this.#waiting.length > 0) void setImmediate().then(() => this.#next())
+  }
+}

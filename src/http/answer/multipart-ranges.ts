@@ -1,9 +1,8 @@
-import { Rest } from '../../registry/rest.ts'
-import { streamOf } from './byte-stream.ts'
+import { gathered, streamOf } from './byte-stream.ts'
 import { type BodyRange, contentRange } from './ranges.ts'
 
-/** Of all answers together: fifty with a thousand parts each would keep the event loop busy for over a second. */
-const rest = new Rest()
+/** Small parts are sent together: each piece costs a turn of the event loop. */
+const PIECE_BYTES = 16 * 1024
 
 interface MultipartBody {
   readonly contentType: string
@@ -17,20 +16,20 @@ export function multipartRanges(
   contentOf: (range: BodyRange) => Promise<Blob | ReadableStream<Uint8Array>>,
 ): MultipartBody {
   const boundary = crypto.getRandomValues(new Uint8Array(16)).toHex()
-  const encoder = new TextEncoder()
 
-  async function* parts(): AsyncGenerator<Uint8Array> {
+  async function* parts(): AsyncGenerator<Uint8Array | string> {
     for (const range of ranges) {
-      yield encoder.encode(partHeader(boundary, range, size))
+      yield partHeader(boundary, range, size)
       const content = await contentOf(range)
-      yield* content instanceof Blob ? content.stream() : content
-      yield encoder.encode('\r\n')
-      await rest.after(range.end - range.start)
+      if (!(content instanceof Blob)) yield* content
+      else if (content.size <= PIECE_BYTES) yield await content.bytes()
+      else yield* content.stream()
+      yield '\r\n'
     }
-    yield encoder.encode(`--${boundary}--\r\n`)
+    yield `--${boundary}--\r\n`
   }
 
-  return { contentType: `multipart/byteranges; boundary=${boundary}`, body: streamOf(parts()) }
+  return { contentType: `multipart/byteranges; boundary=${boundary}`, body: streamOf(gathered(parts(), PIECE_BYTES)) }
 }
 
 function partHeader(boundary: string, range: BodyRange, size: number): string {

@@ -6,6 +6,7 @@ import { responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
 import { clientGone, IncomingBody } from '../request/incoming-body.ts'
 import { urlOfTarget } from '../request/target.ts'
+import { Turns } from '../../registry/uploads/turns.ts'
 import { watchBody } from './body-watch.ts'
 import type { Patience } from './patience.ts'
 
@@ -13,6 +14,9 @@ const LOOK_EVERY_MS = 5_000
 const WRITTEN_AT_ONCE_BYTES = 512 * 1024
 /** Smaller chunks may share their memory with others, and are no matter. */
 const GIVEN_BACK_BYTES = 64 * 1024
+
+/** The kernel takes a millisecond for each 2 MiB: a hundred answers at once, each with half a MiB, held up every other request for 300. */
+const turns = new Turns()
 
 export interface ExchangeOptions {
   readonly handler: Handler
@@ -138,10 +142,12 @@ export class StreamExchange {
     else this.#cut()
   }
 
-  /** In pieces, so that a slow client is seen to move. */
+  /** In pieces, so that a slow client is seen to move, and in turns with all other answers. */
   async #write(bytes: Uint8Array): Promise<void> {
     for (let start = 0; start < bytes.length; start += WRITTEN_AT_ONCE_BYTES) {
-      await this.#flushed(bytes.subarray(start, start + WRITTEN_AT_ONCE_BYTES))
+      const piece = bytes.subarray(start, start + WRITTEN_AT_ONCE_BYTES)
+      await turns.pass(piece.length, () => true)
+      await this.#flushed(piece)
       if (this.#gone.signal.aborted) return
     }
     giveBack(bytes)
