@@ -19,7 +19,7 @@ export interface Registry {
   readonly blobs: PulledBlobs & Pick<BlobStore, 'delete' | 'mount'>
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
-  readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'findAnnotations'>
+  readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
   readonly takeover: PendingTakeover | undefined
   readonly paths: Paths
   /** The most tags in one page; a list without `n` is given whole. */

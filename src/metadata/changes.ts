@@ -1,19 +1,10 @@
 import type { Digest } from '../oci/digest.ts'
-import type { Manifest, ManifestReference } from '../oci/manifest.ts'
+import type { ManifestReference } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { findRepository } from './content.ts'
 import type { Query, Stamp } from './query.ts'
 import { readProperty } from './scans.ts'
-
-/** Larger manifests stay out of the database and are read from the storage. */
-const MAX_BYTES_KEPT = 64 * 1024
-
-export interface ManifestContent {
-  readonly digest: Digest
-  readonly bytes: Uint8Array
-  readonly manifest: Manifest
-}
 
 /**
  * The row of a repository, made if there is none. Once all names of this epoch are known, a new one is not in the storage: nothing
@@ -83,20 +74,6 @@ export async function setManifestHeld(
 export async function setManifestGone(query: Query, repositoryId: number, digest: Digest, stamp: Stamp): Promise<void> {
   await setManifest(query, repositoryId, digest, { held: 0, subject: null }, stamp)
   await releaseReferences(query, repositoryId, digest)
-}
-
-/** Keeps what is known of a manifest's bytes, for every repository that holds it. */
-export async function putManifestContent(query: Query, { digest, bytes, manifest }: ManifestContent): Promise<void> {
-  await query.run(
-    `INSERT INTO manifest_content (digest, media_type, size, artifact_type, annotations, bytes) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes`,
-    digest,
-    manifest.mediaType,
-    bytes.length,
-    manifest.artifactType ?? null,
-    manifest.annotations === undefined ? null : JSON.stringify(manifest.annotations),
-    bytes.length > MAX_BYTES_KEPT ? null : bytes,
-  )
 }
 
 export async function putReferences(

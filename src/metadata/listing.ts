@@ -1,4 +1,5 @@
 import type { Digest } from '../oci/digest.ts'
+import { MAX_ARTIFACT_TYPE_BYTES } from '../oci/manifest-bounds.ts'
 import type { ManifestMediaType } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Query } from './query.ts'
@@ -61,40 +62,33 @@ export interface ReferrerRow {
   readonly mediaType: ManifestMediaType
   readonly size: number
   readonly artifactType: string | undefined
-  /** How long `findAnnotations` is; 0 where there are none. */
+  /** How long its annotations are as text; 0 where there are none. */
   readonly annotationBytes: number
+  /** Whether they lie beside the row, in pieces. */
+  readonly isInPieces: boolean
 }
 
-/** Manifests of the repository whose subject is this digest, by digest; of one artifact type when it is given. */
+/** Manifests of the repository whose subject is this digest, by digest. An artifact type that is no media type, for its length, is left out. */
 export async function listReferrers(
   query: Query,
   repositoryId: number,
   subject: Digest,
-  page: { readonly artifactType: string | undefined; readonly after: string; readonly limit: number },
+  page: { readonly after: string; readonly limit: number },
 ): Promise<ReferrerRow[]> {
   const rows = await query.all<RawReferrerRow>(
-    `SELECT m.digest AS digest, c.media_type AS mediaType, c.size AS size, c.artifact_type AS artifactType,
-            COALESCE(octet_length(c.annotations), 0) AS annotationBytes
+    `SELECT m.digest AS digest, c.media_type AS mediaType, c.size AS size,
+            CASE WHEN octet_length(c.artifact_type) <= ${MAX_ARTIFACT_TYPE_BYTES} THEN c.artifact_type END AS artifactType,
+            COALESCE(c.annotation_bytes, octet_length(c.annotations), 0) AS annotationBytes,
+            c.annotation_bytes IS NOT NULL AS isInPieces
      FROM manifest m JOIN manifest_content c ON c.digest = m.digest
-     WHERE m.repository_id = ? AND m.subject = ? AND m.held = 1 AND m.digest > ? AND (? IS NULL OR c.artifact_type = ?)
+     WHERE m.repository_id = ? AND m.subject = ? AND m.held = 1 AND m.digest > ?
      ORDER BY m.digest LIMIT ?`,
     repositoryId,
     subject,
     page.after,
-    page.artifactType ?? null,
-    page.artifactType ?? null,
     page.limit,
   )
-  return rows.map((row) => ({ ...row, artifactType: row.artifactType ?? undefined }))
-}
-
-/** The annotations of a manifest as the text of a JSON object: they may fill all of its 4 MiB, and are passed on as they are. */
-export async function findAnnotations(query: Query, manifest: Digest): Promise<string | undefined> {
-  const row = await query.get<{ text: string | null }>(
-    'SELECT annotations AS text FROM manifest_content WHERE digest = ?',
-    manifest,
-  )
-  return row?.text ?? undefined
+  return rows.map((row) => ({ ...row, artifactType: row.artifactType ?? undefined, isInPieces: row.isInPieces === 1 }))
 }
 
 interface RawReferrerRow {
@@ -103,4 +97,5 @@ interface RawReferrerRow {
   readonly size: number
   readonly artifactType: string | null
   readonly annotationBytes: number
+  readonly isInPieces: 0 | 1
 }

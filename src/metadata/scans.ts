@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
+import { deleteUnheldContent } from './manifest-content.ts'
 import { currentNumber, type Query } from './query.ts'
 
 /** How far the scan of the present epoch is. */
@@ -30,6 +31,8 @@ export async function deleteScansOf(query: Query, process: string): Promise<void
 
 /** One transaction removes no more: 5 ms, in which nothing else is written. */
 export const TOMBSTONES_AT_ONCE = 500
+/** And no more content than this, or that of one manifest. */
+const CONTENT_BYTES_AT_ONCE = 1024 * 1024
 
 const SCANNED = '(SELECT scanned_epoch FROM repository WHERE id = repository_id) = ?'
 /** Each takes a number, an epoch and a limit. By itself SQLite takes an index of targets, and reads every tombstone for each slice. */
@@ -38,13 +41,15 @@ export const TOMBSTONE_PURGES = [
      (SELECT repository_id, name FROM tag INDEXED BY tag_gone WHERE digest IS NULL AND number <= ? AND ${SCANNED} LIMIT ?) RETURNING number`,
   `DELETE FROM link WHERE (repository_id, digest) IN
      (SELECT repository_id, digest FROM link INDEXED BY link_gone WHERE target IS NULL AND number <= ? AND ${SCANNED} LIMIT ?) RETURNING number`,
-  `DELETE FROM manifest WHERE (repository_id, digest) IN
-     (SELECT repository_id, digest FROM manifest INDEXED BY manifest_gone WHERE held = 0 AND number <= ? AND ${SCANNED} LIMIT ?) RETURNING number`,
 ] as const
+/** As those. */
+export const MANIFEST_TOMBSTONES = `SELECT repository_id AS repositoryId, digest FROM manifest INDEXED BY manifest_gone
+   WHERE held = 0 AND number <= ? AND ${SCANNED} LIMIT ?`
 
 /**
- * Removes some tombstones up to a number that no open scan can mistake for a gap; true when there may be more. Only of repositories that
- * are scanned in this epoch: elsewhere an absent row would mean 'look', and the tombstone spares that.
+ * Removes some tombstones up to a number that no open scan can mistake for a gap, with the content of manifests that no repository holds
+ * any more; true when there may be more. Only of repositories that are scanned in this epoch: elsewhere an absent row would mean 'look',
+ * and the tombstone spares that.
  */
 export async function purgeTombstones(query: Query, epoch: number, upTo: number): Promise<boolean> {
   const oldest = await query.get<{ number: number | null }>('SELECT min(number) AS number FROM scan')
@@ -54,7 +59,14 @@ export async function purgeTombstones(query: Query, epoch: number, upTo: number)
     left -= (await query.all(purge, below, epoch, left)).length
     if (left === 0) return true
   }
-  return false
+  const gone = await query.all<{ repositoryId: number; digest: Digest }>(MANIFEST_TOMBSTONES, below, epoch, left)
+  let bytes = 0
+  for (const { repositoryId, digest } of gone) {
+    if (bytes >= CONTENT_BYTES_AT_ONCE) return true
+    bytes += await deleteUnheldContent(query, digest)
+    await query.run('DELETE FROM manifest WHERE repository_id = ? AND digest = ?', repositoryId, digest)
+  }
+  return gone.length === left
 }
 
 export async function markRepositoryScanned(query: Query, repositoryId: number, epoch: number): Promise<void> {

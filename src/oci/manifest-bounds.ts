@@ -8,6 +8,8 @@ export const MAX_VALUES = 50_000
 export const MAX_VALUES_IN_ARRAY = 4_000
 /** The fields of the spec are five levels deep. */
 export const MAX_DEPTH = 50
+/** An artifact type is a media type, which has at most 255 (RFC 6838 section 4.2). */
+export const MAX_ARTIFACT_TYPE_BYTES = 1024
 
 /**
  * Counts what a manifest holds before anything is made of it: two million numbers in the place of layers took 800 MB. Looks at each byte
@@ -27,6 +29,12 @@ export function requireBounds(bytes: Uint8Array): void {
     if (byte === COMMA) countInArray(open)
     else if (open.push(byte === OPEN_ARRAY ? 0 : undefined) > MAX_DEPTH) throw tooMuch(`more than ${MAX_DEPTH} levels`)
   }
+}
+
+/** Throws MANIFEST_INVALID for one that lists of referrers could not show. */
+export function requireArtifactType(artifactType: string | undefined): void {
+  if (artifactType === undefined || Buffer.byteLength(artifactType) <= MAX_ARTIFACT_TYPE_BYTES) return
+  throw tooMuch(`an artifact type of more than ${MAX_ARTIFACT_TYPE_BYTES} bytes`)
 }
 
 const QUOTE = 0x22

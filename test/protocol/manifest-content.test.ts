@@ -29,6 +29,19 @@ onEachDriver('what a manifest names', (registry) => {
     expect((await registry.client.headManifest(repository, 'v1')).status).toBe(404)
   })
 
+  test('an artifact type that is too long to be a media type is MANIFEST_INVALID (end-7a)', async () => {
+    const repository = await repositoryWithConfig(registry)
+    const { bytes } = artifact({ artifactType: `a/${'b'.repeat(1023)}` })
+
+    const error = await expectError(
+      await putManifest(registry, `/v2/${repository}/manifests/v1`, bytes, OCI_IMAGE),
+      400,
+      'MANIFEST_INVALID',
+    )
+
+    expect(error.message).toContain('an artifact type of more than 1024 bytes')
+  })
+
   test('a blob of another repository does not count (end-7a)', async () => {
     await repositoryWithConfig(registry)
 

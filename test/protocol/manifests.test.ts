@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { contentHeaders, expectError, header } from '../support/answers.ts'
-import { DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX, repositoryWithConfig } from '../support/artifacts.ts'
+import { artifact, DOCKER_IMAGE, OCI_IMAGE, OCI_INDEX, repositoryWithConfig } from '../support/artifacts.ts'
 import { ALL_MANIFEST_TYPES, makeImage, makeImageIndex } from '../support/images.ts'
 import { onEachDriver } from '../support/registry.ts'
 
@@ -39,6 +39,24 @@ onEachDriver('pulling manifests', (registry) => {
       expect(contentHeaders(head)).toEqual(contentHeaders(await registry.request('GET', path)))
       expect((await head.bytes()).length).toBe(0)
     }
+  })
+
+  test('a large one comes whole, with the same headers by HEAD, with a Range and without, to many clients at once (end-3)', async () => {
+    const repository = await repositoryWithConfig(registry)
+    const large = artifact({ annotations: { text: 'x'.repeat(3_000_000) } })
+    await registry.pushManifest(repository, large, 'large')
+    const path = `/v2/${repository}/manifests/large`
+
+    const head = await registry.request('HEAD', path)
+    const requests = Array.from({ length: 12 }, async (_, at) => {
+      const response = await registry.request('GET', path, { headers: at % 3 === 0 ? { Range: 'bytes=0-9' } : {} })
+      expect(response.status).toBe(200)
+      if (at % 3 > 0) expect(contentHeaders(response)).toEqual(contentHeaders(head))
+      expect(await response.bytes()).toEqual(large.bytes)
+    })
+
+    await Promise.all(requests)
+    expect(header(head, 'content-length')).toBe(String(large.bytes.length))
   })
 
   test('what is stored is served whatever Accept says, and nothing is said about it (end-3)', async () => {

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'bun:test'
 import {
   deleteBlob,
   ensureRepository,
-  putManifestContent,
   putReferences,
   renewGrace,
   setBlobArriving,
@@ -26,6 +25,7 @@ import {
   lookUpManifest,
   lookUpTag,
 } from '../../src/metadata/content.ts'
+import { putManifestContent } from '../../src/metadata/manifest-content.ts'
 import { writeProperty } from '../../src/metadata/scans.ts'
 import { OCI_IMAGE_MANIFEST } from '../../src/oci/media-types.ts'
 import { parseTag } from '../../src/oci/reference.ts'

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { putManifestContent, setManifestGone, setManifestHeld, setTag } from '../../src/metadata/changes.ts'
+import { setManifestGone, setManifestHeld, setTag } from '../../src/metadata/changes.ts'
 import {
-  findAnnotations,
   holdsManifest,
   holdsSeenManifest,
   listReferrers,
@@ -9,6 +8,7 @@ import {
   listRepositoryNames,
   listTags,
 } from '../../src/metadata/listing.ts'
+import { findAnnotationPiece, findAnnotations, putManifestContent } from '../../src/metadata/manifest-content.ts'
 import { markRepositoryScanned } from '../../src/metadata/scans.ts'
 import { OCI_IMAGE_MANIFEST } from '../../src/oci/media-types.ts'
 import { parseRepositoryName, type RepositoryName } from '../../src/oci/name.ts'
@@ -136,7 +136,7 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
   describe(`${name}: lists of referrers`, () => {
     const metadata = new ContractMetadata(open)
     const subject = digest('subject')
-    const page = { artifactType: undefined, after: '', limit: ALL }
+    const page = { after: '', limit: ALL }
 
     async function refer(
       repositoryId: number,
@@ -159,7 +159,10 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
       const { digest: referrer, bytes } = await refer(id, 'r', { artifactType: 'a/b', annotations })
 
       expect(await listReferrers(metadata.read, id, subject, page)).toEqual([
-        { digest: referrer, mediaType: OCI_IMAGE_MANIFEST, size: bytes.length, artifactType: 'a/b', annotationBytes },
+        {
+          ...{ digest: referrer, mediaType: OCI_IMAGE_MANIFEST, size: bytes.length, artifactType: 'a/b' },
+          ...{ annotationBytes, isInPieces: false },
+        },
       ])
       expect(await findAnnotations(metadata.read, referrer)).toBe(text)
     })
@@ -176,15 +179,34 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
       expect(await digests('zzz', 2)).toEqual([])
     })
 
-    test('are of one artifact type when it is asked for', async () => {
+    test.each([
+      ['in the row', 65_400, false],
+      ['beside the row', 65_600, true],
+      ['beside the row, in several pieces', 1_000_000, true],
+    ])('have annotations %s, whole', async (_, length, isInPieces) => {
       const id = await metadata.repository(A)
-      const { digest: signature } = await refer(id, '1', { artifactType: 'signature' })
-      await refer(id, '2', { artifactType: 'sbom' })
-      await refer(id, '3')
+      const annotations = { key: `${'ü'.repeat(length / 2 - 10)}` }
+      const { digest: referrer } = await refer(id, 'r', { annotations })
+      await refer(id, 'r', { annotations })
 
-      const rows = await listReferrers(metadata.read, id, subject, { ...page, artifactType: 'signature' })
-      expect(rows.map((row) => row.digest)).toEqual([signature])
-      expect(await listReferrers(metadata.read, id, subject, { ...page, artifactType: 'none' })).toEqual([])
+      const [row] = await listReferrers(metadata.read, id, subject, page)
+      const text = Buffer.from(JSON.stringify(annotations))
+      expect(row).toMatchObject({ annotationBytes: text.length, isInPieces })
+      const pieces: Uint8Array[] = []
+      for (let number = 0; isInPieces; number += 1) {
+        const piece = await findAnnotationPiece(metadata.read, referrer, number)
+        if (piece === undefined) break
+        pieces.push(piece)
+      }
+      if (!isInPieces) pieces.push(Buffer.from((await findAnnotations(metadata.read, referrer)) ?? ''))
+      expect(Buffer.concat(pieces)).toEqual(text)
+    })
+
+    test('leave out an artifact type that is too long to be a media type', async () => {
+      const id = await metadata.repository(A)
+      await refer(id, 'r', { artifactType: `a/${'b'.repeat(1023)}` })
+
+      expect(await listReferrers(metadata.read, id, subject, page)).toMatchObject([{ artifactType: undefined }])
     })
 
     test('are of one repository and one subject, and held', async () => {

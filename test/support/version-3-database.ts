@@ -48,7 +48,8 @@ const CONTENT = `
   INSERT INTO blob VALUES ('sha256:00', 'live', 5, 1000, 3);
   INSERT INTO link VALUES (1, 'sha256:00', 'sha256:00', 3, 4), (1, 'sha256:01', NULL, 4, 4);
   INSERT INTO manifest VALUES (1, 'sha256:02', 1, NULL, 5, 4), (1, 'sha256:03', 0, NULL, 6, 4);
-  INSERT INTO manifest_content VALUES ('sha256:02', 'application/vnd.oci.image.manifest.v1+json', 2, NULL, NULL, x'7b7d');
+  INSERT INTO manifest_content VALUES ('sha256:02', 'application/vnd.oci.image.manifest.v1+json', 2, NULL, NULL, x'7b7d'),
+    ('sha256:03', 'application/vnd.oci.image.manifest.v1+json', 2, NULL, NULL, x'7b7d');
   INSERT INTO reference VALUES (1, 'sha256:02', 'sha256:00', 'layer');
   INSERT INTO tag VALUES (1, 'v1', 'sha256:02', 1, 5, 4), (1, 'gone', NULL, 0, 7, 4);
 `

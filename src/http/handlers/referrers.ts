@@ -1,6 +1,6 @@
-import { setImmediate } from 'node:timers/promises'
 import { OCI_IMAGE_INDEX } from '../../oci/media-types.ts'
 import type { Page, Referrer } from '../../registry/content/catalog.ts'
+import { gathered, streamOf } from '../answer/byte-stream.ts'
 import { nextLink } from '../answer/links.ts'
 import { lastEntry } from '../answer/pagination.ts'
 import { type HeaderFields, jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
@@ -12,6 +12,9 @@ const MAX_DESCRIPTORS = 1000
 const MAX_DESCRIPTOR_BYTES = 3 * 1024 * 1024
 /** Read at once. Annotations are read one by one: those of one manifest may fill the page. */
 const STEP = 100
+/** A longer list is sent as it is read, a piece in a turn of the event loop; a client that reads slowly has no more than that in memory. */
+const MAX_BYTES_AT_ONCE = 256 * 1024
+const PIECE_BYTES = 64 * 1024
 
 /** end-12a, end-12b. Never 404: a client would then keep referrers in tags. */
 export async function listReferrers({ registry, route }: Call<ReferrersRoute>): Promise<PlainResponse> {
@@ -19,23 +22,34 @@ export async function listReferrers({ registry, route }: Call<ReferrersRoute>): 
   const { repository, subject, query } = route
   const artifactType = query.get('artifactType') || undefined
   const list = (last: string | undefined) => catalog.listReferrers(repository, subject, { artifactType }, { last, limit: STEP })
-  const { entries, more } = await fittingPage(list, lastEntry(query))
+  const { entries, more, bytes } = await fittingPage(list, lastEntry(query))
   const last = more ? entries.at(-1)?.row.digest : undefined
   const link = last === undefined ? {} : { Link: nextLink(paths.referrers(repository, subject), { artifactType, last }) }
-  const descriptors: string[] = []
-  for (const entry of entries) descriptors.push(await descriptorText(catalog, entry))
-  return referrersResponse(descriptors, query, link)
+  const text = gathered(indexText(catalog, entries), PIECE_BYTES)
+  const headers = { ...headersFor(query), ...link }
+  return bytes > MAX_BYTES_AT_ONCE ? { status: 200, headers, body: streamOf(text) } : await wholeResponse(text, headers)
 }
 
 /** What a repository answers in which nothing refers to anything. */
 export function emptyReferrers({ query }: Pick<ReferrersRoute, 'query'>): PlainResponse {
-  return referrersResponse([], query)
+  return jsonTextResponse(BEGINNING + END, headersFor(query))
 }
 
-function referrersResponse(manifests: readonly string[], query: URLSearchParams, link: HeaderFields = {}): PlainResponse {
-  const filtered = query.get('artifactType') ? { 'OCI-Filters-Applied': 'artifactType' } : {}
-  const imageIndex = `{"schemaVersion":2,"mediaType":"${OCI_IMAGE_INDEX}","manifests":[${manifests.join(',')}]}`
-  return jsonTextResponse(imageIndex, { 'Content-Type': OCI_IMAGE_INDEX, ...link, ...filtered })
+const BEGINNING = `{"schemaVersion":2,"mediaType":"${OCI_IMAGE_INDEX}","manifests":[`
+const END = ']}'
+
+function headersFor(query: URLSearchParams): HeaderFields {
+  return {
+    'Content-Type': OCI_IMAGE_INDEX,
+    ...(query.get('artifactType') ? { 'OCI-Filters-Applied': 'artifactType' } : {}),
+  }
+}
+
+async function wholeResponse(text: AsyncIterable<Uint8Array>, headers: HeaderFields): Promise<PlainResponse> {
+  const pieces: Uint8Array[] = []
+  for await (const piece of text) pieces.push(piece)
+  const body = Buffer.concat(pieces)
+  return { status: 200, headers: { 'Content-Length': String(body.length), ...headers }, body }
 }
 
 interface Entry {
@@ -44,22 +58,27 @@ interface Entry {
   readonly text: string
 }
 
+interface FittingPage extends Page<Entry> {
+  readonly bytes: number
+}
+
 /** As many descriptors as fit into one answer, at least one if there is any. */
 async function fittingPage(
   list: (last: string | undefined) => Promise<Page<Referrer>>,
   after: string | undefined,
-): Promise<Page<Entry>> {
+): Promise<FittingPage> {
   const fitting: Entry[] = []
   let bytes = 0
   for (let last = after; ; last = fitting.at(-1)?.row.digest) {
     const { entries, more } = await list(last)
     for (const row of entries) {
       const text = fieldsText(row)
-      bytes += Buffer.byteLength(text) + row.annotationBytes
-      if (fitting.length > 0 && bytes > MAX_DESCRIPTOR_BYTES) return { entries: fitting, more: true }
+      const entryBytes = Buffer.byteLength(text) + row.annotationBytes
+      if (fitting.length > 0 && bytes + entryBytes > MAX_DESCRIPTOR_BYTES) return { entries: fitting, more: true, bytes }
+      bytes += entryBytes
       fitting.push({ row, text })
     }
-    if (!more || fitting.length >= MAX_DESCRIPTORS) return { entries: fitting, more }
+    if (!more || fitting.length >= MAX_DESCRIPTORS) return { entries: fitting, more, bytes }
   }
 }
 
@@ -68,12 +87,15 @@ function fieldsText({ mediaType, size, digest, artifactType }: Referrer): string
   return JSON.stringify({ mediaType, size, digest, artifactType })
 }
 
-/** Annotations stay the text that they are. Large ones are each read in a turn of their own. */
-async function descriptorText(catalog: Registry['catalog'], { row, text }: Entry): Promise<string> {
-  if (row.annotationBytes === 0) return text
-  if (row.annotationBytes > LARGE_BYTES) await setImmediate()
-  const annotations = await catalog.findAnnotations(row.digest)
-  return annotations === undefined ? text : `${text.slice(0, -1)},"annotations":${annotations}}`
+/** Annotations stay the text that they are. */
+async function* indexText(catalog: Registry['catalog'], entries: readonly Entry[]): AsyncGenerator<Uint8Array | string> {
+  yield BEGINNING
+  for (const [index, { row, text }] of entries.entries()) {
+    yield `${index === 0 ? '' : ','}${row.annotationBytes === 0 ? text : text.slice(0, -1)}`
+    if (row.annotationBytes === 0) continue
+    yield ',"annotations":'
+    yield* catalog.annotationsOf(row)
+    yield '}'
+  }
+  yield END
 }
-
-const LARGE_BYTES = 64 * 1024

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { Turns } from '../../registry/uploads/turns.ts'
 import { errorResponse, Refusal } from '../answer/error-response.ts'
 import { responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
 import { clientGone, IncomingBody } from '../request/incoming-body.ts'
 import { urlOfTarget } from '../request/target.ts'
-import { Turns } from '../../registry/uploads/turns.ts'
 import { watchBody } from './body-watch.ts'
 import type { Patience } from './patience.ts'
 

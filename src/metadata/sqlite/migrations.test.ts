@@ -61,6 +61,16 @@ function tablesOf(file: string) {
   return shown
 }
 
+/** Manifests that a repository holds, by the digests that their names are. */
+function addAnnotations(file: string, texts: Readonly<Record<string, string>>): void {
+  const database = new Database(file, { readwrite: true, strict: true })
+  for (const [digest, text] of Object.entries(texts)) {
+    database.run('INSERT INTO manifest VALUES (1, ?, 1, NULL, 5, 4)', [digest])
+    database.run("INSERT INTO manifest_content VALUES (?, 'a type', 9, NULL, ?, NULL)", [digest, text])
+  }
+  database.close()
+}
+
 async function expectOpenUploads({ metadata }: OpenedMetadata): Promise<void> {
   expect(await metadata.read.all('SELECT id, repository, algorithm, byte_offset, digest, state, writer FROM upload')).toEqual([
     {
@@ -110,6 +120,33 @@ describe('a database of an older version', () => {
     await end(await start())
     expect(tables).toEqual(tablesOf(path))
   })
+
+  test.each(VERSIONS.filter((version) => version < 6))(
+    '%i has its large annotations beside their manifest afterwards, whole, and content of held manifests alone',
+    async (version) => {
+      const texts = { small: `{"a":"${'ü'.repeat(30_000)}"}`, large: `{"a":"${'ü'.repeat(350_000)}"}` }
+      makeVersion3Database(path, 'store')
+      await end(await start(MIGRATIONS.filter((migration) => migration.version <= version)))
+      addAnnotations(path, texts)
+
+      const database = await start()
+
+      const { read } = database.metadata
+      const contents =
+        'SELECT digest, octet_length(annotations) AS bytes, annotation_bytes AS beside FROM manifest_content ORDER BY 1'
+      expect(await read.all(contents)).toEqual([
+        { digest: 'large', bytes: null, beside: Buffer.byteLength(texts.large) },
+        { digest: 'sha256:02', bytes: null, beside: null },
+        { digest: 'small', bytes: Buffer.byteLength(texts.small), beside: null },
+      ])
+      const pieces = await read.all<{ text: Uint8Array }>(
+        "SELECT text FROM annotation_piece WHERE digest = 'large' ORDER BY number",
+      )
+      expect(pieces.length).toBeGreaterThan(1)
+      expect(Buffer.concat(pieces.map(({ text }) => text)).toString()).toBe(texts.large)
+      await expectOpenUploads(database)
+    },
+  )
 
   test('3 opens after two more migrations with its open uploads, and keeps its identity and its content', async () => {
     makeVersion3Database(path, 'store')

@@ -27,6 +27,25 @@ export const MIGRATIONS: readonly Migration[] = [
       "DELETE FROM property WHERE name = 'scanner'",
     ],
   },
+  {
+    version: 6,
+    statements: [
+      // Content of manifests that no repository holds was never deleted.
+      `DELETE FROM manifest_content WHERE NOT EXISTS
+         (SELECT 1 FROM manifest WHERE manifest.digest = manifest_content.digest AND manifest.held = 1)`,
+      // Large annotations lie in a table of their own, as pieces of their text: SQLite reads the whole of a row to compare its key, here 4 MiB.
+      'ALTER TABLE manifest_content ADD COLUMN annotation_bytes INTEGER',
+      'CREATE TABLE annotation_piece (digest TEXT NOT NULL, number INTEGER NOT NULL, text BLOB NOT NULL, PRIMARY KEY (digest, number))',
+      `WITH RECURSIVE place (digest, number, size) AS (
+         SELECT digest, 0, octet_length(annotations) FROM manifest_content WHERE octet_length(annotations) > 65536
+         UNION ALL SELECT digest, number + 1, size FROM place WHERE (number + 1) * 262144 < size)
+       INSERT INTO annotation_piece (digest, number, text)
+       SELECT p.digest, p.number, substr(CAST(c.annotations AS BLOB), p.number * 262144 + 1, 262144)
+       FROM place p JOIN manifest_content c ON c.digest = p.digest`,
+      `UPDATE manifest_content SET annotation_bytes = octet_length(annotations), annotations = NULL
+       WHERE octet_length(annotations) > 65536`,
+    ],
+  },
 ]
 
 /** The version of a database that went through all of these. */

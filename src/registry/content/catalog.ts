@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { findAnnotations, holdsManifest, listReferrers, listRepositories, listTags } from '../../metadata/listing.ts'
+import { holdsManifest, listReferrers, listRepositories, listTags } from '../../metadata/listing.ts'
+import { findAnnotationPiece, findAnnotations } from '../../metadata/manifest-content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -24,8 +25,9 @@ export interface Referrer {
   readonly mediaType: string
   readonly size: number
   readonly artifactType: string | undefined
-  /** How long `findAnnotations` is; 0 where there are none. */
+  /** How long its annotations are as text; 0 where there are none. */
   readonly annotationBytes: number
+  readonly isInPieces: boolean
 }
 
 const ALL = Number.MAX_SAFE_INTEGER - 1
@@ -56,7 +58,7 @@ export class Catalog {
   async listRepositories(page: PageRequest, isShown?: (repository: RepositoryName) => boolean): Promise<Page<string>> {
     await this.#scan.ensureNames()
     const list = (after: string, limit: number) => listRepositories(this.#metadata.read, this.#epoch, after, limit)
-    return await onePage(page, isShown === undefined ? list : shownOf(list, isShown))
+    return await onePage(page, isShown === undefined ? list : shownOf(list, { key: (name) => name, isShown }))
   }
 
   /** end-12. Empty for an unknown subject or repository. Ordered by digest; `page.last` is a digest. */
@@ -69,30 +71,52 @@ export class Catalog {
     const id = await this.#scan.ensureScanned(repository)
     if (id === undefined) return { entries: [], more: false }
     const { artifactType } = filter
-    return await onePage(page, (after, limit) => listReferrers(this.#metadata.read, id, subject, { artifactType, after, limit }))
+    const list = (after: string, limit: number) => listReferrers(this.#metadata.read, id, subject, { after, limit })
+    if (artifactType === undefined) return await onePage(page, list)
+    return await onePage(page, shownOf(list, { key: digestOf, isShown: (referrer) => referrer.artifactType === artifactType }))
   }
 
-  /** Those of a manifest on such a list, as the text of a JSON object. */
-  async findAnnotations(manifest: Digest): Promise<string | undefined> {
-    return await findAnnotations(this.#metadata.read, manifest)
+  /**
+   * The text of a JSON object: the annotations of a manifest on such a list, as texts and bytes. Throws where the manifest has gone
+   * meanwhile.
+   */
+  async *annotationsOf({ digest, isInPieces, annotationBytes }: Referrer): AsyncGenerator<Uint8Array | string> {
+    let left = annotationBytes
+    for (let number = 0; left > 0; number += 1) {
+      const { read } = this.#metadata
+      const piece = isInPieces ? await findAnnotationPiece(read, digest, number) : await findAnnotations(read, digest)
+      if (piece === undefined) throw new Error('the manifest was deleted while the list of referrers was sent')
+      left -= Buffer.byteLength(piece)
+      yield piece
+    }
   }
+}
+
+function digestOf({ digest }: Referrer): string {
+  return digest
 }
 
 type List<Entry> = (after: string, limit: number) => Promise<readonly Entry[]>
 
-/** How many names are looked at between two looks of the event loop at others. */
+/** How many entries are looked at between two looks of the event loop at others. */
 const FILTER_STEP = 1000
 
+interface Filter<Entry> {
+  /** By what the list is ordered. */
+  readonly key: (entry: Entry) => string
+  readonly isShown: (entry: Entry) => boolean
+}
+
 /** The same list without what is not shown: it is read on until the page is full. */
-function shownOf(list: List<RepositoryName>, isShown: (repository: RepositoryName) => boolean): List<RepositoryName> {
+function shownOf<Entry>(list: List<Entry>, { key, isShown }: Filter<Entry>): List<Entry> {
   return async (after, limit) => {
-    const shown: RepositoryName[] = []
+    const shown: Entry[] = []
     for (let last = after; ; ) {
-      const names = await list(last, FILTER_STEP)
-      shown.push(...names.filter(isShown))
-      const end = names.at(-1)
-      if (shown.length >= limit || names.length < FILTER_STEP || end === undefined) return shown.slice(0, limit)
-      last = end
+      const entries = await list(last, FILTER_STEP)
+      shown.push(...entries.filter(isShown))
+      const end = entries.at(-1)
+      if (shown.length >= limit || entries.length < FILTER_STEP || end === undefined) return shown.slice(0, limit)
+      last = key(end)
       await setImmediate()
     }
   }

@@ -1,7 +1,5 @@
 import {
   ensureRepository,
-  type ManifestContent,
-  putManifestContent,
   putReferences,
   setBlobArriving,
   setBlobLive,
@@ -11,11 +9,12 @@ import {
 } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
 import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
+import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
-import { requireBounds } from '../../oci/manifest-bounds.ts'
+import { requireArtifactType, requireBounds } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
@@ -33,7 +32,8 @@ import { requireUnnamed } from './still-named.ts'
 
 export interface WholeManifest {
   readonly manifest: StoredManifest
-  readonly bytes: Uint8Array
+  /** Its exact bytes. A large one is read as its client takes it. */
+  readonly content: Uint8Array | Blob | ReadableStream<Uint8Array>
 }
 
 export interface ManifestPush {
@@ -63,7 +63,8 @@ export interface ManifestStoreOptions {
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
 
-const LARGE_BYTES = 256 * 1024
+/** Larger ones are sent as blobs are, and parsed one in a turn of the event loop. */
+export const LARGE_MANIFEST_BYTES = 256 * 1024
 
 export class ManifestStore {
   readonly #options: ManifestStoreOptions
@@ -83,8 +84,8 @@ export class ManifestStore {
   async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
     const { manifest, kept } = await this.#find(repository, reference, { withBytes: true })
     const { digest, size } = manifest
-    const bytes = kept ?? (await this.#readBytes(digest, size))
-    if (bytes?.length === size) return { manifest, bytes }
+    const content = kept ?? (await this.#contentInStorage(digest, size))
+    if (content !== undefined) return { manifest, content }
     throw new RegistryError('MANIFEST_UNKNOWN', {
       message: 'The bytes of the manifest are missing or damaged in the storage; push it again.',
       detail: { digest },
@@ -126,13 +127,19 @@ export class ManifestStore {
 
   /** Large ones are parsed and hashed one in a turn of the event loop. */
   async #contentOf(push: ManifestPush): Promise<ManifestContent> {
-    return push.bytes.length > LARGE_BYTES ? await this.#large.run(async () => contentOf(push)) : contentOf(push)
+    return push.bytes.length > LARGE_MANIFEST_BYTES ? await this.#large.run(async () => contentOf(push)) : contentOf(push)
   }
 
-  /** A hundred of 4 MiB at once would be 400 MB, and keep the event loop busy for 1.6 s. */
-  async #readBytes(digest: Digest, size: number): Promise<Uint8Array | undefined> {
-    const read = () => this.#options.storage.readSmall(layout.blob(digest), MAX_MANIFEST_BYTES)
-    return size > LARGE_BYTES ? await this.#large.run(read) : await read()
+  /**
+   * Undefined when the storage has not all of it. A hundred of 4 MiB, read at once, would be 400 MB and keep the event loop busy for 1.6 s: a
+   * large one is sent as a blob is.
+   */
+  async #contentInStorage(digest: Digest, size: number): Promise<WholeManifest['content'] | undefined> {
+    const { storage } = this.#options
+    const path = layout.blob(digest)
+    if (size > LARGE_MANIFEST_BYTES) return (await storage.stat(path))?.size === size ? await storage.content(path) : undefined
+    const bytes = await storage.readSmall(path, MAX_MANIFEST_BYTES)
+    return bytes?.length === size ? bytes : undefined
   }
 
   async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
@@ -222,6 +229,7 @@ export class ManifestStore {
 function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
   requireBounds(bytes)
   const manifest = parseManifest(bytes, contentType)
+  requireArtifactType(manifest.artifactType)
   const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
   if (isDigest(reference) && digest !== reference) {
     throw new RegistryError('DIGEST_INVALID', {

@@ -64,7 +64,7 @@ test('what it answers is what the storage says, whatever the metadata has, which
   const name = parseRepositoryName('app')
   const tag = parseTag('latest')
   const layer = parseDigest(image.layers[0]?.digest ?? '')
-  expect((await takeover.manifests.read(name, tag)).bytes).toEqual(image.manifest.bytes)
+  expect((await takeover.manifests.read(name, tag)).content).toEqual(image.manifest.bytes)
   expect((await takeover.blobs.get(name, layer)).size).toBe(image.layers[0]?.bytes.length ?? 0)
   await rm(folder.join('docker/registry/v2/repositories/app'), { recursive: true })
 

@@ -1,7 +1,6 @@
 import {
   deleteBlob,
   ensureRepository,
-  putManifestContent,
   putReferences,
   releaseReferences,
   setBlobLive,
@@ -12,6 +11,7 @@ import {
 } from '../../metadata/changes.ts'
 import { isClaimed } from '../../metadata/claims.ts'
 import { findBlob, findLink, findManifest, findRepository, findTag } from '../../metadata/content.ts'
+import { putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'

@@ -1,5 +1,5 @@
-import type { ManifestContent } from '../../metadata/changes.ts'
 import { findManifest, findManifestContent, findRepository } from '../../metadata/content.ts'
+import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { BlobName, ContentName, LinkName, ManifestName, TagName } from '../../metadata/names.ts'
 import type { Query } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf, findDigest, isDigestOfNothing } from '../../oci/digest.ts'
