@@ -1,11 +1,12 @@
 import { Database } from 'bun:sqlite'
+import type { LogIndex } from './log-space.ts'
 
 /** The write-ahead log is folded into the database when it has grown to this. */
 const CHECKPOINT_ABOVE_BYTES = 4 * 1024 * 1024
 
-/** True when a checkpoint of the database at this path is due. */
-export function needsCheckpoint(path: string): boolean {
-  return Bun.file(`${path}-wal`).size > CHECKPOINT_ABOVE_BYTES
+/** True when a checkpoint of the database is due. */
+export function needsCheckpoint(log: LogIndex): boolean {
+  return log.bytesToFold() > CHECKPOINT_ABOVE_BYTES
 }
 
 /** Folds the log into the database. It syncs files: to be run in a thread of its own, never on the event loop. */
@@ -13,9 +14,9 @@ export function checkpoint(path: string): void {
   const database = new Database(path, { readwrite: true, strict: true })
   try {
     database.run('PRAGMA busy_timeout = 1000')
-    // The long part lets others write; the short one that follows empties the log.
+    // The long part lets others write; the short one that follows lets the log begin anew, in the space that it has.
     database.run('PRAGMA wal_checkpoint(PASSIVE)')
-    database.run('PRAGMA wal_checkpoint(TRUNCATE)')
+    database.run('PRAGMA wal_checkpoint(RESTART)')
   } finally {
     database.close()
   }

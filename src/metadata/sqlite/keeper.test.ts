@@ -1,8 +1,11 @@
+import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { rename, rm } from 'node:fs/promises'
+import { copyFile, rename, rm } from 'node:fs/promises'
+import { poll } from '../../../test/support/processes.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { checkpoint, needsCheckpoint } from './checkpoint.ts'
 import { MetadataKeeper } from './keeper.ts'
+import { KEPT_LOG_BYTES, keepLogSpace, LogIndex } from './log-space.ts'
 import { type OpenedMetadata, openMetadata } from './open.ts'
 
 const TIMEOUT_MS = 20_000
@@ -36,14 +39,14 @@ function startKeeper(): { readonly replaced: Promise<Error>; readonly keeper: Me
 }
 
 test('a checkpoint is due when the log has grown, and folds it in while the database is in use', async () => {
-  expect(needsCheckpoint(path)).toBe(false)
+  const log = new LogIndex(path)
+  expect(needsCheckpoint(log)).toBe(false)
   await growLog()
-  expect(needsCheckpoint(path)).toBe(true)
+  expect(needsCheckpoint(log)).toBe(true)
 
   checkpoint(path)
 
-  expect(needsCheckpoint(path)).toBe(false)
-  expect(Bun.file(`${path}-wal`).size).toBe(0)
+  expect(needsCheckpoint(log)).toBe(false)
   expect(await opened.metadata.read.get('SELECT length(bytes) AS length FROM filler')).toEqual({ length: 5 * 1024 * 1024 })
 })
 
@@ -55,7 +58,8 @@ test(
 
     const deadline = performance.now() + TIMEOUT_MS / 2
     let writes = 0
-    while (needsCheckpoint(path)) {
+    const log = new LogIndex(path)
+    while (needsCheckpoint(log)) {
       if (performance.now() > deadline) throw new Error('no checkpoint within ten seconds')
       await opened.metadata.write((query) => query.run("UPDATE counter SET value = value + 1 WHERE name = 'number'"))
       writes += 1
@@ -68,6 +72,46 @@ test(
   },
   TIMEOUT_MS,
 )
+
+test(
+  'the log keeps its space: it has it from the start, is written over after each checkpoint, and gives back what it took beyond',
+  async () => {
+    const { keeper, failures } = startKeeper()
+    const size = () => Bun.file(`${path}-wal`).size
+    await poll('the log has its space', TIMEOUT_MS / 2, async () => size() === KEPT_LOG_BYTES || undefined)
+    await keeper.stop()
+
+    for (let round = 0; round < 3; round += 1) {
+      await growLog()
+      checkpoint(path)
+      await opened.metadata.write((query) => query.run("UPDATE counter SET value = value + 1 WHERE name = 'number'"))
+      expect(size()).toBe(KEPT_LOG_BYTES)
+    }
+    for (let round = 0; round < 2; round += 1) await growLog()
+    expect(size()).toBeGreaterThan(KEPT_LOG_BYTES)
+    checkpoint(path)
+    await opened.metadata.write((query) => query.run("UPDATE counter SET value = value + 1 WHERE name = 'number'"))
+    expect(size()).toBe(KEPT_LOG_BYTES)
+
+    expect(failures).toEqual([])
+    expect(await opened.metadata.read.get('SELECT count(*) AS count FROM filler')).toEqual({ count: 5 })
+  },
+  TIMEOUT_MS,
+)
+
+test('a log with space that was never written to is read after a kill as if it ended before that', async () => {
+  await opened.metadata.write((query) => query.run("INSERT INTO repository (id, name) VALUES (1, 'a')"))
+  expect(await keepLogSpace(path, opened.metadata, () => true)).toBe(true)
+  await opened.metadata.write((query) => query.run("INSERT INTO repository (id, name) VALUES (2, 'b')"))
+
+  const copy = folder.join('copy.db')
+  for (const suffix of ['', '-wal']) await copyFile(path + suffix, copy + suffix)
+
+  const killed = new Database(copy, { readwrite: true, strict: true })
+  expect(killed.query('PRAGMA integrity_check').get()).toEqual({ integrity_check: 'ok' })
+  expect(killed.query('SELECT name FROM repository ORDER BY id').all()).toEqual([{ name: 'a' }, { name: 'b' }])
+  killed.close()
+})
 
 test.each([
   ['deleted', async () => await rm(path)],

@@ -1,5 +1,6 @@
 import { needsCheckpoint } from './checkpoint.ts'
 import { identityOf } from './database-file.ts'
+import { keepLogSpace, LogIndex } from './log-space.ts'
 import type { OpenedMetadata } from './open.ts'
 
 const LOOK_EVERY_MS = 1_000
@@ -9,14 +10,16 @@ export class MetadataReplacedError extends Error {
   override readonly name = 'MetadataReplacedError'
 }
 
-/** Looks after the open database file: its log is folded in before it grows, and a replaced file is noticed. */
+/** Looks after the open database file: its log keeps its space and is folded in before it grows, and a replaced file is noticed. */
 export class MetadataKeeper {
   readonly #path: string
   readonly #identity: string
   readonly #onReplaced: (error: MetadataReplacedError) => void
   readonly #onFailure: (error: unknown) => void
   readonly #timer: NodeJS.Timeout
-  #checkpointing: Promise<void> | undefined
+  readonly #metadata: OpenedMetadata['metadata']
+  readonly #log: LogIndex
+  #working: Promise<void> | undefined
 
   constructor(options: {
     readonly path: string
@@ -26,26 +29,43 @@ export class MetadataKeeper {
   }) {
     this.#path = options.path
     this.#identity = options.opened.identity
+    this.#metadata = options.opened.metadata
+    this.#log = new LogIndex(options.path)
     this.#onReplaced = options.onReplaced
     this.#onFailure = options.onFailure
+    this.#work(() => this.#keepSpace())
     this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS)
   }
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
-    await this.#checkpointing
+    await this.#working
   }
 
   #look(): void {
-    if (identityOf(this.#path) !== this.#identity) {
+    if (!this.#isOurs()) {
       clearInterval(this.#timer)
       this.#onReplaced(new MetadataReplacedError('The metadata database was replaced or deleted while it was open.'))
       return
     }
-    if (this.#checkpointing !== undefined || !needsCheckpoint(this.#path)) return
-    this.#checkpointing = this.#checkpoint().finally(() => {
-      this.#checkpointing = undefined
-    })
+    this.#work(() => (needsCheckpoint(this.#log) ? this.#checkpoint() : this.#keepSpace()))
+  }
+
+  #isOurs(): boolean {
+    return identityOf(this.#path) === this.#identity
+  }
+
+  #work(task: () => Promise<void>): void {
+    this.#working ??= task()
+      .catch(this.#onFailure)
+      .finally(() => {
+        this.#working = undefined
+      })
+  }
+
+  /** A full disk is told of by the requests that it refuses; when it has room again, the next look takes it. */
+  async #keepSpace(): Promise<void> {
+    await keepLogSpace(this.#path, this.#metadata, () => this.#isOurs())
   }
 
   async #checkpoint(): Promise<void> {
@@ -56,8 +76,6 @@ export class MetadataKeeper {
         worker.onerror = (event) => reject(new Error(event.message))
         worker.postMessage(this.#path)
       })
-    } catch (error) {
-      this.#onFailure(error)
     } finally {
       worker.terminate()
     }

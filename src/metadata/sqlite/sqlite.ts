@@ -3,6 +3,7 @@ import { unavailable } from '../../oci/errors.ts'
 import type { OwnedMetadata } from '../processes.ts'
 import type { Query, SqlValue } from '../query.ts'
 import { CommitWatch } from './commit-watch.ts'
+import { KEPT_LOG_BYTES } from './log-space.ts'
 import { isNotWritable, MetadataNotWritableError } from './not-writable.ts'
 
 /** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */
@@ -192,6 +193,7 @@ function openConnection(path: string): Database {
   database.run('PRAGMA busy_timeout = 0')
   database.run('PRAGMA synchronous = NORMAL')
   database.run('PRAGMA wal_autocheckpoint = 0')
+  database.run(`PRAGMA journal_size_limit = ${KEPT_LOG_BYTES}`)
   database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
   database.run('PRAGMA temp_store = MEMORY')
   return database
