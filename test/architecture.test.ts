@@ -39,7 +39,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'composition/debug-server.ts': ['config', 'observe', 'http', 'composition/listen-error.ts'],
   'composition/certificate-orders.ts': ['config', 'observe', 'http', 'certificates', 'composition/listen-error.ts'],
   'composition/public-server.ts': [
-    ...['config', 'observe', 'http', 'certificates', 'processes/free-port.ts', 'composition/listen-error.ts'],
+    ...['config', 'observe', 'http', 'certificates', 'processes/free-port.ts', 'processes/count.ts'],
+    'composition/listen-error.ts',
   ],
   'composition/observation.ts': [
     'config',
@@ -107,6 +108,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['observe'],
   yaml: ['config'],
   zod: ['config', 'oci', 'access'],
+  'bun:ffi': ['http'],
   'bun:sqlite': ['metadata'],
 }
 

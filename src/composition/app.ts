@@ -171,5 +171,6 @@ async function serve(handler: Handler, { metrics, ...parts }: ServerParts): Prom
       shown.map(({ host, facts: { names, expiresAt } }) => ({ host: host ?? names[0] ?? '', expiresAt })),
     )
   }
-  return await servePublic({ ...parts, handler, onCertificates })
+  const onSurplus = metrics && ((reason: 'total' | 'address') => metrics.connections.closed(reason))
+  return await servePublic({ ...parts, handler, onCertificates, onSurplus })
 }

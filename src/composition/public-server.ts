@@ -1,15 +1,21 @@
+import { availableParallelism } from 'node:os'
 import { AcmeCache, orderedCertificates } from '../certificates/acme/acme-cache.ts'
 import { type CertificateStore, givenCertificate } from '../certificates/certificate-store.ts'
 import { Certificates, type OnShown } from '../certificates/certificates.ts'
 import { selfSignedCertificate } from '../certificates/self-signed.ts'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls-config.ts'
+import { ConnectionBound } from '../http/connections/connection-bound.ts'
+import { limitsOfProcess } from '../http/connections/connection-limits.ts'
+import { systemSockets } from '../http/connections/system-sockets.ts'
 import type { Handler } from '../http/pipeline.ts'
 import { withAuthority } from '../http/request/authority.ts'
+import { isWithin } from '../http/request/forwarding.ts'
 import { type HttpServer, type Listen, listen as listenForFiles } from '../http/server/server.ts'
 import { listenForStreams } from '../http/server/stream-server.ts'
 import { listenTls } from '../http/server/tls-server.ts'
 import type { Log } from '../observe/log.ts'
+import { processCount } from '../processes/count.ts'
 import { requireFreePort } from '../processes/free-port.ts'
 import { listenErrorOf } from './listen-error.ts'
 
@@ -24,6 +30,8 @@ export interface PublicServerOptions {
   readonly server: Listen | undefined
   readonly handler: Handler
   readonly onCertificates: OnShown
+  /** Is told of each connection that was closed because there were too many. */
+  readonly onSurplus: ((reason: 'total' | 'address') => void) | undefined
   readonly log: Log
 }
 
@@ -43,8 +51,11 @@ async function serveAt(options: PublicServerOptions): Promise<PublicServer> {
   const listen = chosen ?? (config.storage.driver.kind === 's3' ? listenForStreams : listenForFiles)
   const port = shared?.port === undefined ? {} : { port: shared.port }
   const address = configured.kind === 'tcp' ? { ...configured, ...port } : configured
-  if (tls === undefined || address.kind !== 'tcp') {
-    return await listen({ address, reusePort: shared !== undefined, handler, log, patience })
+  if (address.kind !== 'tcp') return await listen({ address, reusePort: false, handler, log, patience })
+  const descriptors = connectionBoundOf(options)
+  if (tls === undefined) {
+    const server = await listen({ address, reusePort: shared !== undefined, handler, log, patience, descriptors })
+    return bounded(server, descriptors)
   }
   // With SO_REUSEPORT a process gets the port also where another program shares it.
   if (shared === undefined) await requireFreePort(address)
@@ -56,15 +67,50 @@ async function serveAt(options: PublicServerOptions): Promise<PublicServer> {
     handler: withAuthority(() => certificates.authority, handler),
     log,
     patience,
+    descriptors,
   })
-  certificates.watch((material) => server.renew(material))
+  const { stop } = bounded(server, descriptors)
+  certificates.watch(async (material) => {
+    await server.renew(material)
+    descriptors?.listens(portOf(server), server)
+  })
   return {
-    url: server.url,
-    stop: async (options) => {
+    ...server,
+    stop: async (stopping) => {
       await certificates.stop()
-      await server.stop(options)
+      await stop(stopping)
     },
   }
+}
+
+/** Undefined where connections cannot be counted. */
+function connectionBoundOf({ config, shared, onSurplus, log }: PublicServerOptions): ConnectionBound | undefined {
+  const { connections, trustedProxies } = config.http
+  const sockets = systemSockets()
+  if (sockets === undefined) {
+    log.warn('connections cannot be counted on this system, so they have no bound')
+    return undefined
+  }
+  const processes = shared === undefined ? 1 : processCount(config, availableParallelism(), process.platform)
+  const limits = limitsOfProcess(connections, { processes, descriptorLimit: sockets.descriptorLimit })
+  const onCut = onSurplus === undefined ? {} : { onCut: onSurplus }
+  return new ConnectionBound({ sockets, limits, isProxy: isWithin(trustedProxies.ranges), log, ...onCut })
+}
+
+function bounded(server: HttpServer, bound: ConnectionBound | undefined): HttpServer {
+  bound?.listens(portOf(server), server)
+  return {
+    ...server,
+    stop: async (stopping) => {
+      bound?.stop()
+      await server.stop(stopping)
+    },
+  }
+}
+
+function portOf({ url }: HttpServer): number {
+  const { port, protocol } = new URL(url)
+  return Number(port || (protocol === 'https:' ? 443 : 80))
 }
 
 function storeOf({ source }: TlsConfig): CertificateStore {

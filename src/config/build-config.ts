@@ -82,6 +82,7 @@ function httpConfig(parsed: ParsedConfig): HttpConfig {
         : { ranges: http.trustedproxies.filter((range) => range !== 'none'), areNamed: true },
     drainTimeoutMs: http.draintimeout,
     idle: { readerMs: http.idle.reader || Number.POSITIVE_INFINITY, writerMs: http.idle.writer || Number.POSITIVE_INFINITY },
+    connections: { total: http.connections.total, perAddress: http.connections.peraddress || Number.POSITIVE_INFINITY },
     // Memory is not shared between processes.
     processes: storage.inmemory === undefined ? http.processes : 1,
     tls: tlsConfig(parsed),

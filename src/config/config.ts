@@ -154,6 +154,13 @@ export interface HttpConfig {
     /** It sends nothing of a body. */
     readonly writerMs: number
   }
+  /** How many connections there are at once, in all processes together. */
+  readonly connections: {
+    /** Undefined: as many as the descriptors of each process allow. */
+    readonly total: number | undefined
+    /** From an address that is no trusted proxy; Infinity: any number. */
+    readonly perAddress: number
+  }
   /** How many processes share the address; undefined: as many as suit this machine. Always 1 for a storage in memory. */
   readonly processes: number | undefined
   /** Undefined: plain HTTP. */

@@ -89,6 +89,7 @@ describe('a file', () => {
         trustedProxies: { ranges: PRIVATE_RANGES, areNamed: false },
         drainTimeoutMs: 8000,
         idle: { readerMs: 3_600_000, writerMs: 3_600_000 },
+        connections: { total: undefined, perAddress: 1000 },
         ...{ processes: 1, tls: undefined },
         debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },
       },

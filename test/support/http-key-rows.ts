@@ -21,6 +21,8 @@ export const HTTP_ROWS: readonly (readonly [
   ['http.draintimeout', '1m', ({ http }) => http.drainTimeoutMs, 60_000],
   ['http.idle.reader', '5m', ({ http }) => http.idle.readerMs, 300_000],
   ['http.idle.writer', '0', ({ http }) => http.idle.writerMs, Number.POSITIVE_INFINITY],
+  ['http.connections.total', 7, ({ http }) => http.connections.total, 7],
+  ['http.connections.peraddress', '0', ({ http }) => http.connections.perAddress, Number.POSITIVE_INFINITY],
   ['http.debug.addr', ':1', ({ http }) => http.debug.listen, { kind: 'tcp', hostname: undefined, port: 1 }],
   ['http.debug.prometheus.enabled', true, ({ http }) => http.debug.prometheus.enabled, true],
   ['http.debug.prometheus.path', '/m', ({ http }) => http.debug.prometheus.path, '/m'],

@@ -81,6 +81,19 @@ export const http = section({
       about: 'How long a client may send nothing of a body that it has begun before it gets 408; 0: for ever.',
     }),
   }),
+  connections: section({
+    total: optionalKey(wholeNumber(1), {
+      about:
+        'How many connections there are at once, in all processes together. Left out: 10000 for each process, or half of the files that it ' +
+        'may have open beyond 64 where that is less; more than that there never are.',
+      example: '2000',
+    }),
+    peraddress: key(wholeNumber(0), {
+      default: '1000',
+      example: '100',
+      about: 'How many of them come from one address that is no trusted proxy; 0: any number.',
+    }),
+  }),
   processes: optionalKey(wholeNumber(1), {
     about: 'How many processes share the address and the data; one for each core, at most 4, when left out.',
     example: '2',

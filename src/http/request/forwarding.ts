@@ -22,9 +22,7 @@ export interface TrustedProxies {
  * may open it.
  */
 export function withForwarding({ ranges, areNamed }: TrustedProxies, handler: Handler): Handler {
-  const proxies = new BlockList()
-  for (const { address, prefix, family } of ranges) proxies.addSubnet(address, prefix, family)
-  const isTrusted = (address: string) => proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
+  const isTrusted = isWithin(ranges)
   return (request, connection) => {
     const { headers } = request
     const listed = headers.get('x-forwarded-for')
@@ -40,6 +38,13 @@ export function withForwarding({ ranges, areNamed }: TrustedProxies, handler: Ha
     const path = areNamed ? hops : hops.slice(-1)
     return handler(request, { ...connection, ...forwardedConnection(peer, path, { isTrusted, said }) })
   }
+}
+
+/** Says of an address whether it is in one of the ranges. */
+export function isWithin(ranges: readonly ProxyRange[]): (address: string) => boolean {
+  const all = new BlockList()
+  for (const { address, prefix, family } of ranges) all.addSubnet(address, prefix, family)
+  return (address) => all.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4')
 }
 
 interface Said {

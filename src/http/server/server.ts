@@ -24,11 +24,21 @@ export interface ServerOptions {
   readonly log: Log
   /** Left out: the usual one. */
   readonly patience?: Patience
+  /** Left out: descriptors do not run out. */
+  readonly descriptors?: Descriptors | undefined
+}
+
+/** Some of them are kept for the files of requests. */
+export interface Descriptors {
+  /** Undefined: there is one now. */
+  whenDescriptorIsFree(): Promise<void> | undefined
 }
 
 export interface HttpServer {
   /** Without a slash at its end; `unix:<path>` for a socket. */
   readonly url: string
+  /** The addresses and ports of the clients whose requests are being answered, as `192.0.2.1 51234`; none on a unix socket. */
+  clientsAtWork(): string[]
   /** Refuses new connections and lets running requests finish, for `timeoutMs` at most; then cuts them. */
   stop(options: { readonly timeoutMs: number }): Promise<void>
 }
@@ -47,13 +57,13 @@ const LONGEST_IDLE_SECONDS = 255
 
 /** The one place that knows Bun's server. Throws when the address cannot be had. */
 export async function listen(options: ServerOptions): Promise<HttpServer> {
-  const { address, reusePort, tls, handler, log, patience = PATIENCE } = options
+  const { address, reusePort, tls, handler, log, patience = PATIENCE, descriptors } = options
   if (address.kind === 'unix') await removeStaleSocket(address.path)
   allowLargeHeaders()
   // `server.timeout` does nothing on a unix socket (tried), so slow uploads need the longest time there from the start.
   const idleSeconds = address.kind === 'unix' ? LONGEST_IDLE_SECONDS : idleSecondsOf(patience)
   const ending = new AbortController()
-  const exchanges = new Exchanges({ handler, patience, idleSeconds, ending: ending.signal })
+  const exchanges = new Exchanges({ handler, patience, idleSeconds, descriptors, ending: ending.signal })
   const server = serve(address, reusePort, {
     development: false,
     idleTimeout: idleSeconds,
@@ -67,6 +77,7 @@ export async function listen(options: ServerOptions): Promise<HttpServer> {
   if (tls !== undefined && server.protocol !== 'https') throw new Error('the server does not speak TLS')
   return {
     url: address.kind === 'unix' ? `unix:${address.path}` : server.url.href.replace(/\/$/, ''),
+    clientsAtWork: () => exchanges.clients(server),
     stop: async ({ timeoutMs }) => {
       await stop(server, { timeoutMs, ending, log })
       exchanges.stop()
@@ -87,6 +98,7 @@ function idleSecondsOf({ readerMs }: Patience): number {
 interface ExchangeOptions {
   readonly handler: Handler
   readonly patience: Patience
+  readonly descriptors: Descriptors | undefined
   readonly idleSeconds: number
   readonly ending: AbortSignal
 }
@@ -95,6 +107,7 @@ interface ExchangeOptions {
 class Exchanges {
   readonly #options: ExchangeOptions
   readonly #slowReaders: SlowReaders
+  readonly #running = new Set<Request>()
 
   constructor(options: ExchangeOptions) {
     this.#options = options
@@ -102,12 +115,29 @@ class Exchanges {
   }
 
   async answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
-    const { handler, patience, idleSeconds, ending } = this.#options
+    this.#running.add(request)
+    try {
+      return await this.#answer(request, bun)
+    } finally {
+      this.#running.delete(request)
+    }
+  }
+
+  clients(bun: Bun.Server<undefined>): string[] {
+    return [...this.#running].flatMap((request) => {
+      const client = bun.requestIP(request)
+      return client === null ? [] : [`${plainAddress(client.address)} ${client.port}`]
+    })
+  }
+
+  async #answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
+    const { handler, patience, idleSeconds, descriptors, ending } = this.#options
     const address = bun.requestIP(request)?.address
-    const client = address?.startsWith('::ffff:') === true ? address.slice('::ffff:'.length) : address
-    const connection = { client, ending }
+    const connection = { client: address === undefined ? undefined : plainAddress(address), ending }
     if (request.method === 'GET' || request.method === 'HEAD') {
       const response = asResponse(await handler(request, connection))
+      // Bun opens the file of an answer when it has the answer.
+      await descriptors?.whenDescriptorIsFree()
       if (request.method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
       return response
     }
@@ -125,6 +155,11 @@ class Exchanges {
   stop(): void {
     this.#slowReaders.stop()
   }
+}
+
+/** A server for IPv6 and IPv4 names clients of IPv4 in the way of IPv6. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
 }
 
 /** Bun turns `undefined` into a success. */

@@ -9,6 +9,7 @@ import { clientGone, IncomingBody } from '../request/incoming-body.ts'
 import { urlOfTarget } from '../request/target.ts'
 import { watchBody } from './body-watch.ts'
 import type { Patience } from './patience.ts'
+import { type Descriptors, plainAddress } from './server.ts'
 
 const LOOK_EVERY_MS = 5_000
 const WRITTEN_AT_ONCE_BYTES = 512 * 1024
@@ -22,6 +23,7 @@ export interface ExchangeOptions {
   readonly handler: Handler
   readonly log: Log
   readonly patience: Patience
+  readonly descriptors: Descriptors | undefined
   readonly scheme: 'http' | 'https'
   /** Aborts when the server cuts what still runs. */
   readonly ending: AbortSignal
@@ -53,12 +55,20 @@ export class StreamExchange {
     incoming.on('error', () => undefined)
   }
 
+  /** Its address and port; an empty address on a unix socket. */
+  get client(): string {
+    const { remoteAddress = '', remotePort = 0 } = this.#incoming.socket
+    return `${plainAddress(remoteAddress)} ${remotePort}`
+  }
+
   /** Never rejects. */
   async run(): Promise<void> {
     const { log, patience } = this.#options
     const timer = setInterval(() => this.#cutIfUnread(), Math.min(LOOK_EVERY_MS, patience.readerMs / 4))
     try {
-      await this.#send(await this.#answer())
+      const response = await this.#answer()
+      await this.#options.descriptors?.whenDescriptorIsFree()
+      await this.#send(response)
     } catch (error) {
       // The status is gone already: that the answer broke off shows as a broken connection.
       if (!this.#gone.signal.aborted) log.error('an answer broke off', { path: this.#incoming.url, error })

@@ -21,17 +21,18 @@ const SWEEP_EVERY_MS = 100
  * cannot be had.
  */
 export async function listenForStreams(options: ServerOptions): Promise<HttpServer> {
-  const { address, reusePort, tls, handler, log, patience = PATIENCE } = options
+  const { address, reusePort, tls, handler, log, patience = PATIENCE, descriptors } = options
   allowLargeHeaders()
-  const running = new Set<Promise<void>>()
+  const running = new Map<Promise<void>, StreamExchange>()
   const ending = new AbortController()
   const scheme = tls === undefined ? 'http' : 'https'
   const exchanges = new WeakMap<object, StreamExchange>()
   const server = createServer((incoming, outgoing) => {
-    const exchange = new StreamExchange(incoming, outgoing, { handler, log, patience, scheme, ending: ending.signal })
+    const means = { handler, log, patience, descriptors, scheme, ending: ending.signal } as const
+    const exchange = new StreamExchange(incoming, outgoing, means)
     exchanges.set(incoming.socket, exchange)
     const ended = exchange.run().finally(() => running.delete(ended))
-    running.add(ended)
+    running.set(ended, exchange)
   })
   server.on('clientError', (error: Error & { readonly code?: string }, socket: Socket) => {
     const refuse = () => refuseUnread(socket, error.code ?? error.message, { log, mostHeaderBytes: MOST_HEADER_BYTES })
@@ -45,7 +46,11 @@ export async function listenForStreams(options: ServerOptions): Promise<HttpServ
   // A client that closes its side when it has sent its request still reads. Only the property does it, not the option of the same name.
   Object.assign(server, { httpAllowHalfOpen: true })
   await bind(server, { address, reusePort, tls })
-  return { url: urlOf(server, scheme), stop: ({ timeoutMs }) => stop(server, { running, timeoutMs, ending, log }) }
+  return {
+    url: urlOf(server, scheme),
+    clientsAtWork: () => [...running.values()].map((exchange) => exchange.client),
+    stop: ({ timeoutMs }) => stop(server, { running, timeoutMs, ending, log }),
+  }
 }
 
 type Binding = Pick<ServerOptions, 'address' | 'reusePort'> & { readonly tls: ServerTls | undefined }
@@ -85,7 +90,7 @@ function urlOf(server: Server, scheme: string): string {
 }
 
 interface Stop {
-  readonly running: ReadonlySet<Promise<void>>
+  readonly running: ReadonlyMap<Promise<void>, unknown>
   readonly timeoutMs: number
   readonly ending: AbortController
   readonly log: Log
@@ -110,7 +115,7 @@ async function stop(server: Server, { running, timeoutMs, ending, log }: Stop): 
 }
 
 /** A request may still arrive on a connection that was taken before, and bytes leave after the answer has ended. */
-async function ended(closed: Promise<void>, running: ReadonlySet<Promise<void>>): Promise<void> {
+async function ended(closed: Promise<void>, running: Stop['running']): Promise<void> {
   await closed
-  while (running.size > 0) await Promise.all(running)
+  while (running.size > 0) await Promise.all(running.keys())
 }

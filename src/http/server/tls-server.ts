@@ -43,6 +43,7 @@ export async function listenTls({ address, tls, listen, ...options }: TlsServerO
 
   return {
     url,
+    clientsAtWork: () => [current, ...ending].flatMap((server) => server.clientsAtWork()),
     renew: async (renewed) => {
       const next = await begin({ ...address, port: Number(new URL(url).port || 443) }, renewed)
       end(current)

@@ -1,5 +1,6 @@
 import type { DutyState } from '../duty-state.ts'
 import { CertificateMetrics } from './certificate-metrics.ts'
+import { ConnectionMetrics } from './connection-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
@@ -25,6 +26,7 @@ export interface RegistryCounts {
 export class RegistryMetrics {
   readonly requests = new RequestMetrics()
   readonly certificates = new CertificateMetrics()
+  readonly connections = new ConnectionMetrics()
   readonly storage: ActionDurations
   readonly metadataWrites = new Durations({
     name: 'berth_metadata_write_seconds',
@@ -57,6 +59,7 @@ export class RegistryMetrics {
       }),
       gauge({ name: 'berth_processes', help: 'Processes that serve this address.', aggregator: 'sum', value: 1 }),
       ...this.certificates.families(),
+      ...this.connections.families(),
       ...dutyFamilies(state.duties),
       ...stateFamilies(state),
     ]

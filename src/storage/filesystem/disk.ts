@@ -16,6 +16,7 @@ import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { RegistryError } from '../../oci/errors.ts'
 import { storageFull, storageReadOnly } from '../driver.ts'
+import { withDescriptor } from '../free-descriptor.ts'
 import { Places } from '../places.ts'
 import { WritePace } from './write-pace.ts'
 
@@ -93,9 +94,11 @@ class LocalDisk implements Disk {
   }
 
   async open(path: string, how: OpenHow): Promise<DiskFile> {
-    if (how === 'modify' && this.#isLocal) return this.#file(openSync(path, constants.O_WRONLY))
+    if (how === 'modify' && this.#isLocal) {
+      return this.#file(await withDescriptor(() => openSync(path, constants.O_WRONLY)))
+    }
     const flags = how === 'modify' ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
-    const file = await orRefused(openLater(path, flags, how === 'create secret' ? 0o600 : 0o666))
+    const file = await orRefused(withDescriptor(() => openLater(path, flags, how === 'create secret' ? 0o600 : 0o666)))
     return this.#file(file)
   }
 
@@ -108,7 +111,7 @@ class LocalDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const file = this.#isLocal ? openSync(path, 'r') : await openLater(path, 'r')
+    const file = await withDescriptor(() => (this.#isLocal ? openSync(path, 'r') : openLater(path, 'r')))
     const directory = this.#file(file)
     try {
       await directory.sync()
@@ -118,11 +121,11 @@ class LocalDisk implements Disk {
   }
 
   async removeTree(path: string): Promise<void> {
-    await fs.rm(path, { recursive: true, force: true })
+    await withDescriptor(() => fs.rm(path, { recursive: true, force: true }))
   }
 
   async readFile(path: string): Promise<Uint8Array> {
-    return new Uint8Array(await fs.readFile(path))
+    return new Uint8Array(await withDescriptor(() => fs.readFile(path)))
   }
 
   async stat(path: string): Promise<DiskEntry | undefined> {
@@ -137,7 +140,7 @@ class LocalDisk implements Disk {
 
   async list(path: string): Promise<string[]> {
     try {
-      return await fs.readdir(path)
+      return await withDescriptor(() => fs.readdir(path))
     } catch (error) {
       if (isMissing(error)) return []
       throw error

@@ -1,6 +1,7 @@
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { algorithmOf, type Digest, hexOf } from '../../../oci/digest.ts'
+import { withDescriptor } from '../../free-descriptor.ts'
 
 /** A file on which nothing has been written for so long belongs to a process that is gone: connections that rest are cut sooner. */
 const GIVEN_UP_AFTER_MS = 15 * 60_000
@@ -48,7 +49,7 @@ export class CacheSpace {
     if (size > this.#maxBytes) return undefined
     await mkdir(this.#arriving, { recursive: true, mode: 0o700 })
     const path = join(this.#arriving, `${crypto.randomUUID()}-${size}`)
-    const handle = await open(path, 'wx', 0o600)
+    const handle = await withDescriptor(() => open(path, 'wx', 0o600))
     try {
       if (await this.#makeRoom()) return { path, handle }
     } catch (error) {
@@ -79,7 +80,7 @@ export class CacheSpace {
     const name = (await namesIn(shard)).find((found) => found.startsWith(nameOf(digest)))
     if (name === undefined) return undefined
     const path = join(shard, name)
-    const handle = await open(path, 'r').catch(undefinedIfMissing)
+    const handle = await withDescriptor(() => open(path, 'r')).catch(undefinedIfMissing)
     if (handle === undefined) return undefined
     try {
       const facts = await handle.stat()

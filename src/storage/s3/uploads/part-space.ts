@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { withDescriptor } from '../../free-descriptor.ts'
 
 /** What a part takes at first; it grows by this factor up to the size of a whole part. */
 const FIRST_BYTES = 64 * 1024
@@ -45,7 +46,7 @@ export class PartSpace {
     if (!this.#hasDirectory) await mkdir(this.#directory, { recursive: true, mode: 0o700 })
     this.#hasDirectory = true
     const path = join(this.#directory, crypto.randomUUID())
-    return { path, file: await open(path, 'wx', 0o600) }
+    return { path, file: await withDescriptor(() => open(path, 'wx', 0o600)) }
   }
 
   /** Removes every file, those of a process that died as well when it had the same directory. */
