@@ -1,9 +1,14 @@
+import { closeSync, openSync } from 'node:fs'
+import { devNull } from 'node:os'
 import { needsCheckpoint } from './checkpoint.ts'
 import { identityOf } from './database-file.ts'
 import { keepLogSpace, LogIndex } from './log-space.ts'
 import type { OpenedMetadata } from './open.ts'
 
 const LOOK_EVERY_MS = 1_000
+
+/** A thread opens some files when it begins; where it cannot, the runtime ends the process. */
+const DESCRIPTORS_OF_THREAD = 16
 
 /** The database file at the path is not the one that is open. What this process writes would be lost: it must start anew. */
 export class MetadataReplacedError extends Error {
@@ -48,7 +53,8 @@ export class MetadataKeeper {
       this.#onReplaced(new MetadataReplacedError('The metadata database was replaced or deleted while it was open.'))
       return
     }
-    this.#work(() => (needsCheckpoint(this.#log) ? this.#checkpoint() : this.#keepSpace()))
+    if (!needsCheckpoint(this.#log)) this.#work(() => this.#keepSpace())
+    else if (hasFreeDescriptors()) this.#work(() => this.#checkpoint())
   }
 
   #isOurs(): boolean {
@@ -79,5 +85,19 @@ export class MetadataKeeper {
     } finally {
       worker.terminate()
     }
+  }
+}
+
+/** False: the checkpoint waits for the next look. */
+function hasFreeDescriptors(): boolean {
+  const opened: number[] = []
+  try {
+    while (opened.length < DESCRIPTORS_OF_THREAD) opened.push(openSync(devNull, 'r'))
+    return true
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EMFILE') return false
+    throw error
+  } finally {
+    for (const descriptor of opened) closeSync(descriptor)
   }
 }
