@@ -4,6 +4,7 @@ import { Accounts } from '../access/accounts/accounts.ts'
 import type { Config } from '../config/config.ts'
 import { exclusivelyIn } from '../metadata/sqlite/exclusive-lock.ts'
 import { openStorage } from '../opening/open-storage.ts'
+import { undefinedIfMissing } from '../runtime/error-code.ts'
 import { StartError, startErrorOf } from './start-error.ts'
 
 /** The accounts of the storage that the configuration names, for one command. Throws StartError. */
@@ -37,10 +38,5 @@ async function becomeOwnerOf(directory: string): Promise<void> {
 }
 
 async function findOwner(directory: string): Promise<{ readonly uid: number; readonly gid: number } | undefined> {
-  try {
-    return await stat(directory)
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+  return await stat(directory).catch(undefinedIfMissing)
 }

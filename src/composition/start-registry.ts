@@ -14,6 +14,7 @@ import type { DatabasePresence } from '../registry/handover/database-presence.ts
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
 import { StorageGate, StorageGoneError } from '../registry/storage-gate.ts'
+import { undefinedIfMissing } from '../runtime/error-code.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
@@ -153,13 +154,8 @@ async function openGate({ opened, database, registry, parts }: GateParts): Promi
 
 /** Device and inode of a directory; undefined when there is none. */
 async function placeOf(root: string): Promise<string | undefined> {
-  try {
-    const { dev, ino } = await stat(root)
-    return `${dev}:${ino}`
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  }
+  const found = await stat(root).catch(undefinedIfMissing)
+  return found && `${found.dev}:${found.ino}`
 }
 
 async function openDatabase(storage: OpenedStorage, log: Log, refusal: Refusal | undefined): Promise<OpenedMetadata> {

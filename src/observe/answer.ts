@@ -1,3 +1,4 @@
+import { within } from '../runtime/deadline.ts'
 /** What came of a question to a part of the registry. */
 export type Answer<Value> = { readonly value: Value } | { readonly error: Error }
 
@@ -6,16 +7,10 @@ const TIMEOUT_MS = 5_000
 
 /** Never throws, and never takes longer than five seconds. */
 export async function answerOf<Value>(ask: () => Promise<Value>): Promise<Answer<Value>> {
-  const late = Promise.withResolvers<Answer<Value>>()
-  const error = new Error(`no answer within ${TIMEOUT_MS / 1000} s`)
-  const timer = setTimeout(late.resolve, TIMEOUT_MS, { error })
+  const late = { error: new Error(`no answer within ${TIMEOUT_MS / 1000} s`) }
   const answer = ask().then(
     (value) => ({ value }),
     (reason: unknown) => ({ error: reason instanceof Error ? reason : new Error(String(reason)) }),
   )
-  try {
-    return await Promise.race([answer, late.promise])
-  } finally {
-    clearTimeout(timer)
-  }
+  return await within(answer, TIMEOUT_MS, late)
 }

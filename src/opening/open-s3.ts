@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
 import type { BlobCacheConfig, S3Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
+import { undefinedIfMissing } from '../runtime/error-code.ts'
 import { storagePath } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
 import { Bucket } from '../storage/s3/bucket.ts'
@@ -61,10 +62,7 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** Of each process that ended without it. The directory is beside the database, where the operator may keep other things: they stay. */
 async function removeParts(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
-  })
+  const names = (await readdir(directory).catch(undefinedIfMissing)) ?? []
   const left = names.filter((name) => UUID.test(name))
   await Promise.all(left.map((name) => rm(join(directory, name), { recursive: true, force: true })))
 }

@@ -1,4 +1,5 @@
 import { unavailable } from '../oci/errors.ts'
+import { within } from '../runtime/deadline.ts'
 
 const LOOK_EVERY_MS = 1_000
 /** A storage that does not answer is no storage that is gone: requests find that out themselves. */
@@ -75,14 +76,11 @@ export class StorageGate {
   }
 
   async #look(): Promise<void> {
-    const late = Promise.withResolvers<'unknown'>()
-    const timer = setTimeout(late.resolve, LONGEST_LOOK_MS, 'unknown')
     const isHere = this.#options.findSign().then(
       (sign) => sign === this.#options.sign,
       () => 'unknown' as const,
     )
-    const answer = await Promise.race([isHere, late.promise])
-    clearTimeout(timer)
+    const answer = await within(isHere, LONGEST_LOOK_MS, 'unknown')
     if (answer === 'unknown' || answer === this.#isOpen) return
     this.#isOpen = answer
     if (answer) this.#options.onBack()

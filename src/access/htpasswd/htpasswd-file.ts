@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { answerOf } from '../../observe/answer.ts'
 import type { Log } from '../../observe/log.ts'
 import { unavailable } from '../../oci/errors.ts'
+import { hasCode } from '../../runtime/error-code.ts'
 import { markOf } from '../accounts/file-mark.ts'
 import { bcryptCost } from '../passwords/bcrypt-hash.ts'
 import type { PasswordBook, PasswordRecord } from '../passwords/passwords.ts'
@@ -50,7 +51,7 @@ export class HtpasswdFile implements PasswordBook {
   static async open(path: string, log: Log): Promise<HtpasswdFile> {
     try {
       const version = await readVersion(path).catch(async (error: unknown) => {
-        if (!isMissing(error)) throw error
+        if (!hasCode(error, 'ENOENT')) throw error
         await provisionHtpasswd(path, log)
         return await readVersion(path)
       })
@@ -140,8 +141,4 @@ function higherOf(cost: number | undefined, hash: string): number | undefined {
 /** The revision goes into tokens, which clients keep in files: the hash itself would let whoever reads one guess the password. */
 function recordOf(name: string, passwordHash: string): PasswordRecord {
   return { name, passwordHash, revision: new Bun.CryptoHasher('sha256').update(passwordHash).digest('base64url') }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

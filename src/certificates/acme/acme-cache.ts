@@ -1,5 +1,6 @@
 import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { hasCode } from '../../runtime/error-code.ts'
 import { CertificateError } from '../certificate-error.ts'
 import type { CertificateStore } from '../certificate-store.ts'
 import { loadIssue } from '../load-issue.ts'
@@ -57,7 +58,7 @@ export class AcmeCache {
     try {
       return await readFile(join(this.#folder, name), 'utf8')
     } catch (cause) {
-      if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      if (hasCode(cause, 'ENOENT')) return undefined
       throw new CertificateError(`${join(this.#folder, name)} cannot be read: ${(cause as Error).message}.`, { cause })
     }
   }

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { within } from '../../runtime/deadline.ts'
 
 /** What a client still sends of a body that was refused is read and dropped up to here, so that it comes to see the answer. */
 const DRAINED_BYTES = 64 * 1024 * 1024
@@ -47,7 +48,7 @@ export class IncomingBody {
   async #drain(): Promise<boolean> {
     for (let dropped = 0; dropped <= DRAINED_BYTES; ) {
       if (this.#hasEnded) return true
-      const next = await inTime(this.#next(), DRAIN_PATIENCE_MS)
+      const next = await within(this.#next(), DRAIN_PATIENCE_MS, undefined)
       if (next === undefined) return this.#hasEnded
       if (next.done !== true) dropped += next.value.length
     }
@@ -67,16 +68,6 @@ export class IncomingBody {
     const size = Math.min(this.#incoming.readableLength, GATHERED_BYTES)
     const rest: Uint8Array | null = size === 0 ? null : this.#incoming.read(size)
     return rest === null ? first : Buffer.concat([first, rest])
-  }
-}
-
-async function inTime<Result>(promise: Promise<Result>, ms: number): Promise<Result | undefined> {
-  const late = Promise.withResolvers<undefined>()
-  const timer = setTimeout(late.resolve, ms, undefined)
-  try {
-    return await Promise.race([promise, late.promise])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { within } from '../../runtime/deadline.ts'
 import { errorResponse } from '../answer/error-response.ts'
 import { responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
@@ -201,10 +202,7 @@ interface Stop {
 }
 
 async function stop(server: Bun.Server<undefined>, { timeoutMs, ending, log }: Stop): Promise<void> {
-  const deadline = Promise.withResolvers<'late'>()
-  const timer = setTimeout(deadline.resolve, timeoutMs, 'late')
-  const outcome = await Promise.race([server.stop(), deadline.promise])
-  clearTimeout(timer)
+  const outcome = await within(server.stop(), timeoutMs, 'late')
   if (outcome !== 'late') return
   log.warn('requests cut by the stop', { requests: server.pendingRequests })
   ending.abort()

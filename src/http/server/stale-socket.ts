@@ -1,5 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { undefinedIfMissing } from '../../runtime/error-code.ts'
 
 /** Something lies where the socket should be that is no socket. The message says what to do. */
 export class SocketPathError extends Error {
@@ -11,10 +12,7 @@ export class SocketPathError extends Error {
  * fails. Throws SocketPathError for anything else at the path: a connection to a file is refused too, and the file is not ours.
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const entry = await lstat(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
-  })
+  const entry = await lstat(path).catch(undefinedIfMissing)
   if (entry === undefined) return
   if (!entry.isSocket()) {
     throw new SocketPathError(`There is something at ${path} that is no socket; remove it, or set http.addr to another path.`)

@@ -1,6 +1,7 @@
 import { createServer, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../../observe/log.ts'
+import { within } from '../../runtime/deadline.ts'
 import { PATIENCE } from './patience.ts'
 import { refuseUnread } from './refused-requests.ts'
 import { allowLargeHeaders, type HttpServer, MOST_HEADER_BYTES, type ServerOptions } from './server.ts'
@@ -98,13 +99,10 @@ interface Stop {
 
 async function stop(server: Server, { running, timeoutMs, ending, log }: Stop): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  const deadline = Promise.withResolvers<'late'>()
-  const timer = setTimeout(deadline.resolve, timeoutMs, 'late')
   // A connection whose last request has just been answered waits for another one, and would be waited for.
   const sweep = setInterval(() => server.closeIdleConnections(), SWEEP_EVERY_MS)
   server.closeIdleConnections()
-  const outcome = await Promise.race([ended(closed, running), deadline.promise])
-  clearTimeout(timer)
+  const outcome = await within(ended(closed, running), timeoutMs, 'late')
   clearInterval(sweep)
   if (outcome === 'late') {
     log.warn('requests cut by the stop', { requests: running.size })

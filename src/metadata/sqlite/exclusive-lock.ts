@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { undefinedIfMissing } from '../../runtime/error-code.ts'
 import { isBusy } from './sqlite.ts'
 
 const PATIENCE_MS = 30_000
@@ -35,10 +36,7 @@ export function exclusivelyIn(runDirectory: string): <Result>(task: () => Promis
 /** Another text after each such task, for one stat of a local file: where the storage itself is far away. */
 export function lastChangeIn(runDirectory: string): () => Promise<string> {
   return async () => {
-    const entry = await stat(join(runDirectory, CHANGED)).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-      throw error
-    })
+    const entry = await stat(join(runDirectory, CHANGED)).catch(undefinedIfMissing)
     return entry === undefined ? 'none' : `${entry.size} ${entry.mtimeMs}`
   }
 }

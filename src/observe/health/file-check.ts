@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises'
+import { undefinedIfMissing } from '../../runtime/error-code.ts'
 import type { HealthCheck, Repetition } from './health-check.ts'
 
 /** Unhealthy while a file exists: an operator makes it to take the registry out of rotation. */
@@ -15,11 +16,5 @@ export function fileCheck({ file, intervalMs, threshold }: { readonly file: stri
 
 /** What cannot be looked at is a failure too. */
 async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false
-    throw error
-  }
+  return (await stat(path).catch(undefinedIfMissing)) !== undefined
 }

@@ -1,3 +1,4 @@
+import { within } from '../../runtime/deadline.ts'
 import type { Log } from '../log.ts'
 import type { HealthCheck } from './health-check.ts'
 
@@ -72,17 +73,16 @@ interface Look {
 
 function lookAt(check: HealthCheck, stopping: AbortSignal): Look {
   const timeoutMs = Math.min(check.timeoutMs ?? check.intervalMs, LONGEST_TIMEOUT_MS)
-  const late = Promise.withResolvers<Error>()
+  const late = new Error(`no answer within ${timeoutMs / 1000} s`)
   const timeout = new AbortController()
-  const timer = setTimeout(() => {
-    timeout.abort()
-    late.resolve(new Error(`no answer within ${timeoutMs / 1000} s`))
-  }, timeoutMs)
   const ended = check.run(AbortSignal.any([timeout.signal, stopping])).then(
     () => undefined,
     (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
   )
-  const outcome = Promise.race([ended, late.promise]).finally(() => clearTimeout(timer))
+  const outcome = within(ended, timeoutMs, late).then((found) => {
+    if (found === late) timeout.abort()
+    return found
+  })
   return { outcome, ended }
 }
 

@@ -1,4 +1,5 @@
 import { unavailable } from '../../oci/errors.ts'
+import { within } from '../../runtime/deadline.ts'
 import type { BlobStore } from '../content/blob-store.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
 
@@ -44,13 +45,7 @@ export class Takeover {
   /** Resolves when it is over, or was never needed. Throws UNAVAILABLE after 10 s. */
   async wait(): Promise<void> {
     if (this.#over === undefined) return
-    const patience = Promise.withResolvers<never>()
-    const timer = setTimeout(() => patience.reject(stillPending()), PATIENCE_MS)
-    try {
-      await Promise.race([this.#over.promise, patience.promise])
-    } finally {
-      clearTimeout(timer)
-    }
+    if ((await within(this.#over.promise, PATIENCE_MS, 'late')) === 'late') throw stillPending()
   }
 }
 

@@ -15,6 +15,7 @@ import { DIGEST_ALGORITHMS } from '../../oci/digest.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { findTag } from '../../oci/reference.ts'
+import { within } from '../../runtime/deadline.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { listDigests, walkRepositories } from '../../storage/layout-walk.ts'
@@ -139,16 +140,7 @@ export class RepositoryScan {
   /** Requests that need the same scan share it; it goes on when they have stopped waiting. */
   async #withPatience(key: string, scan: () => Promise<void>): Promise<void> {
     const running = this.#shared(key, scan)
-    const patience = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
-      patience.reject(
-        unavailable('The storage is still being read after a start; try again in a moment.', { retryAfterSeconds: 5 }),
-      )
-    }, SCAN_PATIENCE_MS)
-    try {
-      await Promise.race([running, patience.promise])
-    } finally {
-      clearTimeout(timer)
-    }
+    if ((await within(running, SCAN_PATIENCE_MS, 'late')) !== 'late') return
+    throw unavailable('The storage is still being read after a start; try again in a moment.', { retryAfterSeconds: 5 })
   }
 }

@@ -15,6 +15,7 @@ import {
 import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { RegistryError } from '../../oci/errors.ts'
+import { hasCode } from '../../runtime/error-code.ts'
 import { storageFull, storageReadOnly } from '../driver.ts'
 import { withDescriptor } from '../free-descriptor.ts'
 import { Places } from '../places.ts'
@@ -64,10 +65,6 @@ export async function openDisk(root: string): Promise<Disk> {
 
 export function isMissing(error: unknown): boolean {
   return hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }
 
 const EXT4 = 0xef53

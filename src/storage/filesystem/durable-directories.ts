@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
-import { type Disk, hasCode } from './disk.ts'
+import { hasCode } from '../../runtime/error-code.ts'
+import type { Disk } from './disk.ts'
 
 /** Above this the oldest are forgotten: they cost one sync again. */
 const MAX_REMEMBERED = 20_000

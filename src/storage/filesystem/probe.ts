@@ -1,6 +1,6 @@
 import { mkdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { hasCode } from './disk.ts'
+import { hasCode } from '../../runtime/error-code.ts'
 
 /** The root directory cannot hold a registry. The message says what to do. */
 export class UnusableRootError extends Error {

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
+import { hasCode } from '../../runtime/error-code.ts'
 import type { PlacedFile } from '../driver.ts'
-import { type Disk, hasCode, isMissing } from './disk.ts'
+import { type Disk, isMissing } from './disk.ts'
 import type { DurableDirectories } from './durable-directories.ts'
 
 /**

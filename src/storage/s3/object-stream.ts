@@ -1,3 +1,4 @@
+import { within } from '../../runtime/deadline.ts'
 import { S3Error, unusableAnswer } from './requests/s3-error.ts'
 
 export interface ObjectFacts {
@@ -150,13 +151,9 @@ function rangeHeader(start: number, end: number): Record<string, string> {
 
 async function withinStall(reader: Reader | undefined) {
   if (reader === undefined) return { done: true, value: undefined } as const
-  const stalled = Promise.withResolvers<never>()
-  const timer = setTimeout(() => stalled.reject(new Error(`nothing came for ${STALL_MS / 1000} s`)), STALL_MS)
-  try {
-    return await Promise.race([reader.read(), stalled.promise])
-  } finally {
-    clearTimeout(timer)
-  }
+  const read = await within(reader.read(), STALL_MS, undefined)
+  if (read === undefined) throw new Error(`nothing came for ${STALL_MS / 1000} s`)
+  return read
 }
 
 function broken(cause: unknown): S3Error {

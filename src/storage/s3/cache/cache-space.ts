@@ -2,6 +2,7 @@ import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { algorithmOf, type Digest, hexOf } from '../../../oci/digest.ts'
 import { withDescriptor } from '../../free-descriptor.ts'
+import { undefinedIfMissing } from '../../../runtime/error-code.ts'
 
 /** A file on which nothing has been written for so long belongs to a process that is gone: connections that rest are cut sooner. */
 const GIVEN_UP_AFTER_MS = 15 * 60_000
@@ -156,9 +157,4 @@ async function namesIn(directory: string): Promise<readonly string[]> {
 
 async function removeFile(path: string): Promise<void> {
   await unlink(path).catch(undefinedIfMissing)
-}
-
-function undefinedIfMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-  throw error
 }

@@ -1,4 +1,5 @@
 import type { Digest } from '../../../oci/digest.ts'
+import { within } from '../../../runtime/deadline.ts'
 import type { CacheSpace } from './cache-space.ts'
 
 /** A client waits for the disk of the cache no longer than this; then the copy is given up. */
@@ -31,7 +32,7 @@ export class IncomingCopy {
     const position = this.#position
     this.#position += bytes.length
     this.#work = this.#work.then((file) => file && this.#writeTo(file, bytes, position))
-    if (await inTime(this.#work)) return bytes
+    if ((await within(this.#work, PATIENCE_MS, 'late')) !== 'late') return bytes
     this.#isGivenUp = true
     return bytes.slice()
   }
@@ -68,15 +69,5 @@ export class IncomingCopy {
   #fail(error: unknown): undefined {
     this.#isGivenUp = true
     this.#options.onFailure(error)
-  }
-}
-
-async function inTime(work: Promise<unknown>): Promise<boolean> {
-  const late = Promise.withResolvers<boolean>()
-  const timer = setTimeout(late.resolve, PATIENCE_MS, false)
-  try {
-    return await Promise.race([work.then(() => true), late.promise])
-  } finally {
-    clearTimeout(timer)
   }
 }

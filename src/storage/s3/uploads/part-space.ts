@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { withDescriptor } from '../../free-descriptor.ts'
+import { undefinedIfMissing } from '../../../runtime/error-code.ts'
 
 /** What a part takes at first; it grows by this factor up to the size of a whole part. */
 const FIRST_BYTES = 64 * 1024
@@ -57,10 +58,7 @@ export class PartSpace {
   /** Of other processes, whose directories lie beside this one and have their ids as names. */
   async removeOthers(isGone: (owner: string) => Promise<boolean>): Promise<void> {
     const beside = dirname(this.#directory)
-    const names = await readdir(beside).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-      throw error
-    })
+    const names = (await readdir(beside).catch(undefinedIfMissing)) ?? []
     for (const name of names) {
       if (name !== basename(this.#directory) && (await isGone(name)))
         await rm(join(beside, name), { recursive: true, force: true })
