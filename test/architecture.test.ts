@@ -49,7 +49,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'storage/driver.ts',
     'registry/status.ts',
     'registry/storage-gate.ts',
-    'registry/handover/takeover.ts',
+    'registry/handover/handover.ts',
     'http/probes.ts',
   ],
   'composition/only-database.ts': ['observe', 'metadata', 'opening', 'registry'],

@@ -77,9 +77,9 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
     closers.push(() => accessOutput.end())
     const environment = process.env
-    const { status, takeover } = registry
+    const { status, handover } = registry
     const observation = await startObservation({
-      ...{ config, storage, status, takeover, gate, metrics, environment, log, accessOutput },
+      ...{ config, storage, status, handover, gate, metrics, environment, log, accessOutput },
     })
     closers.push(() => observation.stop())
     const { report } = observation
@@ -143,7 +143,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, observation
     uploads: registry.uploads,
     manifests: registry.manifests,
     catalog: registry.catalog,
-    takeover: registry.takeover,
+    handover: registry.handover,
     gate,
     access,
     issuer,

@@ -15,7 +15,7 @@ import { type Readiness, ReadinessProbe } from '../observe/readiness.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { readTracing } from '../observe/tracing/settings.ts'
 import { startTracing, type Tracing } from '../observe/tracing/tracing.ts'
-import type { Takeover } from '../registry/handover/takeover.ts'
+import type { Handover } from '../registry/handover/handover.ts'
 import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import { type StorageDriver, storagePath } from '../storage/driver.ts'
@@ -24,7 +24,7 @@ export interface ObservationOptions {
   readonly config: Config
   readonly storage: StorageDriver
   readonly status: Status
-  readonly takeover: Pick<Takeover, 'isPending'>
+  readonly handover: Pick<Handover, 'isPending'>
   /** Closed while the storage is not there; undefined: nobody looks. */
   readonly gate?: Pick<StorageGate, 'requireNow'> | undefined
   /** Undefined: nothing is counted. */
@@ -88,10 +88,10 @@ function checksOf({ config, storage }: ObservationOptions) {
   return healthChecks(config.health, { driver: config.storage.driver.kind, statRoot })
 }
 
-function readinessOf({ status, takeover, gate, log }: ObservationOptions, isHealthy: () => boolean): ReadinessProbe {
+function readinessOf({ status, handover, gate, log }: ObservationOptions, isHealthy: () => boolean): ReadinessProbe {
   return new ReadinessProbe({
     isHealthy,
-    isTakingOver: () => takeover.isPending,
+    isHandingOver: () => handover.isPending,
     askStorage: async () => {
       await gate?.requireNow()
       await status.checkStorage()

@@ -73,13 +73,13 @@ export async function beginAsOnlyDatabase({
   const takeOver = async () => {
     await presence.begin()
     await registry.start({ settleFirst })
-    registry.takeover.end()
+    registry.handover.end()
     log.info('no other database is at work on the storage, everything is served')
   }
-  registry.takeover.begin()
+  registry.handover.begin()
   log.warn('another database may be at work on the storage: only pulls are answered until it has ended')
   const taken = takeOver().catch((error: Error) => {
-    registry.takeover.refuse()
+    registry.handover.refuse()
     onRefused(error)
   })
   closers.push(async () => {

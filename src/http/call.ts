@@ -20,7 +20,7 @@ export interface Registry {
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
-  readonly takeover: PendingTakeover | undefined
+  readonly handover: PendingHandover | undefined
   readonly paths: Paths
   /** The most tags in one page; a list without `n` is given whole. */
   readonly maxTags: number
@@ -32,7 +32,7 @@ export type PulledBlobs = Pick<BlobStore, 'get' | 'content' | 'redirectUrl'>
 export type PulledManifests = Pick<ManifestStore, 'get' | 'read'>
 
 /** While it is pending, pulls are answered from the storage alone and everything else waits. */
-export interface PendingTakeover {
+export interface PendingHandover {
   readonly isPending: boolean
   readonly blobs: PulledBlobs
   readonly manifests: PulledManifests
@@ -41,5 +41,5 @@ export interface PendingTakeover {
 
 /** What answers pulls at this moment. */
 export function pulledFrom(registry: Registry): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
-  return registry.takeover?.isPending === true ? registry.takeover : registry
+  return registry.handover?.isPending === true ? registry.handover : registry
 }

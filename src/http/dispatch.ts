@@ -98,7 +98,7 @@ async function answer(
   if (obstacle !== undefined) {
     throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpointsOf(route), rules) })
   }
-  if (endpoint.duringTakeover !== true) await registry.takeover?.wait()
+  if (endpoint.duringHandover !== true) await registry.handover?.wait()
   try {
     return await endpoint.answer({ request: asked.request, route, permit: login.permit, registry })
   } catch (error) {

@@ -18,7 +18,7 @@ export interface Endpoint<Found extends Route> {
   readonly action: Action
   readonly answer: (call: Call<Found>) => PlainResponse | Promise<PlainResponse>
   /** It is answered also while another database may be at work on the storage. */
-  readonly duringTakeover?: true
+  readonly duringHandover?: true
 }
 
 type Resource = Route['resource']
@@ -27,14 +27,14 @@ export type Endpoints<Found extends Route> = Readonly<Partial<Record<string, End
 
 /** The API on one page: what the methods of a resource are in the spec, and which handler answers them. */
 const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
-  root: { GET: { id: 'root', action: 'pull', answer: getRoot, duringTakeover: true } },
-  base: { GET: { id: 'end-1', action: 'pull', answer: getBase, duringTakeover: true } },
+  root: { GET: { id: 'root', action: 'pull', answer: getRoot, duringHandover: true } },
+  base: { GET: { id: 'end-1', action: 'pull', answer: getBase, duringHandover: true } },
   blob: {
-    GET: { id: 'end-2', action: 'pull', answer: getBlob, duringTakeover: true },
+    GET: { id: 'end-2', action: 'pull', answer: getBlob, duringHandover: true },
     DELETE: { id: 'end-10', action: 'delete', answer: deleteBlob },
   },
   manifest: {
-    GET: { id: 'end-3', action: 'pull', answer: getManifest, duringTakeover: true },
+    GET: { id: 'end-3', action: 'pull', answer: getManifest, duringHandover: true },
     PUT: { id: 'end-7', action: 'push', answer: putManifest },
     DELETE: { id: 'end-9', action: 'delete', answer: deleteManifest },
   },

@@ -5,7 +5,7 @@ import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
-import type { Takeover } from '../registry/handover/takeover.ts'
+import type { Handover } from '../registry/handover/handover.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
@@ -20,7 +20,7 @@ export interface HandlerOptions {
   readonly manifests: ManifestStore
   readonly catalog: Catalog
   /** Left out, there is never another database. */
-  readonly takeover?: Takeover
+  readonly handover?: Handover
   /** Closed while the storage is not there; left out, the storage is never looked at. */
   readonly gate?: StorageGate | undefined
   /** Decides what a caller may do; left out, every caller may do everything. */
@@ -48,10 +48,10 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, catalog, takeover, maxTags, maxCatalogEntries, prefix, host, probes } = options
+  const { blobs, uploads, manifests, catalog, handover, maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate } = options
   const paths = new Paths(rootPath(host, prefix))
-  const registry = { blobs, uploads, manifests, catalog, takeover, paths, maxTags, maxCatalogEntries }
+  const registry = { blobs, uploads, manifests, catalog, handover, paths, maxTags, maxCatalogEntries }
   const publicOrigin = publicOriginOf(host)
   const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
   const pipeline = createPipeline(findIn(registry, rules), options)

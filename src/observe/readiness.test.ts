@@ -62,7 +62,7 @@ function probeOf(options: Partial<ReadinessOptions>) {
     askMetadata: async () => SCAN,
     duties: () => DUTIES,
     isHealthy: () => true,
-    isTakingOver: () => false,
+    isHandingOver: () => false,
     onChange: (part, error) => changes.push([part, error?.message]),
     ...options,
   })

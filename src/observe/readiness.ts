@@ -11,7 +11,7 @@ export interface Readiness {
   /** The background work that one process does for all. */
   readonly duties: DutyWords
   /** Another database may be at work on the storage: pulls are answered, everything else waits. Left out when there is none. */
-  readonly takeover?: true
+  readonly handover?: true
 }
 
 /** How far the comparison of metadata and storage is, which begins anew when another registry may have written meanwhile. */
@@ -26,7 +26,7 @@ export interface ScanState {
 }
 
 export interface ReadinessOptions {
-  readonly isTakingOver: () => boolean
+  readonly isHandingOver: () => boolean
   /** Throws when the storage does not answer as it should. */
   readonly askStorage: () => Promise<void>
   /** Throws when the metadata does not answer. */
@@ -65,7 +65,7 @@ export class ReadinessProbe {
   }
 
   async #look(): Promise<Readiness> {
-    const { askStorage, askMetadata, isHealthy, isTakingOver } = this.#options
+    const { askStorage, askMetadata, isHealthy, isHandingOver } = this.#options
     const [storage, metadata] = await Promise.all([answerOf(askStorage), answerOf(askMetadata)])
     const waiting = {
       ...this.#obstacle('storage', storage),
@@ -74,8 +74,8 @@ export class ReadinessProbe {
       ...(this.#isDraining ? { draining: 'It is stopping and takes nothing new.' } : {}),
     }
     const scan = 'value' in metadata ? metadata.value : undefined
-    const takeover = isTakingOver() ? ({ takeover: true } as const) : {}
-    return { ready: Object.keys(waiting).length === 0, waiting, scan, duties: this.#options.duties(), ...takeover }
+    const handover = isHandingOver() ? ({ handover: true } as const) : {}
+    return { ready: Object.keys(waiting).length === 0, waiting, scan, duties: this.#options.duties(), ...handover }
   }
 
   /** The reason is for the log: it may name paths and addresses. */

@@ -29,7 +29,7 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
       waiting: reports.length > 0 ? waiting : { process: 'No process answers.' },
       scan: reports.map((report) => report.readiness.scan).find((scan) => scan !== undefined),
       duties: mergeDutyWords(reports.map((report) => report.readiness.duties)),
-      ...(reports.some((report) => report.readiness.takeover) ? { takeover: true } : {}),
+      ...(reports.some((report) => report.readiness.handover) ? { handover: true } : {}),
     },
     metrics: reports.map((report) => report.metrics),
   }

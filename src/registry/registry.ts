@@ -9,7 +9,7 @@ import { Catalog } from './content/catalog.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
-import { Takeover } from './handover/takeover.ts'
+import { Handover } from './handover/handover.ts'
 import { Reconcile } from './heal/reconcile.ts'
 import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
@@ -57,7 +57,7 @@ export interface Registry {
   readonly orphans: UploadOrphans
   readonly status: Status
   /** Pending while another database may be at work on the storage; `start` is not to be called before it is over. */
-  readonly takeover: Takeover
+  readonly handover: Handover
   /** Settles what the last run left, if asked to, and begins the work in the background. */
   start(options: { readonly settleFirst: boolean }): Promise<void>
   /** Lets other processes do what this one does for all, while it still serves. */
@@ -109,7 +109,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     backgroundScan,
     orphans,
     status: new Status({ storage, metadata, scan, backgroundScan, epoch, onlyReads, dutyStates: () => maintenance.dutyStates() }),
-    takeover: new Takeover({
+    handover: new Handover({
       blobs: new BlobStore({ ...blobParts, reconcile: look }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
     }),

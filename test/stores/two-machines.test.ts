@@ -84,7 +84,7 @@ describeOnStores('two machines on one bucket', (store) => {
         expect(await response.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE' }] })
       }
       const ready = await client.request('GET', '/readyz')
-      expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ ready: true, takeover: true })])
+      expect([ready.status, await ready.json()]).toEqual([200, expect.objectContaining({ ready: true, handover: true })])
 
       const exitCode = await Promise.race([second.program.exited, Bun.sleep(OLD_MS)])
 
@@ -120,7 +120,7 @@ describeOnStores('two machines on one bucket', (store) => {
       await expectPulled(second.client, young)
       const tags = await expectStatus(await second.client.request('GET', '/v2/app/tags/list'), 200)
       expect(await tags.json()).toEqual({ name: 'app', tags: ['latest'] })
-      expect(await (await second.client.request('GET', '/readyz')).json()).not.toHaveProperty('takeover')
+      expect(await (await second.client.request('GET', '/readyz')).json()).not.toHaveProperty('handover')
     })
   })
 

@@ -6,16 +6,16 @@ import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
-import type { Takeover } from './takeover.ts'
+import type { Handover } from './handover.ts'
 
 let folder: TemporaryFolder
 let berth: BerthInProcess
-let takeover: Takeover
+let handover: Handover
 
 beforeEach(async () => {
   folder = new TemporaryFolder()
   berth = await BerthInProcess.start(folder.path)
-  takeover = berth.registry.takeover
+  handover = berth.registry.handover
 })
 afterEach(async () => {
   await berth.stop()
@@ -23,33 +23,33 @@ afterEach(async () => {
 })
 
 test('without another database nobody waits', async () => {
-  await takeover.wait()
+  await handover.wait()
 
-  expect(takeover.isPending).toBe(false)
+  expect(handover.isPending).toBe(false)
 })
 
 test('whoever waits goes on when it is over', async () => {
-  takeover.begin()
-  const waiting = Promise.all([takeover.wait(), takeover.wait()])
+  handover.begin()
+  const waiting = Promise.all([handover.wait(), handover.wait()])
   expect(await Promise.race([waiting, 'waits'])).toBe('waits')
 
-  takeover.end()
+  handover.end()
 
   await waiting
-  await takeover.wait()
-  expect(takeover.isPending).toBe(false)
+  await handover.wait()
+  expect(handover.isPending).toBe(false)
 })
 
 test('whoever waits hears at once that it will not come about, and so does who comes later', async () => {
-  takeover.begin()
-  const waiting = takeover.wait()
+  handover.begin()
+  const waiting = handover.wait()
 
-  takeover.refuse()
+  handover.refuse()
 
   const unavailable = { code: 'UNAVAILABLE', retryAfterSeconds: 10 }
   await expect(waiting).rejects.toMatchObject(unavailable)
-  await expect(takeover.wait()).rejects.toMatchObject(unavailable)
-  expect(takeover.isPending).toBe(true)
+  await expect(handover.wait()).rejects.toMatchObject(unavailable)
+  expect(handover.isPending).toBe(true)
 })
 
 test('what it answers is what the storage says, whatever the metadata has, which it leaves as it is', async () => {
@@ -64,12 +64,12 @@ test('what it answers is what the storage says, whatever the metadata has, which
   const name = parseRepositoryName('app')
   const tag = parseTag('latest')
   const layer = parseDigest(image.layers[0]?.digest ?? '')
-  expect((await takeover.manifests.read(name, tag)).content).toEqual(image.manifest.bytes)
-  expect((await takeover.blobs.get(name, layer)).size).toBe(image.layers[0]?.bytes.length ?? 0)
+  expect((await handover.manifests.read(name, tag)).content).toEqual(image.manifest.bytes)
+  expect((await handover.blobs.get(name, layer)).size).toBe(image.layers[0]?.bytes.length ?? 0)
   await rm(folder.join('docker/registry/v2/repositories/app'), { recursive: true })
 
-  await expect(takeover.manifests.get(name, tag)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' })
-  await expect(takeover.blobs.get(name, layer)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' })
-  await expect(takeover.blobs.get(name, parseDigest(other.digest))).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' })
+  await expect(handover.manifests.get(name, tag)).rejects.toMatchObject({ code: 'MANIFEST_UNKNOWN' })
+  await expect(handover.blobs.get(name, layer)).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' })
+  await expect(handover.blobs.get(name, parseDigest(other.digest))).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' })
   expect(await rows()).toEqual(before)
 })

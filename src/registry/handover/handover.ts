@@ -10,13 +10,13 @@ const PATIENCE_MS = 10_000
  * The time in which another database may still be at work on the storage (docs/orders-of-writing.md, On an object store): pulls are answered
  * from the storage alone, everything else waits.
  */
-export class Takeover {
+export class Handover {
   /** Answer by what the storage says at this moment. */
   readonly blobs: BlobStore
   readonly manifests: ManifestStore
   #over: PromiseWithResolvers<void> | undefined
 
-  constructor(reads: Pick<Takeover, 'blobs' | 'manifests'>) {
+  constructor(reads: Pick<Handover, 'blobs' | 'manifests'>) {
     this.blobs = reads.blobs
     this.manifests = reads.manifests
   }
