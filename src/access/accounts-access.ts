@@ -16,7 +16,7 @@ export interface AccountsAccessOptions {
 }
 
 /**
- * Section `access`: accounts, rules, and tokens of our own. Clients are asked for a token, which even nobody gets, because Docker decides
+ * Section `access`: accounts, rules, and tokens of our own. Clients are asked for a token, which a client without a login gets too, because Docker decides
  * by the answer to `/v2/` whether it ever sends a password; a password or a robot's token in HTTP Basic is good everywhere too.
  */
 export class AccountsAccess implements AccessController {

@@ -3,8 +3,8 @@ import { AccessRefusal, type AccessRequest, type Action, type Permit, type Wante
 
 /**
  * Throws AccessRefusal unless the permit covers what the request wants: UNAUTHORIZED where other credentials could help, `hidden` for
- * what the caller may not even see, else DENIED. A repository out of sight answers by its name alone, so that nobody learns whether
- * it exists; a push into one is DENIED, because 'unknown' would send the client looking for another mistake.
+ * what the caller may not even see, else DENIED. A repository out of sight answers by its name alone, so that the caller does not learn
+ * whether it exists; a push into one is DENIED, because 'unknown' would send the client looking for another mistake.
  */
 export function requireAccess(permit: Permit, request: AccessRequest, hidden: (reason: string) => AccessRefusal): void {
   const { wanted } = request

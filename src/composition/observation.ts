@@ -25,7 +25,7 @@ export interface ObservationOptions {
   readonly storage: StorageDriver
   readonly status: Status
   readonly handover: Pick<Handover, 'isPending'>
-  /** Closed while the storage is not there; undefined: nobody looks. */
+  /** Closed while the storage is not there; undefined: the storage is not looked at. */
   readonly gate?: Pick<StorageGate, 'requireNow'> | undefined
   /** Undefined: nothing is counted. */
   readonly metrics: RegistryMetrics | undefined

@@ -18,7 +18,7 @@ export interface LogOutput {
   write(line: string): void
   /**
    * Takes no more lines. Resolves, never rejects, when every line has been handed to the system, or after a second given up because
-   * nobody reads them.
+   * they are not read.
    */
   end(): Promise<void>
 }

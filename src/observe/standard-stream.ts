@@ -39,7 +39,7 @@ function openToAdd(path: string): number {
 /** Writes off the event loop: lines that come while a write is under way leave together after it. */
 function outputTo(fd: number): LogOutput {
   const stream = destination({ fd, sync: false, maxLength: MAX_WAITING_BYTES, maxWrite: LARGEST_WRITE_BYTES })
-  // Nobody is left to tell that nobody is listening: a closed pipe must not end the server.
+  // A closed pipe has no reader, and there is no other place to report that: it must not end the server.
   stream.on('error', () => undefined)
   let hasWaiting = false
   let hasEnded = false
@@ -53,8 +53,8 @@ function outputTo(fd: number): LogOutput {
       hasWaiting = true
       stream.write(line)
     },
-    // The stream's flushSync leaves out the lines of the write that is under way, which an exit then cuts off. What nobody takes is
-    // thrown away: at the exit it would be waited for without end.
+    // The stream's flushSync leaves out the lines of the write that is under way, which an exit then cuts off. What is not read is
+    // thrown away: at the exit the process would wait for its reader without end.
     end: async () => {
       hasEnded = true
       if (hasWaiting) await once(stream, 'drain', { signal: AbortSignal.timeout(MAX_END_MS) }).catch(() => stream.destroy())

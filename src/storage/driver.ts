@@ -50,7 +50,7 @@ export interface StorageDriver {
   remove(path: StoragePath, visibleBy?: string): Promise<void>
 
   /**
-   * What a path shows now, also that nothing is there, survives a power cut from here on: whoever changed it last may have died before
+   * What a path shows now, also that nothing is there, survives a power cut from here on: the process that changed it last may have died before
    * that was so. Changes nothing.
    */
   makeDurable(path: StoragePath): Promise<void>
@@ -69,7 +69,7 @@ export interface StorageDriver {
   readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined>
 
   /**
-   * Moves the first `size` uploaded bytes to their place, durably; the caller knows that nobody writes any more. A file of exactly
+   * Moves the first `size` uploaded bytes to their place, durably; the caller knows that no process writes to it any more. A file of exactly
    * `size` bytes that is there already stays, and the upload is dropped; any other is replaced. May be repeated. Throws
    * UploadGoneError when the bytes are neither here nor there.
    */

@@ -1,7 +1,7 @@
 import type { UploadState } from './driver.ts'
 
 /**
- * Where the bytes of one upload lie in the store. Whole parts are in the multipart upload, which nobody can read until it is complete; what
+ * Where the bytes of one upload lie in the store. Whole parts are in the multipart upload, which cannot be read until it is complete; what
  * was acknowledged beyond them is in pieces, small objects of their own.
  */
 export interface LedgerEntry {

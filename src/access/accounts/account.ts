@@ -3,7 +3,7 @@ import { type AccountName, findAccountName } from './account-name.ts'
 import { findScope, formatScope, type RobotScope } from './robot-scope.ts'
 
 /**
- * Drawn at random with each write of a record. Whoever remembers something about an account (a checked password, an issued token)
+ * Drawn at random with each write of a record. Code that remembers something about an account (a checked password, an issued token)
  * names it, and what was remembered is void as soon as the record has another. It is no count: two that write at once would draw the same.
  */
 export type Revision = string

@@ -138,7 +138,7 @@ function higherOf(cost: number | undefined, hash: string): number | undefined {
   return cost === undefined || (other !== undefined && other > cost) ? other : cost
 }
 
-/** The revision goes into tokens, which clients keep in files: the hash itself would let whoever reads one guess the password. */
+/** The revision goes into tokens, which clients keep in files: with the hash itself the reader of such a file could guess the password. */
 function recordOf(name: string, passwordHash: string): PasswordRecord {
   return { name, passwordHash, revision: new Bun.CryptoHasher('sha256').update(passwordHash).digest('base64url') }
 }

@@ -24,7 +24,7 @@ export interface SigningKeysOptions {
 export const ALGORITHM = 'ES256'
 /** A key signs for so long, then a new one does. */
 const SIGNS_FOR_MS = 30 * 24 * 60 * 60 * 1000
-/** Anybody can send a token with a key that nobody knows: the storage is looked through no more often, and they wait. */
+/** Any client can send a token with an unknown key: the storage is looked through no more often than this, and such requests wait. */
 const LOOK_EVERY_MS = 500
 const MAX_KEY_BYTES = 4096
 
@@ -53,7 +53,7 @@ export class SigningKeys {
     try {
       return await this.#making
     } catch (error) {
-      // A disk that is full keeps nobody out whom an older key can let in.
+      // On a full disk no new key can be written: the older ones still let clients in.
       const old = this.#newest()
       if (old === undefined || error instanceof DamagedRecordError) throw error
       return old

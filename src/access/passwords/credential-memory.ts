@@ -17,7 +17,7 @@ interface Remembered<Value> {
 
 /**
  * What came of a password or a token a moment ago, so that not every request costs a bcrypt or a signature. Kept under a hash with a key
- * that only this process has; whoever reads the memory learns no credential that he could not guess anyway.
+ * that only this process has; a reader of the memory learns no credential that could not be guessed without it.
  */
 export class CredentialMemory<Value> {
   readonly #key = randomBytes(32)

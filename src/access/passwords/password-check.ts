@@ -17,7 +17,7 @@ export interface PasswordToCheck {
 
 /**
  * Compares passwords with bcrypt hashes in threads beside the event loop: at most `atOnce` of them, the others wait in line, so that
- * a burst of logins leaves time and threads to everybody else.
+ * a burst of logins leaves time and threads to all other requests.
  */
 export class PasswordCheck {
   readonly #atOnce: number

@@ -26,7 +26,7 @@ export interface PasswordLoginOptions<Record extends PasswordRecord> {
 
 /**
  * HTTP Basic over a book of passwords. A password that was right is remembered for some minutes, bound to its record; equal checks
- * under way are one; a name that nobody has takes as long as one that somebody has; an address that is wrong too often has to wait.
+ * under way are one; an unknown name takes as long as a known one; an address that sends too many wrong passwords has to wait.
  */
 export class PasswordLogin<Record extends PasswordRecord = PasswordRecord> {
   readonly #book: PasswordBook<Record>

@@ -13,7 +13,7 @@ const realm = requiredKey(text, { about: 'What clients show when they ask for a 
 /** Who may use the registry, in the ways of registry:2. One of them at most has its section; a way that there is not must not let everyone in. */
 export const auth = exact(
   section({
-    none: notNeeded({ about: 'Asks nobody for anything, as without auth.', notice: 'Everybody may do everything.' }),
+    none: notNeeded({ about: 'Asks no client for anything, as without auth.', notice: 'Every client may do everything.' }),
     htpasswd: optionalSection(
       {
         realm,

@@ -59,7 +59,7 @@ export const http = section({
   }),
   trustedproxies: list(proxyRange, {
     about:
-      'Proxies whose X-Forwarded-* and Forwarded headers are believed: addresses and ranges; none: nobody. ' +
+      'Proxies whose X-Forwarded-* and Forwarded headers are believed: addresses and ranges; none: no proxy. ' +
       'Empty: this machine and private networks, each about its own peer alone.',
     example: '[192.0.2.10, 10.1.0.0/16]',
   }),

@@ -35,7 +35,7 @@ const maintenance = section({
     enabled: key(boolean, {
       default: 'true',
       example: 'false',
-      about: 'Removes uploads that nobody finished.',
+      about: 'Removes uploads that were never finished.',
       reading: onlyBooleansSwitch('Unfinished uploads are removed'),
     }),
     age: key(durationMs, { default: '168h', example: '24h', about: 'How long an upload may rest before it counts as given up.' }),

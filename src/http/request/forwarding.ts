@@ -67,7 +67,7 @@ function forwardedConnection(
   return { client, proxy: client === peer ? undefined : peer, forwarded }
 }
 
-/** From the right, which the nearest proxy wrote, to the first address that is nobody's whom we trust. What is no address ends it. */
+/** From the right, which the nearest proxy wrote, to the first address that is not a trusted proxy's. What is no address ends the walk. */
 function clientOf(
   peer: string | undefined,
   path: readonly string[],

@@ -33,7 +33,7 @@ export class FieldLog implements RequestObserver {
 
 /**
  * A line for each error that a client was told about, because it names a request id, and the combined form has no place for that.
- * Everyday answers to HEAD ('you must push this') carry no text that anybody could ask about.
+ * Everyday answers to HEAD ('you must push this') carry no text, so that no client can ask about one.
  */
 export class RefusalLog implements RequestObserver {
   readonly #write: (message: string, fields: LogFields) => void

@@ -77,7 +77,7 @@ export class Reconcile implements Look {
 
   /**
    * Heals rows by observations, of which so many are made side by side and written in one transaction. All that is believed must be read
-   * within `find` and what it gives: the scan is open by then, so that a row which somebody changes meanwhile is newer. What was read
+   * within `find` and what it gives: the scan is open by then, so that a row which a writer changes meanwhile is newer. What was read
    * before would undo that change. Gives those that were left to a writer.
    */
   async healBy<Seen extends Observation>(

@@ -40,7 +40,7 @@ export class BackgroundScan {
 
   /**
    * Does what is left to do; a week after a complete scan all of it again, at a low rate.
-   * Stops between repositories when the signal aborts, and does not wait for a writer then: one that has died is settled by nobody any more.
+   * Stops between repositories when the signal aborts, and does not wait for a writer then: a writer that has died is not settled any more.
    */
   async run(signal: AbortSignal): Promise<void> {
     try {

@@ -5,7 +5,7 @@ import { type Disk, isMissing } from './disk.ts'
 import type { DurableDirectories } from './durable-directories.ts'
 
 /**
- * Files prepared in a directory that nobody looks at, then moved to their place by one rename of the directory. Where something is
+ * Files prepared in a directory that no reader looks at, then moved to their place by one rename of the directory. Where something is
  * there already, each file replaces its predecessor instead.
  */
 export class StagedDirectory {

@@ -12,7 +12,7 @@ export interface BlobCacheOptions {
 
 /**
  * Blobs that were pulled, on a disk of this machine. Whether a blob exists, and where, it does not know: that was asked before. It never
- * fails, and never makes anybody wait long.
+ * fails, and never keeps a pull waiting for long.
  */
 export class BlobCache {
   readonly #space: CacheSpace

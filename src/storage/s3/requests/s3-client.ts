@@ -201,7 +201,7 @@ export class S3Client {
     request.signal?.addEventListener('abort', cut)
     const timer = setTimeout(cut, request.timeoutMs ?? TIMEOUT_MS + sizeOf(body) / SLOWEST_BYTES_PER_MS)
     try {
-      // On a connection that it has kept the runtime sends a request again by itself when it breaks, and tells nobody.
+      // On a connection that it has kept the runtime sends a request again by itself when it breaks, and does not tell its caller.
       const keepalive = request.expires === undefined
       // Amazon's requests never redirect where the region is right; following one would send signed headers elsewhere.
       const init = {
