@@ -107,6 +107,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['observe'],
   re2js: ['config'],
   'prom-client': ['observe'],
+  saxes: ['storage'],
   yaml: ['config'],
   zod: ['config', 'oci', 'access'],
   'bun:ffi': ['http'],

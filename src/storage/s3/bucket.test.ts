@@ -74,12 +74,22 @@ describe('an object is put together only if the store says so:', () => {
 })
 
 test('a list that was cut off is not a short one', async () => {
-  const whole = `${XML}<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key></Contents></ListBucketResult>`
+  const whole = `${XML}<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>a</Key><Size>1</Size></Contents></ListBucketResult>`
   const { bucket } = bucketAnswering(
     (_, number) => new Response(number === 1 ? whole.slice(0, whole.indexOf('<Contents>')) : whole),
   )
 
   expect((await bucket.list('')).objects.map(({ key }) => key)).toEqual(['a'])
+})
+
+test('a list with an object that has no size is no list', async () => {
+  const list = `${XML}<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>`
+  const { bucket } = bucketAnswering(() => new Response(list))
+
+  await expect(bucket.list('')).rejects.toMatchObject({
+    code: 'UNAVAILABLE',
+    cause: { message: 'the object store listed an object without its key or size' },
+  })
 })
 
 test('a HEAD that does not say how long the object is, is no object of no bytes: clients hear UNAVAILABLE', async () => {
@@ -143,7 +153,8 @@ test('unfinished uploads are listed to the last page', async () => {
     `<IsTruncated>true</IsTruncated><NextKeyMarker>${key}</NextKeyMarker><NextUploadIdMarker>${id}</NextUploadIdMarker>`
   const { bucket, asked } = bucketAnswering(({ query }) => {
     const isFirst = query.get('key-marker') === null
-    return new Response(isFirst ? `${more('blob&amp;1', 'a')}${upload('a')}` : `<IsTruncated>false</IsTruncated>${upload('b')}`)
+    const page = isFirst ? `${more('blob&amp;1', 'a')}${upload('a')}` : `<IsTruncated>false</IsTruncated>${upload('b')}`
+    return new Response(`<ListMultipartUploadsResult>${page}</ListMultipartUploadsResult>`)
   })
 
   const listed = await bucket.listMultiparts('blobs/')

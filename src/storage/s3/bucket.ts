@@ -3,7 +3,7 @@ import { type ObjectFacts, type OpenedObject, openObject, sizeOf } from './objec
 import { S3Client, type S3ClientOptions, type S3Request } from './requests/s3-client.ts'
 import { S3Error, unusableAnswer } from './requests/s3-error.ts'
 import { encodePath } from './requests/signature.ts'
-import { elements, elementText, encoded } from './requests/xml.ts'
+import { elementsOf, encoded, parseXml, textOf, type XmlElement } from './requests/xml.ts'
 import type { S3Settings } from './settings.ts'
 
 export interface ListedObject {
@@ -93,12 +93,13 @@ export class Bucket {
     if (after !== undefined) query['continuation-token'] = after
     if (limit !== undefined) query['max-keys'] = String(limit)
     const xml = await this.#client.sendForText({ method: 'GET', key: '', query, confirmedBy: '</ListBucketResult>' })
-    const isTruncated = elementText(xml, 'IsTruncated') === 'true'
-    const next = isTruncated ? elementText(xml, 'NextContinuationToken') : undefined
+    const page = parsed(xml)
+    const isTruncated = textOf(page, 'IsTruncated') === 'true'
+    const next = isTruncated ? textOf(page, 'NextContinuationToken') : undefined
     if (isTruncated && next === undefined) throw unusableAnswer('cut a list off and did not say how to go on')
     return {
-      objects: elements(xml, 'Contents').map(listedObject),
-      prefixes: elements(xml, 'CommonPrefixes').flatMap((entry) => elementText(entry, 'Prefix') ?? []),
+      objects: elementsOf(page, 'Contents').map(listedObject),
+      prefixes: elementsOf(page, 'CommonPrefixes').flatMap((entry) => textOf(entry, 'Prefix') ?? []),
       next,
     }
   }
@@ -123,7 +124,7 @@ export class Bucket {
   async createMultipart(key: string): Promise<Multipart> {
     const [headers, patienceMs] = [this.#newObjectHeaders(), UPLOADING_PATIENCE_MS]
     const xml = await this.#client.sendForText({ method: 'POST', key, query: { uploads: '' }, headers, patienceMs })
-    const uploadId = elementText(xml, 'UploadId')
+    const uploadId = textOf(parsed(xml), 'UploadId')
     if (uploadId === undefined) throw unusableAnswer('began a multipart upload and did not say which')
     return { key, uploadId }
   }
@@ -147,7 +148,7 @@ export class Bucket {
     const query = { partNumber: String(number), uploadId }
     return await this.#unlessMissing(async (): Promise<UploadedPart> => {
       const xml = await this.#client.sendForText({ method: 'PUT', key, query, headers, timeoutMs: COPY_TIMEOUT_MS })
-      const etag = elementText(xml, 'ETag')
+      const etag = textOf(parsed(xml), 'ETag')
       if (etag === undefined) throw unusableAnswer('copied a part and gave no ETag for it')
       return { number, etag }
     })
@@ -185,9 +186,9 @@ export class Bucket {
     let query: Record<string, string> | undefined = { uploads: '', prefix }
     try {
       while (query !== undefined) {
-        const xml = await this.#client.sendForText({ method: 'GET', key: '', query })
-        found.push(...elements(xml, 'Upload').map(listedMultipart))
-        query = nextOfMultiparts(xml, query)
+        const page = parsed(await this.#client.sendForText({ method: 'GET', key: '', query }))
+        found.push(...elementsOf(page, 'Upload').map(listedMultipart))
+        query = nextOfMultiparts(page, query)
       }
       return found
     } catch (error) {
@@ -260,27 +261,31 @@ export class Bucket {
   }
 }
 
-function listedObject(entry: string): ListedObject {
-  return {
-    key: elementText(entry, 'Key') ?? '',
-    size: Number(elementText(entry, 'Size')),
-    etag: elementText(entry, 'ETag') ?? '',
-    changedAtMs: Date.parse(elementText(entry, 'LastModified') ?? ''),
-  }
+/** Throws S3Error for a body that is cut, or none of S3. */
+function parsed(xml: string): XmlElement {
+  const root = parseXml(xml)
+  if (root === undefined) throw unusableAnswer('sent XML that cannot be read')
+  return root
 }
 
-function listedMultipart(entry: string): Multipart & { readonly beganAtMs: number } {
-  return {
-    key: elementText(entry, 'Key') ?? '',
-    uploadId: elementText(entry, 'UploadId') ?? '',
-    beganAtMs: Date.parse(elementText(entry, 'Initiated') ?? ''),
-  }
+function listedObject(entry: XmlElement): ListedObject {
+  const [key, size] = [textOf(entry, 'Key'), textOf(entry, 'Size')]
+  if (key === undefined || size === undefined || !/^\d+$/.test(size))
+    throw unusableAnswer('listed an object without its key or size')
+  const changedAtMs = Date.parse(textOf(entry, 'LastModified') ?? '')
+  return { key, size: Number(size), etag: textOf(entry, 'ETag') ?? '', changedAtMs }
+}
+
+function listedMultipart(entry: XmlElement): Multipart & { readonly beganAtMs: number } {
+  const [key, uploadId] = [textOf(entry, 'Key'), textOf(entry, 'UploadId')]
+  if (key === undefined || uploadId === undefined) throw unusableAnswer('listed a multipart upload without its key or id')
+  return { key, uploadId, beganAtMs: Date.parse(textOf(entry, 'Initiated') ?? '') }
 }
 
 /** What asks for the page after this one; undefined: it was the last one, or the store does not say how to go on. */
-function nextOfMultiparts(xml: string, query: Readonly<Record<string, string>>): Record<string, string> | undefined {
-  const [key, uploadId] = [elementText(xml, 'NextKeyMarker'), elementText(xml, 'NextUploadIdMarker')]
-  const isLast = elementText(xml, 'IsTruncated') !== 'true' || key === undefined || key === ''
+function nextOfMultiparts(page: XmlElement, query: Readonly<Record<string, string>>): Record<string, string> | undefined {
+  const [key, uploadId] = [textOf(page, 'NextKeyMarker'), textOf(page, 'NextUploadIdMarker')]
+  const isLast = textOf(page, 'IsTruncated') !== 'true' || key === undefined || key === ''
   if (isLast || (key === query['key-marker'] && uploadId === query['upload-id-marker'])) return undefined
   return { ...query, 'key-marker': key, ...(uploadId === undefined ? {} : { 'upload-id-marker': uploadId }) }
 }

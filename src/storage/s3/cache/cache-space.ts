@@ -1,8 +1,8 @@
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { algorithmOf, type Digest, hexOf } from '../../../oci/digest.ts'
-import { withDescriptor } from '../../free-descriptor.ts'
 import { undefinedIfMissing } from '../../../runtime/error-code.ts'
+import { withDescriptor } from '../../free-descriptor.ts'
 
 /** A file on which nothing has been written for so long belongs to a process that is gone: connections that rest are cut sooner. */
 const GIVEN_UP_AFTER_MS = 15 * 60_000

@@ -1,5 +1,5 @@
 import { RegistryError, unavailable } from '../../../oci/errors.ts'
-import { elementText } from './xml.ts'
+import { parseXml, textOf } from './xml.ts'
 
 export interface S3Failure {
   /** Undefined when there was no answer at all. */
@@ -85,6 +85,7 @@ function isPassing(status: number | undefined, code: string): boolean {
 
 /** What an error answer says. A HEAD has no body: its 404 is taken at its word. */
 export function failureOf(request: string, method: string, status: number, body: string): S3Failure {
-  const code = elementText(body, 'Code') ?? (method === 'HEAD' && status === 404 ? 'NotFound' : '')
-  return { status, code, message: elementText(body, 'Message') ?? body.slice(0, 200), request }
+  const said = parseXml(body)
+  const code = textOf(said, 'Code') ?? (method === 'HEAD' && status === 404 ? 'NotFound' : '')
+  return { status, code, message: textOf(said, 'Message') ?? body.slice(0, 200), request }
 }

@@ -1,24 +1,50 @@
-/** As much XML as the answers of an object store have: flat elements, repeated blocks, no attributes that matter. */
+import { SaxesParser } from 'saxes'
 
-/** The text of the first element of that name; undefined when there is none. */
-export function elementText(xml: string, name: string): string | undefined {
-  const match = new RegExp(`<${name}(?:\\s[^>]*)?>([^<]*)</${name}>`).exec(xml)
-  return match?.[1] === undefined ? undefined : decoded(match[1])
+/** An element of an answer. Attributes say nothing that matters here. */
+export interface XmlElement {
+  readonly name: string
+  /** Of the element itself, without that of the elements in it. */
+  readonly text: string
+  readonly children: readonly XmlElement[]
 }
 
-/** What stands inside each element of that name. */
-export function elements(xml: string, name: string): readonly string[] {
-  return [...xml.matchAll(new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, 'g'))].map((match) => match[1] ?? '')
+interface Open {
+  readonly name: string
+  text: string
+  readonly children: XmlElement[]
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
-
-function decoded(text: string): string {
-  return text.replace(/&(#x[0-9a-f]+|#\d+|\w+);/gi, (whole, entity: string) => {
-    if (entity.startsWith('#x') || entity.startsWith('#X')) return String.fromCodePoint(Number.parseInt(entity.slice(2), 16))
-    if (entity.startsWith('#')) return String.fromCodePoint(Number(entity.slice(1)))
-    return ENTITIES[entity] ?? whole
+/** The root of a document; undefined for what is no XML from its first to its last character, as an answer that was cut. */
+export function parseXml(document: string): XmlElement | undefined {
+  const parser = new SaxesParser({ position: false })
+  const open: Open[] = [{ name: '', text: '', children: [] }]
+  parser.on('opentag', ({ name }) => open.push({ name, text: '', children: [] }))
+  const addText = (text: string) => {
+    const inside = open.at(-1)
+    if (inside !== undefined) inside.text += text
+  }
+  parser.on('text', addText)
+  parser.on('cdata', addText)
+  parser.on('closetag', () => {
+    const closed = open.pop()
+    if (closed !== undefined) open.at(-1)?.children.push(closed)
   })
+  try {
+    parser.write(document).close()
+  } catch {
+    return undefined
+  }
+  return open[0]?.children[0]
+}
+
+/** The text of the first element of that name, at any depth. */
+export function textOf(element: XmlElement | undefined, name: string): string | undefined {
+  return elementsOf(element, name)[0]?.text
+}
+
+/** Every element of that name, at any depth, in the order of the document. */
+export function elementsOf(element: XmlElement | undefined, name: string): readonly XmlElement[] {
+  return (element?.children ?? []).flatMap((child) => (child.name === name ? [child] : elementsOf(child, name)))
 }
 
 export function encoded(text: string): string {

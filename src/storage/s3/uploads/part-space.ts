@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { withDescriptor } from '../../free-descriptor.ts'
 import { undefinedIfMissing } from '../../../runtime/error-code.ts'
+import { withDescriptor } from '../../free-descriptor.ts'
 
 /** What a part takes at first; it grows by this factor up to the size of a whole part. */
 const FIRST_BYTES = 64 * 1024
