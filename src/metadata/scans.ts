@@ -29,8 +29,8 @@ export async function deleteScansOf(query: Query, process: string): Promise<void
   await query.run('DELETE FROM scan WHERE process = ?', process)
 }
 
-/** One transaction removes no more: 5 ms, in which nothing else is written. */
-export const TOMBSTONES_AT_ONCE = 500
+/** One transaction removes no more: some milliseconds in a large database, in which nothing else is written or answered. */
+export const TOMBSTONES_AT_ONCE = 100
 /** And no more content than this, or that of one manifest. */
 const CONTENT_BYTES_AT_ONCE = 1024 * 1024
 
