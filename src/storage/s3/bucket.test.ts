@@ -253,6 +253,17 @@ test('a change that came too late, as the store says, is signed anew with the ti
   expect(ages.map((age) => Math.abs(age) < 15_000)).toEqual([false, true])
 })
 
+test('a change is asked for again when versitygw says that the directory of its key is in the way', async () => {
+  const busy = `${XML}<Error><Code>ExistingObjectIsDirectory</Code></Error>`
+  const { bucket, asked } = bucketAnswering(
+    (_, number) => new Response(number === 1 ? busy : '', { status: number === 1 ? 409 : 200 }),
+  )
+
+  await bucket.putInTime('tags/new/current/link', new Uint8Array(1), { isGuarded: false })
+
+  expect(asked.map(({ method }) => method)).toEqual(['PUT', 'PUT'])
+})
+
 describe('a store is asked whether it does what comes late:', () => {
   test('one that refuses it is waited for until a signature has expired', async () => {
     const { bucket, asked } = bucketAnswering(() => new Response(null, { status: 403 }))

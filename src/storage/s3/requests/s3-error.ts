@@ -74,6 +74,8 @@ const UNSENT: ReadonlySet<unknown> = new Set(['ECONNREFUSED', 'ENOTFOUND'])
 const UNSUPPORTED: ReadonlySet<string> = new Set(['NotImplemented', 'MethodNotAllowed', 'UnsupportedOperation'])
 
 const PASSING_CODES: ReadonlySet<string> = new Set([
+  // versitygw, when another request removes the directory that it has just made for this one.
+  'ExistingObjectIsDirectory',
   ...['SlowDown', 'SlowDownRead', 'SlowDownWrite', 'InternalError', 'ServiceUnavailable', 'RequestTimeout', 'OperationAborted'],
   ...['Throttling', 'ThrottlingException', 'RequestThrottled', 'TooManyRequests', 'BandwidthLimitExceeded'],
 ])
