@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { environmentIn, startUntil } from './processes.ts'
 import { RegistryClient } from './registry-client.ts'
-import { registryConfig } from './registry-config.ts'
+import { type BucketData, registryConfig } from './registry-config.ts'
 import { RegistryProcess } from './registry-process.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
@@ -11,17 +11,19 @@ const START_MS = 60_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
 const URLS = /msg="listening" url=(\S+) /g
 
-/** Several `berth serve` on one data directory, each a process with a port of its own, started as fast as it goes. */
+/** Several `berth serve` on one data directory, or of one machine on a bucket, each a process with a port of its own, started as fast as it goes. */
 export class Fleet implements AsyncDisposable {
   readonly dataDirectory: string
   readonly #folder: TemporaryFolder
   readonly #size: number
+  readonly #bucket: BucketData | undefined
   #running: RegistryProcess[] = []
   /** What any of them has reported as an error. */
   readonly faults: string[] = []
 
-  constructor(folder: TemporaryFolder, size: number) {
+  constructor(folder: TemporaryFolder, size: number, bucket?: BucketData) {
     this.#folder = folder
+    this.#bucket = bucket
     this.#size = size
     this.dataDirectory = folder.join('data')
   }
@@ -86,13 +88,17 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #startOne(): Promise<RegistryProcess> {
-    const text = registryConfig(this.dataDirectory).replace('level: info', 'level: info\n  accesslog:\n    disabled: true')
+    const text = registryConfig(this.#bucket ?? this.dataDirectory).replace(
+      'level: info',
+      'level: info\n  accesslog:\n    disabled: true',
+    )
     const config = await this.#folder.file('fleet.yml', text)
     const command = [process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', MAIN, 'serve', config]
     // With the variable it need not begin anew to have a large file pool.
     const environment = {
       ...environmentIn(this.#folder.join('fleet')),
       BERTH_PROCESSES: '1',
+      STATE_DIRECTORY: this.#folder.join('state'),
       UV_THREADPOOL_SIZE: '64',
     }
     const { program, match } = await startUntil(LISTENING, START_MS, command, { environment })

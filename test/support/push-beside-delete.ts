@@ -23,6 +23,8 @@ export class PushBesideDelete {
   readonly #index: ImageIndex = makeImageIndex([this.#image])
   readonly #layer = this.#image.layers[0]?.digest ?? ''
   readonly problems: string[] = []
+  /** Which push was raced with which delete. */
+  readonly kinds = new Set<string>()
   /** How often each pair of answers came. */
   readonly outcomes = new Map<string, number>()
 
@@ -36,7 +38,10 @@ export class PushBesideDelete {
 
   async race(number: number): Promise<void> {
     const { random, anyClient } = this.#options
-    const [push, remove] = [random.pick(PUSHES), random.pick(DELETES)]
+    // Each pair comes by in twelve races.
+    const push = PUSHES[number % PUSHES.length] ?? 'index'
+    const remove = DELETES[Math.floor(number / PUSHES.length) % DELETES.length] ?? 'manifest'
+    this.kinds.add(`${push} ${remove}`)
     const repository = `race/${number}`
     const isHeld = push === 'index' || push === 'retag' || random.chance(0.5)
     const delays = [random.next() * LATEST_START_MS, random.next() * LATEST_START_MS]
@@ -59,11 +64,11 @@ export class PushBesideDelete {
   async #push(client: RegistryClient, repository: string, push: Raced['push']): Promise<number> {
     switch (push) {
       case 'index':
-        return await statusOf(client.putManifest(repository, 'multi', this.#index.manifest))
+        return await this.#statusOf(client.putManifest(repository, 'multi', this.#index.manifest))
       case 'manifest':
-        return await statusOf(client.putManifest(repository, 'latest', this.#image.manifest))
+        return await this.#statusOf(client.putManifest(repository, 'latest', this.#image.manifest))
       case 'retag':
-        return await statusOf(client.putManifest(repository, 'new', this.#image.manifest))
+        return await this.#statusOf(client.putManifest(repository, 'new', this.#image.manifest))
       case 'mount':
         return await client.mountBlob(`${repository}/to`, this.#layer, repository)
     }
@@ -72,12 +77,19 @@ export class PushBesideDelete {
   async #delete(client: RegistryClient, repository: string, remove: Raced['remove']): Promise<number> {
     switch (remove) {
       case 'manifest':
-        return await statusOf(client.deleteManifest(repository, this.#image.manifest.digest))
+        return await this.#statusOf(client.deleteManifest(repository, this.#image.manifest.digest))
       case 'tag':
-        return await statusOf(client.deleteManifest(repository, 'latest'))
+        return await this.#statusOf(client.deleteManifest(repository, 'latest'))
       case 'blob':
-        return await statusOf(client.deleteBlob(repository, this.#layer))
+        return await this.#statusOf(client.deleteBlob(repository, this.#layer))
     }
+  }
+
+  async #statusOf(sent: Promise<Response>): Promise<number> {
+    const response = await sent
+    const text = await response.text()
+    if (response.status >= 500) this.problems.push(`${response.url} answered ${response.status}: ${text}`)
+    return response.status
   }
 
   async #wrongIn(repository: string, raced: Raced): Promise<readonly string[]> {
@@ -108,10 +120,4 @@ interface Raced {
   readonly remove: (typeof DELETES)[number]
   readonly pushed: number
   readonly deleted: number
-}
-
-async function statusOf(sent: Promise<Response>): Promise<number> {
-  const response = await sent
-  await response.bytes()
-  return response.status
 }
