@@ -36,6 +36,20 @@ onEachDriver('pushing a blob in chunks', (registry) => {
     await expectBlob(registry, repositoryOf(location), content)
   })
 
+  test('a PATCH or PUT without bytes ignores its range, whatever that says (end-5, end-6)', async () => {
+    const content = newContent(1000)
+    for (const range of ['0-0', '1000-1000', '1000-999', '5-9', '4-0', 'x']) {
+      const location = await startUpload(registry)
+      await registry.client.appendUpload(location, content.bytes)
+      const empty = { headers: { 'Content-Length': '0', 'Content-Range': range } }
+
+      const patched = await registry.request('PATCH', location, empty)
+      const closed = await registry.request('PUT', `${location}?digest=${content.digest}`, empty)
+
+      expect([range, patched.status, header(patched, 'range'), closed.status]).toEqual([range, 202, '0-999', 201])
+    }
+  })
+
   test('chunks without a range are put one after the other (end-5)', async () => {
     const content = newContent()
     const location = await startUpload(registry)
