@@ -1,5 +1,6 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { WhoConfig } from './schema/access-schema.ts'
+import type { S3Config } from './schema/s3-schema.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { AddressRange } from './words/address-range.ts'
 import type { ListenAddress, TcpAddress } from './words/listen-address.ts'
@@ -86,52 +87,6 @@ export interface FilesystemConfig {
 
 export interface InMemoryConfig {
   readonly kind: 'inmemory'
-}
-
-/** A bucket, and how registry:2 is told to treat it. */
-export interface S3Config {
-  readonly kind: 's3'
-  readonly region: string
-  readonly bucket: string
-  /** Scheme, host and port of a server other than Amazon's. */
-  readonly endpoint: string | undefined
-  /** Whether Amazon's is spoken to over TLS. */
-  readonly secure: boolean
-  /** As clients of the registry see the server; undefined: as we do. */
-  readonly publicEndpoint: string | undefined
-  /** Clients are sent to the server for blobs. */
-  readonly redirects: boolean
-  readonly pathStyle: boolean
-  /** Undefined: what the AWS SDKs find. */
-  readonly credentials:
-    | { readonly accessKeyId: string; readonly secretAccessKey: Secret; readonly sessionToken: Secret | undefined }
-    | undefined
-  readonly skipVerify: boolean
-  readonly accelerate: boolean
-  readonly dualStack: boolean
-  readonly fips: boolean
-  /** As it was written; what slashes around it mean is the driver's to know. */
-  readonly rootDirectory: string
-  readonly encrypt: boolean
-  readonly keyId: string | undefined
-  readonly storageClass: string | undefined
-  readonly objectAcl: string | undefined
-  /** Undefined: Berth's own. */
-  readonly userAgent: string | undefined
-  /** Bytes. */
-  readonly chunkSize: number
-  /** Sizes in bytes. */
-  readonly copy: { readonly chunkSize: number; readonly maxConcurrency: number; readonly threshold: number }
-  /** Copies of pulled blobs on this machine; undefined: none. */
-  readonly cache: BlobCacheConfig | undefined
-  /** A line for each request to the server. */
-  readonly logsRequests: boolean
-}
-
-export interface BlobCacheConfig {
-  /** Undefined: beside the metadata. */
-  readonly directory: string | undefined
-  readonly maxBytes: number
 }
 
 export interface HttpConfig {

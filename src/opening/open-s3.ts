@@ -1,7 +1,7 @@
 import { readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import manifest from '../../package.json' with { type: 'json' }
-import type { BlobCacheConfig, S3Config } from '../config/config.ts'
+import type { BlobCacheConfig, S3Config } from '../config/schema/s3-schema.ts'
 import type { Log } from '../observe/log.ts'
 import { undefinedIfMissing } from '../runtime/error-code.ts'
 import { storagePath } from '../storage/driver.ts'

@@ -1,5 +1,4 @@
 import type { z } from 'zod'
-import type { S3Config } from '../config.ts'
 import type { ConfigProblem } from '../config-error.ts'
 import { key, optionalKey, optionalSection, requiredKey } from './keys.ts'
 import { parameterBoolean as boolean, filled, findBoolean, oneOf, secret, serverAddress, text, wholeNumber } from './values.ts'
@@ -134,13 +133,18 @@ export function contradictionsIn(section: ParsedS3, path: string): ConfigProblem
   return [{ path: `${path}.${present}`, message: `needs ${missing}; write both, or neither for what the AWS SDKs find` }]
 }
 
-/** What the file says about a bucket, in the program's words. */
-export function s3Config(section: ParsedS3, { redirects }: { readonly redirects: boolean }): S3Config {
+/** What the file says about a bucket, in the program's words; each key's text says what it is. Undefined: not set. */
+export type S3Config = Readonly<ReturnType<typeof s3Config>>
+
+export type BlobCacheConfig = Readonly<NonNullable<S3Config['cache']>>
+
+/** `redirects`: clients are sent to the server for blobs. */
+export function s3Config(section: ParsedS3, { redirects }: { readonly redirects: boolean }) {
   const { accesskey, secretkey, sessiontoken, regionendpoint, redirectendpoint, secure, storageclass } = section
   const endpoint = regionendpoint === undefined ? undefined : withScheme(regionendpoint, secure)
   const hasKeys = accesskey !== undefined && secretkey !== undefined
   return {
-    kind: 's3',
+    kind: 's3' as const,
     region: section.region,
     bucket: section.bucket,
     endpoint,
