@@ -43,7 +43,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['config', 'observe', 'http', 'certificates', 'processes/free-port.ts', 'processes/count.ts'],
     'composition/listen-error.ts',
   ],
-  'composition/observation.ts': [
+  'composition/monitoring.ts': [
     'config',
     'observe',
     'storage/driver.ts',
@@ -71,7 +71,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/access-control.ts',
       'composition/accounts-control.ts',
       'composition/debug-server.ts',
-      'composition/observation.ts',
+      'composition/monitoring.ts',
       'composition/only-database.ts',
       'composition/start-error.ts',
       'composition/start-registry.ts',

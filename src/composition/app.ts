@@ -15,7 +15,7 @@ import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
 import { serveDebug } from './debug-server.ts'
-import { createMetrics, type Observation, startObservation } from './observation.ts'
+import { createMetrics, type Monitoring, startMonitoring } from './monitoring.ts'
 import { type Closer, closeAll } from './only-database.ts'
 import { type PublicServer, type PublicServerOptions, servePublic } from './public-server.ts'
 import { explainedStartError, StartError } from './start-error.ts'
@@ -78,21 +78,21 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     closers.push(() => accessOutput.end())
     const environment = process.env
     const { status, handover } = registry
-    const observation = await startObservation({
+    const monitoring = await startMonitoring({
       ...{ config, storage, status, handover, gate, metrics, environment, log, accessOutput },
     })
-    closers.push(() => observation.stop())
-    const { report } = observation
+    closers.push(() => monitoring.stop())
+    const { report } = monitoring
     const debug =
       options.shared === undefined ? await serveDebug(config.http.debug, async () => [await report()], log) : undefined
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
     const orders = options.shared === undefined ? await orderCertificates(config, log) : undefined
     if (orders !== undefined) closers.push(() => orders.stop())
-    const handler = handlerOf(config, { registry, gate, ...access, observation, log })
+    const handler = handlerOf(config, { registry, gate, ...access, monitoring, log })
     door?.open(handler)
     const listening = early ?? (await serve(handler, server))
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
-      observation.drain()
+      monitoring.drain()
       await Promise.all([registry.handOverDuties(), listening.stop({ timeoutMs })])
       await closeAll(closers)
     }
@@ -132,11 +132,11 @@ async function openAccess(config: Config, storage: OpenedStorage, options: { rea
 interface Served extends Pick<StartedRegistry, 'registry' | 'gate'> {
   readonly access: AccessController | undefined
   readonly issuer: TokenIssuer | undefined
-  readonly observation: Observation
+  readonly monitoring: Monitoring
   readonly log: Log
 }
 
-function handlerOf(config: Config, { registry, gate, access, issuer, observation, log }: Served): Handler {
+function handlerOf(config: Config, { registry, gate, access, issuer, monitoring, log }: Served): Handler {
   const { http, storage, catalog, tags } = config
   return createHandler({
     blobs: registry.blobs,
@@ -148,8 +148,8 @@ function handlerOf(config: Config, { registry, gate, access, issuer, observation
     access,
     issuer,
     log,
-    observers: observation.observers,
-    probes: observation.probes,
+    observers: monitoring.observers,
+    probes: monitoring.probes,
     deletesEnabled: storage.deletes,
     readOnly: storage.readOnly,
     prefix: http.prefix,

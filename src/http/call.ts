@@ -11,11 +11,11 @@ export interface Call<Found extends Route> {
   readonly request: Request
   readonly route: Found
   readonly permit: Permit
-  readonly registry: Registry
+  readonly registry: ServedRegistry
 }
 
 /** What handlers ask of a registry, and no more: what stands behind it may be another one. */
-export interface Registry {
+export interface ServedRegistry {
   readonly blobs: PulledBlobs & Pick<BlobStore, 'delete' | 'mount'>
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
@@ -40,6 +40,6 @@ export interface PendingHandover {
 }
 
 /** What answers pulls at this moment. */
-export function pulledFrom(registry: Registry): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
+export function pulledFrom(registry: ServedRegistry): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
   return registry.handover?.isPending === true ? registry.handover : registry
 }

@@ -8,7 +8,7 @@ import { type AdmissionRules, type Login, logIn, requireAdmission } from './admi
 import { OutOfRotation, Refusal } from './answer/error-response.ts'
 import { TOKEN_PATH } from './answer/links.ts'
 import { emptyResponse, type PlainResponse } from './answer/responses.ts'
-import type { Registry } from './call.ts'
+import type { ServedRegistry } from './call.ts'
 import { type Endpoint, type Endpoints, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { askForToken } from './handlers/token.ts'
@@ -42,11 +42,11 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
 }
 
 /** What finds the way of each request through the API of a registry. */
-export function findIn(registry: Registry, rules: DispatchRules): Find {
+export function findIn(registry: ServedRegistry, rules: DispatchRules): Find {
   return (asked) => find(registry, rules, asked)
 }
 
-function find(registry: Registry, rules: DispatchRules, asked: Asked): Found {
+function find(registry: ServedRegistry, rules: DispatchRules, asked: Asked): Found {
   const { request, url } = asked
   const { issuer, prefix } = rules
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
@@ -65,7 +65,7 @@ async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, 
 }
 
 interface Routed {
-  readonly registry: Registry
+  readonly registry: ServedRegistry
   readonly rules: DispatchRules
   readonly asked: Asked
   readonly route: Route

@@ -4,7 +4,7 @@ import { gathered, streamOf } from '../answer/byte-stream.ts'
 import { nextLink } from '../answer/links.ts'
 import { lastEntry } from '../answer/pagination.ts'
 import { type HeaderFields, jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
-import type { Call, Registry } from '../call.ts'
+import type { Call, ServedRegistry } from '../call.ts'
 import type { ReferrersRoute } from '../routes.ts'
 
 const MAX_DESCRIPTORS = 1000
@@ -88,7 +88,7 @@ function fieldsText({ mediaType, size, digest, artifactType }: Referrer): string
 }
 
 /** Annotations stay the text that they are. */
-async function* indexText(catalog: Registry['catalog'], entries: readonly Entry[]): AsyncGenerator<Uint8Array | string> {
+async function* indexText(catalog: ServedRegistry['catalog'], entries: readonly Entry[]): AsyncGenerator<Uint8Array | string> {
   yield BEGINNING
   for (const [index, { row, text }] of entries.entries()) {
     yield `${index === 0 ? '' : ','}${row.annotationBytes === 0 ? text : text.slice(0, -1)}`

@@ -4,7 +4,7 @@ import { streamOf } from '../answer/byte-stream.ts'
 import { nextLink } from '../answer/links.ts'
 import { lastEntry, requestedCount } from '../answer/pagination.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
-import type { Call, Registry } from '../call.ts'
+import type { Call, ServedRegistry } from '../call.ts'
 import type { TagsRoute } from '../routes.ts'
 
 /** A list that is asked for whole is read in steps of this size, so that a long list holds up no other request. */
@@ -23,7 +23,7 @@ export async function listTags({ registry, route }: Call<TagsRoute>): Promise<Pl
 }
 
 /** The same body as a stream. A failure on the way cuts the connection, which a client sees. */
-function wholeList(catalog: Registry['catalog'], repository: RepositoryName, firstPage: Page<string>): PlainResponse {
+function wholeList(catalog: ServedRegistry['catalog'], repository: RepositoryName, firstPage: Page<string>): PlainResponse {
   async function* parts(): AsyncGenerator<Uint8Array> {
     yield Buffer.from(`{"name":${JSON.stringify(repository)},"tags":[${listed(firstPage)}`)
     let page = firstPage

@@ -14,7 +14,7 @@ import type { UploadStatus } from '../../registry/uploads/upload-sessions.ts'
 import { Refusal } from '../answer/error-response.ts'
 import type { Paths } from '../answer/links.ts'
 import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
-import type { Call, Registry } from '../call.ts'
+import type { Call, ServedRegistry } from '../call.ts'
 import { incomingChunk } from '../request/incoming-chunk.ts'
 import type { UploadRoute, UploadsRoute } from '../routes.ts'
 
@@ -74,7 +74,11 @@ export async function deleteUpload({ registry, route }: Call<UploadRoute>): Prom
  * The digest of a blob that could be mounted. Whatever stands in its way (no such blob, none that the caller may pull, a name or
  * digest that cannot be one), the client is to upload: other answers than 201 and 202 end a push.
  */
-async function mount(blobs: Registry['blobs'], permit: Permit, { repository, query }: UploadsRoute): Promise<Digest | undefined> {
+async function mount(
+  blobs: ServedRegistry['blobs'],
+  permit: Permit,
+  { repository, query }: UploadsRoute,
+): Promise<Digest | undefined> {
   const digest = findDigest(query.get('mount') ?? '')
   if (digest === undefined) return undefined
   const source = query.get('from') || undefined

@@ -1,7 +1,7 @@
 import { fileCheck } from './file-check.ts'
 import type { HealthCheck, Repetition } from './health-check.ts'
 import { type HttpCheckOptions, httpCheck } from './http-check.ts'
-import { storageCheck } from './storage-check.ts'
+import { storageCheck } from './storage-health.ts'
 import { type TcpCheckOptions, tcpCheck } from './tcp-check.ts'
 
 /** The section `health` of a configuration. */

@@ -20,7 +20,7 @@ import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import { type StorageDriver, storagePath } from '../storage/driver.ts'
 
-export interface ObservationOptions {
+export interface MonitoringOptions {
   readonly config: Config
   readonly storage: StorageDriver
   readonly status: Status
@@ -36,7 +36,7 @@ export interface ObservationOptions {
 }
 
 /** What watches a registry in this process, from its start to its end. */
-export interface Observation {
+export interface Monitoring {
   /** For the pipeline. */
   readonly observers: readonly RequestObserver[]
   readonly probes: Probes
@@ -53,7 +53,7 @@ export function createMetrics({ http, storage }: Config): RegistryMetrics | unde
   return listen !== undefined && prometheus.enabled ? new RegistryMetrics(storage.driver.kind, manifest.version) : undefined
 }
 
-export async function startObservation(options: ObservationOptions): Promise<Observation> {
+export async function startMonitoring(options: MonitoringOptions): Promise<Monitoring> {
   const { config, status, metrics, log, accessOutput } = options
   const health = new HealthMonitor(checksOf(options), log)
   const readiness = readinessOf(options, () => health.isHealthy)
@@ -83,12 +83,12 @@ export async function startObservation(options: ObservationOptions): Promise<Obs
   }
 }
 
-function checksOf({ config, storage }: ObservationOptions) {
+function checksOf({ config, storage }: MonitoringOptions) {
   const statRoot = () => storage.stat(storagePath())
   return healthChecks(config.health, { driver: config.storage.driver.kind, statRoot })
 }
 
-function readinessOf({ status, handover, gate, log }: ObservationOptions, isHealthy: () => boolean): ReadinessProbe {
+function readinessOf({ status, handover, gate, log }: MonitoringOptions, isHealthy: () => boolean): ReadinessProbe {
   return new ReadinessProbe({
     isHealthy,
     isHandingOver: () => handover.isPending,
@@ -105,7 +105,7 @@ function readinessOf({ status, handover, gate, log }: ObservationOptions, isHeal
   })
 }
 
-function tracingOf({ environment, log, accessOutput }: ObservationOptions): Tracing | undefined {
+function tracingOf({ environment, log, accessOutput }: MonitoringOptions): Tracing | undefined {
   const { settings, notices } = readTracing(environment)
   for (const notice of notices) log.warn('tracing notice', { notice })
   if (settings === undefined) return undefined
