@@ -22,7 +22,7 @@ export async function serveDebug(
   if (address === undefined) return undefined
   const merged = async () => mergeReports(await ask())
   const handler = createDebugHandler({
-    failing: async () => (await merged()).failing,
+    health: merged,
     readiness: async () => (await merged()).readiness,
     metrics: prometheus.enabled ? await metricsPage(prometheus.path, ask) : undefined,
   })

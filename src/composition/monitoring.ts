@@ -61,7 +61,8 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   const families = metrics === undefined ? async () => [] : await measure(metrics, status)
   const report = async () => {
     const look = await readiness.look()
-    return { failing: health.failing, readiness: look, metrics: await families(look) }
+    const unreadable = found(await answerOf(() => status.unreadable())) ?? []
+    return { failing: health.failing, readiness: look, unreadable, metrics: await families(look) }
   }
   return {
     observers: [

@@ -1,15 +1,17 @@
-import type { FailingChecks } from '../observe/health/health-monitor.ts'
 import type { Readiness } from '../observe/readiness.ts'
+import type { MergedReport } from '../observe/report.ts'
 import { jsonResponse, responseOf } from './answer/responses.ts'
 import type { Handler } from './pipeline.ts'
 import { answerProbe } from './probes.ts'
 
 export interface DebugOptions {
-  readonly failing: () => Promise<FailingChecks>
+  readonly health: () => Promise<Health>
   readonly readiness: () => Promise<Readiness>
   /** Undefined: metrics are off. */
   readonly metrics: MetricsPage | undefined
 }
+
+export type Health = Pick<MergedReport, 'failing' | 'unreadable'>
 
 export interface MetricsPage {
   /** Begins with a slash. */
@@ -19,21 +21,27 @@ export interface MetricsPage {
 }
 
 /** What `http.debug.addr` serves: for operators alone, without a log and without authentication, as in registry:2. */
-export function createDebugHandler({ failing, readiness, metrics }: DebugOptions): Handler {
+export function createDebugHandler({ health, readiness, metrics }: DebugOptions): Handler {
   return async (request) => {
     const path = findPath(request.url)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (path === '/livez' || path === '/readyz') return await answerProbe({ readiness }, path.slice(1), request.method)
-    if (path === '/debug/health' && request.method === 'GET') return healthResponse(await failing())
+    if (path === '/debug/health' && request.method === 'GET') return healthResponse(await health())
     if (metrics !== undefined && path === metrics.path && isRead) return textResponse(await metrics.render())
     return new Response('404 page not found\n', { status: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' } })
   }
 }
 
-/** `{}` or the failing checks by name, as in registry:2. */
-function healthResponse(failing: FailingChecks): Response {
-  return responseOf(jsonResponse(failing, {}, Object.keys(failing).length === 0 ? 200 : 503))
+/** `{}` or the failing checks by name, as in registry:2; and what is wrong with a part while the rest is served, which is no failure. */
+function healthResponse({ failing, unreadable }: Health): Response {
+  const shown = unreadable.slice(0, SHOWN_NAMES).join(', ')
+  const more = unreadable.length > SHOWN_NAMES ? ` and ${unreadable.length - SHOWN_NAMES} more` : ''
+  const repositories = `cannot be read, the others are served; the log has the reason: ${shown}${more}`
+  const body = unreadable.length === 0 ? failing : { ...failing, repositories }
+  return responseOf(jsonResponse(body, {}, Object.keys(failing).length === 0 ? 200 : 503))
 }
+
+const SHOWN_NAMES = 20
 
 function textResponse(text: string): Response {
   const bytes = new TextEncoder().encode(text)

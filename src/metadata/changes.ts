@@ -3,12 +3,13 @@ import type { ManifestReference } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { findRepository } from './content.ts'
+import { isPassedOver } from './passed-over.ts'
 import type { Query, Stamp } from './query.ts'
 import { readProperty } from './scans.ts'
 
 /**
- * The row of a repository, made if there is none. Once all names of this epoch are known, a new one is not in the storage: nothing
- * of it is left to be scanned.
+ * The row of a repository, made if there is none. Once all names of this epoch are known, a new one is not in the storage, unless it lies
+ * where the scan could not look: nothing of it is left to be scanned.
  */
 export async function ensureRepository(query: Query, name: RepositoryName, epoch: number): Promise<number> {
   const found = await findRepository(query, name)
@@ -17,7 +18,7 @@ export async function ensureRepository(query: Query, name: RepositoryName, epoch
   const made = await query.get<{ id: number }>(
     'INSERT INTO repository (name, scanned_epoch) VALUES (?, ?) RETURNING id',
     name,
-    namesEpoch === epoch ? epoch : 0,
+    namesEpoch === epoch && !(await isPassedOver(query, epoch, name)) ? epoch : 0,
   )
   if (made === undefined) throw new Error('the database made no repository row')
   return made.id

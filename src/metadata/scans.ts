@@ -5,7 +5,7 @@ import { deleteUnheldContent } from './manifest-content.ts'
 import { currentNumber, type Query } from './query.ts'
 
 /** How far the scan of the present epoch is. */
-export type ScanProperty = 'names-epoch' | 'blobs-epoch' | 'complete-epoch' | 'complete-at-ms'
+export type ScanProperty = 'names-epoch' | 'blobs-epoch' | 'seen-epoch' | 'complete-epoch' | 'complete-at-ms' | 'passed-over'
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone
@@ -90,11 +90,17 @@ export interface RepositoryToScan {
   readonly name: RepositoryName
 }
 
-/** Repositories that this epoch has not compared with the storage yet. */
-export async function listUnscannedRepositories(query: Query, epoch: number, limit: number): Promise<RepositoryToScan[]> {
+/** Repositories after a name that this epoch has not compared with the storage yet. */
+export async function listUnscannedRepositories(
+  query: Query,
+  epoch: number,
+  after: string,
+  limit: number,
+): Promise<RepositoryToScan[]> {
   return await query.all<RepositoryToScan>(
-    'SELECT id, name FROM repository WHERE scanned_epoch <> ? ORDER BY name LIMIT ?',
+    'SELECT id, name FROM repository WHERE scanned_epoch <> ? AND name > ? ORDER BY name LIMIT ?',
     epoch,
+    after,
     limit,
   )
 }

@@ -8,6 +8,7 @@ const scan = { epoch: 3, complete: false, names: true, scanned: 0.5 }
 const well: ProcessReport = {
   failing: {},
   readiness: { ready: true, waiting: {}, scan, duties: { scan: 'held', uploads: 'free' } },
+  unreadable: [],
   metrics: [],
 }
 const ill: ProcessReport = {
@@ -18,6 +19,7 @@ const ill: ProcessReport = {
     scan: undefined,
     duties: { scan: 'free', uploads: 'failing' },
   },
+  unreadable: [],
   metrics: [],
 }
 

@@ -7,6 +7,8 @@ import type { Readiness } from './readiness.ts'
 export interface ProcessReport {
   readonly failing: FailingChecks
   readonly readiness: Readiness
+  /** Repositories that cannot be read, while the others are served. */
+  readonly unreadable: readonly string[]
   /** Empty when metrics are off. */
   readonly metrics: readonly MetricFamily[]
 }
@@ -15,6 +17,7 @@ export interface ProcessReport {
 export interface MergedReport {
   readonly failing: FailingChecks
   readonly readiness: Readiness
+  readonly unreadable: readonly string[]
   readonly metrics: readonly (readonly MetricFamily[])[]
 }
 
@@ -31,6 +34,7 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
       duties: mergeDutyWords(reports.map((report) => report.readiness.duties)),
       ...(reports.some((report) => report.readiness.handover) ? { handover: true } : {}),
     },
+    unreadable: [...new Set(reports.flatMap((report) => report.unreadable))].sort(),
     metrics: reports.map((report) => report.metrics),
   }
 }

@@ -10,6 +10,7 @@ import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
 import { Handover } from './handover/handover.ts'
+import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
 import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
@@ -18,6 +19,7 @@ import { BackgroundScan } from './scan/background-scan.ts'
 import { DanglingLinks } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
 import { RepositoryScan } from './scan/repository-scan.ts'
+import { UnreadableNames } from './scan/unreadable-names.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
 import { UploadPurge } from './uploads/upload-purge.ts'
@@ -73,10 +75,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const settlement = new Settlement({ metadata, view, processId, epoch })
   const { lateMs, lateBytesMs } = storage.capabilities
   const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs })
-  const listed = new ListedScan({ storage, metadata, view, reconcile })
-  const scan = new RepositoryScan({ storage, metadata, reconcile, listed })
+  const unreadable = new UnreadableNames({ askStorage: () => findStoreId(storage), metadata, epoch, log })
+  const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable })
+  const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable })
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
-  const backgroundScan = new BackgroundScan({ storage, metadata, scan, listed, reconcile, danglingLinks, epoch })
+  const backgroundScan = new BackgroundScan({ storage, metadata, scan, listed, reconcile, danglingLinks, unreadable, epoch })
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
@@ -108,7 +111,10 @@ export function createRegistry(options: RegistryOptions): Registry {
     operations,
     backgroundScan,
     orphans,
-    status: new Status({ storage, metadata, scan, backgroundScan, epoch, onlyReads, dutyStates: () => maintenance.dutyStates() }),
+    status: new Status({
+      ...{ storage, metadata, scan, backgroundScan, unreadable, epoch, onlyReads },
+      dutyStates: () => maintenance.dutyStates(),
+    }),
     handover: new Handover({
       blobs: new BlobStore({ ...blobParts, reconcile: look }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),

@@ -2,10 +2,12 @@ import { countClaims, countRepositories, countUnscannedRepositories, countUpload
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { ScanState } from '../observe/readiness.ts'
+import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import { findStoreId } from './handover/store-id.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { RepositoryScan } from './scan/repository-scan.ts'
+import type { UnreadableNames } from './scan/unreadable-names.ts'
 
 /** Counting a million repositories blocks the event loop for a few milliseconds: within this time the same numbers are given. */
 const COUNTED_FOR_MS = 5_000
@@ -15,6 +17,7 @@ export interface StatusOptions {
   readonly metadata: Metadata
   readonly scan: RepositoryScan
   readonly backgroundScan: BackgroundScan
+  readonly unreadable: Pick<UnreadableNames, 'list'>
   readonly epoch: number
   readonly dutyStates: () => readonly DutyState[]
   /** Nothing is written here: a storage without an id stays one. */
@@ -28,6 +31,8 @@ export interface StatusCounts {
   readonly openClaims: number
   readonly repositories: number
   readonly scannedRepositories: number
+  /** Names that could not be read, of repositories or of directories that may hold some. */
+  readonly unreadableRepositories: number
 }
 
 /** How the registry is, for its operator. */
@@ -63,7 +68,13 @@ export class Status {
     const { read } = this.#options.metadata
     const counts = [countUploads(read), countClaims(read), this.#repositories()] as const
     const [openUploads, openClaims, repositories] = await Promise.all(counts)
-    return { openUploads, openClaims, ...repositories }
+    const { length: unreadableRepositories } = await this.unreadable()
+    return { openUploads, openClaims, ...repositories, unreadableRepositories }
+  }
+
+  /** What the scan passed over. Throws when the metadata does not answer. */
+  async unreadable(): Promise<readonly RepositoryName[]> {
+    return await this.#options.unreadable.list()
   }
 
   /** The background work that one process does for all. */

@@ -1,11 +1,11 @@
-import { RegistryError, unavailable } from '../oci/errors.ts'
+import { type ErrorFacts, RegistryError, unavailable } from '../oci/errors.ts'
 
 /**
  * BYTES AT PATHS. The contract that every storage driver keeps; the suites `test/support/storage-*-contract.ts` prove it for each.
  *
  * All methods may be called at once from many requests and many processes. What they promise as durable survives a power cut
- * once their promise has resolved. They throw `storageFull` when no space is left, else what the system reports; never 'absent' for
- * 'could not look'.
+ * once their promise has resolved. They throw `storageFull` when no space is left, StorageFault for what cannot be read or changed, else
+ * what the system reports; never 'absent' for 'could not look'.
  */
 export interface StorageDriver {
   readonly capabilities: StorageCapabilities
@@ -213,6 +213,21 @@ export interface UploadWriter {
 export interface StorageSpace {
   readonly freeBytes: number
   readonly reserveBytes: number
+}
+
+/**
+ * The storage did not do what it was asked, which may concern one path alone. A client hears UNAVAILABLE: nothing of this is its fault,
+ * and nothing means 'absent'.
+ */
+export class StorageFault extends RegistryError {
+  constructor({ message, ...facts }: ErrorFacts) {
+    super('UNAVAILABLE', {
+      message:
+        message ?? 'The storage of the registry did not give or take what the request needs; the log of the registry says why.',
+      retryAfterSeconds: 5,
+      ...facts,
+    })
+  }
 }
 
 /** What a push hears when nothing more fits. */

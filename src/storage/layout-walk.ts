@@ -1,14 +1,26 @@
 import { DIGEST_ALGORITHMS, type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
-import { type StorageDriver, type StoragePath, storagePath } from './driver.ts'
+import { type StorageDriver, StorageFault, type StoragePath, storagePath } from './driver.ts'
 import { layout } from './layout.ts'
 
 /** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
 const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
 
+/** Is told of a directory that cannot be read, which the walk then passes over; throws what ends the walk. */
+export type OnUnreadable = (name: RepositoryName, fault: StorageFault) => Promise<void>
+
+export interface WalkOptions {
+  /** This name and all below it; left out, all there are. */
+  readonly from?: RepositoryName
+  /** Left out, a directory that cannot be read ends the walk. */
+  readonly onUnreadable?: OnUnreadable
+}
+
 /** The name of every repository that has a directory. What is no name is passed over. */
-export async function* walkRepositories(storage: StorageDriver): AsyncGenerator<RepositoryName> {
-  yield* namesBelow(storage, layout.repositories, '')
+export async function* walkRepositories(storage: StorageDriver, options: WalkOptions = {}): AsyncGenerator<RepositoryName> {
+  const walk = { storage, onUnreadable: options.onUnreadable ?? rethrow }
+  if (options.from === undefined) yield* namesBelow(walk, layout.repositories, '')
+  else for (const found of await findIn(walk, layout.repository(options.from), options.from)) yield* namesOf(walk, found)
 }
 
 /** The digests that name directories below `_layers`, `revisions` or the `index` of a tag. */
@@ -25,23 +37,55 @@ export async function listDigests(
   return digests
 }
 
-async function* namesBelow(storage: StorageDriver, path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
-  const children = await storage.list(path)
-  const atOnce = storage.capabilities.questionsAtOnce
+interface Walk {
+  readonly storage: StorageDriver
+  readonly onUnreadable: OnUnreadable
+}
+
+interface FoundDirectory {
+  readonly name: RepositoryName
+  readonly path: StoragePath
+  readonly entries: readonly string[]
+}
+
+async function* namesBelow(walk: Walk, path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
+  const children = await walk.storage.list(path)
+  const atOnce = walk.storage.capabilities.questionsAtOnce
   for (let start = 0; start < children.length; start += atOnce) {
     const batch = children.slice(start, start + atOnce)
-    const listed = await Promise.all(batch.map((child) => entriesOf(storage, path, prefix, child)))
-    for (const { name, below, entries } of listed.flat()) {
-      if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
-      if (entries.some((entry) => !entry.startsWith('_'))) yield* namesBelow(storage, below, `${name}/`)
-    }
+    const found = await Promise.all(batch.map((child) => findIn(walk, storagePath(path, child), prefix + child)))
+    for (const directory of found.flat()) yield* namesOf(walk, directory)
   }
 }
 
-/** Nothing for what is neither the name of a repository nor the beginning of one. */
-async function entriesOf(storage: StorageDriver, path: StoragePath, prefix: string, child: string) {
-  const name = findRepositoryName(prefix + child)
+async function* namesOf(walk: Walk, { name, path, entries }: FoundDirectory): AsyncGenerator<RepositoryName> {
+  if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
+  if (entries.some((entry) => !entry.startsWith('_'))) yield* namesBelow(walk, path, `${name}/`)
+}
+
+/** Nothing for what is neither the name of a repository nor the beginning of one, nor a directory. */
+async function findIn({ storage, onUnreadable }: Walk, path: StoragePath, text: string): Promise<FoundDirectory[]> {
+  const name = findRepositoryName(text)
   if (name === undefined) return []
-  const below = storagePath(path, child)
-  return [{ name, below, entries: await storage.list(below) }]
+  try {
+    return [{ name, path, entries: await storage.list(path) }]
+  } catch (error) {
+    if (!(error instanceof StorageFault)) throw error
+    if (!(await isFile(storage, path))) await onUnreadable(name, error)
+    return []
+  }
+}
+
+/** A file of another program. */
+async function isFile(storage: StorageDriver, path: StoragePath): Promise<boolean> {
+  try {
+    return (await storage.stat(path))?.kind === 'file'
+  } catch (error) {
+    if (error instanceof StorageFault) return false
+    throw error
+  }
+}
+
+async function rethrow(_: RepositoryName, fault: StorageFault): Promise<never> {
+  throw fault
 }

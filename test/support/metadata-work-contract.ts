@@ -181,15 +181,16 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
 
     test('go through the repositories that this epoch has not seen, by name', async () => {
       const [b, a] = [await metadata.repository(B), await metadata.repository(A)]
-      expect(await listUnscannedRepositories(metadata.read, EPOCH, 9)).toEqual([
+      expect(await listUnscannedRepositories(metadata.read, EPOCH, '', 9)).toEqual([
         { id: a, name: A },
         { id: b, name: B },
       ])
-      expect(await listUnscannedRepositories(metadata.read, EPOCH, 1)).toEqual([{ id: a, name: A }])
+      expect(await listUnscannedRepositories(metadata.read, EPOCH, '', 1)).toEqual([{ id: a, name: A }])
+      expect(await listUnscannedRepositories(metadata.read, EPOCH, A, 9)).toEqual([{ id: b, name: B }])
 
       await metadata.write((query) => markRepositoryScanned(query, a, EPOCH))
-      expect(await listUnscannedRepositories(metadata.read, EPOCH, 9)).toEqual([{ id: b, name: B }])
-      expect(await listUnscannedRepositories(metadata.read, EPOCH + 1, 9)).toHaveLength(2)
+      expect(await listUnscannedRepositories(metadata.read, EPOCH, '', 9)).toEqual([{ id: b, name: B }])
+      expect(await listUnscannedRepositories(metadata.read, EPOCH + 1, '', 9)).toHaveLength(2)
     })
 
     test('ask for the rows that say "there"', async () => {

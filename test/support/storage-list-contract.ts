@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { type ListedFile, type StoragePath, storagePath } from '../../src/storage/driver.ts'
-import { ContractStorage, type OpenedStorage } from './storage-driver-contract.ts'
+import { ContractStorage, expectNothing, type OpenedStorage } from './storage-driver-contract.ts'
 
 /** What every driver promises about lists of all the files below a directory. */
 export function describeStorageLists(name: string, open: () => Promise<OpenedStorage>): void {
@@ -32,7 +32,7 @@ export function describeStorageLists(name: string, open: () => Promise<OpenedSto
         ['link', 3],
       ])
       expect(await listed(storagePath('docker/none'))).toEqual([])
-      expect(await listed(storagePath(directory, 'link'))).toEqual([])
+      await expectNothing(listed(storagePath(directory, 'link')))
     })
 
     test('have the MD5 of their bytes, or none that a reader could take for it', async () => {

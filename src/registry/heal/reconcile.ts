@@ -1,5 +1,6 @@
 import { findRepository } from '../../metadata/content.ts'
 import type { ContentName } from '../../metadata/names.ts'
+import { isPassedOver } from '../../metadata/passed-over.ts'
 import { type Metadata, nextNumber } from '../../metadata/query.ts'
 import { closeScan, openScan, readProperty } from '../../metadata/scans.ts'
 import { MetadataNotWritableError } from '../../metadata/sqlite/not-writable.ts'
@@ -39,11 +40,12 @@ export class Reconcile implements Look {
     return scannedEpoch === this.epoch || rowEpoch === this.epoch
   }
 
-  /** True when this epoch has seen all names in the storage and this repository is not one of them. */
+  /** True when this epoch has seen all names in the storage and this repository neither is one of them nor may be one that it passed over. */
   async isKnownAbsent(repository: RepositoryName): Promise<boolean> {
     const { read } = this.#options.metadata
     if ((await findRepository(read, repository)) !== undefined) return false
-    return Number(await readProperty(read, 'names-epoch')) === this.epoch
+    if (Number(await readProperty(read, 'names-epoch')) !== this.epoch) return false
+    return !(await isPassedOver(read, this.epoch, repository))
   }
 
   /**

@@ -3,12 +3,14 @@ import type { BlobName } from '../../metadata/names.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty } from '../../metadata/scans.ts'
 import { findDigest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver, StoragePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { DanglingLinks } from './dangling-links.ts'
 import type { ListedScan } from './listed-scan.ts'
 import type { RepositoryScan } from './repository-scan.ts'
+import type { UnreadableNames } from './unreadable-names.ts'
 
 const REPOSITORIES_AT_ONCE = 100
 /** A complete scan is repeated after this long, with a pause after each repository. */
@@ -22,6 +24,7 @@ export interface BackgroundScanOptions {
   readonly listed: ListedScan
   readonly reconcile: Reconcile
   readonly danglingLinks: DanglingLinks
+  readonly unreadable: UnreadableNames
   readonly epoch: number
 }
 
@@ -39,7 +42,7 @@ export class BackgroundScan {
   }
 
   /**
-   * Does what is left to do; a week after a complete scan all of it again, at a low rate.
+   * Does what is left to do, which is all that could not be read before; a week after a complete scan all of it again, at a low rate.
    * Stops between repositories when the signal aborts, and does not wait for a writer then: a writer that has died is not settled any more.
    */
   async run(signal: AbortSignal): Promise<void> {
@@ -51,8 +54,21 @@ export class BackgroundScan {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    const { scan, unreadable } = this.#options
+    await scan.lookAgain(signal)
     const isRepeat = await this.isComplete()
     if (isRepeat && !(await this.#isRepeatDue())) return
+    if (isRepeat || !(await this.#isSeen())) await this.#lookAtAll(isRepeat, signal)
+    else await this.#scanUnseen(signal)
+    if (signal.aborted || (!isRepeat && (await unreadable.list()).length > 0)) return
+    await this.#options.metadata.write(async (query) => {
+      await writeProperty(query, 'complete-epoch', String(this.#options.epoch))
+      await writeProperty(query, 'complete-at-ms', String(Date.now()))
+    })
+  }
+
+  /** All but what cannot be read. */
+  async #lookAtAll(isRepeat: boolean, signal: AbortSignal): Promise<void> {
     const { metadata, scan, listed, epoch, storage } = this.#options
     const { listsWhole } = storage.capabilities
     if (isRepeat || !(await scan.areNamesKnown())) await scan.scanNames()
@@ -65,11 +81,11 @@ export class BackgroundScan {
       if (signal.aborted) return
       await this.#scanBlobs(shard.path, shard.digestPrefix, signal)
     }
-    if (signal.aborted) return
-    await metadata.write(async (query) => {
-      await writeProperty(query, 'complete-epoch', String(epoch))
-      await writeProperty(query, 'complete-at-ms', String(Date.now()))
-    })
+    if (!signal.aborted) await metadata.write((query) => writeProperty(query, 'seen-epoch', String(epoch)))
+  }
+
+  async #isSeen(): Promise<boolean> {
+    return Number(await readProperty(this.#options.metadata.read, 'seen-epoch')) === this.#options.epoch
   }
 
   async #isRepeatDue(): Promise<boolean> {
@@ -77,16 +93,38 @@ export class BackgroundScan {
     return Date.now() - completeAtMs > REPEAT_AFTER_MS
   }
 
+  /** In rounds: a repository that was met meanwhile may come before the last one. */
   async #scanUnseen(signal: AbortSignal): Promise<void> {
-    const { storage, metadata, scan, epoch } = this.#options
+    while (await this.#scanRound(signal)) signal.throwIfAborted()
+  }
+
+  /** True when there was something to scan. */
+  async #scanRound(signal: AbortSignal): Promise<boolean> {
+    const { storage, metadata, scan, epoch, unreadable } = this.#options
     const atOnce = storage.capabilities.questionsAtOnce
-    for (;;) {
-      const repositories = await listUnscannedRepositories(metadata.read, epoch, REPOSITORIES_AT_ONCE)
-      if (repositories.length === 0) return
-      for (let start = 0; start < repositories.length; start += atOnce) {
-        if (signal.aborted) return
-        await Promise.all(repositories.slice(start, start + atOnce).map(({ name }) => scan.scan(name, signal)))
+    let hasScanned = false
+    for (let last = ''; ; ) {
+      const repositories = await listUnscannedRepositories(metadata.read, epoch, last, REPOSITORIES_AT_ONCE)
+      if (repositories.length === 0) return hasScanned
+      last = repositories.at(-1)?.name ?? last
+      const passedOver = new Set(await unreadable.list())
+      const readable = repositories.filter(({ name }) => !passedOver.has(name))
+      for (let start = 0; start < readable.length; start += atOnce) {
+        signal.throwIfAborted()
+        const batch = readable.slice(start, start + atOnce)
+        const scanned = await Promise.all(batch.map(({ name }) => this.#unlessUnreadable(name, () => scan.scan(name, signal))))
+        hasScanned ||= scanned.includes(true)
       }
+    }
+  }
+
+  async #unlessUnreadable(name: RepositoryName, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work()
+      return true
+    } catch (error) {
+      await this.#options.unreadable.passOver(name, error)
+      return false
     }
   }
 
@@ -97,8 +135,10 @@ export class BackgroundScan {
       const names = await listRepositoryNames(metadata.read, last, REPOSITORIES_AT_ONCE)
       for (const name of names) {
         if (signal.aborted) return
-        await scan.scan(name, signal)
-        await danglingLinks.removeFrom(name)
+        await this.#unlessUnreadable(name, async () => {
+          await scan.scan(name, signal)
+          await danglingLinks.removeFrom(name)
+        })
         await Bun.sleep(REPEAT_PAUSE_MS)
       }
       last = names.at(-1) ?? last

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { makeImage } from '../../../test/support/images.ts'
+import { RecordedLog } from '../../../test/support/recorded-log.ts'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
 import { placementOf } from '../../../test/support/storage-driver-contract.ts'
 import { ensureRepository, setTag } from '../../metadata/changes.ts'
@@ -15,6 +16,7 @@ import { MemoryDriver } from '../../storage/memory/memory.ts'
 import { Reconcile } from '../heal/reconcile.ts'
 import { StorageView } from '../heal/storage-view.ts'
 import { ListedScan } from './listed-scan.ts'
+import { UnreadableNames } from './unreadable-names.ts'
 
 /** Files in memory that are listed as an object store does it. */
 class ListingStore extends MemoryDriver {
@@ -76,7 +78,8 @@ beforeEach(async () => {
   const { metadata } = berth
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId: 'mine', epoch: EPOCH })
-  scan = new ListedScan({ storage, metadata, view, reconcile })
+  const unreadable = new UnreadableNames({ askStorage: async () => undefined, metadata, epoch: EPOCH, log: new RecordedLog() })
+  scan = new ListedScan({ storage, metadata, view, reconcile, unreadable })
   for (const image of [old, young]) await placeImage(image)
   await moveTag(oldDigest)
 })

@@ -12,6 +12,7 @@ import { placeAt, repositoryAt } from '../../storage/layout-place.ts'
 import type { Observe, Reconcile } from '../heal/reconcile.ts'
 import type { Observation, StorageView } from '../heal/storage-view.ts'
 import { type ListedLink, ListedRepository } from './listed-repository.ts'
+import type { UnreadableNames } from './unreadable-names.ts'
 
 /** Names that are looked at side by side and written in one transaction. Requests of clients need their turn as well. */
 const AT_ONCE = 32
@@ -23,6 +24,7 @@ export interface ListedScanOptions {
   readonly metadata: Metadata
   readonly view: StorageView
   readonly reconcile: Reconcile
+  readonly unreadable: Pick<UnreadableNames, 'passOver'>
 }
 
 /**
@@ -61,11 +63,24 @@ export class ListedScan {
     await metadata.write((query) => writeProperty(query, 'blobs-epoch', String(reconcile.epoch)))
   }
 
-  /** Compares every repository that this epoch has not compared yet. */
+  /** Compares every repository that this epoch has not compared yet, and passes over those that cannot be read. */
   async repositories(signal: AbortSignal): Promise<void> {
     let unfinished: ListedRepository[] = []
+    const passedOver = new Set<RepositoryName>()
+    const unlessUnreadable = async <Result>({ name }: ListedRepository, work: () => Promise<Result>) => {
+      if (passedOver.has(name)) return undefined
+      try {
+        return await work()
+      } catch (error) {
+        await this.#options.unreadable.passOver(name, error)
+        passedOver.add(name)
+        return undefined
+      }
+    }
     const finish = async (repositories: readonly ListedRepository[]) => {
-      for (const repository of repositories) if (!repository.isScanned) await this.#finish(repository, signal)
+      for (const repository of repositories) {
+        if (!repository.isScanned) await unlessUnreadable(repository, () => this.#finish(repository, signal))
+      }
     }
     await this.#healPages(layout.repositories, {
       find: async ({ files }) => {
@@ -78,7 +93,7 @@ export class ListedScan {
           if (repository !== current) unfinished.push(repository)
           if (!repository.isScanned) links.push(...repository.take(file))
         }
-        return this.#observing(links)
+        return links.map((link) => async () => await unlessUnreadable(link.repository, () => this.#observeLink(link)))
       },
       leave: async (names) => {
         for (const repository of unfinished) repository.leave(names)
@@ -95,7 +110,7 @@ export class ListedScan {
     const repository = await this.#open(name)
     for (const directory of [layout.layers(name), layout.revisions(name), layout.tags(name)]) {
       await this.#healPages(directory, {
-        find: async ({ files }) => this.#observing(files.flatMap((file) => repository.take(file))),
+        find: async ({ files }) => files.flatMap((file) => repository.take(file)).map((link) => () => this.#observeLink(link)),
         leave: async (names) => repository.leave(names),
         signal,
       })
@@ -123,10 +138,6 @@ export class ListedScan {
     const { metadata, reconcile } = this.#options
     const row = await findRepository(metadata.read, name)
     return new ListedRepository(name, metadata.read, { id: row?.id, isScanned: row?.scannedEpoch === reconcile.epoch })
-  }
-
-  #observing(links: readonly ListedLink[]): readonly Observe<Observation>[] {
-    return links.map((link) => () => this.#observeLink(link))
   }
 
   async #observeLink({ repository, place, says }: ListedLink): Promise<Observation> {
@@ -170,9 +181,13 @@ export class ListedScan {
     const row = await findRepository(metadata.read, name)
     if (row === undefined || (await holdsSeenManifest(metadata.read, row.id, reconcile.epoch))) return undefined
     const repository = await this.#open(name)
-    for (const link of revisions.flatMap((file) => repository.take(file))) {
-      const observed = await this.#observeLink(link)
-      if (observed.kind === 'manifest' && observed.found !== undefined) return observed
+    try {
+      for (const link of revisions.flatMap((file) => repository.take(file))) {
+        const observed = await this.#observeLink(link)
+        if (observed.kind === 'manifest' && observed.found !== undefined) return observed
+      }
+    } catch (error) {
+      await this.#options.unreadable.passOver(name, error)
     }
     return undefined
   }

@@ -16,11 +16,12 @@ import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { findTag } from '../../oci/reference.ts'
 import { within } from '../../runtime/deadline.ts'
-import type { StorageDriver } from '../../storage/driver.ts'
+import { type StorageDriver, StorageFault } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
-import { listDigests, walkRepositories } from '../../storage/layout-walk.ts'
+import { listDigests, type OnUnreadable, walkRepositories } from '../../storage/layout-walk.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { ListedScan } from './listed-scan.ts'
+import type { UnreadableNames } from './unreadable-names.ts'
 
 /** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
 const SCAN_PATIENCE_MS = 5_000
@@ -30,6 +31,7 @@ export interface RepositoryScanOptions {
   readonly metadata: Metadata
   readonly reconcile: Reconcile
   readonly listed: ListedScan
+  readonly unreadable: UnreadableNames
 }
 
 /** Compares whole repositories, and the list of their names, with the storage: once in each epoch. */
@@ -38,6 +40,7 @@ export class RepositoryScan {
   readonly #metadata: Metadata
   readonly #reconcile: Reconcile
   readonly #listed: ListedScan
+  readonly #unreadable: UnreadableNames
   readonly #running = new Map<string, Promise<void>>()
 
   constructor(options: RepositoryScanOptions) {
@@ -45,6 +48,7 @@ export class RepositoryScan {
     this.#metadata = options.metadata
     this.#reconcile = options.reconcile
     this.#listed = options.listed
+    this.#unreadable = options.unreadable
   }
 
   /** The row id of a repository whose every row is right now; undefined when there is none. Throws UNAVAILABLE after 5 s. */
@@ -73,7 +77,7 @@ export class RepositoryScan {
 
   async #scanNames(): Promise<void> {
     if (this.#storage.capabilities.listsWhole) await this.#listed.names()
-    else for await (const name of walkRepositories(this.#storage)) await this.#meet(name)
+    else await this.#meetAll((name, fault) => this.#unreadable.passOver(name, fault))
     await this.#metadata.write((query) => writeProperty(query, 'names-epoch', String(this.#reconcile.epoch)))
   }
 
@@ -86,6 +90,35 @@ export class RepositoryScan {
       const row = await findRepository(query, name)
       if (row !== undefined) await markRepositoryScanned(query, row.id, this.#reconcile.epoch)
     })
+  }
+
+  /**
+   * Looks again at what was passed over because it could not be read. What still cannot be is left for the next look; the names below a
+   * directory that can be read now are met, and scanned with the others.
+   */
+  async lookAgain(signal: AbortSignal): Promise<void> {
+    for (const name of await this.#unreadable.list()) {
+      signal.throwIfAborted()
+      try {
+        if (!this.#storage.capabilities.listsWhole) await this.#meetAll(rethrow, name)
+        if ((await findRepository(this.#metadata.read, name)) !== undefined) await this.scan(name, signal)
+        await this.#unreadable.forget(name)
+      } catch (error) {
+        if (!(error instanceof StorageFault)) throw error
+      }
+    }
+  }
+
+  async #meetAll(onUnreadable: OnUnreadable, from?: RepositoryName): Promise<void> {
+    const walk = walkRepositories(this.#storage, { onUnreadable, ...(from === undefined ? {} : { from }) })
+    for await (const name of walk) {
+      try {
+        await this.#meet(name)
+      } catch (error) {
+        if (!(error instanceof StorageFault)) throw error
+        await onUnreadable(name, error)
+      }
+    }
   }
 
   async #meet(name: RepositoryName): Promise<void> {
@@ -143,4 +176,8 @@ export class RepositoryScan {
     if ((await within(running, SCAN_PATIENCE_MS, 'late')) !== 'late') return
     throw unavailable('The storage is still being read after a start; try again in a moment.', { retryAfterSeconds: 5 })
   }
+}
+
+async function rethrow(_: RepositoryName, fault: StorageFault): Promise<never> {
+  throw fault
 }

@@ -3,7 +3,7 @@ import type { Metadata } from '../../metadata/query.ts'
 import { deleteUploadUntouched, listAbandonedUploads } from '../../metadata/uploads.ts'
 import type { Log, LogFields } from '../../observe/log.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { type StorageDriver, storagePath, type UploadState } from '../../storage/driver.ts'
+import { type StorageDriver, StorageFault, storagePath, type UploadState } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { foreignUploadAt } from '../../storage/layout-place.ts'
 
@@ -41,7 +41,7 @@ export class UploadPurge {
     this.#options = options
   }
 
-  /** Ends between two uploads when the signal aborts. */
+  /** Ends between two uploads when the signal aborts. A repository that cannot be read is thrown when all others are done. */
   async run(signal: AbortSignal): Promise<PurgedUploads> {
     const sessions = await this.#purgeSessions(signal)
     return { sessions, foreign: await this.#purgeForeign(signal) }
@@ -73,7 +73,8 @@ export class UploadPurge {
 
   async #purgeForeign(signal: AbortSignal): Promise<number> {
     const { storage, ageMs, dryRun } = this.#options
-    const uploads = storage.capabilities.listsWhole ? this.#listedForeign() : this.#foreignByRepository()
+    const faults: StorageFault[] = []
+    const uploads = storage.capabilities.listsWhole ? this.#listedForeign() : this.#foreignByRepository(faults)
     let purged = 0
     for await (const { repository, id } of uploads) {
       if (signal.aborted) return purged
@@ -85,6 +86,7 @@ export class UploadPurge {
       else await storage.remove(path)
       purged += 1
     }
+    if (faults.length > 0) throw faults[0]
     return purged
   }
 
@@ -93,16 +95,26 @@ export class UploadPurge {
     this.#options.log.info('upload would be purged', upload)
   }
 
-  async *#foreignByRepository(): AsyncGenerator<ForeignUpload> {
-    const { storage, metadata } = this.#options
+  async *#foreignByRepository(faults: StorageFault[]): AsyncGenerator<ForeignUpload> {
+    const { metadata } = this.#options
     let last = ''
     for (;;) {
       const repositories = await listRepositoryNames(metadata.read, last, PAGE)
       for (const repository of repositories) {
-        for (const id of await storage.list(layout.uploads(repository))) yield { repository, id }
+        for (const id of await this.#uploadsOf(repository, faults)) yield { repository, id }
       }
       last = repositories.at(-1) ?? last
       if (repositories.length < PAGE) return
+    }
+  }
+
+  async #uploadsOf(repository: RepositoryName, faults: StorageFault[]): Promise<readonly string[]> {
+    try {
+      return await this.#options.storage.list(layout.uploads(repository))
+    } catch (error) {
+      if (!(error instanceof StorageFault)) throw error
+      faults.push(error)
+      return []
     }
   }
 

@@ -14,9 +14,9 @@ import {
 } from 'node:fs'
 import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
-import type { RegistryError } from '../../oci/errors.ts'
+import { type RegistryError, unavailable } from '../../oci/errors.ts'
 import { hasCode } from '../../runtime/error-code.ts'
-import { storageFull, storageReadOnly } from '../driver.ts'
+import { StorageFault, storageFull, storageReadOnly } from '../driver.ts'
 import { withDescriptor } from '../free-descriptor.ts'
 import { Places } from '../places.ts'
 import { WritePace } from './write-pace.ts'
@@ -64,7 +64,7 @@ export async function openDisk(root: string): Promise<Disk> {
 }
 
 export function isMissing(error: unknown): boolean {
-  return hasCode(error, 'ENOENT') || hasCode(error, 'ENOTDIR')
+  return hasCode(error, 'ENOENT')
 }
 
 const EXT4 = 0xef53
@@ -92,7 +92,7 @@ class LocalDisk implements Disk {
 
   async open(path: string, how: OpenHow): Promise<DiskFile> {
     if (how === 'modify' && this.#isLocal) {
-      return this.#file(await withDescriptor(() => openSync(path, constants.O_WRONLY)))
+      return this.#file(await orRefused(withDescriptor(() => openSync(path, constants.O_WRONLY))))
     }
     const flags = how === 'modify' ? constants.O_WRONLY : constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
     const file = await orRefused(withDescriptor(() => openLater(path, flags, how === 'create secret' ? 0o600 : 0o666)))
@@ -108,7 +108,7 @@ class LocalDisk implements Disk {
   }
 
   async syncDirectory(path: string): Promise<void> {
-    const file = await withDescriptor(() => (this.#isLocal ? openSync(path, 'r') : openLater(path, 'r')))
+    const file = await orRefused(withDescriptor(() => (this.#isLocal ? openSync(path, 'r') : openLater(path, 'r'))))
     const directory = this.#file(file)
     try {
       await directory.sync()
@@ -122,7 +122,7 @@ class LocalDisk implements Disk {
   }
 
   async readFile(path: string): Promise<Uint8Array> {
-    return new Uint8Array(await withDescriptor(() => fs.readFile(path)))
+    return new Uint8Array(await orRefused(withDescriptor(() => fs.readFile(path))))
   }
 
   async stat(path: string): Promise<DiskEntry | undefined> {
@@ -131,7 +131,7 @@ class LocalDisk implements Disk {
       return { isDirectory: stat.isDirectory(), size: stat.size, modifiedAtMs: stat.mtimeMs }
     } catch (error) {
       if (isMissing(error)) return undefined
-      throw error
+      throw faultFor(error) ?? error
     }
   }
 
@@ -140,7 +140,7 @@ class LocalDisk implements Disk {
       return await withDescriptor(() => fs.readdir(path))
     } catch (error) {
       if (isMissing(error)) return []
-      throw error
+      throw faultFor(error) ?? error
     }
   }
 
@@ -227,12 +227,12 @@ class LocalFile implements DiskFile {
   }
 }
 
-/** A full disk, and one that is read-only, is the operator's to mend and the client's to retry: both have words of their own. */
+/** What a disk cannot do is the operator's to mend and the client's to retry. */
 async function orRefused<Result>(task: Promise<Result>): Promise<Result> {
   try {
     return await task
   } catch (error) {
-    throw refusalFor(error) ?? error
+    throw refusalFor(error) ?? faultFor(error) ?? error
   }
 }
 
@@ -241,6 +241,18 @@ export function refusalFor(error: unknown): RegistryError | undefined {
   if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) return storageFull(error)
   return hasCode(error, 'EROFS') ? storageReadOnly(error) : undefined
 }
+
+/** What keeps one path, or the process, from being served; undefined for what a caller may have expected. */
+function faultFor(error: unknown): RegistryError | undefined {
+  if (hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE')) {
+    const message = 'The registry has too many files and connections open; try again in a moment.'
+    return unavailable(message, { retryAfterSeconds: 5, cause: error })
+  }
+  return FAULTS.some((code) => hasCode(error, code)) ? new StorageFault({ cause: error }) : undefined
+}
+
+/** No right to it, a disk or a file system that is damaged, a file where a directory belongs, a file server that forgot it. */
+const FAULTS = ['EACCES', 'EPERM', 'EIO', 'EUCLEAN', 'EBADMSG', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ESTALE', 'ETIMEDOUT', 'ENOTCONN']
 
 /** Slow writes and syncs take at most half of the process's file threads, so that reads always find one. */
 const writers = new Places(Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2)))

@@ -2,6 +2,7 @@ import { mkdir, open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasCode } from '../../runtime/error-code.ts'
 import { CheckFailure, CheckLimit, type CheckStep, type Explain } from '../check-step.ts'
+import { StorageFault } from '../driver.ts'
 import type { FilesystemDriver } from './filesystem.ts'
 import { probeNames, probeRename, UnusableRootError } from './probe.ts'
 
@@ -22,7 +23,8 @@ export function filesystemSteps(root: string, driver: Pick<FilesystemDriver, 'sp
 }
 
 export const explainFilesystem: Explain = (failed) => {
-  const error = failed instanceof UnusableRootError ? (failed.cause ?? failed) : failed
+  const isWrapped = failed instanceof UnusableRootError || failed instanceof StorageFault
+  const error = isWrapped ? (failed.cause ?? failed) : failed
   const user = process.getuid?.() ?? 'this'
   if (hasCode(error, 'EACCES') || hasCode(error, 'EPERM')) {
     return `User ${user} may not do that (${messageOf(error)}); give it the directory with chown -R, or run Berth as its owner.`

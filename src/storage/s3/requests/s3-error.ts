@@ -1,4 +1,5 @@
 import { RegistryError, unavailable } from '../../../oci/errors.ts'
+import { StorageFault } from '../../driver.ts'
 import { parseXml, textOf } from './xml.ts'
 
 export interface S3Failure {
@@ -11,8 +12,8 @@ export interface S3Failure {
   readonly cause?: unknown
 }
 
-/** The object store did not do what it was asked. A client hears UNAVAILABLE: nothing of this is its fault, and nothing means 'absent'. */
-export class S3Error extends RegistryError {
+/** The object store did not do what it was asked. */
+export class S3Error extends StorageFault {
   readonly status: number | undefined
   readonly s3Code: string
   /** Nothing was there that it could have been sent to. */
@@ -20,11 +21,10 @@ export class S3Error extends RegistryError {
 
   constructor({ status, code, message, request, cause }: S3Failure) {
     const answer = status === undefined ? message : `${status} ${code} ${message}`.trim()
-    super('UNAVAILABLE', {
+    super({
       message: isPassing(status, code)
         ? 'The object store behind the registry does not answer as it should; try again in a moment.'
         : 'The object store behind the registry refused a request; the log of the registry says why.',
-      retryAfterSeconds: 5,
       cause: new Error(`the object store answered ${request} with: ${answer}`, { cause }),
     })
     this.status = status
