@@ -12,8 +12,6 @@ interface BerthOptions extends ServeOptions {
   readonly berth?: string
   /** Left out, one for each core. */
   readonly processes?: number
-  /** In front of the command, as in `unshare`. */
-  readonly before?: readonly string[]
   /** What the test does to the machine is reported as a fault. */
   readonly expectsFaults?: boolean
 }

@@ -24,13 +24,13 @@ export async function startPeer3(options: ServeOptions): Promise<RegistryProcess
 }
 
 async function startProgram(name: string, options: ServeOptions): Promise<RegistryProcess> {
-  const { folder, dataDirectory, umask, moreConfig, adapt = (text) => text } = options
+  const { folder, dataDirectory, umask, moreConfig, before = [], adapt = (text) => text } = options
   const config = await folder.file(
     `peer/${crypto.randomUUID()}.yml`,
     withoutPurge(adapt(registryConfig(dataDirectory, moreConfig))),
   )
   const environment = { ...environmentIn(folder.join('peer')), OTEL_TRACES_EXPORTER: 'none' }
-  const { program, match } = await startUntil(LISTENING, START_MS, [name, 'serve', config], { environment, umask })
+  const { program, match } = await startUntil(LISTENING, START_MS, [...before, name, 'serve', config], { environment, umask })
   return new RegistryProcess(program, Number(match[1]))
 }
 

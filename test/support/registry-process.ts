@@ -8,6 +8,8 @@ export interface ServeOptions {
   /** A folder, or a bucket. */
   readonly dataDirectory: string | S3Place
   readonly umask?: string | undefined
+  /** In front of the command, as in `unshare`. */
+  readonly before?: readonly string[]
   /** Further sections of the configuration. */
   readonly moreConfig?: string
   /** Changes the text of the configuration. */
