@@ -18,7 +18,7 @@ import { startTracing, type Tracing } from '../observe/tracing/tracing.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
-import { type StorageDriver, storagePath } from '../storage/driver.ts'
+import { type StorageDriver, StorageFault, storagePath } from '../storage/driver.ts'
 
 export interface MonitoringOptions {
   readonly config: Config
@@ -85,7 +85,14 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
 }
 
 function checksOf({ config, storage }: MonitoringOptions) {
-  const statRoot = () => storage.stat(storagePath())
+  // The debug address is the operator's: it shows the system's own reason.
+  const statRoot = async () => {
+    try {
+      return await storage.stat(storagePath())
+    } catch (error) {
+      throw error instanceof StorageFault ? (error.cause ?? error) : error
+    }
+  }
   return healthChecks(config.health, { driver: config.storage.driver.kind, statRoot })
 }
 

@@ -108,6 +108,7 @@ describe('the storage', () => {
   test('must say whether its root is there; that it is not is no failure, but nothing is ready without it', async () => {
     using state = new TemporaryFolder()
     await using registry = await OperatedRegistry.start('Berth', {
+      port: await freePort(),
       more: `${health}\nmetadata: { path: ${state.join('metadata.db')} }`,
     })
     const [root, away] = [registry.folder.join('data'), registry.folder.join('away')]
@@ -128,9 +129,16 @@ describe('the storage', () => {
       body: { storagedriver_filesystem: expect.stringContaining('ELOOP') },
     })
 
-    // That it serves again by itself, from a process that starts anew, is in test/faults/vanished-storage.test.ts.
     await rm(root)
     await rename(away, root)
+
+    // From a process that starts anew, during which nothing answers.
+    await poll('ready', WAIT_MS, async () => {
+      const answer = await registry.debug('/readyz').catch(() => undefined)
+      return answer?.status === 200 || undefined
+    })
+    expect(await registry.debug('/debug/health')).toEqual({ status: 200, body: {} })
+    expect((await registry.client.request('GET', '/v2/')).status).toBe(200)
   })
 })
 

@@ -14,6 +14,8 @@ const LISTENING: Readonly<Record<Dialect, RegExp>> = {
 }
 
 export interface OperatedOptions {
+  /** A free one when left out, and another one after each start of its own. */
+  readonly port?: number
   readonly log?: string
   /** Further sections of the configuration. */
   readonly more?: string
@@ -76,14 +78,18 @@ export class OperatedRegistry implements AsyncDisposable {
   }
 }
 
-function configOf(dataDirectory: string, debugPort: number, { log = 'level: info', more = '' }: OperatedOptions): string {
+function configOf(
+  dataDirectory: string,
+  debugPort: number,
+  { port = 0, log = 'level: info', more = '' }: OperatedOptions,
+): string {
   return `version: 0.1
 log: { ${log} }
 storage:
   filesystem: { rootdirectory: ${dataDirectory} }
   delete: { enabled: true }
 http:
-  addr: 127.0.0.1:0
+  addr: 127.0.0.1:${port}
   secret: some-secret
   debug:
     addr: 127.0.0.1:${debugPort}
