@@ -1,6 +1,6 @@
 import { DamagedRecordError } from '../access/accounts/account.ts'
 import { AccountError } from '../access/accounts/accounts.ts'
-import { StartError } from '../composition/start-error.ts'
+import { STORAGE_UNUSABLE, StartError } from '../composition/start-error.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Tree, valueAt } from '../config/source/tree.ts'
@@ -14,7 +14,9 @@ export function withOrigins(error: unknown, settings: Settings): unknown {
 }
 
 function placesOf(message: string, { tree, origins, path: file }: Settings): string[] {
-  const named = [...origins].filter(([key]) => mentions(message, key) || mentions(message, valueAt(tree, key.split('.'))))
+  const named = [...origins].filter(
+    ([key]) => mentions(message, key) || mentions(message, valueAt(tree, key.split('.'))) || isOfStorage(message, key),
+  )
   return named.map(
     ([key, { line, variable }]) => `${key} is set ${variable === undefined ? `in ${file}:${line}` : `by ${variable}`}`,
   )
@@ -28,6 +30,12 @@ function mentions(message: string, words: Tree | undefined): boolean {
     words.length > 3 &&
     message.split(/[\s(),;]+/).some((word) => word.replace(/[.:]$/, '') === words)
   )
+}
+
+/** What is said of a storage names the keys of its driver as the section does, without what is above them. */
+function isOfStorage(message: string, key: string): boolean {
+  if (!message.startsWith(STORAGE_UNUSABLE) || !key.startsWith('storage.')) return false
+  return message.split(/[\s(),.;:]+/).includes(key.split('.').at(-1) ?? '')
 }
 
 /** What an operator can mend. */

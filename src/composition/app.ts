@@ -49,6 +49,8 @@ export interface StartOptions {
   readonly server?: Listen
   /** For so long an object store takes a request that must not come late; 15 when left out. */
   readonly expiresSeconds?: number
+  /** Adds to a failure that names settings where each was set, for a start that waits and does not fail. */
+  readonly withOrigins?: (error: unknown) => unknown
   /** Aborts when the process is asked to end: the start then rejects where it would wait for a storage. */
   readonly signal?: AbortSignal
 }
@@ -71,6 +73,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       ...{ config, log, metrics, closers, ...ends },
       expectedStore: options.shared?.store,
       expiresSeconds: options.expiresSeconds,
+      withOrigins: options.withOrigins ?? ((error) => error),
       signal: options.signal ?? new AbortController().signal,
     })
     const access = await openAccess(config, opened, { isShared, log })

@@ -20,30 +20,36 @@ const OPERATORS = [
   ...[ListenError, SocketPathError, CertificateError],
 ]
 
+/** How a sentence begins that is about the storage. */
+export const STORAGE_UNUSABLE = 'The storage cannot be used'
+
 /** As startErrorOf; what a storage says is explained as `berth storage check` explains it. */
 export async function explainedStartError(error: unknown, config: Config): Promise<unknown> {
   const isStorages = error instanceof UnusableRootError || (error instanceof RegistryError && error.code === 'UNAVAILABLE')
-  if (!isStorages) return startErrorOf(error)
+  if (!isStorages) return startErrorOf(error, config.metadata.path)
   // It knows the drivers, of which one is in use.
   const { explainStorage } = await import('./storage-check.ts')
   const reason = explainStorage(config, error)
-  return reason === undefined ? startErrorOf(error) : new StartError(`The storage cannot be used. ${reason}`, { cause: error })
+  if (reason === undefined) return startErrorOf(error)
+  const { driver } = config.storage
+  const place = driver.kind === 'filesystem' ? ` The data directory is ${driver.rootDirectory}.` : ''
+  return new StartError(`${STORAGE_UNUSABLE}. ${reason}${place}`, { cause: error })
 }
 
-/** What an operator can mend gets a sentence; the rest is ours and keeps its stack. */
-export function startErrorOf(error: unknown): unknown {
+/** What an operator can mend gets a sentence; the rest is ours and keeps its stack. `metadataPath`: where that was set. */
+export function startErrorOf(error: unknown, metadataPath?: string): unknown {
   if (error instanceof StartError || !(error instanceof Error)) return error
   if (error instanceof UnusableRootError || OPERATORS.some((kind) => error instanceof kind))
     return new StartError(error.message, { cause: error })
   if (error instanceof RegistryError && error.code === 'UNAVAILABLE') return storageError(error)
-  const sentence = systemSentence(error)
+  const sentence = systemSentence(error, metadataPath)
   return sentence === undefined ? error : new StartError(sentence, { cause: error })
 }
 
 /** What a storage says that is not on this machine. */
 function storageError(error: RegistryError): StartError {
   const reason = error.cause instanceof Error ? error.cause.message : error.message
-  return new StartError(`The storage cannot be used: ${reason}. Look at section storage of the configuration.`, { cause: error })
+  return new StartError(`${STORAGE_UNUSABLE}: ${reason}. Look at section storage of the configuration.`, { cause: error })
 }
 
 /** What SQLite and the file system say, by their codes: their words do not tell what to do. */
@@ -67,7 +73,7 @@ const FILE_SENTENCES: Readonly<Record<string, string>> = {
   EIO: 'the disk fails; look at the log of the kernel',
 }
 
-function systemSentence(error: Error): string | undefined {
+function systemSentence(error: Error, metadataPath = ''): string | undefined {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   if (code.startsWith('SQLITE_')) {
     const [, kind = ''] = /^(SQLITE_[A-Z]+)/.exec(code) ?? []
@@ -76,5 +82,6 @@ function systemSentence(error: Error): string | undefined {
   }
   const reason = FILE_SENTENCES[code]
   const path = 'path' in error && typeof error.path === 'string' ? error.path : undefined
-  return reason && path && `${path} cannot be used: ${reason}.`
+  const purpose = path !== undefined && metadataPath.startsWith(path) ? ` It is for the database at metadata.path.` : ''
+  return reason && path && `${path} cannot be used: ${reason}.${purpose}`
 }

@@ -34,6 +34,8 @@ export interface RegistryParts {
   readonly expectedStore: string | undefined
   /** For so long an object store takes a request that must not come late; undefined: as in `open-attempts.ts`. */
   readonly expiresSeconds?: number | undefined
+  /** A failure that names settings, with where each was set. */
+  readonly withOrigins: (error: unknown) => unknown
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
   readonly signal: AbortSignal
 }
@@ -58,7 +60,7 @@ export async function startRegistry(parts: RegistryParts): Promise<StartedRegist
     await requireStore(driver.rootDirectory, parts.expectedStore)
   try {
     const opened = await openStorage(config, log, parts)
-    const explain = async (error: unknown) => await explainedStartError(error, config)
+    const explain = async (error: unknown) => parts.withOrigins(await explainedStartError(error, config))
     if (driver.kind === 's3') await waitForStore(opened.objects, { log, signal: parts.signal, explain })
     return await startOn(opened, parts)
   } catch (error) {
@@ -86,7 +88,8 @@ async function requireStore(root: string, expected: string): Promise<void> {
 async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Refusal): Promise<StartedRegistry> {
   const { config, log, metrics, closers, onReplaced, onRefused } = parts
   closers.push(opened.cleanUp)
-  const database = await openDatabase(opened, log, refusal)
+  const isNamed = refusal === undefined && config.metadata.path !== undefined
+  const database = await openDatabase(opened, { isNamed, log, refusal })
   let presence: DatabasePresence | undefined
   closers.push(async () => await endPresence(presence, database.locks))
   closers.push(async () => closeDatabase(database))
@@ -158,11 +161,18 @@ async function placeOf(root: string): Promise<string | undefined> {
   return found && `${found.dev}:${found.ino}`
 }
 
-async function openDatabase(storage: OpenedStorage, log: Log, refusal: Refusal | undefined): Promise<OpenedMetadata> {
+interface DatabaseOptions {
+  /** By metadata.path. */
+  readonly isNamed: boolean
+  readonly log: Log
+  readonly refusal: Refusal | undefined
+}
+
+async function openDatabase(storage: OpenedStorage, { isNamed, log, refusal }: DatabaseOptions): Promise<OpenedMetadata> {
   const { metadataPath: path, runDirectory, objects } = storage
   const storeId =
     refusal === undefined ? () => ensureStoreId(objects) : async () => (await findStoreId(objects)) ?? crypto.randomUUID()
-  const opened = await openMetadata({ path, runDirectory, storeId })
+  const opened = await openMetadata({ path, isNamed, runDirectory, storeId })
   if (opened.setAside !== undefined)
     log.warn('metadata database set aside, building a new one', { reason: opened.setAside, path })
   if (opened.migratedFrom !== undefined) log.info('metadata database migrated', { from: opened.migratedFrom, path })

@@ -24,7 +24,7 @@ export async function openAlone(config: Config, log: Log): Promise<LoneStorage> 
   const path = join(directory, 'metadata.db')
   try {
     const opened = await openStorage({ ...config, storage: withoutCache(config.storage), metadata: { path } }, log)
-    prepareFile(path, 'nobody serves it')
+    prepareFile({ path, isOwnPlace: true }, 'nobody serves it')
     const metadata = new SqliteMetadata(path)
     const driver = await opened.driver({ metadata, beganEpoch: false, processId: undefined })
     const close = async () => {

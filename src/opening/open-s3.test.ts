@@ -13,7 +13,7 @@ test('a start removes the parts that dead processes left beside the database, an
   await using store = storeAnswering(403)
   const [dead, path] = [crypto.randomUUID(), folder.join('metadata.db')]
   for (const name of [`${dead}/part`, 'mine/part', 'part', `${dead}-copy/part`]) await folder.file(`parts/${name}`, 'bytes')
-  prepareFile(path, 'a store')
+  prepareFile({ path, isOwnPlace: true }, 'a store')
   const metadata = new SqliteMetadata(path)
 
   const driver = await openS3(await bucketIn(folder, store), path, { log: undefined }).driver({
@@ -39,7 +39,7 @@ test.each([
   using folder = new TemporaryFolder()
   await using store = storeAnswering(status)
   const path = folder.join('metadata.db')
-  prepareFile(path, 'a store')
+  prepareFile({ path: path, isOwnPlace: true }, 'a store')
   const metadata = new SqliteMetadata(path)
   const log = new RecordedLog()
 

@@ -12,7 +12,7 @@ const UNTRUSTED = /CERT|VERIFY|SELF_SIGNED/
 export interface WaitOptions {
   readonly log: Log
   readonly signal: AbortSignal
-  /** What the operator is to read of a failure. */
+  /** What the operator is to read of a failure, with the places of the settings that it names. */
   readonly explain: (error: unknown) => Promise<unknown>
 }
 
@@ -28,7 +28,11 @@ export async function waitForStore(objects: OpenedStorage['objects'], { log, sig
       return
     } catch (error) {
       if (!mayPass(error)) throw error
-      if (waits === 0) log.error('every request is refused until the object store can be used', { error: await explain(error) })
+      if (waits === 0) {
+        const explained = await explain(error)
+        const reason = explained instanceof Error ? explained.message : String(explained)
+        log.error('every request is refused until the object store can be used', { reason })
+      }
     }
     await setTimeout(PAUSE_MS, undefined, { signal })
   }

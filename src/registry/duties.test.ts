@@ -17,7 +17,7 @@ let processes: Process[]
 
 beforeEach(async () => {
   folder = new TemporaryFolder()
-  prepareFile(folder.join('metadata.db'), 'store')
+  prepareFile({ path: folder.join('metadata.db'), isOwnPlace: true }, 'store')
   locks = await LifeLocks.open(folder.join('run'))
   processes = []
 })

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdir } from 'node:fs/promises'
 import { createServer, type Server } from 'node:net'
 import { failureSentence, withOrigins } from '../../src/cli/failure-sentence.ts'
 import { startApp } from '../../src/composition/app.ts'
@@ -77,18 +78,45 @@ test('serve waits for a bucket that does not answer, and explains it as berth st
   )
   const log = new RecordedLog()
   const ending = new AbortController()
-  const start = startApp(loadConfig({ path, environment: {} }).config, log, { signal: ending.signal })
+  const { config, settings } = loadConfig({ path, environment: {} })
+  const start = startApp(config, log, { signal: ending.signal, withOrigins: (error) => withOrigins(error, settings) })
   const ended = start.catch((error: unknown) => error)
 
   const line = await log.line(({ message }) => message === 'every request is refused until the object store can be used')
   ending.abort()
 
-  expect(line.fields.error).toMatchObject({
-    message: expect.stringMatching(
-      /^The storage cannot be used\. Nothing answers at http:\/\/127\.0\.0\.1:1; start the store, or correct regionendpoint\. \(.*ECONNREFUSED/,
-    ),
-  })
+  const reason = String(line.fields.reason)
+    .replace(/ answer GET \S+:/, ' answer REQUEST:')
+    .replace(path, 'CONFIG')
+  expect(reason).toBe(
+    'The storage cannot be used. Nothing answers at http://127.0.0.1:1; start the store, or correct regionendpoint. (the object store did not answer REQUEST: ECONNREFUSED) (storage.s3.regionendpoint is set in CONFIG:2)',
+  )
+  expect(Object.keys(line.fields)).toEqual(['reason'])
   expect(await ended).toMatchObject({ name: 'AbortError' })
+})
+
+test.each([
+  [
+    'a folder',
+    'ROOT/folder',
+    'ROOT/folder is a folder; set metadata.path to a file in it, as in ROOT/folder/metadata.db. (metadata.path is set in CONFIG:4)',
+  ],
+  [
+    'a file that is no database',
+    'ROOT/file',
+    "ROOT/file is no database, and stays as it is; set metadata.path to another file, or remove this one if it was Berth's. (metadata.path is set in CONFIG:4)",
+  ],
+])('serve refuses a metadata.path that is %s, and leaves it as it is', async (_, path, sentence) => {
+  const lines = `storage: {filesystem: {rootdirectory: ROOT/data}}\nhttp: {addr: ":0"}\nmetadata: {path: ${path}}`
+  const before = await readdir(folder.path, { recursive: true })
+
+  expect(await failureOf(lines)).toBe(sentence)
+  expect(await failureOf('storage: {filesystem: {rootdirectory: ROOT/data}}', { REGISTRY_METADATA_PATH: path })).toBe(
+    sentence.replace('in CONFIG:4', 'by REGISTRY_METADATA_PATH'),
+  )
+  expect(await Bun.file(folder.join('file')).text()).toBe('no certificate')
+  const isNew = (name: string) => !before.includes(name) && !name.startsWith('data') && name !== 'config.yml'
+  expect((await readdir(folder.path, { recursive: true })).filter(isNew)).toEqual([])
 })
 
 test('serve explains a metadata database for which no folder can be made', async () => {
@@ -96,7 +124,9 @@ test('serve explains a metadata database for which no folder can be made', async
     'storage: {filesystem: {rootdirectory: ROOT/data}}\nhttp: {addr: ":0"}\nmetadata: {path: /proc/nowhere/metadata.db}',
   )
 
-  expect(failure).toBe('/proc/nowhere cannot be used: it, or a folder above it, is not there and cannot be made.')
+  expect(failure).toBe(
+    '/proc/nowhere cannot be used: it, or a folder above it, is not there and cannot be made. It is for the database at metadata.path. (metadata.path is set in CONFIG:4)',
+  )
 })
 
 test('a variable that named the address is named', async () => {

@@ -50,7 +50,7 @@ export function bucketOf(settings: S3Settings): Bucket {
 export async function openS3Storage(settings: S3Settings): Promise<OpenedStorage> {
   const folder = new TemporaryFolder()
   const path = folder.join('metadata.db')
-  prepareFile(path, 'a store')
+  prepareFile({ path, isOwnPlace: true }, 'a store')
   const opened = ['one', 'other'].map((name) => {
     const metadata = new SqliteMetadata(path)
     const ledger = metadataLedger(metadata)

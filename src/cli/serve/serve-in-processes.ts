@@ -11,7 +11,7 @@ import { requireFreePort } from '../../processes/free-port.ts'
 import { REFUSED_EXIT_CODE, RESTART_EXIT_CODE } from '../../processes/messages.ts'
 import { Supervisor } from '../../processes/supervisor.ts'
 import type { Worker } from '../../processes/worker.ts'
-import { failureSentence } from '../failure-sentence.ts'
+import { failureSentence, withOrigins } from '../failure-sentence.ts'
 import { announce } from './announce.ts'
 import { describeEnd, type End, type EndReason, endOf, exitCodeOf } from './end-reason.ts'
 import { ownCommand } from './re-execute.ts'
@@ -57,11 +57,11 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
 }
 
 /** Serves as one of several processes, until the supervisor asks it to stop or is gone. Throws StartError. */
-export async function work(config: Config, worker: Worker, { log, output }: Logging): Promise<void> {
+export async function work({ config, settings }: LoadedConfig, worker: Worker, { log, output }: Logging): Promise<void> {
   const end = endOf(log, output)
   const shared = { port: worker.port, store: worker.store }
   const app = await startUnlessEnded(withAbandonment(end, worker), { log, output }, (signal) =>
-    startApp(config, log, { shared, signal }),
+    startApp(config, log, { shared, signal, withOrigins: (error) => withOrigins(error, settings) }),
   )
   worker.serves(app, { [REPORT]: () => app.report() })
   const abandoned = worker.abandoned.then((): EndReason => ({ kind: 'abandoned' }))

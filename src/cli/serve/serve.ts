@@ -34,7 +34,7 @@ async function serveWith(loaded: LoadedConfig): Promise<void> {
   const worker = asWorker(process.env)
   const log = createLog(loaded.config.log, output)
   try {
-    if (worker !== undefined) return await work(loaded.config, worker, { log: log.child({ worker: worker.number }), output })
+    if (worker !== undefined) return await work(loaded, worker, { log: log.child({ worker: worker.number }), output })
     for (const notice of loaded.notices) log.warn('configuration notice', { notice })
     const count = processCount(loaded.config, availableParallelism(), process.platform)
     if (count > 1) await supervise(loaded, count, { log, output })
@@ -53,7 +53,9 @@ function settingsOf({ tls }: ServeOptions) {
 async function serveAlone(loaded: LoadedConfig, { log, output }: Logging): Promise<void> {
   const { config } = loaded
   const end = endOf(log, output)
-  const app = await startUnlessEnded(end, { log, output }, (signal) => startApp(config, log, { signal }))
+  const app = await startUnlessEnded(end, { log, output }, (signal) =>
+    startApp(config, log, { signal, withOrigins: (error) => withOrigins(error, loaded.settings) }),
+  )
   announce(loaded, { url: app.url, processes: 1 }, log)
   const reason = await Promise.race([end.reason(app.failed), refusalOf(app)])
   describeEnd(reason, log)

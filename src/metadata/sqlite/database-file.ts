@@ -1,5 +1,5 @@
 import { Database } from 'bun:sqlite'
-import { existsSync, renameSync, statSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 'node:fs'
 import { canMigrate, MIGRATIONS, type Migration, migrate, versionAfter } from './migrations.ts'
 import { BASE_TABLES, BASE_VERSION } from './schema.ts'
 import { codeOf, isCorrupt } from './sqlite.ts'
@@ -12,7 +12,7 @@ export interface PreparedFile {
   readonly migratedFrom: number | undefined
 }
 
-/** The path of the metadata database is that of a file which another program made. The message says what to do. */
+/** What is at the path of the metadata database is not Berth's. The message says what to do. */
 export class ForeignDatabaseError extends Error {
   override readonly name = 'ForeignDatabaseError'
 }
@@ -25,14 +25,56 @@ export function identityOf(path: string): string | undefined {
 
 /**
  * Makes sure that a database of ours for this store, with the present tables, is at the path. Called while no other process uses it.
- * Throws ForeignDatabaseError for another program's, which is not ours to move, and what SQLite reports when there is no room or no right
- * to open or migrate it; the database is then as it was.
+ * Throws ForeignDatabaseError for what another program made, which is not ours to move, and what SQLite reports when there is no room or
+ * no right to open or migrate it; the database is then as it was. `isOwnPlace`: at this path lies only what Berth made, however damaged.
  */
-export function prepareFile(path: string, store: string, migrations = MIGRATIONS): PreparedFile {
-  const found = existsSync(path) ? keepFile(path, store, migrations) : NOTHING_DONE
-  if (found.setAside !== undefined) moveAside(path)
-  if (!existsSync(path)) create(path, store, migrations)
+export function prepareFile(
+  { path, isOwnPlace }: { readonly path: string; readonly isOwnPlace: boolean },
+  store: string,
+  migrations = MIGRATIONS,
+): PreparedFile {
+  requireFile(path)
+  if (!isOwnPlace) requireDatabase(path)
+  if (isEmpty(path)) {
+    create(path, store, migrations)
+    return NOTHING_DONE
+  }
+  const found = keepFile(path, store, migrations)
+  if (found.setAside === undefined) return found
+  moveAside(path)
+  create(path, store, migrations)
   return found
+}
+
+function requireFile(path: string): void {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined || stat.isFile()) return
+  const reason = stat.isDirectory() ? `a folder; set metadata.path to a file in it, as in ${path}/metadata.db` : 'no file'
+  throw new ForeignDatabaseError(`${path} is ${reason}.`)
+}
+
+const DATABASE_HEADER = 'SQLite format 3\0'
+
+/** Where the operator keeps other things, a file that does not begin as a database is not taken for a damaged one of ours. */
+function requireDatabase(path: string): void {
+  if (isEmpty(path)) return
+  const head = new Uint8Array(DATABASE_HEADER.length)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, head, 0, head.length, 0)
+  } finally {
+    closeSync(file)
+  }
+  if (new TextDecoder().decode(head) === DATABASE_HEADER) return
+  throw new ForeignDatabaseError(
+    `${path} is no database, and stays as it is; set metadata.path to another file, or remove this one if it was Berth's.`,
+  )
+}
+
+/** Nothing is there, or a file that was made without anything in it. */
+function isEmpty(path: string): boolean {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined || (stat.size === 0 && !existsSync(`${path}-wal`))
 }
 
 const NOTHING_DONE: PreparedFile = { setAside: undefined, migratedFrom: undefined }

@@ -10,6 +10,8 @@ import { isCorrupt, SqliteMetadata } from './sqlite.ts'
 export interface OpenOptions {
   /** The database file. */
   readonly path: string
+  /** The operator named it: what is there and is no database is not Berth's to move. */
+  readonly isNamed?: boolean
   /** Where the processes of this storage keep their locks. */
   readonly runDirectory: string
   /** The id of the storage, made there if it has none yet. Called while no other process starts. */
@@ -68,7 +70,7 @@ export async function openMetadata(options: OpenOptions): Promise<OpenedMetadata
 
 /** Undefined when another process has yet to notice that the file at the path is not its own any more. */
 async function open(
-  { path, storeId, migrations = MIGRATIONS }: OpenOptions,
+  { path, isNamed = false, storeId, migrations = MIGRATIONS }: OpenOptions,
   locks: LifeLocks,
   isLate: boolean,
 ): Promise<OpenedMetadata | undefined> {
@@ -77,7 +79,9 @@ async function open(
   const others = await locks.living()
   if (!isLate && others.some((other) => other.path === path && other.database !== databaseAt(path, version))) return undefined
   const begins = others.length === 0
-  const prepared = begins ? prepareFile(path, store, migrations) : { setAside: undefined, migratedFrom: undefined }
+  const prepared = begins
+    ? prepareFile({ path, isOwnPlace: !isNamed }, store, migrations)
+    : { setAside: undefined, migratedFrom: undefined }
   const facts = { database: databaseAt(path, version), path }
   if (others.some((other) => other.database !== facts.database)) throw otherDatabase()
   const metadata = openDatabase(path)

@@ -17,7 +17,8 @@ export async function probeRoot(root: string): Promise<void> {
     await probeRename(join(root, 'berth/staging'), join(root, 'docker/registry'))
   } catch (error) {
     if (error instanceof UnusableRootError) throw error
-    const reason = error instanceof Error ? error.message : String(error)
+    // The code and the path: the system's sentence between them does not tell more.
+    const reason = error instanceof Error && 'code' in error ? `${error.code} at ${pathOf(error)}` : String(error)
     throw new UnusableRootError(
       `The data directory ${root} cannot be written (${reason}); make it writable or choose another one.`,
       {
@@ -56,4 +57,8 @@ export async function probeRename(staging: string, registry: string): Promise<vo
       cause: error,
     })
   }
+}
+
+function pathOf(error: Error): string {
+  return 'path' in error ? String(error.path) : 'the directory'
 }

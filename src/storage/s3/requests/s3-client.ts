@@ -269,8 +269,13 @@ function nameOf({ method, key, query = {} }: S3Request): string {
 }
 
 function noAnswer(request: S3Request, cause: unknown): S3Error {
-  const message = cause instanceof Error && cause.name !== 'AbortError' ? cause.message : 'no answer in time'
-  return new S3Error({ status: undefined, code: '', message, request: nameOf(request), cause })
+  return new S3Error({ status: undefined, code: '', message: silenceOf(cause), request: nameOf(request), cause })
+}
+
+/** The code where the system or TLS gave one: the runtime's sentence beside it does not tell more. */
+function silenceOf(cause: unknown): string {
+  if (!(cause instanceof Error) || cause.name === 'AbortError' || cause.name === 'TimeoutError') return 'no answer in time'
+  return 'code' in cause && typeof cause.code === 'string' ? cause.code : cause.message
 }
 
 /** Grows with each attempt, and differs between requests that failed together. */

@@ -20,12 +20,15 @@ export class S3Error extends StorageFault {
   readonly isUnsent: boolean
 
   constructor({ status, code, message, request, cause }: S3Failure) {
-    const answer = status === undefined ? message : `${status} ${code} ${message}`.trim()
+    const said =
+      status === undefined
+        ? `did not answer ${request}: ${message}`
+        : `answered ${request} with: ${`${status} ${code} ${message}`.trim()}`
     super({
       message: isPassing(status, code)
         ? 'The object store behind the registry does not answer as it should; try again in a moment.'
         : 'The object store behind the registry refused a request; the log of the registry says why.',
-      cause: new Error(`the object store answered ${request} with: ${answer}`, { cause }),
+      cause: new Error(`the object store ${said}`, { cause }),
     })
     this.status = status
     this.s3Code = code
