@@ -6,7 +6,7 @@ import { RecordedLog } from '../support/recorded-log.ts'
 
 /**
  * A registry in a process of its own, whose descriptors are limited by what starts it: the first word is the server, the second the
- * configuration. The end of standard input ends it, and then it says which errors it has logged.
+ * configuration. The end of standard input ends it, and then it says which errors it has logged, and what it has said of descriptors.
  */
 
 const [, , kind, path = ''] = process.argv
@@ -21,4 +21,5 @@ for await (const _ of process.stdin) {
 }
 await app.stop({ timeoutMs: 0 })
 const failures = log.lines.filter(({ level }) => level === 'error').map(({ message, fields }) => `${message} ${fields?.error}`)
-process.stdout.write(`${JSON.stringify({ failures })}\n`)
+const descriptors = log.lines.filter(({ message }) => message.includes('descriptors')).map(({ message }) => message)
+process.stdout.write(`${JSON.stringify({ failures, descriptors })}\n`)

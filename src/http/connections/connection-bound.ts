@@ -49,6 +49,7 @@ export class ConnectionBound {
   #pressedAt = Number.NEGATIVE_INFINITY
   #unreported = { total: 0, address: 0 }
   #reportedAt = Number.NEGATIVE_INFINITY
+  #toldScarceAt = Number.NEGATIVE_INFINITY
   #isStopped = false
   /** Where the servers listen; 0: not yet. */
   #port = 0
@@ -141,7 +142,10 @@ export class ConnectionBound {
 
   #admissionFor(open: number): Admission {
     const left = this.#options.sockets.descriptorLimit - open
-    if (left < SCARCE_DESCRIPTORS) this.#scarceAt = performance.now()
+    if (left < SCARCE_DESCRIPTORS) {
+      this.#scarceAt = performance.now()
+      this.#tellScarce(open)
+    }
     const scarceMsAgo = performance.now() - this.#scarceAt
     if (scarceMsAgo < REFUSED_FOR_MS || (this.#admission === 'none' && left < 2 * SCARCE_DESCRIPTORS)) return 'none'
     return scarceMsAgo < CALM_AFTER_MS ? 'few' : 'all'
@@ -151,6 +155,14 @@ export class ConnectionBound {
     if (how === this.#admission) return
     this.#admission = how
     this.#options.sockets.admit(this.#port, how)
+  }
+
+  /** One line a minute as well: connections are not all that takes descriptors. */
+  #tellScarce(open: number): void {
+    if (performance.now() - this.#toldScarceAt < LOG_EVERY_MS) return
+    const { log, sockets } = this.#options
+    log.warn('descriptors run out, new connections wait', { open, limit: sockets.descriptorLimit, setting: 'ulimit -n' })
+    this.#toldScarceAt = performance.now()
   }
 
   /** One line a minute, whatever happens. */

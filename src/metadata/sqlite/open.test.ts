@@ -25,9 +25,8 @@ afterEach(async () => {
   folder[Symbol.dispose]()
 })
 
-async function start({ store = 'store', file = path, isNamed = false } = {}): Promise<OpenedMetadata> {
-  const storeId = async () => store
-  const opened = await openMetadata({ path: file, isNamed, runDirectory: folder.join('run'), storeId, patienceMs: 0 })
+async function start({ store = 'store', file = path } = {}): Promise<OpenedMetadata> {
+  const opened = await openMetadata({ path: file, runDirectory: folder.join('run'), storeId: async () => store, patienceMs: 0 })
   open.push(opened)
   return opened
 }
@@ -82,35 +81,6 @@ describe('the metadata database', () => {
     expect(refused).toBeInstanceOf(ForeignDatabaseError)
     expect(String(refused)).toContain(`${path} is a database of another program; set metadata.path`)
     expect((await stat(path)).ino).toBe(before.ino)
-  })
-
-  test('is not made at the place of a folder', async () => {
-    await mkdir(path, { recursive: true })
-
-    await expect(start({ isNamed: true })).rejects.toThrow(
-      `${path} is a folder; set metadata.path to a file in it, as in ${path}/metadata.db.`,
-    )
-    expect(await readdir(dirname(path))).toEqual(['metadata.db'])
-    expect(await readdir(path)).toEqual([])
-  })
-
-  test('is not put in place of a file that is no database where the operator named it, and the file stays', async () => {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, 'notes of the operator')
-
-    await expect(start({ isNamed: true })).rejects.toThrow(ForeignDatabaseError)
-    expect(await Bun.file(path).text()).toBe('notes of the operator')
-    expect(await readdir(dirname(path))).toEqual(['metadata.db'])
-  })
-
-  test('is made in a file with nothing in it, also where the operator named it', async () => {
-    await mkdir(dirname(path), { recursive: true })
-    await writeFile(path, '')
-
-    const opened = await start({ isNamed: true })
-
-    expect(opened.setAside).toBeUndefined()
-    expect(await readdir(dirname(path))).not.toContainEqual(expect.stringContaining('set-aside'))
   })
 
   test('is kept from one run to the next', async () => {
