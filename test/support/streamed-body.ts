@@ -8,6 +8,10 @@ export class StreamedBody {
       start: (controller) => {
         this.#controller = controller
       },
+      // The answer came first.
+      cancel: () => {
+        this.#controller = undefined
+      },
     })
   }
 

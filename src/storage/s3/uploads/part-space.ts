@@ -1,5 +1,6 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { unavailable } from '../../../oci/errors.ts'
 import { undefinedIfMissing } from '../../../runtime/error-code.ts'
 import { withDescriptor } from '../../free-descriptor.ts'
 
@@ -43,11 +44,16 @@ export class PartSpace {
     this.#spare.push(memory)
   }
 
+  /** Throws UNAVAILABLE where the disk is full. */
   async openFile(): Promise<{ readonly path: string; readonly file: FileHandle }> {
-    if (!this.#hasDirectory) await mkdir(this.#directory, { recursive: true, mode: 0o700 })
-    this.#hasDirectory = true
-    const path = join(this.#directory, crypto.randomUUID())
-    return { path, file: await withDescriptor(() => open(path, 'wx', 0o600)) }
+    try {
+      if (!this.#hasDirectory) await mkdir(this.#directory, { recursive: true, mode: 0o700 })
+      this.#hasDirectory = true
+      const path = join(this.#directory, crypto.randomUUID())
+      return { path, file: await withDescriptor(() => open(path, 'wx', 0o600)) }
+    } catch (error) {
+      throw told(error)
+    }
   }
 
   /** Removes every file, those of a process that died as well when it had the same directory. */
@@ -141,11 +147,22 @@ export class PartBuffer {
   }
 }
 
-/** A disk may take less than it was given without an error. */
+/** A disk may take less than it was given without an error; the next write then fails. */
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0
-  while (done < bytes.length) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done)
-    done += bytesWritten
+  try {
+    for (let done = 0; done < bytes.length; ) {
+      done += (await file.write(bytes, done, bytes.length - done, position + done)).bytesWritten
+    }
+  } catch (error) {
+    throw told(error)
   }
+}
+
+/** A full disk is the operator's to mend and the client's to retry. */
+function told(error: unknown): unknown {
+  if (!(error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))) return error
+  return unavailable(
+    'The disk on which parts of uploads are gathered is full: large pushes fail until space is freed; pulls and deletes go on.',
+    { retryAfterSeconds: 60, cause: error },
+  )
 }
