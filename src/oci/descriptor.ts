@@ -41,7 +41,11 @@ function readAnnotations(value: unknown, { issues }: { readonly issues: z.core.$
   if (value === undefined || value === null) return undefined
   const entries = typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : undefined
   const wrong = entries?.find(([, text]) => typeof text !== 'string' && text !== null)
-  if (entries !== undefined && wrong === undefined) return Object.fromEntries(entries.map(([key, text]) => [key, text ?? '']))
+  if (entries !== undefined && wrong === undefined) {
+    // Go reads null as an empty text. It is rare, and a copy of 50,000 annotations takes 20 ms.
+    const hasNull = entries.some(([, text]) => text === null)
+    return hasNull ? Object.fromEntries(entries.map(([key, text]) => [key, text ?? ''])) : (value as Annotations)
+  }
   const path = wrong === undefined ? [] : [wrong[0]]
   issues.push({ code: 'custom', input: value, path, message: 'annotations are texts by their names' })
   return z.NEVER

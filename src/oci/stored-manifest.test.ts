@@ -87,3 +87,16 @@ describe('a manifest in the storage', () => {
     expect(stored(body)).toBeUndefined()
   })
 })
+
+test('of a stored manifest with more values than may be pushed, what names something is known, and nothing else is looked at', () => {
+  const layers = [layer, ...Array(5_000).fill({ a: 1 }), ...Array(5_000).fill(1), { DIGEST: layer.digest }]
+  const text = JSON.stringify({ schemaVersion: 2, mediaType: OCI_IMAGE_MANIFEST, config, layers })
+
+  const manifest = parseStoredManifest(new TextEncoder().encode(text))
+
+  expect(manifest?.references.map(({ role, descriptor }) => [role, descriptor.digest])).toEqual([
+    ['config', config.digest],
+    ['layer', layer.digest],
+    ['layer', layer.digest],
+  ])
+})

@@ -1,14 +1,17 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { sha256 } from '../support/images.ts'
-import { sendRaw } from '../support/raw-http.ts'
+import { poll } from '../support/processes.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
+import { sendOnce, statusOf } from './fuzz-connection.ts'
 import { HostileRegistry } from './hostile-registry.ts'
 
 setDefaultTimeout(3_600_000)
 
 /** `BERTH_FUZZ_REQUESTS=500000` for a look by hand: so many to each server. */
-const REQUESTS = Number(process.env.BERTH_FUZZ_REQUESTS ?? 2_000)
+const REQUESTS = Number(process.env.BERTH_FUZZ_REQUESTS ?? 12_500)
 const AT_ONCE = 16
+/** Uploads that are open, to which requests are sent. */
+const SESSIONS = 50
 
 const HELLO = new TextEncoder().encode('hello')
 const DIGEST = sha256(HELLO)
@@ -73,52 +76,107 @@ describe.each(['files', 'streams'] as const)('the server of %s', (kind) => {
     await using registry = await HostileRegistry.start(kind)
     const { url } = registry
     await push(url)
-    const random = new SeededRandom(Number(process.env.BERTH_FUZZ_SEED ?? 1))
-    const reached = new Map<string, number>()
-    const statuses = new Map<string, number>()
+    const before = await registry.seen()
+    const fuzz = new Fuzz(url)
 
+    let valid = 0
     for (let sent = 0; sent < REQUESTS; sent += AT_ONCE) {
-      const batch = Array.from({ length: AT_ONCE }, async (_, index) => {
-        if (index === 0) return await expectRight(url, sent)
-        const { request, hangUp, kindOfRequest } = someRequest(random)
-        reached.set(kindOfRequest, (reached.get(kindOfRequest) ?? 0) + 1)
-        const answer = await sendRaw(url, Buffer.from(request, 'latin1'), hangUp).catch(closedOf)
-        const status = answer === '' ? 'closed' : answer.slice('HTTP/1.1 '.length, 'HTTP/1.1 '.length + 3)
-        statuses.set(status, (statuses.get(status) ?? 0) + 1)
-        expect(`${request.slice(0, 300)} → ${status}`).not.toMatch(/→ (5(?!05)|[^1-4c5])/)
-      })
-      await Promise.all(batch)
+      await Promise.all([expectRight(url, sent), ...Array.from({ length: AT_ONCE - 1 }, () => fuzz.send())])
+      valid += 1
     }
 
-    for (const name of Object.keys(PATHS))
-      for (const method of METHODS) expect(reached.get(`${method} ${name}`) ?? 0).toBeGreaterThan(0)
-    for (const status of ['200', '202', '400', '404', '405', 'closed']) expect(statuses.get(status) ?? 0).toBeGreaterThan(0)
-    const { errors, longestTurnMs, rssMb } = await registry.seen()
-    expect(errors).toEqual([])
-    if (REQUESTS > 2_000)
-      process.stdout.write(`${kind}: ${JSON.stringify({ longestTurnMs, rssMb, ...Object.fromEntries(statuses) })}\n`)
+    expect(fuzz.wrong).toEqual([])
+    for (const name of [...Object.keys(PATHS), 'open session'])
+      for (const method of METHODS)
+        expect(`${method} ${name}: ${fuzz.reached.get(`${method} ${name}`) ?? 0}`).not.toEndWith(': 0')
+    for (const status of ['200', '201', '202', '400', '404', '405', '416', 'closed'])
+      expect(fuzz.statuses.get(status)).toBeGreaterThan(0)
+    await fuzz.endSessions()
+    const after = await poll('what is under way ends', 30_000, async () => {
+      const seen = await registry.seen()
+      const hasEnded = seen.files === 0 && seen.rows.claim === 0 && seen.sockets <= before.sockets + AT_ONCE
+      return hasEnded ? seen : undefined
+    })
+    expect(after.errors).toEqual([])
+    const { repository = 0, manifest = 0, link = 0 } = before.rows
+    const most: Readonly<Record<string, number>> = {
+      ...{ claim: 0, scan: 0, repository, manifest, tag: TAGS, link: link + valid },
+      // Of clients that went away before they knew: they have no bytes, and the purge takes them.
+      upload: fuzz.unknownSessions,
+    }
+    expect(Object.entries(after.rows).filter(([table, count]) => count > (most[table] ?? 0))).toEqual([])
+    if (REQUESTS > 50_000)
+      process.stdout.write(`${kind}: ${JSON.stringify({ before, after, ...Object.fromEntries(fuzz.statuses) })}\n`)
   })
 })
 
-function someRequest(random: SeededRandom) {
-  const name = random.pick(Object.keys(PATHS))
+/** `latest` of two repositories, and what the requests to manifests name. */
+const TAGS = 4
+
+class Fuzz {
+  readonly reached = new Map<string, number>()
+  readonly statuses = new Map<string, number>()
+  readonly wrong: string[] = []
+  /** Of clients that went away before they could be told of an upload. */
+  unknownSessions = 0
+  readonly #url: string
+  readonly #random = new SeededRandom(Number(process.env.BERTH_FUZZ_SEED ?? 1))
+  readonly #sessions: string[] = []
+
+  constructor(url: string) {
+    this.#url = url
+  }
+
+  async send(): Promise<void> {
+    const { request, hangUp, kindOfRequest } = someRequest(this.#random, this.#sessions)
+    count(this.reached, kindOfRequest)
+    const answer = await sendOnce(this.#url, Buffer.from(request, 'latin1'), hangUp)
+    const status = statusOf(answer)
+    count(this.statuses, status)
+    if (/^5(?!01|05)|^[^1-5c]/.test(status)) this.wrong.push(`${request.slice(0, 300)} → ${answer}`)
+    if (!kindOfRequest.startsWith('POST')) return
+    const location = /\r\nlocation: (\/v2\/fuzz\/blobs\/uploads\/[^\s?]+)/i.exec(answer)?.[1]
+    if (location === undefined) this.unknownSessions += status === 'closed' ? 1 : 0
+    else if (status === '202') await this.#remember(location)
+  }
+
+  async endSessions(): Promise<void> {
+    for (const location of this.#sessions.splice(0)) await this.#end(location)
+  }
+
+  async #remember(location: string): Promise<void> {
+    this.#sessions.push(location)
+    const oldest = this.#sessions.length > SESSIONS ? this.#sessions.shift() : undefined
+    if (oldest !== undefined) await this.#end(oldest)
+  }
+
+  async #end(location: string): Promise<void> {
+    const { status } = await fetch(`${this.#url}${location}`, { method: 'DELETE', signal: AbortSignal.timeout(30_000) })
+    if (status !== 204 && status !== 404) this.wrong.push(`DELETE ${location} → ${status}`)
+  }
+}
+
+function count(counts: Map<string, number>, key: string): void {
+  counts.set(key, (counts.get(key) ?? 0) + 1)
+}
+
+function someRequest(random: SeededRandom, sessions: readonly string[]) {
+  const isOpen = sessions.length > 0 && random.chance(0.1)
+  const name = isOpen ? 'open session' : random.pick(Object.keys(PATHS))
+  const path = isOpen
+    ? `${random.pick(sessions)}${random.pick(['', `?digest=${DIGEST}`, '?digest=x'])}`
+    : random.pick(PATHS[name] ?? [])
   const method = random.pick(METHODS)
   const body = random.pick(BODIES)
   const declared = random.pick([body.length, body.length, body.length, body.length + 1, 0])
   const lines = Array.from({ length: random.below(4) }, () => random.pick(HEADERS))
   const framing = random.pick([`Content-Length: ${declared}`, 'Transfer-Encoding: chunked'])
   const framed = framing.startsWith('T') ? `${body.length.toString(16)}\r\n${body}\r\n${body === '' ? '' : '0\r\n\r\n'}` : body
-  const head = [`${method} ${random.pick(PATHS[name] ?? [])} HTTP/1.1`, 'Host: localhost', 'Connection: close', framing, ...lines]
+  const head = [`${method} ${path} HTTP/1.1`, 'Host: localhost', 'Connection: close', framing, ...lines]
   // A body that is shorter than it says would be waited for: its client leaves.
   const waits = framing.startsWith('T') || declared <= body.length
   const hangUp = waits && random.below(10) > 0 ? ('answer' as const) : random.pick(['fin', 'reset'] as const)
   return { request: `${head.join('\r\n')}\r\n\r\n${framed}`, hangUp, kindOfRequest: `${method} ${name}` }
-}
-
-/** A reset is one of the ways to end; silence is none. */
-function closedOf(error: unknown): string {
-  if (error instanceof Error && error.message.startsWith('nothing came')) throw error
-  return ''
 }
 
 async function push(url: string): Promise<void> {

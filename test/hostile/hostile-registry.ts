@@ -5,9 +5,14 @@ export type ServerKind = 'files' | 'streams'
 /** What the registry's process saw since it was asked last. */
 export interface Seen {
   readonly longestTurnMs: number
+  /** Of the processor, in the thread of the event loop. */
+  readonly longestTurnCpuMs: number
   readonly rssMb: number
-  /** Uploads that have bytes in the storage. */
-  readonly uploads: number
+  /** In the places where something is while it is under way. */
+  readonly files: number
+  /** In tables by their names. */
+  readonly rows: Readonly<Record<string, number>>
+  readonly sockets: number
   readonly errors: readonly unknown[]
 }
 

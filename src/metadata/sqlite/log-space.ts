@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { hasCode } from '../../runtime/error-code.ts'
 import type { Metadata } from '../query.ts'
 
 /**
@@ -32,7 +33,7 @@ function lengthen(log: string): boolean {
     const missing = Math.min(BYTES_AT_ONCE, KEPT_LOG_BYTES - size)
     return missing <= 0 || writeSync(file, ZEROS, 0, missing, size) > 0
   } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')) return false
+    if (hasCode(error, 'ENOSPC') || hasCode(error, 'EDQUOT')) return false
     throw error
   } finally {
     closeSync(file)

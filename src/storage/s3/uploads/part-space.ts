@@ -1,7 +1,7 @@
 import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { unavailable } from '../../../oci/errors.ts'
-import { undefinedIfMissing } from '../../../runtime/error-code.ts'
+import { hasCode, undefinedIfMissing } from '../../../runtime/error-code.ts'
 import { withDescriptor } from '../../free-descriptor.ts'
 
 /** What a part takes at first; it grows by this factor up to the size of a whole part. */
@@ -160,7 +160,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number): 
 
 /** A full disk is the operator's to mend and the client's to retry. */
 function told(error: unknown): unknown {
-  if (!(error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT'))) return error
+  if (!hasCode(error, 'ENOSPC') && !hasCode(error, 'EDQUOT')) return error
   return unavailable(
     'The disk on which parts of uploads are gathered is full: large pushes fail until space is freed; pulls and deletes go on.',
     { retryAfterSeconds: 60, cause: error },
