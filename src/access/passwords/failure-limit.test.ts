@@ -44,6 +44,17 @@ describe('an address', () => {
     expect(limit.waitSeconds({ client: '::1' })).toBeUndefined()
   })
 
+  test('is forgotten when it may try again, also where no request comes any more', () => {
+    const { clock, limit } = limitAt()
+    limit.failed({ client: '192.0.2.1' })
+    clock.ms += 30_000
+    limit.failed({ client: '192.0.2.2' })
+    clock.ms += 30_000
+    limit.sweep()
+
+    expect(limit.size).toBe(1)
+  })
+
   test('that is one of very many costs no memory for ever', () => {
     const { limit } = limitAt()
     failUntilSlowed(limit, '192.0.2.1')

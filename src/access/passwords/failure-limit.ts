@@ -18,6 +18,8 @@ const NAMED_PROXY: Budget = { burst: 600, refillMs: 40 }
 
 /** Addresses beyond that push out the one that failed longest ago. */
 const MAX_ADDRESSES = 10_000
+/** Those that may try all their passwords again are forgotten so often, also where no request comes any more. */
+const SWEEP_EVERY_MS = 60_000
 
 /** Where a login came from. */
 export interface LoginOrigin {
@@ -47,6 +49,7 @@ export class FailureLimit {
   readonly #failures = new Map<string, Failures>()
   readonly #now: () => number
   readonly #proxyBudget: Budget
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor({ now = Date.now, namesProxies = false }: FailureLimitOptions = {}) {
     this.#now = now
@@ -79,6 +82,30 @@ export class FailureLimit {
       this.#failures.set(key, { left, atMs: this.#now() })
     }
     while (this.#failures.size > MAX_ADDRESSES) this.#failures.delete(this.#failures.keys().next().value ?? '')
+    this.#timer ??= this.#wait()
+  }
+
+  /** How many addresses are known. */
+  get size(): number {
+    return this.#failures.size
+  }
+
+  /** Each budget is whole again after 40 seconds at most. */
+  sweep(): void {
+    const before = this.#now() - SWEEP_EVERY_MS
+    for (const [key, { atMs }] of this.#failures) {
+      if (atMs > before) break
+      this.#failures.delete(key)
+    }
+  }
+
+  #wait(): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.sweep()
+      this.#timer = this.#failures.size > 0 ? this.#wait() : undefined
+    }, SWEEP_EVERY_MS)
+    timer.unref()
+    return timer
   }
 
   /** The proxy's comes last: it is the last to be pushed out. */

@@ -19,12 +19,15 @@ export interface FoundManifest {
 const MAX_BYTES = 8 * 1024 * 1024
 /** What one takes beside its bytes, about. */
 const ENTRY_BYTES = 512
+/** All of them are forgotten so long after the first, also where no request comes any more. */
+const FORGET_AFTER_MS = 5 * 60_000
 
 /** What manifests were just found, each by its name, for as long as the metadata is what it was then. */
 export class RememberedManifests {
   readonly #found = new Map<string, FoundManifest>()
   #revision = 0
   #bytes = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   find(revision: number, repository: RepositoryName, reference: Reference): FoundManifest | undefined {
     return revision === this.#revision ? this.#found.get(nameOf(repository, reference)) : undefined
@@ -34,12 +37,26 @@ export class RememberedManifests {
   keep(revision: number, repository: RepositoryName, reference: Reference, found: FoundManifest): void {
     const bytes = ENTRY_BYTES + (found.kept?.length ?? 0)
     if (revision !== this.#revision || this.#bytes + bytes > MAX_BYTES) {
-      this.#found.clear()
-      this.#bytes = 0
+      this.forgetAll()
       this.#revision = revision
     }
+    this.#timer ??= this.#wait()
     this.#found.set(nameOf(repository, reference), found)
     this.#bytes += bytes
+  }
+
+  forgetAll(): void {
+    this.#found.clear()
+    this.#bytes = 0
+  }
+
+  #wait(): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.#timer = undefined
+      this.forgetAll()
+    }, FORGET_AFTER_MS)
+    timer.unref()
+    return timer
   }
 }
 

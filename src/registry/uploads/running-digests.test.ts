@@ -51,3 +51,17 @@ test('ten thousand sessions are remembered, the youngest of them', () => {
   expect(digests.take('1', FILE, 5)).toBeDefined()
   expect(digests.take('10000', FILE, 5)).toBeDefined()
 })
+
+test('a digest is forgotten when no request has gone on with its session for an hour', () => {
+  let now = 0
+  const digests = new RunningDigests(() => now)
+  digests.keep('resting', remembered(5))
+  digests.keep('going on', remembered(5))
+  now = 1_800_000
+  digests.keep('going on', remembered(9))
+  now = 3_600_000
+  digests.sweep()
+
+  expect(digests.take('resting', FILE, 5)).toBeUndefined()
+  expect(digests.take('going on', FILE, 9)).toBeDefined()
+})

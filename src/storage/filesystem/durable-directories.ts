@@ -4,6 +4,8 @@ import type { Disk } from './disk.ts'
 
 /** Above this the oldest are forgotten: they cost one sync again. */
 const MAX_REMEMBERED = 20_000
+/** So are those that were looked at so long ago. */
+const FORGET_AFTER_MS = 3_600_000
 
 /**
  * Makes directories and sees to it that they survive a power cut. A directory counts as durable once this process has synced its
@@ -12,11 +14,20 @@ const MAX_REMEMBERED = 20_000
 export class DurableDirectories {
   readonly #disk: Disk
   readonly #root: string
-  readonly #durable = new Set<string>()
+  /** When each was seen to be durable, the oldest first. */
+  readonly #durable = new Map<string, number>()
+  readonly #now: () => number
+  #timer: ReturnType<typeof setTimeout> | undefined
 
-  constructor(disk: Disk, root: string) {
+  constructor(disk: Disk, root: string, now: () => number = Date.now) {
     this.#disk = disk
     this.#root = root
+    this.#now = now
+  }
+
+  /** How many are known. */
+  get size(): number {
+    return this.#durable.size
   }
 
   /** Makes a directory below the root and every missing parent, durably. */
@@ -32,7 +43,7 @@ export class DurableDirectories {
   /** Forgets a directory that has gone, everything below it, and its parents: they are looked at again. */
   forget(path: string): void {
     const below = `${path}/`
-    for (const known of this.#durable) {
+    for (const known of this.#durable.keys()) {
       if (known === path || known.startsWith(below) || path.startsWith(`${known}/`)) this.#durable.delete(known)
     }
   }
@@ -40,7 +51,16 @@ export class DurableDirectories {
   /** Forgets a directory and everything below it: another process may have removed it and made it again. */
   forgetBelow(path: string): void {
     const below = `${path}/`
-    for (const known of this.#durable) if (known === path || known.startsWith(below)) this.#durable.delete(known)
+    for (const known of this.#durable.keys()) if (known === path || known.startsWith(below)) this.#durable.delete(known)
+  }
+
+  /** Forgets those that were seen too long ago, also where nothing is written any more. */
+  sweep(): void {
+    const before = this.#now() - FORGET_AFTER_MS
+    for (const [path, seenAtMs] of this.#durable) {
+      if (seenAtMs > before) break
+      this.#durable.delete(path)
+    }
   }
 
   async #make(path: string): Promise<void> {
@@ -52,9 +72,19 @@ export class DurableDirectories {
   }
 
   #remember(path: string): void {
-    this.#durable.add(path)
+    this.#durable.set(path, this.#now())
+    this.#timer ??= this.#wait()
     if (this.#durable.size <= MAX_REMEMBERED) return
-    const [oldest] = this.#durable
+    const [oldest] = this.#durable.keys()
     if (oldest !== undefined) this.#durable.delete(oldest)
+  }
+
+  #wait(): ReturnType<typeof setTimeout> {
+    const timer = setTimeout(() => {
+      this.sweep()
+      this.#timer = this.#durable.size > 0 ? this.#wait() : undefined
+    }, FORGET_AFTER_MS)
+    timer.unref()
+    return timer
   }
 }
