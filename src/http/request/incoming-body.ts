@@ -4,6 +4,8 @@ import { within } from '../../runtime/deadline.ts'
 /** What a client still sends of a body that was refused is read and dropped up to here, so that it comes to see the answer. */
 const DRAINED_BYTES = 64 * 1024 * 1024
 const DRAIN_PATIENCE_MS = 10_000
+/** And for so long in all: a client may bring a byte now and then for ever. */
+const DRAINED_MS = 60_000
 /** After a smaller chunk more of what has come is taken with it, so much at once: with all of it the runtime would read on too early. */
 const SMALL_CHUNK_BYTES = 1024
 const GATHERED_BYTES = 16 * 1024
@@ -15,9 +17,11 @@ export class IncomingBody {
   readonly #chunks: AsyncIterator<Uint8Array>
   #hasEnded = false
   #draining: Promise<boolean> | undefined
+  readonly #drainMs: number
 
-  constructor(incoming: IncomingMessage) {
+  constructor(incoming: IncomingMessage, { drainMs = DRAINED_MS }: { readonly drainMs?: number } = {}) {
     this.#incoming = incoming
+    this.#drainMs = drainMs
     this.#chunks = incoming[Symbol.asyncIterator]()
     this.stream = new ReadableStream(
       {
@@ -46,9 +50,12 @@ export class IncomingBody {
   }
 
   async #drain(): Promise<boolean> {
+    const until = performance.now() + this.#drainMs
     for (let dropped = 0; dropped <= DRAINED_BYTES; ) {
       if (this.#hasEnded) return true
-      const next = await within(this.#next(), DRAIN_PATIENCE_MS, undefined)
+      const leftMs = until - performance.now()
+      if (leftMs <= 0) return false
+      const next = await within(this.#next(), Math.min(DRAIN_PATIENCE_MS, leftMs), undefined)
       if (next === undefined) return this.#hasEnded
       if (next.done !== true) dropped += next.value.length
     }
