@@ -1,3 +1,5 @@
+import { hasCode } from '../runtime/error-code.ts'
+
 /** A file is asked for so often, and so long apart, while the process has no descriptor for it. */
 const PATIENCE_MS = 5_000
 const FIRST_PAUSE_MS = 2
@@ -20,5 +22,5 @@ export async function withDescriptor<Result>(open: () => Result | Promise<Result
 }
 
 function lacksDescriptor(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EMFILE' || error.code === 'ENFILE')
+  return hasCode(error, 'EMFILE') || hasCode(error, 'ENFILE')
 }

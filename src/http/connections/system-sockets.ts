@@ -1,5 +1,6 @@
 import { dlopen, ptr } from 'bun:ffi'
 import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { hasCode } from '../../runtime/error-code.ts'
 import type { Admission, OpenConnection, Sockets } from './sockets.ts'
 
 /** The C libraries of Linux: glibc, and musl by the name that it has there. */
@@ -129,7 +130,7 @@ class SystemSockets implements Sockets {
     try {
       return readdirSync(DESCRIPTORS).map(Number)
     } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || error.code !== 'EMFILE') throw error
+      if (!hasCode(error, 'EMFILE')) throw error
       return Array.from({ length: this.descriptorLimit }, (_, descriptor) => descriptor)
     }
   }

@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { devNull } from 'node:os'
+import { hasCode } from '../../runtime/error-code.ts'
 import { needsCheckpoint } from './checkpoint.ts'
 import { identityOf } from './database-file.ts'
 import { keepLogSpace, LogIndex } from './log-space.ts'
@@ -95,7 +96,7 @@ function hasFreeDescriptors(): boolean {
     while (opened.length < DESCRIPTORS_OF_THREAD) opened.push(openSync(devNull, 'r'))
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EMFILE') return false
+    if (hasCode(error, 'EMFILE')) return false
     throw error
   } finally {
     for (const descriptor of opened) closeSync(descriptor)
