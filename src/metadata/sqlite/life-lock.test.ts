@@ -84,6 +84,20 @@ describe('the lock of a living process', () => {
     expect(await others.isAlive('mine')).toBe(false)
   })
 
+  test('is held until it is let go of, also when nothing refers to it any more', async () => {
+    const holdAndForget = async () => {
+      const forgotten = await LifeLocks.open(folder.join('run'))
+      forgotten.hold('mine', { database: 'ours', path: 'somewhere' })
+    }
+    await holdAndForget()
+    for (let turn = 0; turn < 3; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve))
+      Bun.gc(true)
+    }
+
+    expect(await locks.isAlive('mine')).toBe(true)
+  })
+
   test('of one that never was, or was let go of, is not held', async () => {
     expect(await locks.isAlive('nobody')).toBe(false)
     locks.release('nobody')

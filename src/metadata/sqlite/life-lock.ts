@@ -19,6 +19,8 @@ export interface LivingProcess extends ProcessFacts {
 }
 
 const LOCK_SUFFIX = '.lock'
+/** A database that nothing refers to is collected, and its lock with it. These are held for the life of the process. */
+const heldByProcess = new Set<Database>()
 const START_LOCK = 'start'
 const TRY_AGAIN_MS = 5
 const MOST_TRIES = 200
@@ -53,6 +55,7 @@ export class LifeLocks implements ProcessLocks {
     lock.run('BEGIN')
     lock.query('SELECT database FROM facts').get()
     this.#mine.set(id, lock)
+    heldByProcess.add(lock)
   }
 
   async isAlive(id: string): Promise<boolean> {
@@ -68,7 +71,11 @@ export class LifeLocks implements ProcessLocks {
 
   /** Lets go: from here on this process counts as dead. */
   release(id: string): void {
-    this.#mine.get(id)?.close()
+    const lock = this.#mine.get(id)
+    if (lock !== undefined) {
+      lock.close()
+      heldByProcess.delete(lock)
+    }
     this.#mine.delete(id)
     rmSync(this.#path(id), { force: true })
   }
