@@ -20,7 +20,7 @@ import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
-import { explainedStartError } from './start-error.ts'
+import { explainedStartError, StartError, startErrorOf } from './start-error.ts'
 
 export interface RegistryParts {
   readonly config: Config
@@ -172,12 +172,22 @@ async function openDatabase(storage: OpenedStorage, { isNamed, log, refusal }: D
   const { metadataPath: path, runDirectory, objects } = storage
   const storeId =
     refusal === undefined ? () => ensureStoreId(objects) : async () => (await findStoreId(objects)) ?? crypto.randomUUID()
-  const opened = await openMetadata({ path, isNamed, runDirectory, storeId })
+  const opened = await openMetadata({ path, isNamed, runDirectory, storeId }).catch((error: unknown) => {
+    throw isNamed || refusalOfStart(error) === undefined ? error : withOtherPlace(error)
+  })
   if (opened.setAside !== undefined)
     log.warn('metadata database set aside, building a new one', { reason: opened.setAside, path })
   if (opened.migratedFrom !== undefined) log.info('metadata database migrated', { from: opened.migratedFrom, path })
   log.info('metadata opened', { path, epoch: opened.epoch, beganEpoch: opened.beganEpoch })
   return opened
+}
+
+/** A full or read-only file system that the operator has not chosen for the database. */
+function withOtherPlace(error: unknown): unknown {
+  const explained = startErrorOf(error)
+  if (!(explained instanceof StartError)) return error
+  const message = `${explained.message} The metadata database belongs there; name another place with metadata.path.`
+  return new StartError(message, { cause: error })
 }
 
 async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Promise<void> {
