@@ -93,6 +93,23 @@ test('the scripts and the files that the documents name are there', () => {
   expect(files.filter(({ path }) => !['', '.ts', '.test.ts'].some((end) => existsSync(join(ROOT, path + end))))).toEqual([])
 })
 
+test('the lines of the log and the metrics that the documents name are those of the source', () => {
+  const source = [...new Bun.Glob('src/**/*.ts').scanSync(ROOT)].map((path) => readFileSync(join(ROOT, path), 'utf8')).join('\n')
+  const lines = TEXTS.flatMap(({ page, text }) =>
+    [...text.replaceAll('\n', ' ').matchAll(/\b(?:the log|one line|another one|each start)[^`.;|]*`([^`]+)`/g)].map(
+      ([, line = '']) => ({ page, line }),
+    ),
+  ).filter(({ line }) => / /.test(line) && !/[=<…]|^--/.test(line))
+  const metrics = TEXTS.flatMap(({ page, text }) =>
+    [...text.matchAll(/`(berth_[a-z_]+)`/g)].map(([, name = '']) => ({ page, name: name.replace(/_(bucket|count|sum)$/, '') })),
+  )
+
+  expect(lines.length).toBeGreaterThan(5)
+  expect(metrics.length).toBeGreaterThan(10)
+  expect(lines.filter(({ line }) => !source.includes(line))).toEqual([])
+  expect(metrics.filter(({ name }) => !source.includes(`'${name}'`))).toEqual([])
+})
+
 /** Each sentence that says that something is missing, and whether it is. */
 const MISSING: readonly (readonly [sentence: RegExp, isMissing: () => boolean])[] = [
   [
