@@ -31,6 +31,17 @@ export function steppedMigrations(onStep: (step: number) => void = () => undefin
   ]
 }
 
+/** The same migration, which fails before one of its statements, numbered from 0. */
+export function cutBefore({ version, statements }: Migration, step: number): Migration {
+  const failing = function* () {
+    for (const [index, statement] of Array.from(statements).entries()) {
+      if (index === step) throw new Error('EIO')
+      yield statement
+    }
+  }
+  return { version, statements: failing() }
+}
+
 function steps(statements: readonly string[], from: number, onStep: (step: number) => void): Iterable<string> {
   return {
     *[Symbol.iterator]() {

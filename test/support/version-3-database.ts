@@ -67,6 +67,16 @@ export function makeVersion3Database(path: string, store: string): void {
   makeTables(path, store, CONTENT + UPLOADS)
 }
 
+/** Adds manifests that a repository holds, by the digests that their names are, to a database of version 3, 4 or 5. */
+export function addAnnotations(path: string, texts: Readonly<Record<string, string>>): void {
+  const database = new Database(path, { readwrite: true, strict: true })
+  for (const [digest, text] of Object.entries(texts)) {
+    database.run('INSERT INTO manifest VALUES (1, ?, 1, NULL, 5, 4)', [digest])
+    database.run("INSERT INTO manifest_content VALUES (?, 'a type', 9, NULL, ?, NULL)", [digest, text])
+  }
+  database.close()
+}
+
 /**
  * Puts a database of version 3 in the place of one of a later version, which no process uses: with its open uploads, and without the
  * content, of which the storage tells.

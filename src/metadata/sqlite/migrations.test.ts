@@ -1,8 +1,15 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { AFTER, BETWEEN, LAST_STEP_OF_FIRST, STEPS, steppedMigrations } from '../../../test/support/stepped-migrations.ts'
+import {
+  AFTER,
+  BETWEEN,
+  cutBefore,
+  LAST_STEP_OF_FIRST,
+  STEPS,
+  steppedMigrations,
+} from '../../../test/support/stepped-migrations.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { makeVersion3Database } from '../../../test/support/version-3-database.ts'
+import { addAnnotations, makeVersion3Database } from '../../../test/support/version-3-database.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
 import { type OpenedMetadata, openMetadata } from './open.ts'
 import { BASE_VERSION } from './schema.ts'
@@ -59,16 +66,6 @@ function tablesOf(file: string) {
   })
   database.close()
   return shown
-}
-
-/** Manifests that a repository holds, by the digests that their names are. */
-function addAnnotations(file: string, texts: Readonly<Record<string, string>>): void {
-  const database = new Database(file, { readwrite: true, strict: true })
-  for (const [digest, text] of Object.entries(texts)) {
-    database.run('INSERT INTO manifest VALUES (1, ?, 1, NULL, 5, 4)', [digest])
-    database.run("INSERT INTO manifest_content VALUES (?, 'a type', 9, NULL, ?, NULL)", [digest, text])
-  }
-  database.close()
 }
 
 async function expectOpenUploads({ metadata }: OpenedMetadata): Promise<void> {
@@ -200,6 +197,31 @@ describe('a database of an older version', () => {
 
     expect(contentOf().version).toBe(3)
   })
+})
+
+describe('each migration that there is', () => {
+  const statements = MIGRATIONS.flatMap((migration) =>
+    Array.from(migration.statements, (_, step) => [migration.version, step] as const),
+  )
+
+  test.each(statements)(
+    'to version %i, cut before its statement %i, leaves the old database whole, and the next start goes on',
+    async (version, step) => {
+      makeVersion3Database(path, 'store')
+      await end(await start(MIGRATIONS.filter((migration) => migration.version < version)))
+      if (version === 6) addAnnotations(path, { large: `{"a":"${'b'.repeat(300_000)}"}` })
+      const { tables, rows } = contentOf()
+
+      await expect(
+        start(MIGRATIONS.map((migration) => (migration.version === version ? cutBefore(migration, step) : migration))),
+      ).rejects.toThrow('EIO')
+
+      expect(contentOf()).toEqual({ version: version - 1, tables, rows })
+      const database = await start()
+      expect(database).toMatchObject({ setAside: undefined, migratedFrom: version - 1 })
+      await expectOpenUploads(database)
+    },
+  )
 })
 
 describe('a migration that is cut', () => {
