@@ -8,7 +8,7 @@ import { HostileRegistry } from './hostile-registry.ts'
 setDefaultTimeout(3_600_000)
 
 /** `BERTH_FUZZ_REQUESTS=500000` for a look by hand: so many to each server. */
-const REQUESTS = Number(process.env.BERTH_FUZZ_REQUESTS ?? 12_500)
+const REQUESTS = Number(process.env.BERTH_FUZZ_REQUESTS ?? 25_000)
 const AT_ONCE = 16
 /** Uploads that are open, to which requests are sent. */
 const SESSIONS = 50
