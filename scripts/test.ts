@@ -7,7 +7,7 @@ import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } f
  * where the machine does other work as well. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
-const OPTIONS = ['--parallel', '--timeout=60000', '--timings=test/timings.json']
+const OPTIONS = ['--parallel=3', '--timeout=60000', '--timings=test/timings.json']
 
 const chosen = process.argv.slice(2)
 const paths = chosen.some((argument) => !argument.startsWith('-')) ? [] : ['./src', './test']
