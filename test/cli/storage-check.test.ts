@@ -100,7 +100,7 @@ describeOnStores('berth storage check', (store) => {
 
       expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
       expect(outcome.stdout).toStartWith(`The storage is the bucket ${place.bucket} at ${place.endpoint}, below /.\n`)
-      expect(outcome.stdout.match(/^ {2}ok /gm)).toHaveLength(24)
+      expect(outcome.stdout.match(/^ {2}ok /gm)).toHaveLength(25)
       expect(await new S3Client(place).list('')).toEqual([])
     },
     TEST_MS,
