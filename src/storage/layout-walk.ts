@@ -20,7 +20,7 @@ export interface WalkOptions {
 export async function* walkRepositories(storage: StorageDriver, options: WalkOptions = {}): AsyncGenerator<RepositoryName> {
   const walk = { storage, onUnreadable: options.onUnreadable ?? rethrow }
   if (options.from === undefined) yield* namesBelow(walk, layout.repositories, '')
-  else for (const found of await findIn(walk, layout.repository(options.from), options.from)) yield* namesOf(walk, found)
+  else for (const found of await findIn(walk, options.from)) yield* namesOf(walk, found)
 }
 
 /** The digests that name directories below `_layers`, `revisions` or the `index` of a tag. */
@@ -53,7 +53,7 @@ async function* namesBelow(walk: Walk, path: StoragePath, prefix: string): Async
   const atOnce = walk.storage.capabilities.questionsAtOnce
   for (let start = 0; start < children.length; start += atOnce) {
     const batch = children.slice(start, start + atOnce)
-    const found = await Promise.all(batch.map((child) => findIn(walk, storagePath(path, child), prefix + child)))
+    const found = await Promise.all(batch.map((child) => findIn(walk, prefix + child)))
     for (const directory of found.flat()) yield* namesOf(walk, directory)
   }
 }
@@ -64,9 +64,10 @@ async function* namesOf(walk: Walk, { name, path, entries }: FoundDirectory): As
 }
 
 /** Nothing for what is neither the name of a repository nor the beginning of one, nor a directory. */
-async function findIn({ storage, onUnreadable }: Walk, path: StoragePath, text: string): Promise<FoundDirectory[]> {
+async function findIn({ storage, onUnreadable }: Walk, text: string): Promise<FoundDirectory[]> {
   const name = findRepositoryName(text)
   if (name === undefined) return []
+  const path = layout.repository(name)
   try {
     return [{ name, path, entries: await storage.list(path) }]
   } catch (error) {

@@ -84,15 +84,13 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
   }, 60_000)
 
-  test('to its last byte by another program still serves, refuses every change with 503, and takes all again once there is space', async () => {
+  test('to its last byte by another program still serves, refuses every push with 503, and takes all again once there is space', async () => {
     using folder = new TemporaryFolder()
     await using disk = await MountedFileSystem.mount(folder, 'size=64m')
     await using berth = await startBerth({ folder, dataDirectory: disk.path })
     const client = new RegistryClient(berth.url)
     const image = makeImage('kept')
-    const blob = randomBlob(MIB)
     await pushImage(client, 'kept', image, 'latest')
-    await client.pushBlob('kept', blob)
     const session = (await client.request('POST', '/v2/kept/blobs/uploads/')).headers.get('location') ?? ''
     const other = join(disk.path, 'of-another-program')
 
@@ -102,18 +100,11 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     const push = await client.request('POST', `/v2/kept/blobs/uploads/?digest=${pushed.digest}`, { body: pushed.bytes.slice() })
     const tagged = await client.putManifest('kept', 'other', image.manifest)
     const pulled = await client.getManifest('kept', 'latest')
-    const deletes = [
-      await client.deleteManifest('kept', 'latest'),
-      await client.deleteManifest('kept', image.manifest.digest),
-      await client.deleteBlob('kept', blob.digest),
-      await client.request('DELETE', session),
-    ]
 
     expect(bavail).toBe(0)
     expect([push.status, tagged.status]).toEqual([503, 503])
     expect(await pulled.bytes()).toEqual(image.manifest.bytes)
-    expect(deletes.map(({ status }) => status)).toEqual([503, 503, 503, 503])
-    expect(await deletes[0]?.json()).toMatchObject({
+    expect(await push.json()).toMatchObject({
       errors: [{ code: 'UNAVAILABLE', message: expect.stringContaining('full') }],
     })
     await unlink(other)
