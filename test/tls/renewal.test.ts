@@ -155,7 +155,7 @@ describeWith({ programs: ['unshare', 'busybox'], root: true }, 'where the kernel
       const printed = JSON.parse(await program.stdout.text()) as { answered: number; failed: string[]; lostConnections: number }
 
       expect(printed).toMatchObject({ failed: [], lostConnections: 0 })
-      expect(printed.answered).toBeGreaterThan(100)
+      expect(printed.answered).toBeGreaterThan(20)
     },
     TEST_MS,
   )
