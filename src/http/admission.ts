@@ -31,7 +31,7 @@ export interface Login {
   readonly request: AccessRequest | undefined
 }
 
-/** Finds out who the caller is. Throws AccessRefusal for credentials that are wrong. */
+/** Finds the caller that the credentials of a request name. Throws AccessRefusal for wrong credentials. */
 export async function logIn(
   { access, publicOrigin }: AdmissionRules,
   { request, connection }: Asked,

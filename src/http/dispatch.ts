@@ -71,7 +71,7 @@ interface Routed {
   readonly route: Route
 }
 
-/** Throws AccessRefusal for credentials that are wrong, and UNSUPPORTED for what cannot be done with the resource. */
+/** Throws AccessRefusal for wrong credentials, and UNSUPPORTED for a method that the resource does not have. */
 async function identify(routed: Routed): Promise<Identified> {
   const { rules, asked, route } = routed
   const { method } = asked.request

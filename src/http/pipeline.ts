@@ -54,7 +54,7 @@ export interface Found {
 export interface Identified {
   /** Undefined: a caller without a name. */
   readonly caller: string | undefined
-  /** Throws AccessRefusal for a caller who may not. */
+  /** Throws AccessRefusal where the access rules do not allow the request. */
   answer(): Promise<PlainResponse>
 }
 

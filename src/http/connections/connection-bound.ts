@@ -26,9 +26,9 @@ export interface ConnectionBoundOptions {
   readonly onCut?: (reason: Surplus['reason']) => void
 }
 
-/** The server whose connections are bounded. */
+/** A server, as the bound on its connections needs it. */
 interface WorkingServer {
-  /** The addresses and ports of the clients whose requests are being answered, as `192.0.2.1 51234`. */
+  /** Address and port of each client that the server is answering, as `192.0.2.1 51234`. */
   clientsAtWork(): Iterable<string>
 }
 

@@ -38,7 +38,7 @@ export interface Descriptors {
 export interface HttpServer {
   /** Without a slash at its end; `unix:<path>` for a socket. */
   readonly url: string
-  /** The addresses and ports of the clients whose requests are being answered, as `192.0.2.1 51234`; none on a unix socket. */
+  /** Address and port of each client that the server is answering, as `192.0.2.1 51234`; none on a unix socket. */
   clientsAtWork(): string[]
   /** Refuses new connections and lets running requests finish, for `timeoutMs` at most; then cuts them. */
   stop(options: { readonly timeoutMs: number }): Promise<void>
