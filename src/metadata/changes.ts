@@ -4,7 +4,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { findRepository } from './content.ts'
 import { isPassedOver } from './passed-over.ts'
-import type { Query, Stamp } from './query.ts'
+import { CLOCK_MS, type Query, type Stamp } from './query.ts'
 import { readProperty } from './scans.ts'
 
 /**
@@ -41,7 +41,7 @@ export async function setTag(query: Query, repositoryId: number, tag: Tag, diges
   )
 }
 
-/** Links a blob to a repository, or with null leaves a tombstone. */
+/** Links a blob to a repository, or with null leaves a tombstone. The link has its full grace from now on. */
 export async function setLink(
   query: Query,
   repositoryId: number,
@@ -50,8 +50,9 @@ export async function setLink(
   stamp: Stamp,
 ): Promise<void> {
   await query.run(
-    `INSERT INTO link (repository_id, digest, target, number, epoch) VALUES (?, ?, ?, ?, ?)
-     ON CONFLICT (repository_id, digest) DO UPDATE SET target = excluded.target, number = excluded.number, epoch = excluded.epoch`,
+    `INSERT INTO link (repository_id, digest, target, number, epoch, touched_ms) VALUES (?, ?, ?, ?, ?, ${CLOCK_MS})
+     ON CONFLICT (repository_id, digest) DO UPDATE SET target = excluded.target, number = excluded.number, epoch = excluded.epoch,
+       touched_ms = excluded.touched_ms, condemned_ms = NULL`,
     repositoryId,
     digest,
     target,
@@ -60,7 +61,33 @@ export async function setLink(
   )
 }
 
-/** The repository holds a manifest whose content and references are already recorded. */
+/**
+ * A scan found a link. One that had no row may be left alone for so much longer than one that was pushed: nothing is known of its past. What
+ * is known stays: a restart renews nothing.
+ */
+export async function setLinkFound(
+  query: Query,
+  repositoryId: number,
+  digest: Digest,
+  target: Digest,
+  stamp: Stamp,
+  unknownForMs: number,
+): Promise<void> {
+  await query.run(
+    `INSERT INTO link (repository_id, digest, target, number, epoch, touched_ms) VALUES (?, ?, ?, ?, ?, ${CLOCK_MS} + ?)
+     ON CONFLICT (repository_id, digest) DO UPDATE SET target = excluded.target, number = excluded.number, epoch = excluded.epoch,
+       touched_ms = CASE WHEN link.target = excluded.target THEN link.touched_ms ELSE excluded.touched_ms END,
+       condemned_ms = CASE WHEN link.target = excluded.target THEN link.condemned_ms END`,
+    repositoryId,
+    digest,
+    target,
+    stamp.number,
+    stamp.epoch,
+    unknownForMs,
+  )
+}
+
+/** The repository holds a manifest whose content and references are already recorded. It has its full grace from now on. */
 export async function setManifestHeld(
   query: Query,
   repositoryId: number,
@@ -68,12 +95,38 @@ export async function setManifestHeld(
   subject: Digest | null,
   stamp: Stamp,
 ): Promise<void> {
-  await setManifest(query, repositoryId, digest, { held: 1, subject }, stamp)
+  await setManifest(query, repositoryId, digest, { ...HELD, subject, renews: 1 }, stamp)
 }
 
-/** The repository holds a manifest no more: what it named is free to be collected. */
+/** A scan found a manifest that is whole. One that was not held before may be left alone for longer, as with `setLinkFound`. */
+export async function setManifestFound(
+  query: Query,
+  repositoryId: number,
+  digest: Digest,
+  subject: Digest | null,
+  stamp: Stamp,
+  unknownForMs: number,
+): Promise<void> {
+  await setManifest(query, repositoryId, digest, { ...HELD, subject, unknownForMs }, stamp)
+}
+
+/**
+ * The revision is in the storage, and nothing that can be served: the collector takes it for present. `isOpaque`: nothing tells what it
+ * names, so that what it named before, and all of its repository, stays.
+ */
+export async function setManifestUnserved(
+  query: Query,
+  repositoryId: number,
+  digest: Digest,
+  { isOpaque }: { readonly isOpaque: boolean },
+  stamp: Stamp,
+): Promise<void> {
+  await setManifest(query, repositoryId, digest, { ...GONE, linked: 1, opaque: isOpaque ? 1 : 0 }, stamp)
+}
+
+/** The revision is not in the storage any more: what the manifest named is free to be collected, after its full grace. */
 export async function setManifestGone(query: Query, repositoryId: number, digest: Digest, stamp: Stamp): Promise<void> {
-  await setManifest(query, repositoryId, digest, { held: 0, subject: null }, stamp)
+  await setManifest(query, repositoryId, digest, GONE, stamp)
   await releaseReferences(query, repositoryId, digest)
 }
 
@@ -93,27 +146,39 @@ export async function putReferences(
   )
 }
 
-/** The blob is whole in the storage. It is a candidate for the collector from now on, with its full grace, if nothing names it. */
-export async function setBlobLive(query: Query, digest: Digest, size: number, stamp: Stamp): Promise<void> {
+/** What a manifest names that nothing here understands. In the end as in `putReferences`, for the collector alone. */
+export async function putNames(query: Query, repositoryId: number, manifest: Digest, names: readonly Digest[]): Promise<void> {
   await query.run(
-    `INSERT INTO blob (digest, state, size, candidate_since_ms, number) VALUES (?, 'live', ?, ?, ?)
+    `INSERT INTO reference (repository_id, manifest, target, role)
+     SELECT ?, ?, value, 'unknown' FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+    repositoryId,
+    manifest,
+    JSON.stringify(names),
+  )
+}
+
+/**
+ * The blob is whole in the storage. It is a candidate for the collector from now on, with its full grace, if nothing names it; one of which
+ * nothing was known, after so much more.
+ */
+export async function setBlobLive(query: Query, digest: Digest, size: number, stamp: Stamp, unknownForMs = 0): Promise<void> {
+  await query.run(
+    `INSERT INTO blob (digest, state, size, touched_ms, number) VALUES (?, 'live', ?, ${CLOCK_MS} + ?, ?)
      ON CONFLICT (digest) DO UPDATE
-     SET state = 'live', size = excluded.size, candidate_since_ms = excluded.candidate_since_ms, number = excluded.number`,
+     SET state = 'live', size = excluded.size, touched_ms = excluded.touched_ms, number = excluded.number`,
     digest,
     size,
-    Date.now(),
+    unknownForMs,
     stamp.number,
   )
 }
 
-/** A push of the blob begins: a new row is arriving, a condemned one is rescued. */
+/** A push of the blob begins: a new row is arriving. */
 export async function setBlobArriving(query: Query, digest: Digest, stamp: Stamp): Promise<void> {
   await query.run(
-    `INSERT INTO blob (digest, state, size, candidate_since_ms, number) VALUES (?, 'arriving', NULL, ?, ?)
-     ON CONFLICT (digest) DO UPDATE SET state = CASE blob.state WHEN 'condemned' THEN 'live' ELSE blob.state END,
-       candidate_since_ms = excluded.candidate_since_ms, number = excluded.number`,
+    `INSERT INTO blob (digest, state, size, touched_ms, number) VALUES (?, 'arriving', NULL, ${CLOCK_MS}, ?)
+     ON CONFLICT (digest) DO UPDATE SET touched_ms = excluded.touched_ms, number = excluded.number`,
     digest,
-    Date.now(),
     stamp.number,
   )
 }
@@ -124,26 +189,44 @@ export async function deleteBlob(query: Query, digest: Digest): Promise<void> {
 
 /** Starts the grace of a blob anew. */
 export async function renewGrace(query: Query, digest: Digest, stamp: Stamp): Promise<void> {
-  await query.run('UPDATE blob SET candidate_since_ms = ?, number = ? WHERE digest = ?', Date.now(), stamp.number, digest)
+  await query.run(`UPDATE blob SET touched_ms = ${CLOCK_MS}, number = ? WHERE digest = ?`, stamp.number, digest)
 }
 
-async function setManifest(
-  query: Query,
-  repositoryId: number,
-  digest: Digest,
-  row: { readonly held: 0 | 1; readonly subject: Digest | null },
-  stamp: Stamp,
-): Promise<void> {
+interface ManifestChange {
+  readonly held: 0 | 1
+  readonly linked: 0 | 1
+  readonly opaque: 0 | 1
+  readonly subject: Digest | null
+  /** 1: its grace begins anew in any case. 0: only where it was not held. */
+  readonly renews: 0 | 1
+  readonly unknownForMs: number
+}
+
+const HELD = { held: 1, linked: 1, opaque: 0, renews: 0, unknownForMs: 0 } as const
+const GONE = { held: 0, linked: 0, opaque: 0, subject: null, renews: 0, unknownForMs: 0 } as const
+
+async function setManifest(query: Query, repositoryId: number, digest: Digest, row: ManifestChange, stamp: Stamp): Promise<void> {
+  const { renews } = row
   await query.run(
-    `INSERT INTO manifest (repository_id, digest, held, subject, number, epoch) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT (repository_id, digest) DO UPDATE
-     SET held = excluded.held, subject = excluded.subject, number = excluded.number, epoch = excluded.epoch`,
+    `INSERT INTO manifest (repository_id, digest, held, linked, opaque, subject, number, epoch, touched_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${CLOCK_MS} + ?)
+     ON CONFLICT (repository_id, digest) DO UPDATE SET held = excluded.held, linked = excluded.linked, opaque = excluded.opaque,
+       subject = excluded.subject, number = excluded.number, epoch = excluded.epoch,
+       touched_ms = CASE WHEN ? = 1 OR manifest.held = 0 THEN excluded.touched_ms ELSE manifest.touched_ms END,
+       condemned_ms = CASE WHEN ? = 1 OR manifest.held = 0 OR excluded.held = 0 THEN NULL ELSE manifest.condemned_ms END,
+       released = CASE WHEN ? = 1 THEN 0 ELSE manifest.released END`,
     repositoryId,
     digest,
     row.held,
+    row.linked,
+    row.opaque,
     row.subject,
     stamp.number,
     stamp.epoch,
+    row.unknownForMs,
+    renews,
+    renews,
+    renews,
   )
   // By name, which the index of digests gives: by digest alone SQLite would read every tag of the repository.
   await query.run(
@@ -157,13 +240,19 @@ async function setManifest(
   )
 }
 
-/** A manifest names nothing any more: what it named has its full grace from now on. */
+/** A manifest names nothing any more: what it named, links as well as bytes, has its full grace from now on. */
 export async function releaseReferences(query: Query, repositoryId: number, manifest: Digest): Promise<void> {
   await query.run(
-    `UPDATE blob SET candidate_since_ms = ?
+    `UPDATE blob SET touched_ms = ${CLOCK_MS}
      WHERE digest = ? OR digest IN (SELECT target FROM reference WHERE repository_id = ? AND manifest = ?)`,
-    Date.now(),
     manifest,
+    repositoryId,
+    manifest,
+  )
+  await query.run(
+    `UPDATE link SET touched_ms = ${CLOCK_MS}
+     WHERE repository_id = ? AND digest IN (SELECT target FROM reference WHERE repository_id = ? AND manifest = ?)`,
+    repositoryId,
     repositoryId,
     manifest,
   )

@@ -22,20 +22,27 @@ export interface TagRow {
 
 export interface ManifestRow {
   readonly held: 0 | 1
+  /** Its revision is in the storage, whatever its bytes are. */
+  readonly linked: 0 | 1
   readonly subject: Digest | null
   readonly epoch: number
   readonly number: number
+  readonly condemnedMs: number | null
 }
+
+/** In place of the time since which it is condemned: the collector is removing it. */
+export const BEING_REMOVED = -1
 
 export interface LinkRow {
   /** Null: known to be gone. */
   readonly target: Digest | null
   readonly epoch: number
   readonly number: number
+  readonly condemnedMs: number | null
 }
 
 export interface BlobRow {
-  readonly state: 'arriving' | 'live' | 'condemned' | 'deleting'
+  readonly state: 'arriving' | 'live' | 'deleting'
   /** Bytes; null while arriving. */
   readonly size: number | null
   readonly number: number
@@ -53,6 +60,7 @@ export interface ManifestLookup {
   readonly digest: Digest | null
   readonly held: 0 | 1 | null
   readonly manifestEpoch: number | null
+  readonly condemnedMs: number | null
   readonly mediaType: ManifestMediaType | null
   readonly size: number | null
   /** Null where they were not asked for, too. */
@@ -64,6 +72,7 @@ export interface LinkLookup {
   readonly scannedEpoch: number
   readonly target: Digest | null
   readonly linkEpoch: number | null
+  readonly condemnedMs: number | null
   readonly size: number | null
 }
 
@@ -77,7 +86,7 @@ export async function findTag(query: Query, repositoryId: number, tag: Tag): Pro
 
 export async function findManifest(query: Query, repositoryId: number, digest: Digest): Promise<ManifestRow | undefined> {
   return await query.get<ManifestRow>(
-    'SELECT held, subject, epoch, number FROM manifest WHERE repository_id = ? AND digest = ?',
+    'SELECT held, linked, subject, epoch, number, condemned_ms AS condemnedMs FROM manifest WHERE repository_id = ? AND digest = ?',
     repositoryId,
     digest,
   )
@@ -85,7 +94,7 @@ export async function findManifest(query: Query, repositoryId: number, digest: D
 
 export async function findLink(query: Query, repositoryId: number, digest: Digest): Promise<LinkRow | undefined> {
   return await query.get<LinkRow>(
-    'SELECT target, epoch, number FROM link WHERE repository_id = ? AND digest = ?',
+    'SELECT target, epoch, number, condemned_ms AS condemnedMs FROM link WHERE repository_id = ? AND digest = ?',
     repositoryId,
     digest,
   )
@@ -122,6 +131,7 @@ export async function lookUpTag(
 ): Promise<ManifestLookup | undefined> {
   return await query.get<ManifestLookup>(
     `SELECT r.scanned_epoch AS scannedEpoch, t.epoch AS tagEpoch, t.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
+            m.condemned_ms AS condemnedMs,
             c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
      FROM repository r
      LEFT JOIN tag t ON t.repository_id = r.id AND t.name = CAST(? AS TEXT)
@@ -142,6 +152,7 @@ export async function lookUpManifest(
 ): Promise<ManifestLookup | undefined> {
   return await query.get<ManifestLookup>(
     `SELECT r.scanned_epoch AS scannedEpoch, m.epoch AS tagEpoch, m.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
+            m.condemned_ms AS condemnedMs,
             c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
      FROM repository r
      LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = CAST(? AS TEXT)
@@ -155,7 +166,7 @@ export async function lookUpManifest(
 
 export async function lookUpLink(query: Query, repository: RepositoryName, digest: Digest): Promise<LinkLookup | undefined> {
   return await query.get<LinkLookup>(
-    `SELECT r.scanned_epoch AS scannedEpoch, l.target AS target, l.epoch AS linkEpoch, b.size AS size
+    `SELECT r.scanned_epoch AS scannedEpoch, l.target AS target, l.epoch AS linkEpoch, l.condemned_ms AS condemnedMs, b.size AS size
      FROM repository r
      LEFT JOIN link l ON l.repository_id = r.id AND l.digest = CAST(? AS TEXT)
      LEFT JOIN blob b ON b.digest = l.target
@@ -221,4 +232,24 @@ export async function findNamingClaim(
 export async function listTagsOf(query: Query, repositoryId: number, digest: Digest): Promise<Tag[]> {
   const rows = await query.all<{ name: Tag }>('SELECT name FROM tag WHERE repository_id = ? AND digest = ?', repositoryId, digest)
   return rows.map((row) => row.name)
+}
+
+export async function isTagged(query: Query, repository: RepositoryName, digest: Digest): Promise<boolean> {
+  const row = await query.get(
+    'SELECT 1 FROM tag WHERE repository_id = (SELECT id FROM repository WHERE name = ?) AND digest = ? LIMIT 1',
+    repository,
+    digest,
+  )
+  return row !== undefined
+}
+
+/** Digests that tags of the repository name, and of which no revision is known. */
+export async function listTaggedWithoutRevision(query: Query, repositoryId: number): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    `SELECT DISTINCT t.digest AS digest FROM tag t
+     LEFT JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+     WHERE t.repository_id = CAST(? AS INTEGER) AND t.digest IS NOT NULL AND t.held = 0 AND coalesce(m.linked, 0) = 0`,
+    repositoryId,
+  )
+  return rows.map(({ digest }) => digest)
 }

@@ -43,3 +43,6 @@ export async function currentNumber(query: Query): Promise<number> {
   if (row === undefined) throw new Error('the metadata database has no counter')
   return row.value
 }
+
+/** The collector's clock, in a statement: when a row was touched (docs/collector.md, The clock). */
+export const CLOCK_MS = "(SELECT value FROM counter WHERE name = 'clock-ms')"

@@ -36,9 +36,15 @@ test('a purge of tombstones removes a bounded number in one transaction, of all 
   await metadata.write(async (query) => {
     await query.run("INSERT INTO repository (id, name, scanned_epoch) VALUES (1, 'a', ?)", EPOCH)
     const series = 'WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)'
-    await query.run(`${series} INSERT INTO link SELECT 1, 'l' || n, NULL, n, 1 FROM i`, each)
+    await query.run(
+      `${series} INSERT INTO link (repository_id, digest, target, number, epoch) SELECT 1, 'l' || n, NULL, n, 1 FROM i`,
+      each,
+    )
     await query.run(`${series} INSERT INTO tag SELECT 1, 't' || n, NULL, 0, n, 1 FROM i`, each)
-    await query.run(`${series} INSERT INTO manifest SELECT 1, 'm' || n, 0, NULL, n, 1 FROM i`, each)
+    await query.run(
+      `${series} INSERT INTO manifest (repository_id, digest, held, subject, number, epoch) SELECT 1, 'm' || n, 0, NULL, n, 1 FROM i`,
+      each,
+    )
   })
 
   const left: number[] = []

@@ -44,7 +44,7 @@ export const TOMBSTONE_PURGES = [
 ] as const
 /** As those. */
 export const MANIFEST_TOMBSTONES = `SELECT repository_id AS repositoryId, digest FROM manifest INDEXED BY manifest_gone
-   WHERE held = 0 AND number <= ? AND ${SCANNED} LIMIT ?`
+   WHERE linked = 0 AND number <= ? AND ${SCANNED} LIMIT ?`
 
 /**
  * Removes some tombstones up to a number that no open scan can mistake for a gap, with the content of manifests that no repository holds
@@ -113,7 +113,7 @@ export async function listKnownTags(query: Query, repositoryId: number): Promise
 
 export async function listKnownManifests(query: Query, repositoryId: number): Promise<Digest[]> {
   const rows = await query.all<{ digest: Digest }>(
-    'SELECT digest FROM manifest WHERE repository_id = ? AND held = 1',
+    'SELECT digest FROM manifest WHERE repository_id = ? AND linked = 1',
     repositoryId,
   )
   return rows.map((row) => row.digest)

@@ -3,6 +3,7 @@ import type { Metadata } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver } from '../storage/driver.ts'
+import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { BlobPush } from './content/blob-push.ts'
 import { BlobStore } from './content/blob-store.ts'
 import { Catalog } from './content/catalog.ts'
@@ -40,6 +41,8 @@ export interface RegistryOptions {
     readonly intervalMs: number
     readonly dryRun: boolean
   }
+  /** Left out, as the configuration has it by default. */
+  readonly collector?: CollectorPolicy
   /** Left out, every valid manifest is taken. */
   readonly manifestRules?: ManifestRules
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
@@ -69,9 +72,9 @@ export interface Registry {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { storage, metadata, liveness, processId, epoch, onlyReads = false, log } = options
+  const { storage, metadata, liveness, processId, epoch, onlyReads = false, collector = DEFAULT_POLICY, log } = options
   const view = new StorageView(storage, metadata.read)
-  const reconcile = new Reconcile({ metadata, view, processId, epoch })
+  const reconcile = new Reconcile({ metadata, view, processId, epoch, unknownForMs: collector.foundMs - collector.graceMs })
   const settlement = new Settlement({ metadata, view, processId, epoch })
   const { lateMs, lateBytesMs } = storage.capabilities
   const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs })

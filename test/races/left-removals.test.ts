@@ -11,18 +11,18 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const blob = contentOf('application/octet-stream', fixedBytes(1000))
 
-test('a start gives a blob that was condemned back to its readers, and no grace anew', async () => {
+test('a start gives a link that was condemned back to its readers, and no grace anew', async () => {
   using folder = new TemporaryFolder({ inMemory: true })
   {
     await using berth = await BerthInProcess.start(folder.join('data'))
     await berth.client.pushBlob('app', blob)
-    await berth.opened.metadata.write((query) => query.run("UPDATE blob SET state = 'condemned', candidate_since_ms = 5"))
+    await berth.opened.metadata.write((query) => query.run('UPDATE link SET condemned_ms = 6, touched_ms = 5'))
   }
 
   await using berth = await BerthInProcess.start(folder.join('data'))
 
-  const rows = await berth.opened.metadata.read.all('SELECT state, candidate_since_ms AS since FROM blob')
-  expect(rows).toEqual([{ state: 'live', since: 5 }])
+  const rows = await berth.opened.metadata.read.all('SELECT condemned_ms AS condemned, touched_ms AS touched FROM link')
+  expect(rows).toEqual([{ condemned: null, touched: 5 }])
 })
 
 test('bytes whose removal was given up are live again when it is settled', async () => {

@@ -102,15 +102,12 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
       const id = await metadata.repository(A)
 
       const first = await metadata.change((query, stamp) => setLink(query, id, digest('alias'), digest('target'), stamp))
-      expect(await findLink(metadata.read, id, digest('alias'))).toEqual({
-        target: digest('target'),
-        epoch: EPOCH,
-        number: first,
-      })
+      const link = { target: digest('target'), epoch: EPOCH, number: first }
+      expect(await findLink(metadata.read, id, digest('alias'))).toMatchObject(link)
       expect(await listRepositoriesLinking(metadata.read, digest('target'), 5)).toEqual([A])
 
       const second = await metadata.change((query, stamp) => setLink(query, id, digest('alias'), null, stamp))
-      expect(await findLink(metadata.read, id, digest('alias'))).toEqual({ target: null, epoch: EPOCH, number: second })
+      expect(await findLink(metadata.read, id, digest('alias'))).toMatchObject({ target: null, epoch: EPOCH, number: second })
       expect(await listRepositoriesLinking(metadata.read, digest('target'), 5)).toEqual([])
     })
 
@@ -142,7 +139,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
         for (const target of [...named, digest('other')]) await setBlobLive(query, target, 1, stamp)
         await putReferences(query, id, content.digest, content.manifest.references)
         await putReferences(query, id, content.digest, content.manifest.references)
-        await query.run('UPDATE blob SET candidate_since_ms = 5')
+        await query.run('UPDATE blob SET touched_ms = 5')
       })
 
       await metadata.change((query, stamp) => setManifestGone(query, id, content.digest, stamp))
@@ -182,7 +179,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
 
     async function inState(state: string): Promise<void> {
       await metadata.change((query, stamp) => setBlobLive(query, blob, 3, stamp))
-      await metadata.write((query) => query.run('UPDATE blob SET state = ?, candidate_since_ms = 5', state))
+      await metadata.write((query) => query.run('UPDATE blob SET state = ?, touched_ms = 5', state))
     }
 
     test('arrive without a size and are live with one', async () => {
@@ -199,7 +196,6 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
     test.each([
       ['arriving', 'arriving'],
       ['live', 'live'],
-      ['condemned', 'live'],
       ['deleting', 'deleting'],
     ])('that are %s are %s when they are pushed again, with their size and a new grace', async (before, after) => {
       await inState(before)
@@ -236,17 +232,22 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
 
     test('has null for every row that is missing', async () => {
       const id = await metadata.repository(A)
-      const noRows = { digest: null, tagEpoch: null, held: null, manifestEpoch: null, mediaType: null, size: null, bytes: null }
+      const noRows = {
+        digest: null,
+        tagEpoch: null,
+        held: null,
+        manifestEpoch: null,
+        condemnedMs: null,
+        mediaType: null,
+        size: null,
+        bytes: null,
+      }
       const unknown = { ...noRows, scannedEpoch: 0 }
 
       expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toEqual(unknown)
       expect(await lookUpManifest(metadata.read, A, digest('m'), WITHOUT_BYTES)).toEqual(unknown)
-      expect(await lookUpLink(metadata.read, A, digest('x'))).toEqual({
-        scannedEpoch: 0,
-        target: null,
-        linkEpoch: null,
-        size: null,
-      })
+      const noLink = { scannedEpoch: 0, target: null, linkEpoch: null, condemnedMs: null, size: null }
+      expect(await lookUpLink(metadata.read, A, digest('x'))).toEqual(noLink)
 
       await metadata.change((query, stamp) => setTag(query, id, tag, digest('m'), stamp))
       expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toEqual({ ...unknown, digest: digest('m'), tagEpoch: EPOCH })
@@ -269,6 +270,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
         tagEpoch: EPOCH,
         held: 1,
         manifestEpoch: EPOCH,
+        condemnedMs: null,
         mediaType: OCI_IMAGE_MANIFEST,
         size: content.bytes.length,
         bytes: null,
@@ -282,6 +284,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
         scannedEpoch: 0,
         target: digest('x'),
         linkEpoch: EPOCH,
+        condemnedMs: null,
         size: 3,
       })
       expect(await lookUpTag(metadata.read, B, tag, WITHOUT_BYTES)).toMatchObject({ digest: null })

@@ -57,7 +57,7 @@ export class ContractMetadata implements Metadata {
 
   /** Since when a blob is a candidate for the collector; undefined when it has no row. */
   async candidateSince(digest: Digest): Promise<number | undefined> {
-    const row = await this.read.get<{ since: number }>('SELECT candidate_since_ms AS since FROM blob WHERE digest = ?', digest)
+    const row = await this.read.get<{ since: number }>('SELECT touched_ms AS since FROM blob WHERE digest = ?', digest)
     return row?.since
   }
 

@@ -10,6 +10,7 @@ import {
 } from '../../../test/support/stepped-migrations.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { addAnnotations, makeVersion3Database } from '../../../test/support/version-3-database.ts'
+import { prepareFile } from './database-file.ts'
 import { MIGRATIONS, type Migration } from './migrations.ts'
 import { type OpenedMetadata, openMetadata } from './open.ts'
 import { BASE_VERSION } from './schema.ts'
@@ -68,6 +69,11 @@ function tablesOf(file: string) {
   return shown
 }
 
+/** Makes a database of an older version, or brings one to it. */
+function prepare(migrations: readonly Migration[]): void {
+  prepareFile({ path, isOwnPlace: true }, 'store', migrations)
+}
+
 async function expectOpenUploads({ metadata }: OpenedMetadata): Promise<void> {
   expect(await metadata.read.all('SELECT id, repository, algorithm, byte_offset, digest, state, writer FROM upload')).toEqual([
     {
@@ -93,7 +99,7 @@ describe('the migrations', () => {
   })
 
   test('begin at version 3, with the tables that it had', async () => {
-    await end(await start([]))
+    prepare([])
     makeVersion3Database(folder.join('three.db'), 'store')
 
     expect(contentOf().version).toBe(3)
@@ -104,11 +110,10 @@ describe('the migrations', () => {
 describe('a database of an older version', () => {
   test.each(VERSIONS)('%i opens with its open uploads and the tables of a new one', async (version) => {
     makeVersion3Database(path, 'store')
-    await end(await start(MIGRATIONS.filter((migration) => migration.version <= version)))
+    prepare(MIGRATIONS.filter((migration) => migration.version <= version))
     expect(contentOf().version).toBe(version)
 
     const database = await start()
-
     expect(database).toMatchObject({ setAside: undefined, migratedFrom: version < (VERSIONS.at(-1) ?? 0) ? version : undefined })
     await expectOpenUploads(database)
     await end(database)
@@ -123,7 +128,7 @@ describe('a database of an older version', () => {
     async (version) => {
       const texts = { small: `{"a":"${'ü'.repeat(30_000)}"}`, large: `{"a":"${'ü'.repeat(350_000)}"}` }
       makeVersion3Database(path, 'store')
-      await end(await start(MIGRATIONS.filter((migration) => migration.version <= version)))
+      prepare(MIGRATIONS.filter((migration) => migration.version <= version))
       addAnnotations(path, texts)
 
       const database = await start()
@@ -191,11 +196,11 @@ describe('a database of an older version', () => {
 
   test('that is in use by a living process is not migrated', async () => {
     makeVersion3Database(path, 'store')
-    await start([])
+    await start()
 
     await expect(start(steppedMigrations())).rejects.toMatchObject({ name: 'StorageInUseError' })
 
-    expect(contentOf().version).toBe(3)
+    expect(contentOf().version).toBe(VERSIONS.at(-1) ?? 0)
   })
 })
 
@@ -208,7 +213,7 @@ describe('each migration that there is', () => {
     'to version %i, cut before its statement %i, leaves the old database whole, and the next start goes on',
     async (version, step) => {
       makeVersion3Database(path, 'store')
-      await end(await start(MIGRATIONS.filter((migration) => migration.version < version)))
+      prepare(MIGRATIONS.filter((migration) => migration.version < version))
       if (version === 6) addAnnotations(path, { large: `{"a":"${'b'.repeat(300_000)}"}` })
       const { tables, rows } = contentOf()
 

@@ -46,6 +46,35 @@ export const MIGRATIONS: readonly Migration[] = [
        WHERE octet_length(annotations) > 65536`,
     ],
   },
+  {
+    version: 7,
+    // What the collector decides by (docs/collector.md). Every time in these columns is one of its own clock.
+    statements: [
+      // clock-ms: that clock. epoch-began-ms: its time at the start of the epoch.
+      "INSERT INTO counter (name, value) VALUES ('clock-ms', CAST(unixepoch('subsec') * 1000 AS INTEGER)), ('epoch-began-ms', 0)",
+      'ALTER TABLE blob RENAME COLUMN candidate_since_ms TO touched_ms',
+      "UPDATE blob SET state = 'live' WHERE state = 'condemned'",
+      // touched_ms: when it was last pushed, mounted, rescued or released. condemned_ms: since when it may be removed, unless a request rescues it; -1: it is being removed.
+      'ALTER TABLE link ADD COLUMN touched_ms INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE link ADD COLUMN condemned_ms INTEGER',
+      "UPDATE link SET touched_ms = (SELECT value FROM counter WHERE name = 'clock-ms')",
+      // linked: its revision is in the storage, whatever its bytes are. opaque: nothing tells what it names.
+      'ALTER TABLE manifest ADD COLUMN linked INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE manifest ADD COLUMN opaque INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE manifest ADD COLUMN touched_ms INTEGER NOT NULL DEFAULT 0',
+      'ALTER TABLE manifest ADD COLUMN condemned_ms INTEGER',
+      // released: it lost its last parent or its subject by a delete.
+      'ALTER TABLE manifest ADD COLUMN released INTEGER NOT NULL DEFAULT 0',
+      "UPDATE manifest SET linked = held, touched_ms = (SELECT value FROM counter WHERE name = 'clock-ms')",
+      'DROP INDEX manifest_gone',
+      'CREATE INDEX manifest_gone ON manifest (number) WHERE linked = 0',
+      // Of few rows each: a push pays for none of them.
+      'CREATE INDEX link_condemned ON link (condemned_ms) WHERE condemned_ms IS NOT NULL',
+      'CREATE INDEX manifest_condemned ON manifest (condemned_ms) WHERE condemned_ms IS NOT NULL',
+      'CREATE INDEX manifest_released ON manifest (repository_id, digest) WHERE released = 1',
+      'CREATE INDEX manifest_opaque ON manifest (repository_id) WHERE opaque = 1',
+    ],
+  },
 ]
 
 /** The version of a database that went through all of these. */

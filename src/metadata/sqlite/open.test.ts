@@ -4,8 +4,8 @@ import { cp, mkdir, readdir, rename, rm, stat, truncate, writeFile } from 'node:
 import { dirname } from 'node:path'
 import { A, digest } from '../../../test/support/metadata-contract.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { setBlobLive } from '../changes.ts'
-import { findBlob, findRepository } from '../content.ts'
+import { setLink, setManifestHeld } from '../changes.ts'
+import { findRepository } from '../content.ts'
 import { openScan } from '../scans.ts'
 import { ForeignDatabaseError } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
@@ -213,23 +213,23 @@ describe('an epoch', () => {
     expect(opened.filter(({ beganEpoch }) => beganEpoch)).toHaveLength(1)
   })
 
-  test('begins without open scans, and with condemned blobs live again, whose grace goes on from where it was', async () => {
+  test('begins without open scans, and with nothing condemned, whose grace goes on from where it was', async () => {
     const first = await start()
     await first.metadata.write(async (query) => {
       await openScan(query, 's', 'p')
-      for (const word of ['condemned', 'deleting']) {
-        await setBlobLive(query, digest(word), 1, { number: 1, epoch: 1 })
-        await query.run('UPDATE blob SET state = ?, candidate_since_ms = 5 WHERE digest = ?', word, digest(word))
-      }
+      await setLink(query, 1, digest('condemned'), digest('condemned'), { number: 1, epoch: 1 })
+      await setManifestHeld(query, 1, digest('manifest'), null, { number: 1, epoch: 1 })
+      for (const table of ['link', 'manifest']) await query.run(`UPDATE ${table} SET condemned_ms = 6, touched_ms = 5`)
     })
     await close(first)
 
     const { metadata } = await start()
 
     expect(await metadata.read.all('SELECT * FROM scan')).toEqual([])
-    expect(await findBlob(metadata.read, digest('condemned'))).toMatchObject({ state: 'live' })
-    expect(await findBlob(metadata.read, digest('deleting'))).toMatchObject({ state: 'deleting' })
-    expect(await metadata.read.all('SELECT DISTINCT candidate_since_ms AS since FROM blob')).toEqual([{ since: 5 }])
+    for (const table of ['link', 'manifest'])
+      expect(await metadata.read.all(`SELECT condemned_ms AS condemned, touched_ms AS touched FROM ${table}`)).toEqual([
+        { condemned: null, touched: 5 },
+      ])
   })
 })
 

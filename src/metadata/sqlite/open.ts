@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { beginCollectorEpoch } from '../collecting/clock.ts'
 import type { OwnedMetadata, ProcessLocks } from '../processes.ts'
 import type { Metadata, Query } from '../query.ts'
 import { identityOf, moveAside, prepareFile } from './database-file.ts'
@@ -130,8 +131,7 @@ async function beginEpoch(metadata: Metadata): Promise<number> {
     const epoch = (await epochOf(query)) + 1
     await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))
     await query.run('DELETE FROM scan')
-    // Whether a condemned blob was still wanted is known again when this epoch's scan is complete. Its grace goes on from where it was.
-    await query.run("UPDATE blob SET state = 'live' WHERE state = 'condemned'")
+    await beginCollectorEpoch(query, Date.now())
     return epoch
   })
 }

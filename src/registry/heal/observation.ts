@@ -1,21 +1,32 @@
 import {
   deleteBlob,
   ensureRepository,
+  putNames,
   putReferences,
   releaseReferences,
   setBlobLive,
   setLink,
+  setLinkFound,
+  setManifestFound,
   setManifestGone,
   setManifestHeld,
+  setManifestUnserved,
   setTag,
 } from '../../metadata/changes.ts'
 import { isClaimed } from '../../metadata/claims.ts'
-import { findBlob, findLink, findManifest, findRepository, findTag } from '../../metadata/content.ts'
+import { BEING_REMOVED, findBlob, findLink, findManifest, findRepository, findTag } from '../../metadata/content.ts'
 import { putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { BlobObservation, LinkObservation, ManifestObservation, Observation, TagObservation } from './storage-view.ts'
+import type {
+  BlobObservation,
+  LinkObservation,
+  ManifestObservation,
+  Observation,
+  TagObservation,
+  UnservedManifest,
+} from './storage-view.ts'
 
 /** When the storage was looked at, and by whom. */
 export interface ScanContext {
@@ -24,6 +35,8 @@ export interface ScanContext {
   readonly stamp: Stamp
   /** The operation whose own claims do not stand in the way: the one that is being settled. */
   readonly operation: string
+  /** How much longer than what was pushed here that is left alone which had no row, in milliseconds. */
+  readonly unknownForMs: number
 }
 
 /**
@@ -60,45 +73,65 @@ async function applyTag(query: Query, { name, digest }: TagObservation, { number
   return 'applied'
 }
 
-async function applyManifest(query: Query, { name, found }: ManifestObservation, { number, stamp }: ScanContext) {
-  const repositoryId = await repositoryFor(query, name.repository, found !== undefined, stamp)
+async function applyManifest(query: Query, { name, found, unserved }: ManifestObservation, context: ScanContext) {
+  const { number, stamp, unknownForMs } = context
+  const isPresent = found !== undefined || unserved !== undefined
+  const repositoryId = await repositoryFor(query, name.repository, isPresent, stamp)
   if (repositoryId === undefined) return 'applied'
   const row = await findManifest(query, repositoryId, name.digest)
   if (row !== undefined && row.number > number) return 'newer'
   if (found === undefined) {
-    if (row !== undefined) await setManifestGone(query, repositoryId, name.digest, stamp)
+    if (unserved !== undefined) await applyUnserved(query, repositoryId, name.digest, unserved, stamp)
+    else if (row !== undefined) await setManifestGone(query, repositoryId, name.digest, stamp)
     else await releaseReferences(query, repositoryId, name.digest)
     return 'applied'
   }
-  if (found.content !== undefined) {
-    await putManifestContent(query, found.content)
-    await putReferences(query, repositoryId, name.digest, found.content.manifest.references)
-    await setManifestHeld(query, repositoryId, name.digest, found.content.manifest.subject?.digest ?? null, stamp)
-  } else if (row !== undefined && row.epoch !== stamp.epoch) {
-    await setManifestHeld(query, repositoryId, name.digest, row.subject, stamp)
+  const { content, size } = found
+  if (content !== undefined) {
+    await putManifestContent(query, content)
+    await putReferences(query, repositoryId, name.digest, content.manifest.references)
   }
-  await ensureBlobRow(query, name.digest, found.size, stamp)
+  const subject = content === undefined ? (row?.subject ?? null) : (content.manifest.subject?.digest ?? null)
+  if (row?.condemnedMs === BEING_REMOVED) await setManifestHeld(query, repositoryId, name.digest, subject, stamp)
+  else if (content !== undefined || (row !== undefined && row.epoch !== stamp.epoch))
+    await setManifestFound(query, repositoryId, name.digest, subject, stamp, unknownForMs)
+  await ensureBlobRow(query, name.digest, size, context)
   return 'applied'
 }
 
-async function applyLink(query: Query, { name, found }: LinkObservation, { number, stamp }: ScanContext) {
+/** What it named before stays named: a part of its bytes may be lost. */
+async function applyUnserved(query: Query, repositoryId: number, digest: Digest, { names }: UnservedManifest, stamp: Stamp) {
+  await setManifestUnserved(query, repositoryId, digest, { isOpaque: names === undefined }, stamp)
+  if (names !== undefined) await putNames(query, repositoryId, digest, names)
+}
+
+async function applyLink(query: Query, { name, found }: LinkObservation, context: ScanContext) {
+  const { number, stamp, unknownForMs } = context
   const repositoryId = await repositoryFor(query, name.repository, found !== undefined, stamp)
   if (repositoryId === undefined) return 'applied'
   const row = await findLink(query, repositoryId, name.digest)
   if (row !== undefined && row.number > number) return 'newer'
   const differs = (row?.target ?? undefined) !== found?.target
-  if (differs || (row !== undefined && row.epoch !== stamp.epoch)) {
-    await setLink(query, repositoryId, name.digest, found?.target ?? null, stamp)
+  // A removal that did not come to its end: the link has its full grace.
+  const isLeft = row?.condemnedMs === BEING_REMOVED
+  if (found === undefined) {
+    if (differs || isLeft || (row !== undefined && row.epoch !== stamp.epoch))
+      await setLink(query, repositoryId, name.digest, null, stamp)
+    return 'applied'
   }
-  if (found !== undefined) await ensureBlobRow(query, found.target, found.size, stamp)
+  if (isLeft) await setLink(query, repositoryId, name.digest, found.target, stamp)
+  else if (differs || row?.epoch !== stamp.epoch)
+    await setLinkFound(query, repositoryId, name.digest, found.target, stamp, unknownForMs)
+  await ensureBlobRow(query, found.target, found.size, context)
   return 'applied'
 }
 
-async function applyBlob(query: Query, { name, size }: BlobObservation, { number, stamp }: ScanContext) {
+async function applyBlob(query: Query, { name, size }: BlobObservation, context: ScanContext) {
+  const { number } = context
   const row = await findBlob(query, name.digest)
   if (row !== undefined && row.number > number) return 'newer'
   if (size === undefined) await deleteBlob(query, name.digest)
-  else await ensureBlobRow(query, name.digest, size, stamp)
+  else await ensureBlobRow(query, name.digest, size, context)
   return 'applied'
 }
 
@@ -106,10 +139,10 @@ async function applyBlob(query: Query, { name, size }: BlobObservation, { number
  * Bytes without a row, and those whose removal did not come to its end, are live, with their full grace. A size that is known stays: a file
  * of another size is damaged, and only a push, which has hashed its bytes, knows better.
  */
-async function ensureBlobRow(query: Query, digest: Digest, size: number, stamp: Stamp): Promise<void> {
+async function ensureBlobRow(query: Query, digest: Digest, size: number, { stamp, unknownForMs }: ScanContext): Promise<void> {
   const row = await findBlob(query, digest)
   if (row === undefined || row.size === null || row.state === 'deleting')
-    await setBlobLive(query, digest, row?.size ?? size, stamp)
+    await setBlobLive(query, digest, row?.size ?? size, stamp, row === undefined ? unknownForMs : 0)
 }
 
 /** What is absent needs no repository row. */

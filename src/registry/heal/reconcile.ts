@@ -21,6 +21,8 @@ export interface ReconcileOptions {
   readonly view: StorageView
   readonly processId: string
   readonly epoch: number
+  /** How much longer than what was pushed here that is left alone of which nothing was known, in milliseconds. */
+  readonly unknownForMs: number
 }
 
 /** How a row becomes true to the storage again: look, compare, heal (docs/orders-of-writing.md, Scan). */
@@ -125,12 +127,12 @@ export class Reconcile implements Look {
 
   /** One transaction, the last of which closes the scan. Gives those that were left to a writer with a claim. */
   async #apply<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<ReadonlySet<Seen>> {
-    const { metadata, epoch } = this.#options
+    const { metadata, epoch, unknownForMs } = this.#options
     return await metadata.write(async (query) => {
       const stamp = { number: await nextNumber(query), epoch }
       const claimed = new Set<Seen>()
       for (const observation of observations) {
-        const outcome = await applyObservation(query, observation, { number: open.number, stamp, operation: '' })
+        const outcome = await applyObservation(query, observation, { number: open.number, stamp, operation: '', unknownForMs })
         if (outcome === 'claimed') claimed.add(observation)
       }
       if (open.isLast) await closeScan(query, open.scan)

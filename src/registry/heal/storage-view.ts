@@ -1,9 +1,10 @@
-import { findManifest, findManifestContent, findRepository } from '../../metadata/content.ts'
+import { findManifest, findManifestContent, findRepository, isTagged } from '../../metadata/content.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { BlobName, ContentName, LinkName, ManifestName, TagName } from '../../metadata/names.ts'
 import type { Query } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf, findDigest, isDigestOfNothing } from '../../oci/digest.ts'
 import { MAX_MANIFEST_BYTES, parseStoredManifest } from '../../oci/manifest.ts'
+import { digestsIn } from '../../oci/named-digests.ts'
 import { FileTooLargeError, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../storage/layout.ts'
 
@@ -23,6 +24,14 @@ export interface ManifestObservation {
   readonly kind: 'manifest'
   readonly name: ManifestName
   readonly found: FoundManifest | undefined
+  /** What is there of a manifest that cannot be served. Left out: nothing. */
+  readonly unserved?: UnservedManifest
+}
+
+/** A revision whose link is in the storage, or that a tag names: absent for a pull, and present for the collector (docs/collector.md, Present). */
+export interface UnservedManifest {
+  /** Every digest in its bytes; undefined: they are missing or damaged, and nothing tells what it names. */
+  readonly names: readonly Digest[] | undefined
 }
 
 export interface FoundManifest {
@@ -85,8 +94,12 @@ export class StorageView {
   }
 
   async observeManifest(name: ManifestName, { link, size }: Evidence = {}): Promise<ManifestObservation> {
-    const linked = link ?? (await this.#readLink(storagePath(layout.revision(name.repository, name.digest), LINK_FILE)))
-    return { kind: 'manifest', name, found: linked === name.digest ? await this.#findManifest(name, size) : undefined }
+    const path = storagePath(layout.revision(name.repository, name.digest), LINK_FILE)
+    const linkFile = link === undefined ? await this.#readLinkFile(path) : { says: link }
+    const found = linkFile?.says === name.digest ? await this.#findManifest(name, size) : undefined
+    if (found !== undefined) return { kind: 'manifest', name, found }
+    const unserved = await this.#findUnserved(name, linkFile)
+    return { kind: 'manifest', name, found, ...(unserved && { unserved }) }
   }
 
   async observeLink(name: LinkName, { link, size: shown }: Evidence = {}): Promise<LinkObservation> {
@@ -113,6 +126,23 @@ export class StorageView {
     return manifest === undefined ? undefined : { size: bytes.length, content: { digest: name.digest, bytes, manifest } }
   }
 
+  async #findUnserved({ repository, digest }: ManifestName, link: LinkFile | undefined): Promise<UnservedManifest | undefined> {
+    if (link === undefined) {
+      // A tag whose revision and bytes have both gone is what a registry left that removed an image by its digest.
+      const isThere = (await isTagged(this.#read, repository, digest)) && (await this.blobSize(digest)) !== undefined
+      if (!isThere) return undefined
+    }
+    const other = link?.says === undefined || link.says === digest ? [] : [link.says]
+    const named = await Promise.all([digest, ...other].map((of) => this.#namesIn(of)))
+    return { names: named.includes(undefined) ? undefined : [...other, ...named.flatMap((names) => names ?? [])] }
+  }
+
+  /** Undefined when the bytes of a manifest are missing or damaged. */
+  async #namesIn(digest: Digest): Promise<readonly Digest[] | undefined> {
+    const bytes = await this.#readSmall(layout.blob(digest), MAX_MANIFEST_BYTES)
+    return bytes !== undefined && digestOf(algorithmOf(digest), bytes) === digest ? digestsIn(bytes) : undefined
+  }
+
   /** Of a manifest whose content the metadata has. */
   async #knownSize({ repository, digest }: ManifestName): Promise<number | undefined> {
     const row = await findRepository(this.#read, repository)
@@ -122,8 +152,18 @@ export class StorageView {
   }
 
   async #readLink(path: StoragePath): Promise<Digest | undefined> {
-    const bytes = await this.#readSmall(path, MAX_LINK_BYTES)
-    return bytes === undefined ? undefined : findDigest(new TextDecoder().decode(bytes))
+    return (await this.#readLinkFile(path))?.says
+  }
+
+  /** Undefined when there is no file. */
+  async #readLinkFile(path: StoragePath): Promise<LinkFile | undefined> {
+    try {
+      const bytes = await this.#storage.readSmall(path, MAX_LINK_BYTES)
+      return bytes && { says: findDigest(new TextDecoder().decode(bytes)) }
+    } catch (error) {
+      if (error instanceof FileTooLargeError) return { says: undefined }
+      throw error
+    }
   }
 
   async #readSmall(path: StoragePath, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -134,6 +174,11 @@ export class StorageView {
       throw error
     }
   }
+}
+
+/** The file of a link; what it says is undefined when that is no digest. */
+interface LinkFile {
+  readonly says: Digest | undefined
 }
 
 function pathsOf(observation: Observation): readonly StoragePath[] {

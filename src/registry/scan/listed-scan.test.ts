@@ -77,7 +77,7 @@ beforeEach(async () => {
   storage = new ListingStore()
   const { metadata } = berth
   const view = new StorageView(storage, metadata.read)
-  const reconcile = new Reconcile({ metadata, view, processId: 'mine', epoch: EPOCH })
+  const reconcile = new Reconcile({ metadata, view, processId: 'mine', epoch: EPOCH, unknownForMs: 0 })
   const unreadable = new UnreadableNames({ askStorage: async () => undefined, metadata, epoch: EPOCH, log: new RecordedLog() })
   scan = new ListedScan({ storage, metadata, view, reconcile, unreadable })
   for (const image of [old, young]) await placeImage(image)

@@ -12,6 +12,7 @@ import { placeAt, repositoryAt } from '../../storage/layout-place.ts'
 import type { Observe, Reconcile } from '../heal/reconcile.ts'
 import type { Observation, StorageView } from '../heal/storage-view.ts'
 import { type ListedLink, ListedRepository } from './listed-repository.ts'
+import { healTagged } from './tagged-revisions.ts'
 import type { UnreadableNames } from './unreadable-names.ts'
 
 /** Names that are looked at side by side and written in one transaction. Requests of clients need their turn as well. */
@@ -150,6 +151,7 @@ export class ListedScan {
   async #finish(repository: ListedRepository, signal: AbortSignal | undefined): Promise<void> {
     const { metadata, reconcile } = this.#options
     await reconcile.healAll(await repository.namesToAskFor(), signal)
+    await healTagged({ metadata, reconcile }, repository.name, signal)
     await metadata.write(async (query) => {
       const row = await findRepository(query, repository.name)
       if (row !== undefined) await markRepositoryScanned(query, row.id, reconcile.epoch)

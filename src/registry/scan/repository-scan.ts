@@ -21,6 +21,7 @@ import { layout } from '../../storage/layout.ts'
 import { listDigests, type OnUnreadable, walkRepositories } from '../../storage/layout-walk.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { ListedScan } from './listed-scan.ts'
+import { healTagged } from './tagged-revisions.ts'
 import type { UnreadableNames } from './unreadable-names.ts'
 
 /** How long a list waits for the scan that it needs (docs/orders-of-writing.md, Start). */
@@ -86,6 +87,7 @@ export class RepositoryScan {
     if (this.#storage.capabilities.listsWhole) return await this.#listed.repository(name, signal)
     const names = [...(await this.#manifests(name)), ...(await this.#tags(name)), ...(await this.#links(name))]
     await this.#reconcile.healAll(names, signal)
+    await healTagged({ metadata: this.#metadata, reconcile: this.#reconcile }, name, signal)
     await this.#metadata.write(async (query) => {
       const row = await findRepository(query, name)
       if (row !== undefined) await markRepositoryScanned(query, row.id, this.#reconcile.epoch)

@@ -37,7 +37,8 @@ export class Settlement {
         await closeScan(query, scan)
         if (!(await deleteClaims(query, operation))) return
         const stamp = { number: await nextNumber(query), epoch }
-        for (const observation of observations) await applyObservation(query, observation, { number, stamp, operation })
+        for (const observation of observations)
+          await applyObservation(query, observation, { number, stamp, operation, unknownForMs: 0 })
       })
     } catch (error) {
       await metadata.write((query) => closeScan(query, scan))
