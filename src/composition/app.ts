@@ -37,7 +37,15 @@ export interface App {
   report(): Promise<ProcessReport>
 }
 
-export interface StartOptions {
+/** Times that hold between processes and machines: tests that wait for their end set shorter ones. */
+export interface Waits {
+  /** For so long an object store takes a request that must not come late; 15 when left out. */
+  readonly expiresSeconds?: number | undefined
+  /** The times of signs of life, multiplied by this; 1 when left out. */
+  readonly presencePace?: number | undefined
+}
+
+export interface StartOptions extends Waits {
   /** Where lines about requests go; standard output when left out. */
   readonly accessOutput?: LogOutput
   /**
@@ -47,8 +55,6 @@ export interface StartOptions {
   readonly shared?: { readonly port: number | undefined; readonly store?: string | undefined }
   /** The server that clients talk to; left out, the one that suits the storage. */
   readonly server?: Listen
-  /** For so long an object store takes a request that must not come late; 15 when left out. */
-  readonly expiresSeconds?: number
   /** Adds to a failure that names settings where each was set, for a start that waits and does not fail. */
   readonly withOrigins?: (error: unknown) => unknown
   /** Aborts when the process is asked to end: the start then rejects where it would wait for a storage. */
@@ -73,6 +79,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       ...{ config, log, metrics, closers, ...ends },
       expectedStore: options.shared?.store,
       expiresSeconds: options.expiresSeconds,
+      presencePace: options.presencePace,
       withOrigins: options.withOrigins ?? ((error) => error),
       signal: options.signal ?? new AbortController().signal,
     })

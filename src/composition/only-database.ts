@@ -21,10 +21,11 @@ export interface PresenceParts {
   readonly log: Log
   /** What this process stands on is not its own any more. */
   readonly onReplaced: (error: Error) => void
+  readonly presencePace?: number | undefined
 }
 
 /** The locks of processes are on this machine: on a remote storage another machine is told in another way. */
-export async function presenceOf({ opened, database, log, onReplaced }: PresenceParts): Promise<DatabasePresence> {
+export async function presenceOf({ opened, database, log, onReplaced, presencePace }: PresenceParts): Promise<DatabasePresence> {
   return new DatabasePresence({
     storage: opened.objects,
     databaseId: await ensureStateId(opened.runDirectory),
@@ -36,6 +37,7 @@ export async function presenceOf({ opened, database, log, onReplaced }: Presence
     },
     onFailure: (error) => log.warn('the sign of this database in the storage was not renewed', { error }),
     waitsForLiving: true,
+    pace: presencePace,
   })
 }
 

@@ -34,6 +34,8 @@ export interface RegistryParts {
   readonly expectedStore: string | undefined
   /** For so long an object store takes a request that must not come late; undefined: as in `open-attempts.ts`. */
   readonly expiresSeconds?: number | undefined
+  /** The times of the signs of life of databases, multiplied by this; undefined: as in `database-presence.ts`. */
+  readonly presencePace?: number | undefined
   /** A failure that names settings, with where each was set. */
   readonly withOrigins: (error: unknown) => unknown
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
@@ -108,7 +110,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const { locks: liveness, processId, epoch } = database
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
-  if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ opened, database, log, onReplaced })
+  if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ ...parts, opened, database })
   opened.guard(() => presence === undefined || presence.isFresh)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const { uploadPurging } = config.storage

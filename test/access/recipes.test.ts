@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { AccessRegistry } from '../support/access-registry.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'
 import { makeImage } from '../support/images.ts'
 import { type Environment, run } from '../support/processes.ts'
@@ -82,7 +83,7 @@ describeWith({ programs: PROGRAMS, root: true }, 'docs/access.md', () => {
     await folder.file('docker/home/.config/containers/policy.json', '{"default":[{"type":"insecureAcceptAnything"}]}')
     return {
       ...daemon.environment,
-      BERTH: join(import.meta.dir, '../../bin/berth'),
+      BERTH: BERTH_PROGRAM,
       CONTAINERD_ADDRESS: daemon.containerdSocket,
       CONTAINERD_NAMESPACE: 'berth-test',
       CONTAINERS_REGISTRIES_CONF: await folder.file('work-registries.conf', registries),

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { chownSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { environmentIn, type Outcome, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { runAtTerminal } from '../support/terminal.ts'
-
-const BERTH = join(import.meta.dir, '../../bin/berth')
 
 /** Each command is a program of its own. */
 setDefaultTimeout(60_000)
@@ -167,7 +165,7 @@ describeWith({ programs: ['script'] }, 'At a terminal', () => {
   ])('the password is asked for and not shown: %s', async (name, typed, exitCode, says) => {
     const environment = environmentIn(folder.join('env'))
 
-    const outcome = await runAtTerminal([BERTH, 'user', 'add', name, '--config', config], typed, { environment })
+    const outcome = await runAtTerminal([BERTH_PROGRAM, 'user', 'add', name, '--config', config], typed, { environment })
 
     expect(outcome.shown).toContain(`Password for ${name}: `)
     expect(outcome.shown).toContain(says)
@@ -198,7 +196,7 @@ async function configFor(data: string): Promise<string> {
 
 async function berth(words: readonly string[], input = '', path = config): Promise<Outcome> {
   const environment = { ...environmentIn(folder.join('env')), REGISTRY_CONFIGURATION_PATH: path }
-  return await run([BERTH, ...words], { environment, stdin: new Blob([input]) })
+  return await run([BERTH_PROGRAM, ...words], { environment, stdin: new Blob([input]) })
 }
 
 async function stored(path: string) {

@@ -1,10 +1,8 @@
 import { expect, test } from 'bun:test'
-import { join } from 'node:path'
 import { createAuthority } from '../../src/certificates/issue.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-
-const BERTH = join(import.meta.dir, '../../bin/berth')
 
 test('what a file given with --ca holds beside its certificate reaches no script', async () => {
   using folder = new TemporaryFolder()
@@ -29,6 +27,6 @@ test('a file given with --ca that holds no certificate is refused by its name', 
 })
 
 async function setup(folder: TemporaryFolder, authority: string) {
-  const words = [BERTH, 'client', 'setup', 'registry.example.com', '--client', 'docker', '--ca', authority]
+  const words = [BERTH_PROGRAM, 'client', 'setup', 'registry.example.com', '--client', 'docker', '--ca', authority]
   return await run(words, { environment: environmentIn(folder.join('env')) })
 }

@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'bun:test'
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { type Environment, environmentIn, type Outcome, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const BERTH = join(import.meta.dir, '../../bin/berth')
 const MINIMAL = 'version: 0.1\nstorage: inmemory\n'
 
 describe('berth config', () => {
@@ -141,5 +140,5 @@ for (const shell of ['zsh', 'fish']) {
 }
 
 async function berth(folder: TemporaryFolder, words: readonly string[], variables: Environment = {}): Promise<Outcome> {
-  return await run([BERTH, ...words], { environment: { ...environmentIn(folder.path), ...variables } })
+  return await run([BERTH_PROGRAM, ...words], { environment: { ...environmentIn(folder.path), ...variables } })
 }

@@ -1,13 +1,11 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { chmod, stat } from 'node:fs/promises'
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { environmentIn, type Outcome, run, runToSuccess } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(60_000)
-
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 
 describeWith({ programs: ['htpasswd'] }, 'berth htpasswd', () => {
   let folder: TemporaryFolder

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { MountedFileSystem } from '../support/mounts.ts'
 import { describeOnStores, s3Section } from '../support/object-store.ts'
 import { environmentIn, type Outcome, run } from '../support/processes.ts'
@@ -9,7 +10,6 @@ import { describeWith } from '../support/requirements.ts'
 import { S3Client } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const BERTH = join(import.meta.dir, '../../bin/berth')
 const TEST_MS = 60_000
 
 describe('berth storage check', () => {
@@ -109,5 +109,8 @@ describeOnStores('berth storage check', (store) => {
 
 async function check(folder: TemporaryFolder, config: string, ...options: readonly string[]): Promise<Outcome> {
   const path = await folder.file(`${crypto.randomUUID()}.yml`, config)
-  return await run([BERTH, 'storage', 'check', path, ...options], { environment: environmentIn(folder.path), timeoutMs: TEST_MS })
+  return await run([BERTH_PROGRAM, 'storage', 'check', path, ...options], {
+    environment: environmentIn(folder.path),
+    timeoutMs: TEST_MS,
+  })
 }

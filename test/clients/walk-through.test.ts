@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { BERTH_PROGRAM } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'
 import { MACHINE_PROGRAMS, PrivateMachine } from '../support/private-machine.ts'
 import { type BackgroundProgram, type Environment, PROGRAM_PATH, poll, runToSuccess, startUntil } from '../support/processes.ts'

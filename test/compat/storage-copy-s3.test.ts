@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
-import { join } from 'node:path'
 import { startBerth } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { directoryTree, filesOf } from '../support/directory-tree.ts'
 import { fixedBytes, makeImage, makeImageIndex, sha256 } from '../support/images.ts'
 import { describeOnStores, s3Section } from '../support/object-store.ts'
@@ -12,7 +12,6 @@ import { SharedStore } from '../support/shared-store.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { withoutProgress } from '../support/without-progress.ts'
 
-const BERTH = join(import.meta.dir, '../../bin/berth')
 const TEST_MS = 120_000
 const MIB = 1024 * 1024
 /** More than one part, and not a whole number of them. */
@@ -89,6 +88,6 @@ async function copy(store: SharedStore, from: string, to: string): Promise<Outco
   const [source, target] = await Promise.all(
     [from, to].map((section, index) => store.folder.file(`${index}.yml`, `version: 0.1\nstorage:\n${section}`)),
   )
-  const command = [BERTH, 'storage', 'copy', '--from', source ?? '', '--to', target ?? '']
+  const command = [BERTH_PROGRAM, 'storage', 'copy', '--from', source ?? '', '--to', target ?? '']
   return await run(command, { environment: environmentIn(store.folder.path), timeoutMs: TEST_MS })
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { directoryTree } from '../support/directory-tree.ts'
 import { fixedBytes, makeImage, makeImageIndex, sha256 } from '../support/images.ts'
 import { PEER_PROGRAM } from '../support/peer.ts'
@@ -11,7 +11,6 @@ import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 import { withoutProgress } from '../support/without-progress.ts'
 
-const BERTH = join(import.meta.dir, '../../bin/berth')
 const TEST_MS = 120_000
 
 describeWith({ programs: [PEER_PROGRAM] }, 'berth storage copy', () => {
@@ -171,7 +170,7 @@ async function startCopy(source: SharedStore, target: SharedStore): Promise<Back
 async function copyCommand(source: SharedStore, target: SharedStore): Promise<readonly string[]> {
   const from = await target.folder.file('from.yml', registryConfig(source.dataDirectory))
   const to = await target.folder.file('to.yml', registryConfig(target.dataDirectory))
-  return [BERTH, 'storage', 'copy', '--from', from, '--to', to]
+  return [BERTH_PROGRAM, 'storage', 'copy', '--from', from, '--to', to]
 }
 
 function refusal(sentence: string): Outcome {

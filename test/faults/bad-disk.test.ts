@@ -3,6 +3,7 @@ import { open, statfs, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { layout } from '../../src/storage/layout.ts'
 import { startBerth } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { freePort } from '../support/free-port.ts'
 import { contentOf, makeImage } from '../support/images.ts'
 import { MountedFileSystem } from '../support/mounts.ts'
@@ -14,7 +15,6 @@ import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const MIB = 1024 * 1024
-const BERTH = join(import.meta.dir, '../../bin/berth')
 
 describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full', () => {
   test('refuses a push clearly, serves and deletes on, loses nothing, and takes the push once there is space', async () => {
@@ -188,7 +188,9 @@ describe('a metadata database', () => {
     using folder = new TemporaryFolder()
     const image = makeImage('restarted')
     const config = await folder.file('config.yml', registryConfig(folder.join('data')).replace(':0', `:${await freePort()}`))
-    await using program = new BackgroundProgram([BERTH, 'serve', config], { environment: environmentIn(folder.join('env')) })
+    await using program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], {
+      environment: environmentIn(folder.join('env')),
+    })
     const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, 30_000)
     await pushImage(new RegistryClient(url), 'restarted', image, 'latest')
 

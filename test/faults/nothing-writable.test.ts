@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { mkdir } from 'node:fs/promises'
-import { BERTH_PROGRAM, startBerth } from '../support/berth-process.ts'
+import { startBerth } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
 import { BackgroundProgram, environmentIn, poll } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
@@ -8,7 +9,6 @@ import { registryConfig } from '../support/registry-config.ts'
 import { ended, SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const LOCK_HOLDER = join(import.meta.dir, '../support/life-lock-holder.ts')
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { parse } from 'yaml'
-import { BERTH_PROGRAM } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { buildGoProgram, GO } from '../support/go-program.ts'
 import { MACHINE_PROGRAMS } from '../support/private-machine.ts'
 import { type BackgroundProgram, environmentIn, run } from '../support/processes.ts'

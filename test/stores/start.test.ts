@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { registryConfig } from '../support/registry-config.ts'
@@ -18,7 +19,7 @@ describeOnStores(
         const config = await folder.file('config.yml', registryConfig(data))
 
         const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state') }
-        const { exitCode, stderr } = await run(['bin/berth', 'serve', config], { environment, timeoutMs: 60_000 })
+        const { exitCode, stderr } = await run([BERTH_PROGRAM, 'serve', config], { environment, timeoutMs: 60_000 })
 
         expect(exitCode).toBe(1)
         expect(stderr).toContain('The storage cannot be used. ')

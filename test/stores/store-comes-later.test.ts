@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { connect, createServer, type Server } from 'node:net'
-import { BERTH_PROGRAM } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { freePort } from '../support/free-port.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { STORE_START_MS } from '../support/object-store.ts'

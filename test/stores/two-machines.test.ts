@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { startBerth } from '../support/berth-process.ts'
+import { HURRIED_BERTH } from '../support/berth-program.ts'
 import { ContainersTools } from '../support/containers-tools.ts'
 import { expectImageDirectory, writeImageDirectory } from '../support/image-directory.ts'
 import { type Image, makeImage } from '../support/images.ts'
@@ -13,7 +14,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 setDefaultTimeout(240_000)
 const WAITS = /only pulls are answered until it has ended/
 const BEGINS = /no other database is at work on the storage/
-/** A sign of life grows old after 90 s; the rest is for a machine that does much else. */
+/** A sign of life grows old after 15 s here; the rest is for a machine that does much else. */
 const OLD_MS = 150_000
 
 async function push(client: RegistryClient, image: Image, tag = 'latest'): Promise<void> {
@@ -41,7 +42,7 @@ async function expectPulled(client: RegistryClient, image: Image, tag = 'latest'
 describeOnStores('two machines on one bucket', (store) => {
   async function startOn(bucket: S3Place, moreConfig = '') {
     const folder = new TemporaryFolder()
-    const berth = await startBerth({ folder, dataDirectory: bucket, moreConfig })
+    const berth = await startBerth({ folder, dataDirectory: bucket, moreConfig, berth: HURRIED_BERTH })
     const client = new RegistryClient(berth.url)
     return {
       ...{ berth, client, folder },
@@ -57,7 +58,7 @@ describeOnStores('two machines on one bucket', (store) => {
       await push(first.client, old)
 
       using folder = new TemporaryFolder()
-      await using second = await SupervisedBerth.start({ folder, processes: 2, data: bucket })
+      await using second = await SupervisedBerth.start({ folder, processes: 2, data: bucket, berth: HURRIED_BERTH })
       const client = new RegistryClient(second.url)
       await second.program.waitForOutput(WAITS, 30_000)
       await expectPulled(client, old)
@@ -163,7 +164,7 @@ describeOnStores('two machines on one bucket', (store) => {
     const image = makeImage('moved')
     using folder = new TemporaryFolder()
     {
-      await using first = await SupervisedBerth.start({ folder, processes: 3, data: bucket })
+      await using first = await SupervisedBerth.start({ folder, processes: 3, data: bucket, berth: HURRIED_BERTH })
       await push(new RegistryClient(first.url), image)
     }
 

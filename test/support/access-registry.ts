@@ -1,9 +1,8 @@
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { BackgroundProgram, type Environment, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
 import { AuthorizedClient, type RegistryClient } from './registry-client.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const START_MS = 60_000
 
 export interface AccessRegistryOptions {

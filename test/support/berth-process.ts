@@ -1,15 +1,14 @@
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { environmentIn, startUntil } from './processes.ts'
 import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 
-export const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const START_MS = 60_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
 
 interface BerthOptions extends ServeOptions {
-  /** The one-file program, where the test is about that. */
-  readonly berth?: string
+  /** Another program, or the words that start it, where the test is about that. */
+  readonly berth?: string | readonly string[]
   /** Left out, one for each core. */
   readonly processes?: number
   /** What the test does to the machine is reported as a fault. */
@@ -23,6 +22,9 @@ export async function startBerth(options: BerthOptions): Promise<RegistryProcess
   // What belongs to a bucket on this machine goes here.
   const count = options.processes === undefined ? {} : { BERTH_PROCESSES: String(options.processes) }
   const environment = { ...environmentIn(folder.join('berth')), STATE_DIRECTORY: folder.join('state'), ...count }
-  const { program, match } = await startUntil(LISTENING, START_MS, [...before, berth, 'serve', config], { environment, umask })
+  const { program, match } = await startUntil(LISTENING, START_MS, [...before, ...[berth].flat(), 'serve', config], {
+    environment,
+    umask,
+  })
   return new RegistryProcess(program, Number(match[1]), options.expectsFaults === true ? undefined : /level=error|level=fatal/)
 }

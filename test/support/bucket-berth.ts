@@ -1,12 +1,9 @@
-import { join } from 'node:path'
+import { HURRIED_BERTH } from './berth-program.ts'
 import { s3Section } from './object-store.ts'
 import { type BackgroundProgram, environmentIn, startUntil } from './processes.ts'
 import type { S3Place } from './s3-client.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const PROGRAM = join(import.meta.dir, 'bucket-berth-program.ts')
-/** In earnest 15. A change that had no answer takes two more than that, and so long stays taken what a killed process was changing. */
-const EXPIRES_SECONDS = 3
 const START_MS = 60_000
 /** The smallest that S3 has, so that a layer has several. */
 const PART_BYTES = 5 * 1024 * 1024
@@ -77,8 +74,7 @@ async function startOn({ folder, place }: BucketBerthOptions) {
   const storage = `${s3Section(place, parts)}  redirect: {disable: true}\n  delete: {enabled: true}\n`
   const config = await folder.file('berth.yml', `version: 0.1\nstorage:\n${storage}http: {addr: "127.0.0.1:0"}\n`)
   const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state'), UV_THREADPOOL_SIZE: '64' }
-  const options = ['--config=/dev/null', '--no-env-file', '--no-install']
-  const command = [process.execPath, ...options, PROGRAM, config, String(EXPIRES_SECONDS)]
+  const command = [...HURRIED_BERTH, 'serve', config]
   const { program, match } = await startUntil(/msg="listening" url=(\S+)/, START_MS, command, { environment })
   return { program, url: match[1] ?? '' }
 }

@@ -1,6 +1,6 @@
 import { ensureCertificate, pathsIn } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
-import { BERTH_PROGRAM } from './berth-process.ts'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { DOCKER_PROGRAMS, DockerDaemon } from './docker-daemon.ts'
 import { MACHINE_PROGRAMS, PrivateMachine } from './private-machine.ts'
 import { type Environment, type Outcome, startUntil } from './processes.ts'

@@ -1,14 +1,15 @@
 import { join } from 'node:path'
+import { BERTH_PROGRAM, BIN_BERTH } from './berth-program.ts'
 import { freePort } from './free-port.ts'
 import { PEER_PROGRAM } from './peer.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 /** Not bin/berth: a shell drops the variables that no shell can name, as REGISTRY_HTTP_HEADERS_X-TEST. */
-const BERTH_PROGRAM = [
-  ...[process.execPath, '--config=/dev/null', '--no-env-file', '--no-install'],
-  join(import.meta.dir, '../../src/main.ts'),
-]
+const BERTH =
+  BERTH_PROGRAM === BIN_BERTH
+    ? [process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', join(import.meta.dir, '../../src/main.ts')]
+    : [BERTH_PROGRAM]
 const START_MS = 45_000
 const POLL_MS = 20
 
@@ -74,7 +75,7 @@ export class ConfiguredRegistry implements AsyncDisposable {
 
 export async function startConfiguredBerth(folder: TemporaryFolder, config: ConfigFile): Promise<ConfiguredRegistry> {
   const variables = { BERTH_PROCESSES: '1', ...config.variables }
-  return await ConfiguredRegistry.start([...BERTH_PROGRAM, 'serve'], folder, { ...config, variables })
+  return await ConfiguredRegistry.start([...BERTH, 'serve'], folder, { ...config, variables })
 }
 
 export async function startConfiguredPeer(folder: TemporaryFolder, config: ConfigFile): Promise<ConfiguredRegistry> {

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { freePort } from './free-port.ts'
 import { PEER_PROGRAM } from './peer.ts'
 import { BackgroundProgram, type Environment, environmentIn, poll } from './processes.ts'
@@ -6,7 +6,6 @@ import { RegistryClient } from './registry-client.ts'
 import type { Dialect } from './registry-under-test.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const START_MS = 60_000
 const LISTENING: Readonly<Record<Dialect, RegExp>> = {
   Berth: /msg="listening" .*url=\S+:(\d+) |"url":"[^"]+:(\d+)","storage"/,

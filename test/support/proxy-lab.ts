@@ -1,5 +1,5 @@
 import { ensureCertificate, pathsIn } from '../../src/certificates/certificate-folder.ts'
-import { BERTH_PROGRAM } from './berth-process.ts'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { PrivateMachine } from './private-machine.ts'
 import { type Environment, type Outcome, startUntil } from './processes.ts'
 import { TemporaryFolder } from './temporary-folder.ts'

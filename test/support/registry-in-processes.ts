@@ -1,11 +1,9 @@
-import { join } from 'node:path'
 import type { LogFields, LogLevel } from '../../src/observe/log.ts'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { environmentIn } from './processes.ts'
 import type { RecordedLog } from './recorded-log.ts'
 import type { Settings } from './registry.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
-
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 
 /** A registry of several processes behind one port, with the settings of a protocol test. Its log is the test's. */
 export class RegistryInProcesses {

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { type BackgroundProgram, environmentIn, poll, startUntil } from './processes.ts'
 import { type BucketData, registryConfig } from './registry-config.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const BERTH_PROGRAM = join(import.meta.dir, '../../bin/berth')
 const START_MS = 60_000
 
 export interface SupervisedOptions {
@@ -12,6 +11,8 @@ export interface SupervisedOptions {
   readonly processes: number
   /** A bucket instead of a folder. */
   readonly data?: BucketData
+  /** The words that start another program than Berth. */
+  readonly berth?: readonly string[]
   /** Added to the configuration, which ends in `http:`. */
   readonly moreConfig?: string
 }
@@ -26,14 +27,15 @@ export class SupervisedBerth implements AsyncDisposable {
     this.url = url
   }
 
-  static async start({ folder, processes, data, moreConfig }: SupervisedOptions): Promise<SupervisedBerth> {
+  static async start(options: SupervisedOptions): Promise<SupervisedBerth> {
+    const { folder, processes, data, moreConfig, berth = [BERTH_PROGRAM] } = options
     const config = await folder.file('supervised.yml', registryConfig(data ?? folder.join('data'), moreConfig))
     const environment = {
       ...environmentIn(folder.join('supervised')),
       BERTH_PROCESSES: String(processes),
       STATE_DIRECTORY: folder.join('state'),
     }
-    const { program, match } = await startUntil(/msg="listening" url=(\S+)/, START_MS, [BERTH_PROGRAM, 'serve', config], {
+    const { program, match } = await startUntil(/msg="listening" url=(\S+)/, START_MS, [...berth, 'serve', config], {
       environment,
     })
     return new SupervisedBerth(program, match[1] ?? '')

@@ -3,7 +3,7 @@ import { connect, type TLSSocket } from 'node:tls'
 import { stringify } from 'yaml'
 import { ensureCertificate, pathsIn } from '../../src/certificates/certificate-folder.ts'
 import { issueClientCertificate } from '../../src/certificates/issue.ts'
-import { BERTH_PROGRAM } from './berth-process.ts'
+import { BERTH_PROGRAM } from './berth-program.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
-import { BERTH_PROGRAM } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
-import { BERTH_PROGRAM } from '../support/berth-process.ts'
+import { BERTH_PROGRAM, BIN_BERTH } from '../support/berth-program.ts'
 import { freePort } from '../support/free-port.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { environmentIn, poll, run, runToSuccess, startUntil } from '../support/processes.ts'
@@ -36,7 +36,7 @@ describeWith({ programs: ['unshare', 'mount'], root: true }, 'an authority that 
   )
 
   test.each([
-    ['as bin/berth', [BERTH_PROGRAM]],
+    ['as bin/berth', [BIN_BERTH]],
     ['from its source', [process.execPath, MAIN]],
   ])(
     'counts for a health check, and headers of 40 KB are taken, when Berth is started %s',

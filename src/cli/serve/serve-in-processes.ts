@@ -1,4 +1,4 @@
-import { type App, startApp } from '../../composition/app.ts'
+import { type App, startApp, type Waits } from '../../composition/app.ts'
 import { orderCertificates } from '../../composition/certificate-orders.ts'
 import { serveDebug } from '../../composition/debug-server.ts'
 import { listenErrorOf } from '../../composition/listen-error.ts'
@@ -57,11 +57,15 @@ export async function supervise(loaded: LoadedConfig, count: number, { log, outp
 }
 
 /** Serves as one of several processes, until the supervisor asks it to stop or is gone. Throws StartError. */
-export async function work({ config, settings }: LoadedConfig, worker: Worker, { log, output }: Logging): Promise<void> {
+export async function work(
+  { config, settings }: LoadedConfig,
+  worker: Worker,
+  { log, output, waits }: Logging & { readonly waits: Waits },
+): Promise<void> {
   const end = endOf(log, output)
   const shared = { port: worker.port, store: worker.store }
   const app = await startUnlessEnded(withAbandonment(end, worker), { log, output }, (signal) =>
-    startApp(config, log, { shared, signal, withOrigins: (error) => withOrigins(error, settings) }),
+    startApp(config, log, { ...waits, shared, signal, withOrigins: (error) => withOrigins(error, settings) }),
   )
   worker.serves(app, { [REPORT]: () => app.report() })
   const abandoned = worker.abandoned.then((): EndReason => ({ kind: 'abandoned' }))

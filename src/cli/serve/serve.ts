@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { startApp } from '../../composition/app.ts'
+import { startApp, type Waits } from '../../composition/app.ts'
 import { type LoadedConfig, loadConfig } from '../../config/load-config.ts'
 import { createLog } from '../../observe/create-log.ts'
 import { processCount } from '../../processes/count.ts'
@@ -15,6 +15,8 @@ export interface ServeOptions {
   readonly tls?: 'self-signed'
   /** Keys that there are not keep it from serving. */
   readonly strict?: boolean
+  /** For tests; in earnest each has its default. */
+  readonly waits?: Waits
 }
 
 /** Serves until it is asked to stop, then ends the process. Throws ConfigError or StartError when it cannot begin. */
@@ -23,22 +25,22 @@ export async function serve(configPath: string | undefined, options: ServeOption
   const environment = { ...process.env, ...settingsOf(options) }
   const loaded = loadConfig({ path: configPath, environment, strict: options.strict === true })
   try {
-    await serveWith(loaded)
+    await serveWith(loaded, options.waits ?? {})
   } catch (error) {
     throw withOrigins(error, loaded.settings)
   }
 }
 
-async function serveWith(loaded: LoadedConfig): Promise<void> {
+async function serveWith(loaded: LoadedConfig, waits: Waits): Promise<void> {
   const output = openLog(loaded.config.log.file)
   const worker = asWorker(process.env)
   const log = createLog(loaded.config.log, output)
   try {
-    if (worker !== undefined) return await work(loaded, worker, { log: log.child({ worker: worker.number }), output })
+    if (worker !== undefined) return await work(loaded, worker, { log: log.child({ worker: worker.number }), output, waits })
     for (const notice of loaded.notices) log.warn('configuration notice', { notice })
     const count = processCount(loaded.config, availableParallelism(), process.platform)
     if (count > 1) await supervise(loaded, count, { log, output })
-    else await serveAlone(loaded, { log, output })
+    else await serveAlone(loaded, { log, output, waits })
   } finally {
     await output.end()
   }
@@ -50,11 +52,11 @@ function settingsOf({ tls }: ServeOptions) {
 }
 
 /** One process for everything. */
-async function serveAlone(loaded: LoadedConfig, { log, output }: Logging): Promise<void> {
+async function serveAlone(loaded: LoadedConfig, { log, output, waits }: Logging & { readonly waits: Waits }): Promise<void> {
   const { config } = loaded
   const end = endOf(log, output)
   const app = await startUnlessEnded(end, { log, output }, (signal) =>
-    startApp(config, log, { signal, withOrigins: (error) => withOrigins(error, loaded.settings) }),
+    startApp(config, log, { ...waits, signal, withOrigins: (error) => withOrigins(error, loaded.settings) }),
   )
   announce(loaded, { url: app.url, processes: 1 }, log)
   const reason = await Promise.race([end.reason(app.failed), refusalOf(app)])

@@ -23,7 +23,7 @@ export interface DatabasePresenceOptions {
   /** Whether one that is at work is waited for, too: it may be about to end. One that has died always is. */
   readonly waitsForLiving?: boolean
   /** How fast time goes, for tests: 1 in earnest. */
-  readonly pace?: number
+  readonly pace?: number | undefined
 }
 
 /**

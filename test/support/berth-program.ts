@@ -1,0 +1,19 @@
+import { join } from 'node:path'
+
+/** Berth as it runs from its source. */
+export const BIN_BERTH = join(import.meta.dir, '../../bin/berth')
+
+/** The variable in which `scripts/test.ts` names the one-file program that it made for all test files. */
+export const BERTH_PROGRAM_VARIABLE = 'BERTH_TEST_PROGRAM'
+
+/** What tests start: the one-file program takes half the processor time to start. Without `scripts/test.ts`, Berth from its source. */
+export const BERTH_PROGRAM = process.env[BERTH_PROGRAM_VARIABLE] ?? BIN_BERTH
+
+/**
+ * Berth whose requests to an object store expire after 3 seconds, and whose sign of life there is old after 15: what a process that was
+ * killed leaves behind is settled so much sooner.
+ */
+export const HURRIED_BERTH: readonly string[] = [
+  ...[process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', '--use-system-ca'],
+  join(import.meta.dir, 'hurried-berth.ts'),
+]
