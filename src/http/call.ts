@@ -1,4 +1,5 @@
 import type { Permit } from '../access/access.ts'
+import type { Actor } from '../observe/actor.ts'
 import type { BlobStore } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
@@ -11,6 +12,8 @@ export interface Call<Found extends Route> {
   readonly request: Request
   readonly route: Found
   readonly permit: Permit
+  /** Its sender, as what it changes is recorded. */
+  readonly actor: Actor
   readonly registry: ServedRegistry
 }
 

@@ -100,7 +100,10 @@ async function answer(
   }
   if (endpoint.duringHandover !== true) await registry.handover?.wait()
   try {
-    return await endpoint.answer({ request: asked.request, route, permit: login.permit, registry })
+    const { request, connection, requestId } = asked
+    const { permit } = login
+    const actor = { name: callerName(permit.caller), address: connection.client, requestId }
+    return await endpoint.answer({ request, route, permit, actor, registry })
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.
     await rules.gate?.requireNow()

@@ -40,6 +40,8 @@ export interface Asked {
   readonly request: Request
   readonly url: Target
   readonly connection: Connection
+  /** As the answer and the log name it. */
+  readonly requestId: string
 }
 
 /** Finds what a request is about. Throws NAME_UNKNOWN where nothing is. */
@@ -103,7 +105,7 @@ async function outcomeOf(
     const url = parseTarget(request.url)
     target = url.pathname + url.search
     requireHost(request.headers)
-    const found = find({ request, url, connection })
+    const found = find({ request, url, connection, requestId })
     handler = found.handler
     for (const observer of observers) tell(log, () => observer.routed?.(found.handler))
     const identified = await found.identify()

@@ -1,3 +1,4 @@
+import type { Actor } from '../observe/actor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
@@ -13,13 +14,16 @@ export interface Claim {
 export interface ClaimOwner {
   readonly operation: string
   readonly process: string
+  /** What the operation does: 'manifest push'. Undefined for a claim of a version that did not say. */
+  readonly action?: string | undefined
+  readonly actor?: Actor | undefined
 }
 
 /** The owner of another operation's claim that excludes this one, or undefined. */
 export async function findExcludingClaim(query: Query, claim: Claim, operation: string): Promise<ClaimOwner | undefined> {
   const [kind, repository, name] = keyOf(claim.name)
-  return await query.get<ClaimOwner>(
-    `SELECT operation, process FROM claim
+  const row = await query.get<OwnerRow>(
+    `SELECT ${OWNER} FROM claim
      WHERE kind = ? AND repository = ? AND name = ? AND operation <> ? AND (alone = 1 OR ? = 1) LIMIT 1`,
     kind,
     repository,
@@ -27,6 +31,7 @@ export async function findExcludingClaim(query: Query, claim: Claim, operation: 
     operation,
     claim.alone ? 1 : 0,
   )
+  return row && ownerOf(row)
 }
 
 /** True when an operation other than `operation` has any claim on the name: it will set the row right. */
@@ -46,27 +51,30 @@ export interface ClaimAlone extends ClaimOwner {
 
 /** The claims that are about to remove content which a manifest of this repository may name. Mostly there are none. */
 export async function listClaimsAlone(query: Query, repository: RepositoryName): Promise<ClaimAlone[]> {
-  return await query.all<ClaimAlone>(
-    `SELECT kind, name AS digest, operation, process FROM claim WHERE kind = 'link' AND repository = ? AND alone = 1
-     UNION ALL SELECT kind, name, operation, process FROM claim WHERE kind = 'manifest' AND repository = ? AND alone = 1
-     UNION ALL SELECT kind, name, operation, process FROM claim WHERE kind = 'blob' AND repository = '' AND alone = 1`,
+  const rows = await query.all<OwnerRow & Pick<ClaimAlone, 'kind' | 'digest'>>(
+    `SELECT kind, name AS digest, ${OWNER} FROM claim WHERE kind = 'link' AND repository = ? AND alone = 1
+     UNION ALL SELECT kind, name, ${OWNER} FROM claim WHERE kind = 'manifest' AND repository = ? AND alone = 1
+     UNION ALL SELECT kind, name, ${OWNER} FROM claim WHERE kind = 'blob' AND repository = '' AND alone = 1`,
     repository,
     repository,
   )
+  return rows.map((row) => ({ ...ownerOf(row), kind: row.kind, digest: row.digest }))
 }
 
 /** An operation that has any claim on the name. */
 export async function findClaimOn(query: Query, name: ContentName): Promise<ClaimOwner | undefined> {
-  return await query.get<ClaimOwner>(
-    'SELECT operation, process FROM claim WHERE kind = ? AND repository = ? AND name = ? LIMIT 1',
+  const row = await query.get<OwnerRow>(
+    `SELECT ${OWNER} FROM claim WHERE kind = ? AND repository = ? AND name = ? LIMIT 1`,
     ...keyOf(name),
   )
+  return row && ownerOf(row)
 }
 
 export async function insertClaim(query: Query, claim: Claim, owner: ClaimOwner, number: number): Promise<void> {
   const alone = claim.alone ? 1 : 0
   await query.run(
-    `INSERT INTO claim (kind, repository, name, operation, alone, process, number) VALUES (?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO claim (kind, repository, name, operation, alone, process, number, action, actor, address, request_id)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (kind, repository, name, operation) DO UPDATE
      SET alone = CASE WHEN claim.alone = 1 THEN 1 ELSE excluded.alone END`,
     ...keyOf(claim.name),
@@ -74,6 +82,10 @@ export async function insertClaim(query: Query, claim: Claim, owner: ClaimOwner,
     alone,
     owner.process,
     number,
+    owner.action ?? null,
+    owner.actor?.name ?? null,
+    owner.actor?.address ?? null,
+    owner.actor?.requestId ?? null,
   )
 }
 
@@ -89,12 +101,29 @@ export async function deleteClaims(query: Query, operation: string): Promise<boo
 
 /** Every operation that has claims, of any process. */
 export async function listClaimOwners(query: Query): Promise<ClaimOwner[]> {
-  return await query.all<ClaimOwner>('SELECT DISTINCT operation, process FROM claim')
+  return (await query.all<OwnerRow>(`SELECT DISTINCT ${OWNER} FROM claim`)).map(ownerOf)
 }
 
 /** Every operation that has claims on names of a repository. */
 export async function listClaimOwnersIn(query: Query, repository: RepositoryName): Promise<ClaimOwner[]> {
-  return await query.all<ClaimOwner>('SELECT DISTINCT operation, process FROM claim WHERE repository = ?', repository)
+  return (await query.all<OwnerRow>(`SELECT DISTINCT ${OWNER} FROM claim WHERE repository = ?`, repository)).map(ownerOf)
+}
+
+const OWNER = 'operation, process, action, actor, address, request_id AS requestId'
+
+interface OwnerRow {
+  readonly operation: string
+  readonly process: string
+  readonly action: string | null
+  readonly actor: string | null
+  readonly address: string | null
+  readonly requestId: string | null
+}
+
+function ownerOf({ operation, process, action, actor, address, requestId }: OwnerRow): ClaimOwner {
+  if (action === null) return { operation, process }
+  const from = { name: actor ?? undefined, address: address ?? undefined, requestId: requestId ?? undefined }
+  return { operation, process, action, actor: from }
 }
 
 interface ClaimRow {

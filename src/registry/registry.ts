@@ -77,7 +77,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const reconcile = new Reconcile({ metadata, view, processId, epoch, unknownForMs: collector.foundMs - collector.graceMs })
   const settlement = new Settlement({ metadata, view, processId, epoch })
   const { lateMs, lateBytesMs } = storage.capabilities
-  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs })
+  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs, log })
   const unreadable = new UnreadableNames({ askStorage: () => findStoreId(storage), metadata, epoch, log })
   const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable })

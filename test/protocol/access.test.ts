@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { ownWork } from '../../src/observe/actor.ts'
 import { parseDigest } from '../../src/oci/digest.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { parseTag } from '../../src/oci/reference.ts'
@@ -32,6 +33,7 @@ beforeAll(async () => {
       tags: [],
       contentType: image.manifest.mediaType,
       bytes: image.manifest.bytes,
+      actor: ownWork('test'),
     })
   }
 })
@@ -177,7 +179,11 @@ describe('a mount', () => {
     for (let index = 0; index < 8; index++) {
       const repository = parseRepositoryName(`hidden-${index}`)
       const body = new Response(shared.bytes.slice()).body
-      await berth.registry.uploads.push(repository, parseDigest(shared.digest), { body, start: undefined, length: undefined })
+      await berth.registry.uploads.push(repository, {
+        digest: parseDigest(shared.digest),
+        chunk: { body, start: undefined, length: undefined },
+        actor: ownWork('test'),
+      })
     }
     expect((await mount('team', 'writer', query(shared))).status).toBe(202)
     expect((await post('open', shared.digest, shared.bytes, 'admin')).status).toBe(201)
@@ -206,7 +212,13 @@ describe('the catalog', () => {
     )
     const reference = parseDigest(sha256(bytes))
     for (const name of [...hidden, ...shown]) {
-      await large.registry.manifests.put(parseRepositoryName(name), { reference, tags: [], contentType: undefined, bytes })
+      await large.registry.manifests.put(parseRepositoryName(name), {
+        reference,
+        tags: [],
+        contentType: undefined,
+        bytes,
+        actor: ownWork('test'),
+      })
     }
 
     const pages: string[][] = []

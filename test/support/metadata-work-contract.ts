@@ -2,12 +2,14 @@ import { describe, expect, test } from 'bun:test'
 import { setBlobLive, setLink, setManifestGone, setManifestHeld, setTag } from '../../src/metadata/changes.ts'
 import {
   type Claim,
+  type ClaimOwner,
   deleteClaims,
   findExcludingClaim,
   insertClaim,
   isClaimed,
   listClaimedNames,
   listClaimOwners,
+  listClaimOwnersIn,
 } from '../../src/metadata/claims.ts'
 import type { ContentName } from '../../src/metadata/names.ts'
 import {
@@ -42,7 +44,7 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
       { kind: 'blob', digest: digest('m') },
     ]
 
-    async function claim(claimed: Claim, owner = mine): Promise<void> {
+    async function claim(claimed: Claim, owner: ClaimOwner = mine): Promise<void> {
       await metadata.change((query, stamp) => insertClaim(query, claimed, owner, stamp.number))
     }
 
@@ -94,6 +96,16 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
       await claim({ name: other, alone: false })
       await claim({ name: other, alone: true })
       expect(await findExcludingClaim(metadata.read, { name: other, alone: false }, 'theirs')).toEqual(mine)
+    })
+
+    test('know what their operation does and on whose behalf', async () => {
+      const actor = { name: 'alice', address: '192.0.2.7', requestId: 'abc' }
+      const owner = { ...mine, action: 'manifest push', actor }
+      await claim({ name: tag, alone: true }, owner)
+
+      expect(await listClaimOwners(metadata.read)).toEqual([owner])
+      expect(await listClaimOwnersIn(metadata.read, A)).toEqual([owner])
+      expect(await findExcludingClaim(metadata.read, { name: tag, alone: false }, 'theirs')).toEqual(owner)
     })
 
     test('end with their operation, once', async () => {

@@ -33,8 +33,8 @@ export async function getBlob({ registry, request, route }: Call<BlobRoute>): Pr
 }
 
 /** end-10. Takes the blob from this repository alone. */
-export async function deleteBlob({ registry, route }: Call<BlobRoute>): Promise<PlainResponse> {
-  await registry.blobs.delete(route.repository, route.digest, { isForced: isForced(route.query) })
+export async function deleteBlob({ registry, route, actor }: Call<BlobRoute>): Promise<PlainResponse> {
+  await registry.blobs.delete(route.repository, route.digest, { isForced: isForced(route.query), actor })
   return emptyResponse(202)
 }
 

@@ -28,13 +28,13 @@ export async function getManifest({ registry, request, route }: Call<ManifestRou
 }
 
 /** end-7a, end-7b. */
-export async function putManifest({ registry, request, route }: Call<ManifestRoute>): Promise<PlainResponse> {
+export async function putManifest({ registry, request, route, actor }: Call<ManifestRoute>): Promise<PlainResponse> {
   const { manifests, paths } = registry
   const { repository, reference, query } = route
   const contentType = declaredMediaType(request.headers)
   const tags = furtherTags(query)
   const bytes = await readManifest(request, MAX_MANIFEST_BYTES)
-  const pushed = await manifests.put(repository, { reference, tags, contentType, bytes })
+  const pushed = await manifests.put(repository, { reference, tags, contentType, bytes, actor })
   return emptyResponse(201, {
     Location: paths.manifest(repository, pushed.digest),
     'Docker-Content-Digest': pushed.digest,
@@ -44,8 +44,8 @@ export async function putManifest({ registry, request, route }: Call<ManifestRou
 }
 
 /** end-9: a tag, or a manifest with every tag on it. */
-export async function deleteManifest({ registry, route }: Call<ManifestRoute>): Promise<PlainResponse> {
-  await registry.manifests.delete(route.repository, route.reference, { isForced: isForced(route.query) })
+export async function deleteManifest({ registry, route, actor }: Call<ManifestRoute>): Promise<PlainResponse> {
+  await registry.manifests.delete(route.repository, route.reference, { isForced: isForced(route.query), actor })
   return emptyResponse(202)
 }
 

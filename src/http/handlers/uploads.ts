@@ -1,4 +1,3 @@
-import type { Permit } from '../../access/access.ts'
 import {
   algorithmOf,
   type Digest,
@@ -14,19 +13,20 @@ import type { UploadStatus } from '../../registry/uploads/upload-sessions.ts'
 import { Refusal } from '../answer/error-response.ts'
 import type { Paths } from '../answer/links.ts'
 import { bodilessResponse, emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
-import type { Call, ServedRegistry } from '../call.ts'
+import type { Call } from '../call.ts'
 import { incomingChunk } from '../request/incoming-chunk.ts'
 import type { UploadRoute, UploadsRoute } from '../routes.ts'
 
 /** end-11, end-4b, end-4a and end-4c, in this order: what a mount or a body in the POST cannot do, a session can. */
-export async function postUpload({ registry, request, route, permit }: Call<UploadsRoute>): Promise<PlainResponse> {
-  const { uploads, blobs, paths } = registry
+export async function postUpload(call: Call<UploadsRoute>): Promise<PlainResponse> {
+  const { registry, request, route, actor } = call
+  const { uploads, paths } = registry
   const { repository } = route
-  const mounted = await mount(blobs, permit, route)
+  const mounted = await mount(call)
   if (mounted !== undefined) return blobCreated(paths.blob(repository, mounted), mounted)
   const digest = digestOfBody(request, route)
   if (digest !== undefined) {
-    await uploads.push(repository, digest, incomingChunk(request))
+    await uploads.push(repository, { digest, chunk: incomingChunk(request), actor })
     return blobCreated(paths.blob(repository, digest), digest)
   }
   const status = await uploads.start(repository, algorithmFor(route))
@@ -52,12 +52,12 @@ export async function patchUpload({ registry, request, route }: Call<UploadRoute
 }
 
 /** end-6. */
-export async function putUpload({ registry, request, route }: Call<UploadRoute>): Promise<PlainResponse> {
+export async function putUpload({ registry, request, route, actor }: Call<UploadRoute>): Promise<PlainResponse> {
   const { uploads, paths } = registry
   const { repository, uploadId } = route
   const digest = closingDigest(route)
   try {
-    await uploads.close(repository, uploadId, digest, incomingChunk(request))
+    await uploads.close(repository, uploadId, { digest, chunk: incomingChunk(request), actor })
   } catch (error) {
     throw withWayOn(error, paths, route)
   }
@@ -74,18 +74,15 @@ export async function deleteUpload({ registry, route }: Call<UploadRoute>): Prom
  * The digest of a blob that could be mounted. Whatever stands in its way (no such blob, none that the caller may pull, a name or
  * digest that cannot be one), the client is to upload: other answers than 201 and 202 end a push.
  */
-async function mount(
-  blobs: ServedRegistry['blobs'],
-  permit: Permit,
-  { repository, query }: UploadsRoute,
-): Promise<Digest | undefined> {
+async function mount({ registry, route, permit, actor }: Call<UploadsRoute>): Promise<Digest | undefined> {
+  const { repository, query } = route
   const digest = findDigest(query.get('mount') ?? '')
   if (digest === undefined) return undefined
   const source = query.get('from') || undefined
   const from = source === undefined ? undefined : findRepositoryName(source)
   if (source !== undefined && from === undefined) return undefined
   const isReadable = (name: RepositoryName) => permit.may('pull', name)
-  return (await blobs.mount(repository, digest, { from, isReadable })) ? digest : undefined
+  return (await registry.blobs.mount(repository, digest, { from, isReadable, actor })) ? digest : undefined
 }
 
 /**

@@ -75,6 +75,11 @@ export const MIGRATIONS: readonly Migration[] = [
       'CREATE INDEX manifest_opaque ON manifest (repository_id) WHERE opaque = 1',
     ],
   },
+  {
+    version: 8,
+    // Which operation has a name, and on whose behalf: the process that settles it may be another one.
+    statements: ['action', 'actor', 'address', 'request_id'].map((column) => `ALTER TABLE claim ADD COLUMN ${column} TEXT`),
+  },
 ]
 
 /** The version of a database that went through all of these. */

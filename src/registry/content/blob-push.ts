@@ -1,4 +1,5 @@
 import { deleteUpload, type EndedUpload } from '../../metadata/uploads.ts'
+import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver, UploadState } from '../../storage/driver.ts'
@@ -13,6 +14,7 @@ export interface UploadedBlob {
   readonly state: UploadState
   /** The session that ends with it, if there is one. */
   readonly uploadId: string | undefined
+  readonly actor: Actor
 }
 
 /** The last step of every upload: bytes and link to their places, side by side, then the rows (docs/orders-of-writing.md, Blob push). */
@@ -30,10 +32,11 @@ export class BlobPush {
    * bytes are neither in the upload nor in their place.
    */
   async complete(repository: RepositoryName, upload: UploadedBlob): Promise<EndedUpload | undefined> {
-    const { digest, size, state, uploadId } = upload
+    const { digest, size, state, uploadId, actor } = upload
     const blob = { digest, size, target: digest }
     return await this.#operations.perform({
       name: 'blob push',
+      actor,
       plan: async (query, stamp) => await planBlob(query, stamp, repository, blob),
       act: async () => {
         const bytes = this.#storage.completeUpload(state, layout.blob(digest), size)

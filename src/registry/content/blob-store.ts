@@ -1,6 +1,7 @@
 import { ensureRepository, renewGrace, setBlobArriving, setBlobLive, setLink } from '../../metadata/changes.ts'
 import { findBlob, findLink, listRepositoriesLinking, lookUpLink } from '../../metadata/content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { blobUnknown } from '../../oci/unknown.ts'
@@ -25,12 +26,13 @@ export interface StoredBlob {
 const MOUNT_CANDIDATES = 5
 const MOUNT_CANDIDATES_LISTED = 500
 
-/** Where a mount may take a blob from. */
-export interface MountSource {
+/** Where a mount may take a blob from, and on whose behalf. */
+export interface Mount {
   /** Undefined: any repository. */
   readonly from: RepositoryName | undefined
   /** Whether the caller may read a repository. */
   readonly isReadable: (repository: RepositoryName) => boolean
+  readonly actor: Actor
 }
 
 export interface BlobStoreOptions {
@@ -44,6 +46,7 @@ export interface BlobStoreOptions {
 }
 
 export interface DeleteOptions {
+  readonly actor: Actor
   /** Also what a held manifest of the repository names. */
   readonly isForced: boolean
 }
@@ -99,10 +102,10 @@ export class BlobStore {
   /**
    * Links a blob that another repository owns (end-11). False when that cannot be done: the client then uploads.
    */
-  async mount(repository: RepositoryName, digest: Digest, { from, isReadable }: MountSource): Promise<boolean> {
+  async mount(repository: RepositoryName, digest: Digest, { from, isReadable, actor }: Mount): Promise<boolean> {
     const sources = from === undefined ? await this.#repositoriesLinking(digest) : [from]
     for (const source of sources.filter(isReadable).slice(0, MOUNT_CANDIDATES)) {
-      const isMounted = await this.#mountFrom(source, repository, digest)
+      const isMounted = await this.#mountFrom(source, { repository, digest, actor })
       if (isMounted !== undefined) return isMounted
     }
     return false
@@ -112,7 +115,7 @@ export class BlobStore {
    * Takes a blob from this repository (end-10); its bytes stay until nothing names them. Throws BLOB_UNKNOWN, and StillNamed when a held
    * manifest of the repository names it, unless it is forced.
    */
-  async delete(repository: RepositoryName, digest: Digest, { isForced }: DeleteOptions): Promise<void> {
+  async delete(repository: RepositoryName, digest: Digest, { isForced, actor }: DeleteOptions): Promise<void> {
     await this.#operations.settleIn(repository)
     await this.get(repository, digest)
     // Only a manifest that has been seen can hold it.
@@ -120,6 +123,7 @@ export class BlobStore {
     const name = { kind: 'link', repository, digest } as const
     await this.#operations.perform({
       name: 'blob delete',
+      actor,
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         const link = await findLink(query, repositoryId, digest)
@@ -154,18 +158,19 @@ export class BlobStore {
   }
 
   /** Undefined when the source has no such blob. */
-  async #mountFrom(source: RepositoryName, repository: RepositoryName, digest: Digest): Promise<boolean | undefined> {
+  async #mountFrom(source: RepositoryName, { repository, digest, actor }: Mounted): Promise<boolean | undefined> {
     return await whileSeen(async () => {
       const blob = await this.find(source, digest)
-      return blob && (await this.#link(repository, source, blob))
+      return blob && (await this.#link(source, { repository, blob, actor }))
     })
   }
 
   /** False when the source has lost the blob since it was looked at. */
-  async #link(repository: RepositoryName, source: RepositoryName, blob: StoredBlob): Promise<boolean> {
+  async #link(source: RepositoryName, { repository, blob, actor }: Linked): Promise<boolean> {
     try {
       await this.#operations.perform({
         name: 'mount',
+        actor,
         plan: async (query, stamp) => {
           const named = [{ digest: blob.digest, isChild: false }]
           const missing = await findMissing(query, { repository: source, epoch: stamp.epoch, named })
@@ -184,6 +189,18 @@ export class BlobStore {
       throw error
     }
   }
+}
+
+interface Mounted {
+  readonly repository: RepositoryName
+  readonly digest: Digest
+  readonly actor: Actor
+}
+
+interface Linked {
+  readonly repository: RepositoryName
+  readonly blob: StoredBlob
+  readonly actor: Actor
 }
 
 class SourceGone extends Error {}

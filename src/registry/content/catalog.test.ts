@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
+import { ownWork } from '../../observe/actor.ts'
 import { type Digest, digestOf } from '../../oci/digest.ts'
 import { OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
@@ -22,7 +23,11 @@ beforeAll(async () => {
     await pushIndex('a', { artifactType, subject: { mediaType: OCI_IMAGE_MANIFEST, digest: subject, size: 1 } })
   }
   const chunk = { body: new Response('x').body, start: undefined, length: undefined }
-  await berth.registry.uploads.push(parseRepositoryName('only-a-blob'), digestOf('sha256', new TextEncoder().encode('x')), chunk)
+  await berth.registry.uploads.push(parseRepositoryName('only-a-blob'), {
+    digest: digestOf('sha256', new TextEncoder().encode('x')),
+    chunk,
+    actor: ownWork('test'),
+  })
 })
 afterAll(async () => {
   await berth[Symbol.asyncDispose]()
@@ -35,7 +40,13 @@ async function pushIndex(name: string, fields: object, tag?: string): Promise<Di
   const bytes = new TextEncoder().encode(JSON.stringify(body))
   const digest = digestOf('sha256', bytes)
   const reference = tag === undefined ? digest : parseTag(tag)
-  await berth.registry.manifests.put(parseRepositoryName(name), { reference, tags: [], contentType: undefined, bytes })
+  await berth.registry.manifests.put(parseRepositoryName(name), {
+    reference,
+    tags: [],
+    contentType: undefined,
+    bytes,
+    actor: ownWork('test'),
+  })
   return digest
 }
 

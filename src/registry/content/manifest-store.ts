@@ -11,6 +11,7 @@ import type { Claim } from '../../metadata/claims.ts'
 import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import type { Actor } from '../../observe/actor.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
@@ -43,6 +44,7 @@ export interface ManifestPush {
   /** The media type of the Content-Type header, without parameters; undefined when there was none. */
   readonly contentType: string | undefined
   readonly bytes: Uint8Array
+  readonly actor: Actor
 }
 
 export interface PushedManifest {
@@ -100,6 +102,7 @@ export class ManifestStore {
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
       await this.#options.operations.perform({
         name: 'manifest push',
+        actor: push.actor,
         plan: async (query, stamp) => {
           await requireStill(query, stamp)
           return await planManifest(query, stamp, { repository, content, tags })
@@ -118,11 +121,11 @@ export class ManifestStore {
    * end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN, and StillNamed for a child of a held image index unless it is
    * forced.
    */
-  async delete(repository: RepositoryName, reference: Reference, { isForced }: DeleteOptions): Promise<void> {
+  async delete(repository: RepositoryName, reference: Reference, options: DeleteOptions): Promise<void> {
     await this.#options.operations.settleIn(repository)
     await this.get(repository, reference)
-    if (isDigest(reference)) await this.#deleteManifest(repository, reference, isForced)
-    else await this.#deleteTag(repository, reference)
+    if (isDigest(reference)) await this.#deleteManifest(repository, reference, options)
+    else await this.#deleteTag(repository, reference, options.actor)
   }
 
   /** Large ones are parsed and hashed one in a turn of the event loop. */
@@ -188,9 +191,10 @@ export class ManifestStore {
     return observed?.digest
   }
 
-  async #deleteTag(repository: RepositoryName, tag: Tag): Promise<void> {
+  async #deleteTag(repository: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
     await this.#options.operations.perform({
       name: 'tag delete',
+      actor,
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         if ((await findTag(query, repositoryId, tag))?.digest === null) throw manifestUnknown(tag)
@@ -202,10 +206,11 @@ export class ManifestStore {
   }
 
   /** Every tag on the manifest goes with it, so all tags of the repository must be known first. */
-  async #deleteManifest(repository: RepositoryName, digest: Digest, isForced: boolean): Promise<void> {
+  async #deleteManifest(repository: RepositoryName, digest: Digest, { isForced, actor }: DeleteOptions): Promise<void> {
     await this.#options.scanned(repository)
     await this.#options.operations.perform({
       name: 'manifest delete',
+      actor,
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         if ((await findManifest(query, repositoryId, digest))?.held !== 1) throw manifestUnknown(digest)

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
+import { ownWork } from '../../observe/actor.ts'
 import { type Digest, digestOf } from '../../oci/digest.ts'
 import { OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
@@ -29,14 +30,14 @@ function descriptor(text: string, mediaType = LAYER) {
 async function pushBlobs(...texts: readonly string[]): Promise<void> {
   for (const text of texts) {
     const chunk = { body: new Response(text).body, start: undefined, length: undefined }
-    await berth.registry.uploads.push(repository, digest(text), chunk)
+    await berth.registry.uploads.push(repository, { digest: digest(text), chunk, actor: ownWork('test') })
   }
 }
 
 async function push(body: object, into = repository): Promise<Digest> {
   const bytes = new TextEncoder().encode(JSON.stringify({ schemaVersion: 2, ...body }))
   const reference = digestOf('sha256', bytes)
-  await berth.registry.manifests.put(into, { reference, tags: [], contentType: undefined, bytes })
+  await berth.registry.manifests.put(into, { reference, tags: [], contentType: undefined, bytes, actor: ownWork('test') })
   return reference
 }
 
@@ -95,7 +96,7 @@ describe('the content that a manifest names', () => {
 
   test('is gone when it was deleted from the repository', async () => {
     await pushBlobs('config')
-    await berth.registry.blobs.delete(repository, digest('config'), { isForced: false })
+    await berth.registry.blobs.delete(repository, digest('config'), { isForced: false, actor: ownWork('test') })
 
     await expect(pushImage('config')).rejects.toEqual(missing('config'))
   })
@@ -113,7 +114,7 @@ describe('a child of an image index', () => {
   test('is gone when it was deleted', async () => {
     await pushBlobs('config')
     const child = await pushImage('config')
-    await berth.registry.manifests.delete(repository, child, { isForced: false })
+    await berth.registry.manifests.delete(repository, child, { isForced: false, actor: ownWork('test') })
 
     await expect(pushIndex({ mediaType: OCI_IMAGE_MANIFEST, digest: child, size: 1 })).rejects.toMatchObject({
       code: 'MANIFEST_BLOB_UNKNOWN',

@@ -3,6 +3,7 @@ import { findRepository } from '../../metadata/content.ts'
 import type { LinkName } from '../../metadata/names.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { listKnownLinks } from '../../metadata/scans.ts'
+import { ownWork } from '../../observe/actor.ts'
 import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
@@ -59,6 +60,7 @@ export class DanglingLinks {
     let target: Digest | undefined
     await this.#options.operations.perform({
       name: 'dangling link removal',
+      actor: ownWork('scan'),
       plan: async (query, stamp) => ({
         plan: await ensureRepository(query, repository, stamp.epoch),
         claims: [

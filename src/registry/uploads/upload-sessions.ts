@@ -9,6 +9,7 @@ import {
   setUploadWriter,
   type UploadRow,
 } from '../../metadata/uploads.ts'
+import type { Actor } from '../../observe/actor.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -46,11 +47,11 @@ interface SentChunk {
   readonly closing?: Digest
 }
 
-/** A whole blob in one request. */
-interface PushedBlob {
-  readonly repository: RepositoryName
+/** The end of an upload: its last chunk, which may be empty or the whole blob. */
+export interface LastChunk {
   readonly digest: Digest
   readonly chunk: IncomingChunk
+  readonly actor: Actor
 }
 
 /**
@@ -99,10 +100,10 @@ export class UploadSessions {
    * end-6: takes a last chunk, compares the digest and makes the blob live. A wrong digest ends the session. Throws as `append`, and
    * DIGEST_INVALID.
    */
-  async close(repository: RepositoryName, uploadId: string, digest: Digest, chunk: IncomingChunk): Promise<void> {
+  async close(repository: RepositoryName, uploadId: string, { digest, chunk, actor }: LastChunk): Promise<void> {
     await this.#withChunk({ repository, uploadId, chunk, closing: digest }, async (upload) => {
       const actual = await this.#digestOf(upload, algorithmOf(digest))
-      if (actual === digest) return await this.#complete(repository, upload, digest)
+      if (actual === digest) return await this.#complete(repository, upload, { digest, actor })
       await this.#end(upload)
       throw digestMismatch(digest, actual)
     })
@@ -121,17 +122,17 @@ export class UploadSessions {
   }
 
   /** end-4b: a whole blob in one request. Throws DIGEST_INVALID, SIZE_INVALID, UNAVAILABLE. */
-  async push(repository: RepositoryName, digest: Digest, chunk: IncomingChunk): Promise<void> {
+  async push(repository: RepositoryName, last: LastChunk): Promise<void> {
     const own = this.#files.enter()
     try {
-      const writer = await this.#files.begin(own, layout.blob(digest))
-      await this.#pushTo(writer, { repository, digest, chunk })
+      const writer = await this.#files.begin(own, layout.blob(last.digest))
+      await this.#pushTo(writer, repository, last)
     } finally {
       await this.#files.leave(own)
     }
   }
 
-  async #pushTo(writer: UploadWriter, { repository, digest, chunk }: PushedBlob): Promise<void> {
+  async #pushTo(writer: UploadWriter, repository: RepositoryName, { digest, chunk, actor }: LastChunk): Promise<void> {
     const { pushes } = this.#options
     try {
       const running = new RunningDigest(algorithmOf(digest))
@@ -141,7 +142,7 @@ export class UploadSessions {
         await writer.close()
       }
       if (running.digest() !== digest) throw digestMismatch(digest, running.digest())
-      await pushes.complete(repository, { digest, size: writer.offset, state: writer.state, uploadId: undefined })
+      await pushes.complete(repository, { digest, size: writer.offset, state: writer.state, uploadId: undefined, actor })
     } catch (error) {
       await this.#files.abandon(writer.state)
       throw error
@@ -232,7 +233,11 @@ export class UploadSessions {
     }
   }
 
-  async #complete(repository: RepositoryName, upload: OpenUpload, digest: Digest): Promise<void> {
+  async #complete(
+    repository: RepositoryName,
+    upload: OpenUpload,
+    { digest, actor }: Pick<LastChunk, 'digest' | 'actor'>,
+  ): Promise<void> {
     const { state } = upload.file
     try {
       const ended = await this.#options.pushes.complete(repository, {
@@ -240,6 +245,7 @@ export class UploadSessions {
         size: upload.file.offset,
         state,
         uploadId: upload.row.id,
+        actor,
       })
       // Another request may have gone on in a file of its own meanwhile, or this one in a copy.
       const named = (ended?.state ?? null) as UploadState | null

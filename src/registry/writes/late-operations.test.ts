@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, spyOn, test } from 'bun:test'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
 import { type Claim, insertClaim, listClaimOwners } from '../../metadata/claims.ts'
+import { ownWork } from '../../observe/actor.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
 import { StillUnderWayError } from '../../storage/driver.ts'
@@ -22,7 +23,7 @@ beforeEach(async () => {
   const settlement = new Settlement({ metadata, view: new StorageView(storage, metadata.read), processId: 'mine', epoch: EPOCH })
   const liveness = { isAlive: async (id: string) => id === 'mine' }
   const late = { lateMs: 17_000, lateBytesMs: 2_000 }
-  operations = new Operations({ metadata, settlement, liveness, processId: 'mine', epoch: EPOCH, ...late })
+  operations = new Operations({ metadata, settlement, liveness, processId: 'mine', epoch: EPOCH, ...late, log: berth.log })
 })
 afterEach(async () => {
   await berth[Symbol.asyncDispose]()
@@ -31,6 +32,7 @@ afterEach(async () => {
 function push({ plan = () => undefined, act = async () => undefined }: { plan?: () => void; act?: () => Promise<void> }) {
   return {
     name: 'push',
+    actor: ownWork('test'),
     plan: async () => {
       plan()
       return { plan: undefined, claims: [claim] }

@@ -4,6 +4,7 @@ import { placementOf } from '../../../test/support/storage-driver-contract.ts'
 import { ensureRepository, setTag } from '../../metadata/changes.ts'
 import { type Claim, deleteClaims, insertClaim, listClaimOwners } from '../../metadata/claims.ts'
 import { findRepository, findTag } from '../../metadata/content.ts'
+import { ownWork } from '../../observe/actor.ts'
 import { digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
@@ -37,13 +38,14 @@ function operationsOf(processId: string, lateMs = 0): Operations {
   const view = new StorageView(berth.storage, metadata.read)
   const settlement = new Settlement({ metadata, view, processId, epoch: EPOCH })
   const liveness = { isAlive: async (id: string) => alive.has(id) }
-  return new Operations({ metadata, settlement, liveness, processId, epoch: EPOCH, lateMs, lateBytesMs: lateMs })
+  return new Operations({ metadata, settlement, liveness, processId, epoch: EPOCH, lateMs, lateBytesMs: lateMs, log: berth.log })
 }
 
 /** A tag that moves to `digest`, in the storage and then in the metadata; a test may replace a step. */
 function tagPush(steps: { act?: () => Promise<void>; plan?: () => void } = {}) {
   return {
     name: 'tag push',
+    actor: ownWork('test'),
     plan: async (query: Parameters<typeof ensureRepository>[0]) => {
       steps.plan?.()
       return { plan: await ensureRepository(query, repository, EPOCH), claims: [claim] }

@@ -9,6 +9,8 @@ import {
 } from '../../metadata/claims.ts'
 import type { Liveness } from '../../metadata/processes.ts'
 import { type Metadata, nextNumber, type Query, type Stamp } from '../../metadata/query.ts'
+import { type Actor, actorFields } from '../../observe/actor.ts'
+import type { Log, LogFields } from '../../observe/log.ts'
 import { type RegistryError, unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { StillUnderWayError } from '../../storage/driver.ts'
@@ -23,6 +25,8 @@ const LONGEST_PAUSE_MS = 25
 /** One change of the storage and the metadata, in the steps of docs/orders-of-writing.md: claim → act → confirm. */
 export interface Operation<Plan, Result> {
   readonly name: string
+  /** On whose behalf it is done. */
+  readonly actor: Actor
   /** Checks in the metadata that it may be done, and says what it touches. Throws RegistryError when it may not. */
   readonly plan: (query: Query, stamp: Stamp) => Promise<{ readonly claims: readonly Claim[]; readonly plan: Plan }>
   /** Changes the storage, durably. May run again after a crash or a restart of the operation. */
@@ -41,6 +45,7 @@ export interface OperationsOptions {
   readonly lateMs: number
   /** The same for one of this process that has failed: it has waited for its requests, but for those that bring bytes. */
   readonly lateBytesMs: number
+  readonly log: Log
 }
 
 /** Runs operations so that any number of processes may run them at once, and any of them may die at any line. */
@@ -86,7 +91,8 @@ export class Operations {
    */
   async settleIn(repository: RepositoryName): Promise<void> {
     for (;;) {
-      const waitMs = await this.#settleLeft(await listClaimOwnersIn(this.#options.metadata.read, repository))
+      const owners = await listClaimOwnersIn(this.#options.metadata.read, repository)
+      const waitMs = await this.#settleLeft(owners)
       if (waitMs === 0) return
       if (waitMs > this.#patienceMs) throw this.#taken()
       await Bun.sleep(waitMs)
@@ -109,7 +115,8 @@ export class Operations {
 
   async #perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
     for (;;) {
-      const owner = { operation: crypto.randomUUID(), process: this.#options.processId }
+      const { name: action, actor } = operation
+      const owner = { operation: crypto.randomUUID(), process: this.#options.processId, action, actor }
       const plan = await this.#claim(operation, owner)
       try {
         await operation.act(plan)
@@ -130,7 +137,7 @@ export class Operations {
         return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner))
       } catch (error) {
         if (!(error instanceof NameTaken)) throw error
-        await this.#makeWay(error.by, attempt, deadline)
+        if (!(await this.#makeWay(error.by, attempt, deadline))) throw this.#stillTaken(error.by, operation.actor)
       }
     }
   }
@@ -146,11 +153,21 @@ export class Operations {
     return plan
   }
 
-  /** A dead owner's names are settled at once; a living one's are waited for. */
-  async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<void> {
-    if ((await this.#isLeft(by)) && this.#waitFor(by) === 0) return await this.#settle(by.operation)
-    if (performance.now() > deadline) throw this.#taken()
-    await Bun.sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS))
+  /** A dead owner's names are settled at once; a living one's are waited for, until the deadline: then the answer is false. */
+  async #makeWay(by: ClaimOwner, attempt: number, deadline: number): Promise<boolean> {
+    if ((await this.#isLeft(by)) && this.#waitFor(by) === 0) await this.#settle(by)
+    else if (performance.now() > deadline) return false
+    else await Bun.sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE_MS))
+    return true
+  }
+
+  /** The line tells of the operation that takes so long: the request that waited for it has a line of its own. */
+  #stillTaken(by: ClaimOwner, waiting: Actor): RegistryError {
+    this.#options.log.warn('an operation is not finished, a request waited for it in vain', {
+      ...ownerFields(by),
+      waiting: actorFields(waiting),
+    })
+    return this.#taken()
   }
 
   /** Undefined when the claims are gone: another process settled them, and the operation starts over. */
@@ -169,7 +186,7 @@ export class Operations {
       if (!(await this.#isLeft(owner))) continue
       const waitMs = this.#waitFor(owner)
       longestMs = Math.max(longestMs, waitMs)
-      if (waitMs === 0) await this.#settle(owner.operation)
+      if (waitMs === 0) await this.#settle(owner)
     }
     return longestMs
   }
@@ -192,15 +209,24 @@ export class Operations {
   /** The first error is what the caller hears; what cannot be settled now is settled by the sweep. */
   async #settleAfterFailure(owner: ClaimOwner): Promise<void> {
     this.#unsettled.add(owner.operation)
-    if (this.#waitFor(owner) === 0) await this.#settle(owner.operation).catch(() => undefined)
+    if (this.#waitFor(owner) > 0) return
+    await this.#settle(owner).catch((error: unknown) => {
+      this.#options.log.warn('a failed operation is not settled, it is tried again', { ...ownerFields(owner), error })
+    })
   }
 
-  async #settle(operation: string): Promise<void> {
-    await this.#options.settlement.settle(operation)
+  async #settle(owner: ClaimOwner): Promise<void> {
+    const { operation } = owner
+    const isSettled = await this.#options.settlement.settle(operation)
+    if (isSettled) this.#options.log.info('an operation that did not end is settled', ownerFields(owner))
     this.#unsettled.delete(operation)
     this.#underWayMs.delete(operation)
     this.#leftSince.delete(operation)
   }
+}
+
+function ownerFields({ operation, process, action, actor }: ClaimOwner): LogFields {
+  return { operation, process, action, ...(actor === undefined ? {} : actorFields(actor)) }
 }
 
 /** Thrown inside the claiming transaction to roll it back: the operation waits until the name is free, and plans anew. */

@@ -23,7 +23,8 @@ export class Settlement {
     this.#options = options
   }
 
-  async settle(operation: string): Promise<void> {
+  /** False when another process was quicker. */
+  async settle(operation: string): Promise<boolean> {
     const { metadata, view, processId, epoch } = this.#options
     const scan = crypto.randomUUID()
     const { names, number } = await metadata.write(async (query) => ({
@@ -33,12 +34,13 @@ export class Settlement {
     try {
       const observations = await Promise.all(names.map((name) => view.observe(name)))
       await Promise.all(observations.map((observation) => view.makeDurable(observation)))
-      await metadata.write(async (query) => {
+      return await metadata.write(async (query) => {
         await closeScan(query, scan)
-        if (!(await deleteClaims(query, operation))) return
+        if (!(await deleteClaims(query, operation))) return false
         const stamp = { number: await nextNumber(query), epoch }
         for (const observation of observations)
           await applyObservation(query, observation, { number, stamp, operation, unknownForMs: 0 })
+        return true
       })
     } catch (error) {
       await metadata.write((query) => closeScan(query, scan))
