@@ -21,7 +21,7 @@ test.each([
     'headers without an end',
     `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(200_000)}\r\n\r\n`,
     '431 Request Header Fields Too Large',
-    'The headers are larger than 64 KiB; log in again for a shorter token, or send fewer of them.',
+    'The headers are larger than 64 KiB, or too many; log in again for a shorter token, or send fewer of them.',
   ],
 ])('%s is refused by the server for streams, and leaves a line in the log', async (_, bytes, status, reason) => {
   const log = new RecordedLog()

@@ -1,6 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Log } from '../../observe/log.ts'
 import { errorResponse, Refusal } from '../answer/error-response.ts'
+import type { PlainResponse } from '../answer/responses.ts'
+import { MOST_HEADER_BYTES } from './header-size.ts'
 
 /** What of a connection the answer needs. */
 export interface ClientSocket {
@@ -14,29 +16,35 @@ export interface ClientSocket {
  * Answers what is no request, or breaks off being one, before a handler is asked, and closes the connection. `code` is that of the runtime's
  * parser.
  */
-export function refuseUnread(socket: ClientSocket, code: string, { log, mostHeaderBytes }: UnreadOptions): void {
+export function refuseUnread(socket: ClientSocket, code: string, log: Log): void {
   // The client has gone, or closed its side in the middle of a message: there is nothing to be said.
   if (!socket.writable || code === 'HPE_INVALID_EOF_STATE' || code === 'ECONNRESET') {
     socket.destroy()
     return
   }
-  const refusal = refusalOf(code, mostHeaderBytes)
+  const answer = refuse(refusalOf(code), socket.remoteAddress?.replace(/^::ffff:/, ''), log)
+  socket.end(messageOf(answer))
+}
+
+/** The answer to a request whose headers were parsed and are too large; the log has its line. */
+export function refuseLargeHeaders(client: string | undefined, log: Log): PlainResponse {
+  return refuse(largeHeaders(), client, log)
+}
+
+function refuse(refusal: Refusal, client: string | undefined, log: Log): PlainResponse {
   const requestId = crypto.randomUUID()
-  const client = socket.remoteAddress?.replace(/^::ffff:/, '')
   log.warn('request refused before it was read', { requestId, client, status: refusal.status, reason: refusal.message })
-  socket.end(messageOf(refusal, requestId))
+  const { status, headers, body } = errorResponse(refusal, requestId)
+  return { status, headers: { ...headers, 'X-Request-Id': requestId }, body }
 }
 
-export interface UnreadOptions {
-  readonly log: Log
-  readonly mostHeaderBytes: number
+function largeHeaders(): Refusal {
+  const message = `The headers are larger than ${MOST_HEADER_BYTES / 1024} KiB, or too many; log in again for a shorter token, or send fewer of them.`
+  return new Refusal('SIZE_INVALID', { status: 431, message, detail: { maxBytes: MOST_HEADER_BYTES } })
 }
 
-function refusalOf(code: string, mostHeaderBytes: number): Refusal {
-  if (code === 'HPE_HEADER_OVERFLOW') {
-    const message = `The headers are larger than ${mostHeaderBytes / 1024} KiB; log in again for a shorter token, or send fewer of them.`
-    return new Refusal('SIZE_INVALID', { status: 431, message, detail: { maxBytes: mostHeaderBytes } })
-  }
+function refusalOf(code: string): Refusal {
+  if (code === 'HPE_HEADER_OVERFLOW') return largeHeaders()
   if (code.includes('CHUNK')) {
     return new Refusal('SIZE_INVALID', {
       message: 'The body is not in chunks as Transfer-Encoding says; send the request again.',
@@ -52,9 +60,8 @@ function refusalOf(code: string, mostHeaderBytes: number): Refusal {
   })
 }
 
-function messageOf(refusal: Refusal, requestId: string): string {
-  const { status, headers, body } = errorResponse(refusal, requestId)
-  const fields = { ...headers, 'X-Request-Id': requestId, Date: new Date().toUTCString(), Connection: 'close' }
+function messageOf({ status, headers, body }: PlainResponse): string {
+  const fields = { ...headers, Date: new Date().toUTCString(), Connection: 'close' }
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}`)
   return `${[`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`, ...lines].join('\r\n')}\r\n\r\n${textOf(body)}`
 }

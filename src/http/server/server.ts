@@ -1,4 +1,3 @@
-import http from 'node:http'
 import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { within } from '../../runtime/deadline.ts'
@@ -6,7 +5,9 @@ import { errorResponse } from '../answer/error-response.ts'
 import { responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
 import { watchBody } from './body-watch.ts'
+import { allowLargeHeaders, headerBytesOf, MOST_HEADER_BYTES } from './header-size.ts'
 import { PATIENCE, type Patience } from './patience.ts'
+import { refuseLargeHeaders } from './refused-requests.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 import { SlowReaders } from './slow-readers.ts'
 import { removeStaleSocket } from './stale-socket.ts'
@@ -47,12 +48,6 @@ export interface HttpServer {
 /** How a server begins: there is one for files and one for streams. Throws when the address cannot be had. */
 export type Listen = (options: ServerOptions) => Promise<HttpServer>
 
-/**
- * The longest header block, with the first line: tokens of some clients are large. The runtime has one limit for all of its servers, and
- * 16 KiB unless it is told otherwise.
- */
-export const MOST_HEADER_BYTES = 64 * 1024
-
 /** The longest time that Bun's server can wait for a client by itself. */
 const LONGEST_IDLE_SECONDS = 255
 
@@ -64,7 +59,7 @@ export async function listen(options: ServerOptions): Promise<HttpServer> {
   // `server.timeout` does nothing on a unix socket (tried), so slow uploads need the longest time there from the start.
   const idleSeconds = address.kind === 'unix' ? LONGEST_IDLE_SECONDS : idleSecondsOf(patience)
   const ending = new AbortController()
-  const exchanges = new Exchanges({ handler, patience, idleSeconds, descriptors, ending: ending.signal })
+  const exchanges = new Exchanges({ handler, log, patience, idleSeconds, descriptors, ending: ending.signal })
   const server = serve(address, reusePort, {
     development: false,
     idleTimeout: idleSeconds,
@@ -86,11 +81,6 @@ export async function listen(options: ServerOptions): Promise<HttpServer> {
   }
 }
 
-/** Larger limits that were set from outside stay. */
-export function allowLargeHeaders(): void {
-  if (http.maxHeaderSize < MOST_HEADER_BYTES) Object.assign(http, { maxHeaderSize: MOST_HEADER_BYTES })
-}
-
 /** Bun counts whole seconds, and 0 means for ever. */
 function idleSecondsOf({ readerMs }: Patience): number {
   return Math.max(1, Math.min(LONGEST_IDLE_SECONDS, Math.ceil(readerMs / 1000)))
@@ -98,6 +88,7 @@ function idleSecondsOf({ readerMs }: Patience): number {
 
 interface ExchangeOptions {
   readonly handler: Handler
+  readonly log: Log
   readonly patience: Patience
   readonly descriptors: Descriptors | undefined
   readonly idleSeconds: number
@@ -132,9 +123,11 @@ class Exchanges {
   }
 
   async #answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
-    const { handler, patience, idleSeconds, descriptors, ending } = this.#options
+    const { handler, log, patience, idleSeconds, descriptors, ending } = this.#options
     const address = bun.requestIP(request)?.address
-    const connection = { client: address === undefined ? undefined : plainAddress(address), ending }
+    const client = address === undefined ? undefined : plainAddress(address)
+    if (headerBytesOf(request) > MOST_HEADER_BYTES) return responseOf(refuseLargeHeaders(client, log))
+    const connection = { client, ending }
     if (request.method === 'GET' || request.method === 'HEAD') {
       const response = asResponse(await handler(request, connection))
       // Bun opens the file of an answer when it has the answer.

@@ -2,9 +2,10 @@ import { createServer, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Log } from '../../observe/log.ts'
 import { within } from '../../runtime/deadline.ts'
+import { MOST_HEADER_BYTES } from './header-size.ts'
 import { PATIENCE } from './patience.ts'
 import { refuseUnread } from './refused-requests.ts'
-import { allowLargeHeaders, type HttpServer, MOST_HEADER_BYTES, type ServerOptions } from './server.ts'
+import type { HttpServer, ServerOptions } from './server.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
 import { removeStaleSocket } from './stale-socket.ts'
 import { StreamExchange } from './stream-exchange.ts'
@@ -23,12 +24,11 @@ const SWEEP_EVERY_MS = 100
  */
 export async function listenForStreams(options: ServerOptions): Promise<HttpServer> {
   const { address, reusePort, tls, handler, log, patience = PATIENCE, descriptors } = options
-  allowLargeHeaders()
   const running = new Map<Promise<void>, StreamExchange>()
   const ending = new AbortController()
   const scheme = tls === undefined ? 'http' : 'https'
   const exchanges = new WeakMap<object, StreamExchange>()
-  const server = createServer((incoming, outgoing) => {
+  const server = createServer({ maxHeaderSize: MOST_HEADER_BYTES }, (incoming, outgoing) => {
     const means = { handler, log, patience, descriptors, scheme, ending: ending.signal } as const
     const exchange = new StreamExchange(incoming, outgoing, means)
     exchanges.set(incoming.socket, exchange)
@@ -36,7 +36,7 @@ export async function listenForStreams(options: ServerOptions): Promise<HttpServ
     running.set(ended, exchange)
   })
   server.on('clientError', (error: Error & { readonly code?: string }, socket: Socket) => {
-    const refuse = () => refuseUnread(socket, error.code ?? error.message, { log, mostHeaderBytes: MOST_HEADER_BYTES })
+    const refuse = () => refuseUnread(socket, error.code ?? error.message, log)
     const exchange = exchanges.get(socket)
     if (exchange === undefined) refuse()
     else exchange.followedByNonsense(refuse)
