@@ -3,7 +3,7 @@ import type { ManifestMediaType } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import type { ClaimOwner } from './claims.ts'
-import type { Query } from './query.ts'
+import { CLOCK_MS, type Query } from './query.ts'
 
 /** Rows as they are. Whether one may be believed depends on its epoch: see `registry/heal/reconcile.ts`. */
 
@@ -28,6 +28,8 @@ export interface ManifestRow {
   readonly epoch: number
   readonly number: number
   readonly condemnedMs: number | null
+  /** It lost its last parent or its subject by a delete. */
+  readonly released: 0 | 1
 }
 
 /** In place of the time since which it is condemned: the collector is removing it. */
@@ -61,6 +63,8 @@ export interface ManifestLookup {
   readonly held: 0 | 1 | null
   readonly manifestEpoch: number | null
   readonly condemnedMs: number | null
+  /** 1: a delete released it, and no request has touched it since the last tick of the collector's clock. */
+  readonly isForgotten: 0 | 1
   readonly mediaType: ManifestMediaType | null
   readonly size: number | null
   /** Null where they were not asked for, too. */
@@ -86,7 +90,7 @@ export async function findTag(query: Query, repositoryId: number, tag: Tag): Pro
 
 export async function findManifest(query: Query, repositoryId: number, digest: Digest): Promise<ManifestRow | undefined> {
   return await query.get<ManifestRow>(
-    'SELECT held, linked, subject, epoch, number, condemned_ms AS condemnedMs FROM manifest WHERE repository_id = ? AND digest = ?',
+    'SELECT held, linked, subject, epoch, number, condemned_ms AS condemnedMs, released FROM manifest WHERE repository_id = ? AND digest = ?',
     repositoryId,
     digest,
   )
@@ -131,7 +135,7 @@ export async function lookUpTag(
 ): Promise<ManifestLookup | undefined> {
   return await query.get<ManifestLookup>(
     `SELECT r.scanned_epoch AS scannedEpoch, t.epoch AS tagEpoch, t.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
-            m.condemned_ms AS condemnedMs,
+            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 THEN m.touched_ms < ${CLOCK_MS} ELSE 0 END AS isForgotten,
             c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
      FROM repository r
      LEFT JOIN tag t ON t.repository_id = r.id AND t.name = CAST(? AS TEXT)
@@ -152,7 +156,7 @@ export async function lookUpManifest(
 ): Promise<ManifestLookup | undefined> {
   return await query.get<ManifestLookup>(
     `SELECT r.scanned_epoch AS scannedEpoch, m.epoch AS tagEpoch, m.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
-            m.condemned_ms AS condemnedMs,
+            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 THEN m.touched_ms < ${CLOCK_MS} ELSE 0 END AS isForgotten,
             c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
      FROM repository r
      LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = CAST(? AS TEXT)

@@ -3,6 +3,7 @@ import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
+import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
 import { RepeatedTask } from './repeated-task.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
@@ -26,6 +27,7 @@ export interface MaintenanceOptions {
   readonly processId: string
   readonly epoch: number
   readonly orphans: UploadOrphans
+  readonly collector: { readonly duty: CollectorDuty; readonly tickMs: number }
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** A task failed; it is tried again at its next time. */
@@ -85,11 +87,12 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, storage, purge } = this.#options
+    const { backgroundScan, storage, purge, collector } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
       { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: () => storage.removeLeftovers(LEFTOVERS_EVERY_MS) },
+      { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
     ]
   }

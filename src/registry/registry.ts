@@ -3,7 +3,12 @@ import type { Metadata } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver } from '../storage/driver.ts'
+import { type Collected, Collector } from './collect/collector.ts'
+import { CollectorClock } from './collect/collector-clock.ts'
+import { CollectorDuty } from './collect/collector-duty.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
+import { Removal } from './collect/removal.ts'
+import { Whether } from './collect/whether.ts'
 import { BlobPush } from './content/blob-push.ts'
 import { BlobStore } from './content/blob-store.ts'
 import { Catalog } from './content/catalog.ts'
@@ -43,6 +48,8 @@ export interface RegistryOptions {
   }
   /** Left out, as the configuration has it by default. */
   readonly collector?: CollectorPolicy
+  /** Is told what the collector took. */
+  readonly onCollected?: (collected: Collected) => void
   /** Left out, every valid manifest is taken. */
   readonly manifestRules?: ManifestRules
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
@@ -60,6 +67,8 @@ export interface Registry {
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
   readonly orphans: UploadOrphans
+  readonly collector: Collector
+  readonly collectorDuty: CollectorDuty
   readonly status: Status
   /** Pending while another database may be at work on the storage; `start` is not to be called before it is over. */
   readonly handover: Handover
@@ -92,7 +101,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads })
+  const collecting = createCollector({ ...options, policy: collector, operations, backgroundScan, unreadable })
   const maintenance = new Maintenance({
+    collector: { duty: collecting.duty, tickMs: collector.tickMs },
     storage,
     metadata,
     operations,
@@ -114,6 +125,8 @@ export function createRegistry(options: RegistryOptions): Registry {
     operations,
     backgroundScan,
     orphans,
+    collector: collecting.collector,
+    collectorDuty: collecting.duty,
     status: new Status({
       ...{ storage, metadata, scan, backgroundScan, unreadable, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),
@@ -132,6 +145,23 @@ export function createRegistry(options: RegistryOptions): Registry {
       await operations.finish()
     },
   }
+}
+
+interface CollectorParts extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected'> {
+  readonly policy: CollectorPolicy
+  readonly operations: Operations
+  readonly backgroundScan: BackgroundScan
+  readonly unreadable: UnreadableNames
+}
+
+function createCollector({ operations, backgroundScan, unreadable, onCollected, ...parts }: CollectorParts) {
+  const { storage, metadata, policy, log, epoch } = parts
+  const clock = new CollectorClock({ metadata, tickMs: policy.tickMs })
+  const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
+  const removal = new Removal({ storage, metadata, operations })
+  const collector = new Collector({ metadata, removal, whether, clock, policy, epoch })
+  const told = { log, onCollected: onCollected ?? (() => undefined) }
+  return { collector, duty: new CollectorDuty({ collector, whether, clock, metadata, policy, ...told }) }
 }
 
 function purgeOf({ storage, metadata, log, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import type { Handler } from '../../src/http/pipeline.ts'
 import type { Metadata } from '../../src/metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
+import { type CollectorPolicy, DEFAULT_POLICY } from '../../src/registry/collect/policy.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { type Disk, openDisk } from '../../src/storage/filesystem/disk.ts'
@@ -18,6 +19,7 @@ export interface InProcessOptions {
   /** Puts another disk in place of the real one. */
   readonly disk?: (disk: Disk) => Disk
   readonly metadata?: (metadata: Metadata) => Metadata
+  readonly collector?: CollectorPolicy
 }
 
 /**
@@ -62,7 +64,8 @@ export class BerthInProcess implements AsyncDisposable {
     const { locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
-    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, uploadPurging, log })
+    const { collector = DEFAULT_POLICY } = options
+    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, uploadPurging, collector, log })
     if (opened.beganEpoch) await registry.operations.sweep()
     return new BerthInProcess({ registry, handler: handlerOf(registry, log), opened, driver, disk, log })
   }

@@ -232,16 +232,8 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
 
     test('has null for every row that is missing', async () => {
       const id = await metadata.repository(A)
-      const noRows = {
-        digest: null,
-        tagEpoch: null,
-        held: null,
-        manifestEpoch: null,
-        condemnedMs: null,
-        mediaType: null,
-        size: null,
-        bytes: null,
-      }
+      const noRow = { digest: null, tagEpoch: null, held: null, manifestEpoch: null, condemnedMs: null }
+      const noRows = { ...noRow, isForgotten: 0, mediaType: null, size: null, bytes: null } as const
       const unknown = { ...noRows, scannedEpoch: 0 }
 
       expect(await lookUpTag(metadata.read, A, tag, WITHOUT_BYTES)).toEqual(unknown)
@@ -271,6 +263,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
         held: 1,
         manifestEpoch: EPOCH,
         condemnedMs: null,
+        isForgotten: 0,
         mediaType: OCI_IMAGE_MANIFEST,
         size: content.bytes.length,
         bytes: null,

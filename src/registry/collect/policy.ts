@@ -18,6 +18,8 @@ export interface CollectorPolicy {
   readonly brake: number
   /** Only says what would be removed. */
   readonly dryRun: boolean
+  /** Nothing is to be removed at all: the operator copies the storage, or it cannot be written. */
+  readonly isReadOnly: boolean
   /** How often the clock moves on. */
   readonly tickMs: number
 }
@@ -31,5 +33,6 @@ export const DEFAULT_POLICY: CollectorPolicy = {
   rate: 200,
   brake: 30,
   dryRun: false,
+  isReadOnly: false,
   tickMs: 60 * SECOND_MS,
 }

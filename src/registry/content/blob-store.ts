@@ -11,6 +11,7 @@ import type { Look } from '../heal/storage-look.ts'
 import type { StorageView } from '../heal/storage-view.ts'
 import type { Operations } from '../writes/operations.ts'
 import { findMissing, whileSeen } from './named-content.ts'
+import { Rescue } from './rescue.ts'
 import { requireUnnamed } from './still-named.ts'
 
 /** A blob that a repository owns, whole in the storage a moment ago. */
@@ -57,6 +58,7 @@ export class BlobStore {
   readonly #view: StorageView
   readonly #reconcile: Look
   readonly #operations: Operations
+  readonly #rescue: Rescue
   readonly #scanned: (repository: RepositoryName) => Promise<unknown>
 
   constructor(options: BlobStoreOptions) {
@@ -65,6 +67,7 @@ export class BlobStore {
     this.#view = options.view
     this.#reconcile = options.reconcile
     this.#operations = options.operations
+    this.#rescue = new Rescue(options.metadata)
     this.#scanned = options.scanned
   }
 
@@ -83,8 +86,9 @@ export class BlobStore {
     const row = await lookUpLink(this.#metadata.read, repository, digest)
     if (!this.#reconcile.isSeen(row?.linkEpoch, row?.scannedEpoch)) return await this.#findUnseen(repository, digest)
     const target = row?.target ?? undefined
-    if (target === undefined) return undefined
-    return await this.#whole(digest, target, row?.size ?? undefined)
+    if (row === undefined || target === undefined) return undefined
+    const found = await this.#whole(digest, target, row.size ?? undefined)
+    return found && (await this.#rescue.link(repository, digest, row)) ? found : undefined
   }
 
   /** The bytes of a blob from `get`, or a part of them; a Blob body is sent with sendfile. Throws BLOB_UNKNOWN when they have gone. */

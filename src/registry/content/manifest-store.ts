@@ -8,6 +8,7 @@ import {
   setTag,
 } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
+import { releaseDependents } from '../../metadata/collecting/manifests.ts'
 import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
@@ -29,6 +30,7 @@ import { type DeleteOptions, repositoryPlacements } from './blob-store.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
+import { Rescue } from './rescue.ts'
 import { requireUnnamed } from './still-named.ts'
 
 export interface WholeManifest {
@@ -72,9 +74,11 @@ export class ManifestStore {
   readonly #options: ManifestStoreOptions
   readonly #remembered = new RememberedManifests()
   readonly #large = new OneATurn()
+  readonly #rescue: Rescue
 
   constructor(options: ManifestStoreOptions) {
     this.#options = options
+    this.#rescue = new Rescue(options.metadata)
   }
 
   /** end-3, HEAD. Throws MANIFEST_UNKNOWN. */
@@ -168,6 +172,7 @@ export class ManifestStore {
       return { found: { manifest, kept }, isSeen: false }
     }
     if (row?.held !== 1 || !row.digest || !row.mediaType || row.size === null) throw manifestUnknown(reference)
+    if (!(await this.#rescue.manifest(repository, row.digest, row))) throw manifestUnknown(reference)
     const manifest = { digest: row.digest, mediaType: row.mediaType, size: row.size }
     return { found: { manifest, kept: row.bytes ?? undefined }, isSeen: true }
   }
@@ -225,6 +230,7 @@ export class ManifestStore {
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        await releaseDependents(query, repositoryId, digest)
         await setManifestGone(query, repositoryId, digest, stamp)
       },
     })

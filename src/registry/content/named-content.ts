@@ -1,4 +1,6 @@
 import { type ClaimAlone, type ClaimOwner, findClaimOn, listClaimsAlone } from '../../metadata/claims.ts'
+import { rescueLink } from '../../metadata/collecting/links.ts'
+import { adoptManifest } from '../../metadata/collecting/manifests.ts'
 import { findLink, findManifest, findRepository } from '../../metadata/content.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -86,15 +88,22 @@ class RowLook {
     this.#place = place
   }
 
+  /** What is there is needed from here on: condemned or released it is no more. */
   async find({ digest, isChild }: NamedDigest): Promise<Found | undefined> {
     const { repositoryId } = this.#place
     this.isCertain = true
     if (isChild) {
       const manifest = await findManifest(this.#query, repositoryId, digest)
-      if (this.#isSeen(manifest) && manifest?.held === 1) return { manifest: digest }
+      if (this.#isSeen(manifest) && manifest?.held === 1) {
+        if (manifest.released === 1 || manifest.condemnedMs !== null) await adoptManifest(this.#query, repositoryId, digest)
+        return { manifest: digest }
+      }
     }
     const link = await findLink(this.#query, repositoryId, digest)
-    if (this.#isSeen(link) && link?.target) return { link: digest, blob: link.target }
+    if (this.#isSeen(link) && link?.target) {
+      if (link.condemnedMs !== null) await rescueLink(this.#query, repositoryId, digest)
+      return { link: digest, blob: link.target }
+    }
     return undefined
   }
 

@@ -1,0 +1,55 @@
+import type { Digest } from '../../oci/digest.ts'
+import { findExcludingClaim } from '../claims.ts'
+import type { Query } from '../query.ts'
+import { SLICE } from './links.ts'
+
+/** Bytes of blobs as the collector sees them. They have no readers of their own: links and manifests have. */
+
+const UNNEEDED = `b.state = 'live' AND NOT EXISTS (SELECT 1 FROM link l WHERE l.target = b.digest)
+  AND NOT EXISTS (SELECT 1 FROM reference f WHERE f.target = b.digest)
+  AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.digest = b.digest AND m.linked = 1)`
+
+export interface BlobSeen {
+  readonly digest: Digest
+  /** Bytes; 0 where it is not known. */
+  readonly size: number
+  /** Since when no link and no manifest has needed it; null while one does. */
+  readonly unneededSinceMs: number | null
+}
+
+/** A slice of all blobs, by digest. */
+export async function listBlobSlice(query: Query, after: string): Promise<BlobSeen[]> {
+  return await query.all<BlobSeen>(
+    `SELECT b.digest AS digest, coalesce(b.size, 0) AS size, CASE WHEN ${UNNEEDED} THEN b.touched_ms END AS unneededSinceMs
+     FROM (SELECT * FROM blob WHERE digest > ? ORDER BY digest LIMIT ${SLICE}) b`,
+    after,
+  )
+}
+
+/** Inside the claiming transaction of their removal: those of these blobs that nothing needs and no other operation has a claim on. */
+export async function takeUnneededBlobs(
+  query: Query,
+  digests: readonly Digest[],
+  touchedBefore: number,
+): Promise<readonly { readonly digest: Digest; readonly size: number }[]> {
+  const taken: { digest: Digest; size: number }[] = []
+  for (const digest of digests) {
+    if ((await findExcludingClaim(query, { name: { kind: 'blob', digest }, alone: true }, '')) !== undefined) continue
+    const row = await query.get<{ size: number | null }>(
+      `UPDATE blob AS b SET state = 'deleting' WHERE b.digest = ? AND b.touched_ms <= ? AND ${UNNEEDED} RETURNING size`,
+      digest,
+      touchedBefore,
+    )
+    if (row !== undefined) taken.push({ digest, size: row.size ?? 0 })
+  }
+  return taken
+}
+
+/** The collector took its last link: the bytes are due at once. */
+export async function endGraceOfUnlinked(query: Query, digest: Digest): Promise<void> {
+  await query.run(
+    'UPDATE blob SET touched_ms = 0 WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM link WHERE target = ?)',
+    digest,
+    digest,
+  )
+}

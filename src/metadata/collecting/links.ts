@@ -1,0 +1,127 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { findExcludingClaim } from '../claims.ts'
+import { BEING_REMOVED } from '../content.ts'
+import { CLOCK_MS, type Query } from '../query.ts'
+
+/** Links of blobs as the collector sees them (docs/collector.md, Links, then bytes). All times are those of its clock. */
+
+/** Rows are read in slices of so many: one is a turn of the event loop. */
+export const SLICE = 200
+
+const NAMED = 'EXISTS (SELECT 1 FROM reference f WHERE f.target = l.digest AND f.repository_id = l.repository_id)'
+const OPAQUE =
+  'EXISTS (SELECT 1 FROM manifest o INDEXED BY manifest_opaque WHERE o.repository_id = l.repository_id AND o.opaque = 1)'
+
+export interface LinkSeen {
+  readonly digest: Digest
+  /** Since when nothing in the repository has named or asked for it; null while something does, and when it is condemned already. */
+  readonly unneededSinceMs: number | null
+  /** Of the bytes of its blob, shared out among all links that name them; 0 while it is needed. */
+  readonly bytes: number
+}
+
+/** A slice of the links of a repository, by digest. The index of digests takes a comparison with one column alone. */
+export async function listLinkSlice(query: Query, repositoryId: number, after: string): Promise<LinkSeen[]> {
+  return await query.all<LinkSeen>(
+    `SELECT digest, unneededSinceMs,
+       CASE WHEN unneededSinceMs IS NULL THEN 0 ELSE coalesce((SELECT size FROM blob b WHERE b.digest = s.target), 0)
+         / (SELECT count(*) FROM link k WHERE k.target = s.target) END AS bytes
+     FROM (SELECT l.digest AS digest, l.target AS target,
+             CASE WHEN l.target IS NOT NULL AND l.condemned_ms IS NULL AND NOT ${NAMED} THEN l.touched_ms END AS unneededSinceMs
+           FROM link l WHERE l.repository_id = ? AND l.digest > ? ORDER BY l.digest LIMIT ${SLICE}) s`,
+    repositoryId,
+    after,
+  )
+}
+
+/** True where something in a repository cannot be read: none of its links falls due. */
+export async function isOpaque(query: Query, repositoryId: number): Promise<boolean> {
+  return (await query.get(`SELECT 1 FROM (SELECT ? AS repository_id) l WHERE ${OPAQUE}`, repositoryId)) !== undefined
+}
+
+/** Condemns those of these links that are still due. How many. */
+export async function condemnLinks(
+  query: Query,
+  repositoryId: number,
+  digests: readonly Digest[],
+  touchedBefore: number,
+): Promise<number> {
+  const condemned = await query.all(
+    `UPDATE link AS l SET condemned_ms = ${CLOCK_MS}
+     WHERE l.repository_id = ? AND l.digest IN (SELECT value FROM json_each(?))
+       AND l.target IS NOT NULL AND l.condemned_ms IS NULL AND l.touched_ms <= ? AND NOT ${NAMED} RETURNING digest`,
+    repositoryId,
+    JSON.stringify(digests),
+    touchedBefore,
+  )
+  return condemned.length
+}
+
+export interface CondemnedLink {
+  readonly repository: RepositoryName
+  readonly repositoryId: number
+  readonly digest: Digest
+  readonly target: Digest
+  readonly condemnedMs: number
+}
+
+/** Some links that have been condemned since then or longer, the oldest first. */
+export async function listCondemnedLinks(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedLink[]> {
+  return await query.all<CondemnedLink>(
+    `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,
+            l.condemned_ms AS condemnedMs
+     FROM link l INDEXED BY link_condemned JOIN repository r ON r.id = l.repository_id
+     WHERE l.condemned_ms > 0 AND l.condemned_ms <= ? ORDER BY l.condemned_ms LIMIT ?`,
+    condemnedBefore,
+    limit,
+  )
+}
+
+/**
+ * Inside the claiming transaction of their removal: those of these links that nothing needs and no other operation has a claim on. From here on
+ * no request can rescue them.
+ */
+export async function takeCondemnedLinks(query: Query, candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
+  const taken: CondemnedLink[] = []
+  for (const link of candidates) {
+    const { repository, digest } = link
+    const claim = { name: { kind: 'link', repository, digest }, alone: true } as const
+    if ((await findExcludingClaim(query, claim, '')) !== undefined) continue
+    const row = await query.get(
+      `UPDATE link AS l SET condemned_ms = ${BEING_REMOVED} WHERE l.repository_id = ? AND l.digest = ? AND l.condemned_ms = ?
+         AND NOT ${NAMED} AND NOT ${OPAQUE} RETURNING digest`,
+      link.repositoryId,
+      digest,
+      link.condemnedMs,
+    )
+    if (row !== undefined) taken.push(link)
+  }
+  return taken
+}
+
+/** Gives back to their readers those of these links that something names by now, or that lie in a repository which cannot be read. */
+export async function spareNeededLinks(query: Query, candidates: readonly CondemnedLink[]): Promise<void> {
+  for (const { repositoryId, digest } of candidates)
+    await query.run(
+      `UPDATE link AS l SET condemned_ms = NULL WHERE l.repository_id = ? AND l.digest = ? AND l.condemned_ms > 0
+         AND (${NAMED} OR ${OPAQUE})`,
+      repositoryId,
+      digest,
+    )
+}
+
+/** A request got it, or builds on it: it is condemned no more, with its full grace. False when it is gone, or being removed. */
+export async function rescueLink(query: Query, repositoryId: number, digest: Digest): Promise<boolean> {
+  await query.run(
+    `UPDATE link SET condemned_ms = NULL, touched_ms = ${CLOCK_MS} WHERE repository_id = ? AND digest = ? AND condemned_ms > 0`,
+    repositoryId,
+    digest,
+  )
+  const row = await query.get(
+    'SELECT 1 FROM link WHERE repository_id = ? AND digest = ? AND target IS NOT NULL AND condemned_ms IS NULL',
+    repositoryId,
+    digest,
+  )
+  return row !== undefined
+}

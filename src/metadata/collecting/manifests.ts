@@ -1,0 +1,165 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { findExcludingClaim } from '../claims.ts'
+import { BEING_REMOVED } from '../content.ts'
+import { CLOCK_MS, type Query } from '../query.ts'
+import { SLICE } from './links.ts'
+
+/** Manifests as the collector sees them: no tag leads to them, no manifest names them, and what they refer to has gone. */
+
+const LEADING_TO_IT = `EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)
+  OR EXISTS (SELECT 1 FROM reference f JOIN manifest p ON p.repository_id = f.repository_id AND p.digest = f.manifest AND p.linked = 1
+             WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest <> m.digest)
+  OR EXISTS (SELECT 1 FROM claim c JOIN reference f ON f.repository_id = m.repository_id AND f.manifest = c.name AND f.target = m.digest
+             WHERE c.kind = 'manifest' AND c.repository = (SELECT name FROM repository WHERE id = m.repository_id))
+  OR EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject AND s.linked = 1)`
+const OPAQUE =
+  'EXISTS (SELECT 1 FROM manifest o INDEXED BY manifest_opaque WHERE o.repository_id = m.repository_id AND o.opaque = 1)'
+const UNNEEDED = `m.held = 1 AND NOT (${LEADING_TO_IT}) AND NOT ${OPAQUE}`
+
+export interface ManifestSeen {
+  readonly digest: Digest
+  readonly isHeld: 0 | 1
+  /** 1: nothing leads to it. What only such manifests lead to is untagged as well, and shows when they have gone. */
+  readonly isUntagged: 0 | 1
+}
+
+/** A slice of the manifests of a repository, by digest. */
+export async function listManifestSlice(query: Query, repositoryId: number, after: string): Promise<ManifestSeen[]> {
+  return await query.all<ManifestSeen>(
+    `SELECT m.digest AS digest, m.held AS isHeld, ${UNNEEDED} AS isUntagged
+     FROM (SELECT * FROM manifest WHERE repository_id = ? AND digest > ? ORDER BY digest LIMIT ${SLICE}) m`,
+    repositoryId,
+    after,
+  )
+}
+
+/** Some manifests that were released by a delete, and to which nothing has led since then. */
+export async function listReleasedManifests(
+  query: Query,
+  repositoryId: number,
+  touchedBefore: number,
+  limit: number,
+): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    `SELECT m.digest AS digest FROM manifest m INDEXED BY manifest_released
+     WHERE m.repository_id = ? AND m.released = 1 AND m.condemned_ms IS NULL AND m.touched_ms <= ? AND ${UNNEEDED} LIMIT ?`,
+    repositoryId,
+    touchedBefore,
+    limit,
+  )
+  return rows.map(({ digest }) => digest)
+}
+
+/** Condemns those of these manifests to which nothing leads, and which no request has touched since. How many. */
+export async function condemnManifests(
+  query: Query,
+  repositoryId: number,
+  digests: readonly Digest[],
+  touchedBefore: number,
+): Promise<number> {
+  const condemned = await query.all(
+    `UPDATE manifest AS m SET condemned_ms = ${CLOCK_MS}
+     WHERE m.repository_id = ? AND m.digest IN (SELECT value FROM json_each(?)) AND m.condemned_ms IS NULL AND m.touched_ms <= ?
+       AND ${UNNEEDED} RETURNING digest`,
+    repositoryId,
+    JSON.stringify(digests),
+    touchedBefore,
+  )
+  return condemned.length
+}
+
+export interface CondemnedManifest {
+  readonly repository: RepositoryName
+  readonly repositoryId: number
+  readonly digest: Digest
+  readonly condemnedMs: number
+}
+
+/** Some manifests that have been condemned since then or longer, the oldest first. */
+export async function listCondemnedManifests(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedManifest[]> {
+  return await query.all<CondemnedManifest>(
+    `SELECT r.name AS repository, m.repository_id AS repositoryId, m.digest AS digest, m.condemned_ms AS condemnedMs
+     FROM manifest m INDEXED BY manifest_condemned JOIN repository r ON r.id = m.repository_id
+     WHERE m.condemned_ms > 0 AND m.condemned_ms <= ? ORDER BY m.condemned_ms LIMIT ?`,
+    condemnedBefore,
+    limit,
+  )
+}
+
+/** As `takeCondemnedLinks`. */
+export async function takeCondemnedManifests(
+  query: Query,
+  candidates: readonly CondemnedManifest[],
+): Promise<readonly CondemnedManifest[]> {
+  const taken: CondemnedManifest[] = []
+  for (const manifest of candidates) {
+    const { repository, repositoryId, digest, condemnedMs } = manifest
+    const claim = { name: { kind: 'manifest', repository, digest }, alone: true } as const
+    if ((await findExcludingClaim(query, claim, '')) !== undefined) continue
+    const row = await query.get(
+      `UPDATE manifest AS m SET condemned_ms = ${BEING_REMOVED} WHERE m.repository_id = ? AND m.digest = ? AND m.condemned_ms = ?
+         AND ${UNNEEDED} RETURNING digest`,
+      repositoryId,
+      digest,
+      condemnedMs,
+    )
+    if (row !== undefined) taken.push(manifest)
+  }
+  return taken
+}
+
+/** Gives back to their readers those of these manifests to which something leads by now. */
+export async function spareNeededManifests(query: Query, candidates: readonly CondemnedManifest[]): Promise<void> {
+  for (const { repositoryId, digest } of candidates)
+    await query.run(
+      `UPDATE manifest AS m SET condemned_ms = NULL WHERE m.repository_id = ? AND m.digest = ? AND m.condemned_ms > 0
+         AND NOT (${UNNEEDED})`,
+      repositoryId,
+      digest,
+    )
+}
+
+/** As `rescueLink`. It stays released: it goes when no request has asked for it within a grace. */
+export async function rescueManifest(query: Query, repositoryId: number, digest: Digest): Promise<boolean> {
+  await query.run(
+    `UPDATE manifest SET condemned_ms = NULL, touched_ms = ${CLOCK_MS}
+     WHERE repository_id = ? AND digest = ? AND (condemned_ms > 0 OR (released = 1 AND condemned_ms IS NULL))`,
+    repositoryId,
+    digest,
+  )
+  const row = await query.get(
+    'SELECT 1 FROM manifest WHERE repository_id = ? AND digest = ? AND held = 1 AND condemned_ms IS NULL',
+    repositoryId,
+    digest,
+  )
+  return row !== undefined
+}
+
+/** A manifest names it from now on: it is released no more. */
+export async function adoptManifest(query: Query, repositoryId: number, digest: Digest): Promise<void> {
+  await query.run(
+    `UPDATE manifest SET released = 0, condemned_ms = NULL, touched_ms = ${CLOCK_MS}
+     WHERE repository_id = ? AND digest = ? AND (released = 1 OR condemned_ms > 0)`,
+    repositoryId,
+    digest,
+  )
+}
+
+/**
+ * A delete that a client asked for took a manifest: what it named as its children, and what refers to it, falls due after a grace, unless a tag
+ * or another manifest leads there. Called before the references of the manifest go.
+ */
+export async function releaseDependents(query: Query, repositoryId: number, digest: Digest): Promise<void> {
+  await query.run(
+    `UPDATE manifest AS m SET released = 1, touched_ms = ${CLOCK_MS}
+     WHERE m.repository_id = ? AND m.held = 1 AND m.digest <> ?
+       AND (m.subject = ? OR m.digest IN (SELECT target FROM reference WHERE repository_id = ? AND manifest = ? AND role = 'child'))
+       AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)`,
+    repositoryId,
+    digest,
+    digest,
+    repositoryId,
+    digest,
+  )
+}

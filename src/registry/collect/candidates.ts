@@ -1,0 +1,82 @@
+import { listBlobSlice } from '../../metadata/collecting/bytes.ts'
+import { isOpaque, listLinkSlice, SLICE } from '../../metadata/collecting/links.ts'
+import { listReleasedManifests } from '../../metadata/collecting/manifests.ts'
+import { listRepositoriesToCollect, type RepositoryToCollect } from '../../metadata/collecting/survey.ts'
+import type { Query } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { Rest } from '../rest.ts'
+
+const REPOSITORIES_AT_ONCE = 100
+
+/** Content that nothing needs. */
+export interface Candidate {
+  readonly digest: Digest
+  /** Since when nothing has needed it, by the collector's clock. */
+  readonly sinceMs: number
+  readonly bytes: number
+}
+
+/** Content that nothing needs, a slice at a time: one turn of the event loop each. */
+export class Candidates {
+  readonly #read: Query
+  readonly #signal: AbortSignal
+  readonly #rest = new Rest()
+
+  constructor(read: Query, signal: AbortSignal) {
+    this.#read = read
+    this.#signal = signal
+  }
+
+  async *repositories(): AsyncGenerator<RepositoryToCollect> {
+    let last = 0
+    for (;;) {
+      const repositories = await listRepositoriesToCollect(this.#read, last, REPOSITORIES_AT_ONCE)
+      for (const repository of repositories) {
+        await this.#turn()
+        yield repository
+      }
+      last = repositories.at(-1)?.id ?? last
+      if (repositories.length < REPOSITORIES_AT_ONCE) return
+    }
+  }
+
+  /** Slices of the links of a repository that nothing needs; none where something in it cannot be read. */
+  async *links(repositoryId: number): AsyncGenerator<readonly Candidate[]> {
+    if (await isOpaque(this.#read, repositoryId)) return
+    for (let last = ''; ; ) {
+      const slice = await listLinkSlice(this.#read, repositoryId, last)
+      const unneeded = slice.flatMap(({ digest, unneededSinceMs, bytes }) =>
+        unneededSinceMs === null ? [] : [{ digest, sinceMs: unneededSinceMs, bytes }],
+      )
+      if (unneeded.length > 0) yield unneeded
+      if (slice.length < SLICE) return
+      last = slice.at(-1)?.digest ?? last
+      await this.#turn()
+    }
+  }
+
+  /** Slices of the blobs whose bytes nothing needs. */
+  async *blobs(onStored: (bytes: number) => void = () => undefined): AsyncGenerator<readonly Candidate[]> {
+    for (let last = ''; ; ) {
+      const slice = await listBlobSlice(this.#read, last)
+      for (const { size } of slice) onStored(size)
+      const unneeded = slice.flatMap(({ digest, unneededSinceMs, size }) =>
+        unneededSinceMs === null ? [] : [{ digest, sinceMs: unneededSinceMs, bytes: size }],
+      )
+      if (unneeded.length > 0) yield unneeded
+      if (slice.length < SLICE) return
+      last = slice.at(-1)?.digest ?? last
+      await this.#turn()
+    }
+  }
+
+  /** Manifests that a delete released. */
+  async released(repositoryId: number, touchedBefore: number, limit: number): Promise<readonly Digest[]> {
+    return await listReleasedManifests(this.#read, repositoryId, touchedBefore, limit)
+  }
+
+  async #turn(): Promise<void> {
+    await this.#rest.after(0)
+    this.#signal.throwIfAborted()
+  }
+}

@@ -1,0 +1,41 @@
+import { advanceClock, readClock } from '../../metadata/collecting/clock.ts'
+import type { Metadata } from '../../metadata/query.ts'
+
+export interface CollectorClockOptions {
+  readonly metadata: Metadata
+  /** How often it moves on. */
+  readonly tickMs: number
+}
+
+/**
+ * Moves the collector's clock on, in the one process that has the duty (docs/collector.md, The clock): by what the machine's two clocks agree
+ * on, and by no more than two ticks at once. Whoever wrote a row meanwhile wrote the time before the tick, which is older by that at most.
+ */
+export class CollectorClock {
+  readonly #options: CollectorClockOptions
+  #last: { readonly wallMs: number; readonly monotonicMs: number } | undefined
+
+  constructor(options: CollectorClockOptions) {
+    this.#options = options
+  }
+
+  /** So much older than it says may a row be, in milliseconds. */
+  get marginMs(): number {
+    return 2 * this.#options.tickMs
+  }
+
+  /** Moves it on when a tick has passed. Called as often as it suits. */
+  async tick(): Promise<void> {
+    const now = { wallMs: Date.now(), monotonicMs: performance.now() }
+    const last = this.#last ?? now
+    if (this.#last !== undefined && now.monotonicMs - last.monotonicMs < this.#options.tickMs) return
+    this.#last = now
+    const passedMs = Math.min(now.wallMs - last.wallMs, now.monotonicMs - last.monotonicMs, this.marginMs)
+    await this.#options.metadata.write((query) => advanceClock(query, Math.max(0, Math.floor(passedMs)), now.wallMs))
+  }
+
+  /** How the clock stands, and when it stood at the beginning of this epoch. */
+  async read(): Promise<{ readonly nowMs: number; readonly epochBeganMs: number }> {
+    return await readClock(this.#options.metadata.read)
+  }
+}

@@ -1,0 +1,21 @@
+import { readNote } from '../../metadata/collecting/survey.ts'
+import type { Query } from '../../metadata/query.ts'
+import type { Survey } from './survey.ts'
+import type { Untagged } from './untagged.ts'
+import type { Waits } from './whether.ts'
+
+/** What the process that has the duty wrote down of its last pass, for all the others. */
+export interface CollectorNote {
+  /** By the wall clock. */
+  readonly atMs: number
+  readonly waits?: Waits | undefined
+  readonly found?: Survey | undefined
+  readonly condemned: number
+  readonly untagged?: Untagged | undefined
+}
+
+/** Undefined before the first pass. */
+export async function readCollectorNote(query: Query): Promise<CollectorNote | undefined> {
+  const text = await readNote(query, 'collector-result')
+  return text === undefined ? undefined : (JSON.parse(text) as CollectorNote)
+}

@@ -1,0 +1,220 @@
+import { type CondemnedLink, condemnLinks, listCondemnedLinks, rescueLink } from '../../metadata/collecting/links.ts'
+import { condemnManifests, listCondemnedManifests } from '../../metadata/collecting/manifests.ts'
+import { listObstacles } from '../../metadata/collecting/obstacles.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { brakes } from './brake.ts'
+import { Candidates } from './candidates.ts'
+import type { CollectorClock } from './collector-clock.ts'
+import { Pace } from './pace.ts'
+import type { CollectorPolicy } from './policy.ts'
+import { REMOVED_AT_ONCE, type Removal } from './removal.ts'
+import { type Survey, survey } from './survey.ts'
+import { UntaggedIn } from './untagged.ts'
+import type { Waits, Whether } from './whether.ts'
+
+export interface CollectorOptions {
+  readonly metadata: Metadata
+  readonly removal: Removal
+  readonly whether: Whether
+  readonly clock: CollectorClock
+  readonly policy: CollectorPolicy
+  readonly epoch: number
+}
+
+/** How much one pass takes, and when. */
+export interface PassOptions {
+  readonly graceMs: number
+  readonly windowMs: number
+  /** Manifests to which no tag leads as well: registry:2's `garbage-collect --delete-untagged`. */
+  readonly removesUntagged: boolean
+  /** Only counts. */
+  readonly dryRun: boolean
+}
+
+export interface Collected {
+  readonly links: number
+  readonly blobs: number
+  readonly manifests: number
+  /** Bytes of blobs that went. */
+  readonly bytes: number
+}
+
+export interface PassReport {
+  /** Why nothing was taken, or no bytes were (`obstacle`); undefined: all that was due. */
+  readonly waits: Waits | undefined
+  /** What was found; undefined when the pass did not come that far. */
+  readonly found: Survey | undefined
+  /** Links and manifests that may be removed when the window has passed, unless a client asks for them. */
+  readonly condemned: number
+  readonly collected: Collected
+}
+
+/**
+ * Frees what nothing needs, while the registry serves (docs/collector.md): links first, each condemned for a window in which a request rescues
+ * it, then the bytes that no link and no manifest needs. Whatever it takes is asked for again in the transaction that claims it.
+ */
+export class Collector {
+  readonly #options: CollectorOptions
+  readonly #pace: Pace
+
+  constructor(options: CollectorOptions) {
+    this.#options = options
+    this.#pace = new Pace(options.policy.rate)
+  }
+
+  /** Removes what has been condemned for the window. Ends between two batches when the signal aborts. */
+  async removeCondemned(windowMs: number, signal: AbortSignal): Promise<Collected> {
+    const manifests = await this.#removeManifests(windowMs, signal)
+    const removed = await this.#removeLinks(windowMs, signal)
+    return { ...removed, manifests }
+  }
+
+  /** One look at everything: condemns what is due, and removes the bytes that are. */
+  async pass(options: PassOptions, signal: AbortSignal): Promise<PassReport> {
+    const { metadata, whether, clock, policy } = this.#options
+    const waits = await whether.waits(options.graceMs)
+    if (waits !== undefined) return { waits, found: undefined, condemned: 0, collected: NOTHING }
+    const touchedBefore = await this.#touchedBefore(options.graceMs)
+    const found = await survey(metadata.read, touchedBefore, signal)
+    if (options.dryRun) return { waits: undefined, found, condemned: 0, collected: NOTHING }
+    if (await brakes(metadata, found, policy.brake)) return { waits: 'brake', found, condemned: 0, collected: NOTHING }
+    const condemned = await this.#condemn(touchedBefore, options, signal)
+    await clock.tick()
+    if (await whether.hasObstacle()) return { waits: 'obstacle', found, condemned, collected: NOTHING }
+    return { waits: undefined, found, condemned, collected: await this.#removeBytes(touchedBefore, signal) }
+  }
+
+  /** By the collector's clock, of which rows may be as old as its margin says. */
+  async #touchedBefore(graceMs: number): Promise<number> {
+    const { nowMs } = await this.#options.clock.read()
+    return nowMs - graceMs - this.#options.clock.marginMs
+  }
+
+  async #condemn(touchedBefore: number, options: PassOptions, signal: AbortSignal): Promise<number> {
+    const { metadata } = this.#options
+    const candidates = new Candidates(metadata.read, signal)
+    const opaque = await this.#repositoriesWithObstacle()
+    let condemned = 0
+    for await (const { id, name } of candidates.repositories()) {
+      if (opaque.has(name)) continue
+      const released = await candidates.released(id, touchedBefore, REMOVED_AT_ONCE)
+      condemned += await this.#condemnManifests(id, released, touchedBefore)
+      if (options.removesUntagged) {
+        const untagged = await new UntaggedIn(metadata.read, id, signal).find()
+        condemned += await this.#condemnManifests(id, untagged, Number.MAX_SAFE_INTEGER)
+      }
+      for await (const slice of candidates.links(id)) {
+        const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
+        for (const digests of batches(due)) {
+          condemned += await metadata.write((query) => condemnLinks(query, id, digests, touchedBefore))
+          await this.#options.clock.tick()
+        }
+      }
+    }
+    return condemned
+  }
+
+  async #condemnManifests(repositoryId: number, digests: readonly Digest[], touchedBefore: number): Promise<number> {
+    let condemned = 0
+    for (const batch of batches(digests))
+      condemned += await this.#options.metadata.write((query) => condemnManifests(query, repositoryId, batch, touchedBefore))
+    return condemned
+  }
+
+  /** Nobody knows what that content names there. */
+  async #repositoriesWithObstacle(): Promise<ReadonlySet<RepositoryName>> {
+    const { metadata, epoch } = this.#options
+    const obstacles = await listObstacles(metadata.read, epoch)
+    return new Set(obstacles.flatMap(({ repository }) => repository ?? []))
+  }
+
+  async #removeManifests(windowMs: number, signal: AbortSignal): Promise<number> {
+    const { metadata, removal } = this.#options
+    let removed = 0
+    for (;;) {
+      signal.throwIfAborted()
+      const candidates = await listCondemnedManifests(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
+      const taken = await removal.manifests(candidates)
+      removed += taken.length
+      if (taken.length === 0) return removed
+      await this.#rest(taken.length, signal)
+    }
+  }
+
+  /** With each link go the bytes of which it was the last one, unless there is an obstacle. */
+  async #removeLinks(windowMs: number, signal: AbortSignal): Promise<Collected> {
+    const { metadata, removal, whether } = this.#options
+    const opaque = await this.#repositoriesWithObstacle()
+    const bytesStay = await whether.hasObstacle()
+    let [links, blobs, bytes] = [0, 0, 0]
+    for (;;) {
+      signal.throwIfAborted()
+      const condemned = await listCondemnedLinks(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
+      const [kept, candidates] = parted(condemned, ({ repository }) => opaque.has(repository))
+      await this.#spare(kept)
+      const taken = await removal.links(candidates)
+      links += taken.length
+      if (taken.length === 0) return { links, blobs, manifests: 0, bytes }
+      const targets = [...new Set(taken.map(({ target }) => target))]
+      const freed = bytesStay ? [] : await removal.bytes(targets, 0)
+      blobs += freed.length
+      bytes += sizeOf(freed)
+      await this.#rest(taken.length + freed.length, signal)
+    }
+  }
+
+  /** An obstacle was met in their repository since they were condemned. */
+  async #spare(links: readonly CondemnedLink[]): Promise<void> {
+    if (links.length === 0) return
+    await this.#options.metadata.write(async (query) => {
+      for (const { repositoryId, digest } of links) await rescueLink(query, repositoryId, digest)
+    })
+  }
+
+  async #removeBytes(touchedBefore: number, signal: AbortSignal): Promise<Collected> {
+    const { metadata, removal } = this.#options
+    let [blobs, bytes] = [0, 0]
+    for await (const slice of new Candidates(metadata.read, signal).blobs()) {
+      const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
+      for (const digests of batches(due)) {
+        const freed = await removal.bytes(digests, touchedBefore)
+        blobs += freed.length
+        bytes += sizeOf(freed)
+        await this.#rest(freed.length, signal)
+      }
+    }
+    return { links: 0, blobs, manifests: 0, bytes }
+  }
+
+  async #rest(removed: number, signal: AbortSignal): Promise<void> {
+    await this.#options.clock.tick()
+    await this.#pace.after(removed, signal)
+    signal.throwIfAborted()
+  }
+}
+
+export const NOTHING: Collected = { links: 0, blobs: 0, manifests: 0, bytes: 0 }
+
+export function sumOf(...parts: readonly Collected[]): Collected {
+  const sum = (of: (part: Collected) => number) => parts.reduce((total, part) => total + of(part), 0)
+  return {
+    links: sum(({ links }) => links),
+    blobs: sum(({ blobs }) => blobs),
+    manifests: sum(({ manifests }) => manifests),
+    bytes: sum(({ bytes }) => bytes),
+  }
+}
+
+function sizeOf(blobs: readonly { readonly size: number }[]): number {
+  return blobs.reduce((sum, { size }) => sum + size, 0)
+}
+
+function parted<Value>(values: readonly Value[], isFirst: (value: Value) => boolean): [Value[], Value[]] {
+  return [values.filter(isFirst), values.filter((value) => !isFirst(value))]
+}
+
+function* batches(digests: readonly Digest[]): Generator<readonly Digest[]> {
+  for (let start = 0; start < digests.length; start += REMOVED_AT_ONCE) yield digests.slice(start, start + REMOVED_AT_ONCE)
+}

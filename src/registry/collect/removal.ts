@@ -1,0 +1,123 @@
+import { deleteBlob, setLink, setManifestGone } from '../../metadata/changes.ts'
+import type { Claim } from '../../metadata/claims.ts'
+import { endGraceOfUnlinked, takeUnneededBlobs } from '../../metadata/collecting/bytes.ts'
+import { type CondemnedLink, spareNeededLinks, takeCondemnedLinks } from '../../metadata/collecting/links.ts'
+import {
+  type CondemnedManifest,
+  releaseDependents,
+  spareNeededManifests,
+  takeCondemnedManifests,
+} from '../../metadata/collecting/manifests.ts'
+import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import { ownWork } from '../../observe/actor.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { allEnded } from '../../storage/all-ended.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
+import { LINK_FILE, layout } from '../../storage/layout.ts'
+import type { Operations } from '../writes/operations.ts'
+
+/** One operation removes no more: a push that needs one of the names waits for it. */
+export const REMOVED_AT_ONCE = 64
+/** Of them so many side by side in the storage. */
+const SIDE_BY_SIDE = 16
+
+export interface RemovalOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly operations: Operations
+}
+
+/**
+ * What the collector removes, as operations like any other: each claims its names alone, asks in the claiming transaction whether they are still
+ * not needed, and takes what is free. A name that another operation has is left for the next time, and never waited for.
+ */
+export class Removal {
+  readonly #options: RemovalOptions
+
+  constructor(options: RemovalOptions) {
+    this.#options = options
+  }
+
+  /** Gives the links that were removed. What is needed again is condemned no more. */
+  async links(candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
+    const { metadata, storage } = this.#options
+    await metadata.write((query) => spareNeededLinks(query, candidates))
+    return await this.#perform({
+      name: 'collecting links',
+      take: (query) => takeCondemnedLinks(query, candidates),
+      claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
+      remove: async ({ repository, digest }) => await storage.remove(layout.layer(repository, digest), LINK_FILE),
+      confirm: async (query, { repositoryId, digest, target }, stamp) => {
+        await setLink(query, repositoryId, digest, null, stamp)
+        await endGraceOfUnlinked(query, target)
+      },
+    })
+  }
+
+  /** Gives the blobs whose bytes were removed. `touchedBefore`: nothing may have needed them since. */
+  async bytes(
+    digests: readonly Digest[],
+    touchedBefore: number,
+  ): Promise<readonly { readonly digest: Digest; readonly size: number }[]> {
+    const { storage } = this.#options
+    return await this.#perform({
+      name: 'collecting bytes',
+      take: (query) => takeUnneededBlobs(query, digests, touchedBefore),
+      claims: ({ digest }) => [{ name: { kind: 'blob', digest }, alone: true }],
+      remove: async ({ digest }) => await storage.remove(layout.blobDirectory(digest), 'data'),
+      confirm: async (query, { digest }) => await deleteBlob(query, digest),
+    })
+  }
+
+  /** Gives the manifests that were removed; what they named has its grace from then on. */
+  async manifests(candidates: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
+    const { metadata, storage } = this.#options
+    await metadata.write((query) => spareNeededManifests(query, candidates))
+    return await this.#perform({
+      name: 'collecting manifests',
+      take: (query) => takeCondemnedManifests(query, candidates),
+      claims: ({ repository, digest }) => [{ name: { kind: 'manifest', repository, digest }, alone: true }],
+      remove: async ({ repository, digest }) => await storage.remove(layout.revision(repository, digest), LINK_FILE),
+      confirm: async (query, { repositoryId, digest }, stamp) => {
+        await releaseDependents(query, repositoryId, digest)
+        await setManifestGone(query, repositoryId, digest, stamp)
+      },
+    })
+  }
+
+  async #perform<Name>({ name, take, claims, remove, confirm }: RemovalSteps<Name>): Promise<readonly Name[]> {
+    try {
+      return await this.#options.operations.perform<readonly Name[], readonly Name[]>({
+        name,
+        actor: ownWork('collector'),
+        plan: async (query) => {
+          const taken = await take(query)
+          if (taken.length === 0) throw new NothingTaken()
+          return { plan: taken, claims: taken.flatMap(claims) }
+        },
+        act: async (taken) => {
+          for (let start = 0; start < taken.length; start += SIDE_BY_SIDE)
+            await allEnded(taken.slice(start, start + SIDE_BY_SIDE).map(remove))
+        },
+        confirm: async (query, taken, stamp) => {
+          for (const each of taken) await confirm(query, each, stamp)
+          return taken
+        },
+      })
+    } catch (error) {
+      if (error instanceof NothingTaken) return []
+      throw error
+    }
+  }
+}
+
+interface RemovalSteps<Name> {
+  readonly name: string
+  readonly take: (query: Query) => Promise<readonly Name[]>
+  readonly claims: (name: Name) => readonly Claim[]
+  readonly remove: (name: Name) => Promise<void>
+  readonly confirm: (query: Query, name: Name, stamp: Stamp) => Promise<void>
+}
+
+/** Thrown inside the claiming transaction: there is no operation to perform. */
+class NothingTaken extends Error {}

@@ -1,0 +1,109 @@
+import { SLICE } from '../../metadata/collecting/links.ts'
+import { listManifestSlice, type ManifestSeen } from '../../metadata/collecting/manifests.ts'
+import { listHeldBytes, listKeptBy, listNaming, listTagTargets } from '../../metadata/collecting/survey.ts'
+import type { Query } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { Rest } from '../rest.ts'
+import { Candidates } from './candidates.ts'
+
+const TAGS_AT_ONCE = 200
+
+/** Manifests to which no tag leads, and what only they hold. */
+export interface Untagged {
+  readonly manifests: number
+  /** An estimate: content that another repository links as well is left out. */
+  readonly bytes: number
+}
+
+/** Counts over all repositories what `garbage-collect --delete-untagged` would free. */
+export async function surveyUntagged(read: Query, signal: AbortSignal): Promise<Untagged> {
+  let manifests = 0
+  let bytes = 0
+  for await (const { id } of new Candidates(read, signal).repositories()) {
+    const repository = new UntaggedIn(read, id, signal)
+    const untagged = await repository.find()
+    manifests += untagged.length
+    bytes += await repository.bytesOf(untagged)
+  }
+  return { manifests, bytes }
+}
+
+/** The manifests of one repository to which no tag leads: not over an image index either, nor over the subject of a referrer. */
+export class UntaggedIn {
+  readonly #read: Query
+  readonly #repositoryId: number
+  readonly #signal: AbortSignal
+  readonly #rest = new Rest()
+  readonly #kept = new Set<Digest>()
+
+  constructor(read: Query, repositoryId: number, signal: AbortSignal) {
+    this.#read = read
+    this.#repositoryId = repositoryId
+    this.#signal = signal
+  }
+
+  async find(): Promise<readonly Digest[]> {
+    if (!(await this.#hasAny())) return []
+    await this.#keepTagged()
+    const untagged: Digest[] = []
+    for await (const slice of this.#slices())
+      untagged.push(...slice.flatMap(({ digest, isHeld }) => (isHeld === 1 && !this.#kept.has(digest) ? [digest] : [])))
+    return untagged
+  }
+
+  /** What goes with the manifests that `find` gave, and is named by no other of this repository and linked by none of the others. */
+  async bytesOf(untagged: readonly Digest[]): Promise<number> {
+    const counted = new Set<Digest>()
+    let bytes = 0
+    for (const manifest of untagged) {
+      for (const { digest, size, links } of await listHeldBytes(this.#read, this.#repositoryId, manifest)) {
+        if (counted.has(digest) || links > 1) continue
+        const naming = await listNaming(this.#read, this.#repositoryId, digest)
+        if (naming.some((other) => this.#kept.has(other))) continue
+        counted.add(digest)
+        bytes += size
+      }
+      await this.#turn()
+    }
+    return bytes
+  }
+
+  async #hasAny(): Promise<boolean> {
+    for await (const slice of this.#slices()) if (slice.some(({ isUntagged }) => isUntagged === 1)) return true
+    return false
+  }
+
+  async #keepTagged(): Promise<void> {
+    for (let last = ''; ; ) {
+      const tags = await listTagTargets(this.#read, this.#repositoryId, last, TAGS_AT_ONCE)
+      for (const { digest } of tags) await this.#keep(digest)
+      last = tags.at(-1)?.name ?? last
+      if (tags.length < TAGS_AT_ONCE) return
+    }
+  }
+
+  async #keep(digest: Digest): Promise<void> {
+    const waiting = [digest]
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      if (this.#kept.has(next)) continue
+      this.#kept.add(next)
+      waiting.push(...(await listKeptBy(this.#read, this.#repositoryId, next)))
+      await this.#turn()
+    }
+  }
+
+  async *#slices(): AsyncGenerator<readonly ManifestSeen[]> {
+    for (let last = ''; ; ) {
+      const slice = await listManifestSlice(this.#read, this.#repositoryId, last)
+      yield slice
+      if (slice.length < SLICE) return
+      last = slice.at(-1)?.digest ?? last
+      await this.#turn()
+    }
+  }
+
+  async #turn(): Promise<void> {
+    await this.#rest.after(0)
+    this.#signal.throwIfAborted()
+  }
+}

@@ -1,0 +1,50 @@
+import { rescueLink } from '../../metadata/collecting/links.ts'
+import { rescueManifest } from '../../metadata/collecting/manifests.ts'
+import { BEING_REMOVED, findRepository, type LinkLookup, type ManifestLookup } from '../../metadata/content.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
+import { MetadataNotWritableError } from '../../metadata/sqlite/not-writable.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+
+/**
+ * Keeps the promise of a 200: what a client was told is there stays for the collector's window at least (docs/collector.md, The window). What is not
+ * condemned cannot be removed sooner, so that nothing is written for it.
+ */
+export class Rescue {
+  readonly #metadata: Metadata
+
+  constructor(metadata: Metadata) {
+    this.#metadata = metadata
+  }
+
+  /** Before a client is told that the repository has the blob. False: it is being removed, or has gone meanwhile. */
+  async link(repository: RepositoryName, digest: Digest, { condemnedMs }: Pick<LinkLookup, 'condemnedMs'>): Promise<boolean> {
+    if (condemnedMs === null) return true
+    if (condemnedMs === BEING_REMOVED) return false
+    return await this.#write(repository, (query, id) => rescueLink(query, id, digest))
+  }
+
+  /** The same for a manifest. One that a delete released stays for as long as requests ask for it within a grace. */
+  async manifest(
+    repository: RepositoryName,
+    digest: Digest,
+    { condemnedMs, isForgotten }: Pick<ManifestLookup, 'condemnedMs' | 'isForgotten'>,
+  ): Promise<boolean> {
+    if (condemnedMs === null && isForgotten !== 1) return true
+    if (condemnedMs === BEING_REMOVED) return false
+    return await this.#write(repository, (query, id) => rescueManifest(query, id, digest))
+  }
+
+  async #write(repository: RepositoryName, rescue: (query: Query, repositoryId: number) => Promise<boolean>): Promise<boolean> {
+    try {
+      return await this.#metadata.write(async (query) => {
+        const row = await findRepository(query, repository)
+        return row !== undefined && (await rescue(query, row.id))
+      })
+    } catch (error) {
+      // Where no row can be written nothing is removed either.
+      if (error instanceof MetadataNotWritableError) return true
+      throw error
+    }
+  }
+}
