@@ -49,6 +49,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/duties.ts #held': 'Background tasks',
   'registry/duties.ts #withHolder': 'Background tasks',
   'registry/maintenance.ts #tasks': 'Background tasks',
+  'registry/collect/untagged.ts #kept': 'Manifests of one repository, while the untagged ones are counted',
   'registry/rest.ts #waiting': 'Requests that wait for their turn',
   'registry/uploads/turns.ts #waiting': 'Requests that wait for their turn',
   'registry/writes/operations.ts #unsettled': 'Operations that are not settled, and their waiting',
