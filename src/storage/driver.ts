@@ -50,6 +50,12 @@ export interface StorageDriver {
   remove(path: StoragePath, visibleBy?: string): Promise<void>
 
   /**
+   * As `remove` of the directory of a file, where the caller knows that the directory holds this one file: a link, the bytes of a blob. An object
+   * store is asked for one key and lists none. What else lies in the directory may go or stay.
+   */
+  removeOnlyFile(path: StoragePath): Promise<void>
+
+  /**
    * What a path shows now, also that nothing is there, survives a power cut from here on: the process that changed it last may have died before
    * that was so. Changes nothing.
    */
@@ -170,6 +176,8 @@ export interface ListedFile {
   readonly path: StoragePath
   /** Bytes. */
   readonly size: number
+  /** As in `stat`, as exactly as a list of the storage tells it. */
+  readonly changedAtMs: number
   /** What may be the MD5 of the bytes, in hex; some storages tell something else. Only that it is the expected one proves anything. */
   readonly md5: string | undefined
 }

@@ -43,6 +43,8 @@ export const layout = {
   layers: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_layers'),
   layer: (repository: RepositoryName, digest: Digest): StoragePath =>
     storagePath(REPOSITORIES, repository, '_layers', algorithmOf(digest), hexOf(digest)),
+  layerLink: (repository: RepositoryName, digest: Digest): StoragePath =>
+    storagePath(layout.layer(repository, digest), LINK_FILE),
   revisions: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/revisions'),
   revision: (repository: RepositoryName, digest: Digest): StoragePath =>
     storagePath(REPOSITORIES, repository, '_manifests/revisions', algorithmOf(digest), hexOf(digest)),

@@ -111,6 +111,17 @@ describeOnStores('requests to the store', (store) => {
     expect(pushed).toEqual({ HeadObject: 3, PutObject: 4 })
   })
 
+  test('the DELETE of a layer takes a look at it and one delete', async () => {
+    const layer = newLayer(3000)
+    await client.pushBlob('app', layer)
+
+    const deleted = await requestsFor(async () => {
+      await expectStatus(await client.deleteBlob('app', layer.digest), 202)
+    })
+
+    expect(deleted).toEqual({ HeadObject: 1, DeleteObject: 1 })
+  })
+
   test('a pulled layer takes 2, a pulled manifest none, a list none', async () => {
     const layer = newLayer(2 * MIB)
     await client.pushBlob('app', layer)

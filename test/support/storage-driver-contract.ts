@@ -199,6 +199,31 @@ export function describeStorageFiles(name: string, open: () => Promise<OpenedSto
       expect(await storage.driver.stat(storagePath(directory, 'index/a/link'))).toBeUndefined()
     })
 
+    test('takes a file that lies alone in its directory, and the directory with it', async () => {
+      const alone = storagePath(directory, 'alone')
+      await storage.place(alone, { link: 'x' })
+      await storage.place(storagePath(directory, 'beside'), { link: 'stays' })
+
+      await storage.driver.removeOnlyFile(storagePath(alone, 'link'))
+
+      expect(await storage.driver.stat(storagePath(alone, 'link'))).toBeUndefined()
+      expect(await storage.textAt(storagePath(directory, 'beside/link'))).toBe('stays')
+      // SeaweedFS lists a directory for a while longer than its last file.
+      if (storage.driver.capabilities.keepsEmptyDirectories) expect(await storage.driver.list(directory)).toEqual(['beside'])
+    })
+
+    test('of a file alone in its directory may be repeated, and does not stand in the way of the next one', async () => {
+      const alone = storagePath(directory, 'alone')
+      await storage.driver.removeOnlyFile(storagePath(alone, 'link'))
+      await storage.place(alone, { link: 'first' })
+
+      await Promise.all([storage.driver, storage.other].map((driver) => driver.removeOnlyFile(storagePath(alone, 'link'))))
+      expect(await storage.textAt(storagePath(alone, 'link'))).toBeUndefined()
+
+      await storage.place(alone, { link: 'second' })
+      expect(await storage.textAt(storagePath(alone, 'link'))).toBe('second')
+    })
+
     test('is a success when there is nothing', async () => {
       await storage.driver.remove(storagePath('docker/none'))
       await storage.driver.remove(storagePath('docker/none/deeper'))

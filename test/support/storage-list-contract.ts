@@ -35,6 +35,15 @@ export function describeStorageLists(name: string, open: () => Promise<OpenedSto
       await expectNothing(listed(storagePath(directory, 'link')))
     })
 
+    test('have the time of their last change, to the second', async () => {
+      await storage.place(directory, { link: 'x', other: 'x' })
+
+      for (const { path, changedAtMs } of await listed(directory)) {
+        const entry = await storage.driver.stat(path)
+        expect(Math.abs(changedAtMs - (entry?.changedAtMs ?? 0))).toBeLessThanOrEqual(1000)
+      }
+    })
+
     test('have the MD5 of their bytes, or none that a reader could take for it', async () => {
       await storage.place(directory, { link: 'what it says' })
 

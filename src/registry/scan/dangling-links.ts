@@ -7,7 +7,7 @@ import { ownWork } from '../../observe/actor.ts'
 import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
-import { LINK_FILE, layout } from '../../storage/layout.ts'
+import { layout } from '../../storage/layout.ts'
 import type { StorageView } from '../heal/storage-view.ts'
 import type { Operations } from '../writes/operations.ts'
 
@@ -50,7 +50,7 @@ export class DanglingLinks {
 
   /** registry:2 leaves empty directories where it removed a link: those are no links and may stay. */
   async #isDangling(name: LinkName): Promise<boolean> {
-    const path = storagePath(layout.layer(name.repository, name.digest), LINK_FILE)
+    const path = layout.layerLink(name.repository, name.digest)
     if ((await this.#options.storage.stat(path)) === undefined) return false
     return (await this.#options.view.observeLink(name)).found === undefined
   }
@@ -70,7 +70,7 @@ export class DanglingLinks {
       }),
       act: async () => {
         target = (await this.#options.view.observeLink(name)).found?.target
-        if (target === undefined) await this.#options.storage.remove(layout.layer(repository, digest), LINK_FILE)
+        if (target === undefined) await this.#options.storage.removeOnlyFile(layout.layerLink(repository, digest))
       },
       confirm: async (query, repositoryId, stamp) => await setLink(query, repositoryId, digest, target ?? null, stamp),
     })

@@ -19,6 +19,6 @@ async function* walk(disk: Disk, root: string, directory: StoragePath, after: st
     if (path === undefined || !(comesAfter(path, after) || after.startsWith(`${path}/`))) continue
     const entry = await disk.stat(join(root, path))
     if (entry?.isDirectory === true) yield* walk(disk, root, path, after)
-    else if (entry !== undefined) yield { path, size: entry.size, md5: undefined }
+    else if (entry !== undefined) yield { path, size: entry.size, changedAtMs: entry.modifiedAtMs, md5: undefined }
   }
 }

@@ -150,6 +150,15 @@ describe('the orders of the filesystem driver (docs/orders-of-writing.md)', () =
     await driver.close()
     expect(await readdir(folder.join('berth/trash'))).toEqual([])
   })
+
+  test('a file that is removed with its directory leaves by one rename of both, which is synced', async () => {
+    await driver.place([placementOf(directory, { link: 'x' })])
+    disk.steps.length = 0
+
+    await driver.removeOnlyFile(storagePath(directory, 'link'))
+
+    expect(stepsThatMatter().slice(0, 2)).toEqual(['rename docker/place berth/trash/*', 'sync docker/'])
+  })
 })
 
 describe('a disk that fails', () => {

@@ -21,6 +21,7 @@ import { DiskSpace, placedBytes } from './disk-space.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { listFilesBelow } from './files-below.ts'
 import { StagedDirectory } from './staged-directory.ts'
+import { Trash } from './trash.ts'
 import { UploadFile } from './upload-file.ts'
 
 /** Working places of this driver. On one file system with the layout: everything becomes visible by a rename. */
@@ -36,7 +37,7 @@ export class FilesystemDriver implements StorageDriver {
   readonly #directories: DurableDirectories
   readonly #space: DiskSpace
   readonly #owner: string | undefined
-  readonly #background = new Set<Promise<void>>()
+  readonly #trash: Trash
 
   private constructor(disk: Disk, root: string, owner: string | undefined) {
     this.#disk = disk
@@ -44,6 +45,7 @@ export class FilesystemDriver implements StorageDriver {
     this.#owner = owner
     this.#directories = new DurableDirectories(disk, root)
     this.#space = new DiskSpace(() => disk.space(root))
+    this.#trash = new Trash(disk, () => this.#newPlace(TRASH))
   }
 
   /**
@@ -107,17 +109,16 @@ export class FilesystemDriver implements StorageDriver {
 
   async remove(path: StoragePath): Promise<void> {
     const source = this.#at(path)
-    const trash = this.#newPlace(TRASH)
-    try {
-      await this.#disk.rename(source, trash)
-    } catch (error) {
-      if (!isMissing(error)) throw error
-      // An earlier removal, perhaps by this method, may have failed before it was durable.
-      return await this.#syncIfThere(dirname(source))
-    }
+    const taken = await this.#trash.take(source)
+    // An earlier removal, perhaps by this method, may have failed before it was durable.
+    if (taken === undefined) return await this.#syncIfThere(dirname(source))
     this.#directories.forget(source)
     await this.#disk.syncDirectory(dirname(source))
-    this.#inBackground(this.#disk.removeTree(trash))
+    this.#trash.emptyLater(taken)
+  }
+
+  async removeOnlyFile(path: StoragePath): Promise<void> {
+    await this.remove(storagePath(dirname(path)))
   }
 
   async makeDurable(path: StoragePath): Promise<void> {
@@ -175,14 +176,8 @@ export class FilesystemDriver implements StorageDriver {
 
   /** By a rename: a process that moves the bytes to their place at this moment gets all of them or none. */
   async abortUpload(state: UploadState): Promise<void> {
-    const trash = this.#newPlace(TRASH)
-    try {
-      await this.#disk.rename(dirname(this.#uploadPath(state)), trash)
-    } catch (error) {
-      if (isMissing(error)) return
-      throw error
-    }
-    await this.#disk.removeTree(trash)
+    const taken = await this.#trash.take(dirname(this.#uploadPath(state)))
+    if (taken !== undefined) await this.#trash.empty(taken)
   }
 
   async listUploads(): Promise<readonly ListedUpload[]> {
@@ -215,7 +210,7 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#background)
+    await this.#trash.rest()
   }
 
   async #stage(placements: readonly Placement[]): Promise<readonly (readonly [target: string, StagedDirectory])[]> {
@@ -285,12 +280,6 @@ export class FilesystemDriver implements StorageDriver {
 
   #at(path: StoragePath): string {
     return join(this.#root, path)
-  }
-
-  /** Emptying the trash may take long and no request waits for it; what fails stays for the next sweep of leftovers. */
-  #inBackground(task: Promise<void>): void {
-    const settled = task.catch(() => undefined).finally(() => this.#background.delete(settled))
-    this.#background.add(settled)
   }
 }
 

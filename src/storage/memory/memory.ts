@@ -64,6 +64,7 @@ export class MemoryDriver implements StorageDriver {
     const files = wanted.slice(0, FILES_IN_A_PAGE).map((known) => ({
       path: known,
       size: this.#files.get(known)?.size ?? 0,
+      changedAtMs: this.#changedAtMs,
       md5: undefined,
     }))
     return pageOf(files)
@@ -80,6 +81,10 @@ export class MemoryDriver implements StorageDriver {
     const isGone = (known: string) => known === path || known.startsWith(`${path}/`)
     for (const known of this.#files.keys()) if (isGone(known)) this.#files.delete(known)
     for (const known of this.#directories) if (isGone(known)) this.#directories.delete(known)
+  }
+
+  async removeOnlyFile(path: StoragePath): Promise<void> {
+    await this.remove(path.slice(0, path.lastIndexOf('/')) as StoragePath)
   }
 
   async makeDurable(): Promise<void> {

@@ -105,9 +105,13 @@ export class S3Objects {
     await this.#deleteAll(batch, isGuarded)
   }
 
-  #listedFile({ key, size, etag }: ListedObject): ListedFile | undefined {
+  async removeOnlyFile(path: StoragePath): Promise<void> {
+    await this.#bucket.deleteInTime(this.#keys.keyOf(path), { isGuarded: isContent(path) })
+  }
+
+  #listedFile({ key, size, changedAtMs, etag }: ListedObject): ListedFile | undefined {
     const path = this.#keys.pathOf(key)
-    return path && { path, size, md5: PLAIN_ETAG.exec(etag)?.[1]?.toLowerCase() }
+    return path && { path, size, changedAtMs, md5: PLAIN_ETAG.exec(etag)?.[1]?.toLowerCase() }
   }
 
   /** What is small, as links are, decides what is there: it must not come late. Bytes under their digest may. */
