@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { triesAll } from '../support/effort.ts'
 import { dyingAfter, Gate } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
 import { cutsOf } from '../support/power-cut.ts'
@@ -8,10 +9,8 @@ import { Story } from '../support/story.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 300_000
-/** Without this variable some of the steps are left to chance. */
-const everything = process.env.BERTH_TEST_ALL_CUTS === 'true'
-/** After how many steps at most the next one is tried. */
-const LONGEST_STRIDE = 5
+/** After how many steps at most the next one is tried: chance picks some of them. */
+const LONGEST_STRIDE = triesAll ? 1 : 20
 const seed = seedFor('power cuts after a kill')
 
 /**
@@ -48,7 +47,7 @@ async function problemsOf(scenario: Scenario, { syncsNames, isKilled }: Circumst
   const random = new SeededRandom(seed)
   const failures: string[] = []
   let isWhole = false
-  for (let step = 0; !isWhole && failures.length < 10; step += everything ? 1 : 1 + random.below(LONGEST_STRIDE)) {
+  for (let step = 0; !isWhole && failures.length < 10; step += 1 + random.below(LONGEST_STRIDE)) {
     using folder = new TemporaryFolder({ inMemory: true })
     const story = await Story.begin(folder, scenario, { syncsNames })
     isWhole = await stopAfter(story, step, isKilled)

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import type { BerthInProcess } from '../support/berth-in-process.ts'
+import { triesAll } from '../support/effort.ts'
 import { type Scenario, singleWorks, type Work } from '../support/scenarios.ts'
 import { exactly, notAllowedIn, show } from '../support/shown.ts'
 import type { WorkLength } from '../support/stepped-work.ts'
@@ -18,9 +19,6 @@ const SURVIVORS: readonly (readonly [Knowledge, Encounter])[] = [
   ['has seen nothing', 'by the sweep'],
   ['has seen everything', 'by the same request, sent again'],
 ]
-/** Without this variable each step is survived in one of the ways, in turn. */
-const everything = process.env.BERTH_TEST_ALL_CUTS === 'true'
-
 test.each(singleWorks.map(([work, prepare]) => [work.name, work, prepare] as const))(
   '%s of a process that was killed after any of its steps is settled by the one that is left',
   async (_name, work, prepare) => {
@@ -28,7 +26,8 @@ test.each(singleWorks.map(([work, prepare]) => [work.name, work, prepare] as con
     const failures: string[] = []
     for (let step = 0; step <= length.changes; step += 1) {
       for (const [index, [knowledge, encounter]] of SURVIVORS.entries()) {
-        if (!everything && step % SURVIVORS.length !== index && length.changes > SURVIVORS.length * 2) continue
+        // Else each step is survived in one of the ways, in turn.
+        if (!triesAll && step % SURVIVORS.length !== index && length.changes > SURVIVORS.length * 2) continue
         const problems = await problemsOf({ work, prepare, knowledge, encounter, step, length })
         const where = `after step ${step} of ${length.changes}, by one that ${knowledge}, ${encounter}`
         failures.push(...problems.map((problem) => `${where}: ${problem}`))

@@ -21,6 +21,8 @@ export interface CutOptions {
   readonly random: SeededRandom
   /** With each of the databases; else with one that chance picks. */
   readonly everything: boolean
+  /** Without the ways that leave the same on a disk of the other kind, where they are tried. */
+  readonly onlyOfThisDisk?: boolean
 }
 
 /**
@@ -28,7 +30,7 @@ export interface CutOptions {
  * with more or less of what the system had written back by itself, and with everything, as kill -9 leaves it; each with the
  * database lost, as it was committed, and as it was when the operations began. What looks the same comes once.
  */
-export function* cutsOf(run: RecordedRun, { from, random, everything }: CutOptions): Generator<Cut> {
+export function* cutsOf(run: RecordedRun, { from, random, everything, onlyOfThisDisk = false }: CutOptions): Generator<Cut> {
   const seen = new Set<string>()
   const oldest = run.moments[from]?.database
   const writtenBack = new DiskModel({ syncsNames: run.syncsNames })
@@ -39,6 +41,7 @@ export function* cutsOf(run: RecordedRun, { from, random, everything }: CutOptio
     number += 1
     if (number <= from) continue
     for (const [survival, tree] of treesOf(model, writtenBack)) {
+      if (onlyOfThisDisk && SAME_ON_ANY_DISK.includes(survival)) continue
       const databases = databasesOf(moment, survival === EVERYTHING ? moment.database : oldest)
       for (const [age, database] of everything ? databases : [random.pick(databases)]) {
         const key = `${fingerprintOf(tree)} ${fingerprintOfDatabase(database)} ${[...moment.acknowledged]}`
@@ -69,12 +72,15 @@ export function rebuild(run: RecordedRun, { tree, database }: Cut): void {
 
 /** What kill -9 leaves: its database is never an older one. */
 const EVERYTHING = 'everything'
+const NAMES_WITHOUT_BYTES = 'names without bytes'
+/** What a file's sync does to its name makes no difference to these. */
+const SAME_ON_ANY_DISK: readonly string[] = [NAMES_WITHOUT_BYTES, EVERYTHING]
 const WRITE_BACK_CHANCE = 0.3
 
 function treesOf(model: DiskModel, writtenBack: DiskModel): readonly (readonly [string, DiskTree])[] {
   return [
     ['what is durable', model.survivors('durable')],
-    ['names without bytes', model.survivors('names')],
+    [NAMES_WITHOUT_BYTES, model.survivors('names')],
     ['what was written back', writtenBack.survivors('durable')],
     [EVERYTHING, model.survivors('everything')],
   ]

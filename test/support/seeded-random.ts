@@ -32,6 +32,16 @@ export class SeededRandom {
     if (value === undefined) throw new Error('there is nothing to choose from')
     return value
   }
+
+  /** So many of the values, in their order; all of them where there are no more. */
+  some<Value>(values: readonly Value[], count: number): readonly Value[] {
+    let left = Math.min(count, values.length)
+    return values.filter((_, index) => {
+      const isPicked = this.next() * (values.length - index) < left
+      if (isPicked) left -= 1
+      return isPicked
+    })
+  }
 }
 
 /** The seed from the environment, or a new one; printed, so that a failed run can be repeated. */
