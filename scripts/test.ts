@@ -22,7 +22,7 @@ const endpoints = await Promise.all(
   kinds.map(async (kind) => [sharedEndpointVariable(kind), servers.use(await StoreServer.start(kind)).endpoint]),
 )
 using folder = new TemporaryFolder()
-const berth = await buildBinary(folder.path)
+const berth = process.env[BERTH_PROGRAM_VARIABLE] ?? (await buildBinary(folder.path))
 const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ...chosen, ...paths], {
   env: { ...process.env, ...Object.fromEntries(endpoints), [BERTH_PROGRAM_VARIABLE]: berth },
   stdio: ['ignore', 'inherit', 'inherit'],

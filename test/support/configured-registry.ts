@@ -1,17 +1,16 @@
-import { join } from 'node:path'
-import { BERTH_PROGRAM, BIN_BERTH } from './berth-program.ts'
+import { startApp } from '../../src/composition/app.ts'
+import { StartError } from '../../src/composition/start-error.ts'
+import { ConfigError } from '../../src/config/config-error.ts'
+import { loadConfig } from '../../src/config/load-config.ts'
 import { freePort } from './free-port.ts'
 import { PEER_PROGRAM } from './peer.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
+import { RecordedLog } from './recorded-log.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-/** Not bin/berth: a shell drops the variables that no shell can name, as REGISTRY_HTTP_HEADERS_X-TEST. */
-const BERTH =
-  BERTH_PROGRAM === BIN_BERTH
-    ? [process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', join(import.meta.dir, '../../src/main.ts')]
-    : [BERTH_PROGRAM]
 const START_MS = 45_000
 const POLL_MS = 20
+const NO_OUTPUT = { write: () => undefined, end: async () => undefined }
 
 /**
  * A configuration as somebody has it. PORT, DEBUG, DATA, SOCKET and CONFIG in it and in the variables become what the program that
@@ -23,26 +22,16 @@ export interface ConfigFile {
   readonly variables: Environment
 }
 
-/** A program that was started with a configuration: it serves, or it has ended. */
+/** A registry that was started with a configuration: it serves, or it has refused to. */
 export class ConfiguredRegistry implements AsyncDisposable {
-  readonly program: BackgroundProgram
   readonly serves: boolean
   readonly #places: Places
+  readonly #stop: () => Promise<unknown>
 
-  private constructor(program: BackgroundProgram, serves: boolean, places: Places) {
-    this.program = program
+  constructor({ serves, places, stop = async () => undefined }: ConfiguredParts) {
     this.serves = serves
     this.#places = places
-  }
-
-  static async start(command: readonly string[], folder: TemporaryFolder, config: ConfigFile): Promise<ConfiguredRegistry> {
-    const places = await choosePlaces(folder)
-    const variables = Object.entries(config.variables).map(([name, value]) => [name, places.fill(value)] as const)
-    const path = config.text === undefined ? [] : [await folder.file('config.yml', places.fill(config.text))]
-    const program = new BackgroundProgram([...command, ...path], {
-      environment: { ...environmentIn(folder.path), ...Object.fromEntries(variables) },
-    })
-    return new ConfiguredRegistry(program, await waitForAnswer(program, places), places)
+    this.#stop = stop
   }
 
   async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
@@ -69,17 +58,41 @@ export class ConfiguredRegistry implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.program.stop()
+    await this.#stop()
   }
 }
 
-export async function startConfiguredBerth(folder: TemporaryFolder, config: ConfigFile): Promise<ConfiguredRegistry> {
-  const variables = { BERTH_PROCESSES: '1', ...config.variables }
-  return await ConfiguredRegistry.start([...BERTH, 'serve'], folder, { ...config, variables })
+interface ConfiguredParts {
+  readonly serves: boolean
+  readonly places: Places
+  readonly stop?: () => Promise<unknown>
 }
 
-export async function startConfiguredPeer(folder: TemporaryFolder, config: ConfigFile): Promise<ConfiguredRegistry> {
-  return await ConfiguredRegistry.start([PEER_PROGRAM, 'serve'], folder, config)
+/** In the test's process, composed as `berth serve` does it. */
+export async function startConfiguredBerth(folder: TemporaryFolder, file: ConfigFile): Promise<ConfiguredRegistry> {
+  const { path, variables, places } = await written(folder, file)
+  try {
+    const { config } = loadConfig({ path, environment: { BERTH_PROCESSES: '1', ...variables } })
+    const app = await startApp(config, new RecordedLog(), { accessOutput: NO_OUTPUT })
+    return new ConfiguredRegistry({ serves: true, places, stop: () => app.stop({ timeoutMs: 0 }) })
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof StartError)) throw error
+    return new ConfiguredRegistry({ serves: false, places })
+  }
+}
+
+export async function startConfiguredPeer(folder: TemporaryFolder, file: ConfigFile): Promise<ConfiguredRegistry> {
+  const { path, variables, places } = await written(folder, file)
+  const command = [PEER_PROGRAM, 'serve', ...(path === undefined ? [] : [path])]
+  const program = new BackgroundProgram(command, { environment: { ...environmentIn(folder.path), ...variables } })
+  return new ConfiguredRegistry({ serves: await waitForAnswer(program, places), places, stop: () => program.stop() })
+}
+
+async function written(folder: TemporaryFolder, { text, variables }: ConfigFile) {
+  const places = await choosePlaces(folder)
+  const filled = Object.entries(variables).map(([name, value]) => [name, places.fill(value)] as const)
+  const path = text === undefined ? undefined : await folder.file('config.yml', places.fill(text))
+  return { path, variables: Object.fromEntries(filled), places }
 }
 
 interface Places {

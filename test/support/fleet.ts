@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import { FAST_BERTH } from './berth-program.ts'
 import { environmentIn, startUntil } from './processes.ts'
 import { RegistryClient } from './registry-client.ts'
 import { type BucketData, registryConfig } from './registry-config.ts'
@@ -6,7 +6,6 @@ import { RegistryProcess } from './registry-process.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const MAIN = join(import.meta.dir, '../../src/main.ts')
 const START_MS = 60_000
 const LISTENING = /msg="listening" url=\S+:(\d+) /
 const URLS = /msg="listening" url=(\S+) /g
@@ -93,7 +92,6 @@ export class Fleet implements AsyncDisposable {
       'level: info\n  accesslog:\n    disabled: true',
     )
     const config = await this.#folder.file('fleet.yml', text)
-    const command = [process.execPath, '--config=/dev/null', '--no-env-file', '--no-install', MAIN, 'serve', config]
     // With the variable it need not begin anew to have a large file pool.
     const environment = {
       ...environmentIn(this.#folder.join('fleet')),
@@ -101,7 +99,7 @@ export class Fleet implements AsyncDisposable {
       STATE_DIRECTORY: this.#folder.join('state'),
       UV_THREADPOOL_SIZE: '64',
     }
-    const { program, match } = await startUntil(LISTENING, START_MS, command, { environment })
+    const { program, match } = await startUntil(LISTENING, START_MS, [...FAST_BERTH, 'serve', config], { environment })
     return new RegistryProcess(program, Number(match[1]))
   }
 

@@ -46,6 +46,12 @@ export function next(times: number, actions: readonly StoreAction[], fault: Stor
   }
 }
 
+/** One request, when so many have come before it. */
+export function nth(number: number, fault: StoreFault): FaultRule {
+  let count = 0
+  return () => (count++ === number ? fault : undefined)
+}
+
 /** A store that lacks an operation, as several do. */
 export function lacking(...actions: readonly StoreAction[]): FaultRule {
   return always(actions, { kind: 'refuse', status: 501, code: 'NotImplemented' })

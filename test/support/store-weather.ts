@@ -3,6 +3,7 @@ import {
   bursts,
   type FaultRule,
   lacking,
+  nth,
   refusingChecksums,
   SLOW_DOWN,
   type StoreFault,
@@ -19,19 +20,19 @@ export const KINDS_OF_WEATHER: readonly StoreFault['kind'][] = ['refuse', 'cut-r
 export function badWeather(random: SeededRandom): readonly FaultRule[] {
   // Mostly soon, seldom far into a part.
   const somewhere = () => Math.floor(random.next() ** 3 * 5 * MIB)
+  const stall = () => stalled(random.pick(['request', 'answer'] as const))
+  const others: readonly (() => StoreFault)[] = [
+    () => ({ kind: 'refuse', status: 500, code: 'InternalError' }),
+    () => ({ kind: 'cut-request', afterBytes: somewhere() }),
+    () => ({ kind: 'cut-answer', afterBytes: somewhere() }),
+    () => ({ kind: 'lose-answer' }),
+  ]
   return [
+    // Each of them once for certain, however few requests there are.
+    ...[...others, stall].map((fault, index) => nth(50 + 20 * index + random.below(20), fault())),
     bursts(random, 0.004, SLOW_DOWN),
-    weather(random, { rate: 0.002, faults: [() => stalled('request'), () => stalled('answer')] }),
-    weather(random, {
-      rate: 0.04,
-      faults: [
-        () => SLOW_DOWN,
-        () => ({ kind: 'refuse', status: 500, code: 'InternalError' }),
-        () => ({ kind: 'cut-request', afterBytes: somewhere() }),
-        () => ({ kind: 'cut-answer', afterBytes: somewhere() }),
-        () => ({ kind: 'lose-answer' }),
-      ],
-    }),
+    weather(random, { rate: 0.002, faults: [stall] }),
+    weather(random, { rate: 0.04, faults: [() => SLOW_DOWN, ...others] }),
   ]
 }
 
