@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import type { BerthInProcess } from '../support/berth-in-process.ts'
 import { triesAll } from '../support/effort.ts'
 import { type Scenario, singleWorks, type Work } from '../support/scenarios.ts'
+import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { exactly, notAllowedIn, show } from '../support/shown.ts'
 import type { WorkLength } from '../support/stepped-work.ts'
 import { lengthOf, TwoBerths } from '../support/two-berths.ts'
@@ -19,12 +20,16 @@ const SURVIVORS: readonly (readonly [Knowledge, Encounter])[] = [
   ['has seen nothing', 'by the sweep'],
   ['has seen everything', 'by the same request, sent again'],
 ]
+/** After how many of a work's steps its process is killed, picked by chance. */
+const MOST_STEPS = triesAll ? Number.POSITIVE_INFINITY : 10
+const random = new SeededRandom(seedFor('an owner killed'))
+
 test.each(singleWorks.map(([work, prepare]) => [work.name, work, prepare] as const))(
   '%s of a process that was killed after any of its steps is settled by the one that is left',
   async (_name, work, prepare) => {
     const length = await lengthOf(work, prepare)
     const failures: string[] = []
-    for (let step = 0; step <= length.changes; step += 1) {
+    for (const step of random.some([...Array(length.changes + 1).keys()], MOST_STEPS)) {
       for (const [index, [knowledge, encounter]] of SURVIVORS.entries()) {
         // Else each step is survived in one of the ways, in turn.
         if (!triesAll && step % SURVIVORS.length !== index && length.changes > SURVIVORS.length * 2) continue
