@@ -51,6 +51,16 @@ function readAnnotations(value: unknown, { issues }: { readonly issues: z.core.$
   return z.NEVER
 }
 
+/** By a loop as well: each of 4,000 descriptors may have some. Go reads null as an empty text. */
+function readUrls(value: unknown, { issues }: { readonly issues: z.core.$ZodRawIssue[] }): readonly string[] | undefined {
+  if (value === undefined || value === null) return undefined
+  const isList = Array.isArray(value)
+  const wrong = isList ? value.findIndex((url) => typeof url !== 'string' && url !== null) : -1
+  if (isList && wrong < 0) return value.map((url: string | null) => url ?? '')
+  issues.push({ code: 'custom', input: value, path: wrong < 0 ? [] : [wrong], message: 'urls are a list of texts' })
+  return z.NEVER
+}
+
 const descriptorFields = z.object({
   mediaType: textShape,
   digest: digestShape,
@@ -63,10 +73,7 @@ const descriptorFields = z.object({
     .transform((size) => size ?? 0),
   artifactType: artifactTypeShape,
   annotations: annotationsShape,
-  urls: z
-    .array(textShape)
-    .nullish()
-    .transform((urls) => urls ?? undefined),
+  urls: z.unknown().transform(readUrls).optional(),
   platform: z
     .object({ architecture: z.string(), os: z.string() })
     .optional()

@@ -24,7 +24,18 @@ export const HOSTILE: readonly HostileRequests[] = [
   manifests(
     'four manifests with all the values that they may have',
     4,
-    () => manifest(`"annotations":{${pairs(49_900)}}`),
+    () =>
+      manifest(
+        `"layers":[${Array(3_990)
+          .fill(annotated(pairs(7)))
+          .join()}]`,
+      ),
+    '201',
+  ),
+  manifests(
+    'four manifests with 4 MiB of annotations, as many as they may have',
+    4,
+    () => manifest(`"annotations":{${pairs(3_990, 'b'.repeat(1_000))}}`),
     '201',
   ),
   {
@@ -101,8 +112,13 @@ function manifest(more: string): string {
   return `{"schemaVersion":2,"mediaType":"${OCI_MANIFEST}","config":${DESCRIPTOR},${more}}`
 }
 
-function pairs(count: number): string {
-  return Array.from({ length: count }, (_, index) => `"${index}":"b"`).join(',')
+function pairs(count: number, value = 'b'): string {
+  return Array.from({ length: count }, (_, index) => `"${index}":"${value}"`).join(',')
+}
+
+/** A layer that the registry has. */
+function annotated(annotations: string): string {
+  return `${DESCRIPTOR.slice(0, -1)},"annotations":{${annotations}}}`
 }
 
 async function put(url: string, path: string, body: string): Promise<string> {

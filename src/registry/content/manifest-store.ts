@@ -16,7 +16,7 @@ import type { Actor } from '../../observe/actor.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
-import { requireArtifactType, requireBounds } from '../../oci/manifest-bounds.ts'
+import { requireArtifactType } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
@@ -45,6 +45,7 @@ export interface ManifestPush {
   readonly tags: readonly Tag[]
   /** The media type of the Content-Type header, without parameters; undefined when there was none. */
   readonly contentType: string | undefined
+  /** They hold no more than a manifest may (`ManifestBounds`). */
   readonly bytes: Uint8Array
   readonly actor: Actor
 }
@@ -238,7 +239,6 @@ export class ManifestStore {
 }
 
 function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
-  requireBounds(bytes)
   const manifest = parseManifest(bytes, contentType)
   requireArtifactType(manifest.artifactType)
   const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
