@@ -64,9 +64,9 @@ export class SqliteMetadata implements OwnedMetadata {
   }
 
   async #drain(): Promise<void> {
-    // One turn of the event loop gathers the writes of all requests that are ready now.
-    await new Promise((resolve) => setImmediate(resolve))
     while (this.#queue.length > 0) {
+      // One turn of the event loop gathers the writes of all requests that are ready now, and lets others be served between two transactions.
+      await new Promise((resolve) => setImmediate(resolve))
       try {
         await this.#begin()
       } catch (error) {
