@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import type { IncomingMessage } from 'node:http'
-import { PassThrough } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { IncomingBody } from './incoming-body.ts'
 
-function bodyOf(stream: PassThrough, drainMs: number): IncomingBody {
+function bodyOf(stream: Readable, drainMs: number): IncomingBody {
   return new IncomingBody(stream as object as IncomingMessage, { drainMs })
 }
 
@@ -24,4 +24,34 @@ test('what a refused client goes on to send in drops is read for a minute, and n
   } finally {
     clearInterval(drops)
   }
+})
+
+test('chunks of one byte that come at once go through the stream together, and in their order', async () => {
+  let pushes = 0
+  class Counted extends Readable {
+    override push(chunk: unknown): boolean {
+      pushes += 1
+      return super.push(chunk)
+    }
+    override _read(): void {}
+  }
+  const stream = new Counted()
+  const received = new Response(bodyOf(stream, 60_000).stream).bytes()
+  const sent = Uint8Array.from({ length: 50_000 }, (_, index) => index % 251)
+
+  for (const byte of sent) stream.push(Uint8Array.of(byte))
+  stream.push(null)
+
+  expect(await received).toEqual(sent)
+  expect(pushes).toBeLessThan(10)
+})
+
+test('a small chunk after which the client pauses is handed on without the next one', async () => {
+  const stream = new PassThrough()
+  const reader = new ReadableStreamDefaultReader(bodyOf(stream, 60_000).stream)
+
+  stream.write('small')
+
+  expect((await reader.read()).value).toEqual(Buffer.from('small'))
+  stream.destroy()
 })

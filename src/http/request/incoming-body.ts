@@ -1,4 +1,6 @@
 import type { IncomingMessage } from 'node:http'
+import type { Readable } from 'node:stream'
+import { Turns } from '../../registry/uploads/turns.ts'
 import { within } from '../../runtime/deadline.ts'
 
 /** What a client still sends of a body that was refused is read and dropped up to here, so that it comes to see the answer. */
@@ -6,22 +8,24 @@ const DRAINED_BYTES = 64 * 1024 * 1024
 const DRAIN_PATIENCE_MS = 10_000
 /** And for so long in all: a client may bring a byte now and then for ever. */
 const DRAINED_MS = 60_000
-/** After a smaller chunk more of what has come is taken with it, so much at once: with all of it the runtime would read on too early. */
+/** Smaller chunks that come in one turn of the event loop are handed on together, so much at once. */
 const SMALL_CHUNK_BYTES = 1024
 const GATHERED_BYTES = 16 * 1024
+
+/** What refused clients send together is read in turns with all other requests. */
+const turns = new Turns()
 
 /** The body of a request of node:http. Read once, as a stream; what the reader leaves is drained. */
 export class IncomingBody {
   readonly stream: ReadableStream<Uint8Array>
-  readonly #incoming: IncomingMessage
   readonly #chunks: AsyncIterator<Uint8Array>
   #hasEnded = false
   #draining: Promise<boolean> | undefined
   readonly #drainMs: number
 
   constructor(incoming: IncomingMessage, { drainMs = DRAINED_MS }: { readonly drainMs?: number } = {}) {
-    this.#incoming = incoming
     this.#drainMs = drainMs
+    gatherSmallChunks(incoming)
     this.#chunks = incoming[Symbol.asyncIterator]()
     this.stream = new ReadableStream(
       {
@@ -57,7 +61,9 @@ export class IncomingBody {
       if (leftMs <= 0) return false
       const next = await within(this.#next(), Math.min(DRAIN_PATIENCE_MS, leftMs), undefined)
       if (next === undefined) return this.#hasEnded
-      if (next.done !== true) dropped += next.value.length
+      if (next.done === true) return true
+      dropped += next.value.length
+      await turns.pass(next.value.length, () => true)
     }
     return false
   }
@@ -66,15 +72,33 @@ export class IncomingBody {
   async #next(): Promise<IteratorResult<Uint8Array> | undefined> {
     const next = await this.#chunks.next().catch(() => undefined)
     if (next?.done === true) this.#hasEnded = true
-    if (next === undefined || next.done === true || next.value.length >= SMALL_CHUNK_BYTES) return next
-    return { value: this.#withWhatHasCome(next.value) }
+    return next
   }
+}
 
-  /** The runtime hands over each chunk as the client made it, however small, and each goes alone through every reader. */
-  #withWhatHasCome(first: Uint8Array): Uint8Array {
-    const size = Math.min(this.#incoming.readableLength, GATHERED_BYTES)
-    const rest: Uint8Array | null = size === 0 ? null : this.#incoming.read(size)
-    return rest === null ? first : Buffer.concat([first, rest])
+/**
+ * The runtime pushes each chunk as the client made it, however small: of half a megabyte that has come, 87,000 chunks of one byte, and each
+ * takes a microsecond of the stream.
+ */
+function gatherSmallChunks(incoming: Readable): void {
+  const push = incoming.push.bind(incoming)
+  let gathered = Buffer.alloc(0)
+  let length = 0
+  const flush = () => {
+    if (length > 0) push(gathered.subarray(0, length))
+    gathered = Buffer.alloc(0)
+    length = 0
+  }
+  incoming.push = (chunk: Uint8Array | null) => {
+    if (chunk === null || chunk.length >= SMALL_CHUNK_BYTES || length + chunk.length > GATHERED_BYTES) flush()
+    if (chunk === null || chunk.length >= SMALL_CHUNK_BYTES) return push(chunk)
+    if (length === 0) {
+      gathered = Buffer.allocUnsafeSlow(GATHERED_BYTES)
+      setImmediate(flush)
+    }
+    gathered.set(chunk, length)
+    length += chunk.length
+    return incoming.readableLength < incoming.readableHighWaterMark
   }
 }
 
