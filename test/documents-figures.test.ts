@@ -10,7 +10,7 @@ import { MAX_RANGES } from '../src/http/answer/ranges.ts'
 import { MOST_HEADER_BYTES } from '../src/http/server/header-size.ts'
 import { PATIENCE } from '../src/http/server/patience.ts'
 import { MAX_MANIFEST_BYTES } from '../src/oci/manifest.ts'
-import { MAX_ARTIFACT_TYPE_BYTES, MAX_DEPTH, MAX_VALUES, MAX_VALUES_IN_ARRAY } from '../src/oci/manifest-bounds.ts'
+import { MAX_ARTIFACT_TYPE_BYTES, MAX_DEPTH, MAX_VALUES, MAX_VALUES_TOGETHER } from '../src/oci/manifest-bounds.ts'
 
 /** Figures, versions and names in the documents, compared with the program. */
 
@@ -42,7 +42,10 @@ test('the table of what a request costs has the figures that CI holds (npm run b
 test.each([
   ['docs/operations/limits.md', `| A manifest | ${MAX_MANIFEST_BYTES / MIB} MiB`],
   ['docs/operations/limits.md', `| Values in a manifest (texts, numbers, lists and objects together) | ${grouped(MAX_VALUES)} |`],
-  ['docs/operations/limits.md', `| Values in one list of a manifest, so layers or children | ${grouped(MAX_VALUES_IN_ARRAY)} |`],
+  [
+    'docs/operations/limits.md',
+    `| Values in one list or object of a manifest, so layers, children or annotations | ${grouped(MAX_VALUES_TOGETHER)} |`,
+  ],
   ['docs/operations/limits.md', `| Levels of a manifest | ${MAX_DEPTH};`],
   ['docs/operations/limits.md', `| The artifact type of a manifest | ${grouped(MAX_ARTIFACT_TYPE_BYTES)} bytes |`],
   ['docs/operations/limits.md', `| Ranges in one GET of a blob | ${grouped(MAX_RANGES)};`],

@@ -5,6 +5,7 @@ import type { Query, SqlValue } from '../query.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { KEPT_LOG_BYTES } from './log-space.ts'
 import { isNotWritable, MetadataNotWritableError } from './not-writable.ts'
+import { PageMemory } from './page-memory.ts'
 
 /** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */
 const SHARED_TRANSACTION_MS = 5
@@ -23,6 +24,7 @@ export class SqliteMetadata implements OwnedMetadata {
   readonly #writer: Database
   readonly #write: SqliteQuery
   readonly #commits: CommitWatch
+  readonly #pages: PageMemory
   readonly #onDamage: () => void
   readonly #queue: Waiting[] = []
   #draining: Promise<void> | undefined
@@ -35,8 +37,10 @@ export class SqliteMetadata implements OwnedMetadata {
     reader.run('PRAGMA query_only = 1')
     // A reader waits only while another process recovers the log of one that died.
     reader.run('PRAGMA busy_timeout = 500')
-    this.#write = new SqliteQuery(this.#writer, onDamage)
-    this.read = new SqliteQuery(reader, onDamage)
+    this.#pages = new PageMemory(() => [this.#writer, reader].forEach(giveBackPages))
+    const facts = { pages: this.#pages, onDamage }
+    this.#write = new SqliteQuery(this.#writer, facts)
+    this.read = new SqliteQuery(reader, facts)
     this.#commits = new CommitWatch(path)
   }
 
@@ -59,6 +63,7 @@ export class SqliteMetadata implements OwnedMetadata {
   /** Waits for the writes under way. Later calls fail. */
   async close(): Promise<void> {
     await this.#draining
+    this.#pages.stop()
     this.read.close()
     this.#write.close()
   }
@@ -134,14 +139,20 @@ export class SqliteMetadata implements OwnedMetadata {
   }
 }
 
+interface QueryFacts {
+  /** Told of each statement. */
+  readonly pages: PageMemory
+  readonly onDamage: () => void
+}
+
 class SqliteQuery implements Query {
   readonly #database: Database
-  readonly #onDamage: () => void
+  readonly #facts: QueryFacts
   readonly #statements = new Map<string, Statement>()
 
-  constructor(database: Database, onDamage: () => void) {
+  constructor(database: Database, facts: QueryFacts) {
     this.#database = database
-    this.#onDamage = onDamage
+    this.#facts = facts
   }
 
   async all<Row>(sql: string, ...values: SqlValue[]): Promise<Row[]> {
@@ -169,10 +180,11 @@ class SqliteQuery implements Query {
   }
 
   #with(sql: string, use: (statement: Statement) => unknown): unknown {
+    this.#facts.pages.countStatement()
     try {
       return use(this.#statement(sql))
     } catch (error) {
-      if (isCorrupt(error)) this.#onDamage()
+      if (isCorrupt(error)) this.#facts.onDamage()
       throw error
     }
   }
@@ -197,6 +209,10 @@ function openConnection(path: string): Database {
   database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
   database.run('PRAGMA temp_store = MEMORY')
   return database
+}
+
+function giveBackPages(database: Database): void {
+  database.run('PRAGMA shrink_memory')
 }
 
 /** A full disk is a refusal that ends when there is space again, and no failure of ours. */
