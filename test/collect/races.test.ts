@@ -1,0 +1,179 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync } from 'node:fs'
+import { expectError } from '../support/answers.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
+import { collect, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { Gate, holdFirst } from '../support/gate.ts'
+import type { DiskHook } from '../support/held-disk.ts'
+import { blobsOf, type Content, makeImage, makeImageIndex } from '../support/images.ts'
+import { expectStatus } from '../support/registry-client.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+/** Requests and the collector, held at each other's steps: through one process and through two. */
+
+const image = makeImage('raced', { layers: 1 })
+const [layer] = image.layers
+const LINK_GOES = /^rename docker.*_layers\/sha256\/[0-9a-f]{64} /
+const BYTES_GO = /^rename docker\/registry\/v2\/blobs\/sha256\/[0-9a-f]{2}\/[0-9a-f]{64} /
+const REVISION_GOES = /^rename docker.*_manifests\/revisions\/sha256\/[0-9a-f]{64} /
+const REVISION_COMES = /^rename berth\/staging.*_manifests\/revisions/
+
+describe.each([1, 2])('through %d processes', (processes) => {
+  let folder: TemporaryFolder
+  let hook: DiskHook
+  let collecting: BerthInProcess
+  let serving: BerthInProcess
+
+  beforeEach(async () => {
+    folder = new TemporaryFolder({ inMemory: true })
+    hook = () => undefined
+    collecting = await start((call, phase) => hook(call, phase))
+    serving = processes === 1 ? collecting : await start((call, phase) => hook(call, phase))
+    await collecting.scan()
+    await passTime(collecting, HOUR_MS)
+  })
+  afterEach(async () => {
+    await serving.stop()
+    await collecting.stop()
+    folder[Symbol.dispose]()
+  })
+
+  async function start(held: DiskHook): Promise<BerthInProcess> {
+    return await BerthInProcess.start(folder.join('data'), { hook: held, collector: TEST_POLICY })
+  }
+
+  async function pushBlobs(): Promise<void> {
+    for (const blob of blobsOf(image)) await serving.client.pushBlob('app', blob)
+  }
+
+  /** Pushes them, and lets the collector condemn them; they may be removed at its next turn. */
+  async function condemnBlobs(): Promise<void> {
+    await pushBlobs()
+    await passTime(collecting, DAY_MS)
+    await collect(collecting)
+    await passTime(collecting, HOUR_MS)
+  }
+
+  /** Begins a turn of the collector and holds it before its first change of that kind. */
+  async function heldAt(holds: RegExp) {
+    const gate = new Gate()
+    hook = holdFirst(gate, 'before', holds)
+    const collected = collect(collecting)
+    await gate.reached()
+    return async () => {
+      gate.open()
+      await collected
+    }
+  }
+
+  async function waitingFor<Answer>(send: () => Promise<Answer>, goOn: () => Promise<void>): Promise<Answer> {
+    let isAnswered = false
+    const sent = send().finally(() => {
+      isAnswered = true
+    })
+    // It cannot be answered before the collector has let go; a few requests of another kind are, meanwhile.
+    for (let other = 0; other < 3; other += 1) await expectStatus(await serving.client.request('GET', '/v2/'), 200)
+    expect(isAnswered).toBe(false)
+    await goOn()
+    return await sent
+  }
+
+  function hasBytes({ digest }: Pick<Content, 'digest'>): boolean {
+    const hex = digest.slice(7)
+    return existsSync(folder.join('data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex))
+  }
+
+  async function expectWhole(): Promise<void> {
+    expect((await serving.client.getManifest('app', image.manifest.digest)).status).toBe(200)
+    for (const { digest } of blobsOf(image)) expect((await serving.client.getBlob('app', digest)).status).toBe(200)
+  }
+
+  const digest = layer?.digest ?? ''
+
+  test('a link that is being removed is 404 to a HEAD, so that its client uploads', async () => {
+    await condemnBlobs()
+    const goOn = await heldAt(LINK_GOES)
+
+    expect((await serving.client.headBlob('app', digest)).status).toBe(404)
+
+    await goOn()
+    expect((await serving.client.headBlob('app', digest)).status).toBe(404)
+  })
+
+  test.each([
+    ['its link', LINK_GOES],
+    ['its bytes', BYTES_GO],
+  ])('a blob that is pushed while %s are being removed is there after its 201', async (_, holds) => {
+    await condemnBlobs()
+    const goOn = await heldAt(holds)
+
+    await waitingFor(pushBlobs, goOn)
+
+    for (const blob of blobsOf(image)) expect((await serving.client.getBlob('app', blob.digest)).status).toBe(200)
+    expect(hasBytes({ digest })).toBe(true)
+  })
+
+  test('a manifest that is pushed while a link that it names is being removed is refused', async () => {
+    await condemnBlobs()
+    const goOn = await heldAt(LINK_GOES)
+
+    const answer = await waitingFor(() => serving.client.putManifest('app', 'latest', image.manifest), goOn)
+
+    await expectError(answer, 400, 'MANIFEST_BLOB_UNKNOWN')
+  })
+
+  test('a link that a manifest names from its plan on is not removed', async () => {
+    await condemnBlobs()
+    const gate = new Gate()
+    hook = holdFirst(gate, 'before', REVISION_COMES)
+    const pushed = serving.client.putManifest('app', 'latest', image.manifest)
+    await gate.reached()
+
+    await collect(collecting)
+    gate.open()
+
+    expect((await pushed).status).toBe(201)
+    await expectWhole()
+  })
+
+  test('an index that is pushed while its child is being removed is refused, and whole where it is accepted', async () => {
+    await pushBlobs()
+    await expectStatus(await serving.client.putManifest('app', image.manifest.digest, image.manifest), 201)
+    const index = makeImageIndex([image])
+    await expectStatus(await serving.client.putManifest('app', 'index', index.manifest), 201)
+    await expectStatus(await serving.client.request('DELETE', `/v2/app/manifests/${index.manifest.digest}`), 202)
+    await passTime(collecting, DAY_MS)
+    await collect(collecting)
+    await passTime(collecting, HOUR_MS)
+    const goOn = await heldAt(REVISION_GOES)
+
+    const answer = await waitingFor(() => serving.client.putManifest('app', 'index', index.manifest), goOn)
+
+    await expectError(answer, 400, 'MANIFEST_BLOB_UNKNOWN')
+    expect((await serving.client.getManifest('app', image.manifest.digest)).status).toBe(404)
+  })
+
+  test.each([
+    ['its link', LINK_GOES],
+    ['its bytes', BYTES_GO],
+  ])('a kill while %s are being removed leaves it whole or gone, and never half', async (_, holds) => {
+    await condemnBlobs()
+    await heldAt(holds)
+    await collecting.kill()
+    if (processes === 1) serving = await start(() => undefined)
+    collecting = serving
+    await serving.sweep()
+
+    const states: boolean[] = []
+    for (const blob of blobsOf(image)) {
+      const { status } = await serving.client.getBlob('app', blob.digest)
+      states.push(status === 200)
+      if (status === 200) expect(hasBytes(blob)).toBe(true)
+    }
+    await expectStatus(await serving.client.request('GET', '/v2/'), 200)
+    await pushBlobs()
+    await expectStatus(await serving.client.putManifest('app', 'latest', image.manifest), 201)
+    await expectWhole()
+    expect(states).toHaveLength(2)
+  })
+})
