@@ -126,9 +126,14 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
-    const answers = [answerOf(() => status.counts()), answerOf(() => status.space()), processFamilies()] as const
-    const [counts, space, ofProcess] = await Promise.all(answers)
-    const state = { ready, scan, duties: status.duties(), counts: found(counts), space: found(space) }
+    const [counts, space, collector, ofProcess] = await Promise.all([
+      answerOf(() => status.counts()),
+      answerOf(() => status.space()),
+      answerOf(() => status.collector()),
+      processFamilies(),
+    ])
+    const told = { counts: found(counts), space: found(space), collector: found(collector) }
+    const state = { ready, scan, duties: status.duties(), ...told }
     return [...metrics.families(state), ...ofProcess]
   }
 }

@@ -10,6 +10,7 @@ import { openStorage, openUnwritable } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
 import { waitForStore } from '../opening/wait-for-store.ts'
+import type { Collected } from '../registry/collect/collector.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
@@ -116,7 +117,8 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const { uploadPurging } = config.storage
   const purging = refusal === undefined ? uploadPurging : { ...uploadPurging, enabled: false }
   const rules = { uploadPurging: purging, manifestRules: config.manifests, onlyReads: refusal !== undefined }
-  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
+  const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onCollected, log })
   closers.push(() => registry.stop())
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
   gate = await openGate({ opened, database, registry, parts })

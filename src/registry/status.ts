@@ -1,9 +1,11 @@
 import { countClaims, countRepositories, countUnscannedRepositories, countUploads } from '../metadata/counts.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
+import type { CollectorState } from '../observe/metrics/collector-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
+import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { RepositoryScan } from './scan/repository-scan.ts'
@@ -75,6 +77,19 @@ export class Status {
   /** What the scan passed over. Throws when the metadata does not answer. */
   async unreadable(): Promise<readonly RepositoryName[]> {
     return await this.#options.unreadable.list()
+  }
+
+  /** What the last pass of the collector found; undefined before the first. Throws when the metadata does not answer. */
+  async collector(): Promise<CollectorState | undefined> {
+    const note = await readCollectorNote(this.#options.metadata.read)
+    if (note === undefined) return undefined
+    const { atMs, waits, found, untagged } = note
+    const due = found && {
+      links: found.links.due,
+      blobs: found.blobs.due,
+      bytes: found.links.dueBytes + found.blobs.dueBytes,
+    }
+    return { atMs, waits, due, untagged }
   }
 
   /** The background work that one process does for all. */

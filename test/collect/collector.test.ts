@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync } from 'node:fs'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, collectAll, DAY_MS, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { blobsOf, type Content, contentOf, fixedBytes, makeImage, makeImageIndex } from '../support/images.ts'
@@ -185,5 +185,69 @@ describe('an image', () => {
       expect((await berth.client.getManifest('app', kept.manifest.digest)).status).toBe(200)
       for (const part of blobsOf(kept)) expect(await status('app', part)).toBe(200)
     }
+  })
+})
+
+describe('an operator', () => {
+  test('is told once a day how many bytes only manifests without a tag hold, and what would free them', async () => {
+    await pushImage('app', makeImage('first', { layers: 1 }))
+    const [first] = [makeImage('first', { layers: 1 })]
+    for (const name of ['second', 'third']) await pushImage('app', makeImage(name, { layers: 1 }))
+    await collect(berth)
+    await collect(berth)
+
+    const told = berth.log.lines.filter(({ message }) => message === 'manifests without a tag hold bytes that nothing else needs')
+    const second = makeImage('second', { layers: 1 })
+    const bytes = [first, second].flatMap((each) => (each === undefined ? [] : [each.manifest, ...blobsOf(each)]))
+    expect(told.map(({ fields }) => fields)).toEqual([
+      {
+        manifests: 2,
+        bytes: bytes.reduce((sum, part) => sum + part.bytes.length, 0),
+        frees: 'registry garbage-collect --delete-untagged',
+      },
+    ])
+  })
+
+  test('is told once why nothing is collected, and when it goes on', async () => {
+    await berth.stop()
+    berth = await start({ ...TEST_POLICY, isReadOnly: true })
+    await collect(berth)
+    await collect(berth)
+
+    const told = berth.log.lines.filter(({ message }) => message === 'the collector takes nothing')
+    expect(told.map(({ fields }) => fields?.reason)).toEqual(['readonly'])
+  })
+
+  test.each([
+    ['before the storage has been read to its end', 'scan', async () => undefined],
+    ['in the first hour of an epoch', 'epoch', async () => await berth.scan()],
+  ])('%s nothing is collected', async (_, reason, prepare) => {
+    await berth.client.pushBlob('app', blob)
+    await passTime(berth, 3 * DAY_MS)
+    await berth.stop()
+    berth = await start()
+    await prepare()
+
+    await collect(berth)
+    await passTime(berth, HOUR_MS - MINUTE_MS)
+    await collect(berth)
+
+    expect(hasBytes(blob)).toBe(true)
+    const waits = berth.log.lines.filter(({ message }) => message === 'the collector waits')
+    expect(waits.map(({ fields }) => fields?.reason)).toEqual([reason])
+  })
+
+  test('whose repositories are not mounted loses no bytes', async () => {
+    await pushImage('app')
+    await berth.stop()
+    renameSync(folder.join('data/docker/registry/v2/repositories'), folder.join('unmounted'))
+    mkdirSync(folder.join('data/docker/registry/v2/repositories'))
+    berth = await start()
+    await berth.scan()
+
+    await collectAll(berth)
+
+    for (const part of [image.manifest, ...blobsOf(image)]) expect(hasBytes(part)).toBe(true)
+    expect(berth.log.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields?.reason)).toContain('repositories')
   })
 })

@@ -1,5 +1,6 @@
 import type { DutyState } from '../duty-state.ts'
 import { CertificateMetrics } from './certificate-metrics.ts'
+import { CollectorMetrics, type CollectorState } from './collector-metrics.ts'
 import { ConnectionMetrics } from './connection-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
@@ -13,6 +14,8 @@ export interface RegistryState {
   readonly counts: RegistryCounts | undefined
   readonly duties: readonly DutyState[]
   readonly space: { readonly freeBytes: number; readonly reserveBytes: number } | undefined
+  /** Undefined before the first pass of the collector. */
+  readonly collector: CollectorState | undefined
 }
 
 export interface RegistryCounts {
@@ -28,6 +31,7 @@ export class RegistryMetrics {
   readonly requests = new RequestMetrics()
   readonly certificates = new CertificateMetrics()
   readonly connections = new ConnectionMetrics()
+  readonly collector = new CollectorMetrics()
   readonly storage: ActionDurations
   readonly metadataWrites = new Durations({
     name: 'berth_metadata_write_seconds',
@@ -61,6 +65,7 @@ export class RegistryMetrics {
       gauge({ name: 'berth_processes', help: 'Processes that serve this address.', aggregator: 'sum', value: 1 }),
       ...this.certificates.families(),
       ...this.connections.families(),
+      ...this.collector.families(state.collector),
       ...dutyFamilies(state.duties),
       ...stateFamilies(state),
     ]
