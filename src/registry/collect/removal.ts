@@ -12,7 +12,7 @@ import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { allEnded } from '../../storage/all-ended.ts'
-import type { StorageDriver } from '../../storage/driver.ts'
+import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { LINK_FILE, layout } from '../../storage/layout.ts'
 import type { Operations } from '../writes/operations.ts'
 
@@ -46,7 +46,8 @@ export class Removal {
       name: 'collecting links',
       take: (query) => takeCondemnedLinks(query, candidates),
       claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
-      remove: async ({ repository, digest }) => await storage.remove(layout.layer(repository, digest), LINK_FILE),
+      remove: async ({ repository, digest }) =>
+        await storage.removeOnlyFile(storagePath(layout.layer(repository, digest), LINK_FILE)),
       confirm: async (query, { repositoryId, digest, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await endGraceOfUnlinked(query, target)
@@ -64,7 +65,7 @@ export class Removal {
       name: 'collecting bytes',
       take: (query) => takeUnneededBlobs(query, digests, touchedBefore),
       claims: ({ digest }) => [{ name: { kind: 'blob', digest }, alone: true }],
-      remove: async ({ digest }) => await storage.remove(layout.blobDirectory(digest), 'data'),
+      remove: async ({ digest }) => await storage.removeOnlyFile(layout.blob(digest)),
       confirm: async (query, { digest }) => await deleteBlob(query, digest),
     })
   }
@@ -77,7 +78,8 @@ export class Removal {
       name: 'collecting manifests',
       take: (query) => takeCondemnedManifests(query, candidates),
       claims: ({ repository, digest }) => [{ name: { kind: 'manifest', repository, digest }, alone: true }],
-      remove: async ({ repository, digest }) => await storage.remove(layout.revision(repository, digest), LINK_FILE),
+      remove: async ({ repository, digest }) =>
+        await storage.removeOnlyFile(storagePath(layout.revision(repository, digest), LINK_FILE)),
       confirm: async (query, { repositoryId, digest }, stamp) => {
         await releaseDependents(query, repositoryId, digest)
         await setManifestGone(query, repositoryId, digest, stamp)
