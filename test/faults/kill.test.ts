@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
 import { Churn } from '../support/churn.ts'
+import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { collectWithPeer, PEER_PROGRAM } from '../support/peer.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -8,7 +9,7 @@ import { wrongIn } from '../support/shown.ts'
 import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const ROUNDS = Number(process.env.BERTH_TEST_KILLS ?? (process.env.CI === 'true' ? 60 : 20))
+const ROUNDS = Number(process.env.BERTH_TEST_KILLS ?? (triesAll ? 200 : 40))
 const CLIENTS = 6
 const PROCESSES = 2
 /** How often all processes are killed; else one of them is, and the others settle what it left. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'bun:test'
+import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { PushBesideDelete } from '../support/push-beside-delete.ts'
@@ -7,8 +8,8 @@ import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const ASKED_FOR = process.env.BERTH_TEST_RACES
-const RACES = Number(ASKED_FOR ?? 120)
-const RACES_ON_BUCKET = Number(ASKED_FOR ?? 36)
+const RACES = Number(ASKED_FOR ?? (triesAll ? 120 : 60))
+const RACES_ON_BUCKET = Number(ASKED_FOR ?? (triesAll ? 36 : 18))
 const AT_ONCE = 6
 const TIMEOUT_MS = Math.max(120_000, RACES * 900)
 

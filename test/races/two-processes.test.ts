@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { Churn } from '../support/churn.ts'
 import { Contest } from '../support/contest.ts'
+import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { makeImage, sha256 } from '../support/images.ts'
 import { collectWithPeer, PEER_PROGRAM } from '../support/peer.ts'
@@ -12,7 +13,7 @@ import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const CLIENTS = 8
-const OPERATIONS = Number(process.env.BERTH_TEST_OPERATIONS ?? (process.env.CI === 'true' ? 1500 : 400))
+const OPERATIONS = Number(process.env.BERTH_TEST_OPERATIONS ?? (triesAll ? 1500 : 400))
 const CONTESTS = 12
 const TIMEOUT_MS = 5 * 60_000
 
