@@ -1,0 +1,56 @@
+import { Database } from 'bun:sqlite'
+import { expect, spyOn, test } from 'bun:test'
+import { BerthInProcess, metadataPath } from '../support/berth-in-process.ts'
+import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
+import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const image = makeImage('image')
+const other = makeImage('other')
+const blob = contentOf('application/octet-stream', fixedBytes(1000))
+
+/** But for what the request brings, and for what is under way at the moment. */
+const LARGE_SCAN = /^SCAN (?!CONSTANT|json_each|claim)/
+
+/** What clients do, each with its answer. */
+const REQUESTS: Readonly<Record<string, (client: RegistryClient) => Promise<unknown>>> = {
+  'a blob pull': async (client) => await expectStatus(await client.getBlob('app', image.config.digest), 200),
+  'a manifest pull by tag': async (client) => await expectStatus(await client.getManifest('app', 'latest'), 200),
+  'a manifest pull by digest': async (client) => await expectStatus(await client.getManifest('app', image.manifest.digest), 200),
+  'a blob push': async (client) => await client.pushBlob('app', blob),
+  'a manifest push': async (client) => await expectStatus(await client.putManifest('app', 'latest', other.manifest), 201),
+  'a tag delete': async (client) => await expectStatus(await client.deleteManifest('app', 'latest'), 202),
+}
+
+test.each(Object.entries(REQUESTS))('%s costs the same in a large store: no statement reads a whole table', async (_, send) => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  const root = folder.join('data')
+  await using berth = await BerthInProcess.start(root)
+  for (const content of [image.config, ...image.layers, other.config, ...other.layers])
+    await berth.client.pushBlob('app', content)
+  await expectStatus(await berth.client.putManifest('app', 'latest', image.manifest), 201)
+
+  const statements = await statementsOf(root, send)
+
+  using database = new Database(metadataPath(root), { readonly: true })
+  const plans = statements.map((sql) => database.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all())
+  const scans = plans.flatMap((steps, index) => {
+    return steps.filter(({ detail }) => LARGE_SCAN.test(detail)).map(({ detail }) => `${detail}: ${statements[index]}`)
+  })
+  expect(statements.length).toBeGreaterThan(0)
+  expect(scans).toEqual([])
+})
+
+/** What a process that starts on the directory asks the database for one request. */
+async function statementsOf(root: string, send: (client: RegistryClient) => Promise<unknown>): Promise<readonly string[]> {
+  await using berth = await BerthInProcess.start(root)
+  const prepare = spyOn(Database.prototype, 'prepare')
+  try {
+    await send(berth.client)
+    return [...new Set(prepare.mock.calls.map(([sql]) => sql))].filter((sql) =>
+      /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/i.test(sql),
+    )
+  } finally {
+    prepare.mockRestore()
+  }
+}
