@@ -10,7 +10,7 @@ import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 60_000
-const BUILD_MS = 120_000
+const BUILD_MS = 300_000
 const ROOT = join(import.meta.dir, '../..')
 const PROGRAMS = [...DOCKER_PROGRAMS, 'busybox', 'curl', 'ldd', 'npm', 'nsenter', 'tar', 'unshare', 'wget']
 

@@ -28,9 +28,9 @@ async function expectAsTheModelSays(options: RestartableOptions, steps: readonly
 
 describe('any sequence of requests is answered as the model says', () => {
   test.each([
-    ['on a storage in memory', { storage: 'inmemory' }, { usual: 50, maxSteps: 120 }],
-    ['on a file system', { storage: 'filesystem' }, { usual: 20, maxSteps: 60 }],
-    ['over a socket', { storage: 'filesystem', server: listen }, { usual: 8, maxSteps: 60 }],
+    ['on a storage in memory', { storage: 'inmemory' }, { usual: 25, maxSteps: 120 }],
+    ['on a file system', { storage: 'filesystem' }, { usual: 10, maxSteps: 60 }],
+    ['over a socket', { storage: 'filesystem', server: listen }, { usual: 4, maxSteps: 60 }],
   ] as const)('%s', async (_, options, { usual, maxSteps }) => {
     const property = fc.asyncProperty(sequences(maxSteps), (steps) => expectAsTheModelSays(options, steps))
     await fc.assert(property, runs(usual))

@@ -13,7 +13,7 @@ const REGION = 'us-east-1'
 const ACCESS_KEY = 'AKIATESTOFBERTH'
 const SECRET_KEY = 'a-secret-of-the-tests'
 /** SeaweedFS takes 3 to 9 s for its first bucket and the first object in it; each of them may take so long. */
-const STEP_MS = 25_000
+const STEP_MS = 50_000
 const MOST_TRIES = 3
 const ANSWER_MS = 5_000
 
