@@ -26,6 +26,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   registry: [
     ...['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
     'storage/layout-place.ts',
+    'storage/layout-obstacle.ts',
     'storage/all-ended.ts',
   ],
   access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],

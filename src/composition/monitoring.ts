@@ -62,7 +62,8 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   const report = async () => {
     const look = await readiness.look()
     const unreadable = found(await answerOf(() => status.unreadable())) ?? []
-    return { failing: health.failing, readiness: look, unreadable, metrics: await families(look) }
+    const obstacles = found(await answerOf(() => status.obstacles())) ?? []
+    return { failing: health.failing, readiness: look, unreadable, obstacles, metrics: await families(look) }
   }
   return {
     observers: [

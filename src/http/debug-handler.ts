@@ -11,7 +11,7 @@ export interface DebugOptions {
   readonly metrics: MetricsPage | undefined
 }
 
-export type Health = Pick<MergedReport, 'failing' | 'unreadable'>
+export type Health = Pick<MergedReport, 'failing' | 'unreadable' | 'obstacles'>
 
 export interface MetricsPage {
   /** Begins with a slash. */
@@ -33,15 +33,26 @@ export function createDebugHandler({ health, readiness, metrics }: DebugOptions)
 }
 
 /** `{}` or the failing checks by name, as in registry:2; and what is wrong with a part while the rest is served, which is no failure. */
-function healthResponse({ failing, unreadable }: Health): Response {
-  const shown = unreadable.slice(0, SHOWN_NAMES).join(', ')
-  const more = unreadable.length > SHOWN_NAMES ? ` and ${unreadable.length - SHOWN_NAMES} more` : ''
-  const repositories = `cannot be read, the others are served; the log has the reason: ${shown}${more}`
-  const body = unreadable.length === 0 ? failing : { ...failing, repositories }
+function healthResponse({ failing, unreadable, obstacles }: Health): Response {
+  const body = {
+    ...failing,
+    ...named('repositories', 'cannot be read, the others are served; the log has the reason', unreadable),
+    ...named(
+      'collector',
+      'the storage has directories that Berth does not know, no bytes are collected while they are there',
+      obstacles,
+    ),
+  }
   return responseOf(jsonResponse(body, {}, Object.keys(failing).length === 0 ? 200 : 503))
 }
 
 const SHOWN_NAMES = 20
+
+function named(part: string, sentence: string, names: readonly string[]): Readonly<Record<string, string>> {
+  if (names.length === 0) return {}
+  const more = names.length > SHOWN_NAMES ? ` and ${names.length - SHOWN_NAMES} more` : ''
+  return { [part]: `${sentence}: ${names.slice(0, SHOWN_NAMES).join(', ')}${more}` }
+}
 
 function textResponse(text: string): Response {
   const bytes = new TextEncoder().encode(text)

@@ -5,7 +5,14 @@ import { deleteUnheldContent } from './manifest-content.ts'
 import { currentNumber, type Query } from './query.ts'
 
 /** How far the scan of the present epoch is. */
-export type ScanProperty = 'names-epoch' | 'blobs-epoch' | 'seen-epoch' | 'complete-epoch' | 'complete-at-ms' | 'passed-over'
+export type ScanProperty =
+  | 'names-epoch'
+  | 'blobs-epoch'
+  | 'seen-epoch'
+  | 'complete-epoch'
+  | 'complete-at-ms'
+  | 'passed-over'
+  | 'obstacles'
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone

@@ -9,6 +9,7 @@ const well: ProcessReport = {
   failing: {},
   readiness: { ready: true, waiting: {}, scan, duties: { scan: 'held', uploads: 'free' } },
   unreadable: [],
+  obstacles: [],
   metrics: [],
 }
 const ill: ProcessReport = {
@@ -20,6 +21,7 @@ const ill: ProcessReport = {
     duties: { scan: 'free', uploads: 'failing' },
   },
   unreadable: [],
+  obstacles: [],
   metrics: [],
 }
 

@@ -9,6 +9,8 @@ export interface ProcessReport {
   readonly readiness: Readiness
   /** Repositories that cannot be read, while the others are served. */
   readonly unreadable: readonly string[]
+  /** Directories in the storage that Berth does not know. */
+  readonly obstacles: readonly string[]
   /** Empty when metrics are off. */
   readonly metrics: readonly MetricFamily[]
 }
@@ -18,6 +20,7 @@ export interface MergedReport {
   readonly failing: FailingChecks
   readonly readiness: Readiness
   readonly unreadable: readonly string[]
+  readonly obstacles: readonly string[]
   readonly metrics: readonly (readonly MetricFamily[])[]
 }
 
@@ -34,7 +37,13 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
       duties: mergeDutyWords(reports.map((report) => report.readiness.duties)),
       ...(reports.some((report) => report.readiness.handover) ? { handover: true } : {}),
     },
-    unreadable: [...new Set(reports.flatMap((report) => report.unreadable))].sort(),
+    unreadable: namesOf(reports, 'unreadable'),
+    obstacles: namesOf(reports, 'obstacles'),
     metrics: reports.map((report) => report.metrics),
   }
+}
+
+/** Each process knows them from the same metadata. */
+function namesOf(reports: readonly ProcessReport[], of: 'unreadable' | 'obstacles'): readonly string[] {
+  return [...new Set(reports.flatMap((report) => report[of]))].sort()
 }

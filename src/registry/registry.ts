@@ -24,6 +24,7 @@ import { Maintenance } from './maintenance.ts'
 import { BackgroundScan } from './scan/background-scan.ts'
 import { DanglingLinks } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
+import { Obstacles } from './scan/obstacles.ts'
 import { RepositoryScan } from './scan/repository-scan.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
 import { Status } from './status.ts'
@@ -88,10 +89,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   const { lateMs, lateBytesMs } = storage.capabilities
   const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs, log })
   const unreadable = new UnreadableNames({ askStorage: () => findStoreId(storage), metadata, epoch, log })
-  const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable })
-  const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable })
+  const obstacles = new Obstacles({ storage, metadata, epoch, log })
+  const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable, obstacles })
+  const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable, obstacles })
   const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
-  const backgroundScan = new BackgroundScan({ storage, metadata, scan, listed, reconcile, danglingLinks, unreadable, epoch })
+  const backgroundScan = new BackgroundScan({
+    ...{ storage, metadata, scan, listed, reconcile, danglingLinks, unreadable, obstacles, epoch },
+  })
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
@@ -128,7 +132,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     collector: collecting.collector,
     collectorDuty: collecting.duty,
     status: new Status({
-      ...{ storage, metadata, scan, backgroundScan, unreadable, epoch, onlyReads },
+      ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),
     }),
     handover: new Handover({

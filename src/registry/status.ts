@@ -8,6 +8,7 @@ import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
+import type { Obstacles } from './scan/obstacles.ts'
 import type { RepositoryScan } from './scan/repository-scan.ts'
 import type { UnreadableNames } from './scan/unreadable-names.ts'
 
@@ -20,6 +21,7 @@ export interface StatusOptions {
   readonly scan: RepositoryScan
   readonly backgroundScan: BackgroundScan
   readonly unreadable: Pick<UnreadableNames, 'list'>
+  readonly obstacles: Pick<Obstacles, 'list'>
   readonly epoch: number
   readonly dutyStates: () => readonly DutyState[]
   /** Nothing is written here: a storage without an id stays one. */
@@ -35,6 +37,8 @@ export interface StatusCounts {
   readonly scannedRepositories: number
   /** Names that could not be read, of repositories or of directories that may hold some. */
   readonly unreadableRepositories: number
+  /** Directories that Berth does not know; the collector takes no bytes while there is one. */
+  readonly obstacles: number
 }
 
 /** How the registry is, for its operator. */
@@ -71,7 +75,8 @@ export class Status {
     const counts = [countUploads(read), countClaims(read), this.#repositories()] as const
     const [openUploads, openClaims, repositories] = await Promise.all(counts)
     const { length: unreadableRepositories } = await this.unreadable()
-    return { openUploads, openClaims, ...repositories, unreadableRepositories }
+    const { length: obstacles } = await this.obstacles()
+    return { openUploads, openClaims, ...repositories, unreadableRepositories, obstacles }
   }
 
   /** What the scan passed over. Throws when the metadata does not answer. */
@@ -90,6 +95,11 @@ export class Status {
       bytes: found.links.dueBytes + found.blobs.dueBytes,
     }
     return { atMs, waits, due, untagged }
+  }
+
+  /** Paths of what the scan met that Berth does not know. Throws when the metadata does not answer. */
+  async obstacles(): Promise<readonly string[]> {
+    return (await this.#options.obstacles.list()).map(({ path }) => path)
   }
 
   /** The background work that one process does for all. */

@@ -168,6 +168,8 @@ export interface StorageEntry {
 
 export interface FilePage {
   readonly files: readonly ListedFile[]
+  /** Where files lie that have no StoragePath: other programs put them there. Told by a storage that lists whole, and by no other. */
+  readonly unnamed: readonly string[]
   /** Undefined on the last page. */
   readonly next: string | undefined
 }
@@ -278,4 +280,9 @@ export function storagePath(...segments: readonly string[]): StoragePath {
   const path = segments.length === 0 ? ('' as StoragePath) : findStoragePath(segments.join('/'))
   if (path === undefined) throw new Error(`not a storage path: ${segments.join('/')}`)
   return path
+}
+
+/** Where something is that a list has shown: another program may have given it any name. For a look, and for no change. */
+export function listedPath(...segments: readonly string[]): StoragePath {
+  return segments.join('/') as StoragePath
 }

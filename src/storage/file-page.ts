@@ -5,7 +5,7 @@ export const FILES_IN_A_PAGE = 1000
 
 /** A full page goes on after its last file. */
 export function pageOf(files: readonly ListedFile[]): FilePage {
-  return { files, next: files.length < FILES_IN_A_PAGE ? undefined : files.at(-1)?.path }
+  return { files, unnamed: [], next: files.length < FILES_IN_A_PAGE ? undefined : files.at(-1)?.path }
 }
 
 /** The order in which a tree of directories is walked: by the names on the way, one after the other. */

@@ -1,10 +1,7 @@
 import { DIGEST_ALGORITHMS, type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { type StorageDriver, StorageFault, type StoragePath, storagePath } from './driver.ts'
-import { layout } from './layout.ts'
-
-/** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
-const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
+import { layout, OF_A_REPOSITORY } from './layout.ts'
 
 /** Is told of a directory that cannot be read, which the walk then passes over; throws what ends the walk. */
 export type OnUnreadable = (name: RepositoryName, fault: StorageFault) => Promise<void>
@@ -14,11 +11,16 @@ export interface WalkOptions {
   readonly from?: RepositoryName
   /** Left out, a directory that cannot be read ends the walk. */
   readonly onUnreadable?: OnUnreadable
+  /** Is told what lies in each directory of names. */
+  readonly onListed?: OnListed
 }
+
+export type OnListed = (directory: StoragePath, names: readonly string[]) => Promise<void>
 
 /** The name of every repository that has a directory. What is no name is passed over. */
 export async function* walkRepositories(storage: StorageDriver, options: WalkOptions = {}): AsyncGenerator<RepositoryName> {
-  const walk = { storage, onUnreadable: options.onUnreadable ?? rethrow }
+  const { onUnreadable = rethrow, onListed = async () => undefined } = options
+  const walk = { storage, onUnreadable, onListed }
   if (options.from === undefined) yield* namesBelow(walk, layout.repositories, '')
   else for (const found of await findIn(walk, options.from)) yield* namesOf(walk, found)
 }
@@ -40,6 +42,7 @@ export async function listDigests(
 interface Walk {
   readonly storage: StorageDriver
   readonly onUnreadable: OnUnreadable
+  readonly onListed: OnListed
 }
 
 interface FoundDirectory {
@@ -50,6 +53,7 @@ interface FoundDirectory {
 
 async function* namesBelow(walk: Walk, path: StoragePath, prefix: string): AsyncGenerator<RepositoryName> {
   const children = await walk.storage.list(path)
+  await walk.onListed(path, children)
   const atOnce = walk.storage.capabilities.questionsAtOnce
   for (let start = 0; start < children.length; start += atOnce) {
     const batch = children.slice(start, start + atOnce)
@@ -60,7 +64,7 @@ async function* namesBelow(walk: Walk, path: StoragePath, prefix: string): Async
 
 async function* namesOf(walk: Walk, { name, path, entries }: FoundDirectory): AsyncGenerator<RepositoryName> {
   if (entries.some((entry) => OF_A_REPOSITORY.has(entry))) yield name
-  if (entries.some((entry) => !entry.startsWith('_'))) yield* namesBelow(walk, path, `${name}/`)
+  if (entries.some((entry) => !OF_A_REPOSITORY.has(entry))) yield* namesBelow(walk, path, `${name}/`)
 }
 
 /** Nothing for what is neither the name of a repository nor the beginning of one, nor a directory. */

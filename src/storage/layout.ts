@@ -45,6 +45,7 @@ export const layout = {
     storagePath(REPOSITORIES, repository, '_layers', algorithmOf(digest), hexOf(digest)),
   layerLink: (repository: RepositoryName, digest: Digest): StoragePath =>
     storagePath(layout.layer(repository, digest), LINK_FILE),
+  manifests: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests'),
   revisions: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/revisions'),
   revision: (repository: RepositoryName, digest: Digest): StoragePath =>
     storagePath(REPOSITORIES, repository, '_manifests/revisions', algorithmOf(digest), hexOf(digest)),
@@ -53,6 +54,9 @@ export const layout = {
 } as const
 
 const BLOB = new RegExp(`^${BLOBS}/(sha256|sha512)/[0-9a-f]{2}/([0-9a-f]+)/data$`)
+
+/** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
+export const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
 
 /** Whether a path is of what the registry serves, and not one of Berth's own records. */
 export function isContent(path: StoragePath): boolean {

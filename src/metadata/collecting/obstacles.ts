@@ -1,17 +1,56 @@
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Query } from '../query.ts'
+import { readProperty, writeProperty } from '../scans.ts'
 
-/** Content of the storage that nothing here understands. While there is any no bytes are collected: it may name them. */
+/** What lies in the storage that Berth cannot tell the use of (docs/collector.md, Obstacles). */
 export interface Obstacle {
   readonly path: string
-  /** Whose directory it lies in; null where that is no name that a repository can have. Links of that repository stay. */
+  /** The repository in whose directory it lies; null where it is in none. */
   readonly repository: RepositoryName | null
 }
 
-/** What the scan of an epoch met, by path. */
+/** More than these are not told apart: one is enough to keep all bytes. */
+export const MOST_OBSTACLES = 1_000
+
+interface Written {
+  readonly epoch: number
+  readonly obstacles: readonly Obstacle[]
+  /** There were more. Nothing tells when the others have gone, so that all stay until the next epoch. */
+  readonly isCut: boolean
+}
+
+/** What the scan of an epoch has met so far; at most MOST_OBSTACLES. */
 export async function listObstacles(query: Query, epoch: number): Promise<readonly Obstacle[]> {
-  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'obstacles'")
-  if (row === undefined) return []
-  const written = JSON.parse(row.value) as { readonly epoch: number; readonly obstacles: readonly Obstacle[] }
-  return written.epoch === epoch ? written.obstacles : []
+  return (await readWritten(query, epoch)).obstacles
+}
+
+/** Adds those that are not known yet, and gives these back. */
+export async function addObstacles(query: Query, epoch: number, met: readonly Obstacle[]): Promise<readonly Obstacle[]> {
+  const { obstacles, isCut } = await readWritten(query, epoch)
+  const known = new Set(obstacles.map(({ path }) => path))
+  const added = [...new Map(met.map((obstacle) => [obstacle.path, obstacle])).values()].filter(({ path }) => !known.has(path))
+  if (added.length === 0) return []
+  const all = [...obstacles, ...added]
+  const kept = all.slice(0, MOST_OBSTACLES).sort((one, other) => (one.path < other.path ? -1 : 1))
+  await write(query, { epoch, obstacles: kept, isCut: isCut || all.length > MOST_OBSTACLES })
+  return added.slice(0, kept.length - obstacles.length)
+}
+
+/** Forgets some that have gone, and gives back those that were forgotten. */
+export async function forgetObstacles(query: Query, epoch: number, gone: ReadonlySet<string>): Promise<readonly Obstacle[]> {
+  const { obstacles, isCut } = await readWritten(query, epoch)
+  const forgotten = isCut ? [] : obstacles.filter(({ path }) => gone.has(path))
+  if (forgotten.length === 0) return []
+  await write(query, { epoch, obstacles: obstacles.filter(({ path }) => !gone.has(path)), isCut })
+  return forgotten
+}
+
+async function readWritten(query: Query, epoch: number): Promise<Written> {
+  const text = await readProperty(query, 'obstacles')
+  const written = text === undefined ? undefined : (JSON.parse(text) as Written)
+  return written?.epoch === epoch ? written : { epoch, obstacles: [], isCut: false }
+}
+
+async function write(query: Query, written: Written): Promise<void> {
+  await writeProperty(query, 'obstacles', JSON.stringify(written))
 }

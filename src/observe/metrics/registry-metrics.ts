@@ -22,6 +22,7 @@ export interface RegistryCounts {
   readonly repositories: number
   readonly scannedRepositories: number
   readonly unreadableRepositories: number
+  readonly obstacles: number
   readonly openUploads: number
   readonly openClaims: number
 }
@@ -97,11 +98,12 @@ function scanEntries({ epoch, complete }: NonNullable<RegistryState['scan']>): E
 }
 
 function countEntries(counts: RegistryCounts): Entry[] {
-  const { repositories, scannedRepositories, unreadableRepositories, openUploads, openClaims } = counts
+  const { repositories, scannedRepositories, unreadableRepositories, obstacles, openUploads, openClaims } = counts
   return [
     ['berth_scan_repositories', repositories, 'Repositories that the metadata knows.'],
     ['berth_scan_repositories_scanned', scannedRepositories, 'Repositories compared with the storage in this epoch.'],
     ['berth_scan_repositories_unreadable', unreadableRepositories, 'Repositories that could not be read; the log has why.'],
+    ['berth_collector_obstacles', obstacles, 'Directories that Berth does not know: no bytes are collected while there is one.'],
     ['berth_uploads_open', openUploads, 'Upload sessions that have not ended.'],
     ['berth_claims_open', openClaims, 'Operations between their claim and their confirmation.'],
   ]

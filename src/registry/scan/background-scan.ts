@@ -2,13 +2,14 @@ import { listRepositoryNames } from '../../metadata/listing.ts'
 import type { BlobName } from '../../metadata/names.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty } from '../../metadata/scans.ts'
-import { findDigest } from '../../oci/digest.ts'
+import { DIGEST_ALGORITHMS, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { StorageDriver, StoragePath } from '../../storage/driver.ts'
+import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { DanglingLinks } from './dangling-links.ts'
 import type { ListedScan } from './listed-scan.ts'
+import type { Obstacles } from './obstacles.ts'
 import type { RepositoryScan } from './repository-scan.ts'
 import type { UnreadableNames } from './unreadable-names.ts'
 
@@ -25,6 +26,7 @@ export interface BackgroundScanOptions {
   readonly reconcile: Reconcile
   readonly danglingLinks: DanglingLinks
   readonly unreadable: UnreadableNames
+  readonly obstacles: Obstacles
   readonly epoch: number
 }
 
@@ -54,8 +56,9 @@ export class BackgroundScan {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { scan, unreadable } = this.#options
+    const { scan, unreadable, obstacles } = this.#options
     await scan.lookAgain(signal)
+    await obstacles.lookAgain(signal)
     const isRepeat = await this.isComplete()
     if (isRepeat && !(await this.#isRepeatDue())) return
     if (isRepeat || !(await this.#isSeen())) await this.#lookAtAll(isRepeat, signal)
@@ -77,10 +80,7 @@ export class BackgroundScan {
     if (listsWhole && !isRepeat) await listed.repositories(signal)
     if (isRepeat) await this.#scanAgain(signal)
     else await this.#scanUnseen(signal)
-    for (const shard of listsWhole ? [] : layout.blobShards()) {
-      if (signal.aborted) return
-      await this.#scanBlobs(shard.path, shard.digestPrefix, signal)
-    }
+    if (!listsWhole) await this.#scanBlobDirectories(signal)
     if (!signal.aborted) await metadata.write((query) => writeProperty(query, 'seen-epoch', String(epoch)))
   }
 
@@ -146,12 +146,28 @@ export class BackgroundScan {
     }
   }
 
+  async #scanBlobDirectories(signal: AbortSignal): Promise<void> {
+    await this.#list(layout.blobs)
+    for (const algorithm of DIGEST_ALGORITHMS) await this.#list(storagePath(layout.blobs, algorithm))
+    for (const { path, digestPrefix } of layout.blobShards()) {
+      if (signal.aborted) return
+      await this.#scanBlobs(path, digestPrefix, signal)
+    }
+  }
+
   async #scanBlobs(path: StoragePath, digestPrefix: string, signal: AbortSignal): Promise<void> {
-    const { storage, metadata, reconcile } = this.#options
+    const { metadata, reconcile } = this.#options
     const algorithm = digestPrefix.slice(0, digestPrefix.indexOf(':'))
-    const listed = (await storage.list(path)).flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
+    const listed = (await this.#list(path)).flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
     const known = await listKnownBlobs(metadata.read, digestPrefix)
     const names = [...new Set([...listed, ...known])].map((digest): BlobName => ({ kind: 'blob', digest }))
     await reconcile.healAll(names, signal)
+  }
+
+  async #list(path: StoragePath): Promise<readonly string[]> {
+    const { storage, obstacles } = this.#options
+    const names = await storage.list(path)
+    await obstacles.meetIn(path, names)
+    return names
   }
 }

@@ -16,6 +16,7 @@ import { MemoryDriver } from '../../storage/memory/memory.ts'
 import { Reconcile } from '../heal/reconcile.ts'
 import { StorageView } from '../heal/storage-view.ts'
 import { ListedScan } from './listed-scan.ts'
+import { Obstacles } from './obstacles.ts'
 import { UnreadableNames } from './unreadable-names.ts'
 
 /** Files in memory that are listed as an object store does it. */
@@ -50,12 +51,12 @@ class ListingStore extends MemoryDriver {
   }
 
   async #list(path: StoragePath, after?: string): Promise<FilePage> {
-    const { files, next } = await super.listFiles(path, after)
+    const { files, unnamed, next } = await super.listFiles(path, after)
     const listed = files.map(async (file) => {
       const bytes = (await super.readSmall(file.path, 1024 * 1024)) ?? new Uint8Array()
       return { ...file, md5: this.etag(new TextDecoder().decode(bytes)) }
     })
-    return { files: await Promise.all(listed), next }
+    return { files: await Promise.all(listed), unnamed, next }
   }
 }
 
@@ -79,7 +80,8 @@ beforeEach(async () => {
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId: 'mine', epoch: EPOCH, unknownForMs: 0 })
   const unreadable = new UnreadableNames({ askStorage: async () => undefined, metadata, epoch: EPOCH, log: new RecordedLog() })
-  scan = new ListedScan({ storage, metadata, view, reconcile, unreadable })
+  const obstacles = new Obstacles({ storage, metadata, epoch: EPOCH, log: new RecordedLog() })
+  scan = new ListedScan({ storage, metadata, view, reconcile, unreadable, obstacles })
   for (const image of [old, young]) await placeImage(image)
   await moveTag(oldDigest)
 })

@@ -12,6 +12,7 @@ import { placeAt, repositoryAt } from '../../storage/layout-place.ts'
 import type { Observe, Reconcile } from '../heal/reconcile.ts'
 import type { Observation, StorageView } from '../heal/storage-view.ts'
 import { type ListedLink, ListedRepository } from './listed-repository.ts'
+import type { Obstacles } from './obstacles.ts'
 import { healTagged } from './tagged-revisions.ts'
 import type { UnreadableNames } from './unreadable-names.ts'
 
@@ -26,6 +27,7 @@ export interface ListedScanOptions {
   readonly view: StorageView
   readonly reconcile: Reconcile
   readonly unreadable: Pick<UnreadableNames, 'passOver'>
+  readonly obstacles: Pick<Obstacles, 'meetOnWay'>
 }
 
 /**
@@ -121,13 +123,14 @@ export class ListedScan {
 
   /** What a page shows is believed, so it is asked for when the scan that believes it is open, and not before. */
   async #healPages(path: StoragePath, { find, leave, signal }: PageWork): Promise<void> {
-    const { storage, reconcile } = this.#options
+    const { storage, reconcile, obstacles } = this.#options
     let next: string | undefined
     do {
       signal?.throwIfAborted()
       const findInPage = async () => {
         const page = await storage.listFiles(path, next)
         next = page.next
+        await obstacles.meetOnWay([...page.files.map((file) => file.path), ...page.unnamed])
         return await find(page)
       }
       const left = await reconcile.healBy(findInPage, { atOnce: AT_ONCE })

@@ -11,16 +11,17 @@ import {
   readProperty,
   writeProperty,
 } from '../../metadata/scans.ts'
-import { DIGEST_ALGORITHMS } from '../../oci/digest.ts'
+import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../../oci/digest.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { findTag } from '../../oci/reference.ts'
 import { within } from '../../runtime/deadline.ts'
-import { type StorageDriver, StorageFault } from '../../storage/driver.ts'
+import { type StorageDriver, StorageFault, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { listDigests, type OnUnreadable, walkRepositories } from '../../storage/layout-walk.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { ListedScan } from './listed-scan.ts'
+import type { Obstacles } from './obstacles.ts'
 import { healTagged } from './tagged-revisions.ts'
 import type { UnreadableNames } from './unreadable-names.ts'
 
@@ -33,6 +34,7 @@ export interface RepositoryScanOptions {
   readonly reconcile: Reconcile
   readonly listed: ListedScan
   readonly unreadable: UnreadableNames
+  readonly obstacles: Obstacles
 }
 
 /** Compares whole repositories, and the list of their names, with the storage: once in each epoch. */
@@ -42,6 +44,7 @@ export class RepositoryScan {
   readonly #reconcile: Reconcile
   readonly #listed: ListedScan
   readonly #unreadable: UnreadableNames
+  readonly #obstacles: Obstacles
   readonly #running = new Map<string, Promise<void>>()
 
   constructor(options: RepositoryScanOptions) {
@@ -50,6 +53,7 @@ export class RepositoryScan {
     this.#reconcile = options.reconcile
     this.#listed = options.listed
     this.#unreadable = options.unreadable
+    this.#obstacles = options.obstacles
   }
 
   /** The row id of a repository whose every row is right now; undefined when there is none. Throws UNAVAILABLE after 5 s. */
@@ -112,7 +116,8 @@ export class RepositoryScan {
   }
 
   async #meetAll(onUnreadable: OnUnreadable, from?: RepositoryName): Promise<void> {
-    const walk = walkRepositories(this.#storage, { onUnreadable, ...(from === undefined ? {} : { from }) })
+    const onListed = (directory: StoragePath, names: readonly string[]) => this.#obstacles.meetIn(directory, names)
+    const walk = walkRepositories(this.#storage, { onUnreadable, onListed, ...(from === undefined ? {} : { from }) })
     for await (const name of walk) {
       try {
         await this.#meet(name)
@@ -129,22 +134,39 @@ export class RepositoryScan {
   }
 
   async #tags(repository: RepositoryName): Promise<TagName[]> {
-    const listed = await this.#storage.list(layout.tags(repository))
+    const listed = await this.#list(layout.tags(repository))
     const known = await this.#known(repository, listKnownTags)
     const tags = new Set([...listed.flatMap((name) => findTag(name) ?? []), ...known])
     return [...tags].map((tag) => ({ kind: 'tag', repository, tag }))
   }
 
   async #manifests(repository: RepositoryName): Promise<ManifestName[]> {
-    const listed = await listDigests(this.#storage, layout.revisions(repository))
+    await this.#list(layout.manifests(repository))
+    const listed = await this.#listDigests(layout.revisions(repository))
     const known = await this.#known(repository, listKnownManifests)
     return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'manifest', repository, digest }))
   }
 
   async #links(repository: RepositoryName): Promise<LinkName[]> {
-    const listed = await listDigests(this.#storage, layout.layers(repository))
+    const listed = await this.#listDigests(layout.layers(repository))
     const known = await this.#known(repository, listKnownLinks)
     return [...new Set([...listed, ...known])].map((digest) => ({ kind: 'link', repository, digest }))
+  }
+
+  async #listDigests(path: StoragePath): Promise<Digest[]> {
+    const digests: Digest[] = []
+    for (const algorithm of await this.#list(path)) {
+      if (!DIGEST_ALGORITHMS.some((known) => known === algorithm)) continue
+      const names = await this.#list(storagePath(path, algorithm))
+      digests.push(...names.flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? []))
+    }
+    return digests
+  }
+
+  async #list(path: StoragePath): Promise<readonly string[]> {
+    const names = await this.#storage.list(path)
+    await this.#obstacles.meetIn(path, names)
+    return names
   }
 
   async #known<Entry>(

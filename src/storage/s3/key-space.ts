@@ -21,7 +21,13 @@ export class KeySpace {
 
   /** Undefined for a key that no path has: another program's. */
   pathOf(key: string): StoragePath | undefined {
+    const text = this.textOf(key)
+    return text === undefined ? undefined : findStoragePath(text)
+  }
+
+  /** What a key has below the root; undefined when it lies elsewhere. */
+  textOf(key: string): string | undefined {
     const start = this.#root.replace(/^\/+/, '')
-    return key.startsWith(start) ? findStoragePath(key.slice(start.length).replace(/^\/+/, '')) : undefined
+    return key.startsWith(start) ? key.slice(start.length).replace(/^\/+/, '') : undefined
   }
 }

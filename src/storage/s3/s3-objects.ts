@@ -81,7 +81,15 @@ export class S3Objects {
 
   async listFiles(path: StoragePath, after?: string): Promise<FilePage> {
     const { objects, next } = await this.#bucket.list(this.#keys.prefixOf(path), after === undefined ? {} : { after })
-    return { files: objects.flatMap((object) => this.#listedFile(object) ?? []), next }
+    const files: ListedFile[] = []
+    const unnamed: string[] = []
+    for (const object of objects) {
+      const file = this.#listedFile(object)
+      // A key that ends in a slash is an object for the directory itself, which some tools make.
+      if (file !== undefined) files.push(file)
+      else if (!object.key.endsWith('/')) unnamed.push(this.#keys.textOf(object.key) ?? object.key)
+    }
+    return { files, unnamed, next }
   }
 
   async place(placements: readonly Placement[]): Promise<void> {
