@@ -118,10 +118,10 @@ export async function setManifestUnserved(
   query: Query,
   repositoryId: number,
   digest: Digest,
-  { isOpaque }: { readonly isOpaque: boolean },
+  { isOpaque, unknownForMs }: { readonly isOpaque: boolean; readonly unknownForMs: number },
   stamp: Stamp,
 ): Promise<void> {
-  await setManifest(query, repositoryId, digest, { ...GONE, linked: 1, opaque: isOpaque ? 1 : 0 }, stamp)
+  await setManifest(query, repositoryId, digest, { ...GONE, linked: 1, opaque: isOpaque ? 1 : 0, unknownForMs }, stamp)
 }
 
 /** The revision is not in the storage any more: what the manifest named is free to be collected, after its full grace. */
@@ -197,7 +197,7 @@ interface ManifestChange {
   readonly linked: 0 | 1
   readonly opaque: 0 | 1
   readonly subject: Digest | null
-  /** 1: its grace begins anew in any case. 0: only where it was not held. */
+  /** 1: its grace begins anew in any case. 0: only where its link was not there, or what it links to could not be served. */
   readonly renews: 0 | 1
   readonly unknownForMs: number
 }
@@ -212,7 +212,7 @@ async function setManifest(query: Query, repositoryId: number, digest: Digest, r
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${CLOCK_MS} + ?)
      ON CONFLICT (repository_id, digest) DO UPDATE SET held = excluded.held, linked = excluded.linked, opaque = excluded.opaque,
        subject = excluded.subject, number = excluded.number, epoch = excluded.epoch,
-       touched_ms = CASE WHEN ? = 1 OR manifest.held = 0 THEN excluded.touched_ms ELSE manifest.touched_ms END,
+       touched_ms = CASE WHEN ? = 1 OR manifest.linked = 0 OR manifest.held < excluded.held THEN excluded.touched_ms ELSE manifest.touched_ms END,
        condemned_ms = CASE WHEN ? = 1 OR manifest.held = 0 OR excluded.held = 0 THEN NULL ELSE manifest.condemned_ms END,
        released = CASE WHEN ? = 1 THEN 0 ELSE manifest.released END`,
     repositoryId,

@@ -17,7 +17,7 @@ import { RecordedLog } from './recorded-log.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
 export interface RestartableOptions {
-  readonly storage: 'filesystem' | 'inmemory'
+  readonly storage: 'filesystem' | 'inmemory' | StorageDriver
   /** Requests go through this server; left out, to the handler. */
   readonly server?: Listen
   /** Of that server; left out, the usual one. */
@@ -135,6 +135,7 @@ export class RestartableRegistry implements AsyncDisposable {
 
 async function openStorage({ storage }: RestartableOptions, root: string): Promise<StorageDriver> {
   if (storage === 'inmemory') return new MemoryDriver()
+  if (storage !== 'filesystem') return storage
   await probeRoot(root)
   return await FilesystemDriver.open(await openDisk(root), root)
 }

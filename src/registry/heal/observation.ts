@@ -81,7 +81,7 @@ async function applyManifest(query: Query, { name, found, unserved }: ManifestOb
   const row = await findManifest(query, repositoryId, name.digest)
   if (row !== undefined && row.number > number) return 'newer'
   if (found === undefined) {
-    if (unserved !== undefined) await applyUnserved(query, repositoryId, name.digest, unserved, stamp)
+    if (unserved !== undefined) await applyUnserved(query, repositoryId, name.digest, unserved, context)
     else if (row !== undefined) await setManifestGone(query, repositoryId, name.digest, stamp)
     else await releaseReferences(query, repositoryId, name.digest)
     return 'applied'
@@ -100,8 +100,14 @@ async function applyManifest(query: Query, { name, found, unserved }: ManifestOb
 }
 
 /** What it named before stays named: a part of its bytes may be lost. */
-async function applyUnserved(query: Query, repositoryId: number, digest: Digest, { names }: UnservedManifest, stamp: Stamp) {
-  await setManifestUnserved(query, repositoryId, digest, { isOpaque: names === undefined }, stamp)
+async function applyUnserved(
+  query: Query,
+  repositoryId: number,
+  digest: Digest,
+  { names }: UnservedManifest,
+  { stamp, unknownForMs }: ScanContext,
+) {
+  await setManifestUnserved(query, repositoryId, digest, { isOpaque: names === undefined, unknownForMs }, stamp)
   if (names !== undefined) await putNames(query, repositoryId, digest, names)
 }
 
