@@ -11,6 +11,7 @@ import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
 import { waitForStore } from '../opening/wait-for-store.ts'
 import type { Collected } from '../registry/collect/collector.ts'
+import { DEFAULT_POLICY } from '../registry/collect/policy.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
@@ -114,9 +115,11 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ ...parts, opened, database })
   opened.guard(() => presence === undefined || presence.isFresh)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
-  const { uploadPurging } = config.storage
-  const purging = refusal === undefined ? uploadPurging : { ...uploadPurging, enabled: false }
-  const rules = { uploadPurging: purging, manifestRules: config.manifests, onlyReads: refusal !== undefined }
+  const rules = {
+    ...maintenanceOf(config, refusal !== undefined),
+    manifestRules: config.manifests,
+    onlyReads: refusal !== undefined,
+  }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onCollected, log })
   closers.push(() => registry.stop())
@@ -205,5 +208,14 @@ function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, met
   return {
     storage: timedStorage(storage, (action, run) => metrics.storage.time(action, run)),
     metadata: timedMetadata(metadata, (run) => metrics.metadataWrites.time(run)),
+  }
+}
+
+/** What is removed unasked: nothing where the storage takes no changes. The collector rests where clients may change nothing as well. */
+function maintenanceOf({ storage }: Config, isUnwritable: boolean) {
+  const { uploadPurging, collector, readOnly } = storage
+  return {
+    uploadPurging: { ...uploadPurging, enabled: uploadPurging.enabled && !isUnwritable },
+    collector: { ...DEFAULT_POLICY, ...collector, isReadOnly: readOnly || isUnwritable },
   }
 }

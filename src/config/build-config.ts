@@ -3,6 +3,7 @@ import { tlsConfig } from './build-tls.ts'
 import type {
   AccessConfig,
   AuthConfig,
+  CollectorConfig,
   Config,
   HealthConfig,
   HttpConfig,
@@ -57,7 +58,13 @@ function storageConfig(storage: ParsedConfig['storage']): StorageConfig {
     deletes: deletes.enabled,
     readOnly: maintenance.readonly.enabled,
     uploadPurging: { enabled, ageMs: age, intervalMs: interval, dryRun: dryrun },
+    collector: collectorConfig(maintenance),
   }
+}
+
+function collectorConfig({ collector }: ParsedConfig['storage']['maintenance']): CollectorConfig {
+  const { enabled, grace, found, window, interval, rate, brake, dryrun } = collector
+  return { enabled, graceMs: grace, foundMs: found, windowMs: window, intervalMs: interval, rate, brake, dryRun: dryrun }
 }
 
 function driverConfig({ filesystem, s3, s3aws, redirect }: ParsedConfig['storage']): StorageConfig['driver'] {

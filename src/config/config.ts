@@ -77,6 +77,21 @@ export interface StorageConfig {
     /** Only says what would be removed. */
     readonly dryRun: boolean
   }
+  readonly collector: CollectorConfig
+}
+
+/** When what nothing needs is removed (docs/collector.md). */
+export interface CollectorConfig {
+  readonly enabled: boolean
+  readonly graceMs: number
+  readonly foundMs: number
+  readonly windowMs: number
+  readonly intervalMs: number
+  /** Removals in a second; 0: as fast as it goes. */
+  readonly rate: number
+  /** In percent of the stored bytes. */
+  readonly brake: number
+  readonly dryRun: boolean
 }
 
 export interface FilesystemConfig {

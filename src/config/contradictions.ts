@@ -2,6 +2,7 @@ import { findTlsContradictions } from './build-tls.ts'
 import type { ConfigProblem } from './config-error.ts'
 import { describePlace, locate } from './report.ts'
 import { AUTH_KINDS } from './schema/auth-schema.ts'
+import { collectorProblems } from './schema/collector-schema.ts'
 import { contradictionsIn } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
 import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
@@ -13,6 +14,9 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
   const { storage, http, auth, access } = parsed
   const problems = [
     ...driverProblems(storage, settings),
+    ...collectorProblems(storage.maintenance.collector, {
+      redirects: (storage.s3 ?? storage.s3aws) !== undefined && storage.redirect.disable === false,
+    }),
     ...authProblems(auth, settings),
     ...accessProblems(auth, access),
     ...(['s3', 's3aws'] as const).flatMap((name) => {

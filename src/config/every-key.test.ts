@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
@@ -48,6 +49,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['storage.maintenance.uploadpurging.interval', '1m', purging, { ...PURGING, intervalMs: 60_000 }],
   ['storage.maintenance.uploadpurging.dryrun', true, purging, { ...PURGING, dryRun: true }],
   ['storage.maintenance.readonly.enabled', true, ({ storage }) => storage.readOnly, true],
+  ...COLLECTOR_ROWS,
   ['metadata.path', '/m.db', ({ metadata }) => metadata.path, '/m.db'],
   ...HTTP_ROWS,
   ['auth.none', { realm: 'a' }, ({ auth }) => auth, { kind: 'none' }],

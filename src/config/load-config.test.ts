@@ -78,6 +78,7 @@ describe('a file', () => {
         deletes: false,
         readOnly: false,
         uploadPurging: { enabled: true, ageMs: 604_800_000, intervalMs: 86_400_000, dryRun: false },
+        collector: expect.objectContaining({ enabled: true, graceMs: 86_400_000 }),
       },
       metadata: { path: undefined },
       http: {
@@ -112,6 +113,7 @@ storage:
   maintenance:
     uploadpurging: {enabled: false, age: 24h, interval: 1h30m, dryrun: true}
     readonly: {enabled: true}
+    collector: {enabled: false, grace: 1h}
 metadata: {path: /var/lib/berth/metadata.db}
 http:
   addr: /run/berth.sock
@@ -139,6 +141,7 @@ tags: {maxtags: 20}
       deletes: true,
       readOnly: true,
       uploadPurging: { enabled: false, ageMs: 86_400_000, intervalMs: 5_400_000, dryRun: true },
+      collector: expect.objectContaining({ enabled: false, graceMs: 3_600_000 }),
     })
     expect(config.metadata.path).toBe('/var/lib/berth/metadata.db')
     expect(config.http).toMatchObject({

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parse, stringify } from 'yaml'
+import { listKeys } from '../../src/config/reference.ts'
 import { type Behaviour, behaviourOf } from '../support/behaviour.ts'
 import { CONFIG_CASES, type ConfigCase } from '../support/config-cases.ts'
 import {
@@ -9,8 +10,9 @@ import {
   type ConfiguredRegistry,
   startConfiguredBerth,
   startConfiguredPeer,
+  startConfiguredPeer3,
 } from '../support/configured-registry.ts'
-import { PEER_PROGRAM } from '../support/peer.ts'
+import { PEER_3_PROGRAM, PEER_PROGRAM } from '../support/peer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -43,6 +45,31 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
       expect(DIFFERENCES).toContain(configCase.difference ?? '')
       expect(berth).not.toEqual(peer)
       expect(berth === 'refuses to start').toBe(configCase.refused === true)
+    },
+    TEST_MS,
+  )
+})
+
+describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of the collector', () => {
+  const collector = { enabled: true, grace: '48h', found: '96h', window: '2h', interval: '6h', rate: 50, brake: 10, dryrun: true }
+
+  test.each([
+    ['registry:2 starts', startConfiguredPeer],
+    ['registry:3 starts', startConfiguredPeer3],
+    ['Berth starts', startConfiguredBerth],
+  ])(
+    '%s',
+    async (_, start) => {
+      const known = listKeys().map(({ path }) => path)
+      const section = 'storage.maintenance.collector.'
+      expect(known.filter((path) => path.startsWith(section))).toEqual(Object.keys(collector).map((name) => section + name))
+
+      using folder = new TemporaryFolder()
+      const text = textOf({ title: '', text: stringify({ storage: { maintenance: { collector } } }) })
+      await using registry = await start(folder, { text, variables: {} })
+
+      expect(registry.serves).toBe(true)
+      expect((await registry.request('GET', '/v2/')).status).toBe(200)
     },
     TEST_MS,
   )

@@ -3,7 +3,7 @@ import { StartError } from '../../src/composition/start-error.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { freePort } from './free-port.ts'
-import { PEER_PROGRAM } from './peer.ts'
+import { PEER_3_PROGRAM, PEER_PROGRAM } from './peer.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
 import { RecordedLog } from './recorded-log.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
@@ -82,8 +82,16 @@ export async function startConfiguredBerth(folder: TemporaryFolder, file: Config
 }
 
 export async function startConfiguredPeer(folder: TemporaryFolder, file: ConfigFile): Promise<ConfiguredRegistry> {
+  return await startProgram(PEER_PROGRAM, folder, file)
+}
+
+export async function startConfiguredPeer3(folder: TemporaryFolder, file: ConfigFile): Promise<ConfiguredRegistry> {
+  return await startProgram(PEER_3_PROGRAM, folder, { ...file, variables: { OTEL_TRACES_EXPORTER: 'none', ...file.variables } })
+}
+
+async function startProgram(name: string, folder: TemporaryFolder, file: ConfigFile): Promise<ConfiguredRegistry> {
   const { path, variables, places } = await written(folder, file)
-  const command = [PEER_PROGRAM, 'serve', ...(path === undefined ? [] : [path])]
+  const command = [name, 'serve', ...(path === undefined ? [] : [path])]
   const program = new BackgroundProgram(command, { environment: { ...environmentIn(folder.path), ...variables } })
   return new ConfiguredRegistry({ serves: await waitForAnswer(program, places), places, stop: () => program.stop() })
 }

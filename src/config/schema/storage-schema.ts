@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { collector } from './collector-schema.ts'
 import { exact, key, notYet, optionalKey, optionalSection, type Reading, section } from './keys.ts'
 import { s3Section } from './s3-schema.ts'
 import { boolean, durationMs, findBoolean, text, wholeNumber } from './values.ts'
@@ -49,6 +50,7 @@ const maintenance = section({
   readonly: section({
     enabled: key(boolean, { default: 'false', example: 'true', about: 'Answers every write with UNSUPPORTED.' }),
   }),
+  collector,
 })
 
 /** Where the bytes are and what may be done with them. Exactly one driver has its section. */
