@@ -25,9 +25,10 @@ export interface OpaqueRepository {
 export type Story = keyof typeof STORIES
 
 /** One repository of each story, each with a layer and a config of its own. */
-export function makeOpaqueStorage(): OpaqueStorage {
+export function makeOpaqueStorage({ without = [] }: { readonly without?: readonly Story[] } = {}): OpaqueStorage {
   const files: Files = new Map()
-  const repositories = (Object.keys(STORIES) as Story[]).map((story) => ({ story, ...STORIES[story](new Writer(files, story)) }))
+  const stories = (Object.keys(STORIES) as Story[]).filter((story) => !without.includes(story))
+  const repositories = stories.map((story) => ({ story, ...STORIES[story](new Writer(files, story)) }))
   const garbage = new Writer(files, 'app').layer('garbage')
   return { repositories, garbage: { repository: 'app', digest: garbage }, files }
 }

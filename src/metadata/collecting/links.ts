@@ -9,7 +9,9 @@ import { CLOCK_MS, type Query } from '../query.ts'
 /** Rows are read in slices of so many: one is a turn of the event loop. */
 export const SLICE = 200
 
-const NAMED = 'EXISTS (SELECT 1 FROM reference f WHERE f.target = l.digest AND f.repository_id = l.repository_id)'
+/** By a manifest, or by the link of another digest of the same bytes: registry:2 serves those only while this link is there as well. */
+const NAMED = `(EXISTS (SELECT 1 FROM reference f WHERE f.target = l.digest AND f.repository_id = l.repository_id)
+  OR EXISTS (SELECT 1 FROM link a WHERE a.target = l.digest AND a.repository_id = l.repository_id AND a.digest <> l.digest))`
 const OPAQUE =
   'EXISTS (SELECT 1 FROM manifest o INDEXED BY manifest_opaque WHERE o.repository_id = l.repository_id AND o.opaque = 1)'
 

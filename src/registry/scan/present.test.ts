@@ -3,7 +3,9 @@ import { ListingStore } from '../../../test/support/listing-store.ts'
 import { makeOpaqueStorage, type OpaqueStorage, placeOpaqueStorage, type Story } from '../../../test/support/opaque-storages.ts'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
 import { advanceClock, readClock } from '../../metadata/collecting/clock.ts'
+import { isOpaque, listLinkSlice } from '../../metadata/collecting/links.ts'
 import { listObstacles } from '../../metadata/collecting/obstacles.ts'
+import { listRepositoriesToCollect } from '../../metadata/collecting/survey.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { storagePath } from '../../storage/driver.ts'
@@ -84,18 +86,17 @@ class ScannedRegistry implements AsyncDisposable {
     return Object.fromEntries(rows.map(({ of, touchedMs }) => [of, touchedMs]))
   }
 
-  /** Links that nothing names in their repository, which nothing else keeps. */
+  /** Links that the collector may take one day. */
   async unneededLinks(): Promise<readonly Digest[]> {
     const { read } = this.berth.metadata
     const obstacles = await listObstacles(read, EPOCH)
-    const rows = await read.all<{ repository: string; digest: Digest }>(
-      `SELECT r.name AS repository, l.digest AS digest FROM link l JOIN repository r ON r.id = l.repository_id
-       WHERE l.target IS NOT NULL
-         AND NOT EXISTS (SELECT 1 FROM reference f WHERE f.repository_id = l.repository_id AND f.target = l.digest)
-         AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = l.repository_id AND m.opaque = 1)`,
-    )
-    const unneeded = rows.filter((row) => !obstacles.some(({ repository }) => repository === row.repository))
-    return unneeded.map(({ digest }) => digest).sort()
+    const unneeded: Digest[] = []
+    for (const { id, name } of await listRepositoriesToCollect(read, 0, 100)) {
+      if ((await isOpaque(read, id)) || obstacles.some(({ repository }) => repository === name)) continue
+      const links = await listLinkSlice(read, id, '')
+      unneeded.push(...links.filter(({ unneededSinceMs }) => unneededSinceMs !== null).map(({ digest }) => digest))
+    }
+    return unneeded.sort()
   }
 
   /** Bytes that nothing keeps when these links have gone. */
@@ -108,13 +109,6 @@ class ScannedRegistry implements AsyncDisposable {
       JSON.stringify(links),
     )
     return rows.map(({ digest }) => digest)
-  }
-
-  /** Nothing names it, and the link of a layer whose manifest names its other digest, under which there is a link to the same bytes. */
-  get alwaysUnneeded(): readonly Digest[] {
-    const [, , layer] = this.repository('alias').blobs
-    if (layer === undefined) throw new Error('the alias is of no layer')
-    return [this.opaque.garbage.digest, layer].sort()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -151,8 +145,8 @@ describe.each([
 
   test('whatever may be needed is present, and only what nothing names is not needed', async () => {
     expect(await scanned.berth.registry.backgroundScan.isComplete()).toBe(true)
-    expect(await scanned.unneededLinks()).toEqual(scanned.alwaysUnneeded)
-    const unneeded = await scanned.unneededBytes(scanned.alwaysUnneeded)
+    expect(await scanned.unneededLinks()).toEqual([scanned.opaque.garbage.digest])
+    const unneeded = await scanned.unneededBytes([scanned.opaque.garbage.digest])
     // Obstacles keep the bytes that are left: a collector that passed over these repositories would take them.
     const belowObstacles = scanned.repository('Team/App').blobs
     expect([...unneeded].sort()).toEqual([scanned.opaque.garbage.digest, ...belowObstacles].sort())
@@ -211,7 +205,7 @@ describe.each([
     expect(answer.headers.get('docker-content-digest')).toBe(manifest)
     expect(await scanned.manifest('rot')).toMatchObject(SERVED)
     expect(await scanned.named('rot')).toHaveLength(2)
-    expect(await scanned.unneededLinks()).toEqual(scanned.alwaysUnneeded)
+    expect(await scanned.unneededLinks()).toEqual([scanned.opaque.garbage.digest])
   })
 
   test('a delete of a manifest releases what it named, with the full grace from then on', async () => {
@@ -222,7 +216,7 @@ describe.each([
 
     expect(await scanned.manifest('app')).toMatchObject({ held: 0, linked: 0, opaque: 0 })
     expect(await scanned.named('app')).toEqual([])
-    expect(await scanned.unneededLinks()).toEqual([...named, ...scanned.alwaysUnneeded].sort())
+    expect(await scanned.unneededLinks()).toEqual([...named, scanned.opaque.garbage.digest].sort())
     const now = await scanned.nowMs()
     const touched = await scanned.touched()
     for (const digest of named) {
