@@ -1,6 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { copyFile, rename, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { poll } from '../../../test/support/processes.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { checkpoint, needsCheckpoint } from './checkpoint.ts'
@@ -72,6 +73,17 @@ test(
   },
   TIMEOUT_MS,
 )
+
+test('the thread of a checkpoint says why it could not open the database, and prints nothing', async () => {
+  const program = `
+    const worker = new Worker(${JSON.stringify(join(import.meta.dir, 'checkpoint-worker.ts'))})
+    worker.onmessage = ({ data }) => { console.log(data); worker.terminate() }
+    worker.postMessage(${JSON.stringify(folder.join('missing.db'))})`
+  const child = Bun.spawn([process.execPath, '-e', program], { stdout: 'pipe', stderr: 'pipe' })
+
+  expect(await new Response(child.stdout).text()).toBe('SQLiteError: unable to open database file\n')
+  expect(await new Response(child.stderr).text()).toBe('')
+})
 
 test(
   'the log keeps its space: it has it from the start, is written over after each checkpoint, and gives back what it took beyond',

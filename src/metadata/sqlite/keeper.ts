@@ -79,7 +79,8 @@ export class MetadataKeeper {
     const worker = new Worker(new URL('./checkpoint-worker.ts', import.meta.url).href)
     try {
       await new Promise<void>((resolve, reject) => {
-        worker.onmessage = () => resolve()
+        worker.onmessage = ({ data: failure }: MessageEvent<string | undefined>) =>
+          failure === undefined ? resolve() : reject(new Error(failure))
         worker.onerror = (event) => reject(new Error(event.message))
         worker.postMessage(this.#path)
       })
