@@ -5,9 +5,9 @@ import { basename, dirname, join } from 'node:path'
 import { hasCode } from '../runtime/error-code.ts'
 import { CertificateError } from './certificate-error.ts'
 import { loadIssue } from './load-issue.ts'
-import { place } from './place.ts'
 import { isDue, speaksFor } from './renewal.ts'
 import { readServerCertificate, type ServerCertificate } from './server-certificate.ts'
+import { writeWhole } from './written-file.ts'
 
 /** What stands in a folder with an authority and what it signed for a server. */
 export function pathsIn(folder: string) {
@@ -78,8 +78,8 @@ async function completeFolder({ folder, hosts, always = false, now = new Date() 
   const issuer = { certificate: await readFile(paths.authority, 'utf8'), key: await readFile(paths.authorityKey, 'utf8') }
   const key = hasKey ? await readFile(paths.key, 'utf8') : undefined
   const issued = await issueServerCertificate(issuer, { hosts: wanted, key }, now)
-  if (key === undefined) await place(paths.key, issued.key, 'secret')
-  await place(paths.certificate, issued.certificate, 'public')
+  if (key === undefined) await writeWhole(paths.key, issued.key, 'secret')
+  await writeWhole(paths.certificate, issued.certificate, 'public')
   const certificate = await readServerCertificate(paths.certificate, paths.key)
   return { certificate, authority, server: current === undefined ? 'made' : 'renewed' }
 }
@@ -94,8 +94,8 @@ async function ensureAuthority(paths: ReturnType<typeof pathsIn>, now: Date): Pr
     )
   const { createAuthority } = await loadIssue()
   const made = await createAuthority(`Berth on ${hostname()}, ${now.toISOString().slice(0, 10)}`, now)
-  await place(paths.authorityKey, made.key, 'secret')
-  await place(paths.authority, made.certificate, 'public')
+  await writeWhole(paths.authorityKey, made.key, 'secret')
+  await writeWhole(paths.authority, made.certificate, 'public')
   return 'made'
 }
 

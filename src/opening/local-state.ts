@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs'
-import { link, readFile, unlink, writeFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createFile } from '../runtime/whole-file.ts'
 
 const LOCAL_STATE_DIRECTORY = '/var/lib/berth'
 /** The volume of the image, empty where the content is in a bucket. */
@@ -43,10 +44,7 @@ export async function ensureStateId(directory: string): Promise<string> {
   const path = join(directory, 'id')
   const found = await readFile(path, 'utf8').catch(() => undefined)
   if (found !== undefined) return found
-  // Whole or not at all, and the first one stays.
-  const draft = `${path}-${crypto.randomUUID()}`
-  await writeFile(draft, crypto.randomUUID())
-  await link(draft, path).catch(() => undefined)
-  await unlink(draft)
+  // Of several processes the first one's stays.
+  await createFile({ path, text: crypto.randomUUID() })
   return await readFile(path, 'utf8')
 }

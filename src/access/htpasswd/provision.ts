@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, unlink } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { Log } from '../../observe/log.ts'
+import { createFile } from '../../runtime/whole-file.ts'
 
 const USER = 'docker'
 /** That of registry:2. */
@@ -15,24 +16,7 @@ export async function provisionHtpasswd(path: string, log: Log): Promise<void> {
   const password = randomBytes(32).toString('base64url')
   const hash = await Bun.password.hash(password, { algorithm: 'bcrypt', cost: COST })
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-  const made = await createWhole(path, `${USER}:${hash.replace(/^\$2b\$/, '$2y$')}\n`)
+  const text = `${USER}:${hash.replace(/^\$2b\$/, '$2y$')}\n`
+  const made = await createFile({ path, text, mode: 0o600 })
   if (made) log.warn('htpasswd is missing, provisioning with default user', { user: USER, password, path })
-}
-
-/** False when another has made the file meanwhile. It never has its name before it is complete. */
-async function createWhole(path: string, text: string): Promise<boolean> {
-  const draft = `${path}.${randomBytes(8).toString('hex')}`
-  const file = await open(draft, 'wx', 0o600)
-  try {
-    await file.writeFile(text)
-    await file.sync()
-    await link(draft, path)
-    return true
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
-    throw error
-  } finally {
-    await file.close()
-    await unlink(draft)
-  }
 }

@@ -4,9 +4,9 @@ import { hasCode } from '../../runtime/error-code.ts'
 import { CertificateError } from '../certificate-error.ts'
 import type { CertificateStore } from '../certificate-store.ts'
 import { loadIssue } from '../load-issue.ts'
-import { place } from '../place.ts'
 import { factsOf, readServerCertificate, type ServerCertificate } from '../server-certificate.ts'
 import type { NamedCertificate } from '../tls-material.ts'
+import { writeWhole } from '../written-file.ts'
 
 /**
  * A folder as registry:3 (golang.org/x/crypto/acme/autocert) keeps it, so that both may use it one after the other: for each host a file
@@ -30,7 +30,7 @@ export class AcmeCache {
   }
 
   async putCertificate(host: string, key: string, chain: string): Promise<void> {
-    await place(this.pathOf(host), `${key.trimEnd()}\n${chain}`, 'secret')
+    await writeWhole(this.pathOf(host), `${key.trimEnd()}\n${chain}`, 'secret')
   }
 
   async findAccountKey(): Promise<string | undefined> {
@@ -38,7 +38,7 @@ export class AcmeCache {
   }
 
   async putAccountKey(key: string): Promise<void> {
-    await place(join(this.#folder, 'acme_account+key'), key, 'secret')
+    await writeWhole(join(this.#folder, 'acme_account+key'), key, 'secret')
   }
 
   /** What is answered to the question with this token, whichever process is asked. */
@@ -47,7 +47,7 @@ export class AcmeCache {
   }
 
   async putAnswer(token: string, answer: string): Promise<void> {
-    await place(join(this.#folder, `${token}+http-01`), answer, 'secret')
+    await writeWhole(join(this.#folder, `${token}+http-01`), answer, 'secret')
   }
 
   async removeAnswer(token: string): Promise<void> {

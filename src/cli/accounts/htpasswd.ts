@@ -1,5 +1,6 @@
-import { chmod, readFile, rename, stat, unlink, writeFile } from 'node:fs/promises'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { hashIn } from '../../access/htpasswd/entries.ts'
+import { replaceFile } from '../../runtime/whole-file.ts'
 import { CommandError } from '../command-error.ts'
 import { checkPassword, readNewPassword } from './password-input.ts'
 
@@ -88,13 +89,9 @@ async function write(path: string, lines: readonly string[]): Promise<void> {
   const mode = await stat(path)
     .then(({ mode }) => mode & 0o777)
     .catch(() => undefined)
-  const draft = `${path}.${crypto.randomUUID()}`
   try {
-    await writeFile(draft, text, { flag: 'wx' })
-    if (mode !== undefined) await chmod(draft, mode)
-    await rename(draft, path)
+    await replaceFile({ path, text, mode })
   } catch {
-    await unlink(draft).catch(() => undefined)
     await writeInPlace(path, text)
   }
 }
