@@ -147,6 +147,14 @@ describe('dependencies', () => {
     expect(violations).toEqual([])
   })
 
+  test('of the registry on its metadata are on questions that any engine answers', () => {
+    const violations = importsOfOurs().flatMap(({ file, imported }) =>
+      layerOf(file.path) === 'registry' && imported.startsWith('metadata/sqlite/') ? [`${file.path} imports ${imported}`] : [],
+    )
+
+    expect(violations).toEqual([])
+  })
+
   test('on drivers and databases are where things are put together', () => {
     const opensDatabase = new Set(sources.filter((file) => file.imports.includes('bun:sqlite')).map((file) => file.path))
     const violations = importsOfOurs().flatMap(({ file, imported }) => {

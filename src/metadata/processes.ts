@@ -21,3 +21,8 @@ export interface OwnedMetadata extends Metadata {
   /** Waits for the writes under way. Later calls fail. */
   close(): Promise<void>
 }
+
+/** Another living process works on this storage in a way that excludes us. The message says what to do. */
+export class StorageInUseError extends Error {
+  override readonly name = 'StorageInUseError'
+}

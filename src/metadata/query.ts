@@ -1,3 +1,5 @@
+import { RegistryError } from '../oci/errors.ts'
+
 /** What both databases can bind and give back. Booleans are 0 and 1; an absent value is null, never undefined. */
 export type SqlValue = string | number | Uint8Array | null
 
@@ -46,3 +48,15 @@ export async function currentNumber(query: Query): Promise<number> {
 
 /** The collector's clock, in a statement: when a row was touched (docs/collector.md, The clock). */
 export const CLOCK_MS = "(SELECT value FROM counter WHERE name = 'clock-ms')"
+
+/** Nothing can be written to the metadata database: its disk is full or read-only. What was read from it holds. */
+export class MetadataNotWritableError extends RegistryError {
+  constructor(cause: unknown) {
+    super('UNAVAILABLE', {
+      message:
+        'The disk of the metadata database is full or read-only: nothing can be pushed or deleted until that is mended; pulls go on.',
+      retryAfterSeconds: 60,
+      cause,
+    })
+  }
+}

@@ -1,5 +1,6 @@
 import { statfs } from 'node:fs/promises'
-import { isNotWritable, MetadataNotWritableError } from '../metadata/sqlite/not-writable.ts'
+import { MetadataNotWritableError } from '../metadata/query.ts'
+import { isNotWritable } from '../metadata/sqlite/not-writable.ts'
 import type { RegistryError } from '../oci/errors.ts'
 import { refusalFor } from '../storage/filesystem/disk.ts'
 import { probeRoot } from '../storage/filesystem/probe.ts'

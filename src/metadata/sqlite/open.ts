@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { beginCollectorEpoch } from '../collecting/clock.ts'
 import type { OwnedMetadata, ProcessLocks } from '../processes.ts'
+import { StorageInUseError } from '../processes.ts'
 import type { Metadata, Query } from '../query.ts'
 import { identityOf, moveAside, prepareFile } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
@@ -43,11 +44,6 @@ export interface OpenedMetadata {
   readonly identity: string
   /** Moves the database aside: each process that uses it notices that, and starts anew with one that believes nothing. May be repeated. */
   abandon(): void
-}
-
-/** Another living process works on this storage in a way that excludes us. The message says what to do. */
-export class StorageInUseError extends Error {
-  override readonly name = 'StorageInUseError'
 }
 
 /** Opens or makes the database, joins the epoch or begins one, and takes this process's lock (docs/orders-of-writing.md, Start). */

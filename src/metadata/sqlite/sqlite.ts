@@ -1,10 +1,10 @@
 import { Database, type Statement } from 'bun:sqlite'
 import { unavailable } from '../../oci/errors.ts'
 import type { OwnedMetadata } from '../processes.ts'
-import type { Query, SqlValue } from '../query.ts'
+import { MetadataNotWritableError, type Query, type SqlValue } from '../query.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { KEPT_LOG_BYTES } from './log-space.ts'
-import { isNotWritable, MetadataNotWritableError } from './not-writable.ts'
+import { isNotWritable } from './not-writable.ts'
 import { PageMemory } from './page-memory.ts'
 
 /** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */

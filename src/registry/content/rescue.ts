@@ -2,7 +2,7 @@ import { rescueLink } from '../../metadata/collecting/links.ts'
 import { rescueManifest } from '../../metadata/collecting/manifests.ts'
 import { BEING_REMOVED, findRepository, type LinkLookup, type ManifestLookup } from '../../metadata/content.ts'
 import type { Metadata, Query } from '../../metadata/query.ts'
-import { MetadataNotWritableError } from '../../metadata/sqlite/not-writable.ts'
+import { MetadataNotWritableError } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { StorageInUseError } from '../../metadata/sqlite/open.ts'
+import { StorageInUseError } from '../../metadata/processes.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { berthLayout } from '../../storage/layout.ts'
 
