@@ -2,19 +2,22 @@ import { type StoragePath, storagePath } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
 import type { CopyOptions } from './blob-copy.ts'
 
-/** What belongs to a storage itself, and not to what it holds: its id, which databases are in use on it, and looks at its clock. */
-const STAYS: ReadonlySet<string> = new Set([berthLayout.store, berthLayout.databases, berthLayout.clock])
+/** Not copied, because it describes one storage: its id, the databases that work on it, the file by which its clock is read. */
+const NOT_COPIED: ReadonlySet<string> = new Set([berthLayout.store, berthLayout.databases, berthLayout.clock])
 const MOST_BYTES = 64 * 1024 * 1024
 
-/** Copies Berth's own records, which no other registry knows; only their owner may read them. */
+/**
+ * Copies the records that Berth itself keeps in a storage, beside the images: users, groups, robots, and the keys that sign tokens. In the
+ * target only their owner may read them.
+ */
 export async function copyRecords(options: CopyOptions): Promise<void> {
   await copyBelow(options, berthLayout.directory)
 }
 
 async function copyBelow(options: CopyOptions, directory: StoragePath): Promise<void> {
   const { source, target, signal } = options
-  const names = (await source.list(directory)).filter((name) => !STAYS.has(storagePath(directory, name)))
-  // An account that the source has revoked is revoked; a source without accounts says nothing about those of the target.
+  const names = (await source.list(directory)).filter((name) => !NOT_COPIED.has(storagePath(directory, name)))
+  // An account that was removed from the source is removed from the target. A source that never had accounts removes none.
   const gone = directory.startsWith(berthLayout.access)
     ? (await target.list(directory)).filter((name) => !names.includes(name))
     : []
@@ -27,7 +30,7 @@ async function copyBelow(options: CopyOptions, directory: StoragePath): Promise<
   }
 }
 
-/** What a list of an object store lacks may be there all the same. */
+/** A list of an object store may lack a record that is there, so the record itself is looked up before it is removed. */
 async function removeRecord({ source, target, progress }: CopyOptions, path: StoragePath): Promise<void> {
   if ((await source.stat(path)) !== undefined) return
   await target.remove(path)
@@ -37,8 +40,8 @@ async function removeRecord({ source, target, progress }: CopyOptions, path: Sto
 async function copyFile({ source, target, progress }: CopyOptions, directory: StoragePath, name: string): Promise<void> {
   const path = storagePath(directory, name)
   const bytes = await source.readSmall(path, MOST_BYTES)
-  const there = await target.readSmall(path, MOST_BYTES)
-  if (bytes === undefined || (there !== undefined && Buffer.from(there).equals(bytes))) return
+  const existing = await target.readSmall(path, MOST_BYTES)
+  if (bytes === undefined || (existing !== undefined && Buffer.from(existing).equals(bytes))) return
   await target.place([{ directory, files: [{ name, bytes, secret: true }] }])
   progress.recordsCopied += 1
 }

@@ -23,7 +23,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'observe/health/health-monitor.ts #failing': 'Health checks that fail',
   'access/own-tokens/signing-keys.ts #keys': 'Keys that sign tokens',
   'access/passwords/password-check.ts #line': 'Checks of passwords under way',
-  'access/passwords/password-login.ts #underWay': 'Checks of passwords under way',
+  'access/passwords/password-login.ts #checksUnderWay': 'Checks of passwords under way',
   'access/passwords/credential-memory.ts #entries': 'Passwords that were right',
   'access/passwords/failure-limit.ts #failures': 'Addresses that failed to log in',
   'access/accounts/current-accounts.ts #users': 'Users, robots and groups as they are',

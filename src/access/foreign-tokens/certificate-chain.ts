@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
 import type { JWK } from 'jose'
 import { requireValidPath } from './certificate-path.ts'
+import { nameForLog } from './distinguished-name.ts'
 import { TokenRefused } from './token-refused.ts'
 
 /** A token that brings more than these is no token of any server. */
@@ -78,9 +79,5 @@ function requireSigned(path: readonly X509Certificate[], budget: { checksLeft: n
 }
 
 function namesOf(certificate: X509Certificate | undefined): string {
-  return `its certificate ${oneLine(certificate?.subject ?? '')} by ${oneLine(certificate?.issuer ?? '')}`
-}
-
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ').slice(0, 200)
+  return `its certificate ${nameForLog(certificate?.subject ?? '')} by ${nameForLog(certificate?.issuer ?? '')}`
 }

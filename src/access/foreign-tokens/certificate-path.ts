@@ -1,7 +1,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { type CertificateFacts, factsOf } from './certificate-facts.ts'
 import { DerError } from './der.ts'
-import { isSameName } from './distinguished-name.ts'
+import { isSameName, nameForLog } from './distinguished-name.ts'
 import { findForbidden, type NameConstraints } from './name-constraints.ts'
 import { TokenRefused } from './token-refused.ts'
 
@@ -16,7 +16,7 @@ export function requireValidPath(path: readonly X509Certificate[], nowMs: number
   for (const [index, certificate] of path.entries()) {
     const isLast = index === path.length - 1
     const refuse = (reason: string): never => {
-      throw new TokenRefused(`the certificate ${oneLine(certificate.subject)} of its x5c ${reason}`)
+      throw new TokenRefused(`the certificate ${nameForLog(certificate.subject)} of its x5c ${reason}`)
     }
     if (!isValidAt(certificate, nowMs)) refuse('is not valid at this time')
     const facts = readFacts(certificate, refuse)
@@ -35,12 +35,12 @@ export function requireValidPath(path: readonly X509Certificate[], nowMs: number
 type Refuse = (reason: string) => never
 
 function readFacts(certificate: X509Certificate, refuse: Refuse): CertificateFacts {
-  return read(() => factsOf(certificate.raw), refuse)
+  return decoded(() => factsOf(certificate.raw), refuse)
 }
 
 function requireNames(constraints: readonly NameConstraints[], { subject, names }: CertificateFacts, refuse: Refuse): void {
   for (const constraint of constraints) {
-    const forbidden = read(() => findForbidden(constraint, subject, names), refuse)
+    const forbidden = decoded(() => findForbidden(constraint, subject, names), refuse)
     if (forbidden !== undefined) refuse(`has a ${forbidden} that an authority above it does not allow`)
   }
 }
@@ -59,15 +59,12 @@ function isValidAt({ validFromDate, validToDate }: X509Certificate, nowMs: numbe
   return validFromDate.getTime() <= nowMs && nowMs <= validToDate.getTime()
 }
 
-function read<Value>(reading: () => Value, refuse: Refuse): Value {
+/** What cannot be decoded is refused, as any other certificate that does not fit. */
+function decoded<Value>(decode: () => Value, refuse: Refuse): Value {
   try {
-    return reading()
+    return decode()
   } catch (error) {
     if (error instanceof DerError) return refuse(`cannot be read: ${error.message}`)
     throw error
   }
-}
-
-function oneLine(name: string): string {
-  return name.replaceAll('\n', ', ').slice(0, 200)
 }

@@ -48,3 +48,8 @@ const ENCODINGS: Readonly<Record<number, Bun.Encoding>> = {
   20: 'windows-1252',
   22: 'utf-8',
 }
+
+/** A name as node:crypto gives it, a part in each line, on one line and not too long. */
+export function nameForLog(name: string): string {
+  return name.replaceAll('\n', ', ').slice(0, 200)
+}

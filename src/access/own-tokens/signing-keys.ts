@@ -24,8 +24,8 @@ export interface SigningKeysOptions {
 export const ALGORITHM = 'ES256'
 /** A key signs for so long, then a new one does. */
 const SIGNS_FOR_MS = 30 * 24 * 60 * 60 * 1000
-/** Any client can send a token with an unknown key: the storage is looked through no more often than this, and such requests wait. */
-const LOOK_EVERY_MS = 500
+/** Any client can send a token with an unknown key id: the keys are loaded again no more often than this, and such requests wait. */
+const LOAD_EVERY_MS = 500
 const MAX_KEY_BYTES = 4096
 
 /**
@@ -35,8 +35,8 @@ const MAX_KEY_BYTES = 4096
 export class SigningKeys {
   readonly #options: SigningKeysOptions
   #keys: ReadonlyMap<string, SigningKey> = new Map()
-  #lookedAt = Number.NEGATIVE_INFINITY
-  #nextLook: Promise<void> | undefined
+  #loadedAt = Number.NEGATIVE_INFINITY
+  #nextLoad: Promise<void> | undefined
   #making: Promise<SigningKey> | undefined
 
   constructor(options: SigningKeysOptions) {
@@ -64,8 +64,8 @@ export class SigningKeys {
   async find(id: string): Promise<SigningKey | undefined> {
     const known = this.#keys.get(id)
     if (known !== undefined) return known
-    this.#nextLook ??= this.#lookSoon()
-    await this.#nextLook
+    this.#nextLoad ??= this.#loadSoon()
+    await this.#nextLoad
     return this.#keys.get(id)
   }
 
@@ -91,19 +91,19 @@ export class SigningKeys {
 
   async #removeOld(): Promise<void> {
     for (const { id, createdAt } of this.#keys.values()) {
-      const isOver = Date.now() - createdAt.getTime() > SIGNS_FOR_MS + this.#options.keepForMs
-      if (isOver) await this.#options.storage.remove(storagePath(berthLayout.keys, id))
+      const isExpired = Date.now() - createdAt.getTime() > SIGNS_FOR_MS + this.#options.keepForMs
+      if (isExpired) await this.#options.storage.remove(storagePath(berthLayout.keys, id))
     }
   }
 
-  async #lookSoon(): Promise<void> {
-    await Bun.sleep(Math.max(0, this.#lookedAt + LOOK_EVERY_MS - performance.now()))
-    this.#nextLook = undefined
+  async #loadSoon(): Promise<void> {
+    await Bun.sleep(Math.max(0, this.#loadedAt + LOAD_EVERY_MS - performance.now()))
+    this.#nextLoad = undefined
     await this.#load()
   }
 
   async #load(): Promise<void> {
-    this.#lookedAt = performance.now()
+    this.#loadedAt = performance.now()
     const ids = (await this.#options.storage.list(berthLayout.keys)).filter((name) => findAccountName(name) !== undefined)
     const loaded = await Promise.all(ids.map((id) => this.#keys.get(id) ?? this.#read(id)))
     this.#keys = new Map(loaded.flatMap((key) => (key === undefined ? [] : [[key.id, key] as const])))

@@ -21,6 +21,7 @@ export interface ListPage {
 }
 
 interface InTime {
+  /** Sent only while this machine holds the storage: see `guard`. */
   readonly isGuarded: boolean
 }
 
@@ -57,18 +58,20 @@ export class Bucket {
   }
 
   /**
-   * As `put` and `delete`, of what must not change late: when this resolves or throws, no attempt is on its way any more. Throws
-   * StillUnderWayError when one is. `isGuarded`: only while no other machine can have taken over.
+   * As `put`, for an object that others may change next. The signature of each attempt expires after seconds, so that the store refuses an
+   * attempt which the network delivers late: it could undo the later change. When this resolves or throws, every attempt has been
+   * answered or has expired. Throws StillUnderWayError where a store that does not check expiry may still do one.
    */
   async putInTime(key: string, body: Uint8Array, { isGuarded }: InTime): Promise<void> {
     await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body, expires: true, isGuarded })
   }
 
+  /** As `delete`, in the way of `putInTime`. */
   async deleteInTime(key: string, { isGuarded }: InTime): Promise<void> {
     await this.#delete({ method: 'DELETE', key, expires: true, isGuarded })
   }
 
-  /** Some stores show an object of which only a part has come, if they are not told what the whole is. */
+  /** Writes an object. The request names its digest: some stores would otherwise show an object of which only a part has arrived. */
   async put(key: string, body: Uint8Array | Blob): Promise<void> {
     await this.#client.sendForText({ method: 'PUT', key, headers: this.#newObjectHeaders(), body, isWhole: true })
   }
@@ -201,7 +204,10 @@ export class Bucket {
     return await this.#client.presign(method, key, expiresInSeconds)
   }
 
-  /** Whether the store refuses a DELETE as `deleteInTime` sends it when it comes too late. When not, `key` is gone, and changes wait for longer. */
+  /**
+   * Whether the store checks the expiry of signatures, asked with a DELETE of `key` that has expired already. Where it does not, `key` is gone,
+   * and `putInTime` and `deleteInTime` count with longer delays from then on.
+   */
   async refusesLate(key: string): Promise<boolean> {
     try {
       await this.#delete({ method: 'DELETE', key, expires: 'expired' })
@@ -218,12 +224,12 @@ export class Bucket {
     return this.#client.lateMs
   }
 
-  /** From now on nothing is tried again for long. */
+  /** From now on a failed request is repeated for a second at most: the process stops. */
   hurry(): void {
     this.#client.hurry()
   }
 
-  /** From now on guarded requests are sent only while this says so. */
+  /** From now on requests with `isGuarded` are sent only while `mayChange` is true: no other machine has taken over the storage. */
   guard(mayChange: () => boolean): void {
     this.#client.guard(mayChange)
   }
