@@ -1,4 +1,5 @@
 import { unavailable } from '../../oci/errors.ts'
+import { Semaphore } from '../../runtime/semaphore.ts'
 import { bcryptCost, unmatchedHash } from './bcrypt-hash.ts'
 
 /** More than these and the last of them would wait until its client has given up. */
@@ -20,18 +21,16 @@ export interface PasswordToCheck {
  * a burst of logins leaves time and threads to all other requests.
  */
 export class PasswordCheck {
-  readonly #atOnce: number
-  readonly #line: (() => void)[] = []
-  #running = 0
+  readonly #checks: Semaphore
 
   constructor(atOnce: number) {
-    this.#atOnce = atOnce
+    this.#checks = new Semaphore(atOnce)
   }
 
   /** Throws UNAVAILABLE when the line is too long, and what `mayGoOn` throws. */
   async isRight({ password, hash, highestCost, mayGoOn }: PasswordToCheck): Promise<boolean> {
-    await this.#turn()
-    try {
+    if (this.#checks.waiting >= MAX_WAITING) throw unavailable('Too many clients are logging in at once; try again in a moment.')
+    return await this.#checks.run(async () => {
       mayGoOn()
       const compared = password.subarray(0, MAX_PASSWORD_BYTES)
       if (await Bun.password.verify(compared, hash, 'bcrypt')) return true
@@ -40,19 +39,6 @@ export class PasswordCheck {
         await Bun.password.verify(compared, unmatchedHash(cost), 'bcrypt')
       }
       return false
-    } finally {
-      const next = this.#line.shift()
-      if (next === undefined) this.#running -= 1
-      else next()
-    }
-  }
-
-  async #turn(): Promise<void> {
-    if (this.#running < this.#atOnce) {
-      this.#running += 1
-      return
-    }
-    if (this.#line.length >= MAX_WAITING) throw unavailable('Too many clients are logging in at once; try again in a moment.')
-    await new Promise<void>((resolve) => this.#line.push(resolve))
+    })
   }
 }

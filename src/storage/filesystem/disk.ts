@@ -16,9 +16,9 @@ import * as fs from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { type RegistryError, unavailable } from '../../oci/errors.ts'
 import { hasCode } from '../../runtime/error-code.ts'
+import { Semaphore } from '../../runtime/semaphore.ts'
 import { StorageFault, storageFull, storageReadOnly } from '../driver.ts'
 import { withDescriptor } from '../free-descriptor.ts'
-import { Places } from '../places.ts'
 import { WritePace } from './write-pace.ts'
 
 /**
@@ -255,4 +255,4 @@ function faultFor(error: unknown): RegistryError | undefined {
 const FAULTS = ['EACCES', 'EPERM', 'EIO', 'EUCLEAN', 'EBADMSG', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ESTALE', 'ETIMEDOUT', 'ENOTCONN']
 
 /** Slow writes and syncs take at most half of the process's file threads, so that reads always find one. */
-const writers = new Places(Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2)))
+const writers = new Semaphore(Math.max(1, Math.floor(Number(process.env.UV_THREADPOOL_SIZE ?? 4) / 2)))

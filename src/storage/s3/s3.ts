@@ -1,3 +1,4 @@
+import { Semaphore } from '../../runtime/semaphore.ts'
 import {
   type ByteRange,
   type ListedUpload,
@@ -10,7 +11,6 @@ import {
   type UploadWriter,
 } from '../driver.ts'
 import { findBlobAt } from '../layout.ts'
-import { Places } from '../places.ts'
 import type { UploadLedger } from '../upload-ledger.ts'
 import type { Bucket } from './bucket.ts'
 import type { BlobCache } from './cache/blob-cache.ts'
@@ -70,7 +70,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
     // Of a process that has died it is not known which of its requests had an answer.
     this.capabilities = { ...BUCKET, lateMs: bucket.lateMs }
     const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
-    const means = { bucket, ledger, space, sending: new Places(PARTS_SENT_AT_ONCE) }
+    const means = { bucket, ledger, space, sending: new Semaphore(PARTS_SENT_AT_ONCE) }
     const { chunkSize, copy } = settings
     this.#uploads = new ObjectUploads({ means, keys, chunkSize, copy, owner })
   }

@@ -1,6 +1,6 @@
+import { Semaphore } from '../../../runtime/semaphore.ts'
 import { allEnded } from '../../all-ended.ts'
 import { UploadGoneError } from '../../driver.ts'
-import { Places } from '../../places.ts'
 import type { Multipart, UploadedPart } from '../../upload-ledger.ts'
 import type { Bucket } from '../bucket.ts'
 import { S3Error } from '../requests/s3-error.ts'
@@ -40,13 +40,13 @@ export async function copyWithin(bucket: Bucket, settings: CopySettings, options
 async function copyInParts(bucket: Bucket, settings: CopySettings, { from, to, size }: CopyOptions): Promise<void> {
   const multipart = await bucket.createMultipart(to)
   try {
-    const places = new Places(settings.maxConcurrency)
+    const copying = new Semaphore(settings.maxConcurrency)
     const copies: Promise<UploadedPart>[] = []
     const partSize = Math.max(settings.chunkSize, Math.ceil(size / MOST_PARTS))
     for (let start = 0; start < size; start += partSize) {
       const range = { start, end: Math.min(size, start + partSize) }
       const number = copies.length + 1
-      copies.push(places.run(() => copyPart(bucket, multipart, { number, from, range })))
+      copies.push(copying.run(() => copyPart(bucket, multipart, { number, from, range })))
     }
     const parts = await allEnded(copies)
     await bucket.complete(multipart, parts, size)

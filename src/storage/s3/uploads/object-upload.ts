@@ -1,6 +1,6 @@
 import { RegistryError } from '../../../oci/errors.ts'
+import type { Semaphore } from '../../../runtime/semaphore.ts'
 import { UploadGoneError, type UploadState, type UploadWriter } from '../../driver.ts'
-import type { Places } from '../../places.ts'
 import type { LedgerEntry, Multipart, Piece, UploadedPart, UploadLedger } from '../../upload-ledger.ts'
 import type { Bucket } from '../bucket.ts'
 import { S3Error } from '../requests/s3-error.ts'
@@ -13,7 +13,7 @@ export interface UploadMeans {
   readonly ledger: UploadLedger
   readonly space: PartSpace
   /** As many parts are on their way at once. */
-  readonly sending: Places
+  readonly sending: Semaphore
 }
 
 export interface ObjectUploadOptions {

@@ -1,10 +1,15 @@
-/** A number of things may run at once; the others wait in their order. */
-export class Places {
+/** A counting semaphore: so many tasks run at once, the others wait in the order in which they came. */
+export class Semaphore {
   #free: number
   readonly #waiting: (() => void)[] = []
 
-  constructor(count: number) {
-    this.#free = count
+  constructor(permits: number) {
+    this.#free = permits
+  }
+
+  /** How many tasks wait. */
+  get waiting(): number {
+    return this.#waiting.length
   }
 
   async run<Result>(task: () => Promise<Result>): Promise<Result> {
