@@ -61,6 +61,9 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['composition/start-error.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
     ...['registry/handover/database-presence.ts'],
   ],
+  'composition/collection.ts': [
+    ...['config', 'observe', 'metadata', 'opening', 'registry', 'composition/start-error.ts', 'composition/only-database.ts'],
+  ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'composition/start-registry.ts': [
     ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry'],
@@ -92,7 +95,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/start-error.ts',
     ],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
-    ...['composition/storage-check.ts', 'storage/check-step.ts'],
+    ...['composition/storage-check.ts', 'storage/check-step.ts', 'composition/collection.ts'],
   ],
   'main.ts': ['cli'],
 }
@@ -119,6 +122,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const COMPOSING = [
   ...['composition/app.ts', 'composition/only-database.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts'],
   ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts', 'opening'],
+  'composition/collection.ts',
 ]
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
@@ -230,6 +234,7 @@ describe('what belongs to one place', () => {
           'cli/check-config.ts',
           'cli/health.ts',
           'cli/storage/storage-check.ts',
+          'cli/storage/garbage-collect.ts',
           'cli/serve/re-execute.ts',
           'cli/operate.ts',
         ],

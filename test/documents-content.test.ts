@@ -112,14 +112,6 @@ test('the lines of the log and the metrics that the documents name are those of 
 
 /** Each sentence that says that something is missing, and whether it is. */
 const MISSING: readonly (readonly [sentence: RegExp, isMissing: () => boolean])[] = [
-  [
-    /does not collect yet/,
-    () =>
-      berthProgram()
-        .commands.find((command) => command.name() === 'garbage-collect')
-        ?.description()
-        .startsWith('Not yet') === true,
-  ],
   [/a setting that it does not have yet/, () => notYetKeys().length > 0],
   [/has and Berth does not have yet\./, () => notYetKeys().length > 0],
   [/Several machines at work on one bucket at once are not possible yet/, () => keyAt(['metadata', 'driver']) === undefined],

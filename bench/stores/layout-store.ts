@@ -6,6 +6,8 @@ const REPOSITORIES = 'docker/registry/v2/repositories'
 const BLOBS = 'docker/registry/v2/blobs/sha256'
 /** The peer serves it only to those who accept it. */
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
+const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar'
+export const LAYERS_OF_IMAGE = 10
 const CONFIG = '{"architecture":"amd64","os":"linux"}'
 
 /** Writes stores as registry:2 lays them out, faster than anybody could push them: the same names and bytes each time. */
@@ -32,6 +34,30 @@ export class LayoutStore {
     }
   }
 
+  /** A repository of images of ten layers each under a tag of its own, and of as many layers as said that no manifest names. */
+  writeImages(name: string, { images, unnamed }: { readonly images: number; readonly unnamed: number }): void {
+    const directory = join(this.#root, REPOSITORIES, name)
+    const [revisions, layers, tags] = ['_manifests/revisions/sha256', '_layers/sha256', '_manifests/tags'].map((below) => {
+      mkdirSync(join(directory, below), { recursive: true })
+      return join(directory, below)
+    }) as [string, string, string]
+    writeLink(join(layers, hexOf(digestOf(CONFIG))), digestOf(CONFIG))
+    const writeLayer = (text: string) => {
+      const digest = this.#writeBlob(text)
+      writeLink(join(layers, hexOf(digest)), digest)
+      return { mediaType: LAYER_TYPE, digest, size: text.length }
+    }
+    for (let number = 0; number < images; number += 1) {
+      const named = Array.from({ length: LAYERS_OF_IMAGE }, (_, index) =>
+        writeLayer(`${name}: layer ${index} of image ${number}`),
+      )
+      const digest = this.#writeBlob(manifestText(name, number, named))
+      writeLink(join(revisions, hexOf(digest)), digest)
+      this.#writeTag(join(tags, tagName(number)), digest)
+    }
+    for (let number = 0; number < unnamed; number += 1) writeLayer(`${name}: layer ${number} of no image`)
+  }
+
   #writeTag(directory: string, digest: string): void {
     mkdirSync(directory)
     writeLink(join(directory, 'current'), digest)
@@ -53,12 +79,12 @@ export class LayoutStore {
 }
 
 /** What a manifest of such a repository is. */
-export function manifestText(name: string, number: number): string {
+export function manifestText(name: string, number: number, layers: readonly object[] = []): string {
   return JSON.stringify({
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
     config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: digestOf(CONFIG), size: CONFIG.length },
-    layers: [],
+    layers,
     annotations: { 'org.opencontainers.image.ref.name': `${name}:${number}` },
   })
 }

@@ -9,7 +9,6 @@ import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { programName } from './program-name.ts'
 import { serve } from './serve/serve.ts'
-import { garbageCollect } from './storage/garbage-collect.ts'
 import { addStorageCommands } from './storage/storage-program.ts'
 import { version } from './version.ts'
 
@@ -59,11 +58,21 @@ function addHealth(program: Command): void {
 function addGarbageCollect(program: Command): void {
   program
     .command('garbage-collect')
-    .description("Not yet: registry:2's command to remove what no image uses.")
-    .argument('[config.yml]')
-    .option('-d, --dry-run', 'remove nothing')
+    .description('Removes what no image uses, as registry:2 does; also while a server runs on the storage.')
+    .argument('[config.yml]', 'the configuration of the server; inside a container Berth finds it')
+    .option('-d, --dry-run', 'print what would go, and remove nothing')
     .option('-m, --delete-untagged', 'remove manifests without a tag too')
-    .option('-q, --quiet', 'print less')
-    .action(garbageCollect)
+    .option('-q, --quiet', 'print only what goes')
+    .action(async (config, options) => await (await import('./storage/garbage-collect.ts')).garbageCollect(config, options))
+    .copyInheritedSettings(program)
+  program
+    .command('gc')
+    .description("Removes what no image uses, or says what the server's collector does; also while a server runs.")
+    .argument('[config.yml]', 'the configuration of the server; inside a container Berth finds it')
+    .addOption(new Option('--status', 'print what the collector found last, and why it waits').conflicts(['now', 'dryRun']))
+    .option('--now', 'do not wait for the grace; what a client asked for within the window stays all the same')
+    .option('-d, --dry-run', 'print what would go, and remove nothing')
+    .option('-m, --delete-untagged', 'remove manifests without a tag too')
+    .action(async (config, options) => await (await import('./storage/garbage-collect.ts')).gc(config, options))
     .copyInheritedSettings(program)
 }

@@ -1,11 +1,12 @@
 import type { Liveness } from '../metadata/processes.ts'
-import type { Metadata } from '../metadata/query.ts'
+import type { Metadata, Query } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import { type Collected, Collector } from './collect/collector.ts'
-import { CollectorClock } from './collect/collector-clock.ts'
+import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
 import { CollectorDuty } from './collect/collector-duty.ts'
+import { CommandCollection } from './collect/command/collection.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { Removal } from './collect/removal.ts'
 import { Whether } from './collect/whether.ts'
@@ -49,6 +50,8 @@ export interface RegistryOptions {
   }
   /** Left out, as the configuration has it by default. */
   readonly collector?: CollectorPolicy
+  /** This process is a command that collects once, and leaves the clock of the collector to a server. */
+  readonly collectsOnce?: { readonly requireAllowed: ((query: Query) => Promise<void>) | undefined } | undefined
   /** Is told what the collector took. */
   readonly onCollected?: (collected: Collected) => void
   /** Left out, every valid manifest is taken. */
@@ -70,6 +73,7 @@ export interface Registry {
   readonly orphans: UploadOrphans
   readonly collector: Collector
   readonly collectorDuty: CollectorDuty
+  readonly commandCollection: CommandCollection
   readonly status: Status
   /** Pending while another database may be at work on the storage; `start` is not to be called before it is over. */
   readonly handover: Handover
@@ -130,7 +134,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     backgroundScan,
     orphans,
     collector: collecting.collector,
-    collectorDuty: collecting.duty,
+    ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
     status: new Status({
       ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),
@@ -151,21 +155,24 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 }
 
-interface CollectorParts extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected'> {
+interface CollectorParts
+  extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce'> {
   readonly policy: CollectorPolicy
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
   readonly unreadable: UnreadableNames
 }
 
-function createCollector({ operations, backgroundScan, unreadable, onCollected, ...parts }: CollectorParts) {
+function createCollector({ operations, backgroundScan, unreadable, onCollected, collectsOnce, ...parts }: CollectorParts) {
   const { storage, metadata, policy, log, epoch } = parts
-  const clock = new CollectorClock({ metadata, tickMs: policy.tickMs })
+  const Clock = collectsOnce === undefined ? CollectorClock : StandingClock
+  const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
-  const removal = new Removal({ storage, metadata, operations })
+  const removal = new Removal({ storage, metadata, operations, requireAllowed: collectsOnce?.requireAllowed })
   const collector = new Collector({ metadata, removal, whether, clock, policy, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined) }
-  return { collector, duty: new CollectorDuty({ collector, whether, clock, metadata, policy, ...told }) }
+  const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, ...told })
+  return { collector, duty, command: new CommandCollection({ storage, metadata, collector, removal, whether, clock, epoch }) }
 }
 
 function purgeOf({ storage, metadata, log, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {

@@ -104,15 +104,16 @@ describe('the one-file program', () => {
       expect(await runToSuccess([registry, '-v'], { environment })).toBe(`registry berth ${version}\n`)
     })
 
-    test("knows registry:2's garbage-collect, and says that it cannot do it yet", async () => {
+    test("knows registry:2's garbage-collect with its options, and says what keeps it from it", async () => {
+      const config = await folder.file('memory.yml', 'version: 0.1\nstorage: inmemory\n')
       const outcomes = await Promise.all(
         [[], ['-d'], ['-m'], ['--dry-run', '--delete-untagged', '--quiet']].map((flags) =>
-          run([registry, 'garbage-collect', ...flags, '/etc/docker/registry/config.yml'], { environment }),
+          run([registry, 'garbage-collect', ...flags, config], { environment }),
         ),
       )
 
       for (const outcome of outcomes) expect(outcome).toMatchObject({ exitCode: 1, stdout: '' } satisfies Partial<Outcome>)
-      for (const { stderr } of outcomes) expect(stderr).toStartWith('berth: garbage-collect: not yet; nothing was removed.')
+      for (const { stderr } of outcomes) expect(stderr).toStartWith('berth: failed to garbage collect: A storage in memory ')
     })
 
     test('tells what its commands are', async () => {

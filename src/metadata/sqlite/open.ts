@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { beginCollectorEpoch } from '../collecting/clock.ts'
+import { noteJoined } from '../collecting/needers.ts'
 import type { OwnedMetadata, ProcessLocks } from '../processes.ts'
 import { StorageInUseError } from '../processes.ts'
 import type { Metadata, Query } from '../query.ts'
@@ -83,7 +84,7 @@ async function open(
   if (others.some((other) => other.database !== facts.database)) throw otherDatabase()
   const metadata = openDatabase(path)
   try {
-    const epoch = begins ? await beginEpoch(metadata) : await epochOf(metadata.read)
+    const epoch = begins ? await beginEpoch(metadata) : await joinEpoch(metadata)
     const processId = crypto.randomUUID()
     locks.hold(processId, facts)
     const identity = identityOf(path) ?? 'none'
@@ -120,6 +121,12 @@ function moveAsideIfStill(path: string, identity: string | undefined): void {
 async function epochOf(query: Pick<Query, 'get'>): Promise<number> {
   const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'epoch'")
   return Number(row?.value ?? 0)
+}
+
+/** A collection that began alone finds out in its next transaction. */
+async function joinEpoch(metadata: Metadata): Promise<number> {
+  await metadata.write(noteJoined)
+  return await epochOf(metadata.read)
 }
 
 async function beginEpoch(metadata: Metadata): Promise<number> {

@@ -25,6 +25,8 @@ export interface RemovalOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly operations: Operations
+  /** Asked in each claiming transaction: throws when nothing may be removed any more. */
+  readonly requireAllowed?: ((query: Query) => Promise<void>) | undefined
 }
 
 /**
@@ -46,8 +48,7 @@ export class Removal {
       name: 'collecting links',
       take: (query) => takeCondemnedLinks(query, candidates),
       claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
-      remove: async ({ repository, digest }) =>
-        await storage.removeOnlyFile(storagePath(layout.layer(repository, digest), LINK_FILE)),
+      remove: async ({ repository, digest }) => await storage.removeOnlyFile(layout.layerLink(repository, digest)),
       confirm: async (query, { repositoryId, digest, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await endGraceOfUnlinked(query, target)
@@ -93,6 +94,7 @@ export class Removal {
         name,
         actor: ownWork('collector'),
         plan: async (query) => {
+          await this.#options.requireAllowed?.(query)
           const taken = await take(query)
           if (taken.length === 0) throw new NothingTaken()
           return { plan: taken, claims: taken.flatMap(claims) }

@@ -1,0 +1,156 @@
+import { SLICE } from '../../../metadata/collecting/links.ts'
+import { listManifestSlice } from '../../../metadata/collecting/manifests.ts'
+import { findLinkTarget, findNeeders, listNamedBy } from '../../../metadata/collecting/needers.ts'
+import type { Query } from '../../../metadata/query.ts'
+import type { Digest } from '../../../oci/digest.ts'
+import type { RepositoryName } from '../../../oci/name.ts'
+import { Candidates } from '../candidates.ts'
+import { UntaggedIn } from '../untagged.ts'
+
+/** What a `garbage-collect` found that may go, in the order in which it goes. */
+export interface CommandPlan {
+  readonly manifests: readonly Named[]
+  readonly links: readonly Named[]
+  readonly blobs: readonly Digest[]
+  /** Distinct digests that manifests which stay need, their own among them. */
+  readonly marked: number
+  /** Links and blobs that nothing needs and that are too young. */
+  readonly young: number
+}
+
+export interface Named {
+  readonly repository: RepositoryName
+  readonly repositoryId: number
+  readonly digest: Digest
+}
+
+/** What registry:2's command prints on the way. */
+export interface CommandTold {
+  repository(repository: RepositoryName): void
+  marksManifest(repository: RepositoryName, digest: Digest): void
+  marksBlob(repository: RepositoryName, digest: Digest): void
+  untagged(repository: RepositoryName, digest: Digest): void
+}
+
+export interface CommandPlanOptions {
+  readonly read: Query
+  readonly removesUntagged: boolean
+  /** Whether what nothing needs is old enough; `sinceMs` is by the collector's clock. */
+  readonly isOld: (content: {
+    readonly digest: Digest
+    readonly sinceMs: number
+    readonly link?: RepositoryName
+  }) => Promise<boolean>
+  /** Links of these stay: something in them is not understood. */
+  readonly opaque: ReadonlySet<RepositoryName>
+  /** No bytes go: there is content that nothing here understands. */
+  readonly keepsBytes: boolean
+  readonly told: CommandTold
+  readonly signal: AbortSignal
+}
+
+/** Finds what a collection may take, without taking it. Holds in memory what goes, and the digests of what stays. */
+export class CommandPlanner {
+  readonly #options: CommandPlanOptions
+  readonly #candidates: Candidates
+  readonly #marked = new Set<Digest>()
+  readonly #manifests = new Map<string, Named>()
+  readonly #links = new Map<string, Named>()
+  /** Bytes that may have lost all that needs them. */
+  readonly #targets = new Set<Digest>()
+  #young = 0
+
+  constructor(options: CommandPlanOptions) {
+    this.#options = options
+    this.#candidates = new Candidates(options.read, options.signal)
+  }
+
+  async plan(): Promise<CommandPlan> {
+    const repositories: { readonly id: number; readonly name: RepositoryName }[] = []
+    for await (const repository of this.#candidates.repositories()) repositories.push(repository)
+    repositories.sort((one, other) => (one.name < other.name ? -1 : 1))
+    for (const { id, name } of repositories) await this.#mark(id, name)
+    for (const { id, name } of repositories) if (!this.#options.opaque.has(name)) await this.#findLinks(id, name)
+    const blobs = this.#options.keepsBytes ? [] : await this.#findBlobs()
+    const [manifests, links] = [[...this.#manifests.values()], [...this.#links.values()]]
+    return { manifests, links, blobs, marked: this.#marked.size, young: this.#young }
+  }
+
+  async #mark(repositoryId: number, repository: RepositoryName): Promise<void> {
+    const { read, removesUntagged, told, signal, opaque } = this.#options
+    const isAsked = removesUntagged && !opaque.has(repository)
+    const untagged = new Set(isAsked ? await new UntaggedIn(read, repositoryId, signal).find() : [])
+    let isTold = false
+    for (let last = ''; ; ) {
+      const slice = await listManifestSlice(read, repositoryId, last)
+      for (const { digest, isHeld } of slice) {
+        if (isHeld === 0) continue
+        if (!isTold) told.repository(repository)
+        isTold = true
+        if (untagged.has(digest)) {
+          told.untagged(repository, digest)
+          this.#manifests.set(`${repositoryId} ${digest}`, { repository, repositoryId, digest })
+        } else await this.#markManifest(repositoryId, repository, digest)
+      }
+      if (slice.length < SLICE) return
+      last = slice.at(-1)?.digest ?? last
+    }
+  }
+
+  async #markManifest(repositoryId: number, repository: RepositoryName, manifest: Digest): Promise<void> {
+    const { read, told } = this.#options
+    told.marksManifest(repository, manifest)
+    this.#marked.add(manifest)
+    for (const digest of await listNamedBy(read, repositoryId, manifest)) {
+      told.marksBlob(repository, digest)
+      this.#marked.add((await findLinkTarget(read, repositoryId, digest)) ?? digest)
+    }
+  }
+
+  async #findLinks(repositoryId: number, repository: RepositoryName): Promise<void> {
+    const { read, isOld } = this.#options
+    for await (const slice of this.#candidates.links(repositoryId)) {
+      for (const { digest, sinceMs } of slice) {
+        if (await isOld({ digest, sinceMs, link: repository })) await this.#takeLink({ repository, repositoryId, digest })
+        else this.#young += 1
+      }
+    }
+    for (const { digest, ...manifest } of this.#manifests.values()) {
+      if (manifest.repositoryId !== repositoryId) continue
+      this.#targets.add(digest)
+      for (const named of await listNamedBy(read, repositoryId, digest)) {
+        const { manifests } = await findNeeders(read, named)
+        const naming = manifests.filter((other) => other.repositoryId === repositoryId)
+        if (naming.every((other) => this.#manifests.has(`${repositoryId} ${other.digest}`)))
+          await this.#takeLink({ repository, repositoryId, digest: named })
+      }
+    }
+  }
+
+  async #takeLink(link: Named): Promise<void> {
+    const target = await findLinkTarget(this.#options.read, link.repositoryId, link.digest)
+    if (target === undefined) return
+    this.#links.set(`${link.repositoryId} ${link.digest}`, link)
+    this.#targets.add(target)
+  }
+
+  async #findBlobs(): Promise<Digest[]> {
+    const { isOld } = this.#options
+    for await (const slice of this.#candidates.blobs()) {
+      for (const { digest, sinceMs } of slice) {
+        if (await isOld({ digest, sinceMs })) this.#targets.add(digest)
+        else this.#young += 1
+      }
+    }
+    const freed: Digest[] = []
+    for (const target of this.#targets) if (await this.#isFreed(target)) freed.push(target)
+    return freed.sort()
+  }
+
+  async #isFreed(target: Digest): Promise<boolean> {
+    const { links, manifests } = await findNeeders(this.#options.read, target)
+    const goes = (kind: ReadonlyMap<string, Named>) => (name: { repositoryId: number; digest: Digest }) =>
+      kind.has(`${name.repositoryId} ${name.digest}`)
+    return links.every(goes(this.#links)) && manifests.every(goes(this.#manifests))
+  }
+}
