@@ -70,6 +70,13 @@ function addGarbageCollect(program: Command): void {
     .description("Removes what no image uses, or says what the server's collector does; also while a server runs.")
     .argument('[config.yml]', 'the configuration of the server; inside a container Berth finds it')
     .addOption(new Option('--status', 'print what the collector found last, and why it waits').conflicts(['now', 'dryRun']))
+    .addOption(
+      new Option('--confirm <set>', 'collect what the brake held back; the log names the set').conflicts([
+        'status',
+        'now',
+        'dryRun',
+      ]),
+    )
     .option('--now', 'do not wait for the grace; what a client asked for within the window stays all the same')
     .option('-d, --dry-run', 'print what would go, and remove nothing')
     .option('-m, --delete-untagged', 'remove manifests without a tag too')

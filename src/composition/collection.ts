@@ -6,6 +6,7 @@ import { type OpenedMetadata, openMetadata } from '../metadata/sqlite/open.ts'
 import type { Log } from '../observe/log.ts'
 import { openStorage } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
+import { confirm } from '../registry/collect/brake.ts'
 import { SENTENCES } from '../registry/collect/collector-duty.ts'
 import { type CollectorNote, readCollectorNote } from '../registry/collect/collector-note.ts'
 import { aloneSince, type CommandOptions, type CommandResult } from '../registry/collect/command/collection.ts'
@@ -66,6 +67,11 @@ export async function readCollectorState(config: Config, log: Log): Promise<Coll
     const note = await readCollectorNote(database.metadata.read)
     return note && { note, because: note.waits && SENTENCES[note.waits] }
   })
+}
+
+/** The operator says yes to the set that the brake held back; `token` stands in the log. */
+export async function confirmCollection(config: Config, log: Log, token: string): Promise<void> {
+  await withDatabase(config, log, async ({ database }) => await confirm(database.metadata, token))
 }
 
 /** Without a server no client has been promised anything in this epoch: there is no window, and no hurry to spare readers. */

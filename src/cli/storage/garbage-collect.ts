@@ -1,4 +1,4 @@
-import { collectGarbage, readCollectorState } from '../../composition/collection.ts'
+import { collectGarbage, confirmCollection, readCollectorState } from '../../composition/collection.ts'
 import { explainedStartError, StartError } from '../../composition/start-error.ts'
 import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load-config.ts'
@@ -20,6 +20,8 @@ export interface GarbageCollectOptions {
 
 export interface GcOptions extends GarbageCollectOptions {
   readonly status?: boolean
+  /** The set that the brake held back, as the log names it. */
+  readonly confirm?: string
 }
 
 /** registry:2's command, beside a running server or without one. Throws CommandError. */
@@ -29,9 +31,14 @@ export async function garbageCollect(configPath: string | undefined, options: Ga
 }
 
 /** `berth gc`: the same with shorter words, and what the server's own collector last did. Throws CommandError. */
-export async function gc(configPath: string | undefined, { status = false, ...options }: GcOptions): Promise<void> {
+export async function gc(configPath: string | undefined, { status = false, confirm, ...options }: GcOptions): Promise<void> {
   ensureRuntimeSettings()
   const config = configOf(configPath)
+  if (confirm !== undefined) {
+    await explained(config, () => confirmCollection(config, quietLog(config), confirm))
+    writeLine(`The next pass of the server collects the set ${confirm}, unless another one is due by then.`)
+    return await exitWhenRead(0)
+  }
   if (!status) return await collect(config, { quiet: true, ...options })
   writeState(writeLine, await explained(config, () => readCollectorState(config, quietLog(config))))
   await exitWhenRead(0)

@@ -1,6 +1,5 @@
 import { listBlobSlice } from '../../metadata/collecting/bytes.ts'
 import { isOpaque, listLinkSlice, SLICE } from '../../metadata/collecting/links.ts'
-import { listReleasedManifests } from '../../metadata/collecting/manifests.ts'
 import { listRepositoriesToCollect, type RepositoryToCollect } from '../../metadata/collecting/survey.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -68,11 +67,6 @@ export class Candidates {
       last = slice.at(-1)?.digest ?? last
       await this.#turn()
     }
-  }
-
-  /** Manifests that a delete released. */
-  async released(repositoryId: number, touchedBefore: number, limit: number): Promise<readonly Digest[]> {
-    return await listReleasedManifests(this.#read, repositoryId, touchedBefore, limit)
   }
 
   async #turn(): Promise<void> {

@@ -1,5 +1,5 @@
 import { type CondemnedLink, condemnLinks, listCondemnedLinks, rescueLink } from '../../metadata/collecting/links.ts'
-import { condemnManifests, listCondemnedManifests } from '../../metadata/collecting/manifests.ts'
+import { condemnManifests, listCondemnedManifests, listReleasedManifests } from '../../metadata/collecting/manifests.ts'
 import { listObstacles } from '../../metadata/collecting/obstacles.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -99,8 +99,7 @@ export class Collector {
     let condemned = 0
     for await (const { id, name } of candidates.repositories()) {
       if (opaque.has(name)) continue
-      const released = await candidates.released(id, touchedBefore, REMOVED_AT_ONCE)
-      condemned += await this.#condemnManifests(id, released, touchedBefore)
+      condemned += await this.#condemnReleased(id, touchedBefore)
       if (options.removesUntagged) {
         const untagged = await new UntaggedIn(metadata.read, id, signal).find()
         condemned += await this.#condemnManifests(id, untagged, Number.MAX_SAFE_INTEGER)
@@ -114,6 +113,17 @@ export class Collector {
       }
     }
     return condemned
+  }
+
+  /** What is condemned is no candidate any more, so that each slice is another one. */
+  async #condemnReleased(repositoryId: number, touchedBefore: number): Promise<number> {
+    const { metadata } = this.#options
+    for (let condemned = 0; ; ) {
+      const released = await listReleasedManifests(metadata.read, repositoryId, touchedBefore, REMOVED_AT_ONCE)
+      const taken = await this.#condemnManifests(repositoryId, released, touchedBefore)
+      condemned += taken
+      if (taken === 0) return condemned
+    }
   }
 
   async #condemnManifests(repositoryId: number, digests: readonly Digest[], touchedBefore: number): Promise<number> {
