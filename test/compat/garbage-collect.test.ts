@@ -5,7 +5,7 @@ import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { blobsOf, type Content, contentOf, fixedBytes, makeImage, makeImageIndex } from '../support/images.ts'
 import { collectWithPeer, PEER_3_PROGRAM, PEER_PROGRAM, startPeer } from '../support/peer.ts'
-import { environmentIn, type Outcome, run } from '../support/processes.ts'
+import { environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { RegistryClient as Client, expectStatus, type RegistryClient } from '../support/registry-client.ts'
 import { registryConfig } from '../support/registry-config.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -103,7 +103,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'garbage-collect', () => {
   test('beside a server takes nothing at once, and tells when the server will', async () => {
     await using berth = await startBerth({ folder, dataDirectory: data })
 
-    const collected = await collect('garbage-collect')
+    const collected = await collectWhenRead('garbage-collect')
     const status = await collect('gc', '--status')
 
     expect(collected).toMatchObject({ exitCode: 0, stderr: '' })
@@ -118,13 +118,21 @@ describeWith({ programs: [PEER_PROGRAM] }, 'garbage-collect', () => {
     const client = new Client(berth.url)
     await client.pushBlob('app', contentOf('', fixedBytes(700)))
 
-    const { exitCode, stdout } = await collect('gc', '--now', '-m')
+    const { exitCode, stdout } = await collectWhenRead('gc', '--now', '-m')
 
     expect(exitCode).toBe(0)
     expect(stdout).toContain('A server runs on this storage: it removes the rest in 60 minutes')
     for (const image of [first, second, shared]) await expectWhole(client, 'app', image)
     expect(await hasBytes(orphan.digest)).toBe(true)
   })
+
+  /** A server that has just started reads the storage first. */
+  async function collectWhenRead(...flags: readonly string[]): Promise<Outcome> {
+    return await poll('the server has read the storage', 60_000, async () => {
+      const outcome = await collect(...flags)
+      return outcome.stderr.includes('has not been read to its end') ? undefined : outcome
+    })
+  }
 
   async function hasBytes(digest: string): Promise<boolean> {
     const hex = digest.slice(7)
