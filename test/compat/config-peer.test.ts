@@ -90,7 +90,13 @@ async function outcomeOf(start: Start, configCase: ConfigCase): Promise<Outcome>
   const { variables = {}, noFile = false } = configCase
   if (noFile) await folder.file('config.yml', '')
   await using registry = await start(folder, { text: noFile ? undefined : textOf(configCase), variables })
-  return registry.serves ? await behaviourOf(registry, configCase) : 'refuses to start'
+  if (!registry.serves) return 'refuses to start'
+  try {
+    return await behaviourOf(registry, configCase)
+  } catch (error) {
+    if (await registry.hasEnded()) return 'refuses to start'
+    throw error
+  }
 }
 
 /** The case's text over a folder and an address. */

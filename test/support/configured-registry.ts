@@ -2,6 +2,7 @@ import { startApp } from '../../src/composition/app.ts'
 import { StartError } from '../../src/composition/start-error.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import { within } from '../../src/runtime/deadline.ts'
 import { freePort } from './free-port.ts'
 import { PEER_3_PROGRAM, PEER_PROGRAM } from './peer.ts'
 import { BackgroundProgram, type Environment, environmentIn } from './processes.ts'
@@ -10,6 +11,7 @@ import type { TemporaryFolder } from './temporary-folder.ts'
 
 const START_MS = 45_000
 const POLL_MS = 20
+const ENDED_MS = 5_000
 const NO_OUTPUT = { write: () => undefined, end: async () => undefined }
 
 /**
@@ -27,11 +29,19 @@ export class ConfiguredRegistry implements AsyncDisposable {
   readonly serves: boolean
   readonly #places: Places
   readonly #stop: () => Promise<unknown>
+  readonly #exited: Promise<unknown> | undefined
 
-  constructor({ serves, places, stop = async () => undefined }: ConfiguredParts) {
+  constructor({ serves, places, stop = async () => undefined, exited }: ConfiguredParts) {
     this.serves = serves
     this.#places = places
     this.#stop = stop
+    this.#exited = exited
+  }
+
+  /** registry:2 serves clients for a moment before its debug server finds the port taken, and ends. */
+  async hasEnded(): Promise<boolean> {
+    if (this.#exited === undefined) return false
+    return (await within(this.#exited, ENDED_MS, 'late')) !== 'late'
   }
 
   async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
@@ -66,6 +76,8 @@ interface ConfiguredParts {
   readonly serves: boolean
   readonly places: Places
   readonly stop?: () => Promise<unknown>
+  /** Of a program of its own, when it ends. */
+  readonly exited?: Promise<unknown>
 }
 
 /** In the test's process, composed as `berth serve` does it. */
@@ -93,7 +105,12 @@ async function startProgram(name: string, folder: TemporaryFolder, file: ConfigF
   const { path, variables, places } = await written(folder, file)
   const command = [name, 'serve', ...(path === undefined ? [] : [path])]
   const program = new BackgroundProgram(command, { environment: { ...environmentIn(folder.path), ...variables } })
-  return new ConfiguredRegistry({ serves: await waitForAnswer(program, places), places, stop: () => program.stop() })
+  return new ConfiguredRegistry({
+    serves: await waitForAnswer(program, places),
+    places,
+    stop: () => program.stop(),
+    exited: program.exited,
+  })
 }
 
 async function written(folder: TemporaryFolder, { text, variables }: ConfigFile) {
