@@ -3,6 +3,7 @@ import { AcmeOrders } from '../certificates/acme/acme-orders.ts'
 import { CertificateError } from '../certificates/certificate-error.ts'
 import type { Config } from '../config/config.ts'
 import { createChallengeHandler } from '../http/challenge-handler.ts'
+import { bounded, connectionBoundOf } from '../http/connections/bounded-server.ts'
 import { listen } from '../http/server/server.ts'
 import type { Log } from '../observe/log.ts'
 import { ListenError, listenErrorOf } from './listen-error.ts'
@@ -11,6 +12,9 @@ import { ListenError, listenErrorOf } from './listen-error.ts'
 export interface CertificateOrders {
   stop(): Promise<void>
 }
+
+/** Questions about certificates come from a handful of addresses, and browsers are sent on: the port is open to everyone. */
+const MOST_CONNECTIONS = { total: 256, perAddress: 32 }
 
 /**
  * Orders the certificates of `http.tls.letsencrypt` and answers the questions about them; undefined when none are to be ordered. One
@@ -25,7 +29,9 @@ export async function orderCertificates({ http }: Config, log: Log): Promise<Cer
     (host) => acme.hosts.includes(host),
   )
   try {
-    const server = await listen({ address: acme.challenge, reusePort: false, handler, log })
+    const bound = acme.challenge.kind === 'tcp' ? challengeBound(http, log) : undefined
+    const listening = await listen({ address: acme.challenge, reusePort: false, handler, log, descriptors: bound })
+    const server = bounded(listening, bound)
     log.info('answering questions about certificates', { url: server.url })
     const orders = new AcmeOrders(acme, cache, log)
     orders.start()
@@ -43,4 +49,8 @@ export async function orderCertificates({ http }: Config, log: Log): Promise<Cer
       { cause },
     )
   }
+}
+
+function challengeBound({ trustedProxies }: Config['http'], log: Log) {
+  return connectionBoundOf({ limitsOf: () => MOST_CONNECTIONS, trustedProxies, log })
 }

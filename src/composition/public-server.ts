@@ -5,12 +5,11 @@ import { Certificates, type OnShown } from '../certificates/certificates.ts'
 import { selfSignedCertificate } from '../certificates/self-signed.ts'
 import type { Config } from '../config/config.ts'
 import type { TlsConfig } from '../config/tls-config.ts'
-import { ConnectionBound } from '../http/connections/connection-bound.ts'
+import { bounded, connectionBoundOf, portOf } from '../http/connections/bounded-server.ts'
+import type { ConnectionBound } from '../http/connections/connection-bound.ts'
 import { limitsOfProcess } from '../http/connections/connection-limits.ts'
-import { systemSockets } from '../http/connections/system-sockets.ts'
 import type { Handler } from '../http/pipeline.ts'
 import { withAuthority } from '../http/request/authority.ts'
-import { isWithin } from '../http/request/forwarding.ts'
 import { type HttpServer, type Listen, listen as listenForFiles } from '../http/server/server.ts'
 import { listenForStreams } from '../http/server/stream-server.ts'
 import { listenTls } from '../http/server/tls-server.ts'
@@ -52,7 +51,7 @@ async function serveAt(options: PublicServerOptions): Promise<PublicServer> {
   const port = shared?.port === undefined ? {} : { port: shared.port }
   const address = configured.kind === 'tcp' ? { ...configured, ...port } : configured
   if (address.kind !== 'tcp') return await listen({ address, reusePort: false, handler, log, patience })
-  const descriptors = connectionBoundOf(options)
+  const descriptors = boundOf(options)
   if (tls === undefined) {
     const server = await listen({ address, reusePort: shared !== undefined, handler, log, patience, descriptors })
     return bounded(server, descriptors)
@@ -83,34 +82,11 @@ async function serveAt(options: PublicServerOptions): Promise<PublicServer> {
   }
 }
 
-/** Undefined where connections cannot be counted. */
-function connectionBoundOf({ config, shared, onSurplus, log }: PublicServerOptions): ConnectionBound | undefined {
+function boundOf({ config, shared, onSurplus, log }: PublicServerOptions): ConnectionBound | undefined {
   const { connections, trustedProxies } = config.http
-  const sockets = systemSockets()
-  if (sockets === undefined) {
-    log.warn('connections cannot be counted on this system, so they have no bound')
-    return undefined
-  }
   const processes = shared === undefined ? 1 : processCount(config, availableParallelism(), process.platform)
-  const limits = limitsOfProcess(connections, { processes, descriptorLimit: sockets.descriptorLimit })
-  const onCut = onSurplus === undefined ? {} : { onCut: onSurplus }
-  return new ConnectionBound({ sockets, limits, isProxy: isWithin(trustedProxies.ranges), log, ...onCut })
-}
-
-function bounded(server: HttpServer, bound: ConnectionBound | undefined): HttpServer {
-  bound?.listens(portOf(server), server)
-  return {
-    ...server,
-    stop: async (stopping) => {
-      bound?.stop()
-      await server.stop(stopping)
-    },
-  }
-}
-
-function portOf({ url }: HttpServer): number {
-  const { port, protocol } = new URL(url)
-  return Number(port || (protocol === 'https:' ? 443 : 80))
+  const limitsOf = (descriptorLimit: number) => limitsOfProcess(connections, { processes, descriptorLimit })
+  return connectionBoundOf({ limitsOf, trustedProxies, log, ...(onSurplus === undefined ? {} : { onCut: onSurplus }) })
 }
 
 function storeOf({ source }: TlsConfig): CertificateStore {
