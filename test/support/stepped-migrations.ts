@@ -31,15 +31,19 @@ export function steppedMigrations(onStep: (step: number) => void = () => undefin
   ]
 }
 
-/** The same migration, which fails before one of its statements, numbered from 0. */
-export function cutBefore({ version, statements }: Migration, step: number): Migration {
-  const failing = function* () {
+/** The same migration, which is cut before one of its statements, numbered from 0. */
+export function cutBefore({ version, statements }: Migration, step: number, cut: () => void = fail): Migration {
+  const cutting = function* () {
     for (const [index, statement] of Array.from(statements).entries()) {
-      if (index === step) throw new Error('EIO')
+      if (index === step) cut()
       yield statement
     }
   }
-  return { version, statements: failing() }
+  return { version, statements: cutting() }
+}
+
+function fail(): never {
+  throw new Error('EIO')
 }
 
 function steps(statements: readonly string[], from: number, onStep: (step: number) => void): Iterable<string> {
