@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import {
   ensureRepository,
   putReferences,
@@ -133,15 +134,15 @@ export class ManifestStore {
     else await this.#deleteTag(repository, reference, options.actor)
   }
 
-  /** Large ones are parsed and hashed one in a turn of the event loop. */
+  /** Large ones are parsed and hashed one in a turn of the event loop; what they name is looked at in another one. */
   async #contentOf(push: ManifestPush): Promise<ManifestContent> {
-    return push.bytes.length > LARGE_MANIFEST_BYTES ? await this.#large.run(async () => contentOf(push)) : contentOf(push)
+    if (push.bytes.length <= LARGE_MANIFEST_BYTES) return contentOf(push)
+    const content = await this.#large.run(async () => contentOf(push))
+    await setImmediate()
+    return content
   }
 
-  /**
-   * Undefined when the storage has not all of it. A hundred of 4 MiB, read at once, would be 400 MB and keep the event loop busy for 1.6 s: a
-   * large one is sent as a blob is.
-   */
+  /** Undefined when the storage has not all of it. A large one is sent as a blob is: a hundred, read at once, were 400 MB and 1.6 s. */
   async #contentInStorage(digest: Digest, size: number): Promise<WholeManifest['content'] | undefined> {
     const { storage } = this.#options
     const path = layout.blob(digest)
