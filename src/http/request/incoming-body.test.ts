@@ -1,11 +1,19 @@
-import { expect, test } from 'bun:test'
+import { beforeEach, expect, test } from 'bun:test'
 import type { IncomingMessage } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
+import { poll } from '../../../test/support/processes.ts'
 import { IncomingBody } from './incoming-body.ts'
 
 function bodyOf(stream: Readable, drainMs: number): IncomingBody {
-  return new IncomingBody(stream as object as IncomingMessage, { drainMs })
+  const incoming = Object.assign(stream, { socket: { pause: () => calls.push('pause'), resume: () => calls.push('resume') } })
+  return new IncomingBody(incoming as object as IncomingMessage, { drainMs })
 }
+
+/** Of the socket. */
+let calls: string[] = []
+beforeEach(() => {
+  calls = []
+})
 
 test('what a refused client still sends is read to its end', async () => {
   const stream = new PassThrough()
@@ -44,6 +52,8 @@ test('chunks of one byte that come at once go through the stream together, and i
 
   expect(await received).toEqual(sent)
   expect(pushes).toBeLessThan(10)
+  await poll('the turn ends', 10_000, async () => calls.includes('resume') || undefined)
+  expect(calls).toEqual(['pause', 'resume'])
 })
 
 test('a small chunk after which the client pauses is handed on without the next one', async () => {
@@ -53,5 +63,6 @@ test('a small chunk after which the client pauses is handed on without the next 
   stream.write('small')
 
   expect((await reader.read()).value).toEqual(Buffer.from('small'))
+  expect(calls).toEqual([])
   stream.destroy()
 })
