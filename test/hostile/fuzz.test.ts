@@ -3,7 +3,7 @@ import { sha256 } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { sendOnce, statusOf } from './fuzz-connection.ts'
-import { HostileRegistry } from './hostile-registry.ts'
+import { HostileRegistry, type Seen } from './hostile-registry.ts'
 
 setDefaultTimeout(3_600_000)
 
@@ -105,10 +105,23 @@ describe.each(['files', 'streams'] as const)('the server of %s', (kind) => {
       upload: fuzz.unknownSessions,
     }
     expect(Object.entries(after.rows).filter(([table, count]) => count > (most[table] ?? 0))).toEqual([])
-    if (REQUESTS > 50_000)
-      process.stdout.write(`${kind}: ${JSON.stringify({ before, after, ...Object.fromEntries(fuzz.statuses) })}\n`)
+    if (REQUESTS > 50_000) await print(kind, { registry, before, after, statuses: fuzz.statuses })
   })
 })
+
+interface Figures {
+  readonly registry: HostileRegistry
+  readonly before: Seen
+  readonly after: Seen
+  readonly statuses: ReadonlyMap<string, number>
+}
+
+/** Memory is given back within seconds. */
+async function print(kind: string, { registry, before, after, statuses }: Figures): Promise<void> {
+  await Bun.sleep(5_000)
+  const { rssMb } = await registry.seen()
+  process.stdout.write(`${kind}: ${JSON.stringify({ before, after, rssMbLater: rssMb, ...Object.fromEntries(statuses) })}\n`)
+}
 
 /** `latest` of two repositories, and what the requests to manifests name. */
 const TAGS = 4
