@@ -7,6 +7,7 @@ setDefaultTimeout(60_000)
 const DUTIES = {
   scan: expect.any(String),
   tombstones: expect.any(String),
+  collector: expect.any(String),
   leftovers: expect.any(String),
   uploads: expect.any(String),
 }
