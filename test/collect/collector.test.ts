@@ -41,6 +41,10 @@ async function status(repository: string, { digest }: Pick<Content, 'digest'>): 
   return (await berth.client.headBlob(repository, digest)).status
 }
 
+async function goes(path: string): Promise<void> {
+  renameSync(path, `${path}-gone`)
+}
+
 describe('a blob that nothing names', () => {
   beforeEach(async () => {
     await berth.client.pushBlob('app', blob)
@@ -235,6 +239,25 @@ describe('an operator', () => {
     expect(hasBytes(blob)).toBe(true)
     const waits = berth.log.lines.filter(({ message }) => message === 'the collector waits')
     expect(waits.map(({ fields }) => fields?.reason)).toEqual([reason])
+  })
+
+  test('whose storage goes in the middle of a removal loses no more than that batch', async () => {
+    await berth.stop()
+    const store = folder.join('data/berth/v1/store')
+    const hook = (call: string, phase: string) =>
+      phase === 'after' && /^rename docker.*_layers/.test(call) && existsSync(store) ? goes(store) : undefined
+    berth = await BerthInProcess.start(folder.join('data'), { collector: TEST_POLICY, hook })
+    await berth.scan()
+    const blobs = Array.from({ length: 70 }, (_, index) => contentOf('', new TextEncoder().encode(`blob ${index}`)))
+    for (const each of blobs) await berth.client.pushBlob('app', each)
+    await passTime(berth, DAY_MS)
+    await collect(berth)
+    await passTime(berth, HOUR_MS)
+
+    await collect(berth)
+    await collect(berth)
+
+    expect(blobs.filter(hasBytes)).toHaveLength(70 - 64)
   })
 
   test('whose repositories are not mounted loses no bytes', async () => {

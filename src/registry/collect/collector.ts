@@ -148,8 +148,7 @@ export class Collector {
       const candidates = await listCondemnedManifests(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
       const taken = await removal.manifests(candidates)
       removed += taken.length
-      if (taken.length === 0) return removed
-      await this.#rest(taken.length, signal)
+      if (taken.length === 0 || !(await this.#mayGoOn(taken.length, signal))) return removed
     }
   }
 
@@ -166,13 +165,14 @@ export class Collector {
       await this.#spare(kept)
       const taken = await removal.links(candidates)
       links += taken.length
-      if (taken.length === 0) return { links, blobs, manifests: 0, bytes }
+      if (taken.length === 0) break
       const targets = [...new Set(taken.map(({ target }) => target))]
       const freed = bytesStay ? [] : await removal.bytes(targets, 0)
       blobs += freed.length
       bytes += sizeOf(freed)
-      await this.#rest(taken.length + freed.length, signal)
+      if (!(await this.#mayGoOn(taken.length + freed.length, signal))) break
     }
+    return { links, blobs, manifests: 0, bytes }
   }
 
   /** An obstacle was met in their repository since they were condemned. */
@@ -192,16 +192,20 @@ export class Collector {
         const freed = await removal.bytes(digests, touchedBefore)
         blobs += freed.length
         bytes += sizeOf(freed)
-        await this.#rest(freed.length, signal)
+        if (!(await this.#mayGoOn(freed.length, signal))) return { links: 0, blobs, manifests: 0, bytes }
       }
     }
     return { links: 0, blobs, manifests: 0, bytes }
   }
 
-  async #rest(removed: number, signal: AbortSignal): Promise<void> {
-    await this.#options.clock.tick()
+  /** After each batch: readers have their turn, and the storage may have gone meanwhile. */
+  async #mayGoOn(removed: number, signal: AbortSignal): Promise<boolean> {
+    const { clock, whether } = this.#options
+    await clock.tick()
     await this.#pace.after(removed, signal)
     signal.throwIfAborted()
+    // How long the epoch has lasted was asked before.
+    return (await whether.waits(0)) === undefined
   }
 }
 
