@@ -87,7 +87,7 @@ export async function setLinkFound(
   )
 }
 
-/** The repository holds a manifest whose content and references are already recorded. It has its full grace from now on. */
+/** The repository holds the manifest; its content and its references have rows already. Its grace begins now. */
 export async function setManifestHeld(
   query: Query,
   repositoryId: number,

@@ -42,7 +42,7 @@ export class PasswordLogin<User extends PasswordRecord = PasswordRecord> {
     this.#check = new PasswordCheck(checksAtOnce)
   }
 
-  /** The user whose password it is. Throws AccessRefusal with UNAUTHORIZED or TOOMANYREQUESTS, and UNAVAILABLE. */
+  /** Gives the user to whom the password belongs. Throws AccessRefusal with UNAUTHORIZED or TOOMANYREQUESTS, and UNAVAILABLE. */
   async login(attempt: LoginAttempt): Promise<User> {
     const credentialKey = this.#remembered.nameOf(attempt.authorization)
     return (await this.#findRemembered(credentialKey)) ?? (await this.#loginByPassword(credentialKey, attempt))

@@ -20,7 +20,7 @@ export function connectionBoundOf({ limitsOf, trustedProxies, ...options }: Boun
   return new ConnectionBound({ sockets, limits, isProxy: isWithin(trustedProxies.ranges), ...options })
 }
 
-/** The server, whose connections are bounded from now on until it stops. */
+/** Bounds the connections of a server until it stops, and gives the server back. */
 export function bounded(server: HttpServer, bound: ConnectionBound | undefined): HttpServer {
   bound?.listens(portOf(server), server)
   return {

@@ -26,7 +26,7 @@ export function refuseUnread(socket: ClientSocket, code: string, log: Log): void
   socket.end(messageOf(answer))
 }
 
-/** The answer to a request whose headers were parsed and are too large; the log has its line. */
+/** Answers a request that has too large headers, and writes a line into the log. */
 export function refuseLargeHeaders(client: string | undefined, log: Log): PlainResponse {
   return refuse(largeHeaders(), client, log)
 }

@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Query } from '../query.ts'
 
-/** What keeps the bytes of a blob: links to them, manifests that name it, and manifests whose own bytes they are. */
+/** What keeps the bytes of a blob: links to it, manifests that name it, and manifests that are stored as this blob. */
 export interface Needers {
   readonly links: readonly { readonly repositoryId: number; readonly digest: Digest }[]
   readonly manifests: readonly { readonly repositoryId: number; readonly digest: Digest }[]

@@ -10,7 +10,7 @@ import type { CollectorPolicy } from './policy.ts'
 
 const HOUR_MS = 60 * 60 * 1000
 
-/** Why the collector takes nothing at this moment. `bytes` alone stay for an obstacle; for every other reason all stays. */
+/** Why the collector takes nothing at this moment. For an obstacle only bytes stay; for each other reason links and manifests stay too. */
 export type Waits = 'disabled' | 'readonly' | 'scan' | 'unreadable' | 'store' | 'repositories' | 'epoch' | 'brake' | 'obstacle'
 
 export interface WhetherOptions {
