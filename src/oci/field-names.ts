@@ -11,9 +11,8 @@ export function fieldReader(names: readonly string[]): (value: unknown) => unkno
   const isOdd = (name: string) => !right.has(name) && anyCase.test(name)
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-    const entries = Object.entries(value)
-    if (!entries.some(([name]) => isOdd(name))) return value
-    return Object.fromEntries(entries.map(([name, field]) => [isOdd(name) ? known.get(folded(name)) : name, field]))
+    if (!Object.keys(value).some(isOdd)) return value
+    return Object.fromEntries(Object.entries(value).map(([name, field]) => [isOdd(name) ? known.get(folded(name)) : name, field]))
   }
 }
 
