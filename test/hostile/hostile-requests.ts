@@ -39,6 +39,19 @@ export const HOSTILE: readonly HostileRequests[] = [
     '201',
   ),
   {
+    title: 'four manifests that name many different layers',
+    async send(url, scale) {
+      const digests = Array.from({ length: scale === 1 ? 200 : 3_990 }, (_, index) => sha256(Buffer.from(`layer ${index}`)))
+      await eachOf(digests, async (digest, index) => {
+        const path = `/v2/hostile/blobs/uploads/?digest=${digest}`
+        await ask(url, path, { method: 'POST', body: `layer ${index}` })
+      })
+      const body = manifest(`"layers":[${digests.map((digest) => DESCRIPTOR.replace(CONFIG_DIGEST, digest)).join()}]`)
+      return await atOnce(4, async (index) => await put(url, `/v2/hostile/manifests/m${index}`, body))
+    },
+    expected: '201',
+  },
+  {
     title: 'ten lists of referrers over ten manifests with 4 MiB of annotations',
     async send(url) {
       for (let index = 0; index < 10; index += 1) {
@@ -100,6 +113,20 @@ export async function pushConfig(url: string): Promise<void> {
   await ask(url, `/v2/hostile/blobs/uploads/?digest=${CONFIG_DIGEST}`, { method: 'POST', body: CONFIG })
 }
 
+/** So many images of one layer, each pushed and pulled one after another: what a process has done before it is attacked. */
+export async function pushAndPull(url: string, images: number): Promise<void> {
+  for (let index = 0; index < images; index += 1) {
+    const layer = Buffer.alloc(100_000, `${index} `)
+    const descriptor = `{"mediaType":"application/vnd.oci.image.layer.v1.tar","digest":"${sha256(layer)}","size":${layer.length}}`
+    await ask(url, `/v2/ordinary/blobs/uploads/?digest=${sha256(layer)}`, { method: 'POST', body: layer })
+    await ask(url, `/v2/ordinary/blobs/uploads/?digest=${CONFIG_DIGEST}`, { method: 'POST', body: CONFIG })
+    const pushed = await put(url, `/v2/ordinary/manifests/t${index}`, manifest(`"layers":[${descriptor}]`))
+    if (pushed !== '201') throw new Error(`a plain push was answered ${pushed}`)
+    await ask(url, `/v2/ordinary/manifests/t${index}`, {})
+    await ask(url, `/v2/ordinary/blobs/${sha256(layer)}`, {})
+  }
+}
+
 function manifests(title: string, count: number, text: () => string, expected: string): HostileRequests {
   const send = async (url: string) => {
     const body = text()
@@ -138,6 +165,13 @@ async function ask(url: string, path: string, init: RequestInit): Promise<Respon
   const response = await fetch(`${url}${path}`, { ...init, signal: AbortSignal.timeout(60_000) })
   await response.arrayBuffer()
   return response
+}
+
+/** Sixteen at a time. */
+async function eachOf<Item>(items: readonly Item[], send: (item: Item, index: number) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += 16) {
+    await Promise.all(items.slice(start, start + 16).map((item, index) => send(item, start + index)))
+  }
 }
 
 async function atOnce(count: number, send: (index: number) => Promise<string>): Promise<readonly string[]> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { poll } from '../support/processes.ts'
 import { HostileRegistry, type Seen } from './hostile-registry.ts'
-import { HOSTILE, pushConfig } from './hostile-requests.ts'
+import { HOSTILE, pushAndPull, pushConfig } from './hostile-requests.ts'
 
 setDefaultTimeout(3_600_000)
 
@@ -17,6 +17,8 @@ describe.each(['files', 'streams'] as const)('hostile requests to the server of 
   beforeAll(async () => {
     registry = resources.use(await HostileRegistry.start(kind))
     await pushConfig(registry.url)
+    await pushAndPull(registry.url, SCALE > 1 ? 1_000 : 10)
+    if (SCALE > 1) await Bun.sleep(5_000)
     before = await registry.seen()
   })
   afterAll(async () => await resources.disposeAsync())

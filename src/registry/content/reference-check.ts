@@ -5,6 +5,7 @@ import { RegistryError } from '../../oci/errors.ts'
 import type { ManifestReference } from '../../oci/manifest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
+import { Rest } from '../rest.ts'
 import type { BlobStore } from './blob-store.ts'
 import { findMissing, whileSeen } from './named-content.ts'
 
@@ -48,10 +49,12 @@ export class ReferenceCheck {
 
   async #require(repository: RepositoryName, references: readonly ManifestReference[]): Promise<void> {
     const missing: Digest[] = []
+    const rest = new Rest()
     for (let start = 0; start < references.length; start += LOOKS_AT_ONCE) {
       const batch = references.slice(start, start + LOOKS_AT_ONCE)
       const found = await Promise.all(batch.map((reference) => this.#isPresent(repository, reference)))
       missing.push(...batch.filter((_, position) => !found[position]).map(({ descriptor }) => descriptor.digest))
+      await rest.after(0)
     }
     if (missing.length > 0) throw blobUnknown(missing, references)
   }
