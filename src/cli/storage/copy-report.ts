@@ -66,7 +66,8 @@ function describeEnd(progress: CopyProgress): string {
   const dangling =
     progress.dangling > 0 ? `Left out: ${progress.dangling} links and tags that name nothing in the source.` : undefined
   const revoked = recordsRemoved > 0 ? `Removed: ${recordsRemoved} accounts that the source does not have any more.` : undefined
-  const verdict = problems > 0 ? `${problems} problems are named above.` : `${repositories} repositories are whole.`
+  const whole = repositories === 1 ? '1 repository is whole.' : `${repositories} repositories are whole.`
+  const verdict = problems > 0 ? `${problems} problems are named above.` : whole
   return [copied, there, dangling, revoked, verdict].filter((sentence) => sentence !== undefined).join('\n')
 }
 
