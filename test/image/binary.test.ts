@@ -7,7 +7,6 @@ import { jsonContent } from '../support/images.ts'
 import { type Environment, environmentIn, type Outcome, poll, run, runToSuccess } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { TlsBerth } from '../support/tls-berth.ts'
 
 const TEST_MS = 60_000
 const BUILD = join(import.meta.dir, '../../scripts/build.ts')
@@ -42,7 +41,7 @@ describe('the one-file program', () => {
   })
 
   test('serves with a large file pool, in one process and under the name that it was called by', async () => {
-    await using registry = await startBerth({ folder, dataDirectory: folder.join('pool'), berth })
+    await using registry = await startBerth({ folder, processes: 1, dataDirectory: folder.join('pool'), berth })
     const { pid } = registry.program
 
     const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0')
@@ -58,7 +57,7 @@ describe('the one-file program', () => {
       ...{ cachefile: folder.join('acme'), hosts: ['registry.example.com'] },
       ...{ directoryurl: nobody.url.href, challengeaddr: '127.0.0.1:0' },
     }
-    await using registry = await TlsBerth.start({ folder, tls: { letsencrypt }, berth })
+    await using registry = await startBerth({ folder, processes: 1, tls: { letsencrypt }, berth, expectsFaults: true })
 
     const { program } = registry
     const [refused = ''] = await program.waitForOutput(/msg="certificate was not ordered".*/, TEST_MS)
@@ -69,7 +68,7 @@ describe('the one-file program', () => {
   }, 120_000)
 
   test('takes headers that are as large as tokens may be', async () => {
-    await using registry = await startBerth({ folder, dataDirectory: folder.join('headers'), berth })
+    await using registry = await startBerth({ folder, processes: 1, dataDirectory: folder.join('headers'), berth })
 
     const response = await fetch(`${registry.url}/v2/`, { headers: { authorization: `Bearer ${'t'.repeat(40_000)}` } })
 
@@ -80,7 +79,7 @@ describe('the one-file program', () => {
     "folds the database's log in, on a thread of its own",
     async () => {
       const dataDirectory = folder.join('checkpoint')
-      await using registry = await startBerth({ folder, dataDirectory, berth })
+      await using registry = await startBerth({ folder, processes: 1, dataDirectory, berth })
       await pushLargeManifests(new RegistryClient(registry.url))
 
       await poll('the database has grown', 30_000, async () => {

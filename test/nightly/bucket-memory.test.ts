@@ -1,11 +1,11 @@
 import { expect, test } from 'bun:test'
 import { connect } from 'node:net'
 import { RunningDigest } from '../../src/oci/digest.ts'
+import { startBerth } from '../support/berth-process.ts'
 import { expectLeastBelow } from '../support/least-measured.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { peakMibOf } from '../support/resident-memory.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const LIMIT_MIB = 400
@@ -60,7 +60,7 @@ describeOnStores(
     async function expectPeakBelow(limit: number, load: string, work: (client: RegistryClient) => Promise<void>): Promise<void> {
       await expectLeastBelow({ what: `peak resident memory with ${load}`, unit: 'MiB', limit, rounds: 1 }, async () => {
         using folder = new TemporaryFolder()
-        await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
+        await using berth = await startBerth({ folder, processes: 1, dataDirectory: await store().newBucket() })
         await work(new RegistryClient(berth.url))
         const peaksMib = await Promise.all([berth.program.pid, ...(await berth.workers())].map(peakMibOf))
         for (const peakMib of peaksMib) expect(peakMib).toBeGreaterThan(10)

@@ -1,9 +1,9 @@
 import { expect, test } from 'bun:test'
 import { RunningDigest } from '../../src/oci/digest.ts'
+import { startBerth } from '../support/berth-process.ts'
 import { expectLeastBelow } from '../support/least-measured.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** The promise names a layer of 10 GB; a run of the whole suite takes a smaller one. */
@@ -17,7 +17,7 @@ describeOnStores('a large layer', (store) => {
     `of ${LAYER_MIB} MiB in one PUT is acknowledged within ${LIMIT_MS / 1000} s of its last byte`,
     async () => {
       using folder = new TemporaryFolder()
-      await using berth = await SupervisedBerth.start({ folder, processes: 1, data: await store().newBucket() })
+      await using berth = await startBerth({ folder, processes: 1, dataDirectory: await store().newBucket() })
       const client = new RegistryClient(berth.url)
       let round = 0
 

@@ -3,11 +3,11 @@ import { LargeBlobs } from '../../bench/large-blobs.ts'
 import { runConnections } from '../../bench/load/connections.ts'
 import { RegistryUnderLoad } from '../../bench/registry.ts'
 import { RunningDigest } from '../../src/oci/digest.ts'
+import { startBerth } from '../support/berth-process.ts'
 import { expectLeastBelow } from '../support/least-measured.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { peakMibOf } from '../support/resident-memory.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const LIMIT_MB = 150
@@ -74,7 +74,7 @@ async function expectPeakBelowLimit(load: string, measure: () => Promise<number>
 /** The highest that any of the processes ever had, as the kernel counts it. */
 async function peakOfProcesses(work: (client: RegistryClient) => Promise<void>): Promise<number> {
   using folder = new TemporaryFolder()
-  await using berth = await SupervisedBerth.start({ folder, processes: PROCESSES })
+  await using berth = await startBerth({ folder, processes: PROCESSES })
   await work(new RegistryClient(berth.url))
   const peaksMib = await Promise.all([berth.program.pid, ...(await berth.workers())].map(peakMibOf))
   expect(peaksMib).toHaveLength(PROCESSES + 1)

@@ -1,8 +1,8 @@
 import { Database } from 'bun:sqlite'
 import { expect, test } from 'bun:test'
 import { readdir, readlink } from 'node:fs/promises'
+import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { poll } from '../support/processes.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
@@ -13,7 +13,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
   'each duty has one holder, another one after its process got %s, and health and metrics say so',
   async (signal) => {
     using folder = new TemporaryFolder()
-    await using berth = await SupervisedBerth.start({ folder, processes: 3, moreConfig: DEBUG })
+    await using berth = await startBerth({ folder, processes: 3, moreConfig: DEBUG, expectsFaults: true })
     const debugUrl = await berth.debugUrl()
     const first = await poll('every duty has a holder', WAIT_MS, async () => await holders(berth, folder))
     const victim = first.get('scan') ?? 0
@@ -39,7 +39,7 @@ test.each(['SIGKILL', 'SIGTERM'] as const)(
 )
 
 /** The process that holds each duty, by the lock file that it has open; undefined while a holder is no living worker. */
-async function holders(berth: SupervisedBerth, folder: TemporaryFolder): Promise<ReadonlyMap<string, number> | undefined> {
+async function holders(berth: BerthProcess, folder: TemporaryFolder): Promise<ReadonlyMap<string, number> | undefined> {
   const database = new Database(folder.join('data/berth/metadata.db'), { readwrite: true })
   const rows = database.query<{ name: string; process: string }, []>('SELECT name, process FROM duty').all()
   database.close()

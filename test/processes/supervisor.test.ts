@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ended, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
 import { BackgroundProgram, environmentIn, poll } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { registryConfig } from '../support/registry-config.ts'
-import { ended, SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const LOCK_HOLDER = join(import.meta.dir, '../support/life-lock-holder.ts')
@@ -15,7 +15,7 @@ const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 describe('several processes on one port', () => {
   test('answer as one: what one was told, all of them know', async () => {
     using folder = new TemporaryFolder()
-    await using berth = await SupervisedBerth.start({ folder, processes: 3 })
+    await using berth = await startBerth({ folder, expectsFaults: true, processes: 3 })
     const images = Array.from({ length: 12 }, (_, number) => makeImage(`image-${number}`))
 
     await Promise.all(images.map((image, number) => pushImage(berth.url, 'many', image, `t${number}`)))
@@ -28,7 +28,7 @@ describe('several processes on one port', () => {
 
   test('add up their metrics, and their health is one', async () => {
     using folder = new TemporaryFolder()
-    await using berth = await SupervisedBerth.start({ folder, processes: 2, moreConfig: DEBUG })
+    await using berth = await startBerth({ folder, expectsFaults: true, processes: 2, moreConfig: DEBUG })
     const debugUrl = await berth.debugUrl()
 
     for (let request = 0; request < 40; request += 1) await freshJson(`${berth.url}/v2/`)
@@ -70,20 +70,20 @@ describe('several processes on one port', () => {
   test('end by themselves when their supervisor is killed, and leave the storage to the next', async () => {
     using folder = new TemporaryFolder()
     const image = makeImage('kept')
-    const berth = await SupervisedBerth.start({ folder, processes: 2 })
+    const berth = await startBerth({ folder, expectsFaults: true, processes: 2 })
     await pushImage(berth.url, 'kept', image, 'latest')
     const workers = await berth.workers()
 
     await berth.program.kill()
     for (const worker of workers) await ended(worker, 30_000)
 
-    await using next = await SupervisedBerth.start({ folder, processes: 2 })
+    await using next = await startBerth({ folder, expectsFaults: true, processes: 2 })
     expect(await freshJson(`${next.url}/v2/kept/tags/list`)).toEqual({ name: 'kept', tags: ['latest'] })
   }, 60_000)
 
   test('start anew when the metadata database is deleted under them, and are right again', async () => {
     using folder = new TemporaryFolder()
-    await using berth = await SupervisedBerth.start({ folder, processes: 2 })
+    await using berth = await startBerth({ folder, expectsFaults: true, processes: 2 })
     const image = makeImage('kept')
     await pushImage(berth.url, 'kept', image, 'latest')
     const before = await berth.workers()
@@ -102,7 +102,7 @@ describe('several processes on one port', () => {
 
   test('finish 50 pushes and pulls that are under way when asked to stop, refuse new ones, and leave nothing behind', async () => {
     using folder = new TemporaryFolder()
-    await using berth = await SupervisedBerth.start({ folder, processes: 2, moreConfig: '  draintimeout: 90s\n' })
+    await using berth = await startBerth({ folder, expectsFaults: true, processes: 2, moreConfig: '  draintimeout: 90s\n' })
     const client = new RegistryClient(berth.url)
     const large = contentOf('application/octet-stream', fixedBytes(32 * 1024 * 1024))
     await client.pushBlob('large', large)
@@ -144,7 +144,7 @@ async function freshJson(url: string): Promise<unknown> {
 /** Kills one of two that serve eight clients, and gives how long it takes until there are two again. */
 async function backAfterKill(): Promise<number> {
   using folder = new TemporaryFolder()
-  await using berth = await SupervisedBerth.start({ folder, processes: 2 })
+  await using berth = await startBerth({ folder, expectsFaults: true, processes: 2 })
   await pushImage(berth.url, 'kept', makeImage('kept'), 'latest')
   const before = await berth.workers()
   const stop = new AbortController()

@@ -2,13 +2,13 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdir, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { digestOf } from '../../src/oci/digest.ts'
+import { startBerth } from '../support/berth-process.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
 import { MountedFileSystem } from '../support/mounts.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { poll } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** `storage.s3.cache` of a Berth with two processes, before a real store whose requests are counted. */
@@ -33,7 +33,7 @@ describeOnStores('the cache of a bucket', (store) => {
   /** On a bucket that is the same for all that a test starts. */
   async function start(directory: string, bucket: Awaited<ReturnType<ReturnType<typeof store>['newBucket']>>) {
     const section = `    cache:\n      directory: ${directory}\n      maxsize: ${20 * MIB}\n`
-    return await SupervisedBerth.start({ folder, processes: 2, data: { ...bucket, endpoint: proxy.endpoint, section } })
+    return await startBerth({ folder, processes: 2, dataDirectory: { ...bucket, endpoint: proxy.endpoint, section } })
   }
 
   function newLayer(bytes = 5 * MIB) {
@@ -73,7 +73,7 @@ describeOnStores('the cache of a bucket', (store) => {
     await kept(directory, 1)
     const second = await pull(client, layer.digest)
     const part = await pull(client, layer.digest, { range: 'bytes=100-4000099' })
-    await berth.program.stop()
+    await berth.stop()
     await using again = await start(directory, bucket)
     const third = await pull(new RegistryClient(again.url), layer.digest)
 

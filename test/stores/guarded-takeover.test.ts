@@ -1,12 +1,12 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
 import { startBerth } from '../support/berth-process.ts'
+import { makeCertificates } from '../support/certificates.ts'
 import { type Image, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { makeCertificates } from '../support/tls-berth.ts'
 
 setDefaultTimeout(120_000)
 const WAITS = /only pulls are answered until it has ended/

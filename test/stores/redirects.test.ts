@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(60_000)
@@ -12,14 +12,14 @@ describeOnStores('clients that are sent to the store', (store) => {
   const layer = contentOf('application/octet-stream', fixedBytes(2_000_000))
   let folder: TemporaryFolder
   let publicAddress: StoreProxy
-  let berth: SupervisedBerth
+  let berth: BerthProcess
   let client: RegistryClient
 
   beforeAll(async () => {
     folder = new TemporaryFolder()
     publicAddress = await StoreProxy.start(store().endpoint)
     const more = { section: `    redirectendpoint: ${publicAddress.endpoint}\n`, redirects: true }
-    berth = await SupervisedBerth.start({ folder, processes: 1, data: { ...(await store().newBucket()), ...more } })
+    berth = await startBerth({ folder, processes: 1, dataDirectory: { ...(await store().newBucket()), ...more } })
     client = new RegistryClient(berth.url)
     await client.pushBlob('app', layer)
   })

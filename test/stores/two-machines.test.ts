@@ -8,7 +8,6 @@ import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { S3Client, type S3Place } from '../support/s3-client.ts'
-import { SupervisedBerth } from '../support/supervised-berth.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(240_000)
@@ -58,7 +57,13 @@ describeOnStores('two machines on one bucket', (store) => {
       await push(first.client, old)
 
       using folder = new TemporaryFolder()
-      await using second = await SupervisedBerth.start({ folder, processes: 2, data: bucket, berth: HURRIED_BERTH })
+      await using second = await startBerth({
+        folder,
+        processes: 2,
+        dataDirectory: bucket,
+        berth: HURRIED_BERTH,
+        expectsFaults: true,
+      })
       const client = new RegistryClient(second.url)
       await second.program.waitForOutput(WAITS, 30_000)
       await expectPulled(client, old)
@@ -164,7 +169,13 @@ describeOnStores('two machines on one bucket', (store) => {
     const image = makeImage('moved')
     using folder = new TemporaryFolder()
     {
-      await using first = await SupervisedBerth.start({ folder, processes: 3, data: bucket, berth: HURRIED_BERTH })
+      await using first = await startBerth({
+        folder,
+        processes: 3,
+        dataDirectory: bucket,
+        berth: HURRIED_BERTH,
+        expectsFaults: true,
+      })
       await push(new RegistryClient(first.url), image)
     }
 

@@ -1,9 +1,8 @@
+import { type BerthProcess, startBerth } from './berth-process.ts'
 import { BERTH_PROGRAM } from './berth-program.ts'
-import { BackgroundProgram, type Environment, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
+import { type BackgroundProgram, type Environment, environmentIn, type Outcome, run, runToSuccess } from './processes.ts'
 import { AuthorizedClient, type RegistryClient } from './registry-client.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
-
-const START_MS = 60_000
 
 export interface AccessRegistryOptions {
   /** What stands below `access:`, indented by two. */
@@ -22,54 +21,61 @@ export interface AccessRegistryOptions {
 /** `berth serve` with section `access`, as a program of its own, and the commands that change accounts beside it. */
 export class AccessRegistry implements AsyncDisposable {
   readonly folder: TemporaryFolder
-  readonly config: string
-  readonly program: BackgroundProgram
-  readonly url: string
+  readonly #berth: BerthProcess
 
-  private constructor(folder: TemporaryFolder, config: string, program: BackgroundProgram, url: string) {
+  private constructor(folder: TemporaryFolder, berth: BerthProcess) {
     this.folder = folder
-    this.config = config
-    this.program = program
-    this.url = url
+    this.#berth = berth
   }
 
   static async start(options: AccessRegistryOptions): Promise<AccessRegistry> {
     const { processes = 1, files = {} } = options
     const folder = new TemporaryFolder()
     for (const [name, text] of Object.entries(files)) await folder.file(name, text)
-    const config = await folder.file('config.yml', configOf(folder, options))
-    const environment = { ...environmentOf(folder), BERTH_PROCESSES: String(processes) }
-    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
     try {
-      const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, START_MS)
-      return new AccessRegistry(folder, config, program, url)
+      return new AccessRegistry(
+        folder,
+        await startBerth({ folder, config: configOf(folder, options), processes, expectsFaults: true }),
+      )
     } catch (error) {
-      await program.stop()
       folder[Symbol.dispose]()
       throw error
     }
   }
 
+  get program(): BackgroundProgram {
+    return this.#berth.program
+  }
+
+  get url(): string {
+    return this.#berth.url
+  }
+
+  /** The path of the configuration. */
+  get config(): string {
+    return this.#berth.config
+  }
+
   /** As people write it in front of an image name. */
   get address(): string {
-    return new URL(this.url).host.replace('127.0.0.1', 'localhost')
+    return this.#berth.address
   }
 
   /** Runs `berth … --config …`, which must succeed; gives what it printed. */
   async berth(words: readonly string[], input = ''): Promise<string> {
-    return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.config], this.#commandOptions(input))
+    return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.#berth.config], this.#commandOptions(input))
   }
 
   /** The same from another machine, which has nothing of this one but the storage and the configuration. */
   async berthElsewhere(words: readonly string[], input = ''): Promise<string> {
     const options = this.#commandOptions(input)
     const environment = { ...options.environment, STATE_DIRECTORY: this.folder.join('elsewhere') }
-    return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.config], { ...options, environment })
+    return await runToSuccess([BERTH_PROGRAM, ...words, '--config', this.#berth.config], { ...options, environment })
   }
 
   /** The same, which may fail. */
   async tryBerth(words: readonly string[], input = ''): Promise<Outcome> {
-    return await run([BERTH_PROGRAM, ...words, '--config', this.config], this.#commandOptions(input))
+    return await run([BERTH_PROGRAM, ...words, '--config', this.#berth.config], this.#commandOptions(input))
   }
 
   async addUser(name: string, password: string, ...groups: readonly string[]): Promise<void> {
@@ -117,7 +123,7 @@ export class AccessRegistry implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.program.stop()
+    await this.#berth[Symbol.asyncDispose]()
     this.folder[Symbol.dispose]()
   }
 

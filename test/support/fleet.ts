@@ -1,13 +1,11 @@
+import { startBerth } from './berth-process.ts'
 import { FAST_BERTH } from './berth-program.ts'
-import { environmentIn, startUntil } from './processes.ts'
 import { RegistryClient } from './registry-client.ts'
 import { type BucketData, registryConfig } from './registry-config.ts'
-import { RegistryProcess } from './registry-process.ts'
+import type { RegistryProcess } from './registry-process.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
-const LISTENING = /msg="listening" url=\S+:(\d+) /
 const URLS = /msg="listening" url=(\S+) /g
 
 /** Several `berth serve` on one data directory, or of one machine on a bucket, each a process with a port of its own, started as fast as it goes. */
@@ -87,20 +85,13 @@ export class Fleet implements AsyncDisposable {
   }
 
   async #startOne(): Promise<RegistryProcess> {
-    const text = registryConfig(this.#bucket ?? this.dataDirectory).replace(
+    const config = registryConfig(this.#bucket ?? this.dataDirectory).replace(
       'level: info',
       'level: info\n  accesslog:\n    disabled: true',
     )
-    const config = await this.#folder.file('fleet.yml', text)
     // With the variable it need not begin anew to have a large file pool.
-    const environment = {
-      ...environmentIn(this.#folder.join('fleet')),
-      BERTH_PROCESSES: '1',
-      STATE_DIRECTORY: this.#folder.join('state'),
-      UV_THREADPOOL_SIZE: '64',
-    }
-    const { program, match } = await startUntil(LISTENING, START_MS, [...FAST_BERTH, 'serve', config], { environment })
-    return new RegistryProcess(program, Number(match[1]))
+    const variables = { UV_THREADPOOL_SIZE: '64' }
+    return await startBerth({ folder: this.#folder, config, processes: 1, berth: FAST_BERTH, variables, expectsFaults: true })
   }
 
   #noteFaults(output: string): void {

@@ -1,9 +1,9 @@
+import { makeCertificates } from './certificates.ts'
 import { DnsServer } from './dns-server.ts'
 import { freePort } from './free-port.ts'
 import { buildGoProgram } from './go-program.ts'
 import { type BackgroundProgram, environmentIn, startUntil } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
-import { makeCertificates } from './tls-berth.ts'
 
 const START_MS = 60_000
 const PEBBLE = { source: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: 'v2.10.1' }

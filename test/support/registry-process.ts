@@ -1,12 +1,12 @@
 import type { BackgroundProgram } from './processes.ts'
-import type { S3Place } from './s3-client.ts'
+import type { BucketData } from './registry-config.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 export interface ServeOptions {
   /** Where the config and the program's own home go. */
   readonly folder: TemporaryFolder
   /** A folder, or a bucket. */
-  readonly dataDirectory: string | S3Place
+  readonly dataDirectory: string | BucketData
   readonly umask?: string | undefined
   /** In front of the command, as in `unshare`. */
   readonly before?: readonly string[]

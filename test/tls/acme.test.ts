@@ -1,12 +1,12 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { readdir, stat, writeFile } from 'node:fs/promises'
+import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { GO } from '../support/go-program.ts'
 import { Pebble } from '../support/pebble.ts'
 import { poll } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { TlsBerth } from '../support/tls-berth.ts'
 
 const BUILD_MS = 15 * 60_000
 const TEST_MS = 300_000
@@ -45,7 +45,7 @@ describeWith({ programs: [GO] }, "http.tls.letsencrypt, with Let's Encrypt's tes
       await using pebble = await Pebble.start(folder, challengePort)
       const first = await start(folder, pebble, challengePort, 1)
       for (const host of HOSTS) await showsTrusted(first, host, await pebble.root(), 1)
-      await first.program.stop()
+      await first.stop()
 
       await using second = await start(folder, pebble, challengePort, 1)
       for (const host of HOSTS) await showsTrusted(second, host, await pebble.root(), 1)
@@ -98,7 +98,7 @@ describeWith({ programs: [GO] }, "http.tls.letsencrypt, with Let's Encrypt's tes
   )
 })
 
-async function start(folder: TemporaryFolder, pebble: Pebble, challengePort: number, processes: number): Promise<TlsBerth> {
+async function start(folder: TemporaryFolder, pebble: Pebble, challengePort: number, processes: number): Promise<BerthProcess> {
   const letsencrypt = {
     cachefile: folder.join('acme'),
     email: 'operator@example.com',
@@ -107,11 +107,11 @@ async function start(folder: TemporaryFolder, pebble: Pebble, challengePort: num
     challengeaddr: `127.0.0.1:${challengePort}`,
   }
   const variables = { NODE_EXTRA_CA_CERTS: pebble.authority }
-  return await TlsBerth.start({ folder, tls: { letsencrypt }, variables, processes })
+  return await startBerth({ folder, tls: { letsencrypt }, variables, processes, expectsFaults: true })
 }
 
 /** Waits until a client that trusts only this authority is served under the name, on every new connection. */
-async function showsTrusted(berth: TlsBerth, host: string, ca: string, processes: number): Promise<void> {
+async function showsTrusted(berth: BerthProcess, host: string, ca: string, processes: number): Promise<void> {
   const isTrusted = async () => {
     const asked = Array.from({ length: processes * 4 }, () =>
       fetch(`https://127.0.0.1:${berth.port}/v2/`, { keepalive: false, headers: { host }, tls: { ca, serverName: host } }).then(

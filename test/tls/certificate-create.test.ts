@@ -2,11 +2,11 @@ import { describe, expect, test } from 'bun:test'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { ensureCertificate, pathsIn } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
+import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { environmentIn, type Outcome, run, runToSuccess } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { TlsBerth } from '../support/tls-berth.ts'
 
 const TEST_MS = 60_000
 const CREATE = ['certificate', 'create', '--host', 'registry.example.com', '--ip', '10.0.0.1']
@@ -163,11 +163,11 @@ describe('berth serve --tls self-signed', () => {
       using folder = new TemporaryFolder()
       const words = ['--tls', 'self-signed']
       const paths = pathsIn(folder.join('data/berth/tls'))
-      const first = await TlsBerth.start({ folder, words, processes })
+      const first = await startBerth({ folder, words, processes })
       const made = await first.shownFingerprint()
-      await first.program.stop()
+      await first.stop()
 
-      await using second = await TlsBerth.start({ folder, words, processes })
+      await using second = await startBerth({ folder, words, processes })
       const shown = await Promise.all(Array.from({ length: 6 }, () => second.shownFingerprint()))
       const answer = await second.fetch('/v2/', paths.authority)
       const handedOut = await second.fetch('/ca.crt', paths.authority)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
+import { startBerth } from '../support/berth-process.ts'
+import { clientOf, makeCertificates } from '../support/certificates.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { clientOf, makeCertificates, TlsBerth } from '../support/tls-berth.ts'
 
 const TEST_MS = 60_000
 
@@ -14,7 +15,7 @@ describe('client certificates', () => {
       const clients = await makeCertificates(folder, 'clients')
       const { certificate, key } = server
       const tls = { certificate, key, clientcas: [clients.authority] }
-      await using berth = await TlsBerth.start({ folder, tls })
+      await using berth = await startBerth({ folder, processes: 1, tls })
 
       const known = await berth.fetch('/v2/', server.authority, { tls: await clientOf(clients) })
       const without = await berth.fetch('/v2/', server.authority).then(refusedNot, asRefused)
@@ -23,7 +24,7 @@ describe('client certificates', () => {
       expect(known.status).toBe(200)
       expect([without, unknown]).toEqual(['refused', 'refused'])
       // Lines about requests come late, the last ones when it ends.
-      await berth.program.stop()
+      await berth.stop()
       expect(berth.program.output.match(/GET \/v2\//g)).toHaveLength(1)
     },
     TEST_MS,
@@ -37,7 +38,7 @@ describe('client certificates', () => {
       const authorities = await Promise.all(['a', 'b', 'c'].map(async (name) => await makeCertificates(folder, name)))
       const [a, b, c] = await Promise.all(authorities.map(async (paths) => await readFile(paths.authority, 'utf8')))
       const files = [await folder.file('two.pem', `${a}${b}`), await folder.file('one.pem', `${c}`)]
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key, clientcas: files } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key, clientcas: files } })
 
       const statuses = await Promise.all(
         authorities.map(async (paths) => (await berth.fetch('/v2/', authority, { tls: await clientOf(paths) })).status),
@@ -55,7 +56,7 @@ describe('client certificates', () => {
       const { certificate, key, authority } = await makeCertificates(folder)
       const others = await makeCertificates(folder, 'others')
       const tls = { certificate, key, clientcas: [authority], clientauth: 'request-client-cert' }
-      await using berth = await TlsBerth.start({ folder, tls })
+      await using berth = await startBerth({ folder, processes: 1, tls })
 
       const without = await berth.fetch('/v2/', authority)
       const unknown = await berth.fetch('/v2/', authority, { tls: await clientOf(others) })
@@ -75,7 +76,7 @@ describe('client certificates', () => {
         REGISTRY_HTTP_TLS_KEY: key,
         REGISTRY_HTTP_TLS_CLIENTCAS_0: authority,
       }
-      await using berth = await TlsBerth.start({ folder, variables })
+      await using berth = await startBerth({ folder, processes: 1, variables })
 
       const without = await berth.fetch('/v2/', authority)
 

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { X509Certificate } from 'node:crypto'
+import { type BerthProcess, startBerth } from '../support/berth-process.ts'
+import { makeCertificates } from '../support/certificates.ts'
 import { PKITS_PATHS, PKITS_ROOT } from '../support/pkits.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { makeCertificates, TlsBerth } from '../support/tls-berth.ts'
 
 setDefaultTimeout(60_000)
 
@@ -10,7 +11,7 @@ const SHOWN = PKITS_PATHS.filter(({ key }) => key !== undefined)
 
 describe('a client that shows a certification path of NIST (PKITS)', () => {
   const resources = new AsyncDisposableStack()
-  let berth: TlsBerth
+  let berth: BerthProcess
   let authority: string
 
   beforeAll(async () => {
@@ -19,7 +20,7 @@ describe('a client that shows a certification path of NIST (PKITS)', () => {
     const { certificate, key } = paths
     authority = paths.authority
     const clientcas = [await folder.file('pkits.pem', new X509Certificate(PKITS_ROOT).toString())]
-    berth = resources.use(await TlsBerth.start({ folder, tls: { certificate, key, clientcas } }))
+    berth = resources.use(await startBerth({ folder, processes: 1, tls: { certificate, key, clientcas } }))
   })
   afterAll(async () => await resources.disposeAsync())
 

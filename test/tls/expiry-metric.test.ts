@@ -2,9 +2,10 @@ import { expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
 import { ensureCertificate } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
+import { startBerth } from '../support/berth-process.ts'
+import { makeCertificates } from '../support/certificates.ts'
 import { poll } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { makeCertificates, TlsBerth } from '../support/tls-berth.ts'
 
 const TEST_MS = 180_000
 const RENEWAL_MS = 40_000
@@ -16,7 +17,7 @@ test.each([1, 2])(
     const paths = await makeCertificates(folder)
     const variables = { REGISTRY_HTTP_DEBUG_ADDR: '127.0.0.1:0', REGISTRY_HTTP_DEBUG_PROMETHEUS_ENABLED: 'true' }
     const tls = { certificate: paths.certificate, key: paths.key }
-    await using berth = await TlsBerth.start({ folder, tls, variables, processes })
+    await using berth = await startBerth({ folder, tls, variables, processes })
     const [, debugUrl = ''] = await berth.program.waitForOutput(/msg="debug server listening" url=(\S+)/, TEST_MS)
     const before = await expiryOf(paths.certificate)
 

@@ -3,11 +3,12 @@ import { copyFile, readFile, rename, symlink, unlink, writeFile } from 'node:fs/
 import { join } from 'node:path'
 import { ensureCertificate } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
+import { type BerthProcess, startBerth } from '../support/berth-process.ts'
+import { clientOf, makeCertificates } from '../support/certificates.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { clientOf, makeCertificates, TlsBerth } from '../support/tls-berth.ts'
 import { traffic } from '../support/tls-traffic.ts'
 
 const TEST_MS = 180_000
@@ -20,7 +21,7 @@ describe.each([1, 2])('certificates that change while %d process(es) serve', (pr
     async () => {
       using folder = new TemporaryFolder()
       const paths = await makeCertificates(folder)
-      await using berth = await TlsBerth.start({ folder, tls: { certificate: paths.certificate, key: paths.key }, processes })
+      await using berth = await startBerth({ folder, tls: { certificate: paths.certificate, key: paths.key }, processes })
       const blob = contentOf('application/octet-stream', fixedBytes(24 * 1024 * 1024))
       const ca = await readFile(paths.authority, 'utf8')
       const slow = await startSlowPush(berth, ca, blob)
@@ -57,7 +58,7 @@ describe('a certificate that changes', () => {
       const second = await makeCertificates(folder, 'second')
       await symlink('first', folder.join('current'))
       const tls = { certificate: folder.join('current/registry.crt'), key: folder.join('current/registry.key') }
-      await using berth = await TlsBerth.start({ folder, tls })
+      await using berth = await startBerth({ folder, processes: 1, tls })
 
       await symlink('second', folder.join('next'))
       await rename(folder.join('next'), folder.join('current'))
@@ -73,7 +74,7 @@ describe('a certificate that changes', () => {
       using folder = new TemporaryFolder()
       const { certificate, key } = await makeCertificates(folder)
       const others = await makeCertificates(folder, 'others')
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key } })
       const before = await berth.shownFingerprint()
 
       await copyFile(others.certificate, certificate)
@@ -95,7 +96,7 @@ describe('a certificate that changes', () => {
     async () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key } })
 
       await writeFile(certificate, 'no certificate')
       await berth.program.waitForOutput(/reason="\S+ holds no certificate in PEM form\."/, RENEWAL_MS)
@@ -115,7 +116,7 @@ describe('a certificate that changes', () => {
       const { certificate, key, authority } = await makeCertificates(folder)
       const others = await makeCertificates(folder, 'others')
       const tls = { certificate, key, clientcas: [await folder.file('clients.pem', await readFile(authority))] }
-      await using berth = await TlsBerth.start({ folder, tls })
+      await using berth = await startBerth({ folder, processes: 1, tls })
       const asOther = await clientOf(others)
       const ask = async () =>
         await berth.fetch('/v2/', authority, { tls: asOther, keepalive: false }).then(
@@ -162,7 +163,7 @@ describeWith({ programs: ['unshare', 'busybox'], root: true }, 'where the kernel
 })
 
 /** Waits until every new connection is shown it; several processes take turns by chance. */
-async function shows(berth: TlsBerth, processes: number, fingerprint: string): Promise<void> {
+async function shows(berth: BerthProcess, processes: number, fingerprint: string): Promise<void> {
   await poll(`the certificate ${fingerprint} is shown`, RENEWAL_MS, async () => {
     const shown = await Promise.all(Array.from({ length: processes * 6 }, () => berth.shownFingerprint().catch(() => 'lost')))
     return shown.every((one) => one === fingerprint || one === 'lost') ? true : undefined
@@ -174,7 +175,7 @@ async function fingerprintIn(path: string): Promise<string> {
 }
 
 /** A push whose first half has been sent; the rest follows when told. */
-async function startSlowPush(berth: TlsBerth, ca: string, blob: { readonly digest: string; readonly bytes: Uint8Array }) {
+async function startSlowPush(berth: BerthProcess, ca: string, blob: { readonly digest: string; readonly bytes: Uint8Array }) {
   const tls = { ca }
   const started = await fetch(`${berth.url}/v2/slow/blobs/uploads/`, { method: 'POST', tls })
   const rest = Promise.withResolvers<void>()

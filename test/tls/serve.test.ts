@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
+import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
+import { makeCertificates } from '../support/certificates.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { makeCertificates, TlsBerth } from '../support/tls-berth.ts'
 
 const TEST_MS = 60_000
 
@@ -14,7 +15,7 @@ describe('a registry with a certificate', () => {
     async () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key } })
 
       const base = await berth.fetch('/v2/', authority)
       const handedOut = await fetch(`${berth.url}/ca.crt`, { tls: { rejectUnauthorized: false } })
@@ -33,7 +34,7 @@ describe('a registry with a certificate', () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
       const copies = { certificate: await folder.file('a/b.crt', await readFile(certificate)), key }
-      await using berth = await TlsBerth.start({ folder, tls: copies })
+      await using berth = await startBerth({ folder, processes: 1, tls: copies })
 
       const answer = await berth.fetch('/ca.crt', authority)
 
@@ -49,7 +50,7 @@ describe('a registry with a certificate', () => {
       const { certificate } = await makeCertificates(folder)
       const { key } = await makeCertificates(folder, 'others')
 
-      const start = TlsBerth.start({ folder, tls: { certificate, key } })
+      const start = startBerth({ folder, processes: 1, tls: { certificate, key } })
 
       await expect(start).rejects.toThrow(`The key in ${key} does not belong to the certificate in ${certificate}.`)
     },
@@ -61,10 +62,10 @@ describe('a registry with a certificate', () => {
     async () => {
       using folder = new TemporaryFolder()
       const { certificate, key } = await makeCertificates(folder)
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key } })
       const address = { REGISTRY_HTTP_ADDR: `127.0.0.1:${berth.port}`, REGISTRY_STORAGE: 'inmemory' }
 
-      const second = TlsBerth.start({ folder, tls: { certificate, key }, variables: address })
+      const second = startBerth({ folder, processes: 1, tls: { certificate, key }, variables: address })
 
       await expect(second).rejects.toThrow('The address is in use')
     },
@@ -77,10 +78,10 @@ describe('a registry with a certificate', () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
       const tls = { certificate, key, clientcas: [authority] }
-      await using berth = await TlsBerth.start({ folder, tls })
+      await using berth = await startBerth({ folder, processes: 1, tls })
       const environment = { ...environmentIn(folder.join('health')), REGISTRY_HTTP_ADDR: `127.0.0.1:${berth.port}` }
 
-      const { stdout } = await run([BERTH_PROGRAM, 'health', folder.join('tls.yml')], { environment })
+      const { stdout } = await run([BERTH_PROGRAM, 'health', berth.config], { environment })
 
       expect(stdout).toBe(`healthy: https://127.0.0.1:${berth.port} answers\n`)
     },
@@ -94,7 +95,7 @@ describeWith({ programs: ['curl'] }, 'curl', () => {
     async () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key, minimumtls: 'tls1.3' } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key, minimumtls: 'tls1.3' } })
 
       const older = await curl(folder, '--tls-max', '1.2', '--cacert', authority, `${berth.url}/v2/`)
       const newer = await curl(folder, '--tlsv1.3', '--cacert', authority, `${berth.url}/v2/`)
@@ -111,7 +112,7 @@ describeWith({ programs: ['curl'] }, 'curl', () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
       const ciphersuites = ['TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256']
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key, ciphersuites } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key, ciphersuites } })
       const by = (cipher: string) =>
         curl(folder, '-v', '--tls-max', '1.2', '--ciphers', cipher, '--cacert', authority, `${berth.url}/v2/`)
 
@@ -129,7 +130,7 @@ describeWith({ programs: ['curl'] }, 'curl', () => {
     async () => {
       using folder = new TemporaryFolder()
       const { certificate, key, authority } = await makeCertificates(folder)
-      await using berth = await TlsBerth.start({ folder, tls: { certificate, key } })
+      await using berth = await startBerth({ folder, processes: 1, tls: { certificate, key } })
 
       const { stdout } = await curl(
         folder,
