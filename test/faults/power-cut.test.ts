@@ -33,7 +33,8 @@ describe.each([
       }
 
       expect(failures).toEqual([])
-      expect(cuts.length).toBeGreaterThanOrEqual(5)
+      // The second disk gets what chance leaves of a short work: the cuts after which it looks other than the first one.
+      expect(cuts.length).toBeGreaterThanOrEqual(syncsNames ? 1 : 5)
     },
     TEST_MS,
   )

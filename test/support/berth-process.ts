@@ -17,7 +17,7 @@ export interface BerthOptions extends Omit<ServeOptions, 'dataDirectory'> {
   readonly config?: string
   /** What stands below `http.tls`. */
   readonly tls?: object
-  /** Left out, one for each core. */
+  /** Left out, one, or as many as `BERTH_TEST_PROCESSES` says: a start of two takes nearly three times the processor time. */
   readonly processes?: number
   /** Behind `berth serve config.yml`. */
   readonly words?: readonly string[]
@@ -30,10 +30,10 @@ export interface BerthOptions extends Omit<ServeOptions, 'dataDirectory'> {
 
 /** `berth serve` on a free port, as a program of its own. Several may share a folder. The caller ends it. */
 export async function startBerth(options: BerthOptions): Promise<BerthProcess> {
-  const { folder, umask, berth = BERTH_PROGRAM, before = [], words = [], variables = {}, processes } = options
+  const { folder, umask, berth = BERTH_PROGRAM, before = [], words = [], variables = {} } = options
   const config = await folder.file(`berth/${crypto.randomUUID()}.yml`, options.config ?? configOf(options))
   const command = [...before, ...[berth].flat(), 'serve', config, ...words]
-  const count = processes === undefined ? {} : { BERTH_PROCESSES: String(processes) }
+  const count = { BERTH_PROCESSES: String(options.processes ?? process.env.BERTH_TEST_PROCESSES ?? 1) }
   // What belongs to a bucket on this machine goes below the state directory.
   const own = { ...environmentIn(folder.join('berth')), STATE_DIRECTORY: folder.join('state') }
   const { program, match } = await startUntil(LISTENING, START_MS, command, {
