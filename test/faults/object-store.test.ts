@@ -17,7 +17,7 @@ const OPERATIONS = triesAll ? 500 : 60
 const CLIENTS = triesAll ? 8 : 4
 const KILLS = 3
 /** Between two kills there are more than twice as many as there are clients. */
-const OPERATIONS_WITH_KILLS = triesAll ? 250 : 60
+const OPERATIONS_WITH_KILLS = triesAll ? 250 : 40
 /** Longer than Berth tries by itself: clients must hear of it. */
 const OUTAGE_MS = 25_000
 const TEST_MS = 20 * 60_000
