@@ -1,13 +1,16 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { findExcludingClaim } from '../claims.ts'
-import { BEING_REMOVED } from '../content.ts'
+import type { Tag } from '../../oci/reference.ts'
+import { type Claim, findExcludingClaim } from '../claims.ts'
+import { BEING_REMOVED, listTagsOf } from '../content.ts'
 import { CLOCK_MS, type Query } from '../query.ts'
+import { IS_ATTACHED, SUBJECT_IS_THERE } from './attached.ts'
 import { SLICE } from './links.ts'
 
 /** Manifests as the collector sees them: no tag leads to them, no manifest names them, and what they refer to has gone. */
 
-const LEADING_TO_IT = `EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)
+const LEADING_TO_IT = `EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest
+             AND NOT (m.released = 1 AND ${IS_ATTACHED} AND NOT ${SUBJECT_IS_THERE}))
   OR EXISTS (SELECT 1 FROM reference f JOIN manifest p ON p.repository_id = f.repository_id AND p.digest = f.manifest AND p.linked = 1
              WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest <> m.digest)
   OR EXISTS (SELECT 1 FROM claim c JOIN reference f ON f.repository_id = m.repository_id AND f.manifest = c.name AND f.target = m.digest
@@ -87,16 +90,21 @@ export async function listCondemnedManifests(query: Query, condemnedBefore: numb
   )
 }
 
+export interface TakenManifest extends CondemnedManifest {
+  /** By which it is attached to what has gone: they go with it. */
+  readonly tags: readonly Tag[]
+}
+
 /** As `takeCondemnedLinks`. */
 export async function takeCondemnedManifests(
   query: Query,
   candidates: readonly CondemnedManifest[],
-): Promise<readonly CondemnedManifest[]> {
-  const taken: CondemnedManifest[] = []
+): Promise<readonly TakenManifest[]> {
+  const taken: TakenManifest[] = []
   for (const manifest of candidates) {
-    const { repository, repositoryId, digest, condemnedMs } = manifest
-    const claim = { name: { kind: 'manifest', repository, digest }, alone: true } as const
-    if ((await findExcludingClaim(query, claim, '')) !== undefined) continue
+    const { repositoryId, digest, condemnedMs } = manifest
+    const tags = await listTagsOf(query, repositoryId, digest)
+    if (await isAnyTaken(query, claimsToRemove({ ...manifest, tags }))) continue
     const row = await query.get(
       `UPDATE manifest AS m SET condemned_ms = ${BEING_REMOVED} WHERE m.repository_id = ? AND m.digest = ? AND m.condemned_ms = ?
          AND ${UNNEEDED} RETURNING digest`,
@@ -104,9 +112,24 @@ export async function takeCondemnedManifests(
       digest,
       condemnedMs,
     )
-    if (row !== undefined) taken.push(manifest)
+    if (row !== undefined) taken.push({ ...manifest, tags })
   }
   return taken
+}
+
+/** The manifest and its tags, each alone. */
+export function claimsToRemove({
+  repository,
+  digest,
+  tags,
+}: Pick<TakenManifest, 'repository' | 'digest' | 'tags'>): readonly Claim[] {
+  const ofTags = tags.map((tag): Claim => ({ name: { kind: 'tag', repository, tag }, alone: true }))
+  return [{ name: { kind: 'manifest', repository, digest }, alone: true }, ...ofTags]
+}
+
+async function isAnyTaken(query: Query, claims: readonly Claim[]): Promise<boolean> {
+  for (const claim of claims) if ((await findExcludingClaim(query, claim, '')) !== undefined) return true
+  return false
 }
 
 /** Gives back to their readers those of these manifests to which something leads by now. */
@@ -141,24 +164,6 @@ export async function adoptManifest(query: Query, repositoryId: number, digest: 
   await query.run(
     `UPDATE manifest SET released = 0, condemned_ms = NULL, touched_ms = ${CLOCK_MS}
      WHERE repository_id = ? AND digest = ? AND (released = 1 OR condemned_ms > 0)`,
-    repositoryId,
-    digest,
-  )
-}
-
-/**
- * A delete that a client asked for took a manifest: what it named as its children, and what refers to it, falls due after a grace, unless a tag
- * or another manifest leads there. Called before the references of the manifest go.
- */
-export async function releaseDependents(query: Query, repositoryId: number, digest: Digest): Promise<void> {
-  await query.run(
-    `UPDATE manifest AS m SET released = 1, touched_ms = ${CLOCK_MS}
-     WHERE m.repository_id = ? AND m.held = 1 AND m.digest <> ?
-       AND (m.subject = ? OR m.digest IN (SELECT target FROM reference WHERE repository_id = ? AND manifest = ? AND role = 'child'))
-       AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest)`,
-    repositoryId,
-    digest,
-    digest,
     repositoryId,
     digest,
   )

@@ -1,19 +1,20 @@
-import { deleteBlob, setLink, setManifestGone } from '../../metadata/changes.ts'
+import { deleteBlob, setLink, setManifestGone, setTag } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
 import { endGraceOfUnlinked, takeUnneededBlobs } from '../../metadata/collecting/bytes.ts'
 import { type CondemnedLink, spareNeededLinks, takeCondemnedLinks } from '../../metadata/collecting/links.ts'
 import {
   type CondemnedManifest,
-  releaseDependents,
+  claimsToRemove,
   spareNeededManifests,
   takeCondemnedManifests,
 } from '../../metadata/collecting/manifests.ts'
+import { releaseDependents } from '../../metadata/collecting/release.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
-import { LINK_FILE, layout } from '../../storage/layout.ts'
+import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
 import type { Operations } from '../writes/operations.ts'
 
 /** One operation removes no more: a push that needs one of the names waits for it. */
@@ -71,18 +72,21 @@ export class Removal {
     })
   }
 
-  /** Gives the manifests that were removed; what they named has its grace from then on. */
+  /** Gives the manifests that were removed, with the tags by which they were attached; what they named has its grace from then on. */
   async manifests(candidates: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
     const { metadata, storage } = this.#options
     await metadata.write((query) => spareNeededManifests(query, candidates))
     return await this.#perform({
       name: 'collecting manifests',
       take: (query) => takeCondemnedManifests(query, candidates),
-      claims: ({ repository, digest }) => [{ name: { kind: 'manifest', repository, digest }, alone: true }],
-      remove: async ({ repository, digest }) =>
-        await storage.removeOnlyFile(storagePath(layout.revision(repository, digest), LINK_FILE)),
-      confirm: async (query, { repositoryId, digest }, stamp) => {
-        await releaseDependents(query, repositoryId, digest)
+      claims: claimsToRemove,
+      remove: async ({ repository, digest, tags }) => {
+        await allEnded(tags.map((tag) => storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
+        await storage.removeOnlyFile(storagePath(layout.revision(repository, digest), LINK_FILE))
+      },
+      confirm: async (query, { repositoryId, digest, tags }, stamp) => {
+        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        await releaseDependents(query, repositoryId, digest, { isCollected: true })
         await setManifestGone(query, repositoryId, digest, stamp)
       },
     })

@@ -9,7 +9,7 @@ import {
   setTag,
 } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
-import { releaseDependents } from '../../metadata/collecting/manifests.ts'
+import { releaseDependents } from '../../metadata/collecting/release.ts'
 import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
@@ -232,7 +232,7 @@ export class ManifestStore {
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
-        await releaseDependents(query, repositoryId, digest)
+        await releaseDependents(query, repositoryId, digest, { isCollected: false })
         await setManifestGone(query, repositoryId, digest, stamp)
       },
     })
