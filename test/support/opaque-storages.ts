@@ -72,6 +72,11 @@ const STORIES = {
     writer.blob(text.replace('schemaVersion', 'schemaVersioo'), { storedAs: manifest })
     return { ...writer.whole(manifest, named), named: [] }
   },
+  /** The bytes of the manifest have gone. */
+  lost: (writer: Writer) => {
+    const { manifest, named } = writer.image({ isStored: false })
+    return { ...writer.whole(manifest, named), blobs: named }
+  },
   /** The link of the revision has gone, and a tag names it. */
   tagged: (writer: Writer) => {
     const { manifest, named } = writer.image()

@@ -12,7 +12,6 @@ import type { CollectorClock } from '../collector-clock.ts'
 import { REMOVED_AT_ONCE, type Removal } from '../removal.ts'
 import type { Waits, Whether } from '../whether.ts'
 import { type CommandPlan, CommandPlanner, type CommandTold, type Named } from './plan.ts'
-import { hasUnknownNames } from './unknown-names.ts'
 
 export interface CommandCollectionParts {
   readonly storage: StorageDriver
@@ -57,11 +56,10 @@ export class CommandCollection {
   }
 
   async run(options: CommandOptions): Promise<CommandResult> {
-    const { storage, metadata, whether, epoch } = this.#parts
+    const { metadata, whether, epoch } = this.#parts
     const isAlone = options.windowMs === 0
     const waits = await whether.waits(isAlone ? 0 : options.graceMs)
     if (waits !== undefined && waits !== 'epoch') return { waits, plan: undefined, collected: NOTHING }
-    if (await hasUnknownNames(storage, options.signal)) return { waits: 'obstacle', plan: undefined, collected: NOTHING }
     const obstacles = await listObstacles(metadata.read, epoch)
     const opaque = new Set(obstacles.flatMap(({ repository }) => repository ?? []))
     const { removesUntagged, told, signal } = options
