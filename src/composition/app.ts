@@ -12,6 +12,7 @@ import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { requestOutput } from '../observe/standard-stream.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
+import type { CollectorPolicy } from '../registry/collect/policy.ts'
 import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
 import { serveDebug } from './debug-server.ts'
@@ -37,12 +38,14 @@ export interface App {
   report(): Promise<ProcessReport>
 }
 
-/** Times that hold between processes and machines: tests that wait for their end set shorter ones. */
+/** Times of the system, which no key of the configuration sets so short: tests that wait for their end do. */
 export interface Waits {
   /** For so long an object store takes a request that must not come late; 15 when left out. */
   readonly expiresSeconds?: number | undefined
   /** The times of signs of life, multiplied by this; 1 when left out. */
   readonly presencePace?: number | undefined
+  /** In place of what the configuration says of the collector, which keeps to minutes. */
+  readonly collector?: Partial<CollectorPolicy> | undefined
 }
 
 export interface StartOptions extends Waits {
@@ -80,6 +83,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       expectedStore: options.shared?.store,
       expiresSeconds: options.expiresSeconds,
       presencePace: options.presencePace,
+      collector: options.collector,
       withOrigins: options.withOrigins ?? ((error) => error),
       signal: options.signal ?? new AbortController().signal,
     })

@@ -11,7 +11,7 @@ import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
 import { waitForStore } from '../opening/wait-for-store.ts'
 import type { Collected } from '../registry/collect/collector.ts'
-import { DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
@@ -38,6 +38,8 @@ export interface RegistryParts {
   readonly expiresSeconds?: number | undefined
   /** The times of the signs of life of databases, multiplied by this; undefined: as in `database-presence.ts`. */
   readonly presencePace?: number | undefined
+  /** In place of what the configuration says. */
+  readonly collector?: Partial<CollectorPolicy> | undefined
   /** A failure that names settings, with where each was set. */
   readonly withOrigins: (error: unknown) => unknown
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
@@ -116,7 +118,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   opened.guard(() => presence === undefined || presence.isFresh)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   const rules = {
-    ...maintenanceOf(config, refusal !== undefined),
+    ...maintenanceOf(parts, refusal !== undefined),
     manifestRules: config.manifests,
     onlyReads: refusal !== undefined,
   }
@@ -212,10 +214,10 @@ function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, met
 }
 
 /** What is removed unasked: nothing where the storage takes no changes. The collector rests where clients may change nothing as well. */
-function maintenanceOf({ storage }: Config, isUnwritable: boolean) {
-  const { uploadPurging, collector, readOnly } = storage
+function maintenanceOf({ config, collector: ours }: RegistryParts, isUnwritable: boolean) {
+  const { uploadPurging, collector, readOnly } = config.storage
   return {
     uploadPurging: { ...uploadPurging, enabled: uploadPurging.enabled && !isUnwritable },
-    collector: { ...DEFAULT_POLICY, ...collector, isReadOnly: readOnly || isUnwritable },
+    collector: { ...DEFAULT_POLICY, ...collector, ...ours, isReadOnly: readOnly || isUnwritable },
   }
 }

@@ -40,7 +40,7 @@ interface Races {
 
 async function raceAll(where: string, { processes, races, bucket }: Races): Promise<void> {
   using folder = new TemporaryFolder({ inMemory: true })
-  await using fleet = new Fleet(folder, processes, bucket)
+  await using fleet = new Fleet(folder, processes, { bucket })
   await fleet.start()
   const random = new SeededRandom(seedFor(`pushes beside deletes: ${where}`))
   const raced = new PushBesideDelete({ random, anyClient: () => fleet.anyClient(random) })

@@ -20,3 +20,6 @@ export const FAST_BERTH: readonly string[] =
  * killed leaves behind is settled so much sooner.
  */
 export const HURRIED_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'hurried-berth.ts')]
+
+/** Berth as hurried as that, whose collector takes within seconds what nothing needs (`impatient-berth.ts`). */
+export const IMPATIENT_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'impatient-berth.ts')]

@@ -9,6 +9,12 @@ export const DAY_MS = 24 * HOUR_MS
 /** The default policy, with a pass each time that the duty runs, and a clock that stands until a test moves it. */
 export const TEST_POLICY: CollectorPolicy = { ...DEFAULT_POLICY, intervalMs: 0, rate: 0, tickMs: 0 }
 
+/** Of a process whose clock goes by itself: what nothing needs is gone within some seconds. */
+export const IMPATIENT_POLICY: CollectorPolicy = {
+  ...DEFAULT_POLICY,
+  ...{ graceMs: 3_000, foundMs: 3_000, windowMs: 2_000, intervalMs: 500, tickMs: 200, rate: 0 },
+}
+
 /** Moves the collector's clock on. */
 export async function passTime(berth: BerthInProcess, ms: number): Promise<void> {
   await berth.opened.metadata.write((query) => advanceClock(query, ms, Date.now()))

@@ -8,19 +8,29 @@ import type { TemporaryFolder } from './temporary-folder.ts'
 
 const URLS = /msg="listening" url=(\S+) /g
 
+export interface FleetOptions {
+  /** Instead of a folder. */
+  readonly bucket?: BucketData | undefined
+  /** The words that start another program than Berth. */
+  readonly berth?: readonly string[]
+}
+
 /** Several `berth serve` on one data directory, or of one machine on a bucket, each a process with a port of its own, started as fast as it goes. */
 export class Fleet implements AsyncDisposable {
   readonly dataDirectory: string
   readonly #folder: TemporaryFolder
   readonly #size: number
   readonly #bucket: BucketData | undefined
+  readonly #berth: readonly string[]
   #running: RegistryProcess[] = []
   /** What any of them has reported as an error. */
   readonly faults: string[] = []
+  readonly #collected = { links: 0, blobs: 0, manifests: 0, bytes: 0 }
 
-  constructor(folder: TemporaryFolder, size: number, bucket?: BucketData) {
+  constructor(folder: TemporaryFolder, size: number, { bucket, berth = FAST_BERTH }: FleetOptions = {}) {
     this.#folder = folder
     this.#bucket = bucket
+    this.#berth = berth
     this.#size = size
     this.dataDirectory = folder.join('data')
   }
@@ -28,6 +38,11 @@ export class Fleet implements AsyncDisposable {
   /** Where each of them listens now: one that has started anew may have another port. */
   get clients(): readonly RegistryClient[] {
     return this.#running.map(({ program }) => new RegistryClient(urlsIn(program.output).at(-1) ?? ''))
+  }
+
+  /** What those that have ended said they collected. */
+  get collected(): Readonly<Record<'links' | 'blobs' | 'manifests' | 'bytes', number>> {
+    return this.#collected
   }
 
   /** Resolves when each of them has started anew by itself. */
@@ -71,7 +86,7 @@ export class Fleet implements AsyncDisposable {
     const ending = this.#running
     this.#running = []
     await Promise.allSettled(ending.map((process) => process.stop()))
-    for (const { program } of ending) this.#noteFaults(program.output)
+    for (const { program } of ending) this.#note(program.output)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -81,7 +96,7 @@ export class Fleet implements AsyncDisposable {
   async #kill(victims: readonly RegistryProcess[]): Promise<void> {
     this.#running = this.#running.filter((process) => !victims.includes(process))
     await Promise.all(victims.map((process) => process.kill()))
-    for (const { program } of victims) this.#noteFaults(program.output)
+    for (const { program } of victims) this.#note(program.output)
   }
 
   async #startOne(): Promise<RegistryProcess> {
@@ -91,11 +106,14 @@ export class Fleet implements AsyncDisposable {
     )
     // With the variable it need not begin anew to have a large file pool.
     const variables = { UV_THREADPOOL_SIZE: '64' }
-    return await startBerth({ folder: this.#folder, config, processes: 1, berth: FAST_BERTH, variables, expectsFaults: true })
+    return await startBerth({ folder: this.#folder, config, processes: 1, berth: this.#berth, variables, expectsFaults: true })
   }
 
-  #noteFaults(output: string): void {
+  #note(output: string): void {
     this.faults.push(...output.split('\n').filter((line) => /level=(error|fatal)/.test(line)))
+    for (const [line] of output.matchAll(/.*msg="collected what nothing needs".*/g))
+      for (const [, name, count] of line.matchAll(/ (links|blobs|manifests|bytes)=(\d+)/g))
+        this.#collected[name as keyof typeof this.collected] += Number(count)
   }
 }
 
