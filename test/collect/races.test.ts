@@ -5,7 +5,7 @@ import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { Gate, holdFirst } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
-import { blobsOf, type Content, makeImage, makeImageIndex } from '../support/images.ts'
+import { blobsOf, type Content, contentOf, descriptorOf, jsonContent, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -13,6 +13,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const image = makeImage('raced', { layers: 1 })
 const [layer] = image.layers
+const FOREIGN = 'application/vnd.oci.image.layer.nondistributable.v1.tar+gzip'
 const LINK_GOES = /^rename docker.*_layers\/sha256\/[0-9a-f]{64} /
 const BYTES_GO = /^rename docker\/registry\/v2\/blobs\/sha256\/[0-9a-f]{2}\/[0-9a-f]{64} /
 const REVISION_GOES = /^rename docker.*_manifests\/revisions\/sha256\/[0-9a-f]{64} /
@@ -136,6 +137,18 @@ describe.each([1, 2])('through %d processes', (processes) => {
     await expectWhole()
   })
 
+  test('a condemned link is not removed that a manifest names as a layer which need not be there', async () => {
+    await condemnBlobs()
+    const body = JSON.parse(new TextDecoder().decode(image.manifest.bytes))
+    const foreign = { ...descriptorOf(layer ?? image.config), mediaType: FOREIGN, urls: ['https://elsewhere.test/layer'] }
+    const manifest = jsonContent(image.manifest.mediaType, { ...body, layers: [foreign] })
+    await expectStatus(await serving.client.putManifest('app', 'latest', manifest), 201)
+
+    await collect(collecting)
+
+    expect((await serving.client.getBlob('app', digest)).status).toBe(200)
+  })
+
   test('an index that is pushed while its child is being removed is refused, and whole where it is accepted', async () => {
     await pushBlobs()
     await expectStatus(await serving.client.putManifest('app', image.manifest.digest, image.manifest), 201)
@@ -176,4 +189,41 @@ describe.each([1, 2])('through %d processes', (processes) => {
     await expectWhole()
     expect(states).toHaveLength(2)
   })
+})
+
+test('a process that is stopped in the middle of a removal keeps others from those names alone: their pushes are put off, and taken when it goes on', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  const gate = new Gate()
+  let hook: DiskHook = () => undefined
+  const stopped = await BerthInProcess.start(folder.join('data'), { hook: (...call) => hook(...call), collector: TEST_POLICY })
+  await using _ = stopped
+  await using serving = await BerthInProcess.start(folder.join('data'), { collector: TEST_POLICY })
+  const blobs = Array.from({ length: 70 }, (_, number) => contentOf('', new TextEncoder().encode(`blob ${number}`)))
+  for (const blob of blobs) await serving.client.pushBlob('app', blob)
+  await stopped.scan()
+  await passTime(stopped, DAY_MS)
+  await collect(stopped)
+  await passTime(stopped, HOUR_MS)
+  hook = (call, phase) => (phase === 'before' && LINK_GOES.test(call) ? gate.pass() : undefined)
+  const collected = collect(stopped)
+  await gate.reached()
+
+  const answers = await Promise.all(
+    blobs.map(async ({ digest, bytes }) => {
+      const location = await serving.client.startUpload('app')
+      return await serving.client.closeUpload(location, digest, bytes)
+    }),
+  )
+  const putOff = answers.filter(({ status }) => status === 503)
+  const other = makeImage('other', { layers: 1 })
+  for (const blob of blobsOf(other)) await serving.client.pushBlob('app', blob)
+  await expectStatus(await serving.client.putManifest('app', 'latest', other.manifest), 201)
+  gate.open()
+  await collected
+  for (const blob of blobs) await serving.client.pushBlob('app', blob)
+
+  expect(putOff).toHaveLength(64)
+  for (const answer of putOff) expect(answer.headers.has('retry-after')).toBe(true)
+  expect(answers.filter(({ status }) => status === 201)).toHaveLength(70 - 64)
+  for (const blob of blobs) expect(await (await serving.client.getBlob('app', blob.digest)).bytes()).toEqual(blob.bytes)
 })
