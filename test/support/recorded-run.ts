@@ -41,7 +41,7 @@ export class RecordedRun {
   }
 
   /** Starts one more process on the disk. */
-  async start(options: Pick<InProcessOptions, 'hook'> = {}): Promise<BerthInProcess> {
+  async start(options: Pick<InProcessOptions, 'hook' | 'collector'> = {}): Promise<BerthInProcess> {
     const berth = await BerthInProcess.start(this.root, {
       ...options,
       disk: (disk) => {
