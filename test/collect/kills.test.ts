@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { metadataPath } from '../support/berth-in-process.ts'
 import { IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { CollectingStorm } from '../support/collecting-storm.ts'
 import { triesAll } from '../support/effort.ts'
@@ -7,6 +8,7 @@ import { seedFor } from '../support/seeded-random.ts'
 import { filesInDirectory } from '../support/stored-files.ts'
 import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { whenRemoving } from '../support/watched-claims.ts'
 
 const CLIENTS = 8
 const PROCESSES = 2
@@ -25,7 +27,9 @@ test(
     const stored = async () => filesInDirectory(fleet.dataDirectory)
     const storm = new CollectingStorm({ fleet, clients: CLIENTS, seed: seedFor('kills while collecting'), stored })
     const kill = async (victims: number) => {
-      await fleet.kill(victims, storm.random)
+      // Half of them in the middle of a removal.
+      if (storm.random.chance(0.5)) await whenRemoving(metadataPath(fleet.dataDirectory), 2_000)
+      await storm.disaster(async () => await fleet.kill(victims, storm.random))
       await fleet.start()
     }
 

@@ -22,6 +22,8 @@ export interface BuildingOptions extends Omit<PatientRequestsOptions, 'name'> {
   readonly others: readonly string[]
   /** For how long what a client was told of must stay. */
   readonly windowMs: number
+  /** After so long it may fall due, and is removed a window later. */
+  readonly graceMs: number
 }
 
 /**
@@ -75,6 +77,7 @@ export class BuildingClient {
       () => this.#push(this.#anyIndex(), tag),
       () => this.#pushSlowly(image, tag),
       () => this.#pushBlobsOnly(image),
+      () => this.#comeBack(),
       () => this.#retag(random.pick(TAGS)),
       () => this.#delete(),
       () => this.#delete(),
@@ -97,13 +100,25 @@ export class BuildingClient {
   async #pushSlowly(image: Image, tag: string | undefined): Promise<void> {
     const beganMs = performance.now()
     if (!(await this.#pushBlobs(image))) return
-    await Bun.sleep(this.#options.random.below(4 * this.#options.windowMs))
+    await Bun.sleep(this.#options.random.below(2 * this.#options.windowMs))
     if (!(await this.#putManifest(buildOf(image), tag, beganMs))) await this.#push(buildOf(image), tag)
   }
 
   /** A pipeline that breaks off. */
   async #pushBlobsOnly(image: Image): Promise<void> {
     await this.#pushBlobs(image)
+  }
+
+  /** A pipeline that is run again when what it left is about to go, and makes use of all the time that it then has. */
+  async #comeBack(): Promise<void> {
+    const { random, graceMs, windowMs } = this.#options
+    const image = this.#makeImage(`late ${++this.#fresh}`)
+    if (!(await this.#pushBlobs(image))) return
+    await Bun.sleep(graceMs + random.below(windowMs * 1.5))
+    const beganMs = performance.now()
+    if (!(await this.#pushBlobs(image))) return
+    await Bun.sleep(windowMs * 0.75)
+    if (!(await this.#putManifest(buildOf(image), undefined, beganMs))) await this.#push(buildOf(image), undefined)
   }
 
   async #retag(tag: string): Promise<void> {

@@ -38,7 +38,7 @@ export class CollectingStorm {
         new BuildingClient({
           ...{ repository, bases, random: new SeededRandom(options.seed + number + 1) },
           others: names.filter((name) => name !== repository),
-          windowMs: IMPATIENT_POLICY.windowMs,
+          ...{ windowMs: IMPATIENT_POLICY.windowMs, graceMs: IMPATIENT_POLICY.graceMs },
           anyUrl: () => this.#anyUrl(),
           mayBeLost: (beganMs) => this.#isDisaster || this.#lastDisasterMs > beganMs - AFTERMATH_MS,
         }),
@@ -56,7 +56,7 @@ export class CollectingStorm {
     return sum
   }
 
-  /** The clients work for so long, while something strikes the processes again and again. How often it did. */
+  /** The clients work for so long, while something strikes the processes again and again, as a `disaster`. How often it did. */
   async rage(ms: number, everyMs: number, strike: () => Promise<void>): Promise<number> {
     const endMs = performance.now() + ms
     const isOver = () => performance.now() > endMs || this.problems.length > 0
@@ -65,7 +65,7 @@ export class CollectingStorm {
     while (!isOver()) {
       await Bun.sleep(Math.min(everyMs / 2 + this.random.below(everyMs), Math.max(0, endMs - performance.now())))
       if (isOver()) break
-      await this.disaster(strike)
+      await strike()
       strikes += 1
     }
     await working
@@ -73,9 +73,9 @@ export class CollectingStorm {
   }
 
   /** What clients lose by it is excused. */
-  async disaster(strike: () => Promise<void>): Promise<void> {
+  async disaster(happens: () => Promise<void>): Promise<void> {
     this.#isDisaster = true
-    await strike()
+    await happens()
     this.#isDisaster = false
     this.#lastDisasterMs = performance.now()
   }
