@@ -50,7 +50,9 @@ export class Exchange {
     if (head.headers.get('expect')?.toLowerCase() === '100-continue') await send(client, CONTINUE)
     if (fault?.kind === 'deliver-late') return await this.#deliverLate(() => Bun.sleep(fault.afterMs))
     if (fault?.kind === 'deliver-when') return await this.#deliverLate(() => fault.said)
-    const sending = this.#sendRequest(await this.#stall())
+    const sending = this.#sendRequest(
+      fault?.kind === 'deliver-again' ? await this.#deliverAgain(fault.afterMs) : await this.#stall(),
+    )
     // An answer may come before the whole request has gone.
     sending.catch(() => this.#parts.store.socket.destroy())
     const goesOn = await this.#passAnswer()
@@ -71,16 +73,30 @@ export class Exchange {
   }
 
   async #deliverLate(when: () => Promise<void>): Promise<never> {
-    const { requests, head, late, onStatus } = this.#parts
-    const whole = [head.raw]
-    for await (const bytes of requests.readBody(this.#framing)) whole.push(bytes)
-    late(async ({ socket, answers }) => {
+    const { requests, onStatus } = this.#parts
+    const body = await Array.fromAsync(requests.readBody(this.#framing))
+    this.#sendLater(body, when, onStatus)
+    throw new Error('the answer never comes')
+  }
+
+  /** The body that is to be sent now. */
+  async #deliverAgain(afterMs: number): Promise<readonly Buffer[]> {
+    const body = await Array.fromAsync(this.#parts.requests.readBody(this.#framing))
+    this.#sendLater(
+      body,
+      () => Bun.sleep(afterMs),
+      () => undefined,
+    )
+    return body
+  }
+
+  #sendLater(body: readonly Buffer[], when: () => Promise<void>, onStatus: (status: number) => void): void {
+    this.#parts.late(async ({ socket, answers }) => {
       await when()
-      await send(socket, Buffer.concat(whole))
+      await send(socket, Buffer.concat([this.#parts.head.raw, ...body]))
       const answer = await readAnswerHead(answers)
       onStatus(statusOf(answer))
     })
-    throw new Error('the answer never comes')
   }
 
   /** The body that is to be sent. A client that has given up meanwhile is not to be surprised by what the store does later. */
