@@ -16,7 +16,7 @@ export async function closeAll(closers: Closer[]): Promise<void> {
 }
 
 export interface PresenceParts {
-  readonly opened: Pick<OpenedStorage, 'objects' | 'runDirectory'>
+  readonly opened: Pick<OpenedStorage, 'objects' | 'runDirectory' | 'storageTimeMs'>
   readonly database: OpenedMetadata
   readonly log: Log
   /** What this process stands on is not its own any more. */
@@ -37,6 +37,7 @@ export async function presenceOf({ opened, database, log, onReplaced, presencePa
     },
     onFailure: (error) => log.warn('the sign of this database in the storage was not renewed', { error }),
     waitsForLiving: true,
+    storageTimeMs: opened.storageTimeMs,
     pace: presencePace,
   })
 }

@@ -46,6 +46,7 @@ export function openS3(config: S3Config, metadataPath: string | undefined, { log
       return new S3Driver({ settings, bucket, ledger, partDirectory, cache, owner })
     },
     guard: (mayChange) => bucket.guard(mayChange),
+    storageTimeMs: () => bucket.storeTimeMs(),
     hurry: () => bucket.hurry(),
     cleanUp: async () => undefined,
   }

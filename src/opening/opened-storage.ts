@@ -17,6 +17,8 @@ export interface OpenedStorage {
   readonly driver: (opened: DriverBeside) => Promise<StorageDriver>
   /** What clients see in the storage is changed only while this says that no other machine can have taken over. */
   readonly guard: (mayChange: () => boolean) => void
+  /** What time the storage has, as its last answer showed it; left out where it is on this machine. */
+  readonly storageTimeMs?: () => number
   /** The process ends: what fails from now on is not tried again for long. */
   readonly hurry: () => void
   /** Called last, whether or not there was a driver. */

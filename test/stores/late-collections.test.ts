@@ -58,7 +58,9 @@ describeOnStores('DELETEs and links that come late, twice or never', (store, kin
     await proxy.allDelivered()
     const faults = proxy.seen.filter(({ fault }) => fault !== undefined)
     const late = { faults: faults.length, refusedLate: faults.filter(({ status }) => status === 403).length }
-    process.stderr.write(`late requests while collecting: ${JSON.stringify({ kills, ...late, ...storm.counts, ...fleet.collected })}\n`)
+    process.stderr.write(
+      `late requests while collecting: ${JSON.stringify({ kills, ...late, ...storm.counts, ...fleet.collected })}\n`,
+    )
     expect(await storm.problemsWithEverything()).toEqual([])
     await storm.unneededGone()
     expect(await storm.problemsWithEverything()).toEqual([])

@@ -23,3 +23,6 @@ export const HURRIED_BERTH: readonly string[] = [...FROM_SOURCE, join(import.met
 
 /** Berth as hurried as that, whose collector takes within seconds what nothing needs (`impatient-berth.ts`). */
 export const IMPATIENT_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'impatient-berth.ts')]
+
+/** The same on a machine whose clocks a test sets back (`sleepy-clocks.ts`). */
+export const SLEEPY_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'sleepy-berth.ts')]

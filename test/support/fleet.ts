@@ -6,6 +6,7 @@ import type { RegistryProcess } from './registry-process.ts'
 import type { SeededRandom } from './seeded-random.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
+const GIVE_UP_MS = 60_000
 const URLS = /msg="listening" url=(\S+) /g
 
 export interface FleetOptions {
@@ -49,6 +50,22 @@ export class Fleet implements AsyncDisposable {
   async restarted(timeoutMs: number): Promise<void> {
     await Promise.all(
       this.#running.map(({ program }) => program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, timeoutMs)),
+    )
+  }
+
+  /** They do nothing until they are told to go on, as on a machine that sleeps. */
+  pause(): void {
+    for (const { program } of this.#running) process.kill(program.pid, 'SIGSTOP')
+  }
+
+  goOn(): void {
+    for (const { program } of this.#running) process.kill(program.pid, 'SIGCONT')
+  }
+
+  /** Resolves when one of them has ended, or begins anew. */
+  async givenUp(): Promise<void> {
+    await Promise.race(
+      this.#running.map(({ program }) => Promise.race([program.exited, program.waitForOutput(/msg="restarting"/, GIVE_UP_MS)])),
     )
   }
 

@@ -156,3 +156,18 @@ test.each([
   clock.mockRestore()
   expect(isFresh).toBe(false)
 })
+
+test('a sign of life is not fresh when only the clock of the storage tells that the machine stood still, until it is renewed', async () => {
+  let storageTimeMs = 5_000
+  const options = { storage, databaseId: 'a', host: 'here', onTakenOver: fail, onFailure: fail, pace: PACE }
+  const presence = new DatabasePresence({ ...options, storageTimeMs: () => storageTimeMs })
+  await presence.begin()
+  begun.push(presence)
+  expect(presence.isFresh).toBe(true)
+
+  storageTimeMs += MISSED_MS + 1
+
+  expect(presence.isFresh).toBe(false)
+  await Bun.sleep(2 * RENEW_EVERY_MS)
+  expect(presence.isFresh).toBe(true)
+})

@@ -22,6 +22,8 @@ export interface DatabasePresenceOptions {
   readonly onFailure: (error: unknown) => void
   /** Whether one that is at work is waited for, too: it may be about to end. One that has died always is. */
   readonly waitsForLiving?: boolean
+  /** What time the storage has, as its last answer showed it: no clock of a virtual machine tells it that it was stopped. */
+  readonly storageTimeMs?: (() => number) | undefined
   /** How fast time goes, for tests: 1 in earnest. */
   readonly pace?: number | undefined
 }
@@ -34,13 +36,14 @@ export class DatabasePresence {
   readonly #options: DatabasePresenceOptions
   readonly #pace: number
   readonly #giveUp = new AbortController()
-  #renewed = { atMs: performance.now(), wallMs: Date.now() }
+  #renewed: Moment
   #timer: NodeJS.Timeout | undefined
   #renewing: Promise<void> | undefined
 
   constructor(options: DatabasePresenceOptions) {
     this.#options = options
     this.#pace = options.pace ?? 1
+    this.#renewed = this.#now()
   }
 
   /** False while another database may be at work: `begin` would wait for it. */
@@ -124,16 +127,20 @@ export class DatabasePresence {
 
   async #renew(): Promise<void> {
     const { storage, databaseId, host } = this.#options
-    const started = { atMs: performance.now(), wallMs: Date.now() }
+    const started = this.#now()
     const bytes = new TextEncoder().encode(JSON.stringify({ host }))
     await storage.place([{ directory: berthLayout.databases, files: [{ name: databaseId, bytes }] }])
     this.#renewed = started
   }
 
-  /** By the clock that went further: the one stands still while a machine sleeps, the other may be set. */
+  /** By the clock that went furthest: the first stands still while a machine sleeps, the second may be set, and both stop with a virtual machine. */
   #sinceRenewedMs(): number {
-    const { atMs, wallMs } = this.#renewed
-    return Math.max(performance.now() - atMs, Math.abs(Date.now() - wallMs))
+    const [now, renewed] = [this.#now(), this.#renewed]
+    return Math.max(now.atMs - renewed.atMs, Math.abs(now.wallMs - renewed.wallMs), now.storageMs - renewed.storageMs)
+  }
+
+  #now(): Moment {
+    return { atMs: performance.now(), wallMs: Date.now(), storageMs: this.#options.storageTimeMs?.() ?? 0 }
   }
 
   async #freshOthers() {
@@ -162,6 +169,13 @@ export class DatabasePresence {
   #sign(id: string) {
     return storagePath(berthLayout.databases, id)
   }
+}
+
+/** By the clocks of this machine, and by that of the storage. */
+interface Moment {
+  readonly atMs: number
+  readonly wallMs: number
+  readonly storageMs: number
 }
 
 function inUse(): StorageInUseError {

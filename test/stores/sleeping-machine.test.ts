@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { IMPATIENT_BERTH, SLEEPY_BERTH } from '../support/berth-program.ts'
+import { imageOn } from '../support/built-image.ts'
+import { Fleet } from '../support/fleet.ts'
+import { blobsOf, contentOf, type Image, makeImage } from '../support/images.ts'
+import { describeOnStores } from '../support/object-store.ts'
+import { poll } from '../support/processes.ts'
+import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
+import type { S3Place } from '../support/s3-client.ts'
+import { setClocksBack } from '../support/sleepy-clocks.ts'
+import { StoreProxy } from '../support/store-proxy.ts'
+import { bytesPath, filesInBucket, linkPath } from '../support/stored-files.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+/** A machine falls asleep in the middle of a removal, another one takes over and acknowledges the same digests, and the first wakes up. */
+
+setDefaultTimeout(240_000)
+const TAKEN_OVER_MS = 90_000
+/** A sign of life of the hurried programs is renewed each 3.3 s: more than twice that. */
+const AWAKE_MS = 8_000
+/** One batch has 64, of which 16 are sent at once. */
+const LAYERS = 60
+
+const SLEEPS = [
+  ['whose wall clock was set back as far', { isWallSetBack: true, isMonotonicSetBack: false }],
+  ['whose other clock stood still', { isWallSetBack: false, isMonotonicSetBack: true }],
+  ['of which no clock tells, as in a virtual machine', { isWallSetBack: true, isMonotonicSetBack: true }],
+] as const
+
+const layers = Array.from({ length: LAYERS }, (_, number) =>
+  contentOf('application/octet-stream', new TextEncoder().encode(`layer ${number}`)),
+)
+const image = imageOn(layers, 'of layers that were being removed')
+const kept = makeImage('kept')
+
+describeOnStores('a machine that sleeps in the middle of a removal', (store, kind) => {
+  let folders: TemporaryFolder[]
+  let bucket: S3Place
+  let proxy: StoreProxy
+  let comes: PromiseWithResolvers<void>
+  let first: Fleet
+  let second: Fleet
+
+  beforeEach(async () => {
+    folders = [new TemporaryFolder(), new TemporaryFolder()]
+    bucket = await store().newBucket()
+    proxy = await StoreProxy.start(bucket.endpoint)
+    comes = Promise.withResolvers()
+    first = machine(0, { ...bucket, endpoint: proxy.endpoint }, SLEEPY_BERTH)
+    second = machine(1, bucket, IMPATIENT_BERTH)
+  })
+  afterEach(async () => {
+    first.goOn()
+    comes.resolve()
+    await first.stop()
+    await second.stop()
+    await proxy[Symbol.asyncDispose]()
+    for (const folder of folders) folder[Symbol.dispose]()
+  })
+
+  /** Two machines are two folders for what is local. */
+  function machine(number: number, place: S3Place, berth: readonly string[]): Fleet {
+    const folder = folders[number]
+    if (folder === undefined) throw new Error('there are two machines')
+    return new Fleet(folder, 1, { bucket: place, berth })
+  }
+
+  /** Until the first DELETE of a link is on its way: those that were sent by then come when the test says so. */
+  async function fallAsleepWhileRemoving(): Promise<void> {
+    proxy.use(({ method, key }) =>
+      method === 'DELETE' && key.includes('/_layers/') ? { kind: 'deliver-when', said: comes.promise } : undefined,
+    )
+    await proxy.next('deliver-when')
+    first.pause()
+    proxy.use()
+  }
+
+  async function expectWhole(client: RegistryClient): Promise<void> {
+    for (const [tag, { manifest, ...parts }] of [
+      ['latest', image],
+      ['kept', kept],
+    ] as const) {
+      expect((await client.getManifest('app', tag)).headers.get('docker-content-digest')).toBe(manifest.digest)
+      for (const blob of blobsOf({ manifest, ...parts }))
+        expect(await (await client.getBlob('app', blob.digest)).bytes()).toEqual(blob.bytes)
+    }
+  }
+
+  test.each(kind === 'versitygw' ? SLEEPS : SLEEPS.slice(-1))(
+    'and %s, takes nothing of what another one has acknowledged meanwhile',
+    async (_, { isWallSetBack, isMonotonicSetBack }) => {
+      await first.start()
+      await push(clientOf(first), 'kept', kept)
+      for (const layer of layers) await clientOf(first).pushBlob('app', layer)
+      await fallAsleepWhileRemoving()
+      const asleepAtMs = performance.now()
+
+      await second.start()
+      await takenOver(clientOf(second))
+      await push(clientOf(second), 'latest', image)
+      const sleptMs = performance.now() - asleepAtMs
+      const [folder] = folders
+      if (folder === undefined) throw new Error('there are two machines')
+      setClocksBack(folder, { wallMs: isWallSetBack ? sleptMs : 0, monotonicMs: isMonotonicSetBack ? sleptMs : 0 })
+      first.goOn()
+      comes.resolve()
+      await Promise.race([first.givenUp(), Bun.sleep(AWAKE_MS)])
+      await first.stop()
+      await proxy.allDelivered()
+
+      const { paths } = await filesInBucket(bucket)
+      const needed = [image, kept].flatMap(({ manifest, ...parts }) => [
+        ...blobsOf({ manifest, ...parts }).map(({ digest }) => ['blob', digest] as const),
+        ['manifest', manifest.digest] as const,
+      ])
+      const files = needed.flatMap(([kind, digest]) => [linkPath('app', kind, digest), bytesPath(digest.slice('sha256:'.length))])
+      expect(files.filter((path) => !paths.has(path))).toEqual([])
+      await expectWhole(clientOf(second))
+    },
+  )
+})
+
+function clientOf({ clients: [client] }: Fleet): RegistryClient {
+  if (client === undefined) throw new Error('it does not run')
+  return client
+}
+
+async function push(client: RegistryClient, tag: string, pushed: Image): Promise<void> {
+  for (const blob of blobsOf(pushed)) await client.pushBlob('app', blob)
+  await expectStatus(await client.putManifest('app', tag, pushed.manifest), 201)
+}
+
+async function takenOver(client: RegistryClient): Promise<void> {
+  await poll('the other machine takes over', TAKEN_OVER_MS, async () => {
+    const { status } = await client.request('POST', '/v2/app/blobs/uploads/')
+    return status === 202 ? true : undefined
+  })
+}
