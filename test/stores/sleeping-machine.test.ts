@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { IMPATIENT_BERTH, SLEEPY_BERTH } from '../support/berth-program.ts'
 import { imageOn } from '../support/built-image.ts'
+import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { blobsOf, contentOf, type Image, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
@@ -21,6 +22,7 @@ const AWAKE_MS = 8_000
 /** One batch has 64, of which 16 are sent at once. */
 const LAYERS = 60
 
+/** Each run tries one on each store: most of it is a wait for the sign of life to grow old. */
 const SLEEPS = [
   ['whose wall clock was set back as far', { isWallSetBack: true, isMonotonicSetBack: false }],
   ['whose other clock stood still', { isWallSetBack: false, isMonotonicSetBack: true }],
@@ -86,7 +88,7 @@ describeOnStores('a machine that sleeps in the middle of a removal', (store, kin
     }
   }
 
-  test.each(kind === 'versitygw' ? SLEEPS : SLEEPS.slice(-1))(
+  test.each(triesAll ? SLEEPS : [SLEEPS[kind === 'versitygw' ? 0 : 2]])(
     'and %s, takes nothing of what another one has acknowledged meanwhile',
     async (_, { isWallSetBack, isMonotonicSetBack }) => {
       await first.start()
