@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   metadata: ['oci', 'observe'],
   registry: [
     ...['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
-    'storage/layout-place.ts',
+    'storage/layout-entry.ts',
     'storage/layout-obstacle.ts',
     'storage/all-ended.ts',
   ],

@@ -2,7 +2,6 @@ import manifest from '../../package.json' with { type: 'json' }
 import type { Config } from '../config/config.ts'
 import type { Probes } from '../http/probes.ts'
 import { accessLogs } from '../observe/access-log/access-logs.ts'
-import { type Answer, answerOf } from '../observe/answer.ts'
 import { AuditLog } from '../observe/audit-log.ts'
 import { dutyWords } from '../observe/duty-state.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
@@ -11,6 +10,7 @@ import { HealthMonitor } from '../observe/health/health-monitor.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
 import type { MetricFamily } from '../observe/metrics/family.ts'
 import { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
+import { type Outcome, outcomeOf } from '../observe/outcome.ts'
 import { type Readiness, ReadinessProbe } from '../observe/readiness.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { readTracing } from '../observe/tracing/settings.ts'
@@ -61,8 +61,8 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   const families = metrics === undefined ? async () => [] : await measure(metrics, status)
   const report = async () => {
     const look = await readiness.look()
-    const unreadable = found(await answerOf(() => status.unreadable())) ?? []
-    const obstacles = found(await answerOf(() => status.obstacles())) ?? []
+    const unreadable = found(await outcomeOf(() => status.unreadable())) ?? []
+    const obstacles = found(await outcomeOf(() => status.obstacles())) ?? []
     return { failing: health.failing, readiness: look, unreadable, obstacles, metrics: await families(look) }
   }
   return {
@@ -128,9 +128,9 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
     const [counts, space, collector, ofProcess] = await Promise.all([
-      answerOf(() => status.counts()),
-      answerOf(() => status.space()),
-      answerOf(() => status.collector()),
+      outcomeOf(() => status.counts()),
+      outcomeOf(() => status.space()),
+      outcomeOf(() => status.collector()),
       processFamilies(),
     ])
     const told = { counts: found(counts), space: found(space), collector: found(collector) }
@@ -140,6 +140,6 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
 }
 
 /** Metrics must come while things are broken; why they are is in the log by then. */
-function found<Value>(answer: Answer<Value>): Value | undefined {
+function found<Value>(answer: Outcome<Value>): Value | undefined {
   return 'value' in answer ? answer.value : undefined
 }

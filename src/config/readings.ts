@@ -29,7 +29,7 @@ export function readTexts(tree: { readonly [key: string]: Tree }, origins: Origi
   return { tree: reader.section(tree, keyOf(schema), { path: [], isExact: false }), ...reader }
 }
 
-interface Place {
+interface SectionPath {
   readonly path: readonly string[]
   /** An unknown key is a mistake, which the schema finds. */
   readonly isExact: boolean
@@ -45,7 +45,7 @@ class Reader {
     this.#origins = origins
   }
 
-  section(section: { readonly [key: string]: Tree }, key: Key, place: Place): { [key: string]: Tree } {
+  section(section: { readonly [key: string]: Tree }, key: Key, place: SectionPath): { [key: string]: Tree } {
     const exactness = key.kind === 'section' ? key.exactness : 'none'
     const isExact = place.isExact || exactness === 'here and below'
     const entries = Object.entries(section).flatMap(([name, value]) => {
@@ -59,7 +59,7 @@ class Reader {
     return Object.fromEntries(entries)
   }
 
-  #value(value: Tree, key: Key, place: Place): Tree {
+  #value(value: Tree, key: Key, place: SectionPath): Tree {
     if (key.kind === 'value') return typeof value === 'string' ? this.#text(value, key, place.path) : value
     if (key.kind === 'list' && Array.isArray(value)) {
       return value.map((entry, index) => {

@@ -13,7 +13,7 @@ import { findRepositoryName } from '../oci/name.ts'
 import { blobUnknown, manifestUnknown, nameUnknown } from '../oci/unknown.ts'
 import { HiddenAnswer } from './answer/error-response.ts'
 import { emptyReferrers } from './handlers/referrers.ts'
-import type { Asked, Forwarded } from './pipeline.ts'
+import type { Forwarded, IncomingRequest } from './pipeline.ts'
 import { parseUrl } from './request/target.ts'
 import type { Route } from './routes.ts'
 
@@ -34,7 +34,7 @@ export interface Login {
 /** Finds the caller that the credentials of a request name. Throws AccessRefusal for wrong credentials. */
 export async function logIn(
   { access, publicOrigin }: AdmissionRules,
-  { request, connection }: Asked,
+  { request, connection }: IncomingRequest,
   route: Route,
   action: Action,
 ): Promise<Login> {

@@ -12,7 +12,7 @@ import type { ServedRegistry } from './call.ts'
 import { type Endpoint, type Endpoints, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { askForToken } from './handlers/token.ts'
-import type { Asked, Find, Found, Identified } from './pipeline.ts'
+import type { Find, Found, Identified, IncomingRequest } from './pipeline.ts'
 import type { Probes } from './probes.ts'
 import { findRoute, type Route } from './routes.ts'
 
@@ -43,38 +43,38 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
 
 /** What finds the way of each request through the API of a registry. */
 export function findIn(registry: ServedRegistry, rules: DispatchRules): Find {
-  return (asked) => find(registry, rules, asked)
+  return (incoming) => find(registry, rules, incoming)
 }
 
-function find(registry: ServedRegistry, rules: DispatchRules, asked: Asked): Found {
-  const { request, url } = asked
+function find(registry: ServedRegistry, rules: DispatchRules, incoming: IncomingRequest): Found {
+  const { request, url } = incoming
   const { issuer, prefix } = rules
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
-    return { handler: 'token', identify: async () => await identifyForToken(issuer, rules, asked) }
+    return { handler: 'token', identify: async () => await identifyForToken(issuer, rules, incoming) }
   }
   const route = findRoute(request.method, url, prefix)
   if (route === undefined) {
     throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })
   }
-  return { handler: HANDLER_NAMES[route.resource], identify: async () => await identify({ registry, rules, asked, route }) }
+  return { handler: HANDLER_NAMES[route.resource], identify: async () => await identify({ registry, rules, incoming, route }) }
 }
 
-async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, asked: Asked): Promise<Identified> {
+async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, incoming: IncomingRequest): Promise<Identified> {
   if (!probes.health.isHealthy) throw new OutOfRotation()
-  return await askForToken(issuer, asked)
+  return await askForToken(issuer, incoming)
 }
 
 interface Routed {
   readonly registry: ServedRegistry
   readonly rules: DispatchRules
-  readonly asked: Asked
+  readonly incoming: IncomingRequest
   readonly route: Route
 }
 
 /** Throws AccessRefusal for wrong credentials, and UNSUPPORTED for a method that the resource does not have. */
 async function identify(routed: Routed): Promise<Identified> {
-  const { rules, asked, route } = routed
-  const { method } = asked.request
+  const { rules, incoming, route } = routed
+  const { method } = incoming.request
   if (!rules.probes.health.isHealthy) throw new OutOfRotation()
   rules.gate?.require()
   const endpoints = endpointsOf(route)
@@ -83,13 +83,13 @@ async function identify(routed: Routed): Promise<Identified> {
   if (endpoint === undefined) {
     throw new Refusal('UNSUPPORTED', { message: `${method} has no meaning here.`, headers: allow(endpoints, rules) })
   }
-  const login = await logIn(rules, asked, route, endpoint.action)
+  const login = await logIn(rules, incoming, route, endpoint.action)
   return { caller: callerName(login.permit.caller), answer: async () => await answer(routed, endpoint, login) }
 }
 
 /** Throws AccessRefusal, UNSUPPORTED for what is not done in this registry, and what the handler throws. */
 async function answer(
-  { registry, rules, asked, route }: Routed,
+  { registry, rules, incoming, route }: Routed,
   endpoint: Endpoint<Route>,
   login: Login,
 ): Promise<PlainResponse> {
@@ -100,7 +100,7 @@ async function answer(
   }
   if (endpoint.duringHandover !== true) await registry.handover?.wait()
   try {
-    const { request, connection, requestId } = asked
+    const { request, connection, requestId } = incoming
     const { permit } = login
     const actor = { name: callerName(permit.caller), address: connection.client, requestId }
     return await endpoint.answer({ request, route, permit, actor, registry })

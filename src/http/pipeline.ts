@@ -36,7 +36,7 @@ export interface PipelineOptions {
 }
 
 /** A request on its way. */
-export interface Asked {
+export interface IncomingRequest {
   readonly request: Request
   readonly url: Target
   readonly connection: Connection
@@ -45,7 +45,7 @@ export interface Asked {
 }
 
 /** Finds what a request is about. Throws NAME_UNKNOWN where nothing is. */
-export type Find = (asked: Asked) => Found
+export type Find = (incoming: IncomingRequest) => Found
 
 /** What a request is about. Each step gives what logs and metrics tell, also where the next one fails, and the way on. */
 export interface Found {
@@ -95,7 +95,7 @@ interface Outcome {
 
 async function outcomeOf(
   find: Find,
-  { request, connection }: Pick<Asked, 'request' | 'connection'>,
+  { request, connection }: Pick<IncomingRequest, 'request' | 'connection'>,
   { requestId, observers, log }: { readonly requestId: string } & Pick<PipelineOptions, 'observers' | 'log'>,
 ): Promise<Outcome> {
   let target = request.url

@@ -1,5 +1,5 @@
-import { type Answer, answerOf } from './answer.ts'
 import type { DutyWords } from './duty-state.ts'
+import { type Outcome, outcomeOf } from './outcome.ts'
 
 /** Whether requests should be sent here, with the reason why not. No secrets: the endpoint is public. */
 export interface Readiness {
@@ -66,7 +66,7 @@ export class ReadinessProbe {
 
   async #look(): Promise<Readiness> {
     const { askStorage, askMetadata, isHealthy, isHandingOver } = this.#options
-    const [storage, metadata] = await Promise.all([answerOf(askStorage), answerOf(askMetadata)])
+    const [storage, metadata] = await Promise.all([outcomeOf(askStorage), outcomeOf(askMetadata)])
     const waiting = {
       ...this.#obstacle('storage', storage),
       ...this.#obstacle('metadata', metadata),
@@ -79,7 +79,7 @@ export class ReadinessProbe {
   }
 
   /** The reason is for the log: it may name paths and addresses. */
-  #obstacle(part: string, answer: Answer<unknown>): Readonly<Record<string, string>> {
+  #obstacle(part: string, answer: Outcome<unknown>): Readonly<Record<string, string>> {
     const error = 'error' in answer ? answer.error : undefined
     if (this.#silent.has(part) !== (error !== undefined)) this.#options.onChange(part, error)
     if (error === undefined) {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { answerOf } from '../../observe/answer.ts'
 import type { Log } from '../../observe/log.ts'
+import { outcomeOf } from '../../observe/outcome.ts'
 import { unavailable } from '../../oci/errors.ts'
 import { hasCode } from '../../runtime/error-code.ts'
 import { markOf } from '../accounts/file-mark.ts'
@@ -82,7 +82,7 @@ export class HtpasswdFile implements PasswordBook {
   /** Gives why the file cannot be read now. One that does not answer holds a request up for seconds, not for ever. */
   async #lookOnce(): Promise<unknown> {
     if (performance.now() - this.#lookedAt < LOOK_EVERY_MS) return this.#failure
-    const looked = await answerOf(() => (this.#looking ??= this.#look()))
+    const looked = await outcomeOf(() => (this.#looking ??= this.#look()))
     return 'error' in looked ? looked.error : this.#failure
   }
 

@@ -4,7 +4,7 @@ import { type AskedScope, parseScopes } from '../../access/own-tokens/token-scop
 import { restAfterSmallChunk } from '../../registry/rest.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { emptyResponse, jsonResponse, type PlainResponse } from '../answer/responses.ts'
-import type { Asked, Identified } from '../pipeline.ts'
+import type { Identified, IncomingRequest } from '../pipeline.ts'
 
 const MAX_FORM_BYTES = 64 * 1024
 /** Hundreds of scopes; the rules are asked about each. */
@@ -14,17 +14,17 @@ const MAX_TOKEN_CHARACTERS = 48 * 1024
 const ALLOW = { Allow: 'GET, POST' }
 
 /** Where clients get tokens: by GET as Docker has it from the beginning, or by POST as OAuth 2 has it. */
-export async function askForToken(issuer: TokenIssuer, asked: Asked): Promise<Identified> {
-  switch (asked.request.method) {
+export async function askForToken(issuer: TokenIssuer, incoming: IncomingRequest): Promise<Identified> {
+  switch (incoming.request.method) {
     case 'GET':
     case 'HEAD':
-      return identified(await getToken(issuer, asked))
+      return identified(await getToken(issuer, incoming))
     case 'POST':
-      return identified(await postToken(issuer, asked))
+      return identified(await postToken(issuer, incoming))
     case 'OPTIONS':
       return { caller: undefined, answer: async () => emptyResponse(200, ALLOW) }
     default:
-      throw new Refusal('UNSUPPORTED', { message: `${asked.request.method} has no meaning here.`, headers: ALLOW })
+      throw new Refusal('UNSUPPORTED', { message: `${incoming.request.method} has no meaning here.`, headers: ALLOW })
   }
 }
 
@@ -33,7 +33,7 @@ function identified(granted: GrantedToken): Identified {
 }
 
 /** The password, if any, is in the Authorization header. */
-async function getToken(issuer: TokenIssuer, { request, url, connection }: Asked): Promise<GrantedToken> {
+async function getToken(issuer: TokenIssuer, { request, url, connection }: IncomingRequest): Promise<GrantedToken> {
   const query = url.searchParams
   requireService(issuer, query.get('service'))
   const authorization = request.headers.get('authorization')
@@ -45,7 +45,7 @@ async function getToken(issuer: TokenIssuer, { request, url, connection }: Asked
   })
 }
 
-async function postToken(issuer: TokenIssuer, { request, connection }: Asked): Promise<GrantedToken> {
+async function postToken(issuer: TokenIssuer, { request, connection }: IncomingRequest): Promise<GrantedToken> {
   const form = await readForm(request)
   requireService(issuer, form.get('service'))
   return await issuer.issue({

@@ -40,7 +40,7 @@ export class HealthMonitor {
     return setInterval(async () => {
       if (isRunning) return
       isRunning = true
-      const look = lookAt(check, this.#stopping.signal)
+      const look = runCheck(check, this.#stopping.signal)
       const error = await look.outcome
       failures = error === undefined ? 0 : failures + 1
       if (!this.#stopping.signal.aborted) this.#record(check, failures >= check.threshold ? error : undefined)
@@ -64,14 +64,14 @@ export class HealthMonitor {
   }
 }
 
-interface Look {
+interface CheckRun {
   /** What is wrong, undefined when nothing is. Settles when the time is over at the latest. */
   readonly outcome: Promise<Error | undefined>
   /** Settles when the check has really ended. */
   readonly ended: Promise<unknown>
 }
 
-function lookAt(check: HealthCheck, stopping: AbortSignal): Look {
+function runCheck(check: HealthCheck, stopping: AbortSignal): CheckRun {
   const timeoutMs = Math.min(check.timeoutMs ?? check.intervalMs, LONGEST_TIMEOUT_MS)
   const late = new Error(`no answer within ${timeoutMs / 1000} s`)
   const timeout = new AbortController()

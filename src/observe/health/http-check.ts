@@ -23,14 +23,14 @@ export function httpCheck({ uri, headers, statusCode, timeoutMs, intervalMs, thr
   }
 }
 
-interface Look {
+interface CheckedAddress {
   readonly uri: string
   readonly name: string
   readonly headers: Headers
   readonly signal: AbortSignal
 }
 
-async function statusOf({ uri, name, headers, signal }: Look): Promise<number> {
+async function statusOf({ uri, name, headers, signal }: CheckedAddress): Promise<number> {
   try {
     // Each look makes a connection of its own: an old one says nothing about whether the next can be had.
     const response = await fetch(uri, { method: 'HEAD', headers, signal, keepalive: false })

@@ -5,12 +5,12 @@ import { listKnownLinks, listKnownManifests, listKnownTags } from '../../metadat
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { ListedFile } from '../../storage/driver.ts'
-import { type LinkPlace, placeAt } from '../../storage/layout-place.ts'
+import { entryAt, type LinkEntry } from '../../storage/layout-entry.ts'
 
 /** A link that a list shows. */
 export interface ListedLink {
   readonly repository: ListedRepository
-  readonly place: LinkPlace
+  readonly place: LinkEntry
   /** What it says, as the list proves it; undefined: it has to be read. */
   readonly says: Digest | undefined
 }
@@ -36,7 +36,7 @@ export class ListedRepository {
 
   /** Notes that a file of this repository is there: a link, or nothing that says anything. */
   take(file: ListedFile): readonly ListedLink[] {
-    const place = placeAt(file.path)
+    const place = entryAt(file.path)
     if (place === undefined || place.kind === 'blob') return []
     this.#listed.add(keyOf(place))
     const says = this.#proven(place, file)
@@ -44,13 +44,13 @@ export class ListedRepository {
     return [{ repository: this, place, says }]
   }
 
-  #proven(place: LinkPlace, file: ListedFile): Digest | undefined {
+  #proven(place: LinkEntry, file: ListedFile): Digest | undefined {
     if (place.kind === 'tag') return file.md5 === undefined ? undefined : this.#revisions.get(file.md5)
     return isLinkTo(place.digest, file) ? place.digest : undefined
   }
 
   /** A list may be older than a row, so that it may confirm a row or fill a gap, and no more. */
-  async mayBelieve(place: LinkPlace, link: Digest): Promise<boolean> {
+  async mayBelieve(place: LinkEntry, link: Digest): Promise<boolean> {
     if (this.#id === undefined) return true
     switch (place.kind) {
       case 'tag': {
@@ -81,7 +81,7 @@ export class ListedRepository {
     const manifests = await listKnownManifests(this.#read, id)
     const tags = await listKnownTags(this.#read, id)
     const links = await listKnownLinks(this.#read, id)
-    const known: LinkPlace[] = [
+    const known: LinkEntry[] = [
       ...manifests.map((digest) => ({ kind: 'manifest', repository, digest }) as const),
       ...tags.map((tag) => ({ kind: 'tag', repository, tag }) as const),
       ...links.map((digest) => ({ kind: 'link', repository, digest }) as const),
@@ -90,7 +90,7 @@ export class ListedRepository {
   }
 }
 
-function keyOf(place: LinkPlace): string {
+function keyOf(place: LinkEntry): string {
   return `${place.kind} ${place.kind === 'tag' ? place.tag : place.digest}`
 }
 

@@ -8,7 +8,7 @@ import { type Digest, isDigestOfNothing } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { FilePage, ListedFile, StorageDriver, StoragePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
-import { placeAt, repositoryAt } from '../../storage/layout-place.ts'
+import { entryAt, repositoryAt } from '../../storage/layout-entry.ts'
 import type { Observe, Reconcile } from '../heal/reconcile.ts'
 import type { Observation, StorageView } from '../heal/storage-view.ts'
 import { type ListedLink, ListedRepository } from './listed-repository.ts'
@@ -214,7 +214,7 @@ function revisionsByRepository(files: readonly ListedFile[]): ReadonlyMap<Reposi
     if (repository === undefined) continue
     const listed = revisions.get(repository) ?? []
     revisions.set(repository, listed)
-    if (placeAt(file.path)?.kind === 'manifest') listed.push(file)
+    if (entryAt(file.path)?.kind === 'manifest') listed.push(file)
   }
   return revisions
 }
@@ -223,7 +223,7 @@ function revisionsByRepository(files: readonly ListedFile[]): ReadonlyMap<Reposi
 function blobSizes(files: readonly ListedFile[]): ReadonlyMap<Digest, number> {
   const sizes = new Map<Digest, number>()
   for (const { path, size } of files) {
-    const place = placeAt(path)
+    const place = entryAt(path)
     if (place?.kind === 'blob' && (size > 0 || isDigestOfNothing(place.digest))) sizes.set(place.digest, size)
   }
   return sizes

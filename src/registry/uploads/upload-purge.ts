@@ -5,7 +5,7 @@ import type { Log, LogFields } from '../../observe/log.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { type StorageDriver, StorageFault, storagePath, type UploadState } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
-import { foreignUploadAt } from '../../storage/layout-place.ts'
+import { foreignUploadAt } from '../../storage/layout-entry.ts'
 
 const PAGE = 100
 

@@ -37,7 +37,7 @@ export class StoreConnections {
     return await this.#ask(new StoreConnection(url, this.#tls), { url, headers, signal })
   }
 
-  async #ask(connection: StoreConnection, { url, headers, signal }: Asked): Promise<Response | undefined> {
+  async #ask(connection: StoreConnection, { url, headers, signal }: StoreRequest): Promise<Response | undefined> {
     const cut = () => connection.destroy(new DOMException('The request was given up.', 'AbortError'))
     if (signal.aborted) cut()
     signal.addEventListener('abort', cut)
@@ -95,7 +95,7 @@ export class StoreConnections {
   }
 }
 
-interface Asked {
+interface StoreRequest {
   readonly url: URL
   readonly headers: Headers
   readonly signal: AbortSignal

@@ -4,7 +4,7 @@ import { parseRepositoryName } from '../oci/name.ts'
 import { parseTag } from '../oci/reference.ts'
 import { type StoragePath, storagePath } from './driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from './layout.ts'
-import { placeAt, repositoryAt } from './layout-place.ts'
+import { entryAt, repositoryAt } from './layout-entry.ts'
 
 const repository = parseRepositoryName('a/b')
 const digest = digestOf('sha256', new Uint8Array())
@@ -14,13 +14,13 @@ const tag = parseTag('_manifests')
 describe('the place of a file', () => {
   test('is what the layout put there', () => {
     for (const each of [digest, sha512]) {
-      expect(placeAt(layout.blob(each))).toEqual({ kind: 'blob', digest: each })
+      expect(entryAt(layout.blob(each))).toEqual({ kind: 'blob', digest: each })
       const layer = storagePath(layout.layer(repository, each), LINK_FILE)
-      expect(placeAt(layer)).toEqual({ kind: 'link', repository, digest: each })
+      expect(entryAt(layer)).toEqual({ kind: 'link', repository, digest: each })
       const revision = storagePath(layout.revision(repository, each), LINK_FILE)
-      expect(placeAt(revision)).toEqual({ kind: 'manifest', repository, digest: each })
+      expect(entryAt(revision)).toEqual({ kind: 'manifest', repository, digest: each })
     }
-    expect(placeAt(storagePath(layout.tag(repository, tag), CURRENT_LINK_FILE))).toEqual({ kind: 'tag', repository, tag })
+    expect(entryAt(storagePath(layout.tag(repository, tag), CURRENT_LINK_FILE))).toEqual({ kind: 'tag', repository, tag })
   })
 
   test.each([
@@ -32,7 +32,7 @@ describe('the place of a file', () => {
     storagePath(layout.blobs, 'sha256/e3/abc/data'),
     storagePath('berth/v1/store'),
   ])('is none for %s', (path) => {
-    expect(placeAt(path)).toBeUndefined()
+    expect(entryAt(path)).toBeUndefined()
   })
 
   test('is in a repository, whatever is below it', () => {

@@ -5,13 +5,13 @@ import type { StoragePath } from './driver.ts'
 import { layout } from './layout.ts'
 
 /** A link of a repository, as registry:2 keeps it in a file. The other way round as `layout`. */
-export type LinkPlace =
+export type LinkEntry =
   | { readonly kind: 'link'; readonly repository: RepositoryName; readonly digest: Digest }
   | { readonly kind: 'manifest'; readonly repository: RepositoryName; readonly digest: Digest }
   | { readonly kind: 'tag'; readonly repository: RepositoryName; readonly tag: Tag }
 
 /** What registry:2 keeps in a file: a link, or the bytes of a blob. */
-export type LayoutPlace = LinkPlace | { readonly kind: 'blob'; readonly digest: Digest }
+export type LayoutEntry = LinkEntry | { readonly kind: 'blob'; readonly digest: Digest }
 
 const BLOB = new RegExp(`^${layout.blobs}/([a-z0-9]+)/[0-9a-f]{2}/([0-9a-f]+)/data$`)
 const IN_REPOSITORY = new RegExp(`^${layout.repositories}/(.+?)/(_(?:manifests|layers|uploads)/.*)$`)
@@ -32,18 +32,18 @@ export function foreignUploadAt(path: StoragePath): { readonly repository: Repos
 }
 
 /** Undefined for a file that says nothing which is not said elsewhere: the history of a tag, an upload of registry:2's. */
-export function placeAt(path: StoragePath): LayoutPlace | undefined {
+export function entryAt(path: StoragePath): LayoutEntry | undefined {
   const [, algorithm, hex] = BLOB.exec(path) ?? []
   if (algorithm !== undefined) return blobAt(findDigest(`${algorithm}:${hex}`))
   const repository = repositoryAt(path)
-  return repository && placeIn(repository, IN_REPOSITORY.exec(path)?.[2] ?? '')
+  return repository && entryIn(repository, IN_REPOSITORY.exec(path)?.[2] ?? '')
 }
 
-function blobAt(digest: Digest | undefined): LayoutPlace | undefined {
+function blobAt(digest: Digest | undefined): LayoutEntry | undefined {
   return digest && { kind: 'blob', digest }
 }
 
-function placeIn(repository: RepositoryName, below: string): LinkPlace | undefined {
+function entryIn(repository: RepositoryName, below: string): LinkEntry | undefined {
   const [, directory, algorithm, hex] = LINK.exec(below) ?? []
   if (directory !== undefined) {
     const digest = findDigest(`${algorithm}:${hex}`)
