@@ -1,8 +1,7 @@
 import { stringify } from 'yaml'
 import { type App, type StartOptions, startApp } from '../../src/composition/app.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
-import type { LogOutput } from '../../src/observe/log.ts'
-import { RecordedLog } from './recorded-log.ts'
+import { linesInto, RecordedLog } from './recorded-log.ts'
 import { RegistryClient } from './registry-client.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
@@ -44,11 +43,6 @@ export class AppInTest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#app.stop({ timeoutMs: 0 })
   }
-}
-
-/** Lines about requests, which are JSON here, as lines of the log. */
-function linesInto(log: RecordedLog): LogOutput {
-  return { write: (line) => log.info('request', JSON.parse(line)), end: async () => undefined }
 }
 
 export function basic(name: string, password: string): { readonly authorization: string } {

@@ -1,4 +1,4 @@
-import type { Log, LogFields, LogLevel } from '../../src/observe/log.ts'
+import type { Log, LogFields, LogLevel, LogOutput } from '../../src/observe/log.ts'
 
 const PATIENCE_MS = 30_000
 const LAST_LINES = 20
@@ -74,4 +74,9 @@ export class RecordedLog implements Log {
     this.lines.push({ level, message, fields })
     for (const look of this.#waiting) look()
   }
+}
+
+/** Lines about requests, which are JSON here, as lines of the log. */
+export function linesInto(log: RecordedLog): LogOutput {
+  return { write: (line) => log.info('request', JSON.parse(line)), end: async () => undefined }
 }

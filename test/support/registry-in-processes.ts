@@ -2,7 +2,7 @@ import type { LogFields, LogLevel } from '../../src/observe/log.ts'
 import { BERTH_PROGRAM } from './berth-program.ts'
 import { environmentIn } from './processes.ts'
 import type { RecordedLog } from './recorded-log.ts'
-import type { Settings } from './registry.ts'
+import { type Settings, writeConfig } from './registry-settings.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 /** A registry of several processes behind one port, with the settings of a protocol test. Its log is the test's. */
@@ -16,7 +16,7 @@ export class RegistryInProcesses {
   }
 
   static async start(folder: TemporaryFolder, settings: Settings, log: RecordedLog): Promise<RegistryInProcesses> {
-    const config = await folder.file('processes.json', JSON.stringify(configOf(folder, settings)))
+    const config = await writeConfig(folder, 'filesystem', settings)
     const program = Bun.spawn([BERTH_PROGRAM, 'serve', config], {
       env: environmentIn(folder.join('env')),
       stdin: 'ignore',
@@ -33,33 +33,6 @@ export class RegistryInProcesses {
   async stop(): Promise<void> {
     this.#program.kill('SIGTERM')
     await this.#program.exited
-  }
-}
-
-/** JSON is YAML. */
-function configOf(folder: TemporaryFolder, settings: Settings) {
-  const { uploadPurging } = settings
-  const purging = { age: `${uploadPurging?.ageMs ?? 1}ms`, interval: `${uploadPurging?.intervalMs ?? 1}ms`, dryrun: false }
-  return {
-    version: '0.1',
-    log: { formatter: 'json' },
-    storage: {
-      filesystem: { rootdirectory: folder.join('data') },
-      delete: { enabled: settings.deletes ?? true },
-      maintenance: {
-        uploadpurging: { enabled: uploadPurging !== undefined, ...purging },
-        readonly: { enabled: settings.readOnly ?? false },
-      },
-    },
-    http: {
-      addr: '127.0.0.1:0',
-      draintimeout: '10ms',
-      ...(settings.host === undefined ? {} : { host: settings.host }),
-      ...(settings.prefix === undefined ? {} : { prefix: settings.prefix }),
-      ...(settings.headers === undefined ? {} : { headers: settings.headers }),
-    },
-    ...(settings.maxEntries === undefined ? {} : { catalog: { maxentries: settings.maxEntries } }),
-    ...(settings.maxTags === undefined ? {} : { tags: { maxtags: settings.maxTags } }),
   }
 }
 

@@ -1,15 +1,14 @@
 import { afterAll, beforeAll, describe } from 'bun:test'
 import { type App, startApp } from '../../src/composition/app.ts'
-import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
-import type { LogOutput } from '../../src/observe/log.ts'
 import { blobsOf, type Content, type Image, type ImageIndex } from './images.ts'
 import { STORE_START_MS } from './object-store.ts'
-import { RecordedLog } from './recorded-log.ts'
+import { linesInto, RecordedLog } from './recorded-log.ts'
 import { expectStatus, RegistryClient } from './registry-client.ts'
-import { registryConfig } from './registry-config.ts'
 import { RegistryInProcesses } from './registry-in-processes.ts'
+import { type Settings, writeConfig } from './registry-settings.ts'
 import { storeUnderTest } from './registry-under-test.ts'
+import type { S3Place } from './s3-client.ts'
 import { ObjectStore, type StoreKind } from './store-server.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
@@ -24,19 +23,6 @@ const DRIVERS: readonly Driver[] = storeUnderTest === undefined ? localDrivers()
 
 function localDrivers(): readonly Driver[] {
   return PROCESSES > 1 ? ['filesystem'] : ['filesystem', 'inmemory']
-}
-
-/** What a test may want other than the usual; deletes are on. */
-export interface Settings {
-  readonly deletes?: boolean
-  readonly readOnly?: boolean
-  readonly prefix?: string
-  readonly host?: string
-  readonly headers?: Readonly<Record<string, readonly string[]>>
-  readonly maxTags?: number
-  readonly maxEntries?: number
-  /** Uploads that rest longer than this are removed, looked at in this interval; left out, they stay. */
-  readonly uploadPurging?: { readonly ageMs: number; readonly intervalMs: number }
 }
 
 /** Runs the tests that `define` makes against a registry of their own on each storage driver. */
@@ -78,7 +64,8 @@ export class TestRegistry {
       this.#stop = () => program.stop()
       return
     }
-    const config = testConfig(await this.#storage(this.#folder), this.#folder, this.#settings)
+    const path = await writeConfig(this.#folder, await this.#storage(), this.#settings)
+    const { config } = loadConfig({ path, environment: {} })
     const app = await this.log.within('Berth starts', startApp(config, this.log, { accessOutput: linesInto(this.log) }))
     this.#app = app
     this.#stop = () => app.stop({ timeoutMs: 0 })
@@ -90,12 +77,10 @@ export class TestRegistry {
     this.#folder?.[Symbol.dispose]()
   }
 
-  async #storage(folder: TemporaryFolder): Promise<Config['storage']['driver']> {
-    if (this.#driver === 'inmemory') return { kind: 'inmemory' }
-    if (this.#driver === 'filesystem') return { kind: 'filesystem', rootDirectory: folder.join('data') }
+  async #storage(): Promise<'inmemory' | 'filesystem' | S3Place> {
+    if (this.#driver === 'inmemory' || this.#driver === 'filesystem') return this.#driver
     this.#store = await ObjectStore.start(this.#driver)
-    const path = await folder.file('config.yml', registryConfig(await this.#store.newBucket()))
-    return loadConfig({ path, environment: {} }).config.storage.driver
+    return await this.#store.newBucket()
   }
 
   get url(): string {
@@ -131,37 +116,5 @@ export class TestRegistry {
     if ('images' in image) for (const child of image.images) await this.pushImage(repository, child)
     else for (const blob of blobsOf(image)) await this.pushBlob(repository, blob)
     return await this.pushManifest(repository, image.manifest, reference)
-  }
-}
-
-/** Lines about requests, which are JSON here, as lines of the log. */
-function linesInto(log: RecordedLog): LogOutput {
-  return { write: (line) => log.info('request', JSON.parse(line)), end: async () => undefined }
-}
-
-function testConfig(driver: Config['storage']['driver'], folder: TemporaryFolder, settings: Settings): Config {
-  const { config } = loadConfig({ path: undefined, environment: {} })
-  const { ageMs, intervalMs } = settings.uploadPurging ?? config.storage.uploadPurging
-  return {
-    ...config,
-    log: { ...config.log, formatter: 'json' },
-    storage: {
-      ...config.storage,
-      driver,
-      deletes: settings.deletes ?? true,
-      readOnly: settings.readOnly ?? false,
-      uploadPurging: { enabled: settings.uploadPurging !== undefined, ageMs, intervalMs, dryRun: false },
-    },
-    // Beside the locks of its processes.
-    metadata: { path: driver.kind === 's3' ? folder.join('state/metadata.db') : undefined },
-    http: {
-      ...config.http,
-      listen: { kind: 'tcp', hostname: '127.0.0.1', port: 0 },
-      host: settings.host,
-      prefix: settings.prefix ?? '',
-      headers: settings.headers ?? {},
-    },
-    catalog: { maxEntries: settings.maxEntries ?? config.catalog.maxEntries },
-    tags: { maxTags: settings.maxTags ?? config.tags.maxTags },
   }
 }
