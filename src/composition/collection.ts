@@ -82,7 +82,7 @@ function policyFor(
   const asked = { ...policy, isReadOnly: false, graceMs: now ? 0 : policy.graceMs }
   if (!isAlone) return asked
   const graceMs = Math.min(asked.graceMs, HOUR_MS)
-  return { ...asked, graceMs, foundMs: graceMs, windowMs: 0, rate: 0, tickMs: 0 }
+  return { ...asked, graceMs, windowMs: 0, rate: 0, tickMs: 0 }
 }
 
 interface Opened {

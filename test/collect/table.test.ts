@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { imagePlaces, missing, type Place, revision, statusOf } from '../support/collected-places.ts'
 import { collect, collectAll, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
-import { blobsOf, makeImage, makeImageIndex } from '../support/images.ts'
+import { blobsOf, type Image, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { BUILD_ROWS } from './rows/build-rows.ts'
@@ -114,14 +114,29 @@ describe('of an index in an index that was deleted', () => {
   test('the image stays for a grace after each pull, whatever becomes of the index above it', async () => {
     await passTime(berth, DAY_MS - HOUR_MS)
     await expectStatus(await berth.client.getManifest('app', image.manifest.digest), 200)
-    await passTime(berth, HOUR_MS)
-    await collect(berth)
-    await passTime(berth, DAY_MS - HOUR_MS)
-    await collect(berth)
+    for (let hour = 0; hour < 4; hour += 1) {
+      await passTime(berth, HOUR_MS)
+      await collect(berth)
+    }
 
     expect(missing(folder.join('data'), [revision('app', inner.manifest), ...imagePlaces('app', image)])).toEqual([
       revision('app', inner.manifest),
     ])
     await expectStatus(await berth.client.getManifest('app', image.manifest.digest), 200)
   })
+})
+
+test('a signature that went with its image, pushed again by its digest, has no tag', async () => {
+  const [image, signature] = ['signed', 'signature'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image]
+  const name = `${image.manifest.digest.replace(':', '-')}.sig`
+  for (const [pushed, reference] of [[image, 'latest'] as const, [signature, name] as const]) {
+    for (const blob of blobsOf(pushed)) await berth.client.pushBlob('app', blob)
+    await expectStatus(await berth.client.putManifest('app', reference, pushed.manifest), 201)
+  }
+  await expectStatus(await berth.client.deleteManifest('app', image.manifest.digest), 202)
+  await passGraceAndWindow()
+
+  await expectStatus(await berth.client.putManifest('app', signature.manifest.digest, signature.manifest), 201)
+
+  expect((await berth.client.headManifest('app', name)).status).toBe(404)
 })

@@ -1,5 +1,5 @@
 import { blobPlaces, bytes, contentPlaces, imagePlaces, manifestPlaces, revision, tag } from '../../support/collected-places.ts'
-import { collect, DAY_MS, HOUR_MS, passTime } from '../../support/collecting.ts'
+import { collect, HOUR_MS, passTime } from '../../support/collecting.ts'
 import { blobsOf, descriptorOf, makeImageIndex } from '../../support/images.ts'
 import { expectStatus, type RegistryClient } from '../../support/registry-client.ts'
 import { type CollectedRow, deleted, indexOf, lone, one, pushImage, put, revisions, two } from './row.ts'
@@ -102,10 +102,12 @@ const INDEXES: readonly CollectedRow[] = [
       await deleted(client, pair.manifest)
     },
     meanwhile: async (berth) => {
-      for (let day = 0; day < 4; day += 1) {
-        await passTime(berth, DAY_MS - HOUR_MS)
-        await collect(berth)
+      for (let pull = 0; pull < 4; pull += 1) {
         await expectStatus(await berth.client.getManifest('app', one.manifest.digest), 200)
+        for (let pass = 0; pass < 5; pass += 1) {
+          await passTime(berth, 4 * HOUR_MS)
+          await collect(berth)
+        }
       }
       await put(berth.client, 'kept', one.manifest)
     },

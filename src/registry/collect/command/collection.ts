@@ -110,7 +110,7 @@ export class CommandCollection {
     return async ({ sinceMs }: { readonly sinceMs: number }) => sinceMs <= before
   }
 
-  /** The rows of this epoch were written by the scan a moment ago: there the time of the file counts. */
+  /** What a scan found has the time until which it is left alone in its row, this epoch's or later: there the time of the file counts. */
   async #oldByFile(graceMs: number) {
     const { nowMs, epochBeganMs } = await this.#parts.clock.read()
     return async ({
