@@ -36,8 +36,9 @@ export class Whether {
   async waits(graceMs: number): Promise<Waits | undefined> {
     const { policy, backgroundScan, unreadable, clock } = this.#options
     if (policy.isReadOnly) return 'readonly'
-    if (!(await backgroundScan.isComplete())) return 'scan'
+    // The scan is not complete then, and will not be by itself.
     if ((await unreadable.list()).length > 0) return 'unreadable'
+    if (!(await backgroundScan.isComplete())) return 'scan'
     if (!(await this.#isSameStore())) return 'store'
     if (!(await this.#hasRepositories())) return 'repositories'
     const { nowMs, epochBeganMs } = await clock.read()
