@@ -18,6 +18,8 @@ export interface StormOptions {
   readonly clients: number
   readonly seed: number
   readonly stored: () => Promise<StoredFiles>
+  /** What a process may report as an error, for what the test does to it. */
+  readonly expectedFault?: RegExp
 }
 
 /** Build servers at work on processes that collect within seconds, and that do not live long. */
@@ -46,7 +48,9 @@ export class CollectingStorm {
   }
 
   get problems(): readonly string[] {
-    return [...this.clients.flatMap(({ problems }) => problems), ...this.#options.fleet.faults]
+    const { fleet, expectedFault } = this.#options
+    const faults = fleet.faults.filter((fault) => expectedFault?.test(fault) !== true)
+    return [...this.clients.flatMap(({ problems }) => problems), ...faults]
   }
 
   /** What all clients did. */
