@@ -13,35 +13,31 @@ const CLIENTS = 4
 const SECONDS = 12
 const RESTARTED_MS = 60_000
 
-test(
-  'the database is deleted in the middle of removals, under two processes: all that was acknowledged stays, and what nothing needs goes',
-  async () => {
-    using folder = new TemporaryFolder({ inMemory: true })
-    await using fleet = new Fleet(folder, 2, { berth: IMPATIENT_BERTH })
-    await fleet.start()
-    const stored = async () => filesInDirectory(fleet.dataDirectory)
-    const storm = new CollectingStorm({
-      ...{ fleet, clients: CLIENTS, seed: seedFor('databases lost while collecting'), stored },
-      expectedFault: /MetadataReplacedError/,
-    })
-    const path = metadataPath(fleet.dataDirectory)
+test('the database is deleted in the middle of removals, under two processes: all that was acknowledged stays, and what nothing needs goes', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  await using fleet = new Fleet(folder, 2, { berth: IMPATIENT_BERTH })
+  await fleet.start()
+  const stored = async () => filesInDirectory(fleet.dataDirectory)
+  const storm = new CollectingStorm({
+    ...{ fleet, clients: CLIENTS, seed: seedFor('databases lost while collecting'), stored },
+    expectedFault: /MetadataReplacedError/,
+  })
+  const path = metadataPath(fleet.dataDirectory)
 
-    const losses = await storm.rage(SECONDS * 1_000, SECONDS * 500, async () => {
-      await whenRemoving(path, 3_000)
-      const again = fleet.restarted(RESTARTED_MS)
-      await storm.disaster(async () => {
-        for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true })
-        await again
-        // Each says so once.
-        await fleet.kill(2, storm.random)
-        await fleet.start()
-      })
+  const losses = await storm.rage(SECONDS * 1_000, SECONDS * 500, async () => {
+    await whenRemoving(path, 3_000)
+    const again = fleet.restarted(RESTARTED_MS)
+    await storm.disaster(async () => {
+      for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true })
+      await again
+      // Each says so once.
+      await fleet.kill(2, storm.random)
+      await fleet.start()
     })
+  })
 
-    expect(await storm.problemsWithEverything()).toEqual([])
-    await storm.unneededGone()
-    expect(await storm.problemsWithEverything()).toEqual([])
-    expect(losses).toBeGreaterThan(0)
-  },
-  240_000,
-)
+  expect(await storm.problemsWithEverything()).toEqual([])
+  await storm.unneededGone()
+  expect(await storm.problemsWithEverything()).toEqual([])
+  expect(losses).toBeGreaterThan(0)
+}, 240_000)

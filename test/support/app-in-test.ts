@@ -21,7 +21,7 @@ export class AppInTest implements AsyncDisposable {
   static async start(
     folder: TemporaryFolder,
     sections: Readonly<Record<string, object>>,
-    options: Pick<StartOptions, 'server' | 'expiresSeconds'> = {},
+    options: Pick<StartOptions, 'server' | 'expiresSeconds' | 'presencePace' | 'collector'> = {},
   ): Promise<AppInTest> {
     const { http, ...others } = sections
     const storage = { inmemory: {}, delete: { enabled: true } }
