@@ -77,9 +77,10 @@ export interface StorageDriver {
   /**
    * Moves the first `size` uploaded bytes to their place, durably; the caller knows that no process writes to it any more. A file of exactly
    * `size` bytes that is there already stays, and the upload is dropped; any other is replaced. May be repeated. Throws
-   * UploadGoneError when the bytes are neither here nor there.
+   * UploadGoneError when the bytes are neither here nor there. `isUnknown`: nothing tells but the storage that it is there, and a store may
+   * do so for a while after its removal: it is written in any case.
    */
-  completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void>
+  completeUpload(state: UploadState, target: StoragePath, size: number, options?: { readonly isUnknown: boolean }): Promise<void>
 
   /** Drops the bytes of an upload. What is absent already is success. */
   abortUpload(state: UploadState): Promise<void>

@@ -14,7 +14,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     place: (placements) => time('PutContent', () => storage.place(placements)),
     remove: (path, visibleBy) => time('Delete', () => storage.remove(path, visibleBy)),
     removeOnlyFile: (path) => time('Delete', () => storage.removeOnlyFile(path)),
-    completeUpload: (state, target, size) => time('Move', () => storage.completeUpload(state, target, size)),
+    completeUpload: (...upload) => time('Move', () => storage.completeUpload(...upload)),
     makeDurable: (path) => storage.makeDurable(path),
     redirectUrl: (path) => storage.redirectUrl(path),
     content: (path, range) => storage.content(path, range),

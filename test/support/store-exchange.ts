@@ -47,6 +47,10 @@ export class Exchange {
   async run(): Promise<boolean> {
     const { client, head, fault } = this.#parts
     if (fault?.kind === 'refuse') return await this.#refuse(fault)
+    if (fault?.kind === 'say-there') {
+      await send(client, Buffer.from(`HTTP/1.1 200 OK\r\nETag: "old"\r\nContent-Length: ${fault.size}\r\n\r\n`))
+      return true
+    }
     if (head.headers.get('expect')?.toLowerCase() === '100-continue') await send(client, CONTINUE)
     if (fault?.kind === 'deliver-late') return await this.#deliverLate(() => Bun.sleep(fault.afterMs))
     if (fault?.kind === 'deliver-when') return await this.#deliverLate(() => fault.said)

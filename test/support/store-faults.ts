@@ -9,6 +9,8 @@ export type StoreFault =
   | { readonly kind: 'cut-request'; readonly afterBytes: number }
   /** The connection breaks when so many bytes of the answer's body have come. */
   | { readonly kind: 'cut-answer'; readonly afterBytes: number }
+  /** HEAD says that there is an object of so many bytes. */
+  | { readonly kind: 'say-there'; readonly size: number }
   /** The store does what it is asked; the connection breaks before it says so. */
   | { readonly kind: 'lose-answer' }
   /** The connection breaks at once; the store gets the request so much later, and does it. */

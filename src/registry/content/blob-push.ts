@@ -1,3 +1,4 @@
+import { findBlob } from '../../metadata/content.ts'
 import { deleteUpload, type EndedUpload } from '../../metadata/uploads.ts'
 import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -37,14 +38,18 @@ export class BlobPush {
     return await this.#operations.perform({
       name: 'blob push',
       actor,
-      plan: async (query, stamp) => await planBlob(query, stamp, repository, blob),
-      act: async () => {
-        const bytes = this.#storage.completeUpload(state, layout.blob(digest), size)
+      plan: async (query, stamp) => {
+        const isUnknown = (await findBlob(query, digest))?.state !== 'live'
+        const { plan: repositoryId, claims } = await planBlob(query, stamp, repository, blob)
+        return { plan: { repositoryId, isUnknown }, claims }
+      },
+      act: async ({ isUnknown }) => {
+        const bytes = this.#storage.completeUpload(state, layout.blob(digest), size, { isUnknown })
         const link = this.#storage.place(linkPlacements(repository, blob))
         const [placedBytes, placedLink] = await Promise.allSettled([bytes, link])
         for (const placed of [placedBytes, placedLink]) if (placed.status === 'rejected') throw placed.reason
       },
-      confirm: async (query, repositoryId, stamp) => {
+      confirm: async (query, { repositoryId }, stamp) => {
         await confirmBlob(query, repositoryId, blob, stamp)
         return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
       },

@@ -108,8 +108,13 @@ export class S3Driver extends S3Objects implements StorageDriver {
     return await this.#uploads.read(state, length)
   }
 
-  async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {
-    await this.#uploads.complete(state, target, size)
+  async completeUpload(
+    state: UploadState,
+    target: StoragePath,
+    size: number,
+    options?: { readonly isUnknown: boolean },
+  ): Promise<void> {
+    await this.#uploads.complete(state, target, size, options)
   }
 
   async abortUpload(state: UploadState): Promise<void> {

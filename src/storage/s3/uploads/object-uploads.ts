@@ -63,10 +63,11 @@ export class ObjectUploads {
     return streamOf(readPieces(this.#means.bucket, pieces, 0, length))
   }
 
-  async complete(state: UploadState, target: StoragePath, size: number): Promise<void> {
+  async complete(state: UploadState, target: StoragePath, size: number, { isUnknown } = { isUnknown: false }): Promise<void> {
     const { bucket, ledger } = this.#means
     const key = this.#options.keys.keyOf(target)
-    if ((await bucket.head(key))?.size === size) return await this.abort(state)
+    const isThere = async () => (await bucket.head(key))?.size === size
+    if (!isUnknown && (await isThere())) return await this.abort(state)
     const direct = this.#direct.get(state)
     if (direct !== undefined) {
       await direct.finish()
@@ -74,7 +75,11 @@ export class ObjectUploads {
       return await ledger.remove(state)
     }
     const entry = await ledger.find(state)
-    if (entry === undefined || lengthOf(entry) < size) throw new UploadGoneError(`upload ${state} has lost its bytes`)
+    if (entry === undefined || lengthOf(entry) < size) {
+      // It was completed before.
+      if (isUnknown && (await isThere())) return await this.abort(state)
+      throw new UploadGoneError(`upload ${state} has lost its bytes`)
+    }
     await this.#place(entry, key, size)
     await this.abort(state)
   }
