@@ -8,6 +8,7 @@ import type { DiskHook } from '../support/held-disk.ts'
 import { blobsOf, type Content, type Image, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
+import { expectServedByPeer, isServedByPeer, type Tagged } from '../support/served-by-peer.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(3_600_000)
@@ -42,13 +43,9 @@ interface Promised {
   readonly untilMs: number
 }
 
-interface Tagged {
-  readonly manifest: Content
-  readonly images: readonly Image[]
-}
-
 class Schedule {
   readonly steps: string[] = []
+  readonly #seed: number
   readonly #random: SeededRandom
   readonly #folder = new TemporaryFolder({ inMemory: true })
   #berth!: BerthInProcess
@@ -58,6 +55,7 @@ class Schedule {
   readonly #tagged = new Map<string, Tagged>()
 
   constructor(seed: number) {
+    this.#seed = seed
     this.#random = new SeededRandom(seed)
   }
 
@@ -72,6 +70,8 @@ class Schedule {
       await collectAll(this.#berth, 6)
       this.#expectTagged()
       this.#expectNoGarbage()
+      await this.#berth.stop()
+      if (isServedByPeer(this.#seed)) await expectServedByPeer(this.#folder, this.#tagged)
     } finally {
       await this.#berth.stop()
       this.#folder[Symbol.dispose]()
