@@ -8,6 +8,7 @@ import type { Handler } from '../http/pipeline.ts'
 import type { Listen } from '../http/server/server.ts'
 import { exclusivelyIn, lastChangeIn } from '../metadata/sqlite/exclusive-lock.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
+import { ManifestDelay } from '../observe/manifest-delay.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { requestOutput } from '../observe/standard-stream.ts'
@@ -74,12 +75,13 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const isShared = options.shared !== undefined
     const ends = { onReplaced: failed.resolve, onRefused: refused.resolve }
     const metrics = createMetrics(config)
+    const manifestDelay = new ManifestDelay()
     const server = { config, metrics, log, shared: options.shared, server: options.server }
     // A store may come later than this process: until then there is an answer.
     const door = config.storage.driver.kind === 's3' ? new Door({ log, headers: config.http.headers }) : undefined
     early = door && (await serve(door.handler, server))
     const { registry, opened, storage, gate } = await startRegistry({
-      ...{ config, log, metrics, closers, ...ends },
+      ...{ config, log, metrics, manifestDelay, closers, ...ends },
       expectedStore: options.shared?.store,
       expiresSeconds: options.expiresSeconds,
       presencePace: options.presencePace,
@@ -93,7 +95,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const environment = process.env
     const { status, handover } = registry
     const monitoring = await startMonitoring({
-      ...{ config, storage, status, handover, gate, metrics, environment, log, accessOutput },
+      ...{ config, storage, status, handover, gate, metrics, manifestDelay, environment, log, accessOutput },
     })
     closers.push(() => monitoring.stop())
     const { report } = monitoring

@@ -8,6 +8,7 @@ import type { RequestObserver } from '../observe/exchange.ts'
 import { healthChecks } from '../observe/health/health-checks.ts'
 import { HealthMonitor } from '../observe/health/health-monitor.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
+import type { ManifestDelay } from '../observe/manifest-delay.ts'
 import type { MetricFamily } from '../observe/metrics/family.ts'
 import { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import { type Outcome, outcomeOf } from '../observe/outcome.ts'
@@ -29,6 +30,7 @@ export interface MonitoringOptions {
   readonly gate?: Pick<StorageGate, 'requireNow'> | undefined
   /** Undefined: nothing is counted. */
   readonly metrics: RegistryMetrics | undefined
+  readonly manifestDelay: ManifestDelay
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly log: Log
   /** Where lines about requests go. */
@@ -67,6 +69,7 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
   }
   return {
     observers: [
+      options.manifestDelay,
       ...(metrics === undefined ? [] : [metrics.requests]),
       ...(tracing === undefined ? [] : [tracing.observer]),
       ...accessLogs(config.log, log, accessOutput),

@@ -5,6 +5,7 @@ import { MetadataKeeper } from '../metadata/sqlite/keeper.ts'
 import { type OpenedMetadata, openMetadata } from '../metadata/sqlite/open.ts'
 import { timedMetadata } from '../metadata/timed-metadata.ts'
 import type { Log } from '../observe/log.ts'
+import type { ManifestDelay } from '../observe/manifest-delay.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import { openStorage, openUnwritable } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
@@ -28,6 +29,7 @@ export interface RegistryParts {
   readonly config: Config
   readonly log: Log
   readonly metrics: RegistryMetrics | undefined
+  readonly manifestDelay: ManifestDelay
   readonly closers: Closer[]
   /** What this process stands on is not its own any more, or has changed: it must start anew. */
   readonly onReplaced: (error: Error) => void
@@ -123,7 +125,8 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     onlyReads: refusal !== undefined,
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
-  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onCollected, log })
+  const readersWait = () => parts.manifestDelay.isLong
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onCollected, readersWait, log })
   closers.push(() => registry.stop())
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
   gate = await openGate({ opened, database, registry, parts })

@@ -7,6 +7,7 @@ import { type Collected, Collector } from './collect/collector.ts'
 import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
 import { CollectorDuty } from './collect/collector-duty.ts'
 import { CommandCollection } from './collect/command/collection.ts'
+import { Pace } from './collect/pace.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { Removal } from './collect/removal.ts'
 import { Whether } from './collect/whether.ts'
@@ -54,6 +55,8 @@ export interface RegistryOptions {
   readonly collectsOnce?: { readonly requireAllowed: ((query: Query) => Promise<void>) | undefined } | undefined
   /** Is told what the collector took. */
   readonly onCollected?: (collected: Collected) => void
+  /** Readers wait longer than they should: the collector slows down. */
+  readonly readersWait?: () => boolean
   /** Left out, every valid manifest is taken. */
   readonly manifestRules?: ManifestRules
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
@@ -156,7 +159,7 @@ export function createRegistry(options: RegistryOptions): Registry {
 }
 
 interface CollectorParts
-  extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce'> {
+  extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce' | 'readersWait'> {
   readonly policy: CollectorPolicy
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
@@ -169,10 +172,17 @@ function createCollector({ operations, backgroundScan, unreadable, onCollected, 
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
   const removal = new Removal({ storage, metadata, operations, requireAllowed: collectsOnce?.requireAllowed })
-  const collector = new Collector({ metadata, removal, whether, clock, policy, epoch })
+  const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), isFull: () => isFull(storage) })
+  const collector = new Collector({ metadata, removal, whether, clock, policy, pace, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined) }
   const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, ...told })
   return { collector, duty, command: new CommandCollection({ storage, metadata, collector, removal, whether, clock, epoch }) }
+}
+
+/** Uploads are refused: what is left is for what is small, and for deletes. */
+async function isFull(storage: StorageDriver): Promise<boolean> {
+  const space = await storage.space()
+  return space !== undefined && space.freeBytes <= space.reserveBytes
 }
 
 function purgeOf({ storage, metadata, log, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {

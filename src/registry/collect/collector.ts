@@ -7,7 +7,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import { brakes } from './brake.ts'
 import { Candidates } from './candidates.ts'
 import type { CollectorClock } from './collector-clock.ts'
-import { Pace } from './pace.ts'
+import type { Pace } from './pace.ts'
 import type { CollectorPolicy } from './policy.ts'
 import { REMOVED_AT_ONCE, type Removal } from './removal.ts'
 import { type Survey, survey } from './survey.ts'
@@ -20,6 +20,7 @@ export interface CollectorOptions {
   readonly whether: Whether
   readonly clock: CollectorClock
   readonly policy: CollectorPolicy
+  readonly pace: Pace
   readonly epoch: number
 }
 
@@ -57,11 +58,9 @@ export interface PassReport {
  */
 export class Collector {
   readonly #options: CollectorOptions
-  readonly #pace: Pace
 
   constructor(options: CollectorOptions) {
     this.#options = options
-    this.#pace = new Pace(options.policy.rate)
   }
 
   /** Removes what has been condemned for the window. Ends between two batches when the signal aborts. */
@@ -200,9 +199,9 @@ export class Collector {
 
   /** After each batch: readers have their turn, and the storage may have gone meanwhile. */
   async #mayGoOn(removed: number, signal: AbortSignal): Promise<boolean> {
-    const { clock, whether } = this.#options
+    const { clock, whether, pace } = this.#options
     await clock.tick()
-    await this.#pace.after(removed, signal)
+    await pace.after(removed, signal)
     signal.throwIfAborted()
     // How long the epoch has lasted was asked before.
     return (await whether.waits(0)) === undefined

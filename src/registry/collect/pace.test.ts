@@ -1,0 +1,21 @@
+import { expect, test } from 'bun:test'
+import { presentRate } from './pace.ts'
+
+test.each([
+  ['as configured', {}, 200],
+  ['halved while readers wait', { readersWait: true }, 100],
+  [
+    'without a bound while uploads are refused for want of space, even while readers wait',
+    { readersWait: true, isFull: true },
+    0,
+  ],
+  ['without a bound where none is configured, even while readers wait', { rate: 0, readersWait: true }, 0],
+])('the rate of removals is %s', async (_, { rate = 200, readersWait = false, isFull = false }: Present, expected) => {
+  expect(await presentRate({ rate, readersWait: () => readersWait, isFull: async () => isFull })).toBe(expected)
+})
+
+interface Present {
+  readonly rate?: number
+  readonly readersWait?: boolean
+  readonly isFull?: boolean
+}
