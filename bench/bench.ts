@@ -8,7 +8,7 @@ export interface Figure {
   readonly better: 'more' | 'less'
   /** The ratio to the peer that Berth has promised: at least this where more is better, at most this where less is. */
   readonly ratio?: number
-  /** A value that Berth has promised not to exceed, whatever the peer does. */
+  /** What Berth has promised whatever the peer does: at least this where more is better, at most this where less is. */
   readonly limit?: number
 }
 
@@ -33,9 +33,13 @@ export interface Bench {
   /** So many rounds for each of the others, where the disk wanders. */
   readonly repeats?: number
   readonly contestants?: readonly Contestant[]
+  /** Runs only when it is picked by name. */
+  readonly takesLong?: true
   readonly security?: (lab: Lab) => Promise<Security>
   /** What stands below `storage` for a contestant, where that is no data directory. */
   readonly storage?: (lab: Lab, contestant: Contestant) => Promise<string>
+  /** Variables for a contestant beside those that each has. */
+  readonly environment?: (lab: Lab, contestant: Contestant) => Readonly<Record<string, string>>
   /** Ends what `storage` has begun. */
   readonly end?: () => Promise<void>
   /** Fills the data directory of a contestant that does not run yet. */

@@ -1,6 +1,7 @@
 import type { Bench } from './bench.ts'
 import { blobGet } from './cases/blob-get.ts'
 import { blobPush } from './cases/blob-push.ts'
+import { collect } from './cases/collect.ts'
 import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
@@ -12,9 +13,11 @@ import { latency, memory } from './cases/under-uploads.ts'
 export interface BenchOptions {
   /** Bytes of a large blob. */
   readonly blobBytes: number
+  /** Layers in the store from which garbage is collected. */
+  readonly layers: number
 }
 
-export function allBenches({ blobBytes }: BenchOptions): readonly Bench[] {
+export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[] {
   return [
     blobGet(blobBytes),
     blobGetOverTls(blobBytes),
@@ -31,5 +34,6 @@ export function allBenches({ blobBytes }: BenchOptions): readonly Bench[] {
     start,
     // A bucket is no faster than the store that it is in.
     objectStore(blobBytes / 4),
+    collect(layers),
   ]
 }

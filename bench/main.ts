@@ -14,6 +14,7 @@ import { rowsOf, tableOf } from './table.ts'
 interface Options {
   readonly rounds: number
   readonly size: number
+  readonly layers: number
   readonly directory: string
   readonly manifests: readonly number[]
   readonly json?: string
@@ -23,11 +24,12 @@ interface Options {
 
 const program = new Command('npm run bench --')
   .description("Berth beside Debian's docker-registry: same machine, same client, same run.")
-  .argument('[picks...]', 'which benches; all when left out, but for `flat`, which takes long')
+  .argument('[picks...]', 'which benches; all when left out, but for `flat` and `collect`, which take long')
   .option('--rounds <count>', 'how often each contestant has its turn', positive, 3)
   .option('--size <mebibytes>', 'of a large blob', positive, 1024)
   .option('--directory <path>', 'where the data directories are made, and removed', '/var/tmp')
   .option('--manifests <counts>', 'in the stores that `flat` compares', counts, [100, 10_000, 1_000_000])
+  .option('--layers <count>', 'in the store from which `collect` takes a tenth; in thousands', thousands, 1_000_000)
   .option('--json <file>', 'writes every sample')
   .option('--update', 'with `counts`: what Berth does now is what CI expects from here on')
   .option('--write-docs', 'writes the tables of docs/benchmarks.md')
@@ -37,7 +39,7 @@ cleanUpOnSignals()
 await main(program.args, program.opts<Options>())
 
 async function main(picks: readonly string[], options: Options): Promise<void> {
-  const benches = pick(allBenches({ blobBytes: options.size * 1024 * 1024 }), picks)
+  const benches = pick(allBenches({ blobBytes: options.size * 1024 * 1024, layers: options.layers }), picks)
   const machine = await describeMachine()
   for (const line of machine) console.log(line)
   const measurements: Measurement[] = []
@@ -83,17 +85,26 @@ function pick(benches: readonly Bench[], names: readonly string[]): readonly Ben
   const known = [...benches.map(({ name }) => name), 'flat', 'counts']
   const unknown = names.find((name) => !known.includes(name))
   if (unknown !== undefined) program.error(`There is no bench ${unknown}; there are ${known.join(', ')}.`)
-  return names.length === 0 ? benches : benches.filter(({ name }) => names.includes(name))
+  return names.length === 0
+    ? benches.filter(({ takesLong }) => takesLong !== true)
+    : benches.filter(({ name }) => names.includes(name))
 }
 
-function commandOf(picks: readonly string[], { rounds, size }: Options): string {
-  return ['npm run bench --', ...picks, `--rounds ${rounds}`, ...(size === 1024 ? [] : [`--size ${size}`])].join(' ')
+function commandOf(picks: readonly string[], { rounds, size, layers }: Options): string {
+  const others = [...(size === 1024 ? [] : [`--size ${size}`]), ...(layers === 1_000_000 ? [] : [`--layers ${layers}`])]
+  return ['npm run bench --', ...picks, `--rounds ${rounds}`, ...others].join(' ')
 }
 
 function positive(text: string): number {
   const number = Number(text)
   if (Number.isSafeInteger(number) && number > 0) return number
   throw new InvalidArgumentError('It must be a whole number above 0.')
+}
+
+function thousands(text: string): number {
+  const number = positive(text)
+  if (number % 1000 === 0) return number
+  throw new InvalidArgumentError('It must be a multiple of 1000.')
 }
 
 function counts(text: string): number[] {

@@ -19,6 +19,7 @@ export interface RegistryOptions {
   readonly storage?: string | undefined
   /** A program that runs the registry: a tracer. */
   readonly under?: readonly string[]
+  readonly environment?: Readonly<Record<string, string>> | undefined
 }
 
 export interface Security {
@@ -40,17 +41,19 @@ export class RegistryUnderLoad {
   readonly #security: Security
   readonly #storage: string
   readonly #under: readonly string[]
+  readonly #variables: Readonly<Record<string, string>>
   #port = 0
   #child: Bun.Subprocess | undefined
   #isEnded: () => void = () => undefined
 
-  constructor({ contestant, folder, security = {}, storage, under = [] }: RegistryOptions) {
+  constructor({ contestant, folder, security = {}, storage, under = [], environment = {} }: RegistryOptions) {
     this.contestant = contestant
     this.#folder = join(folder, contestant)
     this.data = join(this.#folder, 'data')
     this.#security = security
     this.#storage = storage ?? `  filesystem:\n    rootdirectory: ${this.data}\n`
     this.#under = under
+    this.#variables = environment
   }
 
   get port(): number {
@@ -59,6 +62,11 @@ export class RegistryUnderLoad {
 
   get url(): string {
     return `${this.#security.tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}`
+  }
+
+  /** The path of its configuration, once it has been started. */
+  get config(): string {
+    return join(this.#folder, 'config.yml')
   }
 
   get pid(): number {
@@ -155,9 +163,8 @@ export class RegistryUnderLoad {
   async #writeConfig(): Promise<string> {
     await mkdir(this.data, { recursive: true })
     this.#port = await freePort()
-    const path = join(this.#folder, 'config.yml')
-    await Bun.write(path, configOf(this.#port, this.#storage, this.#security))
-    return path
+    await Bun.write(this.config, configOf(this.#port, this.#storage, this.#security))
+    return this.config
   }
 
   /** Nothing of the caller's: a proxy or a certificate folder in there changes what is measured. */
@@ -168,6 +175,7 @@ export class RegistryUnderLoad {
       HOME: this.#folder,
       STATE_DIRECTORY: join(this.#folder, 'state'),
       ...processes,
+      ...this.#variables,
     }
   }
 }

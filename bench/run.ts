@@ -23,7 +23,8 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
     const security = await bench.security?.(lab)
     for (const contestant of bench.contestants ?? ALL) {
       const storage = await bench.storage?.(lab, contestant)
-      const registry = new RegistryUnderLoad({ contestant, folder, security, storage })
+      const environment = bench.environment?.(lab, contestant)
+      const registry = new RegistryUnderLoad({ contestant, folder, security, storage, environment })
       registries.push(registry)
       await bench.fill?.(registry, lab)
       await registry.start()

@@ -65,14 +65,13 @@ function ratioText(spread: Spread | undefined): string {
 
 function budgetText({ better, ratio, limit, unit }: Figure): string {
   const bound = ratio === undefined ? [] : [`${better === 'more' ? '≥' : '≤'} ${ratio}×`]
-  return [...bound, ...(limit === undefined ? [] : [`≤ ${limit} ${unit}`])].join(', ') || '–'
+  return [...bound, ...(limit === undefined ? [] : [`${better === 'more' ? '≥' : '≤'} ${limit} ${unit}`])].join(', ') || '–'
 }
 
 /** By the medians, as the budgets are meant. */
 function verdictOf({ better, ratio, limit }: Figure, own: Spread | undefined, ratios: Spread | undefined): string {
   if (ratio === undefined && limit === undefined) return ''
-  const isWithinLimit = limit === undefined || (own !== undefined && own.median <= limit)
-  const isRatioKept =
-    ratio === undefined || (ratios !== undefined && (better === 'more' ? ratios.median >= ratio : ratios.median <= ratio))
-  return isWithinLimit && isRatioKept ? 'kept' : '**missed**'
+  const keeps = (bound: number | undefined, spread: Spread | undefined) =>
+    bound === undefined || (spread !== undefined && (better === 'more' ? spread.median >= bound : spread.median <= bound))
+  return keeps(limit, own) && keeps(ratio, ratios) ? 'kept' : '**missed**'
 }

@@ -48,9 +48,7 @@ export class LayoutStore {
       return { mediaType: LAYER_TYPE, digest, size: text.length }
     }
     for (let number = 0; number < images; number += 1) {
-      const named = Array.from({ length: LAYERS_OF_IMAGE }, (_, index) =>
-        writeLayer(`${name}: layer ${index} of image ${number}`),
-      )
+      const named = Array.from({ length: LAYERS_OF_IMAGE }, (_, index) => writeLayer(layerText(name, number, index)))
       const digest = this.#writeBlob(manifestText(name, number, named))
       writeLink(join(revisions, hexOf(digest)), digest)
       this.#writeTag(join(tags, tagName(number)), digest)
@@ -87,6 +85,15 @@ export function manifestText(name: string, number: number, layers: readonly obje
     layers,
     annotations: { 'org.opencontainers.image.ref.name': `${name}:${number}` },
   })
+}
+
+/** The digest of what `writeImages` writes as a layer of an image. */
+export function layerDigest(name: string, image: number, index: number): string {
+  return digestOf(layerText(name, image, index))
+}
+
+function layerText(name: string, image: number, index: number): string {
+  return `${name}: layer ${index} of image ${image}`
 }
 
 /** Five digits: the order of the names is that of the numbers. */

@@ -1,0 +1,133 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Bench, Figure, Lab, Sample } from '../bench.ts'
+import { Probed } from '../collect/probed.ts'
+import { type Collection, WatchedCollector } from '../collect/watched.ts'
+import { PacedRequests } from '../load/paced.ts'
+import type { RegistryUnderLoad } from '../registry.ts'
+import { keptPaths, writeCollectableStore } from '../stores/collectable-store.ts'
+import { MANIFEST_TYPE } from '../stores/layout-store.ts'
+
+const SECONDS_BEFORE = 30
+const EVERY_MS = 10
+const MB = 1e6
+
+/** A tenth of the layers is garbage: Berth takes it while it is asked for manifests and blobs, docker-registry while it is stopped. */
+export function collect(layers: number): Bench {
+  let written: string | undefined
+  const probes = new Map<string, Probed>()
+  const probeOf = (lab: Lab, contestant: string) => {
+    const probe = probes.get(contestant) ?? new Probed(join(lab.folder, contestant))
+    probes.set(contestant, probe)
+    return probe
+  }
+  return {
+    name: 'collect',
+    title: `Collecting ${(layers / 10).toLocaleString('en-US')} of ${layers.toLocaleString('en-US')} layers`,
+    takesLong: true,
+    mostRounds: 1,
+    figures: FIGURES,
+    environment: (lab, contestant) => probeOf(lab, contestant).environment,
+    storage: async (lab, contestant) =>
+      `  filesystem:\n    rootdirectory: ${join(lab.folder, contestant, 'data')}\n  maintenance:\n    collector:\n      rate: 0\n`,
+    fill: async ({ data }) => {
+      if (written === undefined) writeCollectableStore(data, layers)
+      else await copyOf(written, data)
+      written ??= data
+      await Bun.spawn(['sync']).exited
+    },
+    sample: async (registry, lab) => {
+      if (registry.contestant === 'peer') return await collectStopped(registry, layers / 10)
+      return await collectServing(registry, probeOf(lab, registry.contestant), layers)
+    },
+  }
+}
+
+const FIGURES: readonly Figure[] = [
+  { key: 'whole', title: 'looking and removing', unit: 's', better: 'less' },
+  { key: 'look', title: 'of it looking', unit: 's', better: 'less' },
+  { key: 'rate', title: 'links and bytes removed', unit: '1/s', better: 'more', limit: 1000 },
+  { key: 'manifest-before', title: 'manifest GET: p99 before', unit: 'ms', better: 'less' },
+  { key: 'manifest-during', title: 'manifest GET: p99 meanwhile', unit: 'ms', better: 'less' },
+  { key: 'manifest-times', title: 'manifest GET: p99 meanwhile by before', unit: '×', better: 'less', limit: 1.5 },
+  { key: 'blob-before', title: 'blob GET: p99 before', unit: 'ms', better: 'less' },
+  { key: 'blob-during', title: 'blob GET: p99 meanwhile', unit: 'ms', better: 'less' },
+  { key: 'blob-times', title: 'blob GET: p99 meanwhile by before', unit: '×', better: 'less', limit: 1.5 },
+  { key: 'turn', title: 'longest turn of the event loop', unit: 'ms', better: 'less', limit: 20 },
+  { key: 'turn-cpu', title: 'longest turn, of the processor', unit: 'ms', better: 'less' },
+  { key: 'transaction', title: 'longest transaction', unit: 'ms', better: 'less', limit: 20 },
+  { key: 'transaction-cpu', title: 'longest transaction, of the processor', unit: 'ms', better: 'less' },
+  { key: 'purge-turn', title: 'longest turn while tombstones are purged', unit: 'ms', better: 'less', limit: 20 },
+  { key: 'purge-turn-cpu', title: 'longest turn while tombstones are purged, of the processor', unit: 'ms', better: 'less' },
+  { key: 'memory', title: 'memory before', unit: 'MB', better: 'less' },
+  { key: 'peak', title: 'memory, at most', unit: 'MB', better: 'less' },
+  { key: 'more', title: 'memory for it', unit: 'MB', better: 'less', limit: 20 },
+]
+
+async function collectServing(registry: RegistryUnderLoad, probe: Probed, layers: number): Promise<Sample> {
+  const garbage = layers / 10
+  using collector = new WatchedCollector(registry.data)
+  const blobs = collector.blobs()
+  const load = { url: registry.url, kinds: keptPaths(layers), everyMs: EVERY_MS, accept: MANIFEST_TYPE }
+  const calm = new PacedRequests(load)
+  await Bun.sleep(SECONDS_BEFORE * 1000)
+  const before = await calm.stop()
+  const memory = registry.residentBytes().now
+  registry.forgetPeak()
+  const pulls = new PacedRequests(load)
+  const collection = await collector.follow(garbage)
+  const during = await pulls.stop()
+  const { peak } = registry.residentBytes()
+  if (blobs - collector.blobs() !== garbage) throw new Error(`${blobs - collector.blobs()} blobs went`)
+  const longest = probe.longest(collection.passBeganMs, collection.removedMs)
+  const purging = probe.longest(collection.removedMs, collection.purgedMs)
+  const times = (kind: string) => (during[kind]?.p99Ms ?? 0) / (before[kind]?.p99Ms ?? 1)
+  return {
+    ...timesOf(collection, garbage),
+    ...{ 'manifest-before': before.manifest?.p99Ms ?? 0, 'manifest-during': during.manifest?.p99Ms ?? 0 },
+    ...{ 'blob-before': before.blob?.p99Ms ?? 0, 'blob-during': during.blob?.p99Ms ?? 0 },
+    ...{ 'manifest-times': times('manifest'), 'blob-times': times('blob') },
+    ...{ turn: longest.turnMs, 'turn-cpu': longest.turnCpuMs },
+    ...{ transaction: longest.transactionMs, 'transaction-cpu': longest.transactionCpuMs },
+    ...{ 'purge-turn': purging.turnMs, 'purge-turn-cpu': purging.turnCpuMs },
+    ...{ memory: memory / MB, peak: peak / MB, more: (peak - memory) / MB },
+  }
+}
+
+function timesOf({ passBeganMs, condemnedMs, removalBeganMs, removedMs }: Collection, garbage: number): Sample {
+  const look = (condemnedMs - passBeganMs) / 1000
+  const removal = (removedMs - removalBeganMs) / 1000
+  return { whole: look + removal, look, rate: (2 * garbage) / removal }
+}
+
+/** It removes the bytes and leaves the links. */
+async function collectStopped(registry: RegistryUnderLoad, garbage: number): Promise<Sample> {
+  await registry.stop()
+  const startedAt = performance.now()
+  const child = Bun.spawn(['docker-registry', 'garbage-collect', registry.config], {
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  let removed = 0
+  for await (const line of linesOf(child.stdout)) if (line.startsWith('blob eligible for deletion')) removed += 1
+  if ((await child.exited) !== 0 || removed !== garbage) throw new Error(`docker-registry removed ${removed}`)
+  const whole = (performance.now() - startedAt) / 1000
+  return { whole, peak: (child.resourceUsage()?.maxRSS ?? 0) / MB }
+}
+
+async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+  let left = ''
+  const decoder = new TextDecoder()
+  for await (const chunk of stream) {
+    const lines = (left + decoder.decode(chunk, { stream: true })).split('\n')
+    left = lines.pop() ?? ''
+    yield* lines
+  }
+}
+
+/** Removing a name of a file leaves its others, so that the copies share what lies in the files. */
+async function copyOf(from: string, to: string): Promise<void> {
+  await mkdir(to, { recursive: true })
+  const copied = await Bun.spawn(['cp', '-al', '--no-target-directory', `${from}/docker`, `${to}/docker`]).exited
+  if (copied !== 0) throw new Error('the store could not be copied')
+}
