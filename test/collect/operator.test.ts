@@ -23,6 +23,7 @@ test(`a build that pushes latest ${PUSHES} times: log, metrics and berth gc say 
   const [old, kept] = [builds.slice(0, -1), builds.slice(-1)]
   const bytes = old.flatMap((build) => [build.manifest, ...blobsOf(build)]).reduce((sum, part) => sum + part.bytes.length, 0)
   const berth = await startBerth({ folder, adapt: (config) => config.replace('http:\n', DEBUG) })
+  const debugUrl = await berth.debugUrl()
   const client = new RegistryClient(berth.url)
   for (const build of builds) {
     for (const blob of blobsOf(build)) await client.pushBlob('app', blob)
@@ -38,7 +39,7 @@ test(`a build that pushes latest ${PUSHES} times: log, metrics and berth gc say 
     await passTime(collecting, DAY_MS + HOUR_MS)
     await poll('the metrics have them', 60_000, async () => {
       await collect(collecting)
-      const metrics = await (await fetch(`${await berth.debugUrl()}/metrics`)).text()
+      const metrics = await (await fetch(`${debugUrl}/metrics`)).text()
       const has = (name: string, value: number) => metrics.includes(`berth_collector_untagged_${name} ${value}\n`)
       return (has('manifests', PUSHES - 1) && has('bytes', bytes)) || undefined
     })
