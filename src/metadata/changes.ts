@@ -173,14 +173,15 @@ export async function setBlobLive(query: Query, digest: Digest, size: number, st
   )
 }
 
-/** A push of the blob begins: a new row is arriving. */
-export async function setBlobArriving(query: Query, digest: Digest, stamp: Stamp): Promise<void> {
-  await query.run(
+/** A push of the blob begins: a new row is arriving. Whether a row said before that its bytes are there. */
+export async function setBlobArriving(query: Query, digest: Digest, stamp: Stamp): Promise<{ readonly isLive: boolean }> {
+  const row = await query.get<{ state: string }>(
     `INSERT INTO blob (digest, state, size, touched_ms, number) VALUES (?, 'arriving', NULL, ${CLOCK_MS}, ?)
-     ON CONFLICT (digest) DO UPDATE SET touched_ms = excluded.touched_ms, number = excluded.number`,
+     ON CONFLICT (digest) DO UPDATE SET touched_ms = excluded.touched_ms, number = excluded.number RETURNING state`,
     digest,
     stamp.number,
   )
+  return { isLive: row?.state === 'live' }
 }
 
 export async function deleteBlob(query: Query, digest: Digest): Promise<void> {

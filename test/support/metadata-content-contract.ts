@@ -183,7 +183,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
     }
 
     test('arrive without a size and are live with one', async () => {
-      await metadata.change((query, stamp) => setBlobArriving(query, blob, stamp))
+      await metadata.change(async (query, stamp) => void (await setBlobArriving(query, blob, stamp)))
       expect(await findBlob(metadata.read, blob)).toMatchObject({ state: 'arriving', size: null })
 
       const number = await metadata.change((query, stamp) => setBlobLive(query, blob, 3, stamp))
@@ -200,7 +200,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
     ])('that are %s are %s when they are pushed again, with their size and a new grace', async (before, after) => {
       await inState(before)
 
-      await metadata.change((query, stamp) => setBlobArriving(query, blob, stamp))
+      await metadata.change(async (query, stamp) => void (await setBlobArriving(query, blob, stamp)))
 
       expect(await findBlob(metadata.read, blob)).toMatchObject({ state: after, size: 3 })
       expect(await metadata.candidateSince(blob)).toBeGreaterThan(5)

@@ -1,4 +1,3 @@
-import { findBlob } from '../../metadata/content.ts'
 import { deleteUpload, type EndedUpload } from '../../metadata/uploads.ts'
 import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -38,13 +37,9 @@ export class BlobPush {
     return await this.#operations.perform({
       name: 'blob push',
       actor,
-      plan: async (query, stamp) => {
-        const isUnknown = (await findBlob(query, digest))?.state !== 'live'
-        const { plan: repositoryId, claims } = await planBlob(query, stamp, repository, blob)
-        return { plan: { repositoryId, isUnknown }, claims }
-      },
-      act: async ({ isUnknown }) => {
-        const bytes = this.#storage.completeUpload(state, layout.blob(digest), size, { isUnknown })
+      plan: async (query, stamp) => await planBlob(query, stamp, repository, blob),
+      act: async ({ isLive }) => {
+        const bytes = this.#storage.completeUpload(state, layout.blob(digest), size, { isUnknown: !isLive })
         const link = this.#storage.place(linkPlacements(repository, blob))
         const [placedBytes, placedLink] = await Promise.allSettled([bytes, link])
         for (const placed of [placedBytes, placedLink]) if (placed.status === 'rejected') throw placed.reason

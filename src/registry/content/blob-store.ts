@@ -185,7 +185,7 @@ export class BlobStore {
           if ((await this.#view.blobSize(blob.target)) !== blob.size) throw new SourceGone()
           await this.#storage.place(linkPlacements(repository, blob))
         },
-        confirm: async (query, repositoryId, stamp) => await confirmBlob(query, repositoryId, blob, stamp),
+        confirm: async (query, { repositoryId }, stamp) => await confirmBlob(query, repositoryId, blob, stamp),
       })
       return true
     } catch (error) {
@@ -209,14 +209,14 @@ interface Linked {
 
 class SourceGone extends Error {}
 
-/** The claims of an operation that adds a blob to a repository; several may share them. The plan is the repository's row. */
+/** The claims of an operation that adds a blob to a repository; several may share them. Its plan: the repository's row, and what the blob's row said. */
 export async function planBlob(query: Query, stamp: Stamp, repository: RepositoryName, { digest, target }: StoredBlob) {
-  await setBlobArriving(query, target, stamp)
+  const { isLive } = await setBlobArriving(query, target, stamp)
   const claims = [
     { name: { kind: 'blob', digest: target }, alone: false },
     { name: { kind: 'link', repository, digest }, alone: false },
   ] as const
-  return { plan: await ensureRepository(query, repository, stamp.epoch), claims }
+  return { plan: { repositoryId: await ensureRepository(query, repository, stamp.epoch), isLive }, claims }
 }
 
 export async function confirmBlob(query: Query, repositoryId: number, blob: StoredBlob, stamp: Stamp): Promise<void> {
