@@ -238,15 +238,6 @@ export async function listTagsOf(query: Query, repositoryId: number, digest: Dig
   return rows.map((row) => row.name)
 }
 
-export async function isTagged(query: Query, repository: RepositoryName, digest: Digest): Promise<boolean> {
-  const row = await query.get(
-    'SELECT 1 FROM tag WHERE repository_id = (SELECT id FROM repository WHERE name = ?) AND digest = ? LIMIT 1',
-    repository,
-    digest,
-  )
-  return row !== undefined
-}
-
 /** Digests that tags of the repository name, and of which no revision is known. */
 export async function listTaggedWithoutRevision(query: Query, repositoryId: number): Promise<Digest[]> {
   const rows = await query.all<{ digest: Digest }>(

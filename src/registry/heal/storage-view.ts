@@ -1,9 +1,10 @@
-import { findManifest, findManifestContent, findRepository, isTagged } from '../../metadata/content.ts'
+import { findManifest, findManifestContent, findRepository, listTagsOf } from '../../metadata/content.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { BlobName, ContentName, LinkName, ManifestName, TagName } from '../../metadata/names.ts'
 import type { Query } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf, findDigest, isDigestOfNothing } from '../../oci/digest.ts'
 import { MAX_MANIFEST_BYTES, parseStoredManifest } from '../../oci/manifest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import { digestsIn } from '../../oci/named-digests.ts'
 import { FileTooLargeError, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../storage/layout.ts'
@@ -129,12 +130,20 @@ export class StorageView {
   async #findUnserved({ repository, digest }: ManifestName, link: LinkFile | undefined): Promise<UnservedManifest | undefined> {
     if (link === undefined) {
       // A tag whose revision and bytes have both gone is what a registry left that removed an image by its digest.
-      const isThere = (await isTagged(this.#read, repository, digest)) && (await this.blobSize(digest)) !== undefined
+      const isThere = (await this.#isTagged(repository, digest)) && (await this.blobSize(digest)) !== undefined
       if (!isThere) return undefined
     }
     const other = link?.says === undefined || link.says === digest ? [] : [link.says]
     const named = await Promise.all([digest, ...other].map((of) => this.#namesIn(of)))
     return { names: named.includes(undefined) ? undefined : [...other, ...named.flatMap((names) => names ?? [])] }
+  }
+
+  /** In the storage: the row of a tag may be older than a delete whose process died. */
+  async #isTagged(repository: RepositoryName, digest: Digest): Promise<boolean> {
+    const row = await findRepository(this.#read, repository)
+    for (const tag of row === undefined ? [] : await listTagsOf(this.#read, row.id, digest))
+      if ((await this.observeTag({ kind: 'tag', repository, tag })).digest === digest) return true
+    return false
   }
 
   /** Undefined when the bytes of a manifest are missing or damaged. */
