@@ -10,7 +10,7 @@ import { MAX_RANGES } from '../src/http/answer/ranges.ts'
 import { MOST_HEADER_BYTES } from '../src/http/server/header-size.ts'
 import { PATIENCE } from '../src/http/server/patience.ts'
 import { MAX_MANIFEST_BYTES } from '../src/oci/manifest.ts'
-import { MAX_ARTIFACT_TYPE_BYTES, MAX_DEPTH, MAX_VALUES, MAX_VALUES_TOGETHER } from '../src/oci/manifest-bounds.ts'
+import { MAX_ARTIFACT_TYPE_BYTES, MAX_CHILDREN, MAX_DEPTH, MAX_VALUES, MAX_VALUES_TOGETHER } from '../src/oci/manifest-bounds.ts'
 
 /** Figures, versions and names in the documents, compared with the program. */
 
@@ -47,6 +47,7 @@ test.each([
     `| Values in one list or object of a manifest, so layers, children or annotations | ${grouped(MAX_VALUES_TOGETHER)} |`,
   ],
   ['docs/operations/limits.md', `| Levels of a manifest | ${MAX_DEPTH};`],
+  ['docs/operations/limits.md', `| Manifests that an image index names | ${grouped(MAX_CHILDREN)} |`],
   ['docs/operations/limits.md', `| The artifact type of a manifest | ${grouped(MAX_ARTIFACT_TYPE_BYTES)} bytes |`],
   ['docs/operations/limits.md', `| Ranges in one GET of a blob | ${grouped(MAX_RANGES)};`],
   ['docs/operations/limits.md', `| The request line and the headers | ${MOST_HEADER_BYTES / 1024} KiB`],

@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'bun:test'
 import { MAX_MANIFEST_BYTES } from './manifest.ts'
-import { MAX_DEPTH, MAX_VALUES_TOGETHER, ManifestBounds, requireBounds } from './manifest-bounds.ts'
+import {
+  MAX_CHILDREN,
+  MAX_DEPTH,
+  MAX_VALUES_TOGETHER,
+  ManifestBounds,
+  requireBounds,
+  requireChildren,
+} from './manifest-bounds.ts'
 
 const DESCRIPTOR = `{"mediaType":"a","digest":"sha256:${'0'.repeat(64)}","size":1,"annotations":{"a":"b","c":"d"}}`
 
@@ -58,6 +65,14 @@ describe('a manifest', () => {
     expect(() => check(text)).toThrow(sentence)
     for (const length of [1, 2, 1000]) expect(() => checkInPieces(text, length)).toThrow(sentence)
   })
+})
+
+test('an image index may name so many manifests and no more, an image twice as many layers', () => {
+  const names = (role: string, count: number) => Array(count).fill({ role })
+
+  expect(() => requireChildren(names('child', MAX_CHILDREN))).not.toThrow()
+  expect(() => requireChildren(names('layer', MAX_VALUES_TOGETHER))).not.toThrow()
+  expect(() => requireChildren(names('child', MAX_CHILDREN + 1))).toThrow('The image index names more than 2000 manifests')
 })
 
 function pairs(count: number): string {

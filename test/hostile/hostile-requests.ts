@@ -13,6 +13,7 @@ export interface HostileRequests {
 const CONFIG = new TextEncoder().encode('x'.repeat(10))
 const CONFIG_DIGEST = sha256(CONFIG)
 const OCI_MANIFEST = 'application/vnd.oci.image.manifest.v1+json'
+const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
 const DESCRIPTOR = `{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"${CONFIG_DIGEST}","size":10}`
 const MIB = 1024 * 1024
 
@@ -50,6 +51,26 @@ export const HOSTILE: readonly HostileRequests[] = [
       return await atOnce(4, async (index) => await put(url, `/v2/hostile/manifests/m${index}`, body))
     },
     expected: '201',
+  },
+  {
+    title: 'an index of many children, deleted and pushed again',
+    async send(url, scale) {
+      const children = Array.from({ length: scale === 1 ? 100 : 2_000 }, (_, index) => manifest(`"annotations":{"n":"${index}"}`))
+      await eachOf(children, async (child) => {
+        const pushed = await put(url, `/v2/hostile/manifests/${sha256(Buffer.from(child))}`, child)
+        if (pushed !== '201') throw new Error(`a child was answered ${pushed}`)
+      })
+      const named = children.map((child) => {
+        return `{"mediaType":"${OCI_MANIFEST}","digest":"${sha256(Buffer.from(child))}","size":${Buffer.byteLength(child)}}`
+      })
+      const index = `{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[${named.join()}]}`
+      const path = `/v2/hostile/manifests/${sha256(Buffer.from(index))}`
+      const init = { method: 'PUT', body: index, headers: { 'Content-Type': OCI_INDEX } }
+      const first = await status(url, path, init)
+      const deleted = await status(url, path, { method: 'DELETE' })
+      return [`${first} ${deleted} ${await status(url, path, init)}`]
+    },
+    expected: '201 202 201',
   },
   {
     title: 'ten lists of referrers over ten manifests with 4 MiB of annotations',

@@ -113,6 +113,16 @@ export async function spareNeededLinks(query: Query, candidates: readonly Condem
     )
 }
 
+/** An operation builds on them: as `rescueLink`, in one statement. */
+export async function rescueLinks(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<void> {
+  await query.run(
+    `UPDATE link SET condemned_ms = NULL, touched_ms = ${CLOCK_MS}
+     WHERE repository_id = ? AND digest IN (SELECT value FROM json_each(?)) AND condemned_ms > 0`,
+    repositoryId,
+    JSON.stringify(digests),
+  )
+}
+
 /** A request got it, or builds on it: it is condemned no more, with its full grace. False when it is gone, or being removed. */
 export async function rescueLink(query: Query, repositoryId: number, digest: Digest): Promise<boolean> {
   await query.run(

@@ -159,12 +159,12 @@ export async function rescueManifest(query: Query, repositoryId: number, digest:
   return row !== undefined
 }
 
-/** A manifest names it from now on: it is released no more. */
-export async function adoptManifest(query: Query, repositoryId: number, digest: Digest): Promise<void> {
+/** A manifest names them from now on: they are released no more. One statement, however many there are. */
+export async function adoptManifests(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<void> {
   await query.run(
     `UPDATE manifest SET released = 0, condemned_ms = NULL, touched_ms = ${CLOCK_MS}
-     WHERE repository_id = ? AND digest = ? AND (released = 1 OR condemned_ms > 0)`,
+     WHERE repository_id = ? AND digest IN (SELECT value FROM json_each(?)) AND (released = 1 OR condemned_ms > 0)`,
     repositoryId,
-    digest,
+    JSON.stringify(digests),
   )
 }

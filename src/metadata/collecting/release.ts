@@ -1,43 +1,94 @@
 import type { Digest } from '../../oci/digest.ts'
+import type { Tag } from '../../oci/reference.ts'
 import { CLOCK_MS, type Query } from '../query.ts'
 import { IS_ATTACHED, IS_ATTACHED_TO } from './attached.ts'
 
-const HAS_OWN_TAG = `EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest AND NOT ${IS_ATTACHED})`
+/** A part of what depends on a manifest. */
+export interface Dependents {
+  readonly digests: readonly Digest[]
+  /** Where the next part begins; undefined after the last one. */
+  readonly next: string | undefined
+}
 
-/** A manifest that goes, and all that only such manifests lead to: children of indexes, what refers to one, what is attached to one by its tag. */
-const FREED = `WITH RECURSIVE freed (repository_id, digest) AS (
-    SELECT CAST(? AS INTEGER), CAST(? AS TEXT)
-    UNION SELECT m.repository_id, m.digest FROM freed g
-      JOIN reference f ON f.repository_id = g.repository_id AND f.manifest = g.digest AND f.role = 'child'
-      JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.target WHERE m.held = 1 AND NOT ${HAS_OWN_TAG}
-    UNION SELECT m.repository_id, m.digest FROM freed g
-      JOIN manifest m ON m.repository_id = g.repository_id AND m.subject = g.digest WHERE m.held = 1 AND NOT ${HAS_OWN_TAG}
-    UNION SELECT m.repository_id, m.digest FROM freed g
-      JOIN tag t ON t.repository_id = g.repository_id AND ${IS_ATTACHED_TO}
-      JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest WHERE m.held = 1 AND NOT ${HAS_OWN_TAG})`
+/** Asks for so many dependents of a manifest behind a place, '' for the first. */
+export type ListDependents = (query: Query, parent: DependentsOf, after: string, limit: number) => Promise<Dependents>
+
+export interface DependentsOf {
+  readonly repositoryId: number
+  readonly digest: Digest
+}
+
+/** Ways in which manifests depend on one: children of an index, what refers to it, what is attached to it by a tag. */
+export const DEPENDENTS: readonly ListDependents[] = [
+  async (query, { repositoryId, digest }, after, limit) =>
+    partOf(
+      await query.all<DependentRow>(
+        `SELECT target AS digest, target AS place FROM reference
+         WHERE repository_id = ? AND manifest = ? AND target > ? AND role = 'child' ORDER BY target LIMIT ?`,
+        ...[repositoryId, digest, after, limit],
+      ),
+      limit,
+    ),
+  async (query, { repositoryId, digest }, after, limit) =>
+    partOf(
+      await query.all<DependentRow>(
+        'SELECT digest, digest AS place FROM manifest WHERE repository_id = ? AND subject = ? AND digest > ? ORDER BY digest LIMIT ?',
+        ...[repositoryId, digest, after, limit],
+      ),
+      limit,
+    ),
+  async (query, { repositoryId, digest }, after, limit) =>
+    partOf(
+      await query.all<DependentRow & { readonly place: Tag }>(
+        `SELECT t.digest AS digest, t.name AS place FROM (SELECT CAST(? AS TEXT) AS digest) g
+         JOIN tag t ON t.repository_id = CAST(? AS INTEGER) AND ${IS_ATTACHED_TO}
+         WHERE t.name > CAST(? AS TEXT) AND t.digest IS NOT NULL ORDER BY t.name LIMIT ?`,
+        ...[digest, repositoryId, after, limit],
+      ),
+      limit,
+    ),
+]
+
+interface DependentRow {
+  readonly digest: Digest
+  readonly place: string
+}
+
+function partOf(rows: readonly DependentRow[], limit: number): Dependents {
+  return { digests: rows.map(({ digest }) => digest), next: rows.length < limit ? undefined : rows.at(-1)?.place }
+}
+
+export interface Released {
+  readonly repositoryId: number
+  /** The manifest that goes. */
+  readonly root: Digest
+  readonly digests: readonly Digest[]
+  /** The collector takes the manifest, and what a delete has released has its grace from then. */
+  readonly isCollected: boolean
+}
 
 /**
- * A manifest goes: what only it led to, at every level, falls due together, a grace after the client's delete. Called before its references go.
- * `isCollected`: the collector takes it, and what a delete has released has its grace from then.
+ * Of these manifests, those to which nothing leads but what goes with the root fall due a grace after the client's delete. Gives them. What
+ * leads to a manifest goes too where it has been released before: a caller asks again for what stands below several of those.
  */
-export async function releaseDependents(
+export async function releaseManifests(
   query: Query,
-  repositoryId: number,
-  digest: Digest,
-  { isCollected }: { readonly isCollected: boolean },
-): Promise<void> {
-  await query.run(
-    `${FREED} UPDATE manifest AS m SET released = 1,
+  { repositoryId, root, digests, isCollected }: Released,
+): Promise<readonly Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    `UPDATE manifest AS m SET released = 1,
        touched_ms = CASE WHEN ? = 1 AND m.released = 1 THEN m.touched_ms ELSE ${CLOCK_MS} END
-     WHERE m.repository_id = ? AND m.digest IN (SELECT digest FROM freed) AND m.digest <> ?
+     WHERE m.repository_id = ? AND m.digest IN (SELECT value FROM json_each(?)) AND m.held = 1 AND m.digest <> ?
+       AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest AND NOT ${IS_ATTACHED})
        AND NOT EXISTS (SELECT 1 FROM reference f
-         JOIN manifest p ON p.repository_id = f.repository_id AND p.digest = f.manifest AND p.linked = 1
-         WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest <> m.digest
-           AND f.manifest NOT IN (SELECT digest FROM freed))`,
-    repositoryId,
-    digest,
+         JOIN manifest p ON p.repository_id = f.repository_id AND p.digest = f.manifest AND p.linked = 1 AND p.released = 0
+         WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest NOT IN (m.digest, ?))
+     RETURNING digest`,
     isCollected ? 1 : 0,
     repositoryId,
-    digest,
+    JSON.stringify(digests),
+    root,
+    root,
   )
+  return rows.map(({ digest }) => digest)
 }

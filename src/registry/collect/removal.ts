@@ -8,13 +8,13 @@ import {
   spareNeededManifests,
   takeCondemnedManifests,
 } from '../../metadata/collecting/manifests.ts'
-import { releaseDependents } from '../../metadata/collecting/release.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
+import { releaseDependents } from '../content/dependents.ts'
 import type { Operations } from '../writes/operations.ts'
 
 /** One operation removes no more: a push that needs one of the names waits for it. */
@@ -80,13 +80,13 @@ export class Removal {
       name: 'collecting manifests',
       take: (query) => takeCondemnedManifests(query, candidates),
       claims: claimsToRemove,
-      remove: async ({ repository, digest, tags }) => {
+      remove: async ({ repository, repositoryId, digest, tags }) => {
+        await releaseDependents(metadata, { repositoryId, digest }, { isCollected: true })
         await allEnded(tags.map((tag) => storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
         await storage.removeOnlyFile(storagePath(layout.revision(repository, digest), LINK_FILE))
       },
       confirm: async (query, { repositoryId, digest, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
-        await releaseDependents(query, repositoryId, digest, { isCollected: true })
         await setManifestGone(query, repositoryId, digest, stamp)
       },
     })

@@ -9,7 +9,6 @@ import {
   setTag,
 } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
-import { releaseDependents } from '../../metadata/collecting/release.ts'
 import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
@@ -17,7 +16,7 @@ import type { Actor } from '../../observe/actor.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
-import { requireArtifactType } from '../../oci/manifest-bounds.ts'
+import { requireArtifactType, requireChildren } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
@@ -28,6 +27,7 @@ import type { Look } from '../heal/storage-look.ts'
 import { OneATurn } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
 import { type DeleteOptions, repositoryPlacements } from './blob-store.ts'
+import { releaseDependents } from './dependents.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
@@ -226,13 +226,13 @@ export class ManifestStore {
         const name = { kind: 'manifest', repository, digest } as const
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
-      act: async ({ tags }) => {
+      act: async ({ repositoryId, tags }) => {
+        await releaseDependents(this.#options.metadata, { repositoryId, digest }, { isCollected: false })
         await allEnded(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
         await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
-        await releaseDependents(query, repositoryId, digest, { isCollected: false })
         await setManifestGone(query, repositoryId, digest, stamp)
       },
     })
@@ -242,6 +242,7 @@ export class ManifestStore {
 function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
   const manifest = parseManifest(bytes, contentType)
   requireArtifactType(manifest.artifactType)
+  requireChildren(manifest.references)
   const digest = digestOf(isDigest(reference) ? algorithmOf(reference) : 'sha256', bytes)
   if (isDigest(reference) && digest !== reference) {
     throw new RegistryError('DIGEST_INVALID', {

@@ -1,6 +1,6 @@
 import { type ClaimAlone, type ClaimOwner, findClaimOn, listClaimsAlone } from '../../metadata/claims.ts'
-import { rescueLink } from '../../metadata/collecting/links.ts'
-import { adoptManifest } from '../../metadata/collecting/manifests.ts'
+import { rescueLinks } from '../../metadata/collecting/links.ts'
+import { adoptManifests } from '../../metadata/collecting/manifests.ts'
 import { findLink, findManifest, findRepository } from '../../metadata/content.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -53,6 +53,7 @@ export async function findMissing(query: Query, { repository, epoch, named }: Na
     if (!look.isCertain) throw new NotSeen()
     missing.push(name.digest)
   }
+  await look.keepFound()
   return missing
 }
 
@@ -80,6 +81,9 @@ interface LookedAt {
 class RowLook {
   /** Whether the rows that the last look did not find, or not believe, tell that nothing is there. */
   isCertain = true
+  /** Found, though they were about to go. */
+  readonly #manifests: Digest[] = []
+  readonly #links: Digest[] = []
   readonly #query: Query
   readonly #place: LookedAt
 
@@ -88,23 +92,29 @@ class RowLook {
     this.#place = place
   }
 
-  /** What is there is needed from here on: condemned or released it is no more. */
   async find({ digest, isChild }: NamedDigest): Promise<Found | undefined> {
     const { repositoryId } = this.#place
     this.isCertain = true
     if (isChild) {
       const manifest = await findManifest(this.#query, repositoryId, digest)
       if (this.#isSeen(manifest) && manifest?.held === 1) {
-        if (manifest.released === 1 || manifest.condemnedMs !== null) await adoptManifest(this.#query, repositoryId, digest)
+        if (manifest.released === 1 || manifest.condemnedMs !== null) this.#manifests.push(digest)
         return { manifest: digest }
       }
     }
     const link = await findLink(this.#query, repositoryId, digest)
     if (this.#isSeen(link) && link?.target) {
-      if (link.condemnedMs !== null) await rescueLink(this.#query, repositoryId, digest)
+      if (link.condemnedMs !== null) this.#links.push(digest)
       return { link: digest, blob: link.target }
     }
     return undefined
+  }
+
+  /** What was found is needed from here on: condemned or released it is no more. */
+  async keepFound(): Promise<void> {
+    const { repositoryId } = this.#place
+    if (this.#manifests.length > 0) await adoptManifests(this.#query, repositoryId, this.#manifests)
+    if (this.#links.length > 0) await rescueLinks(this.#query, repositoryId, this.#links)
   }
 
   /** An operation that is bringing the content, or was when it died. */
