@@ -143,6 +143,6 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
 }
 
 /** Metrics must come while things are broken; why they are is in the log by then. */
-function found<Value>(answer: Outcome<Value>): Value | undefined {
-  return 'value' in answer ? answer.value : undefined
+function found<Value>(outcome: Outcome<Value>): Value | undefined {
+  return 'value' in outcome ? outcome.value : undefined
 }

@@ -217,10 +217,10 @@ function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, met
 }
 
 /** What is removed unasked: nothing where the storage takes no changes. The collector rests where clients may change nothing as well. */
-function maintenanceOf({ config, collector: ours }: RegistryParts, isUnwritable: boolean) {
+function maintenanceOf({ config, collector: overrides }: RegistryParts, isUnwritable: boolean) {
   const { uploadPurging, collector, readOnly } = config.storage
   return {
     uploadPurging: { ...uploadPurging, enabled: uploadPurging.enabled && !isUnwritable },
-    collector: { ...DEFAULT_POLICY, ...collector, ...ours, isReadOnly: readOnly || isUnwritable },
+    collector: { ...DEFAULT_POLICY, ...collector, ...overrides, isReadOnly: readOnly || isUnwritable },
   }
 }

@@ -80,7 +80,7 @@ async function problemsAfter(run: RecordedRun, cut: Cut): Promise<readonly strin
   await collectAll(berth, ROUNDS)
   problems.push(...(await problemsWith(berth.client, images)).map((problem) => `after the collection: ${problem}`))
   const stored = filesInDirectory(run.root)
-  // A link without bytes is served to nobody, and the weekly scan takes it (test/races/weekly-scan.test.ts).
+  // A client that asks for a link without bytes hears 404, and the weekly scan removes it (test/races/weekly-scan.test.ts).
   const unneeded = (await unneededIn(stored)).filter((path) => stored.paths.has(bytesPath(path.split('/').at(-2) ?? '')))
   return [...problems, ...unneeded.map((path) => `${path} is left`)]
 }

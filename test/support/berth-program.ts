@@ -21,8 +21,8 @@ export const FAST_BERTH: readonly string[] =
  */
 export const HURRIED_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'hurried-berth.ts')]
 
-/** Berth as hurried as that, whose collector takes within seconds what nothing needs (`impatient-berth.ts`). */
+/** `HURRIED_BERTH` with a collector that removes after seconds what nothing needs (`impatient-berth.ts`). */
 export const IMPATIENT_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'impatient-berth.ts')]
 
-/** The same on a machine whose clocks a test sets back (`sleepy-clocks.ts`). */
+/** `IMPATIENT_BERTH` whose test can set the clocks of its machine back (`sleepy-clocks.ts`). */
 export const SLEEPY_BERTH: readonly string[] = [...FROM_SOURCE, join(import.meta.dir, 'sleepy-berth.ts')]

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { BerthInProcess } from './berth-in-process.ts'
 import { blobsOf, type Content, type Image } from './images.ts'
 
-/** A name in the storage whose file the collector may take: a path below the layout's root. */
+/** The path of a file that the collector may remove, below the root of the layout. */
 export type Place = string
 
 type Named = Pick<Content, 'digest'>

@@ -10,7 +10,7 @@ import { entryAt, type LinkEntry } from '../../storage/layout-entry.ts'
 /** A link that a list shows. */
 export interface ListedLink {
   readonly repository: ListedRepository
-  readonly place: LinkEntry
+  readonly entry: LinkEntry
   /** What it says, as the list proves it; undefined: it has to be read. */
   readonly says: Digest | undefined
 }
@@ -36,33 +36,33 @@ export class ListedRepository {
 
   /** Notes that a file of this repository is there: a link, or nothing that says anything. */
   take(file: ListedFile): readonly ListedLink[] {
-    const place = entryAt(file.path)
-    if (place === undefined || place.kind === 'blob') return []
-    this.#listed.add(keyOf(place))
-    const says = this.#proven(place, file)
-    if (place.kind === 'manifest' && says !== undefined && file.md5 !== undefined) this.#revisions.set(file.md5, says)
-    return [{ repository: this, place, says }]
+    const entry = entryAt(file.path)
+    if (entry === undefined || entry.kind === 'blob') return []
+    this.#listed.add(keyOf(entry))
+    const says = this.#proven(entry, file)
+    if (entry.kind === 'manifest' && says !== undefined && file.md5 !== undefined) this.#revisions.set(file.md5, says)
+    return [{ repository: this, entry, says }]
   }
 
-  #proven(place: LinkEntry, file: ListedFile): Digest | undefined {
-    if (place.kind === 'tag') return file.md5 === undefined ? undefined : this.#revisions.get(file.md5)
-    return isLinkTo(place.digest, file) ? place.digest : undefined
+  #proven(entry: LinkEntry, file: ListedFile): Digest | undefined {
+    if (entry.kind === 'tag') return file.md5 === undefined ? undefined : this.#revisions.get(file.md5)
+    return isLinkTo(entry.digest, file) ? entry.digest : undefined
   }
 
   /** A list may be older than a row, so that it may confirm a row or fill a gap, and no more. */
-  async mayBelieve(place: LinkEntry, link: Digest): Promise<boolean> {
+  async mayBelieve(entry: LinkEntry, link: Digest): Promise<boolean> {
     if (this.#id === undefined) return true
-    switch (place.kind) {
+    switch (entry.kind) {
       case 'tag': {
-        const row = await findTag(this.#read, this.#id, place.tag)
+        const row = await findTag(this.#read, this.#id, entry.tag)
         return row === undefined || row.digest === link
       }
       case 'manifest': {
-        const row = await findManifest(this.#read, this.#id, place.digest)
+        const row = await findManifest(this.#read, this.#id, entry.digest)
         return row === undefined || row.held === 1
       }
       case 'link': {
-        const row = await findLink(this.#read, this.#id, place.digest)
+        const row = await findLink(this.#read, this.#id, entry.digest)
         return row === undefined || row.target === link
       }
     }
@@ -86,12 +86,12 @@ export class ListedRepository {
       ...tags.map((tag) => ({ kind: 'tag', repository, tag }) as const),
       ...links.map((digest) => ({ kind: 'link', repository, digest }) as const),
     ]
-    return [...this.#left, ...(known.filter((place) => !this.#listed.has(keyOf(place))) as ContentName[])]
+    return [...this.#left, ...(known.filter((entry) => !this.#listed.has(keyOf(entry))) as ContentName[])]
   }
 }
 
-function keyOf(place: LinkEntry): string {
-  return `${place.kind} ${place.kind === 'tag' ? place.tag : place.digest}`
+function keyOf(entry: LinkEntry): string {
+  return `${entry.kind} ${entry.kind === 'tag' ? entry.tag : entry.digest}`
 }
 
 function md5Of(digest: Digest): string {

@@ -144,10 +144,10 @@ export class ListedScan {
     return new ListedRepository(name, metadata.read, { id: row?.id, isScanned: row?.scannedEpoch === reconcile.epoch })
   }
 
-  async #observeLink({ repository, place, says }: ListedLink): Promise<Observation> {
+  async #observeLink({ repository, entry, says }: ListedLink): Promise<Observation> {
     const { view } = this.#options
-    if (says === undefined || !(await repository.mayBelieve(place, says))) return await view.observe(place)
-    return await view.observe(place, { link: says, size: await this.#knownBlobSize(says) })
+    if (says === undefined || !(await repository.mayBelieve(entry, says))) return await view.observe(entry)
+    return await view.observe(entry, { link: says, size: await this.#knownBlobSize(says) })
   }
 
   /** What the list lacks and the metadata has may be there all the same. */
@@ -223,8 +223,8 @@ function revisionsByRepository(files: readonly ListedFile[]): ReadonlyMap<Reposi
 function blobSizes(files: readonly ListedFile[]): ReadonlyMap<Digest, number> {
   const sizes = new Map<Digest, number>()
   for (const { path, size } of files) {
-    const place = entryAt(path)
-    if (place?.kind === 'blob' && (size > 0 || isDigestOfNothing(place.digest))) sizes.set(place.digest, size)
+    const entry = entryAt(path)
+    if (entry?.kind === 'blob' && (size > 0 || isDigestOfNothing(entry.digest))) sizes.set(entry.digest, size)
   }
   return sizes
 }

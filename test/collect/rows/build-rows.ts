@@ -5,7 +5,7 @@ import type { RegistryClient } from '../../support/registry-client.ts'
 import { type CollectedRow, carrying, deleted, indexOf, one, pushImage, put, revisions } from './row.ts'
 
 const inner = makeImageIndex([one])
-/** As buildx pushes it: a child of its own, whose platform is unknown. */
+/** Buildx pushes an attestation as one more child of the index, with the platform `unknown/unknown`. */
 const attestation: Image = attestationOf(one)
 const attested = indexOf([
   { ...descriptorOf(one.manifest), platform: { architecture: 'amd64', os: 'linux' } },
