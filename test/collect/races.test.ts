@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
 import { expectError } from '../support/answers.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
-import { collect, collectAll, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { collect, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { Gate, holdFirst } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
 import { blobsOf, type Content, contentOf, descriptorOf, jsonContent, makeImage, makeImageIndex } from '../support/images.ts'
@@ -164,27 +164,6 @@ describe.each([1, 2])('through %d processes', (processes) => {
 
     await expectError(answer, 400, 'MANIFEST_BLOB_UNKNOWN')
     expect((await serving.client.getManifest('app', image.manifest.digest)).status).toBe(404)
-  })
-
-  test('a delete whose process dies when the revision has gone has released what only that led to', async () => {
-    await pushBlobs()
-    await expectStatus(await serving.client.putManifest('app', image.manifest.digest, image.manifest), 201)
-    const index = makeImageIndex([image])
-    await expectStatus(await serving.client.putManifest('app', 'index', index.manifest), 201)
-    const gate = new Gate()
-    hook = holdFirst(gate, 'after', REVISION_GOES)
-    void serving.client.request('DELETE', `/v2/app/manifests/${index.manifest.digest}`)
-    await gate.reached()
-    await serving.kill()
-    if (processes === 1) collecting = await start(() => undefined)
-    serving = collecting
-    await collecting.sweep()
-    await collecting.scan()
-
-    await collectAll(collecting)
-
-    expect((await serving.client.getManifest('app', image.manifest.digest)).status).toBe(404)
-    for (const blob of blobsOf(image)) expect(hasBytes(blob)).toBe(false)
   })
 
   test.each([

@@ -67,9 +67,13 @@ export interface Released {
   readonly isCollected: boolean
 }
 
+const IS_GOING = `EXISTS (SELECT 1 FROM claim c WHERE c.kind = 'manifest' AND c.name = p.digest AND c.alone = 1
+             AND c.repository = (SELECT name FROM repository WHERE id = p.repository_id))`
+
 /**
  * Of these manifests, those to which nothing leads but what goes with the root fall due a grace after the client's delete. Gives them. What
- * leads to a manifest goes too where it has been released before: a caller asks again for what stands below several of those.
+ * leads to a manifest goes too where it has been released before: a caller asks again for what stands below several of those. So does what
+ * another operation is about to remove: of two that go at the same time neither keeps a child for the other one.
  */
 export async function releaseManifests(
   query: Query,
@@ -82,7 +86,7 @@ export async function releaseManifests(
        AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = m.repository_id AND t.digest = m.digest AND NOT ${IS_ATTACHED})
        AND NOT EXISTS (SELECT 1 FROM reference f
          JOIN manifest p ON p.repository_id = f.repository_id AND p.digest = f.manifest AND p.linked = 1 AND p.released = 0
-         WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest NOT IN (m.digest, ?))
+         WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest NOT IN (m.digest, ?) AND NOT ${IS_GOING})
      RETURNING digest`,
     isCollected ? 1 : 0,
     repositoryId,
