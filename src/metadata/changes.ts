@@ -95,6 +95,17 @@ export async function setManifestHeld(
   subject: Digest | null,
   stamp: Stamp,
 ): Promise<void> {
+  await setManifest(query, repositoryId, digest, { ...HELD, subject, renews: 1, endsRelease: 1 }, stamp)
+}
+
+/** A removal did not come to its end: the manifest has its full grace, and what a delete had released goes after that. */
+export async function setManifestLeft(
+  query: Query,
+  repositoryId: number,
+  digest: Digest,
+  subject: Digest | null,
+  stamp: Stamp,
+): Promise<void> {
   await setManifest(query, repositoryId, digest, { ...HELD, subject, renews: 1 }, stamp)
 }
 
@@ -200,14 +211,16 @@ interface ManifestChange {
   readonly subject: Digest | null
   /** 1: its grace begins anew in any case. 0: only where its link was not there, or what it links to could not be served. */
   readonly renews: 0 | 1
+  /** 1: a client pushed it, and no delete has released it since. */
+  readonly endsRelease: 0 | 1
   readonly unknownForMs: number
 }
 
-const HELD = { held: 1, linked: 1, opaque: 0, renews: 0, unknownForMs: 0 } as const
-const GONE = { held: 0, linked: 0, opaque: 0, subject: null, renews: 0, unknownForMs: 0 } as const
+const HELD = { held: 1, linked: 1, opaque: 0, renews: 0, endsRelease: 0, unknownForMs: 0 } as const
+const GONE = { held: 0, linked: 0, opaque: 0, subject: null, renews: 0, endsRelease: 0, unknownForMs: 0 } as const
 
 async function setManifest(query: Query, repositoryId: number, digest: Digest, row: ManifestChange, stamp: Stamp): Promise<void> {
-  const { renews } = row
+  const { renews, endsRelease } = row
   await query.run(
     `INSERT INTO manifest (repository_id, digest, held, linked, opaque, subject, number, epoch, touched_ms)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${CLOCK_MS} + ?)
@@ -227,7 +240,7 @@ async function setManifest(query: Query, repositoryId: number, digest: Digest, r
     row.unknownForMs,
     renews,
     renews,
-    renews,
+    endsRelease,
   )
   // By name, which the index of digests gives: by digest alone SQLite would read every tag of the repository.
   await query.run(

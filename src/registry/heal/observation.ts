@@ -9,7 +9,7 @@ import {
   setLinkFound,
   setManifestFound,
   setManifestGone,
-  setManifestHeld,
+  setManifestLeft,
   setManifestUnserved,
   setTag,
 } from '../../metadata/changes.ts'
@@ -92,7 +92,7 @@ async function applyManifest(query: Query, { name, found, unserved }: ManifestOb
     await putReferences(query, repositoryId, name.digest, content.manifest.references)
   }
   const subject = content === undefined ? (row?.subject ?? null) : (content.manifest.subject?.digest ?? null)
-  if (row?.condemnedMs === BEING_REMOVED) await setManifestHeld(query, repositoryId, name.digest, subject, stamp)
+  if (row?.condemnedMs === BEING_REMOVED) await setManifestLeft(query, repositoryId, name.digest, subject, stamp)
   else if (content !== undefined || (row !== undefined && row.epoch !== stamp.epoch))
     await setManifestFound(query, repositoryId, name.digest, subject, stamp, unknownForMs)
   await ensureBlobRow(query, name.digest, size, context)
