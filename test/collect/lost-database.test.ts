@@ -30,6 +30,7 @@ test('the database is deleted in the middle of removals, under two processes: al
     await storm.disaster(async () => {
       for (const end of ['', '-wal', '-shm']) rmSync(`${path}${end}`, { force: true })
       await again
+      storm.databaseLost()
       // Each says so once.
       await fleet.kill(2, storm.random)
       await fleet.start()

@@ -12,6 +12,9 @@ export class BuildingAccount {
   readonly #builds = new Map<string, { readonly build: Build; standing: Standing }>()
   /** What each tag may hold: digests, and GONE. */
   readonly #tags = new Map<string, ReadonlySet<string>>()
+  /** How often the registry forgot what deletes had released, and how often it had when the delete under way began. */
+  #forgotten = 0
+  #forgottenBefore = 0
 
   standing(build: Build): Standing {
     return this.#builds.get(build.manifest.digest)?.standing ?? 'gone'
@@ -47,6 +50,7 @@ export class BuildingAccount {
   }
 
   deleteBegins(build: Build): void {
+    this.#forgottenBefore = this.#forgotten
     this.#set(build, 'unknown')
     for (const [tag, holds] of this.#tags) if (holds.has(build.manifest.digest)) this.#tags.set(tag, new Set([...holds, GONE]))
     for (const child of childrenOf(build)) if (!this.#isTagged(child)) this.#loses(child, 'unknown')
@@ -60,8 +64,14 @@ export class BuildingAccount {
       const left = [...holds].filter((other) => other !== digest)
       this.#tags.set(tag, new Set(left.length === 0 ? [GONE] : left))
     }
-    if (!isNews) return
+    if (!isNews || this.#forgotten > this.#forgottenBefore) return
     for (const child of childrenOf(build)) if (!this.#mayBeLedTo(child)) this.#loses(child, 'released')
+  }
+
+  /** The registry has lost its database, and found in the storage what is there: of children that were released it says no more. */
+  releasesForgotten(): void {
+    this.#forgotten += 1
+    for (const build of this.all('released')) this.#set(build, 'unknown')
   }
 
   tagDeleteBegins(tag: string): void {

@@ -84,6 +84,11 @@ export class CollectingStorm {
     this.#lastDisasterMs = performance.now()
   }
 
+  /** The registry has lost its database. Called before the disaster has ended. */
+  databaseLost(): void {
+    for (const { account } of this.clients) account.releasesForgotten()
+  }
+
   /** Pulls all that clients were told of, through the registry, and looks for it in the storage itself. */
   async problemsWithEverything(): Promise<readonly string[]> {
     for (const client of this.clients) await client.pullAll()
