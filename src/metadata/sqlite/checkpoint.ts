@@ -1,4 +1,6 @@
 import { Database } from 'bun:sqlite'
+import { statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import type { LogIndex } from './log-space.ts'
 
 /** The write-ahead log is folded into the database when it has grown to this. */
@@ -14,10 +16,29 @@ export function checkpoint(path: string): void {
   const database = new Database(path, { readwrite: true, strict: true })
   try {
     database.run('PRAGMA busy_timeout = 1000')
+    keepRoom(database, path)
     // The long part lets others write; the short one that follows lets the log begin anew, in the space that it has.
     database.run('PRAGMA wal_checkpoint(PASSIVE)')
     database.run('PRAGMA wal_checkpoint(RESTART)')
   } finally {
     database.close()
   }
+}
+
+/** Free pages of the database, so that it does not grow, and the log can be folded in, when another program has filled the disk. */
+const ROOM_BYTES = 1024 * 1024
+/** With less on the disk none are made: they would have to be folded in themselves. */
+const ROOMY_DISK_BYTES = 16 * ROOM_BYTES
+
+/** Rows that come later take these pages first; when half of them are used up, there are new ones. */
+function keepRoom(database: Database, path: string): void {
+  const { bavail, bsize } = statfsSync(dirname(path))
+  if (freeBytesIn(database) > ROOM_BYTES / 2 || bavail * bsize < ROOMY_DISK_BYTES) return
+  database.run("INSERT OR REPLACE INTO property (name, value) VALUES ('room', zeroblob(?))", [ROOM_BYTES])
+  database.run("DELETE FROM property WHERE name = 'room'")
+}
+
+function freeBytesIn(database: Database): number {
+  const sql = 'SELECT f.freelist_count * s.page_size AS bytes FROM pragma_freelist_count() f, pragma_page_size() s'
+  return database.query<{ bytes: number }, []>(sql).get()?.bytes ?? 0
 }

@@ -10,6 +10,8 @@ import { KEPT_LOG_BYTES, keepLogSpace, LogIndex } from './log-space.ts'
 import { type OpenedMetadata, openMetadata } from './open.ts'
 
 const TIMEOUT_MS = 20_000
+const PAGE_BYTES = 4096
+const ROOM_PAGES = 256
 
 let folder: TemporaryFolder
 let path: string
@@ -110,6 +112,28 @@ test(
   },
   TIMEOUT_MS,
 )
+
+test('each checkpoint leaves free pages, which rows take before the database grows', async () => {
+  const freePages = async () =>
+    (await opened.metadata.read.get<{ pages: number }>('SELECT freelist_count AS pages FROM pragma_freelist_count()'))?.pages
+  const take = async (name: string, pages: number) =>
+    await opened.metadata.write((query) =>
+      query.run('INSERT INTO property (name, value) VALUES (?, zeroblob(?))', name, pages * PAGE_BYTES),
+    )
+  checkpoint(path)
+  const made = Bun.file(path).size
+  expect(await freePages()).toBeGreaterThanOrEqual(ROOM_PAGES)
+
+  await take('a third', 80)
+  checkpoint(path)
+  expect(Bun.file(path).size).toBe(made)
+  expect(await freePages()).toBeLessThan(ROOM_PAGES)
+
+  await take('more than half', 80)
+  checkpoint(path)
+  expect(Bun.file(path).size).toBeGreaterThan(made)
+  expect(await freePages()).toBeGreaterThanOrEqual(ROOM_PAGES)
+})
 
 test('a log with space that was never written to is read after a kill as if it ended before that', async () => {
   await opened.metadata.write((query) => query.run("INSERT INTO repository (id, name) VALUES (1, 'a')"))
