@@ -50,10 +50,11 @@ export interface StorageDriver {
   remove(path: StoragePath, visibleBy?: string): Promise<void>
 
   /**
-   * As `remove` of the directory of a file, where the caller knows that the directory holds this one file: a link, the bytes of a blob. An object
-   * store is asked for one key and lists none. What else lies in the directory may go or stay.
+   * As `remove` of the directories of files, where the caller knows that each holds this one file: a link, the bytes of a blob. An object
+   * store is asked for these keys and lists none; a directory above several of them is synced once. What else lies in the directories may go or
+   * stay. When it throws, some may have gone.
    */
-  removeOnlyFile(path: StoragePath): Promise<void>
+  removeOnlyFiles(paths: readonly StoragePath[]): Promise<void>
 
   /**
    * What a path shows now, also that nothing is there, survives a power cut from here on: the process that changed it last may have died before

@@ -13,7 +13,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     listFiles: (path, after) => time('List', () => storage.listFiles(path, after)),
     place: (placements) => time('PutContent', () => storage.place(placements)),
     remove: (path, visibleBy) => time('Delete', () => storage.remove(path, visibleBy)),
-    removeOnlyFile: (path) => time('Delete', () => storage.removeOnlyFile(path)),
+    removeOnlyFiles: (paths) => time('Delete', () => storage.removeOnlyFiles(paths)),
     completeUpload: (...upload) => time('Move', () => storage.completeUpload(...upload)),
     makeDurable: (path) => storage.makeDurable(path),
     redirectUrl: (path) => storage.redirectUrl(path),

@@ -204,7 +204,7 @@ export function describeStorageFiles(name: string, open: () => Promise<OpenedSto
       await storage.place(alone, { link: 'x' })
       await storage.place(storagePath(directory, 'beside'), { link: 'stays' })
 
-      await storage.driver.removeOnlyFile(storagePath(alone, 'link'))
+      await storage.driver.removeOnlyFiles([storagePath(alone, 'link')])
 
       expect(await storage.driver.stat(storagePath(alone, 'link'))).toBeUndefined()
       expect(await storage.textAt(storagePath(directory, 'beside/link'))).toBe('stays')
@@ -214,10 +214,10 @@ export function describeStorageFiles(name: string, open: () => Promise<OpenedSto
 
     test('of a file alone in its directory may be repeated, and does not stand in the way of the next one', async () => {
       const alone = storagePath(directory, 'alone')
-      await storage.driver.removeOnlyFile(storagePath(alone, 'link'))
+      await storage.driver.removeOnlyFiles([storagePath(alone, 'link')])
       await storage.place(alone, { link: 'first' })
 
-      await Promise.all([storage.driver, storage.other].map((driver) => driver.removeOnlyFile(storagePath(alone, 'link'))))
+      await Promise.all([storage.driver, storage.other].map((driver) => driver.removeOnlyFiles([storagePath(alone, 'link')])))
       expect(await storage.textAt(storagePath(alone, 'link'))).toBeUndefined()
 
       await storage.place(alone, { link: 'second' })

@@ -19,8 +19,6 @@ import type { Operations } from '../writes/operations.ts'
 
 /** One operation removes no more: a push that needs one of the names waits for it. */
 export const REMOVED_AT_ONCE = 64
-/** Of them so many side by side in the storage. */
-const SIDE_BY_SIDE = 16
 
 export interface RemovalOptions {
   readonly storage: StorageDriver
@@ -49,7 +47,8 @@ export class Removal {
       name: 'collecting links',
       take: (query) => takeCondemnedLinks(query, candidates),
       claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
-      remove: async ({ repository, digest }) => await storage.removeOnlyFile(layout.layerLink(repository, digest)),
+      remove: async (taken) =>
+        await storage.removeOnlyFiles(taken.map(({ repository, digest }) => layout.layerLink(repository, digest))),
       confirm: async (query, { repositoryId, digest, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await endGraceOfUnlinked(query, target)
@@ -67,7 +66,7 @@ export class Removal {
       name: 'collecting bytes',
       take: (query) => takeUnneededBlobs(query, digests, touchedBefore),
       claims: ({ digest }) => [{ name: { kind: 'blob', digest }, alone: true }],
-      remove: async ({ digest }) => await storage.removeOnlyFile(layout.blob(digest)),
+      remove: async (taken) => await storage.removeOnlyFiles(taken.map(({ digest }) => layout.blob(digest))),
       confirm: async (query, { digest }) => await deleteBlob(query, digest),
     })
   }
@@ -80,10 +79,12 @@ export class Removal {
       name: 'collecting manifests',
       take: (query) => takeCondemnedManifests(query, candidates),
       claims: claimsToRemove,
-      remove: async ({ repository, repositoryId, digest, tags }) => {
-        await releaseDependents(metadata, { repositoryId, digest }, { isCollected: true })
-        await allEnded(tags.map((tag) => storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
-        await storage.removeOnlyFile(storagePath(layout.revision(repository, digest), LINK_FILE))
+      remove: async (taken) => {
+        for (const manifest of taken) await releaseDependents(metadata, manifest, { isCollected: true })
+        const tags = taken.flatMap(({ repository, tags }) => tags.map((tag) => layout.tag(repository, tag)))
+        await allEnded(tags.map((tag) => storage.remove(tag, CURRENT_LINK_FILE)))
+        const revisions = taken.map(({ repository, digest }) => layout.revision(repository, digest))
+        await storage.removeOnlyFiles(revisions.map((revision) => storagePath(revision, LINK_FILE)))
       },
       confirm: async (query, { repositoryId, digest, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
@@ -103,10 +104,7 @@ export class Removal {
           if (taken.length === 0) throw new NothingTaken()
           return { plan: taken, claims: taken.flatMap(claims) }
         },
-        act: async (taken) => {
-          for (let start = 0; start < taken.length; start += SIDE_BY_SIDE)
-            await allEnded(taken.slice(start, start + SIDE_BY_SIDE).map(remove))
-        },
+        act: remove,
         confirm: async (query, taken, stamp) => {
           for (const each of taken) await confirm(query, each, stamp)
           return taken
@@ -123,7 +121,7 @@ interface RemovalSteps<Name> {
   readonly name: string
   readonly take: (query: Query) => Promise<readonly Name[]>
   readonly claims: (name: Name) => readonly Claim[]
-  readonly remove: (name: Name) => Promise<void>
+  readonly remove: (taken: readonly Name[]) => Promise<void>
   readonly confirm: (query: Query, name: Name, stamp: Stamp) => Promise<void>
 }
 

@@ -135,7 +135,7 @@ export class BlobStore {
         if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'blob' })
         return { plan: { repositoryId, target: link?.target ?? digest }, claims: [{ name, alone: true }] }
       },
-      act: async () => await this.#storage.removeOnlyFile(layout.layerLink(repository, digest)),
+      act: async () => await this.#storage.removeOnlyFiles([layout.layerLink(repository, digest)]),
       confirm: async (query, { repositoryId, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await renewGrace(query, target, stamp)

@@ -70,7 +70,7 @@ export class DanglingLinks {
       }),
       act: async () => {
         target = (await this.#options.view.observeLink(name)).found?.target
-        if (target === undefined) await this.#options.storage.removeOnlyFile(layout.layerLink(repository, digest))
+        if (target === undefined) await this.#options.storage.removeOnlyFiles([layout.layerLink(repository, digest)])
       },
       confirm: async (query, repositoryId, stamp) => await setLink(query, repositoryId, digest, target ?? null, stamp),
     })

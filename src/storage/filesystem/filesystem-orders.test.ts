@@ -151,13 +151,15 @@ describe('the orders of the filesystem driver (docs/orders-of-writing.md)', () =
     expect(await readdir(folder.join('berth/trash'))).toEqual([])
   })
 
-  test('a file that is removed with its directory leaves by one rename of both, which is synced', async () => {
-    await driver.place([placementOf(directory, { link: 'x' })])
+  test('a file that is removed with its directory leaves by one rename of both, and the directory above all of them is synced once', async () => {
+    const places = ['place', 'second', 'third'].map((name) => storagePath('docker', name))
+    await driver.place(places.map((place) => placementOf(place, { link: 'x' })))
     disk.steps.length = 0
 
-    await driver.removeOnlyFile(storagePath(directory, 'link'))
+    await driver.removeOnlyFiles(places.map((place) => storagePath(place, 'link')))
 
-    expect(stepsThatMatter().slice(0, 2)).toEqual(['rename docker/place berth/trash/*', 'sync docker/'])
+    const renames = places.map((place) => `rename ${place} berth/trash/*`)
+    expect(stepsThatMatter().slice(0, 4)).toEqual([...renames, 'sync docker/'])
   })
 })
 

@@ -1,4 +1,5 @@
 import { basename, dirname, join } from 'node:path'
+import { allEnded } from '../all-ended.ts'
 import {
   type ByteRange,
   type FilePage,
@@ -117,8 +118,13 @@ export class FilesystemDriver implements StorageDriver {
     this.#trash.emptyLater(taken)
   }
 
-  async removeOnlyFile(path: StoragePath): Promise<void> {
-    await this.remove(storagePath(dirname(path)))
+  async removeOnlyFiles(paths: readonly StoragePath[]): Promise<void> {
+    const directories = paths.map((path) => dirname(this.#at(path)))
+    const taken = await allEnded(directories.map((directory) => this.#trash.take(directory)))
+    for (const directory of directories) this.#directories.forget(directory)
+    // Those too of which nothing was there: as in `remove`.
+    await allEnded([...new Set(directories.map(dirname))].map((parent) => this.#syncIfThere(parent)))
+    for (const place of taken) if (place !== undefined) this.#trash.emptyLater(place)
   }
 
   async makeDurable(path: StoragePath): Promise<void> {

@@ -83,8 +83,8 @@ export class MemoryDriver implements StorageDriver {
     for (const known of this.#directories) if (isGone(known)) this.#directories.delete(known)
   }
 
-  async removeOnlyFile(path: StoragePath): Promise<void> {
-    await this.remove(path.slice(0, path.lastIndexOf('/')) as StoragePath)
+  async removeOnlyFiles(paths: readonly StoragePath[]): Promise<void> {
+    for (const path of paths) await this.remove(path.slice(0, path.lastIndexOf('/')) as StoragePath)
   }
 
   async makeDurable(): Promise<void> {

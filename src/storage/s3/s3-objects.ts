@@ -113,8 +113,11 @@ export class S3Objects {
     await this.#deleteAll(batch, isGuarded)
   }
 
-  async removeOnlyFile(path: StoragePath): Promise<void> {
-    await this.#bucket.deleteInTime(this.#keys.keyOf(path), { isGuarded: isContent(path) })
+  async removeOnlyFiles(paths: readonly StoragePath[]): Promise<void> {
+    for (let start = 0; start < paths.length; start += DELETED_AT_ONCE) {
+      const some = paths.slice(start, start + DELETED_AT_ONCE)
+      await allEnded(some.map((path) => this.#bucket.deleteInTime(this.#keys.keyOf(path), { isGuarded: isContent(path) })))
+    }
   }
 
   #listedFile({ key, size, changedAtMs, etag }: ListedObject): ListedFile | undefined {
