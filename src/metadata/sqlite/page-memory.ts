@@ -3,7 +3,7 @@ const LOOK_EVERY_MS = 2_000
 const QUIET_STATEMENTS = 100
 
 /**
- * Has SQLite give back the memory of the pages that it keeps when few statements are run: 32 MiB of its two connections stayed after ten lists of
+ * Has SQLite give back the memory of the pages that it keeps when few statements are run: the pages of its two connections stayed after ten lists of
  * large manifests. The next statements read their pages from the system's cache, 10 µs each.
  */
 export class PageMemory {

@@ -11,7 +11,7 @@ import { PageMemory } from './page-memory.ts'
 const SHARED_TRANSACTION_MS = 5
 /** SQLite's own waiting would block every request of the process: we wait between tries instead, this long in all. */
 const BUSY_PATIENCE_MS = 10_000
-const CACHE_KIB = 16 * 1024
+const CACHE_KIB = 4 * 1024
 
 interface Waiting {
   readonly run: (query: Query) => Promise<() => void>
