@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 
 /** SHA-512 of so much takes 5 ms. */
 const BYTES_AT_ONCE = 2 * 1024 * 1024
-const MS_AT_ONCE = 8
+const MS_AT_ONCE = 5
 /** A client that sends so little at a time is no quicker for being read at once. */
 const SMALL_CHUNK_BYTES = 1024
 

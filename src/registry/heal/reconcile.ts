@@ -11,6 +11,8 @@ import type { Observation, ObservationOf, StorageView } from './storage-view.ts'
 
 /** Names that are looked at side by side, and rows that are written in one transaction. */
 const AT_ONCE = 200
+/** One transaction writes no more: 10 ms. */
+const ROWS_AT_ONCE = 250
 /** How often, and with what pause, a name is looked at again whose row a writer is changing. */
 const ROUNDS_FOR_LEFT = 200
 const PAUSE_FOR_LEFT_MS = 60
@@ -124,19 +126,57 @@ export class Reconcile implements Look {
     }
   }
 
-  /** One transaction, the last of which closes the scan. Gives those that were left to a writer with a claim. */
+  /** The last transaction closes the scan. Gives those that were left to a writer with a claim. */
   async #apply<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<ReadonlySet<Seen>> {
+    const parts = partsOf(observations)
+    const claimed: Seen[] = []
+    for (const [index, part] of parts.entries())
+      claimed.push(...(await this.#applyPart(part, { ...open, isLast: open.isLast && index === parts.length - 1 })))
+    return new Set(claimed)
+  }
+
+  /** In one transaction. */
+  async #applyPart<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<readonly Seen[]> {
     const { metadata, epoch, unknownForMs } = this.#options
     return await metadata.write(async (query) => {
       const stamp = { number: await nextNumber(query), epoch }
-      const claimed = new Set<Seen>()
+      const claimed: Seen[] = []
       for (const observation of observations) {
         const outcome = await applyObservation(query, observation, { number: open.number, stamp, operation: '', unknownForMs })
-        if (outcome === 'claimed') claimed.add(observation)
+        if (outcome === 'claimed') claimed.push(observation)
       }
       if (open.isLast) await closeScan(query, open.scan)
       return claimed
     })
+  }
+}
+
+/** One at least, of so many rows at most, but for an observation that has more by itself: other requests have their turn between two parts. */
+function partsOf<Seen extends Observation>(observations: readonly Seen[]): readonly (readonly Seen[])[] {
+  const parts: Seen[][] = []
+  let part: Seen[] = []
+  let rows = 0
+  for (const observation of observations) {
+    if (part.length > 0 && rows + rowsOf(observation) > ROWS_AT_ONCE) {
+      parts.push(part)
+      part = []
+      rows = 0
+    }
+    part.push(observation)
+    rows += rowsOf(observation)
+  }
+  return [...parts, part]
+}
+
+function rowsOf(observation: Observation): number {
+  switch (observation.kind) {
+    case 'manifest':
+      return 2 + (observation.found?.content?.manifest.references.length ?? observation.unserved?.names?.length ?? 0)
+    case 'link':
+      return 2
+    case 'tag':
+    case 'blob':
+      return 1
   }
 }
 
