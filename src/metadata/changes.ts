@@ -195,8 +195,8 @@ export async function setBlobArriving(query: Query, digest: Digest, stamp: Stamp
   return { isLive: row?.state === 'live' }
 }
 
-export async function deleteBlob(query: Query, digest: Digest): Promise<void> {
-  await query.run('DELETE FROM blob WHERE digest = ?', digest)
+export async function deleteBlobs(query: Query, digests: readonly Digest[]): Promise<void> {
+  await query.run('DELETE FROM blob WHERE digest IN (SELECT value FROM json_each(?))', JSON.stringify(digests))
 }
 
 /** Starts the grace of a blob anew. */

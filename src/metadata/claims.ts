@@ -19,17 +19,17 @@ export interface ClaimOwner {
   readonly actor?: Actor | undefined
 }
 
-/** The owner of another operation's claim that excludes this one, or undefined. */
-export async function findExcludingClaim(query: Query, claim: Claim, operation: string): Promise<ClaimOwner | undefined> {
-  const [kind, repository, name] = keyOf(claim.name)
+/** The owner of another operation's claim that excludes one of these, or undefined. */
+export async function findExcludingClaim(
+  query: Query,
+  claims: readonly Claim[],
+  operation: string,
+): Promise<ClaimOwner | undefined> {
   const row = await query.get<OwnerRow>(
-    `SELECT ${OWNER} FROM claim
-     WHERE kind = ? AND repository = ? AND name = ? AND operation <> ? AND (alone = 1 OR ? = 1) LIMIT 1`,
-    kind,
-    repository,
-    name,
+    `SELECT ${OWNER} FROM json_each(?) CROSS JOIN claim ON kind = value ->> 0 AND repository = value ->> 1 AND name = value ->> 2
+     WHERE operation <> ? AND (alone = 1 OR value ->> 3 = 1) LIMIT 1`,
+    listed(claims),
     operation,
-    claim.alone ? 1 : 0,
   )
   return row && ownerOf(row)
 }
@@ -70,23 +70,26 @@ export async function findClaimOn(query: Query, name: ContentName): Promise<Clai
   return row && ownerOf(row)
 }
 
-export async function insertClaim(query: Query, claim: Claim, owner: ClaimOwner, number: number): Promise<void> {
-  const alone = claim.alone ? 1 : 0
+export async function insertClaims(query: Query, claims: readonly Claim[], owner: ClaimOwner, number: number): Promise<void> {
   await query.run(
-    `INSERT INTO claim (kind, repository, name, operation, alone, process, number, action, actor, address, request_id)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    `INSERT INTO claim (kind, repository, name, alone, operation, process, number, action, actor, address, request_id)
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?, ?, ?, ?, ?, ?, ? FROM json_each(?) WHERE true
      ON CONFLICT (kind, repository, name, operation) DO UPDATE
      SET alone = CASE WHEN claim.alone = 1 THEN 1 ELSE excluded.alone END`,
-    ...keyOf(claim.name),
     owner.operation,
-    alone,
     owner.process,
     number,
     owner.action ?? null,
     owner.actor?.name ?? null,
     owner.actor?.address ?? null,
     owner.actor?.requestId ?? null,
+    listed(claims),
   )
+}
+
+/** For `json_each`: one statement, however many there are. */
+function listed(claims: readonly Claim[]): string {
+  return JSON.stringify(claims.map(({ name, alone }) => [...keyOf(name), alone ? 1 : 0]))
 }
 
 export async function listClaimedNames(query: Query, operation: string): Promise<ContentName[]> {

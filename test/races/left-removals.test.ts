@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { insertClaim, listClaimOwners } from '../../src/metadata/claims.ts'
+import { insertClaims, listClaimOwners } from '../../src/metadata/claims.ts'
 import { findBlob } from '../../src/metadata/content.ts'
 import { parseDigest } from '../../src/oci/digest.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
@@ -33,7 +33,7 @@ test('bytes whose removal was given up are live again when it is settled', async
   await berth.opened.metadata.write(async (query) => {
     await query.run("UPDATE blob SET state = 'deleting' WHERE digest = ?", digest)
     const claim = { name: { kind: 'blob', digest: parseDigest(digest) }, alone: true } as const
-    await insertClaim(query, claim, { operation: 'a removal', process: 'dead' }, 1)
+    await insertClaims(query, [claim], { operation: 'a removal', process: 'dead' }, 1)
   })
 
   await berth.sweep()

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import {
-  deleteBlob,
+  deleteBlobs,
   ensureRepository,
   putReferences,
   renewGrace,
@@ -189,7 +189,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
       const number = await metadata.change((query, stamp) => setBlobLive(query, blob, 3, stamp))
       expect(await findBlob(metadata.read, blob)).toEqual({ state: 'live', size: 3, number })
 
-      await metadata.write((query) => deleteBlob(query, blob))
+      await metadata.write((query) => deleteBlobs(query, [blob]))
       expect(await findBlob(metadata.read, blob)).toBeUndefined()
     })
 

@@ -5,7 +5,7 @@ import {
   type ClaimOwner,
   deleteClaims,
   findExcludingClaim,
-  insertClaim,
+  insertClaims,
   isClaimed,
   listClaimedNames,
   listClaimOwners,
@@ -45,7 +45,7 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
     ]
 
     async function claim(claimed: Claim, owner: ClaimOwner = mine): Promise<void> {
-      await metadata.change((query, stamp) => insertClaim(query, claimed, owner, stamp.number))
+      await metadata.change((query, stamp) => insertClaims(query, [claimed], owner, stamp.number))
     }
 
     test.each([
@@ -56,10 +56,10 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
     ])('alone=%p meets alone=%p: excluded is %p', async (first, second, isExcluded) => {
       await claim({ name: tag, alone: first })
 
-      const excluding = await findExcludingClaim(metadata.read, { name: tag, alone: second }, 'theirs')
+      const excluding = await findExcludingClaim(metadata.read, [{ name: tag, alone: second }], 'theirs')
 
       expect(excluding).toEqual(isExcluded ? mine : undefined)
-      expect(await findExcludingClaim(metadata.read, { name: tag, alone: second }, 'mine')).toBeUndefined()
+      expect(await findExcludingClaim(metadata.read, [{ name: tag, alone: second }], 'mine')).toBeUndefined()
     })
 
     test('are on one name of one kind in one repository', async () => {
@@ -89,13 +89,13 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
     test('made twice are one, alone if either was', async () => {
       await claim({ name: tag, alone: true })
       await claim({ name: tag, alone: false })
-      expect(await findExcludingClaim(metadata.read, { name: tag, alone: false }, 'theirs')).toEqual(mine)
+      expect(await findExcludingClaim(metadata.read, [{ name: tag, alone: false }], 'theirs')).toEqual(mine)
       expect(await listClaimedNames(metadata.read, 'mine')).toEqual([tag])
 
       const [other = tag] = names.slice(1)
       await claim({ name: other, alone: false })
       await claim({ name: other, alone: true })
-      expect(await findExcludingClaim(metadata.read, { name: other, alone: false }, 'theirs')).toEqual(mine)
+      expect(await findExcludingClaim(metadata.read, [{ name: other, alone: false }], 'theirs')).toEqual(mine)
     })
 
     test('know what their operation does and on whose behalf', async () => {
@@ -105,7 +105,7 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
 
       expect(await listClaimOwners(metadata.read)).toEqual([owner])
       expect(await listClaimOwnersIn(metadata.read, A)).toEqual([owner])
-      expect(await findExcludingClaim(metadata.read, { name: tag, alone: false }, 'theirs')).toEqual(owner)
+      expect(await findExcludingClaim(metadata.read, [{ name: tag, alone: false }], 'theirs')).toEqual(owner)
     })
 
     test('end with their operation, once', async () => {

@@ -1,5 +1,4 @@
 import type { Digest } from '../../oci/digest.ts'
-import { findExcludingClaim } from '../claims.ts'
 import type { Query } from '../query.ts'
 import { SLICE } from './links.ts'
 
@@ -32,24 +31,21 @@ export async function takeUnneededBlobs(
   digests: readonly Digest[],
   touchedBefore: number,
 ): Promise<readonly { readonly digest: Digest; readonly size: number }[]> {
-  const taken: { digest: Digest; size: number }[] = []
-  for (const digest of digests) {
-    if ((await findExcludingClaim(query, { name: { kind: 'blob', digest }, alone: true }, '')) !== undefined) continue
-    const row = await query.get<{ size: number | null }>(
-      `UPDATE blob AS b SET state = 'deleting' WHERE b.digest = ? AND b.touched_ms <= ? AND ${UNNEEDED} RETURNING size`,
-      digest,
-      touchedBefore,
-    )
-    if (row !== undefined) taken.push({ digest, size: row.size ?? 0 })
-  }
-  return taken
+  return await query.all<{ digest: Digest; size: number }>(
+    `UPDATE blob AS b SET state = 'deleting'
+     WHERE b.digest IN (SELECT value FROM json_each(?)) AND b.touched_ms <= ? AND ${UNNEEDED}
+       AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = 'blob' AND c.repository = '' AND c.name = b.digest)
+     RETURNING digest, coalesce(size, 0) AS size`,
+    JSON.stringify(digests),
+    touchedBefore,
+  )
 }
 
-/** The collector took its last link: the bytes are due at once. */
-export async function endGraceOfUnlinked(query: Query, digest: Digest): Promise<void> {
+/** The collector took links to them: where it was the last one, the bytes are due at once. */
+export async function endGraceOfUnlinked(query: Query, digests: readonly Digest[]): Promise<void> {
   await query.run(
-    'UPDATE blob SET touched_ms = 0 WHERE digest = ? AND NOT EXISTS (SELECT 1 FROM link WHERE target = ?)',
-    digest,
-    digest,
+    `UPDATE blob AS b SET touched_ms = 0
+     WHERE b.digest IN (SELECT value FROM json_each(?)) AND NOT EXISTS (SELECT 1 FROM link WHERE target = b.digest)`,
+    JSON.stringify(digests),
   )
 }

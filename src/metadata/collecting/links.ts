@@ -1,8 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { findExcludingClaim } from '../claims.ts'
 import { BEING_REMOVED } from '../content.ts'
-import { CLOCK_MS, type Query } from '../query.ts'
+import { CLOCK_MS, type Query, type Stamp } from '../query.ts'
 
 /** Links of blobs as the collector sees them (docs/collector.md, Links, then bytes). All times are those of its clock. */
 
@@ -85,32 +84,48 @@ export async function listCondemnedLinks(query: Query, condemnedBefore: number, 
  * no request can rescue them.
  */
 export async function takeCondemnedLinks(query: Query, candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
-  const taken: CondemnedLink[] = []
-  for (const link of candidates) {
-    const { repository, digest } = link
-    const claim = { name: { kind: 'link', repository, digest }, alone: true } as const
-    if ((await findExcludingClaim(query, claim, '')) !== undefined) continue
-    const row = await query.get(
-      `UPDATE link AS l SET condemned_ms = ${BEING_REMOVED} WHERE l.repository_id = ? AND l.digest = ? AND l.condemned_ms = ?
-         AND NOT ${NAMED} AND NOT ${OPAQUE} RETURNING digest`,
-      link.repositoryId,
-      digest,
-      link.condemnedMs,
-    )
-    if (row !== undefined) taken.push(link)
-  }
-  return taken
+  const rows = await query.all<Pick<CondemnedLink, 'repositoryId' | 'digest'>>(
+    `UPDATE link AS l SET condemned_ms = ${BEING_REMOVED} FROM json_each(?)
+     WHERE ${IS_LISTED} AND l.condemned_ms = value ->> 2 AND NOT ${NAMED} AND NOT ${OPAQUE}
+       AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = 'link' AND c.repository = value ->> 3 AND c.name = l.digest)
+     RETURNING repository_id AS repositoryId, digest`,
+    listed(candidates),
+  )
+  const taken = new Set(rows.map(keyOf))
+  return candidates.filter((link) => taken.has(keyOf(link)))
 }
 
 /** Gives back to their readers those of these links that something names by now, or that lie in a repository which cannot be read. */
 export async function spareNeededLinks(query: Query, candidates: readonly CondemnedLink[]): Promise<void> {
-  for (const { repositoryId, digest } of candidates)
-    await query.run(
-      `UPDATE link AS l SET condemned_ms = NULL WHERE l.repository_id = ? AND l.digest = ? AND l.condemned_ms > 0
-         AND (${NAMED} OR ${OPAQUE})`,
-      repositoryId,
-      digest,
-    )
+  await query.run(
+    `UPDATE link AS l SET condemned_ms = NULL FROM json_each(?)
+     WHERE ${IS_LISTED} AND l.condemned_ms > 0 AND (${NAMED} OR ${OPAQUE})`,
+    listed(candidates),
+  )
+}
+
+/** The files of these links have gone. */
+export async function setLinksGone(query: Query, links: readonly CondemnedLink[], stamp: Stamp): Promise<void> {
+  await query.run(
+    `UPDATE link AS l SET target = NULL, condemned_ms = NULL, touched_ms = ${CLOCK_MS}, number = ?, epoch = ? FROM json_each(?)
+     WHERE ${IS_LISTED}`,
+    stamp.number,
+    stamp.epoch,
+    listed(links),
+  )
+}
+
+/** Of the link `l`, beside a list for `json_each`. */
+const IS_LISTED = 'l.repository_id = value ->> 0 AND l.digest = value ->> 1'
+
+function listed(links: readonly CondemnedLink[]): string {
+  return JSON.stringify(
+    links.map(({ repositoryId, digest, condemnedMs, repository }) => [repositoryId, digest, condemnedMs, repository]),
+  )
+}
+
+function keyOf({ repositoryId, digest }: Pick<CondemnedLink, 'repositoryId' | 'digest'>): string {
+  return `${repositoryId} ${digest}`
 }
 
 /** An operation builds on them: as `rescueLink`, in one statement. */

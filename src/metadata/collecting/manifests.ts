@@ -104,7 +104,7 @@ export async function takeCondemnedManifests(
   for (const manifest of candidates) {
     const { repositoryId, digest, condemnedMs } = manifest
     const tags = await listTagsOf(query, repositoryId, digest)
-    if (await isAnyTaken(query, claimsToRemove({ ...manifest, tags }))) continue
+    if ((await findExcludingClaim(query, claimsToRemove({ ...manifest, tags }), '')) !== undefined) continue
     const row = await query.get(
       `UPDATE manifest AS m SET condemned_ms = ${BEING_REMOVED} WHERE m.repository_id = ? AND m.digest = ? AND m.condemned_ms = ?
          AND ${UNNEEDED} RETURNING digest`,
@@ -125,11 +125,6 @@ export function claimsToRemove({
 }: Pick<TakenManifest, 'repository' | 'digest' | 'tags'>): readonly Claim[] {
   const ofTags = tags.map((tag): Claim => ({ name: { kind: 'tag', repository, tag }, alone: true }))
   return [{ name: { kind: 'manifest', repository, digest }, alone: true }, ...ofTags]
-}
-
-async function isAnyTaken(query: Query, claims: readonly Claim[]): Promise<boolean> {
-  for (const claim of claims) if ((await findExcludingClaim(query, claim, '')) !== undefined) return true
-  return false
 }
 
 /** Gives back to their readers those of these manifests to which something leads by now. */

@@ -1,7 +1,7 @@
-import { deleteBlob, setLink, setManifestGone, setTag } from '../../metadata/changes.ts'
+import { deleteBlobs, setManifestGone, setTag } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
 import { endGraceOfUnlinked, takeUnneededBlobs } from '../../metadata/collecting/bytes.ts'
-import { type CondemnedLink, spareNeededLinks, takeCondemnedLinks } from '../../metadata/collecting/links.ts'
+import { type CondemnedLink, setLinksGone, spareNeededLinks, takeCondemnedLinks } from '../../metadata/collecting/links.ts'
 import {
   type CondemnedManifest,
   claimsToRemove,
@@ -49,9 +49,10 @@ export class Removal {
       claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
       remove: async (taken) =>
         await storage.removeOnlyFiles(taken.map(({ repository, digest }) => layout.layerLink(repository, digest))),
-      confirm: async (query, { repositoryId, digest, target }, stamp) => {
-        await setLink(query, repositoryId, digest, null, stamp)
-        await endGraceOfUnlinked(query, target)
+      confirm: async (query, taken, stamp) => {
+        await setLinksGone(query, taken, stamp)
+        const targets = taken.map(({ target }) => target)
+        await endGraceOfUnlinked(query, targets)
       },
     })
   }
@@ -67,7 +68,10 @@ export class Removal {
       take: (query) => takeUnneededBlobs(query, digests, touchedBefore),
       claims: ({ digest }) => [{ name: { kind: 'blob', digest }, alone: true }],
       remove: async (taken) => await storage.removeOnlyFiles(taken.map(({ digest }) => layout.blob(digest))),
-      confirm: async (query, { digest }) => await deleteBlob(query, digest),
+      confirm: async (query, taken) => {
+        const digests = taken.map(({ digest }) => digest)
+        await deleteBlobs(query, digests)
+      },
     })
   }
 
@@ -86,9 +90,11 @@ export class Removal {
         const revisions = taken.map(({ repository, digest }) => layout.revision(repository, digest))
         await storage.removeOnlyFiles(revisions.map((revision) => storagePath(revision, LINK_FILE)))
       },
-      confirm: async (query, { repositoryId, digest, tags }, stamp) => {
-        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
-        await setManifestGone(query, repositoryId, digest, stamp)
+      confirm: async (query, taken, stamp) => {
+        for (const { repositoryId, digest, tags } of taken) {
+          for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+          await setManifestGone(query, repositoryId, digest, stamp)
+        }
       },
     })
   }
@@ -106,7 +112,7 @@ export class Removal {
         },
         act: remove,
         confirm: async (query, taken, stamp) => {
-          for (const each of taken) await confirm(query, each, stamp)
+          await confirm(query, taken, stamp)
           return taken
         },
       })
@@ -122,7 +128,7 @@ interface RemovalSteps<Name> {
   readonly take: (query: Query) => Promise<readonly Name[]>
   readonly claims: (name: Name) => readonly Claim[]
   readonly remove: (taken: readonly Name[]) => Promise<void>
-  readonly confirm: (query: Query, name: Name, stamp: Stamp) => Promise<void>
+  readonly confirm: (query: Query, taken: readonly Name[], stamp: Stamp) => Promise<void>
 }
 
 /** Thrown inside the claiming transaction: there is no operation to perform. */

@@ -1,5 +1,5 @@
 import {
-  deleteBlob,
+  deleteBlobs,
   ensureRepository,
   putNames,
   putReferences,
@@ -136,7 +136,7 @@ async function applyBlob(query: Query, { name, size }: BlobObservation, context:
   const { number } = context
   const row = await findBlob(query, name.digest)
   if (row !== undefined && row.number > number) return 'newer'
-  if (size === undefined) await deleteBlob(query, name.digest)
+  if (size === undefined) await deleteBlobs(query, [name.digest])
   else await ensureBlobRow(query, name.digest, size, context)
   return 'applied'
 }

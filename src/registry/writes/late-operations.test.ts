@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, spyOn, test } from 'bun:test'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
-import { type Claim, insertClaim, listClaimOwners } from '../../metadata/claims.ts'
+import { type Claim, insertClaims, listClaimOwners } from '../../metadata/claims.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
@@ -47,7 +47,7 @@ async function owners(): Promise<readonly string[]> {
 }
 
 test('the name of a dead process is waited for until it can be taken, for longer than ten seconds', async () => {
-  await berth.metadata.write((query) => insertClaim(query, claim, { process: 'dead', operation: 'its operation' }, 1))
+  await berth.metadata.write((query) => insertClaims(query, [claim], { process: 'dead', operation: 'its operation' }, 1))
   const now = performance.now()
   const passed = [0, 0, 15_000, 15_000]
   const clock = spyOn(performance, 'now').mockImplementation(() => now + (passed[0] ?? 17_000))

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, spyOn, test } from 'bun:test'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
-import { type Claim, type ClaimOwner, insertClaim } from '../../metadata/claims.ts'
+import { type Claim, type ClaimOwner, insertClaims } from '../../metadata/claims.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
@@ -48,7 +48,7 @@ function pushOfAlice({ plan = () => undefined, act = async () => undefined }: { 
 
 async function claimAs(process: string, from: Pick<ClaimOwner, 'action' | 'actor'>): Promise<void> {
   const owner = { process, operation: `operation of ${process}`, ...from }
-  await berth.metadata.write((query) => insertClaim(query, claim, owner, 1))
+  await berth.metadata.write((query) => insertClaims(query, [claim], owner, 1))
 }
 
 /** The lines about operations, without their random names. */

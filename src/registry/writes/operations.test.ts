@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
 import { placementOf } from '../../../test/support/storage-driver-contract.ts'
 import { ensureRepository, setTag } from '../../metadata/changes.ts'
-import { type Claim, deleteClaims, insertClaim, listClaimOwners } from '../../metadata/claims.ts'
+import { type Claim, deleteClaims, insertClaims, listClaimOwners } from '../../metadata/claims.ts'
 import { findRepository, findTag } from '../../metadata/content.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { digestOf } from '../../oci/digest.ts'
@@ -69,7 +69,7 @@ async function row() {
 }
 
 async function claimAs(process: string, operation = `operation of ${process}`): Promise<void> {
-  await berth.metadata.write((query) => insertClaim(query, claim, { process, operation }, 1))
+  await berth.metadata.write((query) => insertClaims(query, [claim], { process, operation }, 1))
 }
 
 async function owners(): Promise<readonly string[]> {
@@ -261,8 +261,8 @@ describe('the sweep', () => {
     await placeTag()
     const shared: Claim = { name: claim.name, alone: false }
     await berth.metadata.write(async (query) => {
-      await insertClaim(query, shared, { process: 'dead', operation: 'left' }, 1)
-      await insertClaim(query, shared, { process: 'other', operation: 'going on' }, 1)
+      await insertClaims(query, [shared], { process: 'dead', operation: 'left' }, 1)
+      await insertClaims(query, [shared], { process: 'other', operation: 'going on' }, 1)
     })
 
     await operations.sweep()

@@ -3,7 +3,7 @@ import {
   type ClaimOwner,
   deleteClaims,
   findExcludingClaim,
-  insertClaim,
+  insertClaims,
   listClaimOwners,
   listClaimOwnersIn,
 } from '../../metadata/claims.ts'
@@ -145,11 +145,9 @@ export class Operations {
   async #tryToClaim<Plan, Result>(query: Query, operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
     const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
     const { claims, plan } = await operation.plan(query, stamp)
-    for (const claim of claims) {
-      const other = await findExcludingClaim(query, claim, owner.operation)
-      if (other !== undefined) throw new NameTaken(other)
-      await insertClaim(query, claim, owner, stamp.number)
-    }
+    const other = await findExcludingClaim(query, claims, owner.operation)
+    if (other !== undefined) throw new NameTaken(other)
+    await insertClaims(query, claims, owner, stamp.number)
     return plan
   }
 
