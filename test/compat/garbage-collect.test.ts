@@ -141,12 +141,15 @@ describeWith({ programs: [PEER_PROGRAM] }, 'garbage-collect', () => {
 })
 
 describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'garbage-collect -m', () => {
-  test('names the manifests that registry:3 names', async () => {
+  test('names the manifests that registry:3 names, but for what refers to one that stays', async () => {
     using folder = new TemporaryFolder()
     const data = folder.join('data')
+    const referrer = makeImage('a signature', { layers: 1, subject: second.manifest })
     {
       await using peer = await startPeer({ folder, dataDirectory: data })
-      await fill(new Client(peer.url))
+      const client = new Client(peer.url)
+      await fill(client)
+      await push(client, 'app', referrer, referrer.manifest.digest)
     }
     await age(data, DAY_S)
     const config = await folder.file('config.yml', registryConfig(data))
@@ -155,10 +158,15 @@ describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'garbage-collect -m',
 
     const ours = await run([BERTH_PROGRAM, 'garbage-collect', '-d', '-m', config], { environment })
 
-    for (const words of ['manifest eligible for deletion: ', 'blob eligible for deletion: '])
-      expect(after(words, ours.stdout)).toEqual(
-        after(words, peers.stdout).map((line) => /sha256:[0-9a-f]+/.exec(line)?.[0] ?? line),
-      )
+    expect(ours.exitCode).toBe(0)
+    const onlyOfReferrer = [referrer.manifest, ...blobsOf(referrer)].map(({ digest }) => digest)
+    const expected = { 'manifest eligible for deletion: ': [first.manifest.digest], 'blob eligible for deletion: ': [orphan.digest] }
+    for (const [words, known] of Object.entries(expected)) {
+      const theirs = after(words, peers.stdout).map((line) => /sha256:[0-9a-f]+/.exec(line)?.[0] ?? line)
+      expect(theirs).toEqual(expect.arrayContaining(known))
+      expect(after(words, ours.stdout)).toEqual(theirs.filter((digest) => !onlyOfReferrer.includes(digest)))
+      expect(theirs).toContain(referrer.manifest.digest)
+    }
   })
 })
 

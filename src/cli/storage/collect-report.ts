@@ -33,7 +33,8 @@ export function writeOutcome(write: Write, result: GarbageResult, isDryRun: bool
   }
   const { links, blobs, manifests, bytes } = collected
   write(`Removed ${manifests} manifests, ${links} links and ${blobs} blobs of ${bytes} bytes.`)
-  if (!isAlone)
+  const isAllGone = links === plan.links.length && blobs === plan.blobs.length && manifests === plan.manifests.length
+  if (!isAlone && !isAllGone)
     write(
       `A server runs on this storage: it removes the rest in ${wordsFor(windowMs)}, but for what a client asks for until then.`,
     )

@@ -81,6 +81,7 @@ export class CollectorDuty {
     const sentence = waits && SENTENCES[waits]
     if (waits === undefined) log.info('the collector goes on')
     else if (waits === 'scan' || waits === 'epoch') log.info('the collector waits', { reason: waits, because: sentence })
+    else if (waits === 'obstacle') log.warn('the collector takes links and no bytes', { reason: waits, because: sentence })
     else log.warn('the collector takes nothing', { reason: waits, because: sentence })
   }
 
