@@ -63,7 +63,7 @@ describe.each([
   ])('hands a %s by a %s its caller, address and request', async (action, _method, asked) => {
     for (const name of ['alice', '']) {
       const request = await asked()
-      const failing = (['place', 'remove'] as const).map((step) =>
+      const failing = (['place', 'remove', 'removeOnlyFiles'] as const).map((step) =>
         spyOn(berth.storage, step).mockRejectedValue(new Error('the storage fails')),
       )
       const answer = await ask(name, request).finally(() => {

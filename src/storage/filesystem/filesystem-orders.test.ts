@@ -159,7 +159,8 @@ describe('the orders of the filesystem driver (docs/orders-of-writing.md)', () =
     await driver.removeOnlyFiles(places.map((place) => storagePath(place, 'link')))
 
     const renames = places.map((place) => `rename ${place} berth/trash/*`)
-    expect(stepsThatMatter().slice(0, 4)).toEqual([...renames, 'sync docker/'])
+    expect(stepsThatMatter().slice(0, 3).sort()).toEqual(renames.sort())
+    expect(stepsThatMatter()[3]).toBe('sync docker/')
   })
 })
 
