@@ -160,7 +160,10 @@ describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'garbage-collect -m',
 
     expect(ours.exitCode).toBe(0)
     const onlyOfReferrer = [referrer.manifest, ...blobsOf(referrer)].map(({ digest }) => digest)
-    const expected = { 'manifest eligible for deletion: ': [first.manifest.digest], 'blob eligible for deletion: ': [orphan.digest] }
+    const expected = {
+      'manifest eligible for deletion: ': [first.manifest.digest],
+      'blob eligible for deletion: ': [orphan.digest],
+    }
     for (const [words, known] of Object.entries(expected)) {
       const theirs = after(words, peers.stdout).map((line) => /sha256:[0-9a-f]+/.exec(line)?.[0] ?? line)
       expect(theirs).toEqual(expect.arrayContaining(known))
