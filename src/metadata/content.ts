@@ -88,6 +88,17 @@ export async function findTag(query: Query, repositoryId: number, tag: Tag): Pro
   return await query.get<TagRow>('SELECT digest, epoch, number FROM tag WHERE repository_id = ? AND name = ?', repositoryId, tag)
 }
 
+/** Those of these manifests whose revision is not in the repository, as its rows say. */
+export async function listUnlinked(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<readonly Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    `SELECT value AS digest FROM json_each(?)
+     WHERE NOT EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = ? AND m.digest = value AND m.linked = 1)`,
+    JSON.stringify(digests),
+    repositoryId,
+  )
+  return rows.map(({ digest }) => digest)
+}
+
 export async function findManifest(query: Query, repositoryId: number, digest: Digest): Promise<ManifestRow | undefined> {
   return await query.get<ManifestRow>(
     'SELECT held, linked, subject, epoch, number, condemned_ms AS condemnedMs, released FROM manifest WHERE repository_id = ? AND digest = ?',

@@ -28,6 +28,7 @@ import { DanglingLinks } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
 import { Obstacles } from './scan/obstacles.ts'
 import { RepositoryScan } from './scan/repository-scan.ts'
+import { TagIndexes } from './scan/tag-indexes.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
@@ -99,15 +100,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   const obstacles = new Obstacles({ storage, metadata, epoch, log })
   const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable, obstacles })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable, obstacles })
-  const danglingLinks = new DanglingLinks({ storage, metadata, view, operations })
+  const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
+  const parts = { storage, metadata, view, operations, scanned }
   const backgroundScan = new BackgroundScan({
-    ...{ storage, metadata, scan, listed, reconcile, danglingLinks, unreadable, obstacles, epoch },
+    ...{ storage, metadata, scan, listed, reconcile, unreadable, obstacles, epoch },
+    ...{ danglingLinks: new DanglingLinks(parts), tagIndexes: new TagIndexes(parts) },
   })
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
-  const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
-  const blobParts = { storage, metadata, view, operations, scanned }
-  const blobs = new BlobStore({ ...blobParts, reconcile: believed })
+  const blobs = new BlobStore({ ...parts, reconcile: believed })
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
@@ -143,7 +144,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       dutyStates: () => maintenance.dutyStates(),
     }),
     handover: new Handover({
-      blobs: new BlobStore({ ...blobParts, reconcile: look }),
+      blobs: new BlobStore({ ...parts, reconcile: look }),
       manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
     }),
     start: async ({ settleFirst }) => {

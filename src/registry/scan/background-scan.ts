@@ -11,6 +11,7 @@ import type { DanglingLinks } from './dangling-links.ts'
 import type { ListedScan } from './listed-scan.ts'
 import type { Obstacles } from './obstacles.ts'
 import type { RepositoryScan } from './repository-scan.ts'
+import type { TagIndexes } from './tag-indexes.ts'
 import type { UnreadableNames } from './unreadable-names.ts'
 
 const REPOSITORIES_AT_ONCE = 100
@@ -25,6 +26,7 @@ export interface BackgroundScanOptions {
   readonly listed: ListedScan
   readonly reconcile: Reconcile
   readonly danglingLinks: DanglingLinks
+  readonly tagIndexes: TagIndexes
   readonly unreadable: UnreadableNames
   readonly obstacles: Obstacles
   readonly epoch: number
@@ -129,7 +131,7 @@ export class BackgroundScan {
   }
 
   async #scanAgain(signal: AbortSignal): Promise<void> {
-    const { metadata, scan, danglingLinks } = this.#options
+    const { metadata, scan, danglingLinks, tagIndexes } = this.#options
     let last = ''
     for (;;) {
       const names = await listRepositoryNames(metadata.read, last, REPOSITORIES_AT_ONCE)
@@ -138,6 +140,7 @@ export class BackgroundScan {
         await this.#unlessUnreadable(name, async () => {
           await scan.scan(name, signal)
           await danglingLinks.removeFrom(name)
+          await tagIndexes.removeFrom(name, signal)
         })
         await Bun.sleep(REPEAT_PAUSE_MS)
       }
