@@ -1,7 +1,7 @@
 import type { Bench } from './bench.ts'
 import { blobGet } from './cases/blob-get.ts'
 import { blobPush } from './cases/blob-push.ts'
-import { collect } from './cases/collect.ts'
+import { collect, collectFast } from './cases/collect.ts'
 import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
@@ -35,5 +35,6 @@ export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[
     // A bucket is no faster than the store that it is in.
     objectStore(blobBytes / 4),
     collect(layers),
+    collectFast(layers),
   ]
 }
