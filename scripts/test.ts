@@ -10,7 +10,7 @@ import { buildBinary } from './image/binary.ts'
  * time and memory break where the machine does other work as well. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
-const OPTIONS = ['--parallel=4', '--timeout=180000', '--timings=test/timings.json']
+const OPTIONS = ['--parallel=3', '--timeout=180000', '--timings=test/timings.json']
 
 const chosen = process.argv.slice(2)
 const paths = chosen.some((argument) => !argument.startsWith('-')) ? [] : ['./src', './test']
