@@ -1,15 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
-import {
-  ensureRepository,
-  putReferences,
-  setBlobArriving,
-  setBlobLive,
-  setManifestGone,
-  setManifestHeld,
-  setTag,
-} from '../../metadata/changes.ts'
+import { ensureRepository, putReferences, setBlobArriving, setBlobLive, setManifestHeld, setTag } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
-import { findManifest, findManifestBytes, findTag, listTagsOf, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
+import { findManifestBytes, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
@@ -20,19 +12,17 @@ import { requireArtifactType, requireChildren } from '../../oci/manifest-bounds.
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
-import { allEnded } from '../../storage/all-ended.ts'
 import type { Placement, StorageDriver } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
 import { OneATurn } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
 import { type DeleteOptions, repositoryPlacements } from './blob-store.ts'
-import { releaseDependents } from './dependents.ts'
+import { ManifestRemoval, tagClaims } from './manifest-removal.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
 import { Rescue } from './rescue.ts'
-import { requireUnnamed } from './still-named.ts'
 
 export interface WholeManifest {
   readonly manifest: StoredManifest
@@ -77,10 +67,12 @@ export class ManifestStore {
   readonly #remembered = new RememberedManifests()
   readonly #large = new OneATurn()
   readonly #rescue: Rescue
+  readonly #removal: ManifestRemoval
 
   constructor(options: ManifestStoreOptions) {
     this.#options = options
     this.#rescue = new Rescue(options.metadata)
+    this.#removal = new ManifestRemoval(options)
   }
 
   /** end-3, HEAD. Throws MANIFEST_UNKNOWN. */
@@ -130,8 +122,8 @@ export class ManifestStore {
   async delete(repository: RepositoryName, reference: Reference, options: DeleteOptions): Promise<void> {
     await this.#options.operations.settleIn(repository)
     await this.get(repository, reference)
-    if (isDigest(reference)) await this.#deleteManifest(repository, reference, options)
-    else await this.#deleteTag(repository, reference, options.actor)
+    if (isDigest(reference)) await this.#removal.manifest(repository, reference, options)
+    else await this.#removal.tag(repository, reference, options)
   }
 
   /** Large ones are parsed and hashed one in a turn of the event loop; what they name is looked at in another one. */
@@ -197,46 +189,6 @@ export class ManifestStore {
     const [observed] = await this.#options.reconcile.look([{ kind: 'tag', repository, tag } as const])
     return observed?.digest
   }
-
-  async #deleteTag(repository: RepositoryName, tag: Tag, actor: Actor): Promise<void> {
-    await this.#options.operations.perform({
-      name: 'tag delete',
-      actor,
-      plan: async (query, stamp) => {
-        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
-        if ((await findTag(query, repositoryId, tag))?.digest === null) throw manifestUnknown(tag)
-        return { plan: repositoryId, claims: [{ name: { kind: 'tag', repository, tag }, alone: true }] }
-      },
-      act: async () => await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE),
-      confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
-    })
-  }
-
-  /** Every tag on the manifest goes with it, so all tags of the repository must be known first. */
-  async #deleteManifest(repository: RepositoryName, digest: Digest, { isForced, actor }: DeleteOptions): Promise<void> {
-    await this.#options.scanned(repository)
-    await this.#options.operations.perform({
-      name: 'manifest delete',
-      actor,
-      plan: async (query, stamp) => {
-        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
-        if ((await findManifest(query, repositoryId, digest))?.held !== 1) throw manifestUnknown(digest)
-        if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'manifest' })
-        const tags = await listTagsOf(query, repositoryId, digest)
-        const name = { kind: 'manifest', repository, digest } as const
-        return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
-      },
-      act: async ({ repositoryId, tags }) => {
-        await releaseDependents(this.#options.metadata, { repositoryId, digest }, { isCollected: false })
-        await allEnded(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
-        await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
-      },
-      confirm: async (query, { repositoryId, tags }, stamp) => {
-        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
-        await setManifestGone(query, repositoryId, digest, stamp)
-      },
-    })
-  }
 }
 
 function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestContent {
@@ -293,8 +245,4 @@ function manifestPlacements(repository: RepositoryName, content: ManifestContent
       files: [indexLinkFile(digest), CURRENT_LINK_FILE].map((name) => ({ name, bytes: link })),
     })),
   ]
-}
-
-function tagClaims(repository: RepositoryName, tags: readonly Tag[]): readonly Claim[] {
-  return tags.map((tag) => ({ name: { kind: 'tag', repository, tag }, alone: true }))
 }
