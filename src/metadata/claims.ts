@@ -160,3 +160,8 @@ function nameOf(row: ClaimRow): ContentName {
       return { kind: 'blob', digest: row.name as Digest }
   }
 }
+
+/** A tag belongs to one operation at a time. */
+export function tagClaims(repository: RepositoryName, tags: readonly Tag[]): readonly Claim[] {
+  return tags.map((tag) => ({ name: { kind: 'tag', repository, tag }, alone: true }))
+}

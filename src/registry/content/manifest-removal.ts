@@ -1,5 +1,5 @@
 import { ensureRepository, setManifestGone, setTag } from '../../metadata/changes.ts'
-import type { Claim } from '../../metadata/claims.ts'
+import { tagClaims } from '../../metadata/claims.ts'
 import { findManifest, findTag, listTagsOf } from '../../metadata/content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
@@ -11,7 +11,6 @@ import { allEnded } from '../../storage/all-ended.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
 import type { Operations } from '../writes/operations.ts'
-import type { DeleteOptions } from './blob-store.ts'
 import { releaseDependents } from './dependents.ts'
 import { requireUnnamed } from './still-named.ts'
 
@@ -23,6 +22,17 @@ export interface ManifestRemovalOptions {
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
 
+export interface ManifestDelete {
+  readonly actor: Actor
+  /** Also what a held image index of the repository names. */
+  readonly isForced: boolean
+  /** The number after which its caller looked: what has changed since then stays, by a ChangedMeanwhile. */
+  readonly asOf?: number | undefined
+}
+
+/** What its caller wanted to delete is not what it looked at: a client has pushed it, or has put a tag on it. */
+export class ChangedMeanwhile extends Error {}
+
 /** Removes tags, and manifests with every tag on them, for a client that asked for it (end-9). */
 export class ManifestRemoval {
   readonly #options: ManifestRemovalOptions
@@ -31,13 +41,16 @@ export class ManifestRemoval {
     this.#options = options
   }
 
-  async tag(repository: RepositoryName, tag: Tag, { actor }: { readonly actor: Actor }): Promise<void> {
+  /** Throws MANIFEST_UNKNOWN, ChangedMeanwhile. */
+  async tag(repository: RepositoryName, tag: Tag, { actor, asOf }: ManifestDelete): Promise<void> {
     await this.#options.operations.perform({
       name: 'tag delete',
       actor,
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
-        if ((await findTag(query, repositoryId, tag))?.digest === null) throw manifestUnknown(tag)
+        const row = await findTag(query, repositoryId, tag)
+        if (row?.digest === null) throw manifestUnknown(tag)
+        requireUnchanged(row, asOf)
         return { plan: repositoryId, claims: tagClaims(repository, [tag]) }
       },
       act: async () => await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE),
@@ -45,17 +58,24 @@ export class ManifestRemoval {
     })
   }
 
-  /** Every tag on the manifest goes with it, so all tags of the repository must be known first. */
-  async manifest(repository: RepositoryName, digest: Digest, { isForced, actor }: DeleteOptions): Promise<void> {
+  /**
+   * Every tag on the manifest goes with it, so all tags of the repository must be known first. Gives them. Throws MANIFEST_UNKNOWN, StillNamed,
+   * ChangedMeanwhile.
+   */
+  async manifest(repository: RepositoryName, digest: Digest, options: ManifestDelete): Promise<readonly Tag[]> {
+    const { isForced, actor, asOf } = options
     await this.#options.scanned(repository)
-    await this.#options.operations.perform({
+    return await this.#options.operations.perform({
       name: 'manifest delete',
       actor,
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
-        if ((await findManifest(query, repositoryId, digest))?.held !== 1) throw manifestUnknown(digest)
+        const row = await findManifest(query, repositoryId, digest)
+        if (row?.held !== 1) throw manifestUnknown(digest)
+        requireUnchanged(row, asOf)
         if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'manifest' })
         const tags = await listTagsOf(query, repositoryId, digest)
+        if (asOf !== undefined) for (const tag of tags) requireUnchanged(await findTag(query, repositoryId, tag), asOf)
         const name = { kind: 'manifest', repository, digest } as const
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
@@ -67,12 +87,12 @@ export class ManifestRemoval {
       confirm: async (query, { repositoryId, tags }, stamp) => {
         for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
         await setManifestGone(query, repositoryId, digest, stamp)
+        return tags
       },
     })
   }
 }
 
-/** A tag belongs to one operation at a time. */
-export function tagClaims(repository: RepositoryName, tags: readonly Tag[]): readonly Claim[] {
-  return tags.map((tag) => ({ name: { kind: 'tag', repository, tag }, alone: true }))
+function requireUnchanged(row: { readonly number: number } | undefined, asOf: number | undefined): void {
+  if (row !== undefined && asOf !== undefined && row.number > asOf) throw new ChangedMeanwhile()
 }

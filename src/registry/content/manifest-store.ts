@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { ensureRepository, putReferences, setBlobArriving, setBlobLive, setManifestHeld, setTag } from '../../metadata/changes.ts'
-import type { Claim } from '../../metadata/claims.ts'
+import { type Claim, tagClaims } from '../../metadata/claims.ts'
 import { findManifestBytes, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
@@ -17,8 +17,8 @@ import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../stora
 import type { Look } from '../heal/storage-look.ts'
 import { OneATurn } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
-import { type DeleteOptions, repositoryPlacements } from './blob-store.ts'
-import { ManifestRemoval, tagClaims } from './manifest-removal.ts'
+import { repositoryPlacements } from './blob-store.ts'
+import { type ManifestDelete, ManifestRemoval } from './manifest-removal.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
@@ -45,6 +45,11 @@ export interface PushedManifest {
   readonly digest: Digest
   readonly subject: Digest | undefined
   /** The tags that now point to it. */
+  readonly tags: readonly Tag[]
+}
+
+export interface DeletedManifest {
+  /** The tags that went, alone or with their manifest. */
   readonly tags: readonly Tag[]
 }
 
@@ -116,14 +121,15 @@ export class ManifestStore {
   }
 
   /**
-   * end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN, and StillNamed for a child of a held image index unless it is
-   * forced.
+   * end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN, StillNamed for a child of a held image index unless it is
+   * forced, and ChangedMeanwhile for one that was not so as its caller looked.
    */
-  async delete(repository: RepositoryName, reference: Reference, options: DeleteOptions): Promise<void> {
+  async delete(repository: RepositoryName, reference: Reference, options: ManifestDelete): Promise<DeletedManifest> {
     await this.#options.operations.settleIn(repository)
     await this.get(repository, reference)
-    if (isDigest(reference)) await this.#removal.manifest(repository, reference, options)
-    else await this.#removal.tag(repository, reference, options)
+    if (isDigest(reference)) return { tags: await this.#removal.manifest(repository, reference, options) }
+    await this.#removal.tag(repository, reference, options)
+    return { tags: [reference] }
   }
 
   /** Large ones are parsed and hashed one in a turn of the event loop; what they name is looked at in another one. */
