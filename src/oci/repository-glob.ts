@@ -53,7 +53,7 @@ function isGlob(text: string): boolean {
 }
 
 /** The texts between the stars of one part; one text where there is no star. */
-type PartPattern = readonly string[]
+export type PartPattern = readonly string[]
 
 function runsOf(parts: readonly string[]): readonly (readonly PartPattern[])[] {
   const runs: PartPattern[][] = [[]]
@@ -74,7 +74,8 @@ function fitAt(run: readonly PartPattern[], parts: readonly string[], start: num
   return run.every((pattern, index) => fitsPart(pattern, parts[start + index] ?? ''))
 }
 
-function fitsPart([first = '', ...others]: PartPattern, part: string): boolean {
+/** Whether the texts between its stars stand in the part one after another. */
+export function fitsPart([first = '', ...others]: PartPattern, part: string): boolean {
   const last = others.pop()
   if (last === undefined) return part === first
   if (part.length < first.length + last.length || !part.startsWith(first) || !part.endsWith(last)) return false
