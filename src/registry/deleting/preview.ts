@@ -1,0 +1,196 @@
+import { createHash } from 'node:crypto'
+import { isOpaque } from '../../metadata/collecting/links.ts'
+import { findManifest, findTag, listNamingManifests } from '../../metadata/content.ts'
+import {
+  listManifestsInSet,
+  listTagSlice,
+  listTagSliceOf,
+  type ManifestInSet,
+  type TagSeen,
+} from '../../metadata/deleting/sets.ts'
+import { currentNumber, type Query } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { Tag } from '../../oci/reference.ts'
+import { manifestUnknown } from '../../oci/unknown.ts'
+import { type FreedWhen, freedAfterMs } from './freed-when.ts'
+import { ImageClosure } from './image-closure.ts'
+import type { Questions } from './questions.ts'
+import { bytesOfRepository } from './repository-bytes.ts'
+import type { FoundRepository, SelectedRepositories } from './selected-repositories.ts'
+import type { Going, Selection } from './selection.ts'
+
+/** How many indexes a refusal names. */
+const NAMED_AT_MOST = 5
+
+/** What a deletion would do. */
+export interface Preview {
+  readonly repositories: number
+  readonly tags: number
+  readonly manifests: number
+  /** Manifests that go later, with those. */
+  readonly released: number
+  /** Manifests that lose their last tag, and stay. */
+  readonly leftUntagged: number
+  /** Revisions that cannot be read, and so stay. */
+  readonly unreadable: number
+  /** That nothing else needs; each blob once. An estimate: a push may need them until they go. */
+  readonly bytes: number
+  /** How long after the deletion the bytes are free; undefined where no collector runs. */
+  readonly freedAfterMs: number | undefined
+  /** Image indexes that name the manifest: its deletion is refused unless it is forced. */
+  readonly namedBy: readonly Digest[]
+  /** The number after which all of it was read: what has changed since is not meant. */
+  readonly asOf: number
+  /** Of the whole set: another one where anything has been added, moved or removed. */
+  readonly token: string
+}
+
+export interface PreviewParts {
+  readonly questions: Questions
+  readonly repositories: SelectedRepositories
+  readonly freed: FreedWhen
+  /** Is told everything that goes, one after another. */
+  readonly told: (going: Going) => void
+}
+
+/** Looks at what a deletion would take, and changes nothing. Holds one slice of it at a time, or the manifests that go with one image. */
+export class Previewer {
+  readonly #parts: PreviewParts
+  readonly #hash = createHash('sha256')
+  #repositories = 0
+  #tags = 0
+  #manifests = 0
+  #released = 0
+  #leftUntagged = 0
+  #unreadable = 0
+  #bytes = 0
+  #steps = 0
+  #namedBy: readonly Digest[] = []
+
+  constructor(parts: PreviewParts) {
+    this.#parts = parts
+  }
+
+  /** Throws NAME_UNKNOWN, MANIFEST_UNKNOWN. */
+  async preview(selection: Selection): Promise<Preview> {
+    const { questions, repositories } = this.#parts
+    // What a scan heals gets a number of its own: everything is seen before the number is drawn.
+    for await (const _ of repositories.of(selection));
+    const asOf = await questions.ask(currentNumber)
+    for await (const repository of repositories.of(selection)) await this.#lookInto(repository, selection)
+    return {
+      ...{ repositories: this.#repositories, tags: this.#tags, manifests: this.#manifests, released: this.#released },
+      ...{ leftUntagged: this.#leftUntagged, unreadable: this.#unreadable, bytes: this.#bytes, namedBy: this.#namedBy, asOf },
+      freedAfterMs: freedAfterMs(this.#parts.freed, this.#steps),
+      token: this.#hash.digest('hex').slice(0, 32),
+    }
+  }
+
+  async #lookInto(repository: FoundRepository, selection: Selection): Promise<void> {
+    const before = this.#tags + this.#manifests
+    switch (selection.kind) {
+      case 'tag':
+        await this.#tag(repository, selection.tag)
+        break
+      case 'manifest':
+        await this.#manifest(repository, selection.digest)
+        break
+      case 'tags':
+        for await (const { name, digest, isFirst } of this.#tagsOf(repository)) {
+          if (!selection.tags.fits(name)) continue
+          this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
+          if (isFirst === 1 && (await this.#allTags(repository, digest, (tag) => selection.tags.fits(tag))))
+            this.#leftUntagged += 1
+        }
+        break
+      case 'repository':
+      case 'repositories':
+        await this.#whole(repository, selection)
+    }
+    if (this.#tags + this.#manifests > before) this.#repositories += 1
+  }
+
+  async #tag(repository: FoundRepository, tag: Tag): Promise<void> {
+    const { questions } = this.#parts
+    const digest = (await questions.ask((query) => findTag(query, repository.id, tag)))?.digest ?? undefined
+    if (digest === undefined || !(await this.#isHeld(repository, digest))) throw manifestUnknown(tag)
+    this.#goes({ kind: 'tag', repository: repository.name, tag, digest })
+    if (await this.#allTags(repository, digest, (name) => name === tag)) this.#leftUntagged += 1
+  }
+
+  async #manifest(repository: FoundRepository, digest: Digest): Promise<void> {
+    const { questions } = this.#parts
+    if (!(await this.#isHeld(repository, digest))) throw manifestUnknown(digest)
+    const named = { repository: repository.name, repositoryId: repository.id, digest, kind: 'manifest' } as const
+    this.#namedBy = await questions.ask((query) => listNamingManifests(query, named, NAMED_AT_MOST))
+    this.#goes({ kind: 'manifest', repository: repository.name, digest })
+    await this.#tagsOn(repository, digest)
+    const closure = await ImageClosure.of(questions, repository.id, digest)
+    for (const each of closure.released) {
+      this.#goes({ kind: 'released', repository: repository.name, digest: each })
+      await this.#tagsOn(repository, each)
+    }
+    if (await this.#keepsAll(repository)) return
+    this.#bytes += await closure.bytes()
+    this.#steps = closure.steps
+  }
+
+  async #whole(
+    repository: FoundRepository,
+    selection: Extract<Selection, { kind: 'repository' | 'repositories' }>,
+  ): Promise<void> {
+    for await (const { name, digest } of this.#tagsOf(repository))
+      this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
+    const list = (query: Query, after: string) => listManifestsInSet(query, repository.id, after)
+    for await (const slice of this.#parts.questions.slices(list, '', ({ digest }: ManifestInSet) => digest)) {
+      for (const { digest, isHeld, isLinked } of slice) {
+        if (isHeld === 1) this.#goes({ kind: 'manifest', repository: repository.name, digest })
+        else this.#unreadable += isLinked
+      }
+    }
+    if (await this.#keepsAll(repository)) return
+    const going =
+      selection.kind === 'repositories' ? selection.repositories : { fits: (name: string) => name === repository.name }
+    this.#bytes += await bytesOfRepository(this.#parts.questions, repository.id, going)
+  }
+
+  async #tagsOn(repository: FoundRepository, digest: Digest): Promise<void> {
+    const list = (query: Query, after: string) => listTagSliceOf(query, repository.id, digest, after)
+    for await (const slice of this.#parts.questions.slices(list, '', (tag: string) => tag))
+      for (const tag of slice) this.#goes({ kind: 'tag', repository: repository.name, tag, digest })
+  }
+
+  async *#tagsOf({ id }: FoundRepository): AsyncGenerator<TagSeen> {
+    const list = (query: Query, after: string) => listTagSlice(query, id, after)
+    for await (const slice of this.#parts.questions.slices(list, '', ({ name }: TagSeen) => name)) yield* slice
+  }
+
+  async #allTags({ id }: FoundRepository, digest: Digest, isMeant: (tag: Tag) => boolean): Promise<boolean> {
+    const list = (query: Query, after: string) => listTagSliceOf(query, id, digest, after)
+    for await (const slice of this.#parts.questions.slices(list, '', (tag: string) => tag))
+      if (!slice.every(isMeant)) return false
+    return true
+  }
+
+  async #isHeld({ id }: FoundRepository, digest: Digest): Promise<boolean> {
+    return (await this.#parts.questions.ask((query) => findManifest(query, id, digest)))?.held === 1
+  }
+
+  /** Something in it cannot be read: nothing of it falls due. */
+  async #keepsAll({ id }: FoundRepository): Promise<boolean> {
+    return await this.#parts.questions.ask((query) => isOpaque(query, id))
+  }
+
+  #goes(going: Going): void {
+    this.#hash.update(lineOf(going))
+    if (going.kind === 'tag') this.#tags += 1
+    else if (going.kind === 'manifest') this.#manifests += 1
+    else this.#released += 1
+    this.#parts.told(going)
+  }
+}
+
+function lineOf(going: Going): string {
+  const tag = going.kind === 'tag' ? `:${going.tag}` : ''
+  return `${going.kind} ${going.repository}${tag}@${going.digest}\n`
+}

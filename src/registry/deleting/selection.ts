@@ -1,0 +1,28 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Tag } from '../../oci/reference.ts'
+
+/** A pattern of names. */
+export interface Names {
+  fits(name: string): boolean
+}
+
+/** What is to be deleted, as an operator names it. */
+export type Selection =
+  /** The tag alone. */
+  | { readonly kind: 'tag'; readonly repository: RepositoryName; readonly tag: Tag }
+  /** The manifest with every tag on it. */
+  | { readonly kind: 'manifest'; readonly repository: RepositoryName; readonly digest: Digest }
+  /** Every manifest of one repository. */
+  | { readonly kind: 'repository'; readonly repository: RepositoryName }
+  /** The same of all repositories that fit. */
+  | { readonly kind: 'repositories'; readonly repositories: Names }
+  /** Tags alone, in all repositories that fit. */
+  | { readonly kind: 'tags'; readonly repositories: Names; readonly tags: Names }
+
+/** Something that goes. */
+export type Going =
+  | { readonly kind: 'tag'; readonly repository: RepositoryName; readonly tag: Tag; readonly digest: Digest }
+  | { readonly kind: 'manifest'; readonly repository: RepositoryName; readonly digest: Digest }
+  /** It goes by itself when no request has asked for it for a grace: a child, a referrer, or what is attached by a tag. */
+  | { readonly kind: 'released'; readonly repository: RepositoryName; readonly digest: Digest }
