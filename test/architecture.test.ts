@@ -61,7 +61,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['composition/start-error.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
     ...['registry/handover/database-presence.ts'],
   ],
-  'composition/collection.ts': [
+  operating: [
     ...['config', 'observe', 'metadata', 'opening', 'registry', 'composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
@@ -95,7 +95,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/start-error.ts',
     ],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
-    ...['composition/storage-check.ts', 'storage/check-step.ts', 'composition/collection.ts'],
+    ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating'],
   ],
   'main.ts': ['cli'],
 }
@@ -122,7 +122,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 const COMPOSING = [
   ...['composition/app.ts', 'composition/only-database.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts'],
   ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts', 'opening'],
-  'composition/collection.ts',
+  'operating',
 ]
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */

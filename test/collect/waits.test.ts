@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setSystemTime, spyOn, test } from 'bun:test'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { readCollectorState } from '../../src/composition/collection.ts'
+import { readCollectorState } from '../../src/operating/collection.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { StorageFault } from '../../src/storage/driver.ts'
 import { BerthInProcess, type InProcessOptions } from '../support/berth-in-process.ts'

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { readdir, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { collectGarbage } from '../../src/composition/collection.ts'
+import { collectGarbage } from '../../src/operating/collection.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'

@@ -1,4 +1,4 @@
-import type { CollectorState, GarbagePlan, GarbageResult, GarbageTold } from '../../composition/collection.ts'
+import type { CollectorState, GarbagePlan, GarbageResult, GarbageTold } from '../../operating/collection.ts'
 
 type Write = (line: string) => void
 

@@ -65,6 +65,15 @@ export class RepositoryScan {
     return (await findRepository(this.#metadata.read, name))?.id
   }
 
+  /** As `ensureScanned`, for a command that has the time to wait for the end of a scan. Throws the reason of the signal. */
+  async scanIfNeeded(name: RepositoryName, signal: AbortSignal): Promise<number | undefined> {
+    const row = await findRepository(this.#metadata.read, name)
+    if (row?.scannedEpoch === this.#reconcile.epoch) return row.id
+    if (await this.#reconcile.isKnownAbsent(name)) return undefined
+    await this.#shared(`repository ${name}`, () => this.scan(name, signal))
+    return (await findRepository(this.#metadata.read, name))?.id
+  }
+
   /** Resolves when every repository in the storage is known by name. Throws UNAVAILABLE after 5 s. */
   async ensureNames(): Promise<void> {
     if (await this.areNamesKnown()) return
