@@ -62,7 +62,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['registry/handover/database-presence.ts'],
   ],
   operating: [
-    ...['config', 'observe', 'metadata', 'opening', 'registry', 'composition/start-error.ts', 'composition/only-database.ts'],
+    ...['oci', 'config', 'observe', 'metadata', 'opening', 'registry', 'storage/driver.ts'],
+    ...['composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'composition/start-registry.ts': [
@@ -121,8 +122,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 /** Where things are put together. */
 const COMPOSING = [
   ...['composition/app.ts', 'composition/only-database.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts'],
-  ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts', 'opening'],
-  'operating',
+  ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts', 'opening', 'operating'],
 ]
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */
@@ -234,7 +234,7 @@ describe('what belongs to one place', () => {
           'cli/check-config.ts',
           'cli/health.ts',
           'cli/storage/storage-check.ts',
-          'cli/storage/garbage-collect.ts',
+          'cli/storage/served-config.ts',
           'cli/serve/re-execute.ts',
           'cli/operate.ts',
         ],

@@ -1,14 +1,13 @@
 import { explainedStartError, StartError } from '../../composition/start-error.ts'
 import type { Config } from '../../config/config.ts'
-import { loadConfig } from '../../config/load-config.ts'
 import { createLog } from '../../observe/create-log.ts'
 import { standardError } from '../../observe/standard-stream.ts'
 import { collectGarbage, confirmCollection, readCollectorState } from '../../operating/collection.ts'
 import { CommandError } from '../command-error.ts'
 import { exitWhenRead } from '../exit.ts'
 import { ensureRuntimeSettings } from '../serve/re-execute.ts'
-import { findServedConfigPath } from '../serve/served-config.ts'
 import { markingLines, writeOutcome, writePlan, writeState } from './collect-report.ts'
+import { loadServedConfig } from './served-config.ts'
 
 export interface GarbageCollectOptions {
   readonly dryRun?: boolean
@@ -27,13 +26,13 @@ export interface GcOptions extends GarbageCollectOptions {
 /** registry:2's command, beside a running server or without one. Throws CommandError. */
 export async function garbageCollect(configPath: string | undefined, options: GarbageCollectOptions): Promise<void> {
   ensureRuntimeSettings()
-  await collect(configOf(configPath), options)
+  await collect(loadServedConfig(configPath), options)
 }
 
 /** `berth gc`: the same with shorter words, and what the server's own collector last did. Throws CommandError. */
 export async function gc(configPath: string | undefined, { status = false, confirm, ...options }: GcOptions): Promise<void> {
   ensureRuntimeSettings()
-  const config = configOf(configPath)
+  const config = loadServedConfig(configPath)
   if (confirm !== undefined) {
     await explained(config, () => confirmCollection(config, quietLog(config), confirm))
     writeLine(`The next pass of the server collects the set ${confirm}, unless another one is due by then.`)
@@ -59,10 +58,6 @@ async function collect(config: Config, options: GarbageCollectOptions): Promise<
     writeLine('Ended by a signal between two batches; the next run goes on.')
   }
   await exitWhenRead(0)
-}
-
-function configOf(path: string | undefined): Config {
-  return loadConfig({ path: path ?? findServedConfigPath(), environment: process.env }).config
 }
 
 async function explained<Result>(config: Config, work: () => Promise<Result>): Promise<Result> {

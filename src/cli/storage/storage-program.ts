@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 
 /** The commands that work on a storage itself. What they need is loaded by them alone. */
 export function addStorageCommands(program: Command): void {
@@ -18,5 +18,28 @@ export function addStorageCommands(program: Command): void {
     .argument('[config.yml]', 'the configuration of the server; inside a container Berth finds it')
     .option('--json', 'print one JSON object in each line')
     .action(async (config, options) => await (await import('./storage-check.ts')).storageCheck(config, options))
+    .copyInheritedSettings(program)
+}
+
+/** `berth delete`. */
+export function addDelete(program: Command): void {
+  program
+    .command('delete')
+    .description(
+      'Prints what deleting an image, a tag or a repository takes and frees, and does it when told to; also while a server runs.',
+    )
+    .argument('[name]', '<repository>:<tag> (that tag alone), <repository>@<digest> (with its tags), or a whole <repository>')
+    .option('--config <config.yml>', 'the configuration of the server; inside a container Berth finds it')
+    .option('--repositories <pattern>', "all repositories that fit, as 'ci/**'")
+    .option('--tags <pattern>', "only tags that fit, as 'pr-*'; their manifests stay")
+    .option('--force', 'also what is part of an image index, which then cannot be pulled whole any more')
+    .addOption(
+      new Option('-d, --dry-run', 'print what would go, and its token; nothing else happens without --yes or --token either'),
+    )
+    .addOption(
+      new Option('--token <token>', 'delete what a preview with this token showed, if nothing has changed').conflicts('dryRun'),
+    )
+    .addOption(new Option('-y, --yes', 'delete at once').conflicts(['dryRun', 'token']))
+    .action(async (name, options) => await (await import('./delete.ts')).deleteCommand(name, options))
     .copyInheritedSettings(program)
 }

@@ -1,0 +1,58 @@
+import type { Deleted, DeletionPreview, Going } from '../../operating/deletion.ts'
+
+type Write = (line: string) => void
+
+/** One line for a script: what, and its name. */
+export function writeGoing(write: Write, going: Going): void {
+  const reference = going.kind === 'tag' ? `:${going.tag}` : `@${going.digest}`
+  write(`${WORDS[going.kind].padEnd(9)} ${going.repository}${reference}`)
+}
+
+const WORDS: Readonly<Record<Going['kind'], string>> = { tag: 'tag', manifest: 'manifest', released: 'later' }
+
+/** What goes, what goes with it, what stays, and when there is room. */
+export function writePreview(write: Write, preview: DeletionPreview): void {
+  const { tags, manifests, repositories, released, leftUntagged, unreadable, namedBy } = preview
+  if (tags + manifests > 0) {
+    write('')
+    write(
+      `${counted(tags, 'tag')} and ${counted(manifests, 'manifest')} in ${counted(repositories, 'repository', 'repositories')}.`,
+    )
+  }
+  if (released > 0)
+    write(
+      `${counted(released, 'more manifest')} that only these lead to: removed later, unless a client asks for them until then.`,
+    )
+  if (leftUntagged > 0)
+    write(
+      `${counted(leftUntagged, 'manifest')} without any tag after that, which stay: delete them by their digest, or all such ones with registry garbage-collect --delete-untagged.`,
+    )
+  if (unreadable > 0) write(`${counted(unreadable, 'manifest')} that Berth cannot read, and leaves as it is.`)
+  if (namedBy.length > 0) write(`Part of ${namedBy.join(', ')}: refused without --force.`)
+  if (manifests > 0) write(spaceOf(preview))
+}
+
+export function writeDeleted(write: Write, { tags, manifests, changed }: Deleted): void {
+  write(`Deleted ${counted(tags, 'tag')} and ${counted(manifests, 'manifest')}.`)
+  if (changed > 0) write(`${changed} of them stay: they have been pushed, tagged or added to an image index since the preview.`)
+}
+
+function spaceOf({ bytes, freedAfterMs, isAlone }: DeletionPreview): string {
+  if (bytes === 0) return 'It frees no bytes: something else needs all of them.'
+  const size = `${readable(bytes)} (${bytes} bytes)`
+  if (freedAfterMs === undefined)
+    return `It frees ${size} when the collector takes them, which does not run with this configuration.`
+  const by = new Date(Date.now() + freedAfterMs).toISOString().replace(/:\d\d\.\d+Z$/, 'Z')
+  return `It frees ${size}, by ${by}${isAlone ? ' if a server runs until then' : ''}.`
+}
+
+function counted(count: number, one: string, many = `${one}s`): string {
+  return `${count} ${count === 1 ? one : many}`
+}
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
+
+function readable(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(bytes) / 3)))
+  return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${UNITS[power]}`
+}

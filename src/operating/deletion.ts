@@ -1,0 +1,93 @@
+import { StartError } from '../composition/start-error.ts'
+import type { Config } from '../config/config.ts'
+import { ownWork } from '../observe/actor.ts'
+import type { Log } from '../observe/log.ts'
+import { RegistryError } from '../oci/errors.ts'
+import type { Reference } from '../oci/reference.ts'
+import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import { ChangedMeanwhile } from '../registry/content/manifest-removal.ts'
+import { type Deleted, Deletions } from '../registry/deleting/deletions.ts'
+import type { Preview } from '../registry/deleting/preview.ts'
+import type { Going } from '../registry/deleting/selection.ts'
+import type { Registry } from '../registry/registry.ts'
+import { StorageFault } from '../storage/driver.ts'
+import { openRegistry, withDatabase } from './command-registry.ts'
+import { type DeletionWords, selectionOf } from './deletion-words.ts'
+
+export type { Deleted, DeletionWords, Going, Preview }
+
+export interface DeletionRequest {
+  readonly words: DeletionWords
+  readonly isForced: boolean
+  /** Is told all that would go, and then what that comes to; true: it is to be deleted. */
+  readonly told: (going: Going) => void
+  readonly onPreview: (preview: DeletionPreview) => boolean
+  /** Is told what has gone, as `repository:tag` or `repository@digest`. */
+  readonly onDeleted: (name: string) => void
+  readonly signal: AbortSignal
+}
+
+export interface DeletionPreview extends Preview {
+  /** No server runs on the storage. */
+  readonly isAlone: boolean
+}
+
+/** Previews a deletion, and does it when it is told to, beside a server or while none runs. Undefined: nothing was deleted. Throws StartError. */
+export async function deleteContent(config: Config, log: Log, request: DeletionRequest): Promise<Deleted | undefined> {
+  const selection = selectionOf(request.words)
+  return await withDatabase(config, log, async ({ opened, database, closers }) => {
+    const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }
+    const replaced = new AbortController()
+    const onReplaced = (error: Error) => replaced.abort(error)
+    const registry = await openRegistry({ opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
+    const isAlone = database.beganEpoch
+    // What a process has left that died is settled by a living one; here there may be none.
+    if (isAlone) await registry.operations.sweep()
+    const signal = AbortSignal.any([request.signal, replaced.signal])
+    const deletions = deletionsOf(registry, { metadata: database.metadata, policy, signal })
+    return await explained(async () => {
+      const preview = await deletions.preview(selection, request.told, signal)
+      if (!request.onPreview({ ...preview, isAlone })) return undefined
+      if (config.storage.readOnly)
+        throw new StartError(
+          'storage.maintenance.readonly.enabled is true: nothing is deleted while the storage is to stay as it is.',
+        )
+      const { isForced, onDeleted } = request
+      const told = (repository: string, reference: Reference) =>
+        onDeleted(`${repository}${reference.includes(':') ? '@' : ':'}${reference}`)
+      return await deletions.delete(selection, { actor: ownWork('berth delete'), isForced, asOf: preview.asOf, signal, told })
+    })
+  })
+}
+
+type DeletionsParts = Pick<ConstructorParameters<typeof Deletions>[0], 'metadata'> & {
+  readonly policy: CollectorPolicy
+  readonly signal: AbortSignal
+}
+
+/** A command waits for the scans that it needs, however long they take. */
+function deletionsOf({ scan, manifests }: Registry, { metadata, policy, signal }: DeletionsParts): Deletions {
+  const names = async () => {
+    if (!(await scan.areNamesKnown())) await scan.scanNames()
+  }
+  const seen = { names, repository: (name: Parameters<typeof scan.scanIfNeeded>[0]) => scan.scanIfNeeded(name, signal) }
+  return new Deletions({ metadata, manifests, seen, freed: policy })
+}
+
+/** What a client would hear as a code is a sentence for the operator. What the storage says is explained by the caller. */
+async function explained<Result>(work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ChangedMeanwhile)
+      throw new StartError('It has been pushed or tagged again since it was looked at, and stays; look again.', { cause: error })
+    if (error instanceof RegistryError && !(error instanceof StorageFault))
+      throw new StartError(SENTENCES[error.code] ?? error.message, { cause: error })
+    throw error
+  }
+}
+
+const SENTENCES: Readonly<Partial<Record<RegistryError['code'], string>>> = {
+  NAME_UNKNOWN: 'There is no such repository.',
+  MANIFEST_UNKNOWN: 'The repository has no such tag or manifest.',
+}
