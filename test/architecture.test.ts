@@ -21,6 +21,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   certificates: ['config', 'observe'],
   recipes: [],
   doctor: [],
+  upstream: ['oci'],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [
@@ -45,13 +46,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'composition/listen-error.ts',
   ],
   'composition/monitoring.ts': [
-    'config',
-    'observe',
-    'storage/driver.ts',
-    'registry/status.ts',
-    'registry/storage-gate.ts',
-    'registry/handover/handover.ts',
-    'http/probes.ts',
+    ...['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'registry/storage-gate.ts'],
+    ...['registry/handover/handover.ts', 'http/probes.ts'],
   ],
   'composition/only-database.ts': ['observe', 'metadata', 'opening', 'registry'],
   'composition/access-control.ts': ['config', 'observe', 'access'],

@@ -1,0 +1,80 @@
+import { type ErrorCode, type ErrorFacts, RegistryError } from '../oci/errors.ts'
+
+interface FailureFacts extends ErrorFacts {
+  /** What it answered; undefined: there was no answer, or only a part of it. */
+  readonly status?: number
+  /** The same question may be answered in a moment. */
+  readonly mayPass?: boolean
+}
+
+/** Another registry did not give what it was asked for. The message names it and what it answered; that it has no such content is none. */
+export class UpstreamFailure extends RegistryError {
+  readonly status: number | undefined
+  readonly mayPass: boolean
+
+  constructor(code: ErrorCode, { status, mayPass = false, ...facts }: FailureFacts) {
+    super(code, facts)
+    this.status = status
+    this.mayPass = mayPass
+  }
+}
+
+/** It was not reached, fell silent, or broke its answer off. */
+export function noAnswer(asked: string, cause: unknown): UpstreamFailure {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new UpstreamFailure('UNAVAILABLE', {
+    message: `${asked} does not answer as it should: ${reason.replace(/\.$/, '')}; try again later.`,
+    retryAfterSeconds: SECONDS_UNTIL_RETRY,
+    mayPass: true,
+    cause,
+  })
+}
+
+/** It answered with what no registry says. */
+export function wrongAnswer(asked: string, what: string, cause?: unknown): UpstreamFailure {
+  return new UpstreamFailure('UNAVAILABLE', {
+    message: `${asked} ${what}; its operator, or that of a proxy on the way, can tell why.`,
+    retryAfterSeconds: SECONDS_UNTIL_RETRY,
+    cause,
+  })
+}
+
+/** It refused: 401, 403 and 429 stay what they are, every other status is an outage. */
+export function refusal(asked: string, { status, headers }: Pick<Response, 'status' | 'headers'>): UpstreamFailure {
+  const detail = { status }
+  switch (status) {
+    case 401:
+      return new UpstreamFailure('UNAUTHORIZED', {
+        message: `${asked} asks for credentials, or for other ones than the operator of this registry gave (401).`,
+        ...{ status, detail },
+      })
+    case 403:
+      return new UpstreamFailure('DENIED', {
+        message: `${asked} does not allow this registry to pull that (403).`,
+        status,
+        detail,
+      })
+    case 429:
+      return new UpstreamFailure('TOOMANYREQUESTS', {
+        message: `${asked} has had too many requests (429); wait and try again.`,
+        retryAfterSeconds: retryAfterSecondsOf(headers) ?? SECONDS_UNTIL_RETRY,
+        ...{ status, detail, mayPass: true },
+      })
+    default:
+      return new UpstreamFailure('UNAVAILABLE', {
+        message: `${asked} answered ${status}; try again later.`,
+        retryAfterSeconds: retryAfterSecondsOf(headers) ?? SECONDS_UNTIL_RETRY,
+        ...{ status, detail, mayPass: status >= 500 },
+      })
+  }
+}
+
+const SECONDS_UNTIL_RETRY = 5
+const LONGEST_RETRY_AFTER_SECONDS = 86_400
+
+/** RFC 9110 section 10.2.3: seconds, or a date. */
+function retryAfterSecondsOf(headers: Headers): number | undefined {
+  const text = headers.get('retry-after')?.trim() ?? ''
+  const seconds = /^\d+$/.test(text) ? Number(text) : Math.ceil((Date.parse(text) - Date.now()) / 1000)
+  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), LONGEST_RETRY_AFTER_SECONDS)
+}

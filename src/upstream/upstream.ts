@@ -1,0 +1,144 @@
+import { algorithmOf, type Digest, digestOf, findDigest } from '../oci/digest.ts'
+import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts'
+import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import { type Answer, ask, PATIENCE, type Patience } from './exchange.ts'
+import { type Credentials, Login } from './login.ts'
+import { refusal, wrongAnswer } from './upstream-failure.ts'
+
+export interface UpstreamOptions {
+  /** Scheme, host and port; its API begins at /v2/. */
+  readonly url: URL
+  readonly credentials?: Credentials | undefined
+  /** Left out: the usual one. */
+  readonly patience?: Patience
+}
+
+export interface UpstreamManifest {
+  /** Of these bytes. */
+  readonly digest: Digest
+  readonly bytes: Uint8Array
+  /** Without parameters; undefined when it was not said. */
+  readonly contentType: string | undefined
+}
+
+/** A blob on its way. */
+export interface UpstreamBlob {
+  /** Where in the blob the first of the bytes belongs: not where asked for, when the upstream does not know Range. */
+  readonly start: number
+  /** Of the whole blob; undefined when it was not said. */
+  readonly size: number | undefined
+  /** Throws UpstreamFailure when they break off. The connection is closed when the reader stops early. */
+  readonly chunks: AsyncGenerator<Uint8Array>
+}
+
+/**
+ * A client of another registry, for pulls. Whatever it answers is checked here, once: 'find' is undefined for a 404 and for nothing else,
+ * every other answer that does not give what was asked for is an UpstreamFailure that names it.
+ */
+export class Upstream {
+  /** As errors and logs name it. */
+  readonly origin: string
+  readonly #url: URL
+  readonly #login: Login
+  readonly #patience: Patience
+  readonly #asked: string
+
+  constructor({ url, credentials, patience = PATIENCE }: UpstreamOptions) {
+    this.origin = url.origin
+    this.#url = url
+    this.#patience = patience
+    this.#login = new Login({ url, credentials, patience })
+    this.#asked = `The upstream ${url.origin}`
+  }
+
+  /** What a tag points to, by a HEAD: `known` where that has not changed. `digest` is undefined when the upstream does not say. */
+  async findTag(repository: RepositoryName, tag: Tag, known: Digest, signal: AbortSignal): Promise<FoundTag | undefined> {
+    const headers = { accept: MANIFEST_MEDIA_TYPES.join(', '), 'if-none-match': `"${known}"` }
+    const answer = await this.#ask('HEAD', { repository, path: `manifests/${tag}`, headers, signal })
+    answer.discard()
+    if (answer.status === 304) return { digest: known }
+    if (answer.status === 404) return undefined
+    if (answer.status !== 200) throw refusal(this.#asked, answer)
+    return { digest: findDigest(answer.headers.get('docker-content-digest') ?? '') }
+  }
+
+  /** Its exact bytes, which have the digest that was asked for, or that the upstream says. */
+  async findManifest(
+    repository: RepositoryName,
+    reference: Reference,
+    signal: AbortSignal,
+  ): Promise<UpstreamManifest | undefined> {
+    const headers = { accept: MANIFEST_MEDIA_TYPES.join(', ') }
+    const answer = await this.#ask('GET', { repository, path: `manifests/${reference}`, headers, signal })
+    if (answer.status !== 200) return this.#absent(answer)
+    const bytes = await answer.bytes(MAX_MANIFEST_BYTES)
+    const said = isDigest(reference) ? reference : findDigest(answer.headers.get('docker-content-digest') ?? '')
+    const digest = digestOf(said === undefined ? 'sha256' : algorithmOf(said), bytes)
+    if (said !== undefined && digest !== said)
+      throw wrongAnswer(this.#asked, `sent other bytes than those of the manifest ${said}`)
+    const contentType = answer.headers.get('content-type')?.split(';', 1)[0]?.trim()
+    return { digest, bytes, contentType }
+  }
+
+  /** Its size, by a HEAD. */
+  async findBlob(repository: RepositoryName, digest: Digest, signal: AbortSignal): Promise<FoundBlob | undefined> {
+    const answer = await this.#ask('HEAD', { repository, path: `blobs/${digest}`, headers: {}, signal })
+    if (answer.status !== 200) return this.#absent(answer)
+    answer.discard()
+    return { size: answer.length }
+  }
+
+  /** Its bytes, from `start` on where the upstream can do that. They are checked by nothing here. */
+  async openBlob(
+    repository: RepositoryName,
+    digest: Digest,
+    start: number,
+    signal: AbortSignal,
+  ): Promise<UpstreamBlob | undefined> {
+    const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` }
+    const answer = await this.#ask('GET', { repository, path: `blobs/${digest}`, headers, signal })
+    if (answer.status === 200) return { start: 0, size: answer.length, chunks: answer.chunks() }
+    if (answer.status !== 206 || start === 0) return this.#absent(answer)
+    const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.headers.get('content-range') ?? '') ?? []
+    if (Number(first) === start) return { start, size: Number(size), chunks: answer.chunks() }
+    answer.discard()
+    throw wrongAnswer(this.#asked, `sent another part of the blob ${digest} than was asked for`)
+  }
+
+  /** A challenge is met once; one of another server than the upstream, to which it sent on, is none of ours. */
+  async #ask(method: 'GET' | 'HEAD', { repository, path, headers, signal }: Asked): Promise<Answer> {
+    const url = new URL(`/v2/${repository}/${path}`, this.#url)
+    for (let isRetry = false; ; isRetry = true) {
+      const authorization = this.#login.authorizationFor(repository)
+      const answer = await ask({ method, url, headers, authorization, asked: this.#asked, signal }, this.#patience)
+      if (answer.status !== 401 || isRetry || answer.url.origin !== url.origin) return answer
+      answer.discard()
+      const challenge = answer.headers.get('www-authenticate') ?? ''
+      if (!(await this.#login.meet(repository, challenge, authorization, signal))) return answer
+    }
+  }
+
+  /** Undefined for a 404. Throws for everything else. */
+  #absent(answer: Answer): undefined {
+    answer.discard()
+    if (answer.status !== 404) throw refusal(this.#asked, answer)
+  }
+}
+
+export interface FoundTag {
+  readonly digest: Digest | undefined
+}
+
+export interface FoundBlob {
+  /** Bytes; undefined when the upstream does not say. */
+  readonly size: number | undefined
+}
+
+interface Asked {
+  readonly repository: RepositoryName
+  readonly path: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}
