@@ -72,8 +72,8 @@ export interface StorageDriver {
    * that no other writer has it open. */
   resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined>
 
-  /** The first `length` bytes written so far, or undefined when the file is gone or shorter. */
-  readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined>
+  /** The first `length` bytes written so far, without those before `start`; undefined when the file is gone or shorter. Its writer may go on. */
+  readUpload(state: UploadState, length: number, start?: number): Promise<ReadableStream<Uint8Array> | undefined>
 
   /**
    * Moves the first `size` uploaded bytes to their place, durably; the caller knows that no process writes to it any more. A file of exactly

@@ -20,7 +20,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     content: (path, range) => storage.content(path, range),
     beginUpload: (target) => storage.beginUpload(target),
     resumeUpload: (state, offset) => storage.resumeUpload(state, offset),
-    readUpload: (state, length) => storage.readUpload(state, length),
+    readUpload: (...part) => storage.readUpload(...part),
     abortUpload: (state) => storage.abortUpload(state),
     listUploads: () => storage.listUploads(),
     removeLeftovers: (untouchedForMs) => storage.removeLeftovers(untouchedForMs),

@@ -24,6 +24,8 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
       expect(await textOf(await storage.driver.readUpload(writer.state, 11))).toBe('hello world')
       expect(await textOf(await storage.driver.readUpload(writer.state, 5))).toBe('hello')
       expect(await textOf(await storage.driver.readUpload(writer.state, 0))).toBe('')
+      expect(await textOf(await storage.driver.readUpload(writer.state, 8, 5))).toBe(' wo')
+      expect(await textOf(await storage.driver.readUpload(writer.state, 11, 11))).toBe('')
     })
 
     test('keep many chunks of any size in their order', async () => {

@@ -157,10 +157,10 @@ export class FilesystemDriver implements StorageDriver {
     }
   }
 
-  async readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
+  async readUpload(state: UploadState, length: number, start = 0): Promise<ReadableStream<Uint8Array> | undefined> {
     const entry = await this.#uploadedFile(state)
     if (entry === undefined || entry.size < length) return undefined
-    return Bun.file(this.#uploadPath(state)).slice(0, length).stream()
+    return Bun.file(this.#uploadPath(state)).slice(start, length).stream()
   }
 
   async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {

@@ -104,10 +104,10 @@ export class MemoryDriver implements StorageDriver {
     return upload
   }
 
-  async readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
+  async readUpload(state: UploadState, length: number, start = 0): Promise<ReadableStream<Uint8Array> | undefined> {
     const upload = this.#uploads.get(state)
     if (upload === undefined || upload.offset < length) return undefined
-    return upload.blob().slice(0, length).stream()
+    return upload.blob().slice(start, length).stream()
   }
 
   async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {

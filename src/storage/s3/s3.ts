@@ -104,8 +104,8 @@ export class S3Driver extends S3Objects implements StorageDriver {
     return await this.#uploads.resume(state, offset)
   }
 
-  async readUpload(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
-    return await this.#uploads.read(state, length)
+  async readUpload(state: UploadState, length: number, start = 0): Promise<ReadableStream<Uint8Array> | undefined> {
+    return await this.#uploads.read(state, length, start)
   }
 
   async completeUpload(

@@ -56,11 +56,11 @@ export class ObjectUploads {
     return this.#open(isCovered ? cut : { ...cut, multipart: undefined }, offset, undefined)
   }
 
-  async read(state: UploadState, length: number): Promise<ReadableStream<Uint8Array> | undefined> {
+  async read(state: UploadState, length: number, start: number): Promise<ReadableStream<Uint8Array> | undefined> {
     const entry = await this.#means.ledger.find(state)
     if (entry === undefined || lengthOf(entry) < length || this.#direct.has(state)) return undefined
     const pieces = piecesEnd(entry.pieces, 0) >= length ? entry.pieces : [await this.#freeze(entry, length)]
-    return streamOf(readPieces(this.#means.bucket, pieces, 0, length))
+    return streamOf(readPieces(this.#means.bucket, pieces, start, length))
   }
 
   async complete(state: UploadState, target: StoragePath, size: number, { isUnknown } = { isUnknown: false }): Promise<void> {
