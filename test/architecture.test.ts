@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [
-    ...['oci', 'observe', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
+    ...['oci', 'observe', 'upstream', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
     'storage/layout-entry.ts',
     'storage/layout-obstacle.ts',
     'storage/all-ended.ts',
@@ -63,7 +63,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'composition/start-registry.ts': [
-    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry'],
+    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream'],
     ...['composition/only-database.ts', 'composition/start-error.ts'],
   ],
   'composition/app.ts': [

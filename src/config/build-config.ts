@@ -8,6 +8,7 @@ import type {
   HealthConfig,
   HttpConfig,
   ManifestRules,
+  ProxyConfig,
   Repetition,
   StorageConfig,
   TokenConfig,
@@ -16,6 +17,7 @@ import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
 import { s3Config } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
 import { PRIVATE_RANGES } from './words/address-range.ts'
+import { Secret } from './words/secret.ts'
 
 const DEFAULT_MAX_ENTRIES = 1000
 const DEFAULT_INTERVAL_MS = 10_000
@@ -43,6 +45,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
     manifests: manifestRules(parsed),
     access: accessConfig(parsed),
+    proxy: proxyConfig(parsed),
   }
 }
 
@@ -159,4 +162,10 @@ function accessConfig({ access }: ParsedConfig): AccessConfig | undefined {
   if (access === undefined) return undefined
   const { rules, service, realm, tokenlifetime, refreshlifetime } = access
   return { rules, service, realm, tokenLifetimeMs: tokenlifetime, refreshLifetimeMs: refreshlifetime }
+}
+
+function proxyConfig({ proxy }: ParsedConfig): ProxyConfig | undefined {
+  const { remoteurl: url, username, password = new Secret(''), tagttl } = proxy
+  if (url === undefined) return undefined
+  return { url, credentials: username === undefined ? undefined : { username, password }, tagsFreshMs: tagttl }
 }

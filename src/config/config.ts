@@ -29,6 +29,17 @@ export interface Config {
   readonly manifests: ManifestRules
   /** Undefined: Berth decides nothing by itself. */
   readonly access: AccessConfig | undefined
+  /** Undefined: this registry serves its own content alone. */
+  readonly proxy: ProxyConfig | undefined
+}
+
+/** Another registry, of which this one is a cache. */
+export interface ProxyConfig {
+  /** Scheme, host and port. */
+  readonly url: string
+  readonly credentials: { readonly username: string; readonly password: Secret } | undefined
+  /** 0: each pull of a tag asks there. */
+  readonly tagsFreshMs: number
 }
 
 /** Who may do what. */

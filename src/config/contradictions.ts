@@ -19,6 +19,7 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
     }),
     ...authProblems(auth, settings),
     ...accessProblems(auth, access),
+    ...proxyProblems(parsed),
     ...(['s3', 's3aws'] as const).flatMap((name) => {
       const section = storage[name]
       return section === undefined ? [] : contradictionsIn(section, `storage.${name}`)
@@ -77,6 +78,12 @@ function accessProblems(auth: ParsedConfig['auth'], access: ParsedConfig['access
       ? [{ path: 'access.tokenlifetime', message: 'is too short; write 1m or more' }]
       : []),
   ]
+}
+
+/** Readers of a blob on its way read what has arrived of it, which a bucket does not show. */
+function proxyProblems({ proxy: { remoteurl }, storage: { s3, s3aws } }: ParsedConfig): ConfigProblem[] {
+  if (remoteurl === undefined || (s3 ?? s3aws) === undefined) return []
+  return [{ path: 'proxy.remoteurl', message: 'needs storage.filesystem: a cache of another registry cannot be in a bucket yet' }]
 }
 
 function addressProblems({ addr, net, debug, tls }: ParsedConfig['http']): ConfigProblem[] {

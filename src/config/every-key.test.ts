@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
+import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
 import type { Config } from './config.ts'
@@ -121,6 +122,7 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     token,
     { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
+  ...PROXY_ROWS,
   ...s3Together('s3'),
   ...s3Together('s3aws'),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
@@ -151,6 +153,8 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
   ['compatibility.schema1.enabled', true, NO_SCHEMA_1],
   ['compatibility.schema1.signingkeyfile', '/k', NO_SCHEMA_1],
   ['notifications.events.includereferences', true, 'Berth sends no events yet.'],
+  ['proxy.ttl', '168h', 'Berth keeps what it has fetched: nothing is removed for its age yet.'],
+  ['proxy.cachewritetimeout', '5m', 'Berth fetches a blob to its end, whether or not a client waits.'],
   ...below('redis', 'Berth needs no cache in Redis; nothing here has an effect.'),
   ...below('reporting', 'Berth reports to no such service; failures are in its log.'),
 ]
@@ -159,7 +163,6 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
 const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [
   ['notifications.endpoints', [{ name: 'a', url: 'http://a', disabled: true }]],
   ['log.hooks', [{ type: 'mail', disabled: 'yes' }]],
-  ['proxy.username', 'a'],
 ]
 
 const NO_EVENTS = 'take it out, or write disabled: true below each endpoint'
@@ -170,7 +173,7 @@ const REFUSED: readonly (readonly [section: string, advice: string, value?: unkn
   ['log.hooks', 'take it out, and send mail from where the log is collected', [{ type: 'mail' }]],
   ...['storage.azure', 'storage.gcs', 'storage.oss', 'storage.swift'].map((driver) => [driver, OTHER_DRIVER] as const),
   ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
-  ['proxy', 'take it out', { remoteurl: 'https://registry-1.docker.io' }],
+  ['proxy.exec', 'take it out', { command: 'docker-credential-x' }],
   ['middleware', 'take it out', { storage: [{ name: 'cloudfront', disabled: true }] }],
 ]
 

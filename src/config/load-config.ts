@@ -6,6 +6,7 @@ import { findContradictions } from './contradictions.ts'
 import type { Environment } from './environment.ts'
 import { readTexts, type Told } from './readings.ts'
 import { collectNotices, describeIssues, locate, tell, withPlace } from './report.ts'
+import { proxyNotices } from './schema/proxy-schema.ts'
 import { schema } from './schema/schema.ts'
 import { redirectNotices } from './schema/storage-schema.ts'
 import { readSettings, type Settings } from './settings.ts'
@@ -64,7 +65,7 @@ export function examineConfig({ path, environment, strict = false }: ConfigSourc
   ]
   if (problems.length > 0 || !parsed.success)
     return { settings, notices, outcome: new ConfigError(settings.path, { problems, notices }) }
-  const more = [...tlsNotices(parsed.data), ...redirectNotices(parsed.data.storage)]
+  const more = [...tlsNotices(parsed.data), ...redirectNotices(parsed.data.storage), ...proxyNotices(parsed.data)]
   return {
     settings,
     notices: [...notices, ...more.map((sentence) => withPlace(sentence, settings))],

@@ -143,10 +143,18 @@ test.each([
   expect(config.health.storageDriver).toEqual({ enabled: true, intervalMs: 10_000, threshold: 3 })
 })
 
-test('config-cache.yml is refused for its proxy, and for nothing else', () => {
+test('config-cache.yml is a cache of Docker Hub, open to every caller, and says so', () => {
   writeFileSync(path, CACHE)
 
-  expect(() => loadConfig({ path, environment: {} })).toThrow(
-    `${path} has a problem:\n  line 43: proxy is a setting that Berth does not have yet; take it out`,
-  )
+  const { config, notices } = loadConfig({ path, environment: {} })
+
+  const { url, credentials, tagsFreshMs } = config.proxy ?? {}
+  expect([url, credentials?.username, credentials?.password.reveal()]).toEqual([
+    'https://registry-1.docker.io',
+    'username',
+    'password',
+  ])
+  expect(tagsFreshMs).toBe(0)
+  expect(notices).toContainEqual(expect.stringContaining('proxy.username: every caller of this registry can pull'))
+  expect(notices).toContainEqual(expect.stringContaining('proxy.ttl: Berth keeps what it has fetched'))
 })

@@ -202,8 +202,8 @@ test('what listens twice on one address is found before the start', () => {
 describe('what is wrong is blamed on where it stands', () => {
   test.each([
     [
-      { REGISTRY_PROXY_REMOTEURL: 'https://a' },
-      'REGISTRY_PROXY_REMOTEURL: proxy is a setting that Berth does not have yet; take it out',
+      { REGISTRY_PROXY_REMOTEURL: 'a' },
+      'REGISTRY_PROXY_REMOTEURL: proxy.remoteurl: "a" is not the root of a registry; write it as https://registry-1.docker.io, with nothing behind the host',
     ],
     [
       { REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL: 'http://a', REGISTRY_NOTIFICATIONS_ENDPOINTS_0_NAME: 'a' },

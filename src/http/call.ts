@@ -1,6 +1,8 @@
 import type { Permit } from '../access/access.ts'
 import type { Actor } from '../observe/actor.ts'
-import type { BlobStore } from '../registry/content/blob-store.ts'
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { BlobStore, StoredBlob } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
@@ -21,6 +23,8 @@ export interface Call<Found extends Route> {
 export interface ServedRegistry {
   readonly blobs: PulledBlobs & Pick<BlobStore, 'delete' | 'mount'>
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
+  /** Pulls are answered by it, and nothing is pushed; undefined: this is no mirror. */
+  readonly mirror?: { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
   readonly handover: PendingHandover | undefined
@@ -31,7 +35,10 @@ export interface ServedRegistry {
   readonly maxCatalogEntries: number
 }
 
-export type PulledBlobs = Pick<BlobStore, 'get' | 'content' | 'redirectUrl'>
+export interface PulledBlobs extends Pick<BlobStore, 'content' | 'redirectUrl'> {
+  /** `withBytes`: its content is asked for next. */
+  get(repository: RepositoryName, digest: Digest, parts: { readonly withBytes: boolean }): Promise<StoredBlob>
+}
 export type PulledManifests = Pick<ManifestStore, 'get' | 'read'>
 
 /** While it is pending, pulls are answered from the storage alone and everything else waits. */
@@ -44,5 +51,5 @@ export interface PendingHandover {
 
 /** What answers pulls at this moment. */
 export function pulledFrom(registry: ServedRegistry): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
-  return registry.handover?.isPending === true ? registry.handover : registry
+  return registry.handover?.isPending === true ? registry.handover : (registry.mirror ?? registry)
 }

@@ -21,6 +21,8 @@ export interface DispatchRules extends AdmissionRules {
   readonly prefix: string
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
+  /** The registry whose content is pulled through this one: nothing is changed here; undefined: there is none. */
+  readonly upstream?: string | undefined
   /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined
   readonly probes: Pick<Probes, 'health'>
@@ -114,7 +116,9 @@ async function answer(
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */
-function obstacleTo({ action }: Endpoint<Route>, { readOnly, deletesEnabled }: DispatchRules): string | undefined {
+function obstacleTo({ action }: Endpoint<Route>, { readOnly, deletesEnabled, upstream }: DispatchRules): string | undefined {
+  if (upstream !== undefined && (action === 'push' || action === 'delete'))
+    return `This registry is a cache of ${upstream}: push and delete there.`
   if (readOnly && (action === 'push' || action === 'delete'))
     return 'The registry is read-only for maintenance; its operator can end that with storage.maintenance.readonly.enabled.'
   if (action === 'delete' && !deletesEnabled) {

@@ -6,6 +6,7 @@ import type { BlobStore } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { Handover } from '../registry/handover/handover.ts'
+import type { Mirror } from '../registry/mirror/mirror.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
@@ -19,6 +20,10 @@ export interface HandlerOptions {
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
   readonly catalog: Catalog
+  /** Answers pulls with the content of another registry; left out, there is none. */
+  readonly mirror?: Mirror | undefined
+  /** That registry, as clients are told that nothing is pushed here. */
+  readonly upstream?: string | undefined
   /** Left out, there is never another database. */
   readonly handover?: Handover
   /** Closed while the storage is not there; left out, the storage is never looked at. */
@@ -49,11 +54,11 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
   const { blobs, uploads, manifests, catalog, handover, maxTags, maxCatalogEntries, prefix, host, probes } = options
-  const { access, issuer, readOnly, deletesEnabled, gate } = options
+  const { access, issuer, readOnly, deletesEnabled, gate, mirror, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
-  const registry = { blobs, uploads, manifests, catalog, handover, paths, maxTags, maxCatalogEntries }
+  const registry = { blobs, uploads, manifests, mirror, catalog, handover, paths, maxTags, maxCatalogEntries }
   const publicOrigin = publicOriginOf(host)
-  const rules = { prefix, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
+  const rules = { prefix, upstream, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
   const pipeline = createPipeline(findIn(registry, rules), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }

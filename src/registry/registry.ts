@@ -2,7 +2,7 @@ import type { Liveness } from '../metadata/processes.ts'
 import type { Metadata, Query } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import type { StorageDriver } from '../storage/driver.ts'
+import type { StorageDriver, UploadState } from '../storage/driver.ts'
 import { type Collected, Collector } from './collect/collector.ts'
 import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
 import { CollectorDuty } from './collect/collector-duty.ts'
@@ -23,6 +23,7 @@ import { Reconcile } from './heal/reconcile.ts'
 import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
 import { Maintenance } from './maintenance.ts'
+import { Mirror, type MirrorSource } from './mirror/mirror.ts'
 import { BackgroundScan } from './scan/background-scan.ts'
 import { DanglingLinks } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
@@ -62,6 +63,8 @@ export interface RegistryOptions {
   readonly manifestRules?: ManifestRules
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
   readonly onlyReads?: boolean
+  /** Another registry whose content is pulled through this one; left out, there is none. */
+  readonly mirrors?: MirrorSource | undefined
   readonly log: Log
 }
 
@@ -70,6 +73,8 @@ export interface Registry {
   readonly blobs: BlobStore
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
+  /** Undefined: this registry mirrors no other one. */
+  readonly mirror: Mirror | undefined
   readonly catalog: Catalog
   readonly scan: RepositoryScan
   readonly operations: Operations
@@ -112,7 +117,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const pushes = new BlobPush({ storage, operations })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
-  const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads })
+  const manifestParts = { storage, metadata, operations, references, rules: options.manifestRules ?? NO_RULES, scanned }
+  const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
+  const mirror = options.mirrors && new Mirror({ ...options, source: options.mirrors, blobs, manifests, pushes })
+  const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
+  const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, operations, backgroundScan, unreadable })
   const maintenance = new Maintenance({
     collector: { duty: collecting.duty, tickMs: collector.tickMs },
@@ -127,16 +136,10 @@ export function createRegistry(options: RegistryOptions): Registry {
     purge: purgeOf(options),
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
-  const manifestParts = { storage, metadata, operations, references, rules: options.manifestRules ?? NO_RULES, scanned }
   return {
-    blobs,
-    uploads,
-    manifests: new ManifestStore({ ...manifestParts, reconcile: believed }),
+    ...{ blobs, uploads, manifests, mirror },
     catalog: new Catalog({ metadata, scan, epoch }),
-    scan,
-    operations,
-    backgroundScan,
-    orphans,
+    ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
     status: new Status({
@@ -153,7 +156,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     },
     handOverDuties: () => maintenance.handOver(),
     stop: async () => {
-      await maintenance.stop()
+      await Promise.all([maintenance.stop(), mirror?.stop()])
       await operations.finish()
     },
   }

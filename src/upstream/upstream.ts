@@ -38,19 +38,20 @@ export interface UpstreamBlob {
  * every other answer that does not give what was asked for is an UpstreamFailure that names it.
  */
 export class Upstream {
-  /** As errors and logs name it. */
+  /** As logs name it. */
   readonly origin: string
   readonly #url: URL
   readonly #login: Login
   readonly #patience: Patience
-  readonly #asked: string
+  /** As sentences begin that say what it did. */
+  readonly asked: string
 
   constructor({ url, credentials, patience = PATIENCE }: UpstreamOptions) {
     this.origin = url.origin
     this.#url = url
     this.#patience = patience
     this.#login = new Login({ url, credentials, patience })
-    this.#asked = `The upstream ${url.origin}`
+    this.asked = `The upstream ${url.origin}`
   }
 
   /** What a tag points to, by a HEAD: `known` where that has not changed. `digest` is undefined when the upstream does not say. */
@@ -60,7 +61,7 @@ export class Upstream {
     answer.discard()
     if (answer.status === 304) return { digest: known }
     if (answer.status === 404) return undefined
-    if (answer.status !== 200) throw refusal(this.#asked, answer)
+    if (answer.status !== 200) throw refusal(this.asked, answer)
     return { digest: findDigest(answer.headers.get('docker-content-digest') ?? '') }
   }
 
@@ -77,7 +78,7 @@ export class Upstream {
     const said = isDigest(reference) ? reference : findDigest(answer.headers.get('docker-content-digest') ?? '')
     const digest = digestOf(said === undefined ? 'sha256' : algorithmOf(said), bytes)
     if (said !== undefined && digest !== said)
-      throw wrongAnswer(this.#asked, `sent other bytes than those of the manifest ${said}`)
+      throw wrongAnswer(this.asked, `sent other bytes than those of the manifest ${said}`)
     const contentType = answer.headers.get('content-type')?.split(';', 1)[0]?.trim()
     return { digest, bytes, contentType }
   }
@@ -104,7 +105,7 @@ export class Upstream {
     const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.headers.get('content-range') ?? '') ?? []
     if (Number(first) === start) return { start, size: Number(size), chunks: answer.chunks() }
     answer.discard()
-    throw wrongAnswer(this.#asked, `sent another part of the blob ${digest} than was asked for`)
+    throw wrongAnswer(this.asked, `sent another part of the blob ${digest} than was asked for`)
   }
 
   /** A challenge is met once; one of another server than the upstream, to which it sent on, is none of ours. */
@@ -112,7 +113,7 @@ export class Upstream {
     const url = new URL(`/v2/${repository}/${path}`, this.#url)
     for (let isRetry = false; ; isRetry = true) {
       const authorization = this.#login.authorizationFor(repository)
-      const answer = await ask({ method, url, headers, authorization, asked: this.#asked, signal }, this.#patience)
+      const answer = await ask({ method, url, headers, authorization, asked: this.asked, signal }, this.#patience)
       if (answer.status !== 401 || isRetry || answer.url.origin !== url.origin) return answer
       answer.discard()
       const challenge = answer.headers.get('www-authenticate') ?? ''
@@ -123,7 +124,7 @@ export class Upstream {
   /** Undefined for a 404. Throws for everything else. */
   #absent(answer: Answer): undefined {
     answer.discard()
-    if (answer.status !== 404) throw refusal(this.#asked, answer)
+    if (answer.status !== 404) throw refusal(this.asked, answer)
   }
 }
 

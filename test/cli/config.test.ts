@@ -23,7 +23,7 @@ describe('berth config', () => {
 
   test('names everything that is wrong and ends with 1', async () => {
     using folder = new TemporaryFolder()
-    const path = await folder.file('config.yml', `${MINIMAL}proxy: {remoteurl: "https://a"}\nlog: {level: loud}\n`)
+    const path = await folder.file('config.yml', `${MINIMAL}middleware: {storage: [{name: a}]}\nlog: {level: loud}\n`)
 
     const outcome = await berth(folder, ['config', path])
 
@@ -32,7 +32,7 @@ describe('berth config', () => {
       stdout: '',
       stderr:
         `berth: ${path} has 2 problems:\n` +
-        '  line 3: proxy is a setting that Berth does not have yet; take it out\n' +
+        '  line 3: middleware is a setting that Berth does not have yet; take it out\n' +
         '  line 4: log.level: "loud" is not allowed; use error, warn, info or debug\n',
     })
   })
@@ -73,12 +73,12 @@ describe('berth check-config', () => {
 
   test('says why it does not start, and ends with 1', async () => {
     using folder = new TemporaryFolder()
-    const path = await folder.file('config.yml', `${MINIMAL}proxy: {remoteurl: "http://a"}\n`)
+    const path = await folder.file('config.yml', `${MINIMAL}middleware: {storage: [{name: a}]}\n`)
 
     const outcome = await berth(folder, ['check-config', path])
 
     expect(outcome.exitCode).toBe(1)
-    expect(outcome.stdout).toStartWith(`Berth does not start with it: ${path} has a problem:\n  line 3: proxy is a setting`)
+    expect(outcome.stdout).toStartWith(`Berth does not start with it: ${path} has a problem:\n  line 3: middleware is a setting`)
   })
 })
 

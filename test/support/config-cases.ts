@@ -190,7 +190,11 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   { title: 'whoever says anything, without a service', text: 'auth: {silly: {realm: "http://a/"}}' },
   { title: 'a way to know users that there is not', text: 'auth: {ldap: {url: "ldap://a"}}' },
   { title: 'two ways to know users', text: 'auth: {htpasswd: {realm: a, path: /h}, silly: {realm: a, service: b}}' },
-  { title: 'a cache of another registry that is not there', text: 'proxy: {remoteurl: "http://127.0.0.1:1"}' },
+  {
+    title: 'a cache of another registry that is not there',
+    text: 'proxy: {remoteurl: "http://127.0.0.1:1"}',
+    difference: '`proxy`: the upstream is not there at the start',
+  },
   { title: 'a small catalog', text: 'catalog: {maxentries: 1}' },
   { title: 'URLs, without a word about them', urls: true, difference: 'Foreign layers, non-distributable layers' },
   { title: 'no validation', text: 'validation: {disabled: true}', urls: true },

@@ -2,7 +2,7 @@ import type { CorpusConfig } from './config-corpus.ts'
 
 type Parts = Readonly<Record<'BASE' | 'HEALTH' | 'USERS' | 'DELETES' | 'HUB' | 'ENDPOINT', string>>
 
-const MIRROR = { refused: ['proxy', 'proxy'], needs: 'another registry' } as const
+const MIRROR = { needs: 'another registry' } as const
 const EVENTS = { refused: ['notifications.endpoints', 'notifications'] } as const
 
 /** The rest of the sixty: mirrors, events, variables, what Berth does not have, and mistakes. */

@@ -11,6 +11,7 @@ export class FakeUpstream implements AsyncDisposable {
   readonly shown: (string | undefined)[] = []
   answer: FakeAnswer
   readonly #server: Server
+  #port = 0
 
   private constructor(server: Server, answer: FakeAnswer) {
     this.#server = server
@@ -25,6 +26,7 @@ export class FakeUpstream implements AsyncDisposable {
     })
     const upstream = new FakeUpstream(server, answer)
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    upstream.#port = (server.address() as AddressInfo).port
     return upstream
   }
 
@@ -35,10 +37,6 @@ export class FakeUpstream implements AsyncDisposable {
   /** The same server under another name. */
   get otherUrl(): string {
     return `http://localhost:${this.#port}`
-  }
-
-  get #port(): number {
-    return (this.#server.address() as AddressInfo).port
   }
 
   /** How many requests were of this method and path. */

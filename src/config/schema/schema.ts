@@ -5,6 +5,7 @@ import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
 import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
+import { proxy } from './proxy-schema.ts'
 import { storage } from './storage-schema.ts'
 import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
 
@@ -176,11 +177,7 @@ export const schema = section({
   auth,
   access,
   notifications,
-  proxy: notYet({
-    about: 'Serves the content of another registry and keeps it.',
-    below: ['remoteurl', 'username', 'password', 'exec.command', 'exec.lifetime', 'ttl', 'cachewritetimeout'],
-    asks: (value) => isSection(value) && Boolean(value.remoteurl),
-  }),
+  proxy,
   middleware: notYet({
     about: 'Programs between the registry and its storage, such as CloudFront.',
     below: ['registry', 'repository', 'storage', 'storage[].name', 'storage[].disabled', 'storage[].options'],

@@ -68,6 +68,12 @@ export const serverAddress = parsed(
   'is not the address of a server; write it as https://host:port',
 )
 
+/** The root of another registry, whose API begins at /v2/. */
+export const registryUrl = parsed(
+  (value) => (/^https?:\/\/[^/?#@\s]+\/?$/i.test(value) && URL.canParse(value) ? new URL(value).origin : undefined),
+  'is not the root of a registry; write it as https://registry-1.docker.io, with nothing behind the host',
+)
+
 /** '' or '/path', without the slash at the end. */
 export const pathPrefix = parsed(
   (value) => (/^(\/[A-Za-z0-9._~-]+)*\/?$/.test(value) ? value.replace(/\/$/, '') : undefined),

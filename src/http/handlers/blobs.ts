@@ -11,7 +11,7 @@ import type { BlobRoute } from '../routes.ts'
 /** end-2, GET and HEAD. */
 export async function getBlob({ registry, request, route }: Call<BlobRoute>): Promise<PlainResponse> {
   const { blobs } = pulledFrom(registry)
-  const blob = await blobs.get(route.repository, route.digest)
+  const blob = await blobs.get(route.repository, route.digest, { withBytes: request.method !== 'HEAD' })
   const validators = validatorsOf(blob)
   if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
   const headers = { ...validators, ...CONTENT_HEADERS, 'Content-Length': String(blob.size) }

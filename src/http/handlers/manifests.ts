@@ -51,10 +51,12 @@ export async function deleteManifest({ registry, route, actor }: Call<ManifestRo
 
 function manifestResponse(
   { headers: asked }: Request,
-  { digest, mediaType, size }: StoredManifest,
+  { digest, mediaType, size, unconfirmedBy }: StoredManifest,
   content: WholeManifest['content'] | null,
 ): PlainResponse {
-  const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest }
+  // RFC 7234 section 5.5.2: revalidation failed.
+  const warning = unconfirmedBy === undefined ? {} : { Warning: `111 - "${unconfirmedBy} could not be asked for the tag"` }
+  const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest, ...warning }
   if (isNotModified(asked, validators.ETag)) return bodilessResponse(304, validators)
   // Bun would name the file of a large one in a Content-Disposition of its own.
   const shown = size > LARGE_MANIFEST_BYTES ? { 'Content-Disposition': 'inline' } : {}

@@ -18,6 +18,7 @@ import type { Look } from '../heal/storage-look.ts'
 import { OneATurn } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
 import { repositoryPlacements } from './blob-store.ts'
+import type { ManifestPush, PushedManifest } from './manifest-push.ts'
 import { type ManifestDelete, ManifestRemoval } from './manifest-removal.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
@@ -28,24 +29,6 @@ export interface WholeManifest {
   readonly manifest: StoredManifest
   /** Its exact bytes. A large one is read as its client takes it. */
   readonly content: Uint8Array | Blob | ReadableStream<Uint8Array>
-}
-
-export interface ManifestPush {
-  readonly reference: Reference
-  /** Further tags, from `?tag=` (end-7b). */
-  readonly tags: readonly Tag[]
-  /** The media type of the Content-Type header, without parameters; undefined when there was none. */
-  readonly contentType: string | undefined
-  /** They hold no more than a manifest may (`ManifestBounds`). */
-  readonly bytes: Uint8Array
-  readonly actor: Actor
-}
-
-export interface PushedManifest {
-  readonly digest: Digest
-  readonly subject: Digest | undefined
-  /** The tags that now point to it. */
-  readonly tags: readonly Tag[]
 }
 
 export interface DeletedManifest {
@@ -101,7 +84,7 @@ export class ManifestStore {
   async put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest> {
     const content = await this.#contentOf(push)
     const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
-    const references = applyRules(this.#options.rules, content.manifest)
+    const references = push.isMirrored === true ? [] : applyRules(this.#options.rules, content.manifest)
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
       await this.#options.operations.perform({
         name: 'manifest push',

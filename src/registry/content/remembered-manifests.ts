@@ -8,6 +8,8 @@ export interface StoredManifest {
   readonly mediaType: ManifestMediaType
   /** Bytes. */
   readonly size: number
+  /** The upstream that could not tell whether the tag still points here; undefined: it did, or was not to be asked. */
+  readonly unconfirmedBy?: string | undefined
 }
 
 export interface FoundManifest {

@@ -125,7 +125,7 @@ export class UploadFiles {
   }
 
   /** A file for a request that no session stands behind. */
-  async begin(own: string, target: StoragePath): Promise<UploadWriter> {
+  async begin(own: string, target?: StoragePath): Promise<UploadWriter> {
     const file = await this.#options.storage.beginUpload(target)
     this.#use(own, file.state)
     return file

@@ -1,0 +1,165 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { ownWork } from '../../observe/actor.ts'
+import type { Log } from '../../observe/log.ts'
+import { algorithmOf, type Digest, RunningDigest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { StorageDriver, UploadWriter } from '../../storage/driver.ts'
+import type { Upstream, UpstreamBlob } from '../../upstream/upstream.ts'
+import { noAnswer, UpstreamFailure, wrongAnswer } from '../../upstream/upstream-failure.ts'
+import type { BlobPush } from '../content/blob-push.ts'
+import type { BlobStore } from '../content/blob-store.ts'
+import { restAfterSmallChunk } from '../rest.ts'
+import { requireSpace } from '../uploads/incoming.ts'
+import type { Turns } from '../uploads/turns.ts'
+import type { UploadFiles } from '../uploads/upload-files.ts'
+import type { ArrivingBlob } from './arriving-blob.ts'
+
+export interface BlobFetchParts {
+  readonly upstream: Upstream
+  readonly storage: StorageDriver
+  readonly blobs: Pick<BlobStore, 'find' | 'content'>
+  readonly pushes: BlobPush
+  readonly files: UploadFiles
+  readonly turns: Turns
+  /** Ends the fetch where it is. */
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/** How often a fetch that broke off is tried again before another byte has come: half a minute in all. */
+const MOST_FAILURES = 8
+const FIRST_PAUSE_MS = 100
+
+/** Brings one blob of one repository from the upstream into the storage, whether or not a request still waits for it. */
+export class BlobFetch {
+  readonly #repository: RepositoryName
+  readonly #digest: Digest
+  readonly #arriving: ArrivingBlob
+  readonly #parts: BlobFetchParts
+  readonly #running: RunningDigest
+  /** As the upstream declared it first. */
+  #size: number | undefined
+
+  constructor(repository: RepositoryName, digest: Digest, arriving: ArrivingBlob, parts: BlobFetchParts) {
+    this.#repository = repository
+    this.#digest = digest
+    this.#arriving = arriving
+    this.#parts = parts
+    this.#running = new RunningDigest(algorithmOf(digest))
+  }
+
+  /** Never rejects: `arriving` tells its readers how it ended. */
+  async run(): Promise<void> {
+    const { blobs, storage, log, upstream } = this.#parts
+    const fields = { upstream: upstream.origin, repository: this.#repository, digest: this.#digest }
+    try {
+      // The fetch before this one may have ended since the request looked.
+      const found = await blobs.find(this.#repository, this.#digest)
+      if (found !== undefined) return this.#arriving.end(found)
+      await requireSpace(storage)
+      const size = await this.#fetch()
+      this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
+      log.info('a blob was fetched', { ...fields, size })
+    } catch (error) {
+      this.#arriving.fail(error)
+      if (!isAnswer(error)) log.warn('a blob was not fetched', { ...fields, error })
+    }
+  }
+
+  /** Gives its size. The file of the upload belongs to this fetch until then, and goes with it when it fails. */
+  async #fetch(): Promise<number> {
+    const { files } = this.#parts
+    const own = files.enter()
+    try {
+      const writer = await files.begin(own)
+      try {
+        await this.#bringInto(writer)
+        await this.#place(writer)
+        return writer.offset
+      } catch (error) {
+        await files.abandon(writer.state)
+        throw error
+      }
+    } finally {
+      await files.leave(own)
+    }
+  }
+
+  /** A fetch that broke off goes on where it was; one that has not begun is for its clients to repeat. */
+  async #bringInto(writer: UploadWriter): Promise<void> {
+    const { log, signal, upstream } = this.#parts
+    let failures = 0
+    for (;;) {
+      const before = writer.offset
+      try {
+        return await this.#bringRest(writer)
+      } catch (error) {
+        failures = writer.offset > before ? 1 : failures + 1
+        const mayGoOn = error instanceof UpstreamFailure && error.mayPass && writer.offset > 0 && failures < MOST_FAILURES
+        if (!mayGoOn) throw error
+        log.warn('a fetch broke off, it goes on', {
+          upstream: upstream.origin,
+          digest: this.#digest,
+          offset: writer.offset,
+          error,
+        })
+        await pause(FIRST_PAUSE_MS * 2 ** (failures - 1), undefined, { signal })
+      }
+    }
+  }
+
+  async #bringRest(writer: UploadWriter): Promise<void> {
+    const { upstream, signal } = this.#parts
+    const blob = await upstream.openBlob(this.#repository, this.#digest, writer.offset, signal)
+    if (blob === undefined) throw unknownUpstream(upstream, this.#digest)
+    const isFirst = writer.offset === 0
+    if (isFirst) this.#size = blob.size
+    else if (blob.size !== this.#size) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
+    if (isFirst) this.#arriving.begin(writer.state, this.#size)
+    await this.#take(blob, writer)
+    if (this.#size !== undefined && writer.offset < this.#size) throw noAnswer(upstream.asked, new Error('a blob ended early'))
+  }
+
+  async #take({ start, chunks }: UpstreamBlob, writer: UploadWriter): Promise<void> {
+    const { turns } = this.#parts
+    // An upstream that does not know Range sends what is here already.
+    let known = writer.offset - start
+    for await (const chunk of chunks) {
+      const bytes = chunk.subarray(Math.min(known, chunk.length))
+      known -= chunk.length - bytes.length
+      const { length } = bytes
+      if (length === 0) continue
+      const offset = writer.offset + length
+      if (this.#size !== undefined && offset > this.#size)
+        throw this.#wrong(`sends more than the ${this.#size} bytes that it says`)
+      this.#running.update(bytes)
+      await writer.write(bytes)
+      this.#arriving.arrive(offset)
+      await turns.pass(length, () => true)
+      await restAfterSmallChunk(length)
+    }
+  }
+
+  async #place({ offset: size, state }: UploadWriter): Promise<void> {
+    const { pushes } = this.#parts
+    const digest = this.#digest
+    const actual = this.#running.digest()
+    if (actual !== digest) throw this.#wrong(`sends ${size} bytes whose digest is ${actual}`)
+    this.#arriving.prove(size)
+    await pushes.complete(this.#repository, { digest, size, state, uploadId: undefined, actor: ownWork('mirror') })
+  }
+
+  #wrong(what: string): UpstreamFailure {
+    return wrongAnswer(this.#parts.upstream.asked, `${what} for the blob ${this.#digest}`)
+  }
+}
+
+export function unknownUpstream({ asked }: Upstream, digest: Digest): RegistryError {
+  return new RegistryError('BLOB_UNKNOWN', { message: `${asked} has no such blob in this repository (404).`, detail: { digest } })
+}
+
+/** What an upstream says of content is no failure of this registry. */
+function isAnswer(error: unknown): boolean {
+  return error instanceof RegistryError && error.code !== 'UNAVAILABLE' && error.code !== 'UNKNOWN'
+}

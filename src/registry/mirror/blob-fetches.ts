@@ -1,0 +1,69 @@
+import type { Liveness } from '../../metadata/processes.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { Semaphore } from '../../runtime/semaphore.ts'
+import type { UploadState } from '../../storage/driver.ts'
+import { RunningDigests } from '../uploads/running-digests.ts'
+import { Turns } from '../uploads/turns.ts'
+import { UploadFiles } from '../uploads/upload-files.ts'
+import { ArrivingBlob } from './arriving-blob.ts'
+import { BlobFetch, type BlobFetchParts } from './blob-fetch.ts'
+
+export interface BlobFetchesOptions extends Pick<BlobFetchParts, 'upstream' | 'storage' | 'blobs' | 'pushes' | 'signal' | 'log'> {
+  readonly processId: string
+  readonly epoch: number
+  readonly liveness: Liveness
+}
+
+/** Each has a connection to the upstream and half a megabyte of memory; the others wait. */
+const MOST_AT_ONCE = 32
+
+/** The fetches of this process: one at a time for a blob of a repository, whatever number of requests want it. */
+export class BlobFetches {
+  readonly #options: BlobFetchesOptions
+  readonly #files: UploadFiles
+  readonly #turns = new Turns()
+  readonly #permits = new Semaphore(MOST_AT_ONCE)
+  readonly #running = new Map<string, { readonly arriving: ArrivingBlob; readonly ended: Promise<void> }>()
+
+  constructor(options: BlobFetchesOptions) {
+    this.#options = options
+    this.#files = new UploadFiles(options, new RunningDigests())
+  }
+
+  /** Undefined when no fetch of it is under way. */
+  find(repository: RepositoryName, digest: Digest): ArrivingBlob | undefined {
+    return this.#running.get(nameOf(repository, digest))?.arriving
+  }
+
+  /** The one that is under way, or else a new one. */
+  open(repository: RepositoryName, digest: Digest): ArrivingBlob {
+    const running = this.find(repository, digest)
+    if (running !== undefined) return running
+    const arriving = new ArrivingBlob({ ...this.#options, digest })
+    const ended = this.#run(repository, digest, arriving)
+    this.#running.set(nameOf(repository, digest), { arriving, ended })
+    return arriving
+  }
+
+  /** Whether a fetch writes to the file of an upload. */
+  isOpen(state: UploadState): boolean {
+    return this.#files.isOpen(state)
+  }
+
+  /** Waits for everything under way. */
+  async finish(): Promise<void> {
+    await Promise.all(this.#running.values().map(({ ended }) => ended))
+  }
+
+  async #run(repository: RepositoryName, digest: Digest, arriving: ArrivingBlob): Promise<void> {
+    const parts = { ...this.#options, files: this.#files, turns: this.#turns }
+    await this.#permits.run(() => new BlobFetch(repository, digest, arriving, parts).run())
+    this.#running.delete(nameOf(repository, digest))
+  }
+}
+
+/** No name contains a space. */
+function nameOf(repository: RepositoryName, digest: Digest): string {
+  return `${repository} ${digest}`
+}

@@ -1,0 +1,48 @@
+import type { Log } from '../../observe/log.ts'
+import type { UploadState } from '../../storage/driver.ts'
+import type { Upstream } from '../../upstream/upstream.ts'
+import type { BlobStore } from '../content/blob-store.ts'
+import type { ManifestStore } from '../content/manifest-store.ts'
+import { BlobFetches, type BlobFetchesOptions } from './blob-fetches.ts'
+import { MirroredBlobs } from './mirrored-blobs.ts'
+import { MirroredManifests } from './mirrored-manifests.ts'
+
+/** What a registry mirrors. */
+export interface MirrorSource {
+  readonly upstream: Upstream
+  /** For so long a tag that was looked up is not looked up again; 0: each pull asks. */
+  readonly tagsFreshMs: number
+}
+
+export interface MirrorOptions extends Omit<BlobFetchesOptions, 'upstream' | 'signal'> {
+  readonly source: MirrorSource
+  readonly blobs: BlobStore
+  readonly manifests: ManifestStore
+  readonly log: Log
+}
+
+/** Pulls of another registry: what is not here is fetched from there, and stays. */
+export class Mirror {
+  readonly blobs: MirroredBlobs
+  readonly manifests: MirroredManifests
+  readonly #fetches: BlobFetches
+  readonly #ending = new AbortController()
+
+  constructor({ source, manifests, ...options }: MirrorOptions) {
+    const parts = { ...options, ...source, signal: this.#ending.signal }
+    this.#fetches = new BlobFetches(parts)
+    this.blobs = new MirroredBlobs({ ...parts, fetches: this.#fetches })
+    this.manifests = new MirroredManifests({ ...parts, manifests })
+  }
+
+  /** Whether a fetch of this process writes to the file of an upload. */
+  isOpen(state: UploadState): boolean {
+    return this.#fetches.isOpen(state)
+  }
+
+  /** Breaks off what is under way, and resolves when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    this.#ending.abort(new Error('the registry stops'))
+    await this.#fetches.finish()
+  }
+}

@@ -1,0 +1,75 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { ByteRange } from '../../storage/driver.ts'
+import type { Upstream } from '../../upstream/upstream.ts'
+import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
+import type { ArrivingBlob } from './arriving-blob.ts'
+import { unknownUpstream } from './blob-fetch.ts'
+import type { BlobFetches } from './blob-fetches.ts'
+
+export interface MirroredBlobsOptions {
+  readonly upstream: Upstream
+  readonly blobs: Pick<BlobStore, 'find' | 'content' | 'redirectUrl'>
+  readonly fetches: BlobFetches
+  readonly signal: AbortSignal
+}
+
+/** A blob of the mirror, which may still be on its way. */
+export interface MirroredBlob extends StoredBlob {
+  /** Undefined: it is here. */
+  readonly arriving?: ArrivingBlob | undefined
+}
+
+/** Blobs as pulls see them: what is here, and what the upstream has, fetched as it is read. */
+export class MirroredBlobs {
+  readonly #options: MirroredBlobsOptions
+
+  constructor(options: MirroredBlobsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * With its bytes, what is not here is fetched; without, the upstream is asked for its size. Throws BLOB_UNKNOWN where the upstream answers
+   * 404, and UpstreamFailure.
+   */
+  async get(repository: RepositoryName, digest: Digest, { withBytes }: { readonly withBytes: boolean }): Promise<MirroredBlob> {
+    const { blobs, fetches } = this.#options
+    const found = await blobs.find(repository, digest)
+    if (found !== undefined) return found
+    const arriving = withBytes ? fetches.open(repository, digest) : fetches.find(repository, digest)
+    const size = arriving === undefined ? await this.#sizeAtUpstream(repository, digest) : await arriving.size
+    return { digest, size, target: digest, arriving }
+  }
+
+  /** The bytes of a blob from `get`, or a part of them. */
+  async content({ arriving, ...blob }: MirroredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
+    if (arriving === undefined) return await this.#options.blobs.content(blob, range)
+    return streamOf(arriving.read(range ?? { start: 0, end: blob.size }))
+  }
+
+  async redirectUrl({ arriving, ...blob }: MirroredBlob): Promise<string | undefined> {
+    return arriving === undefined ? await this.#options.blobs.redirectUrl(blob) : undefined
+  }
+
+  /** An upstream that does not say a size is asked for the blob, and then this registry knows it. */
+  async #sizeAtUpstream(repository: RepositoryName, digest: Digest): Promise<number> {
+    const { upstream, fetches, signal } = this.#options
+    const found = await upstream.findBlob(repository, digest, signal)
+    if (found === undefined) throw unknownUpstream(upstream, digest)
+    return found.size ?? (await fetches.open(repository, digest).size)
+  }
+}
+
+/** As fast as it is read, and no faster. */
+function streamOf(parts: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await parts.next()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      await parts.return(undefined)
+    },
+  })
+}

@@ -1,0 +1,152 @@
+import { ownWork } from '../../observe/actor.ts'
+import type { Log } from '../../observe/log.ts'
+import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { requireBounds } from '../../oci/manifest-bounds.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
+import type { Upstream, UpstreamManifest } from '../../upstream/upstream.ts'
+import { UpstreamFailure, wrongAnswer } from '../../upstream/upstream-failure.ts'
+import type { ManifestStore, WholeManifest } from '../content/manifest-store.ts'
+import type { StoredManifest } from '../content/remembered-manifests.ts'
+
+export interface MirroredManifestsOptions {
+  readonly upstream: Upstream
+  readonly manifests: Pick<ManifestStore, 'get' | 'read' | 'put'>
+  /** For so long a tag that was looked up is not looked up again; 0: each pull asks. */
+  readonly tagsFreshMs: number
+  readonly signal: AbortSignal
+  readonly log: Log
+}
+
+/** The names of tags come from clients. */
+const MOST_FRESH_TAGS = 10_000
+
+/**
+ * Manifests as pulls see them. One that is here is never fetched again, for its digest says what it is. A tag is looked up at the upstream
+ * by one HEAD, whatever number of requests ask; where that fails, what is here is served and says so.
+ */
+export class MirroredManifests {
+  readonly #options: MirroredManifestsOptions
+  /** What is being asked of the upstream, by repository and reference. */
+  readonly #asking = new Map<string, Promise<void>>()
+  /** When tags were looked up last; the oldest first. */
+  readonly #lookedUpAtMs = new Map<string, number>()
+
+  constructor(options: MirroredManifestsOptions) {
+    this.#options = options
+  }
+
+  /** Throws MANIFEST_UNKNOWN where the upstream answers 404, and UpstreamFailure. */
+  async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
+    const unconfirmedBy = await this.#bring(repository, reference)
+    return { ...(await this.#options.manifests.get(repository, reference)), unconfirmedBy }
+  }
+
+  /** As `get`. A manifest whose bytes the storage has lost is fetched again. */
+  async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
+    const { manifests } = this.#options
+    const unconfirmedBy = await this.#bring(repository, reference)
+    try {
+      const { manifest, content } = await manifests.read(repository, reference)
+      return { manifest: { ...manifest, unconfirmedBy }, content }
+    } catch (error) {
+      if (!isUnknown(error)) throw error
+      const { digest } = await manifests.get(repository, reference)
+      await this.#once(repository, digest, () => this.#fetch(repository, digest))
+      return await manifests.read(repository, reference)
+    }
+  }
+
+  /** Gives the upstream where it could not be asked for a tag that is here. */
+  async #bring(repository: RepositoryName, reference: Reference): Promise<string | undefined> {
+    const { upstream, log } = this.#options
+    const held = await this.#find(repository, reference)
+    if (held !== undefined && (isDigest(reference) || this.#isFresh(repository, reference))) return undefined
+    try {
+      await this.#once(repository, reference, () => this.#fetchOrConfirm(repository, reference, held?.digest))
+      return undefined
+    } catch (error) {
+      if (held === undefined || !(error instanceof UpstreamFailure || isUnknown(error))) throw error
+      log.warn('a tag is not confirmed, what is here is served', { upstream: upstream.origin, repository, tag: reference, error })
+      return upstream.origin
+    }
+  }
+
+  async #find(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
+    try {
+      return await this.#options.manifests.get(repository, reference)
+    } catch (error) {
+      if (isUnknown(error)) return undefined
+      throw error
+    }
+  }
+
+  /** Requests that want the same at once share one answer. */
+  async #once(repository: RepositoryName, reference: Reference, ask: () => Promise<void>): Promise<void> {
+    const name = nameOf(repository, reference)
+    const asking = this.#asking.get(name) ?? ask().finally(() => this.#asking.delete(name))
+    this.#asking.set(name, asking)
+    await asking
+  }
+
+  async #fetchOrConfirm(repository: RepositoryName, reference: Reference, held: Digest | undefined): Promise<void> {
+    if (isDigest(reference)) return await this.#fetch(repository, reference)
+    const { upstream, signal } = this.#options
+    const tag = held === undefined ? undefined : await upstream.findTag(repository, reference, held, signal)
+    if (held !== undefined && tag === undefined) throw unknownUpstream(upstream, reference)
+    if (tag === undefined || tag.digest !== held) await this.#fetch(repository, reference)
+    this.#lookedUp(repository, reference)
+  }
+
+  async #fetch(repository: RepositoryName, reference: Reference): Promise<void> {
+    const { upstream, manifests, signal, log } = this.#options
+    const found = await upstream.findManifest(repository, reference, signal)
+    if (found === undefined) throw unknownUpstream(upstream, reference)
+    try {
+      await keep(manifests, repository, reference, found)
+    } catch (cause) {
+      if (!(cause instanceof RegistryError) || cause.code !== 'MANIFEST_INVALID') throw cause
+      throw wrongAnswer(upstream.asked, `sends what is no manifest for ${reference}: ${cause.message.replace(/\.$/, '')}`, cause)
+    }
+    log.info('a manifest was fetched', { upstream: upstream.origin, repository, reference, digest: found.digest })
+  }
+
+  #isFresh(repository: RepositoryName, tag: Tag): boolean {
+    const { tagsFreshMs } = this.#options
+    const lookedUpAtMs = this.#lookedUpAtMs.get(nameOf(repository, tag))
+    return lookedUpAtMs !== undefined && performance.now() - lookedUpAtMs < tagsFreshMs
+  }
+
+  #lookedUp(repository: RepositoryName, tag: Tag): void {
+    const name = nameOf(repository, tag)
+    this.#lookedUpAtMs.delete(name)
+    this.#lookedUpAtMs.set(name, performance.now())
+    const [oldest] = this.#lookedUpAtMs.keys()
+    if (this.#lookedUpAtMs.size > MOST_FRESH_TAGS && oldest !== undefined) this.#lookedUpAtMs.delete(oldest)
+  }
+}
+
+/** Throws MANIFEST_INVALID for what is none. */
+async function keep(
+  manifests: Pick<ManifestStore, 'put'>,
+  repository: RepositoryName,
+  reference: Reference,
+  { bytes, contentType }: UpstreamManifest,
+): Promise<void> {
+  requireBounds(bytes)
+  await manifests.put(repository, { reference, tags: [], contentType, bytes, isMirrored: true, actor: ownWork('mirror') })
+}
+
+function unknownUpstream({ asked }: Upstream, reference: Reference): RegistryError {
+  return new RegistryError('MANIFEST_UNKNOWN', { message: `${asked} has no such manifest (404).`, detail: { reference } })
+}
+
+function isUnknown(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === 'MANIFEST_UNKNOWN'
+}
+
+/** No name contains a space. */
+function nameOf(repository: RepositoryName, reference: Reference): string {
+  return `${repository} ${reference}`
+}

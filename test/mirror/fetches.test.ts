@@ -1,0 +1,266 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { readdirSync } from 'node:fs'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { listen } from '../../src/http/server/server.ts'
+import { listenForStreams } from '../../src/http/server/stream-server.ts'
+import { AppInTest } from '../support/app-in-test.ts'
+import { type FakeAnswer, FakeUpstream, notFound, sendBlob, sendCut, startOf } from '../support/fake-upstream.ts'
+import { fixedBytes, sha256 } from '../support/images.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const BYTES = fixedBytes(3_000_000)
+const DIGEST = sha256(BYTES)
+const PATH = `/v2/app/blobs/${DIGEST}`
+
+describe.each([
+  ['files', listen],
+  ['streams', listenForStreams],
+] as const)('a blob that a mirror fetches, over the server for %s,', (_, server) => {
+  let folder: TemporaryFolder
+  let upstream: FakeUpstream
+  let mirror: AppInTest
+  beforeEach(async () => {
+    folder = new TemporaryFolder()
+    upstream = await FakeUpstream.start()
+    const storage = { filesystem: { rootdirectory: folder.join('data') } }
+    mirror = await AppInTest.start(folder, { storage, proxy: { remoteurl: upstream.url } }, { server })
+  })
+  afterEach(async () => {
+    await mirror[Symbol.asyncDispose]()
+    await upstream[Symbol.asyncDispose]()
+    folder[Symbol.dispose]()
+  })
+
+  const get = (headers: Record<string, string> = {}) => mirror.client.getBlob('app', DIGEST, headers)
+  const fetched = () => mirror.log.line(({ message }) => message === 'a blob was fetched')
+  const notFetched = () => mirror.log.line(({ message }) => message === 'a blob was not fetched')
+
+  test('comes by one request for 64 clients, and each reads what is there while the rest is still on its way', async () => {
+    const rest = Promise.withResolvers<void>()
+    upstream.answer = async (_, response) => {
+      response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1_000_000))
+      await rest.promise
+      response.end(BYTES.subarray(1_000_000))
+    }
+
+    const clients = await Promise.all(Array.from({ length: 64 }, () => Reader.of(get())))
+    await Promise.all(clients.map((client) => client.until(500_000)))
+    const part = await get({ range: 'bytes=200000-299999' })
+    const tail = Reader.of(get({ range: 'bytes=-10' }))
+    expect(sha256(await part.bytes())).toBe(sha256(BYTES.subarray(200_000, 300_000)))
+    rest.resolve()
+
+    for (const client of clients) expect(sha256(await client.whole())).toBe(DIGEST)
+    expect((await (await tail).whole()).equals(BYTES.subarray(-10))).toBe(true)
+    await fetched()
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+    expect(upstream.asked).toEqual([`GET ${PATH}`])
+  })
+
+  test('goes on where it broke off, at any tenth', async () => {
+    const starts: number[] = []
+    upstream.answer = async (request, response) => {
+      const start = startOf(request.headers.range)
+      starts.push(start)
+      const end = start + 300_000
+      if (end >= BYTES.length) return sendBlob(request, response, BYTES)
+      const range = `bytes ${start}-${BYTES.length - 1}/${BYTES.length}`
+      response.writeHead(start === 0 ? 200 : 206, { 'content-length': BYTES.length - start, 'content-range': range })
+      await sendCut(response, { bytes: BYTES.subarray(start, end), length: 0 })
+    }
+
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+
+    // The runtime drops what it has not handed over yet when a connection breaks.
+    expect(starts.length).toBeGreaterThanOrEqual(10)
+    expect(starts.slice(1).every((start, cut) => start > (starts[cut] ?? 0) && start <= (starts[cut] ?? 0) + 300_000)).toBe(true)
+    await fetched()
+  })
+
+  test('begins again at an upstream that does not know Range, and no reader sees that', async () => {
+    upstream.answer = async (_, response) => {
+      if (upstream.asked.length === 2) response.writeHead(200, { 'content-length': BYTES.length }).end(BYTES)
+      else await sendCut(response, { bytes: BYTES.subarray(0, 700_000), length: BYTES.length })
+    }
+
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+    expect(upstream.asked.length).toBe(2)
+  })
+
+  const wrongs: readonly (readonly [what: string, answer: FakeAnswer])[] = [
+    ['other bytes', (_, response) => void sendWith(response, fixedBytes(3_000_001).subarray(1))],
+    ['one wrong byte at the end', (_, response) => void sendWith(response, wrongAtEnd())],
+    ['HTML', (_, response) => void sendWith(response, Buffer.from('<html>log in first</html>'))],
+    ['compressed bytes', (_, response) => void sendWith(response, Bun.gzipSync(BYTES), { 'content-encoding': 'gzip' })],
+    ['bytes without a length that are others', (_, response) => void response.end(wrongAtEnd())],
+    ['nothing', (_, response) => void sendWith(response, new Uint8Array())],
+    ['a byte too many', (_, response) => void sendWith(response, Buffer.concat([BYTES, Buffer.from('x')]))],
+    ['a byte too few', (_, response) => void sendWith(response, BYTES.subarray(0, -1))],
+    ['more in the second part', changedLength],
+  ]
+
+  test.each(wrongs)('is never taken for whole when the upstream sends %s', async (_, answer) => {
+    upstream.answer = answer
+
+    const answers = await Promise.all([outcomeOf(get()), outcomeOf(get({ range: 'bytes=-1' })), outcomeOf(get())])
+
+    for (const { status, bytes } of answers) expect(status >= 500 || bytes === undefined).toBe(true)
+    const { fields } = await notFetched()
+    expect(String(fields.error)).toContain(`The upstream ${upstream.url}`)
+    upstream.answer = notFound
+    expect((await get()).status).toBe(404)
+    expect(uploadsIn(folder)).toEqual([])
+    upstream.answer = (request, response) => sendBlob(request, response, BYTES)
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+  })
+
+  test('comes to its end when every client has gone', async () => {
+    const rest = Promise.withResolvers<void>()
+    upstream.answer = async (_, response) => {
+      response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1_000_000))
+      await rest.promise
+      response.end(BYTES.subarray(1_000_000))
+    }
+    const client = await Reader.of(get())
+    await client.until(10_000)
+
+    await client.leave()
+    rest.resolve()
+
+    await fetched()
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+    expect(upstream.asked.length).toBe(1)
+  })
+
+  test('is not held up by a client that does not read, which gets it later', async () => {
+    upstream.answer = (request, response) => sendBlob(request, response, BYTES)
+
+    const slow = await Reader.of(get())
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+    await fetched()
+
+    expect(sha256(await slow.whole())).toBe(DIGEST)
+  })
+
+  test('is told of by one HEAD, and nothing is fetched for it', async () => {
+    upstream.answer = (_, response) => {
+      response.writeHead(200, { 'content-length': BYTES.length }).end()
+    }
+
+    const { status, headers } = await mirror.client.headBlob('app', DIGEST)
+
+    expect([status, headers.get('content-length'), headers.get('docker-content-digest')]).toEqual([200, '3000000', DIGEST])
+    expect(upstream.asked).toEqual([`HEAD ${PATH}`])
+  })
+
+  test('is given when it is whole where the upstream does not say how long it is', async () => {
+    upstream.answer = (_, response) => {
+      response.write(BYTES.subarray(0, 1_000_000))
+      response.end(BYTES.subarray(1_000_000))
+    }
+
+    expect(sha256(await (await get()).bytes())).toBe(DIGEST)
+  })
+
+  test.each([
+    [401, 401, 'UNAUTHORIZED'],
+    [403, 403, 'DENIED'],
+    [404, 404, 'BLOB_UNKNOWN'],
+    [429, 429, 'TOOMANYREQUESTS'],
+    [500, 503, 'UNAVAILABLE'],
+    [502, 503, 'UNAVAILABLE'],
+  ])('is refused with what the upstream answers: %d becomes %d %s', async (answered, status, code) => {
+    upstream.answer = (_, response) => {
+      response.writeHead(answered, { 'retry-after': '33' }).end()
+    }
+
+    for (const answer of [await get(), await mirror.client.headBlob('app', DIGEST)]) {
+      expect(answer.status).toBe(status)
+      expect(answer.headers.get('retry-after')).toBe([429, 503].includes(status) ? '33' : null)
+    }
+    const { errors } = (await (await get()).json()) as { errors: { code: string; message: string }[] }
+    expect(errors[0]).toMatchObject({ code })
+    expect(errors[0]?.message).toContain(`The upstream ${upstream.url}`)
+  })
+
+  test('is broken off when the registry stops, and leaves nothing', async () => {
+    upstream.answer = (_, response) => {
+      response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1_000_000))
+    }
+    const client = await Reader.of(get())
+    await client.until(100_000)
+
+    await mirror[Symbol.asyncDispose]()
+
+    await expect(client.whole()).rejects.toThrow()
+    expect(uploadsIn(folder)).toEqual([])
+  })
+})
+
+function wrongAtEnd(): Uint8Array {
+  return BYTES.map((byte, at) => (at === BYTES.length - 1 ? byte ^ 1 : byte))
+}
+
+function sendWith(response: ServerResponse, bytes: Uint8Array, headers: Record<string, string> = {}): void {
+  response.writeHead(200, { 'content-length': bytes.length, ...headers }).end(bytes)
+}
+
+async function changedLength(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const longer = Buffer.concat([BYTES, BYTES])
+  if (request.headers.range !== undefined) sendBlob(request, response, longer)
+  else await sendCut(response, { bytes: BYTES.subarray(0, 1000), length: BYTES.length })
+}
+
+/** `bytes` is undefined where the connection was cut. */
+async function outcomeOf(
+  asking: Promise<Response>,
+): Promise<{ readonly status: number; readonly bytes: Uint8Array | undefined }> {
+  try {
+    const response = await asking
+    return { status: response.status, bytes: await response.bytes().catch(() => undefined) }
+  } catch {
+    return { status: 0, bytes: undefined }
+  }
+}
+
+function uploadsIn(folder: TemporaryFolder): readonly string[] {
+  return readdirSync(folder.join('data/berth/uploads'))
+}
+
+/** A client that reads as much as it is told to. */
+class Reader {
+  readonly #reader: AsyncIterator<Uint8Array>
+  readonly #parts: Uint8Array[] = []
+  #bytes = 0
+
+  private constructor(reader: AsyncIterator<Uint8Array>) {
+    this.#reader = reader
+  }
+
+  static async of(asking: Promise<Response>): Promise<Reader> {
+    const { body } = await asking
+    if (body === null) throw new Error('an answer without a body')
+    return new Reader(body[Symbol.asyncIterator]())
+  }
+
+  async until(bytes: number): Promise<void> {
+    while (this.#bytes < bytes) if (!(await this.#read())) throw new Error(`the body ended after ${this.#bytes} bytes`)
+  }
+
+  async whole(): Promise<Buffer> {
+    while (await this.#read());
+    return Buffer.concat(this.#parts)
+  }
+
+  async leave(): Promise<void> {
+    await this.#reader.return?.()
+  }
+
+  async #read(): Promise<boolean> {
+    const { done, value } = await this.#reader.next()
+    if (done || value === undefined) return false
+    this.#parts.push(value)
+    this.#bytes += value.length
+    return true
+  }
+}
