@@ -26,6 +26,8 @@ export interface DockerOptions {
   readonly inside?: readonly string[]
   /** Of its folder, where a test has several. */
   readonly name?: string
+  /** The URL of a registry that the daemon asks in the place of Docker Hub. */
+  readonly mirror?: string
 }
 
 const NETWORKS = {
@@ -53,13 +55,14 @@ export class DockerDaemon implements AsyncDisposable {
 
   static async start(
     folder: TemporaryFolder,
-    { network = 'machine', inside = [], name = 'docker' }: DockerOptions = {},
+    { network = 'machine', inside = [], name = 'docker', mirror }: DockerOptions = {},
   ): Promise<DockerDaemon> {
     const root = await folder.directory(name)
     const execRoot = `${root}/exec`
     const host = `unix://${root}/docker.sock`
     const environment = { ...environmentIn(root), DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
     const options = ['--data-root', `${root}/data`, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
+    if (mirror !== undefined) options.push('--registry-mirror', mirror)
     const { before, options: networkOptions } = NETWORKS[network]
     const command = [...inside, ...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
     const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
