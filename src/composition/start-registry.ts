@@ -131,6 +131,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const readersWait = () => parts.manifestDelay.isLong
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onCollected, readersWait, log })
   closers.push(() => registry.stop())
+  if (config.proxy !== undefined) log.info('this registry is a cache of another one', { upstream: config.proxy.url })
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
   gate = await openGate({ opened, database, registry, parts })
   closers.push(async () => gate?.stop())

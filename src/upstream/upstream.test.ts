@@ -186,9 +186,10 @@ test('an exchange ends with its signal', async () => {
     response.writeHead(200, { 'content-length': 10 }).write('1')
   }
   const blob = await upstream().openBlob(APP, DIGEST, 0, ending.signal)
-  await blob?.chunks.next()
+  const chunks = blob?.chunks[Symbol.asyncIterator]()
+  await chunks?.next()
 
-  const rest = blob?.chunks.next()
+  const rest = chunks?.next()
   ending.abort(new Error('the registry stops'))
 
   await expect(rest).rejects.toThrow('the registry stops')

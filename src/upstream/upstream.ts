@@ -29,8 +29,10 @@ export interface UpstreamBlob {
   readonly start: number
   /** Of the whole blob; undefined when it was not said. */
   readonly size: number | undefined
-  /** Throws UpstreamFailure when they break off. The connection is closed when the reader stops early. */
-  readonly chunks: AsyncGenerator<Uint8Array>
+  /** Throws UpstreamFailure when they break off. */
+  readonly chunks: AsyncIterable<Uint8Array>
+  /** To be called at the end, whatever happened: closes the connection where the bytes have not come to theirs. */
+  readonly discard: () => void
 }
 
 /**
@@ -100,10 +102,11 @@ export class Upstream {
   ): Promise<UpstreamBlob | undefined> {
     const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` }
     const answer = await this.#ask('GET', { repository, path: `blobs/${digest}`, headers, signal })
-    if (answer.status === 200) return { start: 0, size: answer.length, chunks: answer.chunks() }
+    const body = { chunks: answer.chunks(), discard: () => answer.discard() }
+    if (answer.status === 200) return { start: 0, size: answer.length, ...body }
     if (answer.status !== 206 || start === 0) return this.#absent(answer)
     const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.headers.get('content-range') ?? '') ?? []
-    if (Number(first) === start) return { start, size: Number(size), chunks: answer.chunks() }
+    if (Number(first) === start) return { start, size: Number(size), ...body }
     answer.discard()
     throw wrongAnswer(this.asked, `sent another part of the blob ${digest} than was asked for`)
   }

@@ -150,7 +150,7 @@ describe('a tag of a mirror', () => {
       upstream.answer = (_, response) => void response.writeHead(status).end()
 
       for (const method of ['GET', 'HEAD']) {
-        const warning = `111 - "${upstream.url} could not be asked for the tag"`
+        const warning = `111 - "${upstream.url} could not confirm the tag"`
         expect(await pull('latest', method)).toEqual({ status: 200, digest: FIRST.digest, warning })
       }
 

@@ -55,7 +55,7 @@ function manifestResponse(
   content: WholeManifest['content'] | null,
 ): PlainResponse {
   // RFC 7234 section 5.5.2: revalidation failed.
-  const warning = unconfirmedBy === undefined ? {} : { Warning: `111 - "${unconfirmedBy} could not be asked for the tag"` }
+  const warning = unconfirmedBy === undefined ? {} : { Warning: `111 - "${unconfirmedBy} could not confirm the tag"` }
   const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest, ...warning }
   if (isNotModified(asked, validators.ETag)) return bodilessResponse(304, validators)
   // Bun would name the file of a large one in a Content-Disposition of its own.

@@ -8,7 +8,7 @@ export interface StoredManifest {
   readonly mediaType: ManifestMediaType
   /** Bytes. */
   readonly size: number
-  /** The upstream that could not tell whether the tag still points here; undefined: it did, or was not to be asked. */
+  /** The upstream for which it is not known whether the tag still points here; undefined: it does, or need not be known. */
   readonly unconfirmedBy?: string | undefined
 }
 

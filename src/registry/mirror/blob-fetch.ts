@@ -113,12 +113,21 @@ export class BlobFetch {
     const { upstream, signal } = this.#parts
     const blob = await upstream.openBlob(this.#repository, this.#digest, writer.offset, signal)
     if (blob === undefined) throw unknownUpstream(upstream, this.#digest)
+    try {
+      await this.#takeAll(blob, writer)
+    } finally {
+      blob.discard()
+    }
+  }
+
+  async #takeAll(blob: UpstreamBlob, writer: UploadWriter): Promise<void> {
     const isFirst = writer.offset === 0
     if (isFirst) this.#size = blob.size
-    else if (blob.size !== this.#size) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
+    else if (isOther(blob.size, this.#size)) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
     if (isFirst) this.#arriving.begin(writer.state, this.#size)
     await this.#take(blob, writer)
-    if (this.#size !== undefined && writer.offset < this.#size) throw noAnswer(upstream.asked, new Error('a blob ended early'))
+    if (this.#size !== undefined && writer.offset < this.#size)
+      throw noAnswer(this.#parts.upstream.asked, new Error('a blob ended early'))
   }
 
   async #take({ start, chunks }: UpstreamBlob, writer: UploadWriter): Promise<void> {
@@ -157,6 +166,11 @@ export class BlobFetch {
 
 export function unknownUpstream({ asked }: Upstream, digest: Digest): RegistryError {
   return new RegistryError('BLOB_UNKNOWN', { message: `${asked} has no such blob in this repository (404).`, detail: { digest } })
+}
+
+/** An upstream may say a size at one time and none at another. */
+function isOther(size: number | undefined, before: number | undefined): boolean {
+  return size !== undefined && before !== undefined && size !== before
 }
 
 /** What an upstream says of content is no failure of this registry. */

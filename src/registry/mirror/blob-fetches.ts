@@ -15,7 +15,7 @@ export interface BlobFetchesOptions extends Pick<BlobFetchParts, 'upstream' | 's
   readonly liveness: Liveness
 }
 
-/** Each has a connection to the upstream and half a megabyte of memory; the others wait. */
+/** Each has a connection to the upstream and a few megabytes on their way; the others wait. */
 const MOST_AT_ONCE = 32
 
 /** The fetches of this process: one at a time for a blob of a repository, whatever number of requests want it. */

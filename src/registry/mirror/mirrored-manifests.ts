@@ -6,7 +6,7 @@ import { requireBounds } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import type { Upstream, UpstreamManifest } from '../../upstream/upstream.ts'
-import { UpstreamFailure, wrongAnswer } from '../../upstream/upstream-failure.ts'
+import { wrongAnswer } from '../../upstream/upstream-failure.ts'
 import type { ManifestStore, WholeManifest } from '../content/manifest-store.ts'
 import type { StoredManifest } from '../content/remembered-manifests.ts'
 
@@ -58,7 +58,7 @@ export class MirroredManifests {
     }
   }
 
-  /** Gives the upstream where it could not be asked for a tag that is here. */
+  /** Gives the upstream where it did not confirm a tag that is here. */
   async #bring(repository: RepositoryName, reference: Reference): Promise<string | undefined> {
     const { upstream, log } = this.#options
     const held = await this.#find(repository, reference)
@@ -67,7 +67,8 @@ export class MirroredManifests {
       await this.#once(repository, reference, () => this.#fetchOrConfirm(repository, reference, held?.digest))
       return undefined
     } catch (error) {
-      if (held === undefined || !(error instanceof UpstreamFailure || isUnknown(error))) throw error
+      // Also where the upstream has another one and the storage cannot take it.
+      if (held === undefined || !(error instanceof RegistryError)) throw error
       log.warn('a tag is not confirmed, what is here is served', { upstream: upstream.origin, repository, tag: reference, error })
       return upstream.origin
     }
