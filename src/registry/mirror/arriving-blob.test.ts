@@ -1,0 +1,117 @@
+import { describe, expect, test } from 'bun:test'
+import { digestOf } from '../../oci/digest.ts'
+import { type ByteRange, storagePath, type UploadState } from '../../storage/driver.ts'
+import { MemoryDriver } from '../../storage/memory/memory.ts'
+import type { StoredBlob } from '../content/blob-store.ts'
+import { ArrivingBlob } from './arriving-blob.ts'
+
+const TEXT = 'one fetch and many readers'
+const BYTES = new TextEncoder().encode(TEXT)
+const DIGEST = digestOf('sha256', BYTES)
+const STORED: StoredBlob = { digest: DIGEST, size: BYTES.length, target: DIGEST }
+const PLACE = storagePath('blob')
+const WHOLE: ByteRange = { start: 0, end: BYTES.length }
+
+/** A blob whose bytes are in a storage, as far as a test has written them there. */
+async function arrivingIn(storage: MemoryDriver) {
+  const writer = await storage.beginUpload()
+  const blobs = {
+    content: async (_: StoredBlob, range?: ByteRange) => {
+      const content = await storage.content(PLACE, range)
+      if (content === undefined) throw new Error('the blob is not in its place')
+      return content
+    },
+  }
+  const arriving = new ArrivingBlob({ digest: DIGEST, storage, blobs })
+  const write = async (from: number, to: number) => {
+    await writer.write(BYTES.slice(from, to))
+    arriving.arrive(to)
+  }
+  const place = async () => await storage.completeUpload(writer.state, PLACE, BYTES.length)
+  return { arriving, write, place, file: writer.state }
+}
+
+async function textOf(parts: AsyncIterable<Uint8Array>): Promise<string> {
+  return Buffer.concat(await Array.fromAsync(parts)).toString()
+}
+
+/** What a reader has had so far. */
+function reader(parts: AsyncGenerator<Uint8Array>) {
+  const has = { text: '', ended: false, failure: undefined as unknown }
+  const reading = (async () => {
+    for await (const bytes of parts) has.text += new TextDecoder().decode(bytes)
+    has.ended = true
+  })().catch((error: unknown) => {
+    has.failure = error
+  })
+  return { has, reading }
+}
+
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('a blob that arrives', () => {
+  test('is read as far as it has come, but for its last byte until the digest is proven', async () => {
+    const { arriving, write, file } = await arrivingIn(new MemoryDriver())
+    const { has, reading } = reader(arriving.read(WHOLE))
+
+    arriving.begin(file, BYTES.length)
+    expect(await arriving.size).toBe(BYTES.length)
+    await write(0, 9)
+    await settled()
+    expect(has.text).toBe('one fetch')
+    await write(9, BYTES.length)
+    await settled()
+    expect([has.text, has.ended]).toEqual([TEXT.slice(0, -1), false])
+
+    arriving.prove(BYTES.length)
+    await reading
+    expect(has).toEqual({ text: TEXT, ended: true, failure: undefined })
+  })
+
+  test('whose digest is wrong is never read to its end', async () => {
+    const { arriving, write, file } = await arrivingIn(new MemoryDriver())
+    const { has, reading } = reader(arriving.read(WHOLE))
+    arriving.begin(file, BYTES.length)
+    await write(0, BYTES.length)
+    await settled()
+
+    arriving.fail(new Error('other bytes'))
+    await reading
+
+    expect(has).toEqual({ text: TEXT.slice(0, -1), ended: false, failure: new Error('other bytes') })
+    await expect(textOf(arriving.read({ start: 0, end: 1 }))).rejects.toThrow('other bytes')
+  })
+
+  test('that goes to its place while it is read is read on there', async () => {
+    const { arriving, write, place, file } = await arrivingIn(new MemoryDriver())
+    arriving.begin(file, BYTES.length)
+    await write(0, BYTES.length)
+    const parts = arriving.read(WHOLE)
+    const first = await parts.next()
+    arriving.prove(BYTES.length)
+    await place()
+
+    const rest = textOf(parts)
+    await settled()
+    arriving.end(STORED)
+
+    expect(`${new TextDecoder().decode(first.value)}${await rest}`).toBe(TEXT)
+    expect(await textOf(arriving.read({ start: 4, end: 9 }))).toBe('fetch')
+  })
+
+  test('has no size before its end when none was declared, or none to keep a byte back of', async () => {
+    const { arriving } = await arrivingIn(new MemoryDriver())
+    const has: number[] = []
+    void arriving.size.then((size) => has.push(size))
+
+    arriving.begin('file' as UploadState, 0)
+    await settled()
+    expect(has).toEqual([])
+    arriving.end({ ...STORED, size: 0 })
+    await settled()
+
+    expect(has).toEqual([0])
+  })
+})

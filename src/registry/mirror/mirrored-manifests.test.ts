@@ -1,0 +1,42 @@
+import { expect, test } from 'bun:test'
+import { FakeUpstream } from '../../../test/support/fake-upstream.ts'
+import { makeImage } from '../../../test/support/images.ts'
+import { RecordedLog } from '../../../test/support/recorded-log.ts'
+import { parseDigest } from '../../oci/digest.ts'
+import { OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
+import { parseRepositoryName } from '../../oci/name.ts'
+import { parseTag } from '../../oci/reference.ts'
+import { storageFull } from '../../storage/driver.ts'
+import { Upstream } from '../../upstream/upstream.ts'
+import { MirroredManifests } from './mirrored-manifests.ts'
+
+const APP = parseRepositoryName('app')
+const LATEST = parseTag('latest')
+const HELD = { digest: parseDigest(makeImage('held').manifest.digest), mediaType: OCI_IMAGE_MANIFEST, size: 7 }
+const MOVED = makeImage('moved').manifest
+
+test.each([
+  ['the storage is full', storageFull(), true],
+  ['the registry itself is at fault', new TypeError('a bug'), false],
+])('a tag that has moved while %s', async (_, failure, isServed) => {
+  await using server = await FakeUpstream.start(({ method }, response) => {
+    response.writeHead(200, { 'docker-content-digest': MOVED.digest, 'content-type': MOVED.mediaType })
+    response.end(method === 'HEAD' ? undefined : MOVED.bytes)
+  })
+  const log = new RecordedLog()
+  const manifests = {
+    get: async () => HELD,
+    read: async () => ({ manifest: HELD, content: new Uint8Array(7) }),
+    put: async () => {
+      throw failure
+    },
+  }
+  const upstream = new Upstream({ url: new URL(server.url) })
+  const mirrored = new MirroredManifests({ upstream, manifests, tagsFreshMs: 0, signal: new AbortController().signal, log })
+
+  const got = mirrored.get(APP, LATEST)
+
+  if (isServed) expect(await got).toEqual({ ...HELD, unconfirmedBy: server.url })
+  else await expect(got).rejects.toThrow('a bug')
+  expect(log.lines.map(({ level }) => level)).toEqual(isServed ? ['warn'] : [])
+})
