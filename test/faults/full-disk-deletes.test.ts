@@ -54,7 +54,8 @@ describeWith(
 
         const deleteTag = async (tag: number) => await expectStatus(await client.deleteManifest('app', `t${tag}`), 202)
         for (let tag = 0; tag < TAGS_AT_ONCE; tag += 1) await deleteTag(tag)
-        await poll('the log is folded in on the full disk', 20_000, async () => log.bytesToFold() === 0 || undefined)
+        // They wrote more than that; what came after the checkpoint may still be in the log.
+        await poll('the log was folded in on the full disk', 20_000, async () => log.bytesToFold() < LOG_BYTES / 2 || undefined)
         for (let tag = TAGS_AT_ONCE; tag < TAGS - 5; tag += 1) await deleteTag(tag)
         await expectStatus(await client.deleteManifest('app', gone.manifest.digest), 202)
         for (const { digest } of gone.layers) await expectStatus(await client.request('DELETE', `/v2/app/blobs/${digest}`), 202)
