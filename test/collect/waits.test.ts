@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setSystemTime, spyOn, test } from 'bun:test'
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { readCollectorState } from '../../src/operating/collection.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
+import { readCollectorState } from '../../src/operating/collection.ts'
 import { StorageFault } from '../../src/storage/driver.ts'
 import { BerthInProcess, type InProcessOptions } from '../support/berth-in-process.ts'
 import { blobPlaces, imagePlaces, missing } from '../support/collected-places.ts'
