@@ -3,3 +3,10 @@ export async function exitWhenRead(code: number): Promise<never> {
   await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((resolve) => stream.end(resolve))))
   process.exit(code)
 }
+
+/** Aborts at SIGINT and SIGTERM. A command that removes content ends after the removals that are under way. */
+export function endOnSignal(): AbortSignal {
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
+  return controller.signal
+}

@@ -21,7 +21,7 @@ export interface DispatchRules extends AdmissionRules {
   readonly prefix: string
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
-  /** The registry whose content is pulled through this one: nothing is changed here; undefined: there is none. */
+  /** Set where this registry is a cache: the address of the registry that it fetches from. Clients cannot push or delete then. */
   readonly upstream?: string | undefined
   /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined

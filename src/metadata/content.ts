@@ -88,7 +88,7 @@ export async function findTag(query: Query, repositoryId: number, tag: Tag): Pro
   return await query.get<TagRow>('SELECT digest, epoch, number FROM tag WHERE repository_id = ? AND name = ?', repositoryId, tag)
 }
 
-/** Those of these manifests whose revision is not in the repository, as its rows say. */
+/** Gives the digests of this list that have no revision in the repository, by the rows. */
 export async function listUnlinked(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<readonly Digest[]> {
   const rows = await query.all<{ digest: Digest }>(
     `SELECT value AS digest FROM json_each(?)

@@ -4,7 +4,7 @@ import { createLog } from '../../observe/create-log.ts'
 import { standardError } from '../../observe/standard-stream.ts'
 import { type Deleted, type DeletionPreview, deleteContent } from '../../operating/deletion.ts'
 import { CommandError } from '../command-error.ts'
-import { exitWhenRead } from '../exit.ts'
+import { endOnSignal, exitWhenRead } from '../exit.ts'
 import { ensureRuntimeSettings } from '../serve/re-execute.ts'
 import { writeDeleted, writeGoing, writePreview } from './deletion-report.ts'
 import { loadServedConfig } from './served-config.ts'
@@ -79,13 +79,6 @@ function changed(): CommandError {
   return new CommandError(
     'failed to delete: what would go has changed since the preview with this token; nothing was deleted, look again.',
   )
-}
-
-/** The removals that are under way end first. */
-function endOnSignal(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
-  return controller.signal
 }
 
 function writeLine(line: string): void {

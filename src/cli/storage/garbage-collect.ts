@@ -4,7 +4,7 @@ import { createLog } from '../../observe/create-log.ts'
 import { standardError } from '../../observe/standard-stream.ts'
 import { collectGarbage, confirmCollection, readCollectorState } from '../../operating/collection.ts'
 import { CommandError } from '../command-error.ts'
-import { exitWhenRead } from '../exit.ts'
+import { endOnSignal, exitWhenRead } from '../exit.ts'
 import { ensureRuntimeSettings } from '../serve/re-execute.ts'
 import { markingLines, writeOutcome, writePlan, writeState } from './collect-report.ts'
 import { loadServedConfig } from './served-config.ts'
@@ -77,13 +77,6 @@ function failure(reason: string, cause?: unknown): CommandError {
 /** What stands beside the lines for scripts is news only when it goes wrong. */
 function quietLog(config: Config) {
   return createLog({ ...config.log, level: 'error' }, standardError())
-}
-
-/** The batch that is under way ends first. */
-function endOnSignal(): AbortSignal {
-  const controller = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => controller.abort())
-  return controller.signal
 }
 
 function writeLine(line: string): void {

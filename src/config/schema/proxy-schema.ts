@@ -2,13 +2,16 @@ import type { z } from 'zod'
 import { key, notNeeded, notYet, optionalKey, section } from './keys.ts'
 import { durationMs, registryUrl, secret, text } from './values.ts'
 
-/** Another registry whose content this one serves and keeps: registry:2's section, with a key of Berth's own. */
+/** registry:2's section `proxy`, and `tagttl`, which only Berth has: this registry serves and keeps the content of another one. */
 export const proxy = section({
   remoteurl: optionalKey(registryUrl, {
     about: 'The registry whose content is served and kept here; nothing is pushed then. Empty: this registry is its own.',
     example: 'https://registry-1.docker.io',
   }),
-  username: optionalKey(text, { about: 'Who this registry is there; left out, nobody in particular.', example: 'robot' }),
+  username: optionalKey(text, {
+    about: 'The user name that the other registry is shown; left out, it is shown none.',
+    example: 'robot',
+  }),
   password: optionalKey(secret, { about: 'The password of that user, or a token in its place.', example: 'secret' }),
   tagttl: key(durationMs, {
     default: '0s',

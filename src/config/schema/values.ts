@@ -68,7 +68,7 @@ export const serverAddress = parsed(
   'is not the address of a server; write it as https://host:port',
 )
 
-/** The root of another registry, whose API begins at /v2/. */
+/** The address of a registry, up to the place where `/v2/` begins. */
 export const registryUrl = parsed(
   (value) => (/^https?:\/\/[^/?#@\s]+\/?$/i.test(value) && URL.canParse(value) ? new URL(value).origin : undefined),
   'is not the root of a registry; write it as https://registry-1.docker.io, with nothing behind the host',
