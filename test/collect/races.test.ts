@@ -5,6 +5,7 @@ import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { Gate, holdFirst } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
+import { HeldPair } from '../support/held-pair.ts'
 import { blobsOf, type Content, contentOf, descriptorOf, jsonContent, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -19,47 +20,33 @@ const BYTES_GO = /^rename docker\/registry\/v2\/blobs\/sha256\/[0-9a-f]{2}\/[0-9
 const REVISION_GOES = /^rename docker.*_manifests\/revisions\/sha256\/[0-9a-f]{64} /
 const REVISION_COMES = /^rename berth\/staging.*_manifests\/revisions/
 
-describe.each([1, 2])('through %d processes', (processes) => {
-  let folder: TemporaryFolder
-  let hook: DiskHook
-  let collecting: BerthInProcess
-  let serving: BerthInProcess
+describe.each([1, 2] as const)('through %d processes', (processes) => {
+  let pair: HeldPair
 
   beforeEach(async () => {
-    folder = new TemporaryFolder({ inMemory: true })
-    hook = () => undefined
-    collecting = await start((call, phase) => hook(call, phase))
-    serving = processes === 1 ? collecting : await start((call, phase) => hook(call, phase))
-    await collecting.scan()
-    await passTime(collecting, HOUR_MS)
+    pair = await HeldPair.start(processes)
   })
   afterEach(async () => {
-    await serving.stop()
-    await collecting.stop()
-    folder[Symbol.dispose]()
+    await pair[Symbol.asyncDispose]()
   })
 
-  async function start(held: DiskHook): Promise<BerthInProcess> {
-    return await BerthInProcess.start(folder.join('data'), { hook: held, collector: TEST_POLICY })
-  }
-
   async function pushBlobs(): Promise<void> {
-    for (const blob of blobsOf(image)) await serving.client.pushBlob('app', blob)
+    for (const blob of blobsOf(image)) await pair.serving.client.pushBlob('app', blob)
   }
 
   /** Pushes them, and lets the collector condemn them; they may be removed at its next turn. */
   async function condemnBlobs(): Promise<void> {
     await pushBlobs()
-    await passTime(collecting, DAY_MS)
-    await collect(collecting)
-    await passTime(collecting, HOUR_MS)
+    await passTime(pair.collecting, DAY_MS)
+    await collect(pair.collecting)
+    await passTime(pair.collecting, HOUR_MS)
   }
 
   /** Begins a turn of the collector and holds it before its first change of that kind. */
   async function heldAt(holds: RegExp) {
     const gate = new Gate()
-    hook = holdFirst(gate, 'before', holds)
-    const collected = collect(collecting)
+    pair.hook = holdFirst(gate, 'before', holds)
+    const collected = collect(pair.collecting)
     await gate.reached()
     return async () => {
       gate.open()
@@ -73,7 +60,7 @@ describe.each([1, 2])('through %d processes', (processes) => {
       isAnswered = true
     })
     // It cannot be answered before the collector has let go; a few requests of another kind are, meanwhile.
-    for (let other = 0; other < 3; other += 1) await expectStatus(await serving.client.request('GET', '/v2/'), 200)
+    for (let other = 0; other < 3; other += 1) await expectStatus(await pair.serving.client.request('GET', '/v2/'), 200)
     expect(isAnswered).toBe(false)
     await goOn()
     return await sent
@@ -81,12 +68,12 @@ describe.each([1, 2])('through %d processes', (processes) => {
 
   function hasBytes({ digest }: Pick<Content, 'digest'>): boolean {
     const hex = digest.slice(7)
-    return existsSync(folder.join('data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex))
+    return existsSync(pair.folder.join('data/docker/registry/v2/blobs/sha256', hex.slice(0, 2), hex))
   }
 
   async function expectWhole(): Promise<void> {
-    expect((await serving.client.getManifest('app', image.manifest.digest)).status).toBe(200)
-    for (const { digest } of blobsOf(image)) expect((await serving.client.getBlob('app', digest)).status).toBe(200)
+    expect((await pair.serving.client.getManifest('app', image.manifest.digest)).status).toBe(200)
+    for (const { digest } of blobsOf(image)) expect((await pair.serving.client.getBlob('app', digest)).status).toBe(200)
   }
 
   const digest = layer?.digest ?? ''
@@ -95,10 +82,10 @@ describe.each([1, 2])('through %d processes', (processes) => {
     await condemnBlobs()
     const goOn = await heldAt(LINK_GOES)
 
-    expect((await serving.client.headBlob('app', digest)).status).toBe(404)
+    expect((await pair.serving.client.headBlob('app', digest)).status).toBe(404)
 
     await goOn()
-    expect((await serving.client.headBlob('app', digest)).status).toBe(404)
+    expect((await pair.serving.client.headBlob('app', digest)).status).toBe(404)
   })
 
   test.each([
@@ -110,7 +97,7 @@ describe.each([1, 2])('through %d processes', (processes) => {
 
     await waitingFor(pushBlobs, goOn)
 
-    for (const blob of blobsOf(image)) expect((await serving.client.getBlob('app', blob.digest)).status).toBe(200)
+    for (const blob of blobsOf(image)) expect((await pair.serving.client.getBlob('app', blob.digest)).status).toBe(200)
     expect(hasBytes({ digest })).toBe(true)
   })
 
@@ -118,7 +105,7 @@ describe.each([1, 2])('through %d processes', (processes) => {
     await condemnBlobs()
     const goOn = await heldAt(LINK_GOES)
 
-    const answer = await waitingFor(() => serving.client.putManifest('app', 'latest', image.manifest), goOn)
+    const answer = await waitingFor(() => pair.serving.client.putManifest('app', 'latest', image.manifest), goOn)
 
     await expectError(answer, 400, 'MANIFEST_BLOB_UNKNOWN')
   })
@@ -126,11 +113,11 @@ describe.each([1, 2])('through %d processes', (processes) => {
   test('a link that a manifest names from its plan on is not removed', async () => {
     await condemnBlobs()
     const gate = new Gate()
-    hook = holdFirst(gate, 'before', REVISION_COMES)
-    const pushed = serving.client.putManifest('app', 'latest', image.manifest)
+    pair.hook = holdFirst(gate, 'before', REVISION_COMES)
+    const pushed = pair.serving.client.putManifest('app', 'latest', image.manifest)
     await gate.reached()
 
-    await collect(collecting)
+    await collect(pair.collecting)
     gate.open()
 
     expect((await pushed).status).toBe(201)
@@ -142,28 +129,28 @@ describe.each([1, 2])('through %d processes', (processes) => {
     const body = JSON.parse(new TextDecoder().decode(image.manifest.bytes))
     const foreign = { ...descriptorOf(layer ?? image.config), mediaType: FOREIGN, urls: ['https://elsewhere.test/layer'] }
     const manifest = jsonContent(image.manifest.mediaType, { ...body, layers: [foreign] })
-    await expectStatus(await serving.client.putManifest('app', 'latest', manifest), 201)
+    await expectStatus(await pair.serving.client.putManifest('app', 'latest', manifest), 201)
 
-    await collect(collecting)
+    await collect(pair.collecting)
 
-    expect((await serving.client.getBlob('app', digest)).status).toBe(200)
+    expect((await pair.serving.client.getBlob('app', digest)).status).toBe(200)
   })
 
   test('an index that is pushed while its child is being removed is refused, and whole where it is accepted', async () => {
     await pushBlobs()
-    await expectStatus(await serving.client.putManifest('app', image.manifest.digest, image.manifest), 201)
+    await expectStatus(await pair.serving.client.putManifest('app', image.manifest.digest, image.manifest), 201)
     const index = makeImageIndex([image])
-    await expectStatus(await serving.client.putManifest('app', 'index', index.manifest), 201)
-    await expectStatus(await serving.client.request('DELETE', `/v2/app/manifests/${index.manifest.digest}`), 202)
-    await passTime(collecting, DAY_MS)
-    await collect(collecting)
-    await passTime(collecting, HOUR_MS)
+    await expectStatus(await pair.serving.client.putManifest('app', 'index', index.manifest), 201)
+    await expectStatus(await pair.serving.client.request('DELETE', `/v2/app/manifests/${index.manifest.digest}`), 202)
+    await passTime(pair.collecting, DAY_MS)
+    await collect(pair.collecting)
+    await passTime(pair.collecting, HOUR_MS)
     const goOn = await heldAt(REVISION_GOES)
 
-    const answer = await waitingFor(() => serving.client.putManifest('app', 'index', index.manifest), goOn)
+    const answer = await waitingFor(() => pair.serving.client.putManifest('app', 'index', index.manifest), goOn)
 
     await expectError(answer, 400, 'MANIFEST_BLOB_UNKNOWN')
-    expect((await serving.client.getManifest('app', image.manifest.digest)).status).toBe(404)
+    expect((await pair.serving.client.getManifest('app', image.manifest.digest)).status).toBe(404)
   })
 
   test.each([
@@ -172,20 +159,17 @@ describe.each([1, 2])('through %d processes', (processes) => {
   ])('a kill while %s are being removed leaves it whole or gone, and never half', async (_, holds) => {
     await condemnBlobs()
     await heldAt(holds)
-    await collecting.kill()
-    if (processes === 1) serving = await start(() => undefined)
-    collecting = serving
-    await serving.sweep()
+    await pair.kill(pair.collecting)
 
     const states: boolean[] = []
     for (const blob of blobsOf(image)) {
-      const { status } = await serving.client.getBlob('app', blob.digest)
+      const { status } = await pair.serving.client.getBlob('app', blob.digest)
       states.push(status === 200)
       if (status === 200) expect(hasBytes(blob)).toBe(true)
     }
-    await expectStatus(await serving.client.request('GET', '/v2/'), 200)
+    await expectStatus(await pair.serving.client.request('GET', '/v2/'), 200)
     await pushBlobs()
-    await expectStatus(await serving.client.putManifest('app', 'latest', image.manifest), 201)
+    await expectStatus(await pair.serving.client.putManifest('app', 'latest', image.manifest), 201)
     await expectWhole()
     expect(states).toHaveLength(2)
   })
