@@ -12,6 +12,7 @@ import type { CollectorPolicy } from '../registry/collect/policy.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
+import { undefinedIfMissing } from '../runtime/error-code.ts'
 
 /** The storage and the metadata of a server, for a command that works beside it or while none runs. */
 
@@ -91,6 +92,6 @@ async function beginAlone(presence: DatabasePresence): Promise<void> {
 async function requireStorage({ storage: { driver } }: Config): Promise<void> {
   if (driver.kind === 'inmemory')
     throw new StartError('A storage in memory belongs to the process that serves it; no command can reach it.')
-  if (driver.kind === 'filesystem' && (await stat(driver.rootDirectory).catch(() => undefined)) === undefined)
+  if (driver.kind === 'filesystem' && (await stat(driver.rootDirectory).catch(undefinedIfMissing)) === undefined)
     throw new StartError(`There is no storage at ${driver.rootDirectory}.`)
 }
