@@ -8,6 +8,7 @@ import { runFlat } from './flat.ts'
 import { flatRows, flatTable } from './flat-table.ts'
 import { cleanUpOnSignals, waitIfEnding } from './leftovers.ts'
 import { describeMachine } from './machine.ts'
+import { CONTESTANTS, type Contestant } from './registry.ts'
 import { runBench } from './run.ts'
 import { rowsOf, tableOf } from './table.ts'
 
@@ -15,6 +16,7 @@ interface Options {
   readonly rounds: number
   readonly size: number
   readonly layers: number
+  readonly contestants: readonly Contestant[]
   readonly directory: string
   readonly manifests: readonly number[]
   readonly json?: string
@@ -30,6 +32,7 @@ const program = new Command('npm run bench --')
   .option('--directory <path>', 'where the data directories are made, and removed', '/var/tmp')
   .option('--manifests <counts>', 'in the stores that `flat` compares', counts, [100, 10_000, 1_000_000])
   .option('--layers <count>', 'in the store from which `collect` takes a tenth; in thousands', thousands, 1_000_000)
+  .option('--contestants <names>', `which of ${CONTESTANTS.join(', ')}`, contestants, CONTESTANTS)
   .option('--json <file>', 'writes every sample')
   .option('--update', 'with `counts`: what Berth does now is what CI expects from here on')
   .option('--write-docs', 'writes the tables of docs/benchmarks.md')
@@ -90,8 +93,12 @@ function pick(benches: readonly Bench[], names: readonly string[]): readonly Ben
     : benches.filter(({ name }) => names.includes(name))
 }
 
-function commandOf(picks: readonly string[], { rounds, size, layers }: Options): string {
-  const others = [...(size === 1024 ? [] : [`--size ${size}`]), ...(layers === 1_000_000 ? [] : [`--layers ${layers}`])]
+function commandOf(picks: readonly string[], { rounds, size, layers, contestants }: Options): string {
+  const others = [
+    ...(size === 1024 ? [] : [`--size ${size}`]),
+    ...(layers === 1_000_000 ? [] : [`--layers ${layers}`]),
+    ...(contestants.length === CONTESTANTS.length ? [] : [`--contestants ${contestants.join(',')}`]),
+  ]
   return ['npm run bench --', ...picks, `--rounds ${rounds}`, ...others].join(' ')
 }
 
@@ -109,4 +116,11 @@ function thousands(text: string): number {
 
 function counts(text: string): number[] {
   return text.split(',').map(positive)
+}
+
+function contestants(text: string): readonly Contestant[] {
+  const names = text.split(',')
+  const chosen = CONTESTANTS.filter((one) => names.includes(one))
+  if (chosen.length === names.length) return chosen
+  throw new InvalidArgumentError(`It must be some of ${CONTESTANTS.join(', ')}, with commas between them.`)
 }

@@ -8,7 +8,8 @@ import { cpuSecondsOf, familyOf, forgetPeak, residentBytesOf } from './program.t
 import { MANIFEST_TYPE } from './stores/layout-store.ts'
 
 /** Who is measured. `peer`: Debian's docker-registry. `berth`: with its default number of processes. `berth-1`: with one. */
-export type Contestant = 'peer' | 'berth' | 'berth-1'
+export const CONTESTANTS = ['peer', 'berth', 'berth-1'] as const
+export type Contestant = (typeof CONTESTANTS)[number]
 
 export interface RegistryOptions {
   readonly contestant: Contestant

@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bench, Lab, Measurement, Sample } from './bench.ts'
 import { atEnd } from './leftovers.ts'
-import { type Contestant, RegistryUnderLoad } from './registry.ts'
-
-const ALL: readonly Contestant[] = ['peer', 'berth', 'berth-1']
+import { CONTESTANTS, type Contestant, RegistryUnderLoad } from './registry.ts'
 
 export interface RunOptions {
   readonly rounds: number
+  readonly contestants: readonly Contestant[]
   /** Where data directories are made. */
   readonly directory: string
   readonly say: (text: string) => void
@@ -21,7 +20,7 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
   const registries: RegistryUnderLoad[] = []
   try {
     const security = await bench.security?.(lab)
-    for (const contestant of bench.contestants ?? ALL) {
+    for (const contestant of contestantsOf(bench, options)) {
       const storage = await bench.storage?.(lab, contestant)
       const environment = bench.environment?.(lab, contestant)
       const registry = new RegistryUnderLoad({ contestant, folder, security, storage, environment })
@@ -53,6 +52,10 @@ async function measure(bench: Bench, registries: RegistryUnderLoad[], lab: Lab, 
     }
   }
   return measurements
+}
+
+function contestantsOf(bench: Bench, { contestants }: RunOptions): Contestant[] {
+  return (bench.contestants ?? CONTESTANTS).filter((one) => contestants.includes(one))
 }
 
 function turned<Entry>(entries: readonly Entry[], by: number): Entry[] {

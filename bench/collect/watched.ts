@@ -30,7 +30,7 @@ export class WatchedCollector {
     let passBeganMs = 0
     await this.#until('condemned links', () => {
       const condemned = this.#condemned()
-      if (condemned === 0) passBeganMs = this.#lastTickMs()
+      if (condemned > 0 && passBeganMs === 0) passBeganMs = this.#lastTickMs()
       return condemned >= links
     })
     const condemnedMs = Date.now()
@@ -63,7 +63,7 @@ export class WatchedCollector {
     return this.#count('link INDEXED BY link_condemned WHERE condemned_ms IS NOT NULL')
   }
 
-  /** Each run of the duty begins with the clock. */
+  /** Each run of the duty begins with the clock, so that a pass has begun when links are condemned. */
   #lastTickMs(): number {
     const row = this.#database.query<{ value: string }, []>("SELECT value FROM property WHERE name = 'clock-wall-ms'").get()
     return Number(row?.value ?? 0)
