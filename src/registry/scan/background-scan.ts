@@ -4,7 +4,7 @@ import type { Metadata } from '../../metadata/query.ts'
 import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty } from '../../metadata/scans.ts'
 import { DIGEST_ALGORITHMS, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
+import { listedPath, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { DanglingLinks } from './dangling-links.ts'
@@ -151,18 +151,25 @@ export class BackgroundScan {
 
   async #scanBlobDirectories(signal: AbortSignal): Promise<void> {
     await this.#list(layout.blobs)
-    for (const algorithm of DIGEST_ALGORITHMS) await this.#list(storagePath(layout.blobs, algorithm))
+    const there = new Set<StoragePath>()
+    for (const algorithm of DIGEST_ALGORITHMS) {
+      const directory = storagePath(layout.blobs, algorithm)
+      for (const name of await this.#list(directory)) there.add(listedPath(directory, name))
+    }
     for (const { path, digestPrefix } of layout.blobShards()) {
       if (signal.aborted) return
-      await this.#scanBlobs(path, digestPrefix, signal)
+      // Of 512, a small registry has a few.
+      const found = there.has(path) ? await this.#list(path) : []
+      await this.#scanBlobs(found, digestPrefix, signal)
     }
   }
 
-  async #scanBlobs(path: StoragePath, digestPrefix: string, signal: AbortSignal): Promise<void> {
+  async #scanBlobs(found: readonly string[], digestPrefix: string, signal: AbortSignal): Promise<void> {
     const { metadata, reconcile } = this.#options
     const algorithm = digestPrefix.slice(0, digestPrefix.indexOf(':'))
-    const listed = (await this.#list(path)).flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
+    const listed = found.flatMap((hex) => findDigest(`${algorithm}:${hex}`) ?? [])
     const known = await listKnownBlobs(metadata.read, digestPrefix)
+    if (listed.length + known.length === 0) return
     const names = [...new Set([...listed, ...known])].map((digest): BlobName => ({ kind: 'blob', digest }))
     await reconcile.healAll(names, signal)
   }
