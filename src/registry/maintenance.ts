@@ -3,6 +3,7 @@ import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
+import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
 import { RepeatedTask } from './repeated-task.ts'
@@ -27,7 +28,7 @@ export interface MaintenanceOptions {
   readonly processId: string
   readonly epoch: number
   readonly orphans: UploadOrphans
-  readonly collector: { readonly duty: CollectorDuty; readonly tickMs: number }
+  readonly collector: { readonly duty: CollectorDuty; readonly clock: CollectorClock; readonly tickMs: number }
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** A task failed; it is tried again at its next time. */
@@ -52,7 +53,7 @@ export class Maintenance {
   }
 
   start(): void {
-    const { operations, orphans, storage, liveness, onFailure } = this.#options
+    const { operations, orphans, storage, liveness, collector, onFailure } = this.#options
     const removeOrphans = async () => {
       await orphans.run()
       await storage.removeLeftoversOf(async (owner) => !(await liveness.isAlive(owner)))
@@ -67,6 +68,11 @@ export class Maintenance {
         everyMs: ORPHANS_EVERY_MS,
         run: removeOrphans,
         onFailure: (error) => onFailure('removing uploads without an owner', error),
+      }),
+      new RepeatedTask({
+        everyMs: collector.tickMs,
+        run: () => collector.clock.noteRunning(),
+        onFailure: (error) => onFailure('noting that a process runs', error),
       }),
     ]
     this.#duties.start()

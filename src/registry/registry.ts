@@ -124,7 +124,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, operations, backgroundScan, unreadable })
   const maintenance = new Maintenance({
-    collector: { duty: collecting.duty, tickMs: collector.tickMs },
+    collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     storage,
     metadata,
     operations,
@@ -180,7 +180,12 @@ function createCollector({ operations, backgroundScan, unreadable, onCollected, 
   const collector = new Collector({ metadata, removal, whether, clock, policy, pace, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined) }
   const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, ...told })
-  return { collector, duty, command: new CommandCollection({ storage, metadata, collector, removal, whether, clock, epoch }) }
+  return {
+    collector,
+    duty,
+    clock,
+    command: new CommandCollection({ storage, metadata, collector, removal, whether, clock, epoch }),
+  }
 }
 
 /** Uploads are refused: what is left is for what is small, and for deletes. */

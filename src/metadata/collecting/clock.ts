@@ -26,13 +26,27 @@ export async function advanceClock(query: Query, byMs: number, wallMs: number): 
   )
 }
 
+/** A process runs at this time: no stop of all began before it, though the process that moves the clock may stand still. */
+export async function noteRunning(query: Query, wallMs: number): Promise<void> {
+  await query.run(
+    "UPDATE property SET value = ? WHERE name = 'clock-wall-ms' AND CAST(value AS INTEGER) < ?",
+    String(wallMs),
+    wallMs,
+  )
+}
+
+/** By the wall clock, when a process last said that it runs; undefined before the first. */
+export async function findLastRunning(query: Pick<Query, 'get'>): Promise<number | undefined> {
+  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'clock-wall-ms'")
+  return row === undefined ? undefined : Number(row.value)
+}
+
 /**
  * No process of the storage ran until now: the clock moves on by the time that passed meanwhile, and what was condemned is so no more. Another
  * registry may have answered for it.
  */
 export async function beginCollectorEpoch(query: Query, wallMs: number): Promise<void> {
-  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'clock-wall-ms'")
-  const stoppedForMs = row === undefined ? 0 : wallMs - Number(row.value)
+  const stoppedForMs = wallMs - ((await findLastRunning(query)) ?? wallMs)
   await advanceClock(query, stoppedForMs > 0 && stoppedForMs <= LONGEST_STOP_MS ? stoppedForMs : 0, wallMs)
   await query.run("UPDATE counter SET value = (SELECT value FROM counter WHERE name = 'clock-ms') WHERE name = 'epoch-began-ms'")
   await query.run('UPDATE link SET condemned_ms = NULL WHERE condemned_ms IS NOT NULL')

@@ -1,4 +1,4 @@
-import { advanceClock, readClock } from '../../metadata/collecting/clock.ts'
+import { advanceClock, findLastRunning, noteRunning, readClock } from '../../metadata/collecting/clock.ts'
 import type { Metadata } from '../../metadata/query.ts'
 
 export interface CollectorClockOptions {
@@ -32,6 +32,17 @@ export class CollectorClock {
     this.#last = now
     const passedMs = Math.min(now.wallMs - last.wallMs, now.monotonicMs - last.monotonicMs, this.marginMs)
     await this.#options.metadata.write((query) => advanceClock(query, Math.max(0, Math.floor(passedMs)), now.wallMs))
+  }
+
+  /**
+   * Each process says at each tick that it runs, where the one that moves the clock has not: should that one be stopped while others serve, the
+   * time of it is no stop of all, and the next start does not add it to the clock.
+   */
+  async noteRunning(): Promise<void> {
+    const { metadata, tickMs } = this.#options
+    const wallMs = Date.now()
+    const last = await findLastRunning(metadata.read)
+    if (last !== undefined && wallMs - last > tickMs) await metadata.write((query) => noteRunning(query, wallMs))
   }
 
   /** How the clock stands, and when it stood at the beginning of this epoch. */
