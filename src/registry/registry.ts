@@ -176,8 +176,9 @@ function createCollector({ operations, backgroundScan, unreadable, onCollected, 
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
   const removal = new Removal({ storage, metadata, operations, requireAllowed: collectsOnce?.requireAllowed })
-  const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), isFull: () => isFull(storage) })
-  const collector = new Collector({ metadata, removal, whether, clock, policy, pace, epoch })
+  const fullness = { isFull: () => isFull(storage) }
+  const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
+  const collector = new Collector({ metadata, removal, whether, clock, policy, pace, ...fullness, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined) }
   const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, ...told })
   return {

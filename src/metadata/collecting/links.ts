@@ -7,6 +7,8 @@ import { CLOCK_MS, type Query, type Stamp } from '../query.ts'
 
 /** Rows are read in slices of so many: one is a turn of the event loop. */
 export const SLICE = 200
+/** So many rows are compared for the largest: a few milliseconds. */
+const LOOKED_AT_FOR_SIZE = 1_000
 
 /** By a manifest, or by the link of another digest of the same bytes: registry:2 serves those only while this link is there as well. */
 const NAMED = `(EXISTS (SELECT 1 FROM reference f WHERE f.target = l.digest AND f.repository_id = l.repository_id)
@@ -74,6 +76,20 @@ export async function listCondemnedLinks(query: Query, condemnedBefore: number, 
             l.condemned_ms AS condemnedMs
      FROM link l INDEXED BY link_condemned JOIN repository r ON r.id = l.repository_id
      WHERE l.condemned_ms > 0 AND l.condemned_ms <= ? ORDER BY l.condemned_ms LIMIT ?`,
+    condemnedBefore,
+    limit,
+  )
+}
+
+/** As `listCondemnedLinks`, but of its first rows those whose bytes free most: no index has them by size, and no disk is helped by one file. */
+export async function listLargestCondemnedLinks(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedLink[]> {
+  return await query.all<CondemnedLink>(
+    `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,
+            l.condemned_ms AS condemnedMs
+     FROM (SELECT * FROM link INDEXED BY link_condemned
+           WHERE condemned_ms > 0 AND condemned_ms <= ? ORDER BY condemned_ms LIMIT ${LOOKED_AT_FOR_SIZE}) l
+     JOIN repository r ON r.id = l.repository_id LEFT JOIN blob b ON b.digest = l.target
+     ORDER BY coalesce(b.size, 0) DESC, l.condemned_ms LIMIT ?`,
     condemnedBefore,
     limit,
   )

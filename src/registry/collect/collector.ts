@@ -1,4 +1,10 @@
-import { type CondemnedLink, condemnLinks, listCondemnedLinks, rescueLink } from '../../metadata/collecting/links.ts'
+import {
+  type CondemnedLink,
+  condemnLinks,
+  listCondemnedLinks,
+  listLargestCondemnedLinks,
+  rescueLink,
+} from '../../metadata/collecting/links.ts'
 import { condemnManifests, listCondemnedManifests, listReleasedManifests } from '../../metadata/collecting/manifests.ts'
 import { listObstacles } from '../../metadata/collecting/obstacles.ts'
 import type { Metadata } from '../../metadata/query.ts'
@@ -21,6 +27,8 @@ export interface CollectorOptions {
   readonly clock: CollectorClock
   readonly policy: CollectorPolicy
   readonly pace: Pace
+  /** Uploads are refused for want of space: what frees most goes first. */
+  readonly isFull: () => Promise<boolean>
   readonly epoch: number
 }
 
@@ -153,13 +161,14 @@ export class Collector {
 
   /** With each link go the bytes of which it was the last one, unless there is an obstacle. */
   async #removeLinks(windowMs: number, signal: AbortSignal): Promise<Collected> {
-    const { metadata, removal, whether } = this.#options
+    const { metadata, removal, whether, isFull } = this.#options
     const opaque = await this.#repositoriesWithObstacle()
     const bytesStay = await whether.hasObstacle()
     let [links, blobs, bytes] = [0, 0, 0]
     for (;;) {
       signal.throwIfAborted()
-      const condemned = await listCondemnedLinks(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
+      const list = (await isFull()) ? listLargestCondemnedLinks : listCondemnedLinks
+      const condemned = await list(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
       const [kept, candidates] = parted(condemned, ({ repository }) => opaque.has(repository))
       await this.#spare(kept)
       const taken = await removal.links(candidates)
@@ -183,11 +192,12 @@ export class Collector {
   }
 
   async #removeBytes(touchedBefore: number, signal: AbortSignal): Promise<Collected> {
-    const { metadata, removal } = this.#options
+    const { metadata, removal, isFull } = this.#options
     let [blobs, bytes] = [0, 0]
     for await (const slice of new Candidates(metadata.read, signal).blobs()) {
-      const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
-      for (const digests of batches(due)) {
+      const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore)
+      if (due.length > 0 && (await isFull())) due.sort((one, other) => other.bytes - one.bytes)
+      for (const digests of batches(due.map(({ digest }) => digest))) {
         const freed = await removal.bytes(digests, touchedBefore)
         blobs += freed.length
         bytes += sizeOf(freed)
