@@ -95,13 +95,14 @@ export class CommandCollection {
   }
 
   async #condemn(
-    names: readonly Named[],
+    names: Iterable<Named>,
     condemn: (query: Query, repositoryId: number, digests: readonly Digest[]) => Promise<number>,
   ): Promise<void> {
-    const byRepository = Map.groupBy(names, ({ repositoryId }) => repositoryId)
-    for (const [id, those] of byRepository)
-      for (const digests of batches(those.map(({ digest }) => digest)))
-        await this.#parts.metadata.write((query) => condemn(query, id, digests))
+    for (const [first, ...others] of batches(names, ({ repositoryId }) => repositoryId)) {
+      if (first === undefined) continue
+      const digests = [first, ...others].map(({ digest }) => digest)
+      await this.#parts.metadata.write((query) => condemn(query, first.repositoryId, digests))
+    }
   }
 
   async #oldByRow(graceMs: number) {
@@ -150,6 +151,19 @@ export class ServerStartedError extends Error {
   }
 }
 
-function* batches<Value>(values: readonly Value[]): Generator<readonly Value[]> {
-  for (let start = 0; start < values.length; start += REMOVED_AT_ONCE) yield values.slice(start, start + REMOVED_AT_ONCE)
+/** Of those that come one after the other and are alike. */
+function* batches<Value>(
+  values: Iterable<Value>,
+  likeness: (value: Value) => unknown = () => undefined,
+): Generator<readonly Value[]> {
+  let batch: Value[] = []
+  for (const value of values) {
+    const [first] = batch
+    if (first !== undefined && (batch.length === REMOVED_AT_ONCE || likeness(first) !== likeness(value))) {
+      yield batch
+      batch = []
+    }
+    batch.push(value)
+  }
+  if (batch.length > 0) yield batch
 }

@@ -6,16 +6,22 @@ import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import { Candidates } from '../candidates.ts'
 import { UntaggedIn } from '../untagged.ts'
+import { type PackedName, PackedNames } from './packed-names.ts'
 
 /** What a `garbage-collect` found that may go, in the order in which it goes. */
 export interface CommandPlan {
-  readonly manifests: readonly Named[]
-  readonly links: readonly Named[]
-  readonly blobs: readonly Digest[]
+  readonly manifests: Names<Named>
+  readonly links: Names<Named>
+  readonly blobs: Names<Digest>
   /** Distinct digests that manifests which stay need, their own among them. */
   readonly marked: number
   /** Links and blobs that nothing needs and that are too young. */
   readonly young: number
+}
+
+/** There may be a million: each comes into being when it is asked for. */
+export interface Names<Name> extends Iterable<Name> {
+  readonly length: number
 }
 
 export interface Named {
@@ -49,15 +55,15 @@ export interface CommandPlanOptions {
   readonly signal: AbortSignal
 }
 
-/** Finds what a collection may take, without taking it. Holds in memory what goes, and the digests of what stays. */
+/** Finds what a collection may take, without taking it. Holds in memory what goes, and the digests of what stays, as bytes. */
 export class CommandPlanner {
   readonly #options: CommandPlanOptions
   readonly #candidates: Candidates
-  readonly #marked = new Set<Digest>()
-  readonly #manifests = new Map<string, Named>()
-  readonly #links = new Map<string, Named>()
+  readonly #marked = new PackedNames()
+  readonly #manifests = new PackedNames()
+  readonly #links = new PackedNames()
   /** Bytes that may have lost all that needs them. */
-  readonly #targets = new Set<Digest>()
+  readonly #targets = new PackedNames()
   #young = 0
 
   constructor(options: CommandPlanOptions) {
@@ -71,9 +77,10 @@ export class CommandPlanner {
     repositories.sort((one, other) => (one.name < other.name ? -1 : 1))
     for (const { id, name } of repositories) await this.#mark(id, name)
     for (const { id, name } of repositories) if (!this.#options.opaque.has(name)) await this.#findLinks(id, name)
-    const blobs = this.#options.keepsBytes ? [] : await this.#findBlobs()
-    const [manifests, links] = [[...this.#manifests.values()], [...this.#links.values()]]
-    return { manifests, links, blobs, marked: this.#marked.size, young: this.#young }
+    const blobs = this.#options.keepsBytes ? NO_BLOBS : await this.#findBlobs()
+    const nameOf = new Map(repositories.map(({ id, name }) => [id, name]))
+    const [manifests, links] = [this.#manifests, this.#links].map((names) => new NamesOf(names, nameOf)) as [NamesOf, NamesOf]
+    return { manifests, links, blobs, marked: this.#marked.length, young: this.#young }
   }
 
   async #mark(repositoryId: number, repository: RepositoryName): Promise<void> {
@@ -89,7 +96,7 @@ export class CommandPlanner {
         isTold = true
         if (untagged.has(digest)) {
           told.untagged(repository, digest)
-          this.#manifests.set(`${repositoryId} ${digest}`, { repository, repositoryId, digest })
+          this.#manifests.add(repositoryId, digest)
         } else await this.#markManifest(repositoryId, repository, digest)
       }
       if (slice.length < SLICE) return
@@ -100,10 +107,10 @@ export class CommandPlanner {
   async #markManifest(repositoryId: number, repository: RepositoryName, manifest: Digest): Promise<void> {
     const { read, told } = this.#options
     told.marksManifest(repository, manifest)
-    this.#marked.add(manifest)
+    this.#marked.add(STORAGE, manifest)
     for (const digest of await listNamedBy(read, repositoryId, manifest)) {
       told.marksBlob(repository, digest)
-      this.#marked.add((await findLinkTarget(read, repositoryId, digest)) ?? digest)
+      this.#marked.add(STORAGE, (await findLinkTarget(read, repositoryId, digest)) ?? digest)
     }
   }
 
@@ -111,46 +118,85 @@ export class CommandPlanner {
     const { read, isOld } = this.#options
     for await (const slice of this.#candidates.links(repositoryId)) {
       for (const { digest, sinceMs } of slice) {
-        if (await isOld({ digest, sinceMs, link: repository })) await this.#takeLink({ repository, repositoryId, digest })
+        if (await isOld({ digest, sinceMs, link: repository })) await this.#takeLink(repositoryId, digest)
         else this.#young += 1
       }
     }
-    for (const { digest, ...manifest } of this.#manifests.values()) {
+    for (const { digest, ...manifest } of this.#manifests) {
       if (manifest.repositoryId !== repositoryId) continue
-      this.#targets.add(digest)
+      this.#targets.add(STORAGE, digest)
       for (const named of await listNamedBy(read, repositoryId, digest)) {
         const { manifests } = await findNeeders(read, named)
         const naming = manifests.filter((other) => other.repositoryId === repositoryId)
-        if (naming.every((other) => this.#manifests.has(`${repositoryId} ${other.digest}`)))
-          await this.#takeLink({ repository, repositoryId, digest: named })
+        if (naming.every((other) => this.#manifests.has(repositoryId, other.digest))) await this.#takeLink(repositoryId, named)
       }
     }
   }
 
-  async #takeLink(link: Named): Promise<void> {
-    const target = await findLinkTarget(this.#options.read, link.repositoryId, link.digest)
+  async #takeLink(repositoryId: number, digest: Digest): Promise<void> {
+    const target = await findLinkTarget(this.#options.read, repositoryId, digest)
     if (target === undefined) return
-    this.#links.set(`${link.repositoryId} ${link.digest}`, link)
-    this.#targets.add(target)
+    this.#links.add(repositoryId, digest)
+    this.#targets.add(STORAGE, target)
   }
 
-  async #findBlobs(): Promise<Digest[]> {
+  async #findBlobs(): Promise<Names<Digest>> {
     const { isOld } = this.#options
     for await (const slice of this.#candidates.blobs()) {
       for (const { digest, sinceMs } of slice) {
-        if (await isOld({ digest, sinceMs })) this.#targets.add(digest)
+        if (await isOld({ digest, sinceMs })) this.#targets.add(STORAGE, digest)
         else this.#young += 1
       }
     }
-    const freed: Digest[] = []
-    for (const target of this.#targets) if (await this.#isFreed(target)) freed.push(target)
-    return freed.sort()
+    const freed = new PackedNames()
+    for (const { digest } of this.#targets) if (await this.#isFreed(digest)) freed.add(STORAGE, digest)
+    return new DigestsOf(freed)
   }
 
   async #isFreed(target: Digest): Promise<boolean> {
     const { links, manifests } = await findNeeders(this.#options.read, target)
-    const goes = (kind: ReadonlyMap<string, Named>) => (name: { repositoryId: number; digest: Digest }) =>
-      kind.has(`${name.repositoryId} ${name.digest}`)
+    const goes = (kind: PackedNames) => (name: PackedName) => kind.has(name.repositoryId, name.digest)
     return links.every(goes(this.#links)) && manifests.every(goes(this.#manifests))
+  }
+}
+
+/** In place of a repository, for bytes. */
+const STORAGE = 0
+const NO_BLOBS: Names<Digest> = []
+
+class NamesOf implements Names<Named> {
+  readonly #names: PackedNames
+  readonly #repositories: ReadonlyMap<number, RepositoryName>
+
+  constructor(names: PackedNames, repositories: ReadonlyMap<number, RepositoryName>) {
+    this.#names = names
+    this.#repositories = repositories
+  }
+
+  get length(): number {
+    return this.#names.length
+  }
+
+  *[Symbol.iterator](): Generator<Named> {
+    for (const name of this.#names) {
+      const repository = this.#repositories.get(name.repositoryId)
+      if (repository !== undefined) yield { ...name, repository }
+    }
+  }
+}
+
+class DigestsOf implements Names<Digest> {
+  readonly #names: PackedNames
+
+  constructor(names: PackedNames) {
+    this.#names = names
+  }
+
+  get length(): number {
+    return this.#names.length
+  }
+
+  *[Symbol.iterator](): Generator<Digest> {
+    for (const { digest } of this.#names.sorted()) yield digest
   }
 }
