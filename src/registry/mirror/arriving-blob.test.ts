@@ -101,6 +101,13 @@ describe('a blob that arrives', () => {
     expect(await textOf(arriving.read({ start: 4, end: 9 }))).toBe('fetch')
   })
 
+  test('that is shorter in its place than it was is an error, and no wait without end', async () => {
+    const short = new ArrivingBlob({ digest: DIGEST, storage: new MemoryDriver(), blobs: { content: async () => new Blob([]) } })
+    short.end(STORED)
+
+    await expect(textOf(short.read(WHOLE))).rejects.toThrow('has lost bytes')
+  })
+
   test('has no size before its end when none was declared, or none to keep a byte back of', async () => {
     const { arriving } = await arrivingIn(new MemoryDriver())
     const has: number[] = []
