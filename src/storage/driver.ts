@@ -75,6 +75,9 @@ export interface StorageDriver {
   /** The first `length` bytes written so far, without those before `start`; undefined when the file is gone or shorter. Its writer may go on. */
   readUpload(state: UploadState, length: number, start?: number): Promise<ReadableStream<Uint8Array> | undefined>
 
+  /** For many readers of bytes that were written a moment ago; undefined when the upload is gone. The caller closes it. */
+  openUpload(state: UploadState): Promise<UploadReader | undefined>
+
   /**
    * Moves the first `size` uploaded bytes to their place, durably; the caller knows that no process writes to it any more. A file of exactly
    * `size` bytes that is there already stays, and the upload is dropped; any other is replaced. May be repeated. Throws
@@ -219,6 +222,13 @@ export interface UploadWriter {
    */
   write(bytes: Uint8Array, mayWait?: () => boolean): Promise<void>
   /** Ends the writing. All bytes taken survive the process; a power cut they survive after `completeUpload`. */
+  close(): Promise<void>
+}
+
+/** Reads one upload beside its writer, in any number of places at once. */
+export interface UploadReader {
+  /** Undefined when the upload has ended and cannot be read on. `isRecent`: it was written a moment ago, no disk is waited for. */
+  read(part: ByteRange, options: { readonly isRecent: boolean }): Promise<Uint8Array | undefined>
   close(): Promise<void>
 }
 

@@ -21,6 +21,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     beginUpload: (target) => storage.beginUpload(target),
     resumeUpload: (state, offset) => storage.resumeUpload(state, offset),
     readUpload: (...part) => storage.readUpload(...part),
+    openUpload: (state) => storage.openUpload(state),
     abortUpload: (state) => storage.abortUpload(state),
     listUploads: () => storage.listUploads(),
     removeLeftovers: (untouchedForMs) => storage.removeLeftovers(untouchedForMs),

@@ -50,6 +50,25 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
       expect(await storage.driver.resumeUpload(state, 6)).toBeUndefined()
     })
 
+    test('are read in several places at once, and on or not at all when they have ended', async () => {
+      const writer = await storage.driver.beginUpload()
+      await writer.write(bytesOf('hello world'))
+      await writer.close()
+      const reader = await storage.driver.openUpload(writer.state)
+      const read = async (start: number, end: number, isRecent: boolean) => {
+        const bytes = await reader?.read({ start, end }, { isRecent })
+        return bytes && Buffer.from(bytes).toString()
+      }
+
+      expect(await Promise.all([read(0, 5, true), read(6, 11, false), read(4, 7, true)])).toEqual(['hello', 'world', 'o w'])
+      await storage.driver.completeUpload(writer.state, target, 11)
+
+      expect(['world', undefined]).toContain(await read(6, 11, true))
+      expect(['hello', undefined]).toContain(await read(0, 5, false))
+      await reader?.close()
+      expect(await storage.driver.openUpload(writer.state)).toBeUndefined()
+    })
+
     test('go on where they ended', async () => {
       const state = await storage.upload('one ')
 

@@ -1,5 +1,5 @@
 import type { Digest } from '../../oci/digest.ts'
-import type { ByteRange, StorageDriver, UploadState } from '../../storage/driver.ts'
+import type { ByteRange, StorageDriver, UploadReader, UploadState } from '../../storage/driver.ts'
 import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
 
 /**
@@ -7,10 +7,13 @@ import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
  * clients took 494 MB in place of 173.
  */
 const PIECE_BYTES = 64 * 1024
+/** So much of what was written last is in the memory of any machine. */
+const RECENT_BYTES = 64 * 1024 * 1024
+const NONE = new Uint8Array()
 
 export interface ArrivingBlobParts {
   readonly digest: Digest
-  readonly storage: Pick<StorageDriver, 'readUpload'>
+  readonly storage: Pick<StorageDriver, 'openUpload'>
   readonly blobs: Pick<BlobStore, 'content'>
 }
 
@@ -27,6 +30,9 @@ export class ArrivingBlob {
   readonly #ended = Promise.withResolvers<void>()
   #changed = Promise.withResolvers<void>()
   #file: UploadState | undefined
+  #readers = 0
+  /** While there are readers. */
+  #opened: Promise<UploadReader | undefined> | undefined
   /** Readers may have the bytes before it. */
   #givenUpTo = 0
   #declared: number | undefined
@@ -75,42 +81,54 @@ export class ArrivingBlob {
 
   /** A part of the blob as it arrives. Throws what made the fetch fail. */
   async *read({ start, end }: ByteRange): AsyncGenerator<Uint8Array> {
-    let at = start
-    while (at < end) {
-      if (this.#failure !== undefined) throw this.#failure.error
-      const arrived = Math.min(end, this.#givenUpTo)
-      if (arrived <= at) await this.#changed.promise
-      else
-        for await (const bytes of this.#piece({ start: at, end: Math.min(arrived, at + PIECE_BYTES) })) {
-          at += bytes.length
-          yield bytes
-        }
-    }
-  }
-
-  async *#piece(range: ByteRange): AsyncGenerator<Uint8Array> {
-    if (this.#stored === undefined) return yield* this.#bytesInFile(range)
-    const content = await this.#parts.blobs.content(this.#stored, range)
-    let isEmpty = true
-    for await (const bytes of content instanceof Blob ? content.stream() : content) {
-      isEmpty = false
-      yield bytes
-    }
-    if (isEmpty) throw new Error('the blob has lost bytes in its place')
-  }
-
-  /** Ends early where the file has just become the blob, or has gone: then the fetch is about to end, and tells which. */
-  async *#bytesInFile({ start, end }: ByteRange): AsyncGenerator<Uint8Array> {
-    const { storage } = this.#parts
-    const file = this.#file
-    if (file === undefined) throw new Error('bytes have arrived without a file')
+    this.#readers += 1
     try {
-      const bytes = await storage.readUpload(file, end, start)
-      if (bytes !== undefined) return yield* bytes
-    } catch (error) {
-      if ((await storage.readUpload(file, end, start)) !== undefined) throw error
+      let at = start
+      while (at < end) {
+        if (this.#failure !== undefined) throw this.#failure.error
+        const arrived = Math.min(end, this.#givenUpTo, at + PIECE_BYTES)
+        if (arrived <= at) await this.#changed.promise
+        else {
+          const bytes = await this.#bytes({ start: at, end: arrived })
+          at += bytes.length
+          if (bytes.length > 0) yield bytes
+        }
+      }
+    } finally {
+      this.#readers -= 1
+      if (this.#readers === 0) await this.#close()
     }
+  }
+
+  /** None where the file has just become the blob, or has gone: the fetch is about to end then, and tells which. */
+  async #bytes(part: ByteRange): Promise<Uint8Array> {
+    const reader = await this.#open()
+    const bytes = await reader?.read(part, { isRecent: part.start > this.#givenUpTo - RECENT_BYTES })
+    if (bytes !== undefined) return bytes
     await this.#ended.promise
+    return this.#stored === undefined ? NONE : await this.#bytesInPlace(this.#stored, part)
+  }
+
+  /** Every reader reads from the same open file. */
+  async #open(): Promise<UploadReader | undefined> {
+    if (this.#file === undefined) return undefined
+    this.#opened ??= this.#parts.storage.openUpload(this.#file)
+    return await this.#opened
+  }
+
+  async #close(): Promise<void> {
+    const opened = this.#opened
+    this.#opened = undefined
+    // What kept it from being opened was told to the readers.
+    const reader = await opened?.catch(() => undefined)
+    await reader?.close()
+  }
+
+  async #bytesInPlace(stored: StoredBlob, part: ByteRange): Promise<Uint8Array> {
+    const content = await this.#parts.blobs.content(stored, part)
+    const bytes = content instanceof Blob ? await content.bytes() : Buffer.concat(await Array.fromAsync(content))
+    if (bytes.length < part.end - part.start) throw new Error('the blob has lost bytes in its place')
+    return bytes
   }
 
   #giveUpTo(bytes: number): void {

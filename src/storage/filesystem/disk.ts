@@ -228,7 +228,7 @@ class LocalFile implements DiskFile {
 }
 
 /** What a disk cannot do is the operator's to mend and the client's to retry. */
-async function orRefused<Result>(task: Promise<Result>): Promise<Result> {
+export async function orRefused<Result>(task: Promise<Result>): Promise<Result> {
   try {
     return await task
   } catch (error) {

@@ -13,6 +13,7 @@ import {
   type StorageSpace,
   storagePath,
   UploadGoneError,
+  type UploadReader,
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
@@ -21,6 +22,7 @@ import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DiskSpace, placedBytes } from './disk-space.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { listFilesBelow } from './files-below.ts'
+import { openToRead } from './open-file.ts'
 import { StagedDirectory } from './staged-directory.ts'
 import { Trash } from './trash.ts'
 import { UploadFile } from './upload-file.ts'
@@ -161,6 +163,10 @@ export class FilesystemDriver implements StorageDriver {
     const entry = await this.#uploadedFile(state)
     if (entry === undefined || entry.size < length) return undefined
     return Bun.file(this.#uploadPath(state)).slice(start, length).stream()
+  }
+
+  openUpload(state: UploadState): Promise<UploadReader | undefined> {
+    return openToRead(this.#uploadPath(state), this.#disk.syncsNames)
   }
 
   async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {

@@ -11,10 +11,12 @@ import {
   type StoragePath,
   type StorageSpace,
   UploadGoneError,
+  type UploadReader,
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
 import { comesAfter, FILES_IN_A_PAGE, pageOf } from '../file-page.ts'
+import { readerByStreams } from '../upload-reader.ts'
 
 /** Everything in this process's memory, gone with it: registry:2's `inmemory`, for trying things out and for tests. */
 export class MemoryDriver implements StorageDriver {
@@ -108,6 +110,10 @@ export class MemoryDriver implements StorageDriver {
     const upload = this.#uploads.get(state)
     if (upload === undefined || upload.offset < length) return undefined
     return upload.blob().slice(start, length).stream()
+  }
+
+  async openUpload(state: UploadState): Promise<UploadReader | undefined> {
+    return await readerByStreams(this, state)
   }
 
   async completeUpload(state: UploadState, target: StoragePath, size: number): Promise<void> {

@@ -7,11 +7,13 @@ import {
   type StoragePath,
   type StorageSpace,
   storagePath,
+  type UploadReader,
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
 import { findBlobAt } from '../layout.ts'
 import type { UploadLedger } from '../upload-ledger.ts'
+import { readerByStreams } from '../upload-reader.ts'
 import type { Bucket } from './bucket.ts'
 import type { BlobCache } from './cache/blob-cache.ts'
 import { KeySpace } from './key-space.ts'
@@ -106,6 +108,10 @@ export class S3Driver extends S3Objects implements StorageDriver {
 
   async readUpload(state: UploadState, length: number, start = 0): Promise<ReadableStream<Uint8Array> | undefined> {
     return await this.#uploads.read(state, length, start)
+  }
+
+  async openUpload(state: UploadState): Promise<UploadReader | undefined> {
+    return await readerByStreams(this, state)
   }
 
   async completeUpload(
