@@ -23,6 +23,8 @@ import type { StorageDriver } from '../storage/driver.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
+import { CredentialHelper } from '../upstream/credential-helper.ts'
+import { fixedCredentials } from '../upstream/credentials.ts'
 import { Upstream } from '../upstream/upstream.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
 import { explainedStartError, StartError, startErrorOf } from './start-error.ts'
@@ -211,9 +213,11 @@ async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Pr
   locks.release(processId)
 }
 
-function mirrorSourceOf({ url, credentials, tagsFreshMs }: ProxyConfig): MirrorSource {
-  const shown = credentials && { username: credentials.username, password: credentials.password.reveal() }
-  return { upstream: new Upstream({ url: new URL(url), credentials: shown }), tagsFreshMs }
+function mirrorSourceOf({ url: text, credentials, helper, tagsFreshMs }: ProxyConfig): MirrorSource {
+  const url = new URL(text)
+  const fixed = credentials && fixedCredentials(credentials.username, credentials.password.reveal())
+  const source = helper === undefined ? fixed : new CredentialHelper({ ...helper, url })
+  return { upstream: new Upstream({ url, credentials: source }), tagsFreshMs }
 }
 
 /** With metrics off, storage and metadata are not wrapped. */

@@ -165,7 +165,10 @@ function accessConfig({ access }: ParsedConfig): AccessConfig | undefined {
 }
 
 function proxyConfig({ proxy }: ParsedConfig): ProxyConfig | undefined {
-  const { remoteurl: url, username, password = new Secret(''), tagttl } = proxy
+  const { remoteurl: url, username, password = new Secret(''), tagttl, exec } = proxy
   if (url === undefined) return undefined
-  return { url, credentials: username === undefined ? undefined : { username, password }, tagsFreshMs: tagttl }
+  const helper = exec.command === undefined ? undefined : { command: exec.command, lifetimeMs: exec.lifetime }
+  // As in registry:3, the program comes first.
+  const credentials = username === undefined || helper !== undefined ? undefined : { username, password }
+  return { url, credentials, helper, tagsFreshMs: tagttl }
 }

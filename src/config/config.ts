@@ -38,6 +38,8 @@ export interface ProxyConfig {
   /** Scheme, host and port. */
   readonly url: string
   readonly credentials: { readonly username: string; readonly password: Secret } | undefined
+  /** In place of them: a program of Docker's protocol for credential helpers. `lifetimeMs` undefined: until what it printed is refused. */
+  readonly helper: { readonly command: string; readonly lifetimeMs: number | undefined } | undefined
   /** 0: each pull of a tag asks there. */
   readonly tagsFreshMs: number
 }

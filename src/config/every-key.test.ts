@@ -173,7 +173,6 @@ const REFUSED: readonly (readonly [section: string, advice: string, value?: unkn
   ['log.hooks', 'take it out, and send mail from where the log is collected', [{ type: 'mail' }]],
   ...['storage.azure', 'storage.gcs', 'storage.oss', 'storage.swift'].map((driver) => [driver, OTHER_DRIVER] as const),
   ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
-  ['proxy.exec', 'take it out', { command: 'docker-credential-x' }],
   ['middleware', 'take it out', { storage: [{ name: 'cloudfront', disabled: true }] }],
 ]
 

@@ -2,11 +2,13 @@ import { noAnswer, wrongAnswer } from './upstream-failure.ts'
 
 /** One request to another server. */
 export interface Question {
-  readonly method: 'GET' | 'HEAD'
+  readonly method: 'GET' | 'HEAD' | 'POST'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   /** Goes to the origin of `url` alone, never along with a redirect to another one. */
   readonly authorization?: string | undefined
+  /** What a POST sends. It may hold secrets: no redirect is followed with it. */
+  readonly form?: URLSearchParams
   /** As errors name the server. */
   readonly asked: string
   /** Ends the exchange, body and all. */
@@ -36,7 +38,7 @@ export async function ask(question: Question, patience: Patience): Promise<Answe
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
     const answer = await askOnce({ ...question, url }, { patience, isFirstOrigin: url.origin === first.origin })
     const location = REDIRECTS.has(answer.status) ? answer.headers.get('location') : null
-    if (location === null) return answer
+    if (location === null || question.form !== undefined) return answer
     answer.discard()
     url = redirected(location, url, asked)
   }
@@ -44,7 +46,7 @@ export async function ask(question: Question, patience: Patience): Promise<Answe
 }
 
 async function askOnce(
-  { method, url, headers, authorization, asked, signal }: Question,
+  { method, url, headers, authorization, form, asked, signal }: Question,
   { patience, isFirstOrigin }: { readonly patience: Patience; readonly isFirstOrigin: boolean },
 ): Promise<Answer> {
   const ending = new AbortController()
@@ -58,6 +60,7 @@ async function askOnce(
       method,
       // The bytes are wanted as they are stored: a digest is over those.
       headers: { ...headers, 'accept-encoding': 'identity', ...(authorization && isFirstOrigin ? { authorization } : {}) },
+      ...(form === undefined ? {} : { body: form }),
       redirect: 'manual',
       decompress: false,
       signal: ending.signal,

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { FakeUpstream } from '../../test/support/fake-upstream.ts'
 import { digestOf } from '../oci/digest.ts'
 import { parseRepositoryName } from '../oci/name.ts'
+import { type CredentialSource, credentialsOf, fixedCredentials } from './credentials.ts'
 import { Upstream } from './upstream.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
@@ -25,7 +26,7 @@ afterEach(async () => {
 })
 
 function upstream(): Upstream {
-  return new Upstream({ url: new URL(registry.url), credentials: { username: 'robot', password: 'secret' } })
+  return new Upstream({ url: new URL(registry.url), credentials: fixedCredentials('robot', 'secret') })
 }
 
 function withoutName(): Upstream {
@@ -139,5 +140,81 @@ describe('a token', () => {
     registry.answer = lockedBy(() => false, header)
 
     await expect(upstream().findBlob(APP, DIGEST, signal)).rejects.toBeInstanceOf(UpstreamFailure)
+  })
+})
+
+describe('an identity token', () => {
+  const form = async (request: IncomingMessage) =>
+    Object.fromEntries(new URLSearchParams(Buffer.concat(await Array.fromAsync(request)).toString()))
+  const asking = () => new Upstream({ url: new URL(registry.url), credentials: fixedCredentials('<token>', 'identity') })
+  const challenge = () => `Bearer realm="${tokens.url}/token",service="s"`
+
+  test('is shown to the token server alone, and what that gives in its place from then on', async () => {
+    const forms: unknown[] = []
+    tokens.answer = async (request, response) => {
+      forms.push([request.method, await form(request)])
+      response.end(JSON.stringify({ access_token: `t${forms.length}`, refresh_token: `next${forms.length}` }))
+    }
+    let right = 'Bearer t1'
+    registry.answer = lockedBy((shown) => shown === right, challenge())
+    const upstream = asking()
+    await upstream.findBlob(APP, DIGEST, signal)
+    right = 'Bearer t2'
+    await upstream.findBlob(APP, DIGEST, signal)
+
+    const grant = { grant_type: 'refresh_token', client_id: 'berth', scope: 'repository:app:pull', service: 's' }
+    expect(forms).toEqual([
+      ['POST', { ...grant, refresh_token: 'identity' }],
+      ['POST', { ...grant, refresh_token: 'next1' }],
+    ])
+    expect(registry.shown).toEqual([undefined, 'Bearer t1', 'Bearer t1', 'Bearer t2'])
+  })
+
+  test('is not sent on with a redirect, and not to another site', async () => {
+    await using other = await FakeUpstream.start()
+    tokens.answer = (_, response) => {
+      response.writeHead(307, { location: `${other.url}/token` }).end()
+    }
+    registry.answer = lockedBy(() => false, challenge())
+    await expect(asking().findBlob(APP, DIGEST, signal)).rejects.toThrow('answered 307')
+
+    registry.answer = lockedBy(() => false, `Bearer realm="${other.otherUrl}/token"`)
+    await expect(asking().findBlob(APP, DIGEST, signal)).rejects.toThrow('is not on its site')
+    expect(other.asked).toEqual([])
+  })
+
+  test('is of no use to a registry that asks for a password', async () => {
+    registry.answer = lockedBy(() => false, 'Basic realm="r"')
+
+    await expect(asking().findBlob(APP, DIGEST, signal)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    expect(registry.shown).toEqual([undefined])
+  })
+})
+
+describe('credentials that change', () => {
+  /** The next ones come when the ones before were refused. */
+  function changing(): CredentialSource {
+    const left = ['old', 'new'].map((password) => credentialsOf('robot', password))
+    return { find: async () => left[0], refused: () => void (left.length > 1 && left.shift()) }
+  }
+  const basic = (password: string) => `Basic ${btoa(`robot:${password}`)}`
+
+  test('are asked for again when the registry refuses them', async () => {
+    registry.answer = lockedBy((shown) => shown === basic('new'), 'Basic realm="r"')
+    const asking = new Upstream({ url: new URL(registry.url), credentials: changing() })
+
+    await expect(asking.findBlob(APP, DIGEST, signal)).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    expect(await asking.findBlob(APP, DIGEST, signal)).toEqual({ size: 7 })
+  })
+
+  test('are asked for again when the token server refuses them', async () => {
+    tokens.answer = ({ headers }, response) => {
+      response.writeHead(headers.authorization === basic('new') ? 200 : 401).end('{"token": "t"}')
+    }
+    registry.answer = lockedBy((shown) => shown === 'Bearer t', `Bearer realm="${tokens.url}/token"`)
+    const asking = new Upstream({ url: new URL(registry.url), credentials: changing() })
+
+    expect(await asking.findBlob(APP, DIGEST, signal)).toEqual({ size: 7 })
+    expect(tokens.shown).toEqual([basic('old'), basic('new')])
   })
 })

@@ -3,14 +3,15 @@ import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts'
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import { type CredentialSource, NO_CREDENTIALS } from './credentials.ts'
 import { type Answer, ask, PATIENCE, type Patience } from './exchange.ts'
-import { type Credentials, Login } from './login.ts'
+import { Login } from './login.ts'
 import { refusal, wrongAnswer } from './upstream-failure.ts'
 
 export interface UpstreamOptions {
   /** Scheme, host and port; its API begins at /v2/. */
   readonly url: URL
-  readonly credentials?: Credentials | undefined
+  readonly credentials?: CredentialSource | undefined
   /** Left out: the usual one. */
   readonly patience?: Patience
 }
@@ -48,7 +49,7 @@ export class Upstream {
   /** As sentences begin that say what it did. */
   readonly asked: string
 
-  constructor({ url, credentials, patience = PATIENCE }: UpstreamOptions) {
+  constructor({ url, credentials = NO_CREDENTIALS, patience = PATIENCE }: UpstreamOptions) {
     this.origin = url.origin
     this.#url = url
     this.#patience = patience
@@ -115,7 +116,7 @@ export class Upstream {
   async #ask(method: 'GET' | 'HEAD', { repository, path, headers, signal }: Asked): Promise<Answer> {
     const url = new URL(`/v2/${repository}/${path}`, this.#url)
     for (let isRetry = false; ; isRetry = true) {
-      const authorization = this.#login.authorizationFor(repository)
+      const authorization = await this.#login.authorizationFor(repository)
       const answer = await ask({ method, url, headers, authorization, asked: this.asked, signal }, this.#patience)
       if (answer.status !== 401 || isRetry || answer.url.origin !== url.origin) return answer
       answer.discard()

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { chmodSync } from 'node:fs'
 import { startBerth } from '../support/berth-process.ts'
 import { blobsOf, type Image, makeImage, makeImageIndex } from '../support/images.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
@@ -52,7 +53,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A mirror of a real registry:2', () =
     await pullAll(new RegistryClient(after.url))
   })
 
-  test('shows its password to it, and what is wrong with a wrong one to its own clients', async () => {
+  test('shows its password, or that of a credential helper, to it, and what is wrong with a wrong one to its own clients', async () => {
     using folder = new TemporaryFolder()
     const path = await folder.file('htpasswd', HTPASSWD)
     const upstreamData = folder.join('upstream')
@@ -62,16 +63,20 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A mirror of a real registry:2', () =
     }
     const moreConfig = `auth: {htpasswd: {realm: r, path: ${path}}}\n`
     await using upstream = await startPeer({ folder, dataDirectory: upstreamData, moreConfig })
-    const start = async (name: string, password: string) =>
+    const start = async (name: string, shown: string) =>
       await startBerth({
         folder,
         dataDirectory: folder.join(name),
-        moreConfig: `proxy: {remoteurl: ${upstream.url}, username: reader, password: ${password}}\n`,
+        moreConfig: `proxy: {remoteurl: ${upstream.url}, ${shown}}\n`,
       })
-    await using right = await start('right', 'secret')
-    await using wrong = await start('wrong', 'other')
+    const helper = await folder.file('helper', `#!/bin/sh\necho '{"Username": "reader", "Secret": "secret"}'\n`)
+    chmodSync(helper, 0o700)
+    await using right = await start('right', 'username: reader, password: secret')
+    await using helped = await start('helped', `exec: {command: ${helper}, lifetime: 1h}`)
+    await using wrong = await start('wrong', 'username: reader, password: other')
 
     await pullImage(new RegistryClient(right.url), IMAGE, 'latest')
+    await pullImage(new RegistryClient(helped.url), IMAGE, 'latest')
     const refused = await new RegistryClient(wrong.url).getManifest('library/app', 'latest')
     expect(refused.status).toBe(401)
     expect(await refused.text()).toContain(`The upstream ${upstream.url} asks for credentials`)

@@ -1,18 +1,31 @@
 import type { Config } from '../../src/config/config.ts'
 
 const HUB = 'https://registry-1.docker.io'
-const PROXY = { url: HUB, credentials: undefined, tagsFreshMs: 0 }
+const PROXY = { url: HUB, credentials: undefined, helper: undefined, tagsFreshMs: 0 }
+
+const HELPER = [{ command: 'x', lifetimeMs: undefined }, undefined] as const
 
 /** The keys below `proxy`, with what stands around each, and what becomes of it. */
 export const PROXY_ROWS = [
   ['proxy.remoteurl', { proxy: { remoteurl: `${HUB}/` } }, proxy, PROXY],
   ['proxy.username', { proxy: { remoteurl: HUB, username: 'a' } }, credentials, ['a', '']],
   ['proxy.password', { proxy: { remoteurl: HUB, username: 'a', password: '007' } }, credentials, ['a', '007']],
+  ['proxy.exec.command', { proxy: { remoteurl: HUB, username: 'a', exec: { command: 'x' } } }, helper, HELPER],
+  [
+    'proxy.exec.lifetime',
+    { proxy: { remoteurl: HUB, exec: { command: 'x', lifetime: '1h' } } },
+    helper,
+    [{ ...HELPER[0], lifetimeMs: 3_600_000 }, undefined],
+  ],
   ['proxy.tagttl', { proxy: { remoteurl: HUB, tagttl: '5m' } }, proxy, { ...PROXY, tagsFreshMs: 300_000 }],
 ] as const
 
 function proxy({ proxy }: Config) {
   return proxy
+}
+
+function helper({ proxy }: Config) {
+  return [proxy?.helper, proxy?.credentials]
 }
 
 function credentials({ proxy }: Config) {

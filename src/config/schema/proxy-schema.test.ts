@@ -51,7 +51,11 @@ test('a password is warned of where every caller can use it, and nowhere else', 
   expect(told(secret)).toHaveLength(1)
   expect(told(secret, 'auth: {htpasswd: {realm: r, path: /h}}\n')).toEqual([])
   expect(told(secret, 'access: {rules: []}\n')).toEqual([])
+  expect(told('{remoteurl: "https://hub.example.com", exec: {command: x}}')).toEqual([
+    expect.stringContaining('proxy.exec.command: every caller'),
+  ])
   expect(told('{remoteurl: "https://hub.example.com"}')).toEqual([])
   expect(told('{username: robot, password: secret}')).toEqual([])
+  expect(examined(secret.replace('}', ', exec: {command: x}}')).notices.join()).toContain('proxy.username is passed over')
   expect(examined(secret).notices.join()).not.toContain('secret')
 })

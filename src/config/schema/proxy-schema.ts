@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { key, notNeeded, notYet, optionalKey, section } from './keys.ts'
+import { key, notNeeded, optionalKey, section } from './keys.ts'
 import { durationMs, registryUrl, secret, text } from './values.ts'
 
 /** registry:2's section `proxy`, and `tagttl`, which only Berth has: this registry serves and keeps the content of another one. */
@@ -9,7 +9,8 @@ export const proxy = section({
     example: 'https://registry-1.docker.io',
   }),
   username: optionalKey(text, {
-    about: 'The user name that the other registry is shown; left out, it is shown none.',
+    about:
+      'The user name that the other registry is shown; left out, it is shown none. <token>: the password is an identity token.',
     example: 'robot',
   }),
   password: optionalKey(secret, { about: 'The password of that user, or a token in its place.', example: 'secret' }),
@@ -24,7 +25,16 @@ export const proxy = section({
     notice: (value) =>
       /^0[a-z]*$/.test(value) ? undefined : 'Berth keeps what it has fetched: nothing is removed for its age yet.',
   }),
-  exec: notYet({ about: 'A program that prints the credentials.', below: ['command', 'lifetime'] }),
+  exec: section({
+    command: optionalKey(text, {
+      about: "A program of Docker's protocol for credential helpers, which is asked for the credentials.",
+      example: '/usr/local/bin/docker-credential-ecr-login',
+    }),
+    lifetime: optionalKey(durationMs, {
+      about: 'For so long they are used; 0s: it is asked each time. Left out: until the other registry refuses them.',
+      example: '1h',
+    }),
+  }),
   cachewritetimeout: notNeeded({
     about: 'How long registry:3 writes a blob after its client has gone.',
     notice: 'Berth fetches a blob to its end, whether or not a client waits.',
@@ -32,12 +42,14 @@ export const proxy = section({
 })
 
 /** What is fetched with a password is given to every caller where none is asked for anything. */
-export function proxyNotices({ proxy: { remoteurl, username }, auth, access }: ProxyAndAccess): string[] {
+export function proxyNotices({ proxy: { remoteurl, username, exec }, auth, access }: ProxyAndAccess): string[] {
+  if (remoteurl === undefined) return []
   const isOpen = access === undefined && Object.values(auth).every((kind) => kind === undefined)
-  if (remoteurl === undefined || username === undefined || !isOpen) return []
-  return [
-    'proxy.username: every caller of this registry can pull what this user can pull there, because no auth or access says who may.',
-  ]
+  const key = exec.command === undefined ? 'proxy.username' : 'proxy.exec.command'
+  const isShown = username !== undefined || exec.command !== undefined
+  const open = `${key}: every caller of this registry can pull what this user can pull there, because no auth or access says who may.`
+  const passedOver = 'proxy.username is passed over, as in registry:3: proxy.exec.command gives the credentials.'
+  return [...(isShown && isOpen ? [open] : []), ...(username !== undefined && exec.command !== undefined ? [passedOver] : [])]
 }
 
 interface ProxyAndAccess {
