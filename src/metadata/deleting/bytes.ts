@@ -15,7 +15,7 @@ export interface NamedContent {
   readonly isKept: 0 | 1
 }
 
-/** A slice of what a manifest names and the storage has, by name. */
+/** A slice of what a manifest names, by name; of no bytes where the storage has them not. */
 export async function listNamedContent(
   query: Query,
   repositoryId: number,
@@ -23,13 +23,13 @@ export async function listNamedContent(
   after: string,
 ): Promise<NamedContent[]> {
   return await query.all<NamedContent>(
-    `SELECT n.target AS name, b.digest AS stored, coalesce(b.size, 0) AS size, (${LINKED_ELSEWHERE}
+    `SELECT n.target AS name, coalesce(b.digest, n.target) AS stored, coalesce(b.size, 0) AS size, (${LINKED_ELSEWHERE}
          OR EXISTS (SELECT 1 FROM manifest o WHERE o.digest = b.digest AND o.linked = 1)) AS isKept
      FROM (SELECT CAST(? AS INTEGER) AS repository_id) r
      JOIN (SELECT DISTINCT target FROM reference WHERE repository_id = CAST(? AS INTEGER) AND manifest = CAST(? AS TEXT)
            AND target > CAST(? AS TEXT) ORDER BY target LIMIT ${SLICE}) n
      LEFT JOIN link l ON l.repository_id = r.repository_id AND l.digest = n.target
-     JOIN blob b ON b.digest = coalesce(l.target, n.target) ORDER BY n.target`,
+     LEFT JOIN blob b ON b.digest = coalesce(l.target, n.target) ORDER BY n.target`,
     repositoryId,
     repositoryId,
     manifest,
@@ -71,17 +71,26 @@ export interface StoredContent {
   readonly isPassedOver: 0 | 1
 }
 
-/** A slice of what a repository links, by digest. A link stays that is named by what cannot be served, and so cannot be deleted. */
-export async function listLinkedContent(query: Query, repositoryId: number, after: string): Promise<StoredContent[]> {
+/**
+ * A slice of what a repository links, by digest. A link stays that is named by what cannot be served, and so cannot be deleted: asked only where
+ * the repository has such, for a base layer is named by all of its manifests.
+ */
+export async function listLinkedContent(
+  query: Query,
+  repositoryId: number,
+  after: string,
+  { hasUnreadable }: { readonly hasUnreadable: boolean },
+): Promise<StoredContent[]> {
   return await query.all<StoredContent>(
     `SELECT l.digest AS place, coalesce(l.target, '') AS stored, coalesce(b.size, 0) AS size,
        l.target IS NULL
        OR EXISTS (SELECT 1 FROM link e WHERE e.target = l.target AND e.repository_id = l.repository_id AND e.digest < l.digest)
-       OR EXISTS (SELECT 1 FROM reference f
+       OR ? = 1 AND EXISTS (SELECT 1 FROM reference f
          JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.manifest AND m.linked = 1 AND m.held = 0
          WHERE f.target = l.digest AND f.repository_id = l.repository_id) AS isPassedOver
      FROM (SELECT * FROM link WHERE repository_id = ? AND digest > ? ORDER BY digest LIMIT ${SLICE}) l
      LEFT JOIN blob b ON b.digest = l.target ORDER BY l.digest`,
+    hasUnreadable ? 1 : 0,
     repositoryId,
     after,
   )

@@ -141,6 +141,7 @@ export class Previewer {
   ): Promise<void> {
     for await (const { name, digest } of this.#tagsOf(repository))
       this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
+    const unreadableBefore = this.#unreadable
     const list = (query: Query, after: string) => listManifestsInSet(query, repository.id, after)
     for await (const slice of this.#parts.questions.slices(list, '', ({ digest }: ManifestInSet) => digest)) {
       for (const { digest, isHeld, isLinked } of slice) {
@@ -149,9 +150,10 @@ export class Previewer {
       }
     }
     if (await this.#keepsAll(repository)) return
+    const hasUnreadable = this.#unreadable > unreadableBefore
     const going =
       selection.kind === 'repositories' ? selection.repositories : { fits: (name: string) => name === repository.name }
-    this.#bytes += await bytesOfRepository(this.#parts.questions, repository.id, going)
+    this.#bytes += await bytesOfRepository(this.#parts.questions, { repositoryId: repository.id, hasUnreadable }, going)
   }
 
   async #tagsOn(repository: FoundRepository, digest: Digest): Promise<void> {

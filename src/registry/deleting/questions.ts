@@ -1,3 +1,4 @@
+import { SLICE } from '../../metadata/deleting/sets.ts'
 import type { Query } from '../../metadata/query.ts'
 import { Rest } from '../rest.ts'
 
@@ -27,7 +28,7 @@ export class Questions {
     return answer
   }
 
-  /** All slices of a list, each asked for by the place where the one before ended. Ends after an empty slice. */
+  /** All slices of a list, each asked for by the place where the one before ended. The last one is not full. */
   async *slices<Row, Place>(
     list: (query: Query, after: Place) => Promise<readonly Row[]>,
     first: Place,
@@ -38,6 +39,7 @@ export class Questions {
       const last = rows.at(-1)
       if (last === undefined) return
       yield rows
+      if (rows.length < SLICE) return
       after = placeOf(last)
     }
   }

@@ -14,11 +14,15 @@ import type { Names } from './selection.ts'
  * Bytes that whole repositories set free when all of them go: those that no repository needs which stays. Each is counted once, in the first
  * repository that has it, so that nothing need be remembered of the others.
  */
-export async function bytesOfRepository(questions: Questions, repositoryId: number, going: Names): Promise<number> {
+export async function bytesOfRepository(
+  questions: Questions,
+  { repositoryId, hasUnreadable }: GoingRepository,
+  going: Names,
+): Promise<number> {
   let bytes = 0
   for (const list of [listLinkedContent, listManifestBytes]) {
     const slices = questions.slices(
-      (query: Query, after: string) => list(query, repositoryId, after),
+      (query: Query, after: string) => list(query, repositoryId, after, { hasUnreadable }),
       '',
       ({ place }: StoredContent) => place,
     )
@@ -28,6 +32,12 @@ export async function bytesOfRepository(questions: Questions, repositoryId: numb
     }
   }
   return bytes
+}
+
+export interface GoingRepository {
+  readonly repositoryId: number
+  /** It has manifests that cannot be read, and so stay. */
+  readonly hasUnreadable: boolean
 }
 
 interface Stored {

@@ -1,11 +1,10 @@
+import { SLICE } from '../../metadata/deleting/sets.ts'
 import { listRepositoryNames } from '../../metadata/listing.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
 import type { Questions } from './questions.ts'
 import type { Selection } from './selection.ts'
-
-const NAMES_AT_ONCE = 200
 
 /** Compares the storage with its rows, where this epoch has not done so. */
 export interface Seen {
@@ -40,7 +39,7 @@ export class SelectedRepositories {
       return
     }
     await this.#seen.names()
-    const list = (query: Query, after: string) => listRepositoryNames(query, after, NAMES_AT_ONCE)
+    const list = (query: Query, after: string) => listRepositoryNames(query, after, SLICE)
     for await (const names of this.#questions.slices(list, '', (name: string) => name)) {
       for (const name of names) {
         if (!selection.repositories.fits(name)) continue
