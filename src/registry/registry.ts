@@ -17,6 +17,7 @@ import { Catalog } from './content/catalog.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
+import { Frees } from './deleting/frees.ts'
 import { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
@@ -76,6 +77,7 @@ export interface Registry {
   /** Undefined: this registry mirrors no other one. */
   readonly mirror: Mirror | undefined
   readonly catalog: Catalog
+  readonly frees: Frees
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
@@ -138,7 +140,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   })
   return {
     ...{ blobs, uploads, manifests, mirror },
-    catalog: new Catalog({ metadata, scan, epoch }),
+    ...{ catalog: new Catalog({ metadata, scan, epoch }), frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },

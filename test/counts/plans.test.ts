@@ -11,6 +11,8 @@ const blob = contentOf('application/octet-stream', fixedBytes(1000))
 
 /** But for what the request brings, and for what is under way at the moment. */
 const LARGE_SCAN = /^SCAN (?!CONSTANT|json_each|claim)/
+/** Rows that the statement itself has made, of what its other steps read. */
+const SUBQUERY = /^(?:CO-ROUTINE|MATERIALIZE) (\w+)$/
 
 /** What clients do, each with its answer. */
 const REQUESTS: Readonly<Record<string, (client: RegistryClient) => Promise<unknown>>> = {
@@ -19,6 +21,12 @@ const REQUESTS: Readonly<Record<string, (client: RegistryClient) => Promise<unkn
   'a manifest pull by digest': async (client) => await expectStatus(await client.getManifest('app', image.manifest.digest), 200),
   'a blob push': async (client) => await client.pushBlob('app', blob),
   'a manifest push': async (client) => await expectStatus(await client.putManifest('app', 'latest', other.manifest), 201),
+  'a manifest delete': async (client) => {
+    // Its answer says what it frees once the repository has been read.
+    await expectStatus(await client.request('GET', '/v2/app/tags/list'), 200)
+    const deleted = await expectStatus(await client.deleteManifest('app', image.manifest.digest), 202)
+    expect(deleted.headers.get('berth-frees')).not.toBeNull()
+  },
   'a tag delete': async (client) => await expectStatus(await client.deleteManifest('app', 'latest'), 202),
 }
 
@@ -35,7 +43,9 @@ test.each(Object.entries(REQUESTS))('%s costs the same in a large store: no stat
   using database = new Database(metadataPath(root), { readonly: true })
   const plans = statements.map((sql) => database.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all())
   const scans = plans.flatMap((steps, index) => {
-    return steps.filter(({ detail }) => LARGE_SCAN.test(detail)).map(({ detail }) => `${detail}: ${statements[index]}`)
+    const made = new Set(steps.map(({ detail }) => SUBQUERY.exec(detail)?.[1]))
+    const large = steps.filter(({ detail }) => LARGE_SCAN.test(detail) && !made.has(detail.slice('SCAN '.length)))
+    return large.map(({ detail }) => `${detail}: ${statements[index]}`)
   })
   expect(statements.length).toBeGreaterThan(0)
   expect(scans).toEqual([])

@@ -67,6 +67,22 @@ onEachDriver('deleting manifests', (registry) => {
     expect(await tagsOf(registry, repository)).toEqual(['c'])
   })
 
+  test('the answer says how many bytes a delete frees, and by when', async () => {
+    const repository = await pushed(registry, 'a', 'b')
+    await registry.request('GET', `/v2/${repository}/tags/list`)
+    const alone = makeImage(`only in ${repository}`)
+    await registry.pushImage(repository, alone, 'c')
+    const bytes = [alone.manifest, ...blobsOf(alone)].reduce((sum, part) => sum + part.bytes.length, 0)
+
+    const ofTag = await registry.client.deleteManifest(repository, 'a')
+    const ofManifest = await registry.client.deleteManifest(repository, alone.manifest.digest)
+
+    expect(header(ofTag, 'berth-frees')).toBe('0')
+    const [size, by = ''] = (header(ofManifest, 'berth-frees') ?? '').split(';by=')
+    expect(Number(size)).toBe(bytes)
+    expect(Date.parse(by)).toBeGreaterThan(Date.now())
+  })
+
   test('a manifest or a repository that is not there is 404, and a digest that cannot be one is 400 (end-9)', async () => {
     const repository = await pushed(registry)
 

@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog }: Registry,
+  { blobs, uploads, manifests, catalog, frees }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -19,6 +19,7 @@ export function handlerOf(
     uploads,
     manifests,
     catalog,
+    frees,
     log,
     observers,
     probes: WELL,

@@ -2,6 +2,7 @@ import { MAX_MANIFEST_BYTES } from '../../oci/manifest.ts'
 import { parseTag, type Tag } from '../../oci/reference.ts'
 import { LARGE_MANIFEST_BYTES, type WholeManifest } from '../../registry/content/manifest-store.ts'
 import type { StoredManifest } from '../../registry/content/remembered-manifests.ts'
+import type { Freed } from '../../registry/deleting/frees.ts'
 import { streamOf } from '../answer/byte-stream.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { etagOf, isNotModified } from '../answer/etags.ts'
@@ -45,8 +46,14 @@ export async function putManifest({ registry, request, route, actor }: Call<Mani
 
 /** end-9: a tag, or a manifest with every tag on it. */
 export async function deleteManifest({ registry, route, actor }: Call<ManifestRoute>): Promise<PlainResponse> {
+  const freed = await registry.frees.of(route.repository, route.reference)
   await registry.manifests.delete(route.repository, route.reference, { isForced: isForced(route.query), actor })
-  return emptyResponse(202)
+  return emptyResponse(202, freed === undefined ? {} : { 'Berth-Frees': freesOf(freed) })
+}
+
+/** Bytes, and by when; without a time where nothing is freed, or nothing frees it by itself. */
+function freesOf({ bytes, afterMs }: Freed): string {
+  return afterMs === undefined ? String(bytes) : `${bytes};by=${new Date(Date.now() + afterMs).toISOString()}`
 }
 
 function manifestResponse(
