@@ -8,7 +8,7 @@ import { type FreedWhen, freedAfterMs } from './freed-when.ts'
 import { ImageClosure } from './image-closure.ts'
 import { Questions, TooMuch } from './questions.ts'
 
-/** An image of thirty layers takes a hundred questions: a millisecond. */
+/** Three for each layer, and some for each manifest: enough for an index of a few platforms. */
 const QUESTIONS_AT_MOST = 500
 
 export interface Freed {
