@@ -9,7 +9,7 @@ import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { programName } from './program-name.ts'
 import { serve } from './serve/serve.ts'
-import { addDelete, addStorageCommands } from './storage/storage-program.ts'
+import { addDelete, addStorageCommands, addUndelete } from './storage/storage-program.ts'
 import { version } from './version.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */
@@ -25,6 +25,7 @@ export function berthProgram(): Command {
   addHealth(program)
   addGarbageCollect(program)
   addDelete(program)
+  addUndelete(program)
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)

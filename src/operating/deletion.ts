@@ -4,14 +4,14 @@ import { ownWork } from '../observe/actor.ts'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { Reference } from '../oci/reference.ts'
-import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import type { CollectorPolicy } from '../registry/collect/policy.ts'
 import { ChangedMeanwhile } from '../registry/content/manifest-removal.ts'
 import { type Deleted, Deletions } from '../registry/deleting/deletions.ts'
 import type { Preview } from '../registry/deleting/preview.ts'
 import type { Going } from '../registry/deleting/selection.ts'
 import type { Registry } from '../registry/registry.ts'
 import { StorageFault } from '../storage/driver.ts'
-import { openRegistry, withDatabase } from './command-registry.ts'
+import { withContent } from './content-registry.ts'
 import { type DeletionWords, selectionOf } from './deletion-words.ts'
 
 export type { Deleted, DeletionWords, Going, Preview }
@@ -30,24 +30,18 @@ export interface DeletionRequest {
 export interface DeletionPreview extends Preview {
   /** No server runs on the storage. */
   readonly isAlone: boolean
+  /** For so long what is deleted can be brought back. */
+  readonly undoneWithinMs: number
 }
 
 /** Previews a deletion, and does it when it is told to, beside a server or while none runs. Undefined: nothing was deleted. Throws StartError. */
 export async function deleteContent(config: Config, log: Log, request: DeletionRequest): Promise<Deleted | undefined> {
   const selection = selectionOf(request.words)
-  return await withDatabase(config, log, async ({ opened, database, closers }) => {
-    const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }
-    const replaced = new AbortController()
-    const onReplaced = (error: Error) => replaced.abort(error)
-    const registry = await openRegistry({ opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
-    const isAlone = database.beganEpoch
-    // What a process has left that died is settled by a living one; here there may be none.
-    if (isAlone) await registry.operations.sweep()
-    const signal = AbortSignal.any([request.signal, replaced.signal])
-    const deletions = deletionsOf(registry, { metadata: database.metadata, policy, signal })
+  return await withContent(config, log, request.signal, async ({ registry, metadata, policy, isAlone, signal }) => {
+    const deletions = deletionsOf(registry, { metadata, policy, signal })
     return await explained(async () => {
       const preview = await deletions.preview(selection, request.told, signal)
-      if (!request.onPreview({ ...preview, isAlone })) return undefined
+      if (!request.onPreview({ ...preview, isAlone, undoneWithinMs: policy.graceMs })) return undefined
       if (config.storage.readOnly)
         throw new StartError(
           'storage.maintenance.readonly.enabled is true: nothing is deleted while the storage is to stay as it is.',

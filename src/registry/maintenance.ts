@@ -1,3 +1,4 @@
+import { readClock } from '../metadata/collecting/clock.ts'
 import type { Liveness } from '../metadata/processes.ts'
 import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
@@ -6,6 +7,7 @@ import type { StorageDriver } from '../storage/driver.ts'
 import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
+import type { DeletedRecords } from './records/deleted-records.ts'
 import { RepeatedTask } from './repeated-task.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { UploadOrphans } from './uploads/upload-orphans.ts'
@@ -29,6 +31,8 @@ export interface MaintenanceOptions {
   readonly epoch: number
   readonly orphans: UploadOrphans
   readonly collector: { readonly duty: CollectorDuty; readonly clock: CollectorClock; readonly tickMs: number }
+  /** Of deletions: the old ones go, but not while the storage is to stay as it is. */
+  readonly records: { readonly all: Pick<DeletedRecords, 'removeOld'>; readonly isReadOnly: boolean }
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** A task failed; it is tried again at its next time. */
@@ -93,14 +97,23 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, storage, purge, collector } = this.#options
+    const { backgroundScan, purge, collector } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
-      { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: () => storage.removeLeftovers(LEFTOVERS_EVERY_MS) },
+      { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: () => this.#removeLeftovers() },
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
     ]
+  }
+
+  async #removeLeftovers(): Promise<void> {
+    const { storage, records, metadata } = this.#options
+    await storage.removeLeftovers(LEFTOVERS_EVERY_MS)
+    if (records.isReadOnly) return
+    // A clock of the machine that jumped ahead makes nothing old.
+    const { nowMs } = await readClock(metadata.read)
+    await records.all.removeOld([nowMs, Date.now()])
   }
 
   async #closeDeadScans(): Promise<void> {

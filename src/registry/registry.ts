@@ -14,6 +14,7 @@ import { Whether } from './collect/whether.ts'
 import { BlobPush } from './content/blob-push.ts'
 import { BlobStore } from './content/blob-store.ts'
 import { Catalog } from './content/catalog.ts'
+import { ManifestRestoration } from './content/manifest-restoration.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
@@ -25,6 +26,7 @@ import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
 import { Maintenance } from './maintenance.ts'
 import { Mirror, type MirrorSource } from './mirror/mirror.ts'
+import { DeletedRecords } from './records/deleted-records.ts'
 import { BackgroundScan } from './scan/background-scan.ts'
 import { DanglingLinks } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
@@ -78,6 +80,8 @@ export interface Registry {
   readonly mirror: Mirror | undefined
   readonly catalog: Catalog
   readonly frees: Frees
+  readonly records: DeletedRecords
+  readonly restoration: ManifestRestoration
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
@@ -117,30 +121,27 @@ export function createRegistry(options: RegistryOptions): Registry {
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
   const pushes = new BlobPush({ storage, operations })
+  const records = new DeletedRecords({ storage, graceMs: collector.graceMs, log })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
-  const manifestParts = { storage, metadata, operations, references, rules: options.manifestRules ?? NO_RULES, scanned }
+  const rules = options.manifestRules ?? NO_RULES
+  const manifestParts = { storage, metadata, operations, references, records, rules, scanned }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const mirror = options.mirrors && new Mirror({ ...options, source: options.mirrors, blobs, manifests, pushes })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
-  const collecting = createCollector({ ...options, policy: collector, operations, backgroundScan, unreadable })
+  const collecting = createCollector({ ...options, policy: collector, operations, records, backgroundScan, unreadable })
   const maintenance = new Maintenance({
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
-    storage,
-    metadata,
-    operations,
-    backgroundScan,
-    liveness,
-    processId,
-    epoch,
-    orphans,
+    records: { all: records, isReadOnly: collector.isReadOnly },
+    ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
     purge: purgeOf(options),
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
     ...{ blobs, uploads, manifests, mirror },
     ...{ catalog: new Catalog({ metadata, scan, epoch }), frees: new Frees({ metadata, epoch, policy: collector }) },
+    ...{ records, restoration: new ManifestRestoration(manifestParts) },
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
@@ -168,16 +169,25 @@ interface CollectorParts
   extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce' | 'readersWait'> {
   readonly policy: CollectorPolicy
   readonly operations: Operations
+  readonly records: DeletedRecords
   readonly backgroundScan: BackgroundScan
   readonly unreadable: UnreadableNames
 }
 
-function createCollector({ operations, backgroundScan, unreadable, onCollected, collectsOnce, ...parts }: CollectorParts) {
+function createCollector({
+  operations,
+  records,
+  backgroundScan,
+  unreadable,
+  onCollected,
+  collectsOnce,
+  ...parts
+}: CollectorParts) {
   const { storage, metadata, policy, log, epoch } = parts
   const Clock = collectsOnce === undefined ? CollectorClock : StandingClock
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
-  const removal = new Removal({ storage, metadata, operations, requireAllowed: collectsOnce?.requireAllowed })
+  const removal = new Removal({ storage, metadata, operations, records, requireAllowed: collectsOnce?.requireAllowed })
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
   const collector = new Collector({ metadata, removal, whether, clock, policy, pace, ...fullness, epoch })

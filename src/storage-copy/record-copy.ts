@@ -4,6 +4,8 @@ import type { CopyOptions } from './blob-copy.ts'
 
 /** Not copied, because it describes one storage: its id, the databases that work on it, the file by which its clock is read. */
 const NOT_COPIED: ReadonlySet<string> = new Set([berthLayout.store, berthLayout.databases, berthLayout.clock])
+/** What lies below these and the source has no more goes from the target too. */
+const IN_STEP: readonly StoragePath[] = [berthLayout.access, berthLayout.deleted]
 const MOST_BYTES = 64 * 1024 * 1024
 
 /**
@@ -17,8 +19,8 @@ export async function copyRecords(options: CopyOptions): Promise<void> {
 async function copyBelow(options: CopyOptions, directory: StoragePath): Promise<void> {
   const { source, target, signal } = options
   const names = (await source.list(directory)).filter((name) => !NOT_COPIED.has(storagePath(directory, name)))
-  // An account that was removed from the source is removed from the target. A source that never had accounts removes none.
-  const gone = directory.startsWith(berthLayout.access)
+  // An account, or a deletion that is over, which was removed from the source is removed from the target. A source that never had any removes none.
+  const gone = IN_STEP.some((part) => directory.startsWith(part))
     ? (await target.list(directory)).filter((name) => !names.includes(name))
     : []
   for (const name of gone) await removeRecord(options, storagePath(directory, name))

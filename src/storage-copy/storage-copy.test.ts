@@ -42,19 +42,21 @@ describe('a copy', () => {
     )
   })
 
-  test('has the accounts of the source, and none that were revoked there; they are their owner’s alone', async () => {
+  test('has the accounts of the source, none that were revoked there, and no deletion that is over; they are their owner’s alone', async () => {
     const source = await filledStorage()
     const target = new SecretsDriver()
     await record(source, berthLayout.users, 'kept')
     await record(source, berthLayout.users, 'revoked')
+    await record(source, storagePath(berthLayout.deleted, '20261128'), 'over')
     await copy(source, target)
     await source.remove(storagePath(berthLayout.users, 'revoked'))
+    await source.remove(storagePath(berthLayout.deleted, '20261128'))
 
     const { progress } = await copy(source, target)
 
-    expect(await target.list(berthLayout.users)).toEqual(['kept'])
-    expect(progress).toMatchObject({ recordsCopied: 0, recordsRemoved: 1 })
-    expect(target.secrets).toEqual(new Set(['kept', 'revoked', 'record']))
+    expect([await target.list(berthLayout.users), await target.list(berthLayout.deleted)]).toEqual([['kept'], []])
+    expect(progress).toMatchObject({ recordsCopied: 0, recordsRemoved: 2 })
+    expect(target.secrets).toEqual(new Set(['kept', 'revoked', 'over', 'record']))
   })
 
   test('has the accounts that a list of the source does not show yet', async () => {

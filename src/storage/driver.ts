@@ -253,11 +253,18 @@ export class StorageFault extends RegistryError {
 }
 
 /** What a push hears when nothing more fits. */
+export class StorageFullError extends RegistryError {
+  constructor(cause?: unknown) {
+    super('UNAVAILABLE', {
+      message: 'The storage is full: nothing more can be pushed until space is freed; pulls and deletes go on.',
+      retryAfterSeconds: 60,
+      cause,
+    })
+  }
+}
+
 export function storageFull(cause?: unknown): RegistryError {
-  return unavailable('The storage is full: nothing more can be pushed until space is freed; pulls and deletes go on.', {
-    retryAfterSeconds: 60,
-    cause,
-  })
+  return new StorageFullError(cause)
 }
 
 /** What whatever changes the storage hears while nothing can be changed there. */

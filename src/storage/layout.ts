@@ -78,6 +78,7 @@ const ACCESS = 'berth/v1/access'
  *     store                     the id of this storage
  *     databases/<id>            on an object store: a metadata database is at work, and was so a moment ago
  *     clock/<id>                there for a moment, to learn what time the store has
+ *     deleted/<yyyymmdd>/<id>   secret; what one deletion took, one JSON record a file, kept for the grace of the collector
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -90,6 +91,7 @@ export const berthLayout = {
   store: storagePath('berth/v1/store'),
   databases: storagePath('berth/v1/databases'),
   clock: storagePath('berth/v1/clock'),
+  deleted: storagePath('berth/v1/deleted'),
   access: storagePath(ACCESS),
   generation: storagePath(ACCESS, 'generation'),
   users: storagePath(ACCESS, 'users'),

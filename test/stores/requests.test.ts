@@ -121,6 +121,22 @@ describeOnStores('requests to the store', (store) => {
     expect(deleted).toEqual({ HeadObject: 1, DeleteObject: 1 })
   })
 
+  test('the DELETE of a tag, and of a manifest with a tag, takes one more for the record by which it can be undone', async () => {
+    const image = makeImage('deleted', { layers: 1 })
+    for (const blob of [image.config, ...image.layers]) await client.pushBlob('deleted', blob)
+    for (const tag of ['v1', 'v2']) await expectStatus(await client.putManifest('deleted', tag, image.manifest), 201)
+    const deletion = (reference: string) => async () =>
+      void (await expectStatus(await client.deleteManifest('deleted', reference), 202))
+
+    const ofTag = await requestsFor(deletion('v1'))
+    const ofManifest = await requestsFor(deletion(image.manifest.digest))
+
+    expect([ofTag, ofManifest]).toEqual([
+      { PutObject: 1, ListObjectsV2: 1, DeleteObject: 2 },
+      { PutObject: 1, ListObjectsV2: 2, DeleteObject: 3 },
+    ])
+  })
+
   test('a pulled layer takes 2, a pulled manifest none, a list none', async () => {
     const layer = newLayer(2 * MIB)
     await client.pushBlob('app', layer)

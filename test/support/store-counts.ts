@@ -1,7 +1,7 @@
 import type { StoreProxy } from './store-proxy.ts'
 
-/** What a registry does by itself: its sign of life, and the look at the store's clock. */
-const BY_ITSELF = /^berth\/v1\//
+/** What a registry does by itself: its sign of life, and the look at the store's clock. The record of a deletion comes of a request. */
+const BY_ITSELF = /^berth\/v1\/(?!deleted\/\d)/
 
 /** How many requests of each kind came by since this was last asked, for what somebody asked of the registry. */
 export function takeCountsOf(proxy: StoreProxy): Readonly<Record<string, number>> {

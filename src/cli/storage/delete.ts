@@ -52,7 +52,7 @@ export async function deleteCommand(target: string | undefined, options: DeleteO
 
 function writeEnd(preview: DeletionPreview, deleted: Deleted | undefined): void {
   const isNothing = preview.tags + preview.manifests === 0
-  if (deleted !== undefined) writeDeleted(writeLine, deleted)
+  if (deleted !== undefined) writeDeleted(writeLine, deleted, preview)
   else
     writeLine(
       isNothing ? 'Nothing fits, and nothing was deleted.' : `Nothing was deleted. To delete this: --token ${preview.token}`,

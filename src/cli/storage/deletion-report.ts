@@ -32,9 +32,10 @@ export function writePreview(write: Write, preview: DeletionPreview): void {
   if (manifests > 0) write(spaceOf(preview))
 }
 
-export function writeDeleted(write: Write, { tags, manifests, changed }: Deleted): void {
+export function writeDeleted(write: Write, { tags, manifests, changed }: Deleted, { undoneWithinMs }: DeletionPreview): void {
   write(`Deleted ${counted(tags, 'tag')} and ${counted(manifests, 'manifest')}.`)
   if (changed > 0) write(`${changed} of them stay: they have been pushed, tagged or added to an image index since the preview.`)
+  if (tags + manifests > 0) write(`Until ${minuteOf(Date.now() + undoneWithinMs)} berth undelete brings it back.`)
 }
 
 function spaceOf({ bytes, freedAfterMs, isAlone }: DeletionPreview): string {
@@ -42,8 +43,13 @@ function spaceOf({ bytes, freedAfterMs, isAlone }: DeletionPreview): string {
   const size = `${readable(bytes)} (${bytes} bytes)`
   if (freedAfterMs === undefined)
     return `It frees ${size} when the collector takes them, which does not run with this configuration.`
-  const by = new Date(Date.now() + freedAfterMs).toISOString().replace(/:\d\d\.\d+Z$/, 'Z')
+  const by = minuteOf(Date.now() + freedAfterMs)
   return `It frees ${size}, by ${by}${isAlone ? ' if a server runs until then' : ''}.`
+}
+
+/** To the minute, in universal time. */
+export function minuteOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/:\d\d\.\d+Z$/, 'Z')
 }
 
 function counted(count: number, one: string, many = `${one}s`): string {

@@ -43,3 +43,18 @@ export function addDelete(program: Command): void {
     .action(async (name, options) => await (await import('./delete.ts')).deleteCommand(name, options))
     .copyInheritedSettings(program)
 }
+
+/** `berth undelete`. */
+export function addUndelete(program: Command): void {
+  program
+    .command('undelete')
+    .description('Brings back what was deleted within the grace of the collector, or lists it; also while a server runs.')
+    .argument(
+      '[name]',
+      "the id of a deletion, <repository>:<tag>, <repository>@<digest> or a whole <repository>; 'list' or nothing lists them",
+    )
+    .option('--config <config.yml>', 'the configuration of the server; inside a container Berth finds it')
+    .option('--tag <tag>', 'set this tag instead of those that went, as they may point elsewhere by now')
+    .action(async (name, options) => await (await import('./undelete.ts')).undeleteCommand(name, options))
+    .copyInheritedSettings(program)
+}

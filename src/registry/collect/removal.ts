@@ -15,8 +15,11 @@ import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
 import { releaseDependents } from '../content/dependents.ts'
+import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
 
+const COLLECTOR = ownWork('collector')
+const COLLECTING_MANIFESTS = 'collecting manifests'
 /** One operation removes no more: a push that needs one of the names waits for it. */
 export const REMOVED_AT_ONCE = 64
 
@@ -24,6 +27,7 @@ export interface RemovalOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly operations: Operations
+  readonly records: Pick<DeletedRecords, 'write'>
   /** Asked in each claiming transaction: throws when nothing may be removed any more. */
   readonly requireAllowed?: ((query: Query) => Promise<void>) | undefined
 }
@@ -77,13 +81,14 @@ export class Removal {
 
   /** Gives the manifests that were removed, with the tags by which they were attached; what they named has its grace from then on. */
   async manifests(candidates: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
-    const { metadata, storage } = this.#options
+    const { metadata, storage, records } = this.#options
     await metadata.write((query) => spareNeededManifests(query, candidates))
     return await this.#perform({
-      name: 'collecting manifests',
+      name: COLLECTING_MANIFESTS,
       take: (query) => takeCondemnedManifests(query, candidates),
       claims: claimsToRemove,
       remove: async (taken) => {
+        await records.write(taken.map((each) => ({ ...each, how: COLLECTING_MANIFESTS, actor: COLLECTOR, kind: 'manifest' })))
         for (const manifest of taken) await releaseDependents(metadata, manifest, { isCollected: true })
         const tags = taken.flatMap(({ repository, tags }) => tags.map((tag) => layout.tag(repository, tag)))
         await allEnded(tags.map((tag) => storage.remove(tag, CURRENT_LINK_FILE)))
@@ -103,7 +108,7 @@ export class Removal {
     try {
       return await this.#options.operations.perform<readonly Name[], readonly Name[]>({
         name,
-        actor: ownWork('collector'),
+        actor: COLLECTOR,
         plan: async (query) => {
           await this.#options.requireAllowed?.(query)
           const taken = await take(query)

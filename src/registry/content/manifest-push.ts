@@ -1,6 +1,14 @@
+import { ensureRepository, putReferences, setBlobArriving, setBlobLive, setManifestHeld } from '../../metadata/changes.ts'
+import { type Claim, tagClaims } from '../../metadata/claims.ts'
+import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
+import type { Query, Stamp } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
+import type { Placement } from '../../storage/driver.ts'
+import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../storage/layout.ts'
+import { repositoryPlacements } from './blob-store.ts'
 
 export interface ManifestPush {
   readonly reference: Reference
@@ -20,4 +28,51 @@ export interface PushedManifest {
   readonly subject: Digest | undefined
   /** The tags that now point to it. */
   readonly tags: readonly Tag[]
+}
+
+export interface PlannedManifest {
+  readonly repository: RepositoryName
+  readonly content: ManifestContent
+  readonly tags: readonly Tag[]
+}
+
+/** From here on the references keep what the manifest names from being collected. */
+export async function planManifest(query: Query, stamp: Stamp, { repository, content, tags }: PlannedManifest) {
+  const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+  await setBlobArriving(query, content.digest, stamp)
+  await putReferences(query, repositoryId, content.digest, content.manifest.references)
+  const claims: Claim[] = [
+    { name: { kind: 'manifest', repository, digest: content.digest }, alone: false },
+    { name: { kind: 'blob', digest: content.digest }, alone: false },
+    ...tagClaims(repository, tags),
+  ]
+  return { plan: repositoryId, claims }
+}
+
+/** But for the tags. */
+export async function confirmManifest(query: Query, repositoryId: number, content: ManifestContent, stamp: Stamp): Promise<void> {
+  const { digest, bytes, manifest } = content
+  await setBlobLive(query, digest, bytes.length, stamp)
+  await putManifestContent(query, content)
+  await putReferences(query, repositoryId, digest, manifest.references)
+  await setManifestHeld(query, repositoryId, digest, manifest.subject?.digest ?? null, stamp)
+}
+
+/** Bytes, then the revision, then each tag: its history first, `current/link` last (docs/orders-of-writing.md, rule 7). */
+export function manifestPlacements(
+  repository: RepositoryName,
+  content: ManifestContent,
+  tags: readonly Tag[],
+): readonly Placement[] {
+  const { digest, bytes } = content
+  const link = new TextEncoder().encode(digest)
+  return [
+    ...repositoryPlacements(repository),
+    { directory: layout.blobDirectory(digest), files: [{ name: 'data', bytes }] },
+    { directory: layout.revision(repository, digest), files: [{ name: LINK_FILE, bytes: link }] },
+    ...tags.map((tag) => ({
+      directory: layout.tag(repository, tag),
+      files: [indexLinkFile(digest), CURRENT_LINK_FILE].map((name) => ({ name, bytes: link })),
+    })),
+  ]
 }

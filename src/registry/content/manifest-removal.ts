@@ -3,13 +3,14 @@ import { tagClaims } from '../../metadata/claims.ts'
 import { findManifest, findTag, listTagsOf } from '../../metadata/content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
-import type { Digest } from '../../oci/digest.ts'
+import { type Digest, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
 import { allEnded } from '../../storage/all-ended.ts'
-import type { StorageDriver } from '../../storage/driver.ts'
-import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
+import { type StorageDriver, storagePath } from '../../storage/driver.ts'
+import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../storage/layout.ts'
+import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
 import { releaseDependents } from './dependents.ts'
 import { requireUnnamed } from './still-named.ts'
@@ -18,6 +19,7 @@ export interface ManifestRemovalOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly operations: Operations
+  readonly records: Pick<DeletedRecords, 'write'>
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
@@ -51,10 +53,15 @@ export class ManifestRemoval {
         const row = await findTag(query, repositoryId, tag)
         if (row?.digest === null) throw manifestUnknown(tag)
         requireUnchanged(row, asOf)
-        return { plan: repositoryId, claims: tagClaims(repository, [tag]) }
+        return { plan: { repositoryId, digest: row?.digest }, claims: tagClaims(repository, [tag]) }
       },
-      act: async () => await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE),
-      confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
+      act: async ({ digest: known }) => {
+        const digest = known ?? (await this.#digestOf(repository, tag))
+        const deleting = { how: 'tag delete', actor, repository, kind: 'tag', tags: [tag] } as const
+        if (digest !== undefined) await this.#options.records.write([{ ...deleting, digest }])
+        await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)
+      },
+      confirm: async (query, { repositoryId }, stamp) => await setTag(query, repositoryId, tag, null, stamp),
     })
   }
 
@@ -80,6 +87,7 @@ export class ManifestRemoval {
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
       act: async ({ repositoryId, tags }) => {
+        await this.#options.records.write([{ how: 'manifest delete', actor, repository, kind: 'manifest', digest, tags }])
         await releaseDependents(this.#options.metadata, { repositoryId, digest }, { isCollected: false })
         await allEnded(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
         await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
@@ -90,6 +98,13 @@ export class ManifestRemoval {
         return tags
       },
     })
+  }
+
+  /** What the tag points to, of which no row says so yet. The caller has claimed it. */
+  async #digestOf(repository: RepositoryName, tag: Tag): Promise<Digest | undefined> {
+    const path = storagePath(layout.tag(repository, tag), CURRENT_LINK_FILE)
+    const bytes = await this.#options.storage.readSmall(path, MAX_LINK_BYTES)
+    return bytes && findDigest(new TextDecoder().decode(bytes))
   }
 }
 

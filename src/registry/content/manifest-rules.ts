@@ -24,6 +24,11 @@ export function applyRules(rules: ManifestRules, manifest: Manifest): readonly M
   for (const { role, descriptor, mayBeAbsent } of manifest.references) {
     if (role === 'layer' && mayBeAbsent) for (const url of descriptor.urls ?? []) requireUrl(rules, url)
   }
+  return neededBy(rules, manifest)
+}
+
+/** The same of a manifest that was taken once. */
+export function neededBy(rules: ManifestRules, manifest: Manifest): readonly ManifestReference[] {
   return manifest.references.map((reference) =>
     reference.role === 'child' && !isRequired(rules, reference) ? { ...reference, mayBeAbsent: true } : reference,
   )

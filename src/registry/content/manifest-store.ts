@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
-import { ensureRepository, putReferences, setBlobArriving, setBlobLive, setManifestHeld, setTag } from '../../metadata/changes.ts'
-import { type Claim, tagClaims } from '../../metadata/claims.ts'
+import { setTag } from '../../metadata/changes.ts'
 import { findManifestBytes, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
-import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
-import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import type { ManifestContent } from '../../metadata/manifest-content.ts'
+import type { Metadata } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
@@ -11,13 +10,13 @@ import { requireArtifactType, requireChildren } from '../../oci/manifest-bounds.
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
-import type { Placement, StorageDriver } from '../../storage/driver.ts'
-import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../storage/layout.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
+import { layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
+import type { DeletedRecords } from '../records/deleted-records.ts'
 import { OneATurn } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
-import { repositoryPlacements } from './blob-store.ts'
-import type { ManifestPush, PushedManifest } from './manifest-push.ts'
+import { confirmManifest, type ManifestPush, manifestPlacements, type PushedManifest, planManifest } from './manifest-push.ts'
 import { type ManifestDelete, ManifestRemoval } from './manifest-removal.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
@@ -41,6 +40,7 @@ export interface ManifestStoreOptions {
   readonly reconcile: Look
   readonly operations: Operations
   readonly references: ReferenceCheck
+  readonly records: Pick<DeletedRecords, 'write'>
   readonly rules: ManifestRules
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
@@ -191,46 +191,4 @@ function contentOf({ bytes, contentType, reference }: ManifestPush): ManifestCon
     })
   }
   return { digest, bytes, manifest }
-}
-
-interface PlannedManifest {
-  readonly repository: RepositoryName
-  readonly content: ManifestContent
-  readonly tags: readonly Tag[]
-}
-
-/** From here on the references keep what the manifest names from being collected. */
-async function planManifest(query: Query, stamp: Stamp, { repository, content, tags }: PlannedManifest) {
-  const repositoryId = await ensureRepository(query, repository, stamp.epoch)
-  await setBlobArriving(query, content.digest, stamp)
-  await putReferences(query, repositoryId, content.digest, content.manifest.references)
-  const claims: Claim[] = [
-    { name: { kind: 'manifest', repository, digest: content.digest }, alone: false },
-    { name: { kind: 'blob', digest: content.digest }, alone: false },
-    ...tagClaims(repository, tags),
-  ]
-  return { plan: repositoryId, claims }
-}
-
-async function confirmManifest(query: Query, repositoryId: number, content: ManifestContent, stamp: Stamp): Promise<void> {
-  const { digest, bytes, manifest } = content
-  await setBlobLive(query, digest, bytes.length, stamp)
-  await putManifestContent(query, content)
-  await putReferences(query, repositoryId, digest, manifest.references)
-  await setManifestHeld(query, repositoryId, digest, manifest.subject?.digest ?? null, stamp)
-}
-
-/** Bytes, then the revision, then each tag: its history first, `current/link` last (docs/orders-of-writing.md, rule 7). */
-function manifestPlacements(repository: RepositoryName, content: ManifestContent, tags: readonly Tag[]): readonly Placement[] {
-  const { digest, bytes } = content
-  const link = new TextEncoder().encode(digest)
-  return [
-    ...repositoryPlacements(repository),
-    { directory: layout.blobDirectory(digest), files: [{ name: 'data', bytes }] },
-    { directory: layout.revision(repository, digest), files: [{ name: LINK_FILE, bytes: link }] },
-    ...tags.map((tag) => ({
-      directory: layout.tag(repository, tag),
-      files: [indexLinkFile(digest), CURRENT_LINK_FILE].map((name) => ({ name, bytes: link })),
-    })),
-  ]
 }

@@ -18,6 +18,16 @@ export interface ReferenceCheckOptions {
   readonly reconcile: Reconcile
 }
 
+/** The repository lacks content that a manifest names. */
+export class ReferencesMissing extends RegistryError {
+  readonly missing: readonly Digest[]
+
+  constructor(message: string, missing: readonly Digest[]) {
+    super('MANIFEST_BLOB_UNKNOWN', { message, detail: { missing } })
+    this.missing = missing
+  }
+}
+
 /** Whether the content that a manifest names is in the repository: blobs linked and whole, children held or linked. */
 export class ReferenceCheck {
   readonly #options: ReferenceCheckOptions
@@ -87,9 +97,9 @@ function distinctReferences(references: readonly ManifestReference[]): readonly 
 }
 
 /** A sparse image index is the operator's to allow, and the client hears how; an image must always be whole. */
-function blobUnknown(missing: readonly Digest[], references: readonly ManifestReference[]): RegistryError {
+function blobUnknown(missing: readonly Digest[], references: readonly ManifestReference[]): ReferencesMissing {
   const named = `The manifest names content that the repository does not have: ${missing.slice(0, 5).join(', ')}; push it first`
   const isOfIndex = references.every(({ role }) => role === 'child')
   const way = isOfIndex ? ', or have the operator allow it with validation.manifests.indexes.platforms.' : '.'
-  return new RegistryError('MANIFEST_BLOB_UNKNOWN', { message: `${named}${way}`, detail: { missing } })
+  return new ReferencesMissing(`${named}${way}`, missing)
 }
