@@ -19,9 +19,9 @@ export interface StorageDriver {
   /**
    * The bytes of a file, or a part of it. A Blob where the runtime can send it by itself (a local file goes out with sendfile; the
    * caller has looked whether it is there), else a stream that fails if it is cut short, undefined when there is no file. A part must
-   * lie within the file.
+   * lie within the file. `from` the storage itself, and not a copy of it on this machine: to find out what the storage has.
    */
-  content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined>
+  content(path: StoragePath, range?: ByteRange, from?: 'storage'): Promise<Blob | ReadableStream<Uint8Array> | undefined>
 
   /** Where a client can get a file from the storage itself, for a while; undefined where it is not to, or cannot. */
   redirectUrl(path: StoragePath): Promise<string | undefined>
@@ -55,6 +55,9 @@ export interface StorageDriver {
    * stay. When it throws, some may have gone.
    */
   removeOnlyFiles(paths: readonly StoragePath[]): Promise<void>
+
+  /** Moves what is at a path to another one, durably, in place of a file there: by one rename, or by a copy and a delete. Absent: nothing. */
+  move(from: StoragePath, to: StoragePath): Promise<void>
 
   /**
    * What a path shows now, also that nothing is there, survives a power cut from here on: the process that changed it last may have died before

@@ -70,6 +70,7 @@ export function findBlobAt(path: StoragePath): Digest | undefined {
 }
 
 const ACCESS = 'berth/v1/access'
+const QUARANTINE = 'berth/v1/quarantine'
 
 /**
  * Berth's own records. registry:2 never looks here.
@@ -79,6 +80,7 @@ const ACCESS = 'berth/v1/access'
  *     databases/<id>            on an object store: a metadata database is at work, and was so a moment ago
  *     clock/<id>                there for a moment, to learn what time the store has
  *     deleted/<yyyymmdd>/<id>   secret; what one deletion took, one JSON record a file, kept for the grace of the collector
+ *     quarantine/<alg>.<hex>    bytes that were found under a digest which is not theirs
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -93,6 +95,8 @@ export const berthLayout = {
   clock: storagePath('berth/v1/clock'),
   deleted: storagePath('berth/v1/deleted'),
   access: storagePath(ACCESS),
+  quarantine: storagePath(QUARANTINE),
+  quarantined: (digest: Digest): StoragePath => storagePath(QUARANTINE, `${algorithmOf(digest)}.${hexOf(digest)}`),
   generation: storagePath(ACCESS, 'generation'),
   users: storagePath(ACCESS, 'users'),
   groups: storagePath(ACCESS, 'groups'),

@@ -123,5 +123,26 @@ export function describeStoragePlace(name: string, open: () => Promise<OpenedSto
 
       expect(await storage.visible()).toEqual(before)
     })
+
+    test('what is moved is at its new path, in place of a file there, and gone from the old one', async () => {
+      const [from, to] = [storagePath(directory, 'link'), storagePath('berth/v1/aside/file')]
+      await storage.place(directory, { link: 'one' })
+      await storage.driver.move(from, to)
+      await storage.place(directory, { link: 'two' })
+
+      await storage.driver.move(from, to)
+
+      expect(await storage.driver.stat(from)).toBeUndefined()
+      expect(await storage.textAt(to)).toBe('two')
+      expect(await textOf(storage.driver.content(to, undefined, 'storage'))).toBe('two')
+    })
+
+    test('to move what is not there changes nothing', async () => {
+      await storage.place(storagePath('berth/v1/aside'), { file: 'there' })
+
+      await storage.driver.move(storagePath(directory, 'link'), storagePath('berth/v1/aside/file'))
+
+      expect(await storage.textAt(storagePath('berth/v1/aside/file'))).toBe('there')
+    })
   })
 }

@@ -22,6 +22,7 @@ import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DiskSpace, placedBytes } from './disk-space.ts'
 import { DurableDirectories } from './durable-directories.ts'
 import { listFilesBelow } from './files-below.ts'
+import { moveDurably } from './move-durably.ts'
 import { openToRead } from './open-file.ts'
 import { StagedDirectory } from './staged-directory.ts'
 import { Trash } from './trash.ts'
@@ -127,6 +128,10 @@ export class FilesystemDriver implements StorageDriver {
     // Those too of which nothing was there: as in `remove`.
     await allEnded([...new Set(directories.map(dirname))].map((parent) => this.#syncIfThere(parent)))
     for (const place of taken) if (place !== undefined) this.#trash.emptyLater(place)
+  }
+
+  async move(from: StoragePath, to: StoragePath): Promise<void> {
+    await moveDurably({ disk: this.#disk, directories: this.#directories, from: this.#at(from), to: this.#at(to) })
   }
 
   async makeDurable(path: StoragePath): Promise<void> {

@@ -89,6 +89,13 @@ export class MemoryDriver implements StorageDriver {
     for (const path of paths) await this.remove(path.slice(0, path.lastIndexOf('/')) as StoragePath)
   }
 
+  async move(from: StoragePath, to: StoragePath): Promise<void> {
+    const file = this.#files.get(from)
+    if (file === undefined) return
+    this.#addFile(to, file)
+    this.#files.delete(from)
+  }
+
   async makeDurable(): Promise<void> {
     // Nothing outlives the process.
   }

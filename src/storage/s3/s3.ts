@@ -4,6 +4,7 @@ import {
   type ListedUpload,
   type StorageCapabilities,
   type StorageDriver,
+  StorageFault,
   type StoragePath,
   type StorageSpace,
   storagePath,
@@ -18,7 +19,8 @@ import type { Bucket } from './bucket.ts'
 import type { BlobCache } from './cache/blob-cache.ts'
 import { KeySpace } from './key-space.ts'
 import { S3Objects } from './s3-objects.ts'
-import type { S3Settings } from './settings.ts'
+import type { CopySettings, S3Settings } from './settings.ts'
+import { copyWithin } from './uploads/object-copy.ts'
 import { ObjectUploads } from './uploads/object-uploads.ts'
 import { PartSpace } from './uploads/part-space.ts'
 
@@ -61,6 +63,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
   readonly #redirects: boolean
   readonly #uploads: ObjectUploads
   readonly #cache: BlobCache | undefined
+  readonly #copy: CopySettings
 
   constructor({ settings, bucket, ledger, partDirectory, cache, owner }: S3DriverOptions) {
     const keys = new KeySpace(settings.rootDirectory)
@@ -69,6 +72,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
     this.#keys = keys
     this.#redirects = settings.redirects
     this.#cache = cache
+    this.#copy = settings.copy
     // Of a process that has died it is not known which of its requests had an answer.
     this.capabilities = { ...BUCKET, lateMs: bucket.lateMs }
     const space = new PartSpace({ directory: partDirectory, memoryLimit: PARTS_IN_MEMORY_BYTES })
@@ -78,8 +82,12 @@ export class S3Driver extends S3Objects implements StorageDriver {
   }
 
   /** A blob that this machine has a copy of comes from there; one that is pulled whole leaves a copy. */
-  override async content(path: StoragePath, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array> | undefined> {
-    const cache = this.#cache
+  override async content(
+    path: StoragePath,
+    range?: ByteRange,
+    from?: 'storage',
+  ): Promise<Blob | ReadableStream<Uint8Array> | undefined> {
+    const cache = from === 'storage' ? undefined : this.#cache
     const digest = cache && findBlobAt(path)
     if (cache === undefined || digest === undefined) return await super.content(path, range)
     const kept = await cache.find(digest, range, (part) => this.#partOf(path, part))
@@ -92,6 +100,15 @@ export class S3Driver extends S3Objects implements StorageDriver {
   async redirectUrl(path: StoragePath): Promise<string | undefined> {
     if (!this.#redirects) return undefined
     return (await this.#bucket.presign('GET', this.#keys.keyOf(path), REDIRECT_SECONDS)).href
+  }
+
+  async move(from: StoragePath, to: StoragePath): Promise<void> {
+    const size = (await this.#bucket.head(this.#keys.keyOf(from)))?.size
+    if (size === undefined) return
+    const keys = { from: this.#keys.keyOf(from), to: this.#keys.keyOf(to) }
+    if (!(await copyWithin(this.#bucket, this.#copy, { ...keys, length: size, size })))
+      throw new StorageFault({ message: 'The object store cannot copy an object, so that nothing can be moved in it.' })
+    await this.removeOnlyFiles([from])
   }
 
   async makeDurable(): Promise<void> {
