@@ -2,6 +2,7 @@ import { Command, Option } from 'commander'
 import { addAccountCommands } from './accounts/account-commands.ts'
 import { htpasswdProgram } from './accounts/htpasswd-program.ts'
 import { addCertificateCommands } from './certificate.ts'
+import { addCheck } from './check/check-program.ts'
 import { addClientCommands } from './clients/client-setup.ts'
 import { addDoctor } from './clients/doctor.ts'
 import { addProxyConfig } from './clients/proxy-config.ts'
@@ -26,6 +27,7 @@ export function berthProgram(): Command {
   addGarbageCollect(program)
   addDelete(program)
   addUndelete(program)
+  addCheck(program)
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)

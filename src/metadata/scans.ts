@@ -13,6 +13,7 @@ export type ScanProperty =
   | 'complete-at-ms'
   | 'passed-over'
   | 'obstacles'
+  | 'scrub'
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone

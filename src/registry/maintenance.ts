@@ -4,6 +4,7 @@ import { currentNumber, type Metadata } from '../metadata/query.ts'
 import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
+import type { Scrub } from './check/scrub.ts'
 import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
@@ -19,6 +20,8 @@ const SCAN_EVERY_MS = 10 * SECOND_MS
 const TOMBSTONES_EVERY_MS = 60 * SECOND_MS
 /** What a process left that was killed is gone within a minute. */
 const ORPHANS_EVERY_MS = 20 * SECOND_MS
+/** A run lasts for a whole pass; the next one begins when it is due. */
+const SCRUB_EVERY_MS = 60 * SECOND_MS
 const LEFTOVERS_EVERY_MS = 60 * 60 * SECOND_MS
 
 export interface MaintenanceOptions {
@@ -33,6 +36,8 @@ export interface MaintenanceOptions {
   readonly collector: { readonly duty: CollectorDuty; readonly clock: CollectorClock; readonly tickMs: number }
   /** Of deletions: the old ones go, but not while the storage is to stay as it is. */
   readonly records: { readonly all: Pick<DeletedRecords, 'removeOld'>; readonly isReadOnly: boolean }
+  /** Undefined when it is off. */
+  readonly scrub?: Pick<Scrub, 'run'> | undefined
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** A task failed; it is tried again at its next time. */
@@ -97,12 +102,15 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector } = this.#options
+    const { backgroundScan, purge, collector, scrub } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
       { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: () => this.#removeLeftovers() },
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
+      ...(scrub === undefined
+        ? []
+        : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
     ]
   }

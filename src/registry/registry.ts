@@ -3,6 +3,10 @@ import type { Metadata, Query } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver, UploadState } from '../storage/driver.ts'
+import type { Check } from './check/command/check.ts'
+import type { UnservableRemoval } from './check/command/unservable-removal.ts'
+import { createCheck } from './check/create-check.ts'
+import type { ScrubbedBlob, ScrubPolicy } from './check/scrub.ts'
 import { type Collected, Collector } from './collect/collector.ts'
 import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
 import { CollectorDuty } from './collect/collector-duty.ts'
@@ -60,6 +64,10 @@ export interface RegistryOptions {
   readonly collectsOnce?: { readonly requireAllowed: ((query: Query) => Promise<void>) | undefined } | undefined
   /** Is told what the collector took. */
   readonly onCollected?: (collected: Collected) => void
+  /** Left out, no bytes are read in the background. */
+  readonly scrub?: ScrubPolicy
+  /** Is told of each blob that was read in the background. */
+  readonly onScrubbed?: (read: ScrubbedBlob) => void
   /** Readers wait longer than they should: the collector slows down. */
   readonly readersWait?: () => boolean
   /** Left out, every valid manifest is taken. */
@@ -89,6 +97,8 @@ export interface Registry {
   readonly collector: Collector
   readonly collectorDuty: CollectorDuty
   readonly commandCollection: CommandCollection
+  readonly check: Check
+  readonly unservable: UnservableRemoval
   readonly status: Status
   /** Pending while another database may be at work on the storage; `start` is not to be called before it is over. */
   readonly handover: Handover
@@ -131,7 +141,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, operations, records, backgroundScan, unreadable })
+  const checking = createCheck({ ...options, ...parts, reconcile, scan, obstacles, unreadable })
   const maintenance = new Maintenance({
+    scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { all: records, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
@@ -145,6 +157,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
+    ...{ check: checking.check, unservable: checking.unservable },
     status: new Status({
       ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),

@@ -1,0 +1,95 @@
+import { ensureRepository, setManifestGone, setTag } from '../../../metadata/changes.ts'
+import { tagClaims } from '../../../metadata/claims.ts'
+import { findManifest, listTagsOf } from '../../../metadata/content.ts'
+import { ownWork } from '../../../observe/actor.ts'
+import type { Digest } from '../../../oci/digest.ts'
+import { RegistryError } from '../../../oci/errors.ts'
+import type { RepositoryName } from '../../../oci/name.ts'
+import { isDigest, type Reference, type Tag } from '../../../oci/reference.ts'
+import { manifestUnknown } from '../../../oci/unknown.ts'
+import { allEnded } from '../../../storage/all-ended.ts'
+import type { StorageDriver } from '../../../storage/driver.ts'
+import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../../storage/layout.ts'
+import type { StorageView } from '../../heal/storage-view.ts'
+import type { Operations } from '../../writes/operations.ts'
+
+export interface UnservableRemovalOptions {
+  readonly storage: StorageDriver
+  readonly view: StorageView
+  readonly operations: Operations
+  /** Resolves when every tag of a repository has been seen in this epoch. */
+  readonly scanned: (repository: RepositoryName) => Promise<unknown>
+}
+
+/** Removes manifests and tags that no client can pull, and so none can delete. What can be pulled is refused. */
+export class UnservableRemoval {
+  readonly #options: UnservableRemovalOptions
+
+  constructor(options: UnservableRemovalOptions) {
+    this.#options = options
+  }
+
+  /** Gives the tags that went. Throws MANIFEST_UNKNOWN when nothing is there, and DENIED when it can be pulled. */
+  async remove(repository: RepositoryName, reference: Reference): Promise<readonly Tag[]> {
+    await this.#options.operations.settleIn(repository)
+    await this.#options.scanned(repository)
+    return isDigest(reference) ? await this.#manifest(repository, reference) : await this.#tag(repository, reference)
+  }
+
+  async #manifest(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    const { operations, storage, view } = this.#options
+    const name = { kind: 'manifest', repository, digest } as const
+    return await operations.perform({
+      name: 'unservable manifest removal',
+      actor: ownWork('berth check'),
+      plan: async (query, stamp) => {
+        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const row = await findManifest(query, repositoryId, digest)
+        if (row === undefined || row.linked === 0) throw manifestUnknown(digest)
+        const tags = await listTagsOf(query, repositoryId, digest)
+        return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
+      },
+      act: async ({ tags }) => {
+        if ((await view.observeManifest(name)).found !== undefined) throw canBePulled(repository, digest)
+        await allEnded(tags.map((tag) => storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
+        await storage.remove(layout.revision(repository, digest), LINK_FILE)
+      },
+      confirm: async (query, { repositoryId, tags }, stamp) => {
+        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        await setManifestGone(query, repositoryId, digest, stamp)
+        return tags
+      },
+    })
+  }
+
+  async #tag(repository: RepositoryName, tag: Tag): Promise<readonly Tag[]> {
+    const { operations, storage, view } = this.#options
+    return await operations.perform({
+      name: 'unservable tag removal',
+      actor: ownWork('berth check'),
+      plan: async (query, stamp) => ({
+        plan: await ensureRepository(query, repository, stamp.epoch),
+        claims: tagClaims(repository, [tag]),
+      }),
+      act: async () => {
+        const path = layout.tag(repository, tag)
+        if ((await storage.stat(path)) === undefined) throw manifestUnknown(tag)
+        const { digest } = await view.observeTag({ kind: 'tag', repository, tag })
+        const manifest = digest && (await view.observeManifest({ kind: 'manifest', repository, digest }))
+        if (manifest?.found !== undefined) throw canBePulled(repository, tag)
+        await storage.remove(path, CURRENT_LINK_FILE)
+      },
+      confirm: async (query, repositoryId, stamp) => {
+        await setTag(query, repositoryId, tag, null, stamp)
+        return [tag]
+      },
+    })
+  }
+}
+
+function canBePulled(repository: RepositoryName, reference: Reference): RegistryError {
+  const name = `${repository}${isDigest(reference) ? '@' : ':'}${reference}`
+  return new RegistryError('DENIED', {
+    message: `${name} can be pulled; delete it with berth delete, which shows first what goes.`,
+  })
+}
