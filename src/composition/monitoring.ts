@@ -65,7 +65,8 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     const look = await readiness.look()
     const unreadable = found(await outcomeOf(() => status.unreadable())) ?? []
     const obstacles = found(await outcomeOf(() => status.obstacles())) ?? []
-    return { failing: health.failing, readiness: look, unreadable, obstacles, metrics: await families(look) }
+    const damaged = found(await outcomeOf(() => status.scrub()))?.missing ?? []
+    return { failing: health.failing, readiness: look, unreadable, obstacles, damaged, metrics: await families(look) }
   }
   return {
     observers: [
@@ -130,13 +131,14 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
-    const [counts, space, collector, ofProcess] = await Promise.all([
+    const [counts, space, collector, scrub, ofProcess] = await Promise.all([
       outcomeOf(() => status.counts()),
       outcomeOf(() => status.space()),
       outcomeOf(() => status.collector()),
+      outcomeOf(() => status.scrub()),
       processFamilies(),
     ])
-    const told = { counts: found(counts), space: found(space), collector: found(collector) }
+    const told = { counts: found(counts), space: found(space), collector: found(collector), scrub: found(scrub) }
     const state = { ready, scan, duties: status.duties(), ...told }
     return [...metrics.families(state), ...ofProcess]
   }

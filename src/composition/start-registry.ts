@@ -11,6 +11,7 @@ import { openStorage, openUnwritable } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
 import { waitForStore } from '../opening/wait-for-store.ts'
+import type { ScrubbedBlob } from '../registry/check/scrub.ts'
 import type { Collected } from '../registry/collect/collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
@@ -131,7 +132,9 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const readersWait = () => parts.manifestDelay.isLong
-  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onCollected, readersWait, log })
+  const onScrubbed = (read: ScrubbedBlob) => metrics?.scrub.read(read)
+  const told = { onCollected, onScrubbed, readersWait, log }
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...told })
   closers.push(() => registry.stop())
   if (config.proxy !== undefined) log.info('this registry is a cache of another one', { upstream: config.proxy.url })
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
@@ -231,9 +234,10 @@ function timed(metrics: RegistryMetrics | undefined, storage: StorageDriver, met
 
 /** What is removed unasked: nothing where the storage takes no changes. The collector rests where clients may change nothing as well. */
 function maintenanceOf({ config, collector: overrides }: RegistryParts, isUnwritable: boolean) {
-  const { uploadPurging, collector, readOnly } = config.storage
+  const { uploadPurging, collector, scrub, readOnly } = config.storage
   return {
     uploadPurging: { ...uploadPurging, enabled: uploadPurging.enabled && !isUnwritable },
     collector: { ...DEFAULT_POLICY, ...collector, ...overrides, isReadOnly: readOnly || isUnwritable },
+    scrub,
   }
 }

@@ -62,6 +62,7 @@ function storageConfig(storage: ParsedConfig['storage']): StorageConfig {
     readOnly: maintenance.readonly.enabled,
     uploadPurging: { enabled, ageMs: age, intervalMs: interval, dryRun: dryrun },
     collector: collectorConfig(maintenance),
+    scrub: { enabled: maintenance.scrub.enabled, bytesPerSecond: maintenance.scrub.rate },
   }
 }
 

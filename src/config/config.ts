@@ -91,6 +91,8 @@ export interface StorageConfig {
     readonly dryRun: boolean
   }
   readonly collector: CollectorConfig
+  /** Whether all bytes are read in the background, from time to time. */
+  readonly scrub: { readonly enabled: boolean; readonly bytesPerSecond: number }
 }
 
 /** When what nothing needs is removed (docs/collector.md). */

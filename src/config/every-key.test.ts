@@ -51,6 +51,8 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['storage.maintenance.uploadpurging.dryrun', true, purging, { ...PURGING, dryRun: true }],
   ['storage.maintenance.readonly.enabled', true, ({ storage }) => storage.readOnly, true],
   ...COLLECTOR_ROWS,
+  ['storage.maintenance.scrub.enabled', true, ({ storage }) => storage.scrub, { enabled: true, bytesPerSecond: 20_000_000 }],
+  ['storage.maintenance.scrub.rate', '1GiB', ({ storage }) => storage.scrub.bytesPerSecond, 1_073_741_824],
   ['metadata.path', '/m.db', ({ metadata }) => metadata.path, '/m.db'],
   ...HTTP_ROWS,
   ['auth.none', { realm: 'a' }, ({ auth }) => auth, { kind: 'none' }],

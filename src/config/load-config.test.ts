@@ -75,10 +75,10 @@ describe('a file', () => {
       },
       storage: {
         driver: { kind: 'inmemory' },
-        deletes: false,
-        readOnly: false,
+        ...{ deletes: false, readOnly: false },
         uploadPurging: { enabled: true, ageMs: 604_800_000, intervalMs: 86_400_000, dryRun: false },
         collector: expect.objectContaining({ enabled: true, graceMs: 86_400_000 }),
+        scrub: { enabled: false, bytesPerSecond: 20_000_000 },
       },
       metadata: { path: undefined },
       http: {
@@ -114,6 +114,7 @@ storage:
     uploadpurging: {enabled: false, age: 24h, interval: 1h30m, dryrun: true}
     readonly: {enabled: true}
     collector: {enabled: false, grace: 1h}
+    scrub: {enabled: true, rate: 5MiB}
 metadata: {path: /var/lib/berth/metadata.db}
 http:
   addr: /run/berth.sock
@@ -138,8 +139,7 @@ tags: {maxtags: 20}
     })
     expect(config.storage).toEqual({
       driver: { kind: 'filesystem', rootDirectory: '/srv/registry' },
-      deletes: true,
-      readOnly: true,
+      ...{ deletes: true, readOnly: true, scrub: { enabled: true, bytesPerSecond: 5_242_880 } },
       uploadPurging: { enabled: false, ageMs: 86_400_000, intervalMs: 5_400_000, dryRun: true },
       collector: expect.objectContaining({ enabled: false, graceMs: 3_600_000 }),
     })

@@ -11,7 +11,7 @@ export interface DebugOptions {
   readonly metrics: MetricsPage | undefined
 }
 
-export type Health = Pick<MergedReport, 'failing' | 'unreadable' | 'obstacles'>
+export type Health = Pick<MergedReport, 'failing' | 'unreadable' | 'obstacles' | 'damaged'>
 
 export interface MetricsPage {
   /** Begins with a slash. */
@@ -33,7 +33,7 @@ export function createDebugHandler({ health, readiness, metrics }: DebugOptions)
 }
 
 /** `{}` or the failing checks by name, as in registry:2; and what is wrong with a part while the rest is served, which is no failure. */
-function healthResponse({ failing, unreadable, obstacles }: Health): Response {
+function healthResponse({ failing, unreadable, obstacles, damaged }: Health): Response {
   const body = {
     ...failing,
     ...named('repositories', 'cannot be read, the others are served; the log has the reason', unreadable),
@@ -42,6 +42,7 @@ function healthResponse({ failing, unreadable, obstacles }: Health): Response {
       'the storage has directories that Berth does not know, no bytes are collected while they are there',
       obstacles,
     ),
+    ...named('blobs', 'were damaged and are moved aside, push them again; the log names the repositories', damaged),
   }
   return responseOf(jsonResponse(body, {}, Object.keys(failing).length === 0 ? 200 : 503))
 }

@@ -10,6 +10,7 @@ const well: ProcessReport = {
   readiness: { ready: true, waiting: {}, scan, duties: { scan: 'held', uploads: 'free' } },
   unreadable: [],
   obstacles: [],
+  damaged: [],
   metrics: [],
 }
 const ill: ProcessReport = {
@@ -22,6 +23,7 @@ const ill: ProcessReport = {
   },
   unreadable: [],
   obstacles: [],
+  damaged: [],
   metrics: [],
 }
 

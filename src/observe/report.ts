@@ -11,6 +11,8 @@ export interface ProcessReport {
   readonly unreadable: readonly string[]
   /** Directories in the storage that Berth does not know. */
   readonly obstacles: readonly string[]
+  /** Digests of blobs that were damaged and moved aside, and that no push has brought anew. */
+  readonly damaged: readonly string[]
   /** Empty when metrics are off. */
   readonly metrics: readonly MetricFamily[]
 }
@@ -21,6 +23,7 @@ export interface MergedReport {
   readonly readiness: Readiness
   readonly unreadable: readonly string[]
   readonly obstacles: readonly string[]
+  readonly damaged: readonly string[]
   readonly metrics: readonly (readonly MetricFamily[])[]
 }
 
@@ -39,11 +42,12 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
     },
     unreadable: namesOf(reports, 'unreadable'),
     obstacles: namesOf(reports, 'obstacles'),
+    damaged: namesOf(reports, 'damaged'),
     metrics: reports.map((report) => report.metrics),
   }
 }
 
 /** Each process knows them from the same metadata. */
-function namesOf(reports: readonly ProcessReport[], of: 'unreadable' | 'obstacles'): readonly string[] {
+function namesOf(reports: readonly ProcessReport[], of: 'unreadable' | 'obstacles' | 'damaged'): readonly string[] {
   return [...new Set(reports.flatMap((report) => report[of]))].sort()
 }

@@ -1,10 +1,14 @@
+import { findBlob } from '../metadata/content.ts'
 import { countClaims, countRepositories, countUnscannedRepositories, countUploads } from '../metadata/counts.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { CollectorState } from '../observe/metrics/collector-metrics.ts'
+import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
+import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
+import { readScrubNote } from './check/scrub-note.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
@@ -95,6 +99,16 @@ export class Status {
       bytes: found.links.dueBytes + found.blobs.dueBytes,
     }
     return { atMs, waits, due, untagged }
+  }
+
+  /** How far the reading of all bytes is; undefined before its first pass. Throws when the metadata does not answer. */
+  async scrub(): Promise<ScrubState | undefined> {
+    const { read } = this.#options.metadata
+    const note = await readScrubNote(read)
+    if (note === undefined) return undefined
+    const missing: Digest[] = []
+    for (const { digest } of note.latest) if ((await findBlob(read, digest)) === undefined) missing.push(digest)
+    return { endedAtMs: note.endedAtMs, bytes: note.bytes, missing }
   }
 
   /** Paths of what the scan met that Berth does not know. Throws when the metadata does not answer. */

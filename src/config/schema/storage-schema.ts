@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { collector } from './collector-schema.ts'
 import { exact, key, notYet, optionalKey, optionalSection, type Reading, section } from './keys.ts'
 import { s3Section } from './s3-schema.ts'
+import { scrub } from './scrub-schema.ts'
 import { boolean, durationMs, findBoolean, text, wholeNumber } from './values.ts'
 
 /** The drivers that there are. */
@@ -51,6 +52,7 @@ const maintenance = section({
     enabled: key(boolean, { default: 'false', example: 'true', about: 'Answers every write with UNSUPPORTED.' }),
   }),
   collector,
+  scrub,
 })
 
 /** Where the bytes are and what may be done with them. Exactly one driver has its section. */

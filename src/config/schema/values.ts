@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { findAddressRange } from '../words/address-range.ts'
+import { findByteCount } from '../words/byte-count.ts'
 import { findDurationMs } from '../words/duration.ts'
 import { findEveryInterface, findTcpAddress, type ListenAddress } from '../words/listen-address.ts'
 import { Pattern } from '../words/pattern.ts'
@@ -21,6 +22,8 @@ export const secret = text.transform((value) => new Secret(value))
 export const boolean = parsed(findBoolean, 'is not allowed; use true or false')
 
 export const durationMs = parsed(findDurationMs, 'is not a duration; write a number with its unit, as in 10s, 5m, 168h or 1h30m')
+
+export const byteCount = parsed(findByteCount, 'is not a number of bytes; write it with its unit, as in 500kB, 20MB or 1GiB')
 
 /** `host:port`, or the path of a socket. */
 export const listenAddress = parsed(

@@ -6,6 +6,7 @@ import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
 import { RequestMetrics } from './request-metrics.ts'
+import { ScrubMetrics, type ScrubState } from './scrub-metrics.ts'
 
 /** What the registry as a whole knows about itself when it is asked. What did not answer is left out of the metrics. */
 export interface RegistryState {
@@ -16,6 +17,8 @@ export interface RegistryState {
   readonly space: { readonly freeBytes: number; readonly reserveBytes: number } | undefined
   /** Undefined before the first pass of the collector. */
   readonly collector: CollectorState | undefined
+  /** Undefined before the first pass of the scrub. */
+  readonly scrub: ScrubState | undefined
 }
 
 export interface RegistryCounts {
@@ -33,6 +36,7 @@ export class RegistryMetrics {
   readonly certificates = new CertificateMetrics()
   readonly connections = new ConnectionMetrics()
   readonly collector = new CollectorMetrics()
+  readonly scrub = new ScrubMetrics()
   readonly storage: ActionDurations
   readonly metadataWrites = new Durations({
     name: 'berth_metadata_write_seconds',
@@ -67,6 +71,7 @@ export class RegistryMetrics {
       ...this.certificates.families(),
       ...this.connections.families(),
       ...this.collector.families(state.collector),
+      ...this.scrub.families(state.scrub),
       ...dutyFamilies(state.duties),
       ...stateFamilies(state),
     ]
