@@ -21,3 +21,12 @@ export async function sumOfBlobs(query: Query): Promise<{ readonly blobs: number
   )
   return row ?? { blobs: 0, bytes: 0 }
 }
+
+/** Those that are served. */
+export async function listHeldManifests(query: Query, repositoryId: number): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    'SELECT digest FROM manifest WHERE repository_id = ? AND held = 1',
+    repositoryId,
+  )
+  return rows.map(({ digest }) => digest)
+}

@@ -108,9 +108,11 @@ class Examination {
     const { repository, rows, bad } = this.#of
     const path = storagePath(layout.revision(repository, digest), LINK_FILE)
     const found = await readLinkFile(this.#options.storage, path)
-    // The row of one without a revision stays while a tag leads to its bytes.
-    if (found === undefined)
-      return this.#compare(rows.manifests.has(digest) && !this.#isTagged(digest), { concerns: 'manifest', digest })
+    if (found === undefined) {
+      // One without a revision stays known while a tag leads to its bytes, and is not served.
+      const isKnown = rows.held.has(digest) || (rows.manifests.has(digest) && !this.#isTagged(digest))
+      return this.#compare(isKnown, { concerns: 'manifest', digest })
+    }
     this.#revisions.add(digest)
     if (found.says !== digest) this.#add({ kind: 'broken-link', concerns: 'manifest', digest })
     else if (bad.has(digest)) this.#know('manifest', digest)
@@ -123,7 +125,9 @@ class Examination {
     if (this.#named.has(`manifest ${digest}`)) return
     const manifest = await this.#parsed(digest)
     if (manifest === undefined) return this.#add({ kind: 'not-servable', concerns: 'manifest', digest })
-    if (this.#of.isMirror) return
+    const { rows, isMirror } = this.#of
+    this.#compare(rows.manifests.has(digest) && !rows.held.has(digest), { concerns: 'manifest', digest })
+    if (isMirror) return
     for (const { role, descriptor, mayBeAbsent } of manifest.references) {
       const target = descriptor.digest
       if (mayBeAbsent || this.#missing.has(target)) continue

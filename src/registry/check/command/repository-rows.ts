@@ -1,3 +1,4 @@
+import { listHeldManifests } from '../../../metadata/collecting/damage.ts'
 import { listTagTargets } from '../../../metadata/collecting/survey.ts'
 import { findRepository } from '../../../metadata/content.ts'
 import type { Query } from '../../../metadata/query.ts'
@@ -15,12 +16,14 @@ export interface RepositoryRows {
   readonly links: ReadonlySet<Digest>
   /** Whose revision is there, whatever its bytes are. */
   readonly manifests: ReadonlySet<Digest>
+  /** Those of them that are served. */
+  readonly held: ReadonlySet<Digest>
   readonly tags: ReadonlyMap<Tag, Digest>
 }
 
 export async function readRows(read: Query, repository: RepositoryName, epoch: number): Promise<RepositoryRows> {
   const row = await findRepository(read, repository)
-  if (row === undefined) return { isBelieved: false, links: new Set(), manifests: new Set(), tags: new Map() }
+  if (row === undefined) return { isBelieved: false, links: new Set(), manifests: new Set(), held: new Set(), tags: new Map() }
   const tags = new Map<Tag, Digest>()
   for (let last = ''; ; ) {
     const page = await listTagTargets(read, row.id, last, TAGS_AT_ONCE)
@@ -32,6 +35,7 @@ export async function readRows(read: Query, repository: RepositoryName, epoch: n
     isBelieved: row.scannedEpoch === epoch,
     links: new Set(await listKnownLinks(read, row.id)),
     manifests: new Set(await listKnownManifests(read, row.id)),
+    held: new Set(await listHeldManifests(read, row.id)),
     tags,
   }
 }

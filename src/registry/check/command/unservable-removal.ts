@@ -10,6 +10,7 @@ import { manifestUnknown } from '../../../oci/unknown.ts'
 import { allEnded } from '../../../storage/all-ended.ts'
 import type { StorageDriver } from '../../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../../storage/layout.ts'
+import type { Look } from '../../heal/storage-look.ts'
 import type { StorageView } from '../../heal/storage-view.ts'
 import type { Operations } from '../../writes/operations.ts'
 
@@ -17,6 +18,7 @@ export interface UnservableRemovalOptions {
   readonly storage: StorageDriver
   readonly view: StorageView
   readonly operations: Operations
+  readonly reconcile: Look
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
@@ -63,8 +65,9 @@ export class UnservableRemoval {
   }
 
   async #tag(repository: RepositoryName, tag: Tag): Promise<readonly Tag[]> {
-    const { operations, storage, view } = this.#options
-    return await operations.perform({
+    const { operations, storage, view, reconcile } = this.#options
+    let digest: Digest | undefined
+    await operations.perform({
       name: 'unservable tag removal',
       actor: ownWork('berth check'),
       plan: async (query, stamp) => ({
@@ -74,16 +77,16 @@ export class UnservableRemoval {
       act: async () => {
         const path = layout.tag(repository, tag)
         if ((await storage.stat(path)) === undefined) throw manifestUnknown(tag)
-        const { digest } = await view.observeTag({ kind: 'tag', repository, tag })
+        digest = (await view.observeTag({ kind: 'tag', repository, tag })).digest
         const manifest = digest && (await view.observeManifest({ kind: 'manifest', repository, digest }))
         if (manifest?.found !== undefined) throw canBePulled(repository, tag)
         await storage.remove(path, CURRENT_LINK_FILE)
       },
-      confirm: async (query, repositoryId, stamp) => {
-        await setTag(query, repositoryId, tag, null, stamp)
-        return [tag]
-      },
+      confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
     })
+    // Where the tag was all that led to it, nothing does any more.
+    if (digest !== undefined) await reconcile.look([{ kind: 'manifest', repository, digest }])
+    return [tag]
   }
 }
 
