@@ -50,8 +50,9 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
   )
 })
 
-describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of the collector', () => {
+describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of the collector and of the scrub', () => {
   const collector = { enabled: true, grace: '48h', found: '96h', window: '2h', interval: '6h', rate: 50, brake: 10, dryrun: true }
+  const scrub = { enabled: true, rate: '20MB' }
 
   test.each([
     ['registry:2 starts', startConfiguredPeer],
@@ -61,11 +62,13 @@ describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of th
     '%s',
     async (_, start) => {
       const known = listKeys().map(({ path }) => path)
-      const section = 'storage.maintenance.collector.'
-      expect(known.filter((path) => path.startsWith(section))).toEqual(Object.keys(collector).map((name) => section + name))
+      for (const [name, keys] of Object.entries({ collector, scrub })) {
+        const section = `storage.maintenance.${name}.`
+        expect(known.filter((path) => path.startsWith(section))).toEqual(Object.keys(keys).map((key) => section + key))
+      }
 
       using folder = new TemporaryFolder()
-      const text = textOf({ title: '', text: stringify({ storage: { maintenance: { collector } } }) })
+      const text = textOf({ title: '', text: stringify({ storage: { maintenance: { collector, scrub } } }) })
       await using registry = await start(folder, { text, variables: {} })
 
       expect(registry.serves).toBe(true)
