@@ -10,6 +10,7 @@ import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { programName } from './program-name.ts'
 import { serve } from './serve/serve.ts'
+import { addStatus } from './status/status-program.ts'
 import { addDelete, addStorageCommands, addUndelete } from './storage/storage-program.ts'
 import { version } from './version.ts'
 
@@ -28,6 +29,7 @@ export function berthProgram(): Command {
   addDelete(program)
   addUndelete(program)
   addCheck(program)
+  addStatus(program)
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)

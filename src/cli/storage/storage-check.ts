@@ -1,5 +1,4 @@
 import { checkStorage } from '../../composition/storage-check.ts'
-import type { Config } from '../../config/config.ts'
 import { loadConfig } from '../../config/load-config.ts'
 import { createLog } from '../../observe/create-log.ts'
 import { standardError } from '../../observe/standard-stream.ts'
@@ -7,6 +6,7 @@ import type { StepResult } from '../../storage/check-step.ts'
 import { exitWhenRead } from '../exit.ts'
 import { ensureRuntimeSettings } from '../serve/re-execute.ts'
 import { findServedConfigPath } from '../serve/served-config.ts'
+import { describeStorage } from './described-storage.ts'
 
 export interface StorageCheckOptions {
   readonly json?: boolean
@@ -25,17 +25,6 @@ export async function storageCheck(configPath: string | undefined, { json = fals
   }
   if (!json) process.stdout.write(`${describeAll(results)}\n`)
   await exitWhenRead(results.some(({ result }) => result === 'failed') ? 1 : 0)
-}
-
-function describeStorage({ storage: { driver } }: Config): string {
-  switch (driver.kind) {
-    case 'filesystem':
-      return `the directory ${driver.rootDirectory}`
-    case 'inmemory':
-      return "this process's memory"
-    case 's3':
-      return `the bucket ${driver.bucket} at ${driver.endpoint ?? `S3 in ${driver.region}`}, below /${driver.rootDirectory.replace(/^\/+/, '')}`
-  }
 }
 
 function describeResult(result: StepResult): string {

@@ -1,0 +1,96 @@
+import type { RegistryStatus } from '../../operating/status.ts'
+
+/** One screen: a word for each part, and a sentence. What needs a person begins with `!`. */
+export function statusLines(where: string, status: RegistryStatus): readonly string[] {
+  return [
+    line('storage', `${where}${status.storage.readOnly ? ', read-only by its configuration' : ''}`),
+    ...roomLines(status),
+    line('database', `${status.database.path}, epoch ${status.database.epoch}`),
+    line('processes', processes(status)),
+    line('scan', scan(status)),
+    ...namedLines('unreadable', status.unreadable, 'cannot be read, the others are served'),
+    line('content', content(status)),
+    line('deletes', status.storage.deletes ? 'clients may delete' : 'clients may not delete; berth delete does'),
+    ...collectorLines(status),
+    ...namedLines('obstacle', status.obstacles, 'is nothing that Berth knows, and keeps the collector from all bytes'),
+    ...scrubLines(status),
+    ...(status.upstream === undefined ? [] : [line('mirrors', status.upstream)]),
+  ]
+}
+
+function line(part: string, sentence: string): string {
+  return `${part.padEnd(12)}${sentence}`
+}
+
+function attention(part: string, sentence: string): string {
+  return line(`! ${part}`, sentence)
+}
+
+function roomLines({ storage: { space } }: RegistryStatus): readonly string[] {
+  if (space === undefined) return []
+  const { freeBytes, reserveBytes } = space
+  const room = `${readable(freeBytes)} free, ${readable(reserveBytes)} of them kept for deletes and metadata`
+  return [freeBytes > reserveBytes ? line('room', room) : attention('room', `${room}: uploads are refused`)]
+}
+
+function processes({ processes: count, duties }: RegistryStatus): string {
+  if (count === 0) return 'none: no server runs'
+  return `${count}; at work in the background: ${duties.join(', ') || 'nothing'}`
+}
+
+function scan({ scan: { complete, scanned } }: RegistryStatus): string {
+  return complete
+    ? 'complete: the database says what the storage says'
+    : `${Math.floor(scanned * 100)} % of the repositories are read`
+}
+
+function content({ counts }: RegistryStatus): string {
+  const { repositories, openUploads, openClaims } = counts
+  return `${repositories} repositories, ${openUploads} uploads that have not ended, ${openClaims} changes under way`
+}
+
+function collectorLines({ collector: { enabled, note, because } }: RegistryStatus): readonly string[] {
+  if (!enabled) return [line('collector', 'off: what nothing needs stays')]
+  if (note === undefined) return [line('collector', 'no pass yet')]
+  const { found, atMs } = note
+  const waits = because === undefined ? [] : [waitsFor(note.waits)('waits', because)]
+  const due =
+    found === undefined
+      ? ''
+      : `; due were ${found.links.due} links and ${found.blobs.due} blobs, ${readable(found.links.dueBytes + found.blobs.dueBytes)}`
+  const untagged =
+    note.untagged === undefined || note.untagged.manifests === 0
+      ? []
+      : [line('', `${note.untagged.manifests} manifests without a tag hold ${readable(note.untagged.bytes)}, and stay`)]
+  return [line('collector', `last looked ${timeOf(atMs)}${due}`), ...waits, ...untagged]
+}
+
+/** A scan and the first hour of an epoch end by themselves. */
+function waitsFor(waits: string | undefined): typeof line {
+  return waits === 'scan' || waits === 'epoch' || waits === 'disabled' || waits === 'readonly'
+    ? (_, text) => line('', `waits: ${text}`)
+    : attention
+}
+
+function scrubLines({ scrub: { enabled, state } }: RegistryStatus): readonly string[] {
+  const missing = (state?.missing ?? []).map((digest) => attention('damaged', `${digest} was moved aside; push it again`))
+  if (!enabled) return [line('scrub', 'off'), ...missing]
+  if (state === undefined) return [line('scrub', 'no pass yet'), ...missing]
+  const last = state.endedAtMs === undefined ? 'no whole pass yet' : `all was read last ${timeOf(state.endedAtMs)}`
+  return [line('scrub', `${last}; ${readable(state.bytes)} in this pass`), ...missing]
+}
+
+function namedLines(part: string, names: readonly string[], sentence: string): readonly string[] {
+  return names.map((name) => attention(part, `${name} ${sentence}`))
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
+
+function readable(bytes: number): string {
+  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(bytes) / 3)))
+  return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${UNITS[power]}`
+}
