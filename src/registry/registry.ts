@@ -204,7 +204,7 @@ function createCollector({
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
   const collector = new Collector({ metadata, removal, whether, clock, policy, pace, ...fullness, epoch })
-  const told = { log, onCollected: onCollected ?? (() => undefined) }
+  const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }
   const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, ...told })
   return {
     collector,

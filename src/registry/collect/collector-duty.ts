@@ -21,12 +21,16 @@ export interface CollectorDutyOptions {
   readonly policy: CollectorPolicy
   readonly log: Log
   readonly onCollected: (collected: Collected) => void
+  /** Uploads are refused for want of space. */
+  readonly isFull: () => Promise<boolean>
 }
 
 /** What the one process that has the duty does at each tick: the clock, what has been condemned for long enough, and from time to time a pass. */
 export class CollectorDuty {
   readonly #options: CollectorDutyOptions
   #nextPassAtMs = 0
+  /** The same while uploads are refused: what is due goes without waiting for the interval. */
+  #nextPassWhenFullAtMs = 0
   #toldAtMs: number | undefined
   #waits: Waits | undefined
   #untagged: Untagged | undefined
@@ -50,15 +54,22 @@ export class CollectorDuty {
     const { graceMs, windowMs, dryRun, enabled } = policy
     const waits = enabled ? await whether.waits(graceMs) : 'disabled'
     const removed = waits === undefined && !dryRun ? await collector.removeCondemned(windowMs, signal) : NOTHING
-    if (waits !== undefined || performance.now() < this.#nextPassAtMs) return await this.#end(waits ?? this.#waits, removed)
+    if (waits !== undefined || !(await this.#isPassDue())) return await this.#end(waits ?? this.#waits, removed)
     const beganAtMs = performance.now()
     const report = await collector.pass({ graceMs, windowMs, removesUntagged: false, dryRun }, signal)
     const endedAtMs = performance.now()
-    this.#nextPassAtMs =
-      endedAtMs + (policy.intervalMs === 0 ? 0 : Math.max(policy.intervalMs, REST_TO_WORK * (endedAtMs - beganAtMs)))
+    const restMs = policy.intervalMs === 0 ? 0 : REST_TO_WORK * (endedAtMs - beganAtMs)
+    this.#nextPassWhenFullAtMs = endedAtMs + restMs
+    this.#nextPassAtMs = endedAtMs + Math.max(policy.intervalMs, restMs)
     this.#last = report
     await this.#tell(report, signal)
     await this.#end(report.waits, sumOf(removed, report.collected))
+  }
+
+  async #isPassDue(): Promise<boolean> {
+    const now = performance.now()
+    if (now >= this.#nextPassAtMs) return true
+    return now >= this.#nextPassWhenFullAtMs && (await this.#options.isFull())
   }
 
   /** Says what was done, and why nothing is where that has changed. */
