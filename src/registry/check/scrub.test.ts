@@ -140,6 +140,21 @@ test('a file that is not the one which was read is not moved aside', async () =>
   expect(await lab.status(`/v2/${app}/blobs/${layer.digest}`)).toBe(200)
 })
 
+test('a failure when the bytes have been moved leaves rows that say what the storage is, and the scrub goes on', async () => {
+  await lab.flip(layer)
+  const remove = spyOn(berth.storage, 'removeOnlyFiles').mockRejectedValueOnce(new Error('EIO'))
+
+  await scrub()
+    .run(never())
+    .finally(() => remove.mockRestore())
+
+  expect(told()).toEqual([{ level: 'error', message: 'a blob is damaged, and could not be moved aside' }])
+  expect(await note()).toMatchObject({ blobs: contents.length, damaged: 1 })
+  expect(await berth.registry.status.scrub()).toMatchObject({ missing: [layer.digest] })
+  await lab.push(app, 'v1', image)
+  expect(await lab.status(`/v2/${app}/blobs/${layer.digest}`)).toBe(200)
+})
+
 test('nothing is read where nothing may be changed', async () => {
   await scrub({ isReadOnly: true }).run(never())
 
