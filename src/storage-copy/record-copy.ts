@@ -2,8 +2,13 @@ import { type StoragePath, storagePath } from '../storage/driver.ts'
 import { berthLayout } from '../storage/layout.ts'
 import type { CopyOptions } from './blob-copy.ts'
 
-/** Not copied, because it describes one storage: its id, the databases that work on it, the file by which its clock is read. */
-const NOT_COPIED: ReadonlySet<string> = new Set([berthLayout.store, berthLayout.databases, berthLayout.clock])
+/**
+ * Not copied, because it describes one storage: its id, the databases that work on it, the file by which its clock is read, and what was
+ * damaged there.
+ */
+const NOT_COPIED: ReadonlySet<string> = new Set([
+  ...[berthLayout.store, berthLayout.databases, berthLayout.clock, berthLayout.quarantine],
+])
 /** What lies below these and the source has no more goes from the target too. */
 const IN_STEP: readonly StoragePath[] = [berthLayout.access, berthLayout.deleted]
 const MOST_BYTES = 64 * 1024 * 1024

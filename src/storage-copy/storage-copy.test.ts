@@ -16,12 +16,15 @@ const RECORD = `${berthLayout.directory}/rules/one`
 describe('a copy', () => {
   test('has every byte of the source, but for what belongs to that alone', async () => {
     const source: StorageDriver = await filledStorage()
+    const damaged = { name: 'sha256.ab', bytes: new TextEncoder().encode('damaged') }
+    await source.place([{ directory: berthLayout.quarantine, files: [damaged] }])
     const target = new MemoryDriver()
 
     const { progress, problems } = await copy(source, target)
 
-    const { 'berth/v1/store': store, 'berth/v1/databases/a': database, ...rest } = await filesIn(source)
-    expect([store, database]).toEqual(['the id of the source', 'in use'])
+    const { 'berth/v1/store': store, 'berth/v1/databases/a': database, ...others } = await filesIn(source)
+    const { 'berth/v1/quarantine/sha256.ab': aside, ...rest } = others
+    expect([store, database, aside]).toEqual(['the id of the source', 'in use', 'damaged'])
     expect(await filesIn(target)).toEqual(rest)
     expect(problems).toEqual([])
     expect(progress).toMatchObject({ phase: 'done', repositories: 2, tagsCopied: 3, recordsCopied: 1, blobsPresent: 0 })
