@@ -8,7 +8,7 @@ import { freePort } from '../support/free-port.ts'
 import { type Content, makeImage } from '../support/images.ts'
 import { describeOnStores, STORE_START_MS } from '../support/object-store.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
-import { environmentIn, type Outcome, poll, run } from '../support/processes.ts'
+import { type Environment, environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { S3Client } from '../support/s3-client.ts'
@@ -37,8 +37,9 @@ afterEach(async () => {
 })
 
 /** As a shell runs the line of the document, without the words for a container. */
-async function shell(words: string, config = berth?.config ?? ''): Promise<Outcome> {
+async function shell(words: string, config = berth?.config ?? '', variables: Environment = {}): Promise<Outcome> {
   const environment = {
+    ...variables,
     ...environmentIn(folder.path),
     STATE_DIRECTORY: folder.join('state'),
     BERTH: BERTH_PROGRAM,
@@ -110,8 +111,13 @@ describeWith({ programs: [PEER_PROGRAM] }, 'while no server runs,', () => {
     const config = await folder.file('config.yml', `version: 0.1\nstorage: { filesystem: { rootdirectory: ${data} } }\n`)
 
     const found = await shell('check', config)
+    const refused = await shell('check --repair', config, { REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED: 'true' })
     const repaired = await shell('check --repair', config)
 
+    expect([refused.exitCode, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining('storage.maintenance.readonly.enabled is true'),
+    ])
     expect([found.exitCode, repaired.exitCode]).toEqual([1, 0])
     expect(repaired.stdout).toContain('mended      team/app:v1 has a link file that is torn')
     expect(repaired.stdout).toContain(`mended      team/app@${layer.digest} is missing, and ${image.manifest.digest} names it`)
