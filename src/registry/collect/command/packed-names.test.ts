@@ -44,3 +44,11 @@ test('sorted, they come by digest', () => {
   expect(sorted).toEqual([...sorted].sort())
   expect(sorted).toHaveLength(COUNT)
 })
+
+test('sorted, those with the same first bytes come by the bytes after', () => {
+  const ends = ['9', '1', 'f', '0', '5'].map((end) => `sha256:${'a'.repeat(63)}${end}` as Digest)
+  const names = new PackedNames()
+  for (const digest of ends) names.add(1, digest)
+
+  expect([...names.sorted()].map(({ digest }) => digest)).toEqual([...ends].sort())
+})

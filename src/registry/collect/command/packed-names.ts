@@ -53,8 +53,11 @@ export class PackedNames implements Iterable<PackedName> {
 
   /** By digest. */
   *sorted(): Generator<PackedName> {
-    const numbers = Uint32Array.from({ length: this.#packed }, (_, number) => number)
-    numbers.sort((one, other) => this.#compare(one, other))
+    const numbers = this.#byFirstBytes()
+    // Few have the same first bytes: each moves a place or two.
+    for (let place = 1; place < numbers.length; place += 1)
+      for (let at = place; at > 0 && this.#compare(numbers[at - 1] ?? 0, numbers[at] ?? 0) > 0; at -= 1)
+        [numbers[at - 1], numbers[at]] = [numbers[at] ?? 0, numbers[at - 1] ?? 0]
     for (const number of numbers) yield this.#at(number)
     yield* [...this.#others.values()].sort((one, other) => (one.digest < other.digest ? -1 : 1))
   }
@@ -62,6 +65,14 @@ export class PackedNames implements Iterable<PackedName> {
   #at(number: number): PackedName {
     const repositoryId = this.#records.readUInt32LE(number * RECORD_BYTES)
     return { repositoryId, digest: `${SHA256}${this.#digestAt(number).toString('hex')}` as Digest }
+  }
+
+  /** Numbers of records by the first four bytes of their digests: plain numbers are sorted many times faster than by a comparing function. */
+  #byFirstBytes(): Uint32Array {
+    const keys = BigUint64Array.from({ length: this.#packed }, (_, number) => {
+      return (BigInt(this.#records.readUInt32BE(number * RECORD_BYTES + ID_BYTES)) << 32n) | BigInt(number)
+    })
+    return Uint32Array.from(keys.sort(), (key) => Number(key & 0xffff_ffffn))
   }
 
   #compare(one: number, other: number): number {
