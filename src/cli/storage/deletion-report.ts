@@ -1,4 +1,5 @@
 import type { Deleted, DeletionPreview, Going } from '../../operating/deletion.ts'
+import { readableBytes } from '../../runtime/readable-bytes.ts'
 
 type Write = (line: string) => void
 
@@ -40,7 +41,7 @@ export function writeDeleted(write: Write, { tags, manifests, changed }: Deleted
 
 function spaceOf({ bytes, freedAfterMs, isAlone }: DeletionPreview): string {
   if (bytes === 0) return 'It frees no bytes: something else needs all of them.'
-  const size = `${readable(bytes)} (${bytes} bytes)`
+  const size = `${readableBytes(bytes)} (${bytes} bytes)`
   if (freedAfterMs === undefined)
     return `It frees ${size} when the collector takes them, which does not run with this configuration.`
   const by = minuteOf(Date.now() + freedAfterMs)
@@ -54,11 +55,4 @@ export function minuteOf(ms: number): string {
 
 function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
-}
-
-const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const
-
-function readable(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(bytes) / 3)))
-  return `${power === 0 ? bytes : (bytes / 1000 ** power).toFixed(1)} ${UNITS[power]}`
 }
