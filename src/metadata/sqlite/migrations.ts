@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { BASE_VERSION } from './schema.ts'
 
 /** One change of the tables. How to add one: CONTRIBUTING.md. */
@@ -80,6 +81,7 @@ export const MIGRATIONS: readonly Migration[] = [
     // Which operation has a name, and on whose behalf: the process that settles it may be another one.
     statements: ['action', 'actor', 'address', 'request_id'].map((column) => `ALTER TABLE claim ADD COLUMN ${column} TEXT`),
   },
+  { version: 9, statements: QUOTA_TABLES },
 ]
 
 /** The version of a database that went through all of these. */
