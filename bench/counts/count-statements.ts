@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Metadata, Query } from '../../src/metadata/query.ts'
+import type { QuotaRule } from '../../src/registry/quotas/quota-rules.ts'
 import { BerthInProcess } from '../../test/support/berth-in-process.ts'
 import { WORK } from './work.ts'
 
@@ -13,12 +14,16 @@ export interface StatementCounts {
 }
 
 /** What each kind of work asks of the metadata, by name. In this process, with nothing going on besides. */
-export async function countStatements(directory: string): Promise<ReadonlyMap<string, StatementCounts>> {
+export async function countStatements(
+  directory: string,
+  quotas: readonly QuotaRule[] = [],
+): Promise<ReadonlyMap<string, StatementCounts>> {
   const folder = await mkdtemp(join(directory, 'berth-counts-'))
   const counter = new Counter()
   try {
-    await using berth = await BerthInProcess.start(folder, { metadata: (metadata) => counter.watch(metadata) })
+    await using berth = await BerthInProcess.start(folder, { metadata: (metadata) => counter.watch(metadata), quotas })
     await berth.scan()
+    if (quotas.length > 0) await berth.countQuotas()
     const counts = new Map<string, StatementCounts>()
     for (const work of WORK) {
       await work.prepare?.(berth.client)

@@ -11,7 +11,7 @@ import { health } from './health.ts'
 import { programName } from './program-name.ts'
 import { serve } from './serve/serve.ts'
 import { addStatus } from './status/status-program.ts'
-import { addDelete, addStorageCommands, addUndelete } from './storage/storage-program.ts'
+import { addDelete, addQuota, addStorageCommands, addUndelete } from './storage/storage-program.ts'
 import { version } from './version.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */
@@ -30,6 +30,7 @@ export function berthProgram(): Command {
   addUndelete(program)
   addCheck(program)
   addStatus(program)
+  addQuota(program)
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)

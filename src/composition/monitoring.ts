@@ -131,14 +131,18 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
-    const [counts, space, collector, scrub, ofProcess] = await Promise.all([
+    const [counts, space, collector, scrub, quotas, ofProcess] = await Promise.all([
       outcomeOf(() => status.counts()),
       outcomeOf(() => status.space()),
       outcomeOf(() => status.collector()),
       outcomeOf(() => status.scrub()),
+      outcomeOf(() => status.quotas()),
       processFamilies(),
     ])
-    const told = { counts: found(counts), space: found(space), collector: found(collector), scrub: found(scrub) }
+    const told = {
+      ...{ counts: found(counts), space: found(space), collector: found(collector) },
+      ...{ scrub: found(scrub), quotas: found(quotas) },
+    }
     const state = { ready, scan, duties: status.duties(), ...told }
     return [...metrics.families(state), ...ofProcess]
   }

@@ -127,6 +127,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const rules = {
     ...maintenanceOf(parts, refusal !== undefined),
     manifestRules: config.manifests,
+    quotas: config.quotas,
     onlyReads: refusal !== undefined,
     mirrors: config.proxy && mirrorSourceOf(config.proxy),
   }

@@ -9,6 +9,7 @@ import type {
   HttpConfig,
   ManifestRules,
   ProxyConfig,
+  QuotaConfig,
   Repetition,
   StorageConfig,
   TokenConfig,
@@ -44,6 +45,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     catalog: { maxEntries: catalog.maxentries > 0 ? catalog.maxentries : DEFAULT_MAX_ENTRIES },
     tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
     manifests: manifestRules(parsed),
+    quotas: quotaConfigs(parsed),
     access: accessConfig(parsed),
     proxy: proxyConfig(parsed),
   }
@@ -163,6 +165,12 @@ function accessConfig({ access }: ParsedConfig): AccessConfig | undefined {
   if (access === undefined) return undefined
   const { rules, service, realm, tokenlifetime, refreshlifetime } = access
   return { rules, service, realm, tokenLifetimeMs: tokenlifetime, refreshLifetimeMs: refreshlifetime }
+}
+
+function quotaConfigs({ quotas }: ParsedConfig): readonly QuotaConfig[] {
+  return quotas.map(({ name, repositories, except, each, limit, warn }) => {
+    return { name, repositories, except, isEach: each, limitBytes: limit, warnBytes: warn }
+  })
 }
 
 function proxyConfig({ proxy }: ParsedConfig): ProxyConfig | undefined {

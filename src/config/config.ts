@@ -27,6 +27,7 @@ export interface Config {
     readonly maxTags: number
   }
   readonly manifests: ManifestRules
+  readonly quotas: readonly QuotaConfig[]
   /** Undefined: Berth decides nothing by itself. */
   readonly access: AccessConfig | undefined
   /** Undefined: this registry serves its own content alone. */
@@ -42,6 +43,18 @@ export interface ProxyConfig {
   readonly helper: { readonly command: string; readonly lifetimeMs: number | undefined } | undefined
   /** 0: each pull of a tag asks there. */
   readonly tagsFreshMs: number
+}
+
+/** How much some repositories may hold, each blob counted once. */
+export interface QuotaConfig {
+  readonly name: string
+  readonly repositories: readonly RepositoryGlob[]
+  readonly except: readonly RepositoryGlob[]
+  /** Each name in place of the first star of a pattern has a quota of its own. */
+  readonly isEach: boolean
+  /** Bytes. One of the two at least is set. */
+  readonly limitBytes: number | undefined
+  readonly warnBytes: number | undefined
 }
 
 /** Who may do what. */

@@ -3,6 +3,7 @@ import type { ConfigProblem } from './config-error.ts'
 import { describePlace, locate } from './report.ts'
 import { AUTH_KINDS } from './schema/auth-schema.ts'
 import { collectorProblems } from './schema/collector-schema.ts'
+import { quotaProblems } from './schema/quota-schema.ts'
 import { contradictionsIn } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
 import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
@@ -20,6 +21,7 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
     ...authProblems(auth, settings),
     ...accessProblems(auth, access),
     ...proxyProblems(parsed),
+    ...quotaProblems(parsed.quotas),
     ...(['s3', 's3aws'] as const).flatMap((name) => {
       const section = storage[name]
       return section === undefined ? [] : contradictionsIn(section, `storage.${name}`)

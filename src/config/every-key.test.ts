@@ -6,6 +6,7 @@ import { stringify } from 'yaml'
 import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
+import { QUOTA_ROWS } from '../../test/support/quota-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
 import type { Config } from './config.ts'
@@ -125,6 +126,7 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
   ...PROXY_ROWS,
+  ...QUOTA_ROWS,
   ...s3Together('s3'),
   ...s3Together('s3aws'),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],

@@ -99,7 +99,7 @@ describe('a file', () => {
       catalog: { maxEntries: 1000 },
       tags: { maxTags: 1000 },
       manifests: { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] },
-      ...{ access: undefined, proxy: undefined },
+      ...{ quotas: [], access: undefined, proxy: undefined },
     })
   })
 

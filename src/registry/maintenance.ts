@@ -8,6 +8,7 @@ import type { Scrub } from './check/scrub.ts'
 import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
+import type { QuotaCount } from './quotas/quota-count.ts'
 import type { DeletedRecords } from './records/deleted-records.ts'
 import { RepeatedTask } from './repeated-task.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
@@ -40,6 +41,8 @@ export interface MaintenanceOptions {
   readonly scrub?: Pick<Scrub, 'run'> | undefined
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
+  /** Undefined where there are no quotas. */
+  readonly quotas: QuotaCount | undefined
   /** A task failed; it is tried again at its next time. */
   readonly onFailure: (task: string, error: unknown) => void
 }
@@ -102,7 +105,7 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -112,6 +115,7 @@ export class Maintenance {
         ? []
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
+      ...(quotas === undefined ? [] : [{ name: 'quotas', everyMs: SECOND_MS, run: (signal: AbortSignal) => quotas.run(signal) }]),
     ]
   }
 

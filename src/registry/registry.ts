@@ -30,6 +30,9 @@ import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
 import { Maintenance } from './maintenance.ts'
 import { Mirror, type MirrorSource } from './mirror/mirror.ts'
+import { endCount, QuotaCount } from './quotas/quota-count.ts'
+import { type QuotaRule, QuotaRules } from './quotas/quota-rules.ts'
+import { Quotas } from './quotas/quotas.ts'
 import { DeletedRecords } from './records/deleted-records.ts'
 import { BackgroundScan } from './scan/background-scan.ts'
 import { DanglingLinks } from './scan/dangling-links.ts'
@@ -72,6 +75,8 @@ export interface RegistryOptions {
   readonly readersWait?: () => boolean
   /** Left out, every valid manifest is taken. */
   readonly manifestRules?: ManifestRules
+  /** How much repositories may hold; left out, as much as there is room for. */
+  readonly quotas?: readonly QuotaRule[]
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
   readonly onlyReads?: boolean
   /** Another registry whose content is pulled through this one; left out, there is none. */
@@ -122,7 +127,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable, obstacles })
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable, obstacles })
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
-  const parts = { storage, metadata, view, operations, scanned }
+  const { quotas, quotaCount } = quotasOf(options)
+  const parts = { storage, metadata, view, operations, scanned, quotas }
   const backgroundScan = new BackgroundScan({
     ...{ storage, metadata, scan, listed, reconcile, unreadable, obstacles, epoch },
     ...{ danglingLinks: new DanglingLinks(parts), tagIndexes: new TagIndexes(parts) },
@@ -130,14 +136,14 @@ export function createRegistry(options: RegistryOptions): Registry {
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
-  const pushes = new BlobPush({ storage, operations })
+  const pushes = new BlobPush({ storage, operations, quotas })
   const records = new DeletedRecords({ storage, graceMs: collector.graceMs, log })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
-  const uploads = new UploadSessions({ storage, metadata, blobs, pushes, processId, epoch, liveness })
+  const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
   const rules = options.manifestRules ?? NO_RULES
-  const manifestParts = { storage, metadata, operations, references, records, rules, scanned }
+  const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
-  const mirror = options.mirrors && new Mirror({ ...options, source: options.mirrors, blobs, manifests, pushes })
+  const mirror = mirrorOf(options, { blobs, manifests, operations })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, operations, records, backgroundScan, unreadable })
@@ -147,7 +153,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { all: records, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
-    purge: purgeOf(options),
+    ...{ purge: purgeOf(options), quotas: quotaCount },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
@@ -159,7 +165,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
     ...{ check: checking.check, unservable: checking.unservable },
     status: new Status({
-      ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, epoch, onlyReads },
+      ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, quotas, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),
     }),
     handover: new Handover({
@@ -168,6 +174,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     }),
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
+      if (quotaCount === undefined) await endCount(metadata)
       maintenance.start()
     },
     handOverDuties: () => maintenance.handOver(),
@@ -176,6 +183,21 @@ export function createRegistry(options: RegistryOptions): Registry {
       await operations.finish()
     },
   }
+}
+
+function quotasOf({ metadata, log, ...options }: RegistryOptions) {
+  const rules = new QuotaRules(options.quotas ?? [])
+  const quotas = new Quotas({ metadata, rules, log })
+  return { quotas, quotaCount: rules.isEmpty ? undefined : new QuotaCount({ metadata, rules, log }) }
+}
+
+type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'operations'>
+
+function mirrorOf(options: RegistryOptions, { blobs, manifests, operations }: Mirrored): Mirror | undefined {
+  if (options.mirrors === undefined) return undefined
+  // What is fetched for a pull is counted, and never refused.
+  const pushes = new BlobPush({ storage: options.storage, operations, quotas: undefined })
+  return new Mirror({ ...options, source: options.mirrors, blobs, manifests, pushes })
 }
 
 interface CollectorParts

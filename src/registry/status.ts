@@ -11,6 +11,7 @@ import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import { readScrubNote } from './check/scrub-note.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
+import type { QuotaState, Quotas } from './quotas/quotas.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { Obstacles } from './scan/obstacles.ts'
 import type { RepositoryScan } from './scan/repository-scan.ts'
@@ -19,6 +20,9 @@ import type { UnreadableNames } from './scan/unreadable-names.ts'
 /** Counting a million repositories blocks the event loop for a few milliseconds: within this time the same numbers are given. */
 const COUNTED_FOR_MS = 5_000
 
+/** Where each name has a quota of its own, there may be very many. */
+const QUOTAS_LISTED = 1_000
+
 export interface StatusOptions {
   readonly storage: StorageDriver
   readonly metadata: Metadata
@@ -26,6 +30,7 @@ export interface StatusOptions {
   readonly backgroundScan: BackgroundScan
   readonly unreadable: Pick<UnreadableNames, 'list'>
   readonly obstacles: Pick<Obstacles, 'list'>
+  readonly quotas: Pick<Quotas, 'list'>
   readonly epoch: number
   readonly dutyStates: () => readonly DutyState[]
   /** Nothing is written here: a storage without an id stays one. */
@@ -114,6 +119,11 @@ export class Status {
   /** Paths of what the scan met that Berth does not know. Throws when the metadata does not answer. */
   async obstacles(): Promise<readonly string[]> {
     return (await this.#options.obstacles.list()).map(({ path }) => path)
+  }
+
+  /** The fullest quotas, by bytes. Throws when the metadata does not answer. */
+  async quotas(): Promise<readonly QuotaState[]> {
+    return await this.#options.quotas.list(QUOTAS_LISTED)
   }
 
   /** The background work that one process does for all. */

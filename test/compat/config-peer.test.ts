@@ -50,25 +50,31 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
   )
 })
 
-describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of the collector and of the scrub', () => {
-  const collector = { enabled: true, grace: '48h', found: '96h', window: '2h', interval: '6h', rate: 50, brake: 10, dryrun: true }
-  const scrub = { enabled: true, rate: '20MB' }
+/** Sections that only Berth has: every key of each, and the file in which they stand. */
+const COLLECTOR = { enabled: true, grace: '48h', found: '96h', window: '2h', interval: '6h', rate: 50, brake: 10, dryrun: true }
+const SCRUB = { enabled: true, rate: '20MB' }
+const QUOTA = { name: 'own', repositories: ['*/**'], except: ['team/**'], each: true, limit: '10GB', warn: '8GB' }
+const OWN = [
+  ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
+  ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
+  ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
+] as const
 
-  test.each([
+describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key', () => {
+  const starts = [
     ['registry:2 starts', startConfiguredPeer],
     ['registry:3 starts', startConfiguredPeer3],
     ['Berth starts', startConfiguredBerth],
-  ])(
+  ] as const
+
+  test.each(OWN.flatMap(([title, ...own]) => starts.map(([word, start]) => [`of ${title} ${word}`, ...own, start] as const)))(
     '%s',
-    async (_, start) => {
+    async (_, section, keys, file, start) => {
       const known = listKeys().map(({ path }) => path)
-      for (const [name, keys] of Object.entries({ collector, scrub })) {
-        const section = `storage.maintenance.${name}.`
-        expect(known.filter((path) => path.startsWith(section))).toEqual(Object.keys(keys).map((key) => section + key))
-      }
+      expect(known.filter((path) => path.startsWith(section))).toEqual(Object.keys(keys).map((name) => section + name))
 
       using folder = new TemporaryFolder()
-      const text = textOf({ title: '', text: stringify({ storage: { maintenance: { collector, scrub } } }) })
+      const text = textOf({ title: '', text: stringify(file) })
       await using registry = await start(folder, { text, variables: {} })
 
       expect(registry.serves).toBe(true)

@@ -4,6 +4,8 @@ import type { Metadata } from '../../src/metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../../src/registry/collect/policy.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
+import { QuotaCount } from '../../src/registry/quotas/quota-count.ts'
+import { type QuotaRule, QuotaRules } from '../../src/registry/quotas/quota-rules.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { type Disk, openDisk } from '../../src/storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
@@ -20,6 +22,7 @@ export interface InProcessOptions {
   readonly disk?: (disk: Disk) => Disk
   readonly metadata?: (metadata: Metadata) => Metadata
   readonly collector?: CollectorPolicy
+  readonly quotas?: readonly QuotaRule[]
 }
 
 /**
@@ -33,6 +36,7 @@ export class BerthInProcess implements AsyncDisposable {
   readonly log: RecordedLog
   readonly #driver: FilesystemDriver
   readonly #disk: HeldDisk
+  readonly #count: QuotaCount
   #isDead = false
 
   private constructor(parts: {
@@ -41,6 +45,7 @@ export class BerthInProcess implements AsyncDisposable {
     readonly opened: OpenedMetadata
     readonly driver: FilesystemDriver
     readonly disk: HeldDisk
+    readonly count: QuotaCount
     readonly log: RecordedLog
   }) {
     this.registry = parts.registry
@@ -49,6 +54,7 @@ export class BerthInProcess implements AsyncDisposable {
     this.log = parts.log
     this.#driver = parts.driver
     this.#disk = parts.disk
+    this.#count = parts.count
   }
 
   /** Starts as `berth serve` does, with the settling of what the last run left. */
@@ -64,15 +70,22 @@ export class BerthInProcess implements AsyncDisposable {
     const { locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
-    const { collector = DEFAULT_POLICY } = options
-    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, uploadPurging, collector, log })
+    const { collector = DEFAULT_POLICY, quotas = [] } = options
+    const rules = { uploadPurging, collector, quotas }
+    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, ...rules, log })
     if (opened.beganEpoch) await registry.operations.sweep()
-    return new BerthInProcess({ registry, handler: handlerOf(registry, log), opened, driver, disk, log })
+    const count = new QuotaCount({ metadata, rules: new QuotaRules(quotas), log })
+    return new BerthInProcess({ registry, handler: handlerOf(registry, log), opened, driver, disk, count, log })
   }
 
   /** Looks at everything, as the background scan does. */
   async scan(): Promise<void> {
     await this.registry.backgroundScan.run(new AbortController().signal)
+  }
+
+  /** Counts what is there for the quotas, as the process that has the duty does each second. */
+  async countQuotas(): Promise<void> {
+    await this.#count.run(new AbortController().signal)
   }
 
   async sweep(): Promise<void> {

@@ -21,6 +21,18 @@ export function addStorageCommands(program: Command): void {
     .copyInheritedSettings(program)
 }
 
+/** `berth quota`. */
+export function addQuota(program: Command): void {
+  program
+    .command('quota')
+    .description('Prints how full each quota is, the fullest first; also while a server runs.')
+    .argument('[config.yml]', 'the configuration of the server; inside a container Berth finds it')
+    .option('--json', 'print one JSON object in each line')
+    .option('--check', 'count everything anew as well, and end with exit code 1 where that gives another number')
+    .action(async (config, options) => await (await import('./quota.ts')).quota(config, options))
+    .copyInheritedSettings(program)
+}
+
 /** `berth delete`. */
 export function addDelete(program: Command): void {
   program

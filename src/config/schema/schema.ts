@@ -6,6 +6,7 @@ import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
 import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
 import { proxy } from './proxy-schema.ts'
+import { quotas } from './quota-schema.ts'
 import { storage } from './storage-schema.ts'
 import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
 
@@ -176,6 +177,7 @@ export const schema = section({
   compatibility,
   auth,
   access,
+  quotas,
   notifications,
   proxy,
   middleware: notYet({

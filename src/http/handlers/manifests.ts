@@ -41,6 +41,8 @@ export async function putManifest({ registry, request, route, actor }: Call<Mani
     'Docker-Content-Digest': pushed.digest,
     ...(pushed.subject === undefined ? {} : { 'OCI-Subject': pushed.subject }),
     ...(tags.length === 0 ? {} : { 'OCI-Tag': pushed.tags.join(', ') }),
+    // distribution-spec "Warnings": clients show them to the user.
+    ...(pushed.warnings.length === 0 ? {} : { Warning: pushed.warnings.map((text) => `299 - "${text}"`).join(', ') }),
   })
 }
 

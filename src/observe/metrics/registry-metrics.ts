@@ -5,6 +5,7 @@ import { ConnectionMetrics } from './connection-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
+import { type QuotaState, quotaFamilies } from './quota-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { ScrubMetrics, type ScrubState } from './scrub-metrics.ts'
 
@@ -19,6 +20,7 @@ export interface RegistryState {
   readonly collector: CollectorState | undefined
   /** Undefined before the first pass of the scrub. */
   readonly scrub: ScrubState | undefined
+  readonly quotas: readonly QuotaState[] | undefined
 }
 
 export interface RegistryCounts {
@@ -73,6 +75,7 @@ export class RegistryMetrics {
       ...this.collector.families(state.collector),
       ...this.scrub.families(state.scrub),
       ...dutyFamilies(state.duties),
+      ...quotaFamilies(state.quotas ?? []),
       ...stateFamilies(state),
     ]
   }

@@ -4,6 +4,7 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver, UploadState } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import type { Quotas } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
 import { confirmBlob, linkPlacements, planBlob } from './blob-store.ts'
 
@@ -17,19 +18,28 @@ export interface UploadedBlob {
   readonly actor: Actor
 }
 
+export interface BlobPushOptions {
+  readonly storage: StorageDriver
+  readonly operations: Operations
+  /** Undefined: it takes everything. */
+  readonly quotas: Pick<Quotas, 'admit'> | undefined
+}
+
 /** The last step of every upload: bytes and link to their places, side by side, then the rows (docs/orders-of-writing.md, Blob push). */
 export class BlobPush {
   readonly #storage: StorageDriver
   readonly #operations: Operations
+  readonly #quotas: Pick<Quotas, 'admit'> | undefined
 
-  constructor(options: { readonly storage: StorageDriver; readonly operations: Operations }) {
+  constructor(options: BlobPushOptions) {
     this.#storage = options.storage
     this.#operations = options.operations
+    this.#quotas = options.quotas
   }
 
   /**
    * Gives what the session named at its end; undefined without a session, or when it had ended before. Throws UploadGoneError when the
-   * bytes are neither in the upload nor in their place.
+   * bytes are neither in the upload nor in their place, and QuotaReached.
    */
   async complete(repository: RepositoryName, upload: UploadedBlob): Promise<EndedUpload | undefined> {
     const { digest, size, state, uploadId, actor } = upload
@@ -37,7 +47,11 @@ export class BlobPush {
     return await this.#operations.perform({
       name: 'blob push',
       actor,
-      plan: async (query, stamp) => await planBlob(query, stamp, repository, blob),
+      plan: async (query, stamp) => {
+        const planned = await planBlob(query, stamp, repository, blob)
+        await this.#quotas?.admit(query, planned.plan.repositoryId, { repository, digest, size })
+        return planned
+      },
       act: async ({ isLive }) => {
         const bytes = this.#storage.completeUpload(state, layout.blob(digest), size, { isUnknown: !isLive })
         const link = this.#storage.place(linkPlacements(repository, blob))

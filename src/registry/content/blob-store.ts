@@ -9,6 +9,7 @@ import type { ByteRange, Placement, StorageDriver } from '../../storage/driver.t
 import { LINK_FILE, layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
 import type { StorageView } from '../heal/storage-view.ts'
+import type { Quotas } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
 import { findMissing, whileSeen } from './named-content.ts'
 import { Rescue } from './rescue.ts'
@@ -42,6 +43,7 @@ export interface BlobStoreOptions {
   readonly view: StorageView
   readonly reconcile: Look
   readonly operations: Operations
+  readonly quotas: Pick<Quotas, 'admit'>
   /** Resolves when every manifest of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
@@ -58,6 +60,7 @@ export class BlobStore {
   readonly #view: StorageView
   readonly #reconcile: Look
   readonly #operations: Operations
+  readonly #quotas: Pick<Quotas, 'admit'>
   readonly #rescue: Rescue
   readonly #scanned: (repository: RepositoryName) => Promise<unknown>
 
@@ -67,6 +70,7 @@ export class BlobStore {
     this.#view = options.view
     this.#reconcile = options.reconcile
     this.#operations = options.operations
+    this.#quotas = options.quotas
     this.#rescue = new Rescue(options.metadata)
     this.#scanned = options.scanned
   }
@@ -104,7 +108,7 @@ export class BlobStore {
   }
 
   /**
-   * Links a blob that another repository owns (end-11). False when that cannot be done: the client then uploads.
+   * Links a blob that another repository owns (end-11). False when that cannot be done: the client then uploads. Throws QuotaReached: so would the upload.
    */
   async mount(repository: RepositoryName, digest: Digest, { from, isReadable, actor }: Mount): Promise<boolean> {
     const sources = from === undefined ? await this.#repositoriesLinking(digest) : [from]
@@ -179,7 +183,10 @@ export class BlobStore {
           const named = [{ digest: blob.digest, isChild: false }]
           const missing = await findMissing(query, { repository: source, epoch: stamp.epoch, named })
           if (missing.length > 0) throw new SourceGone()
-          return await planBlob(query, stamp, repository, blob)
+          const planned = await planBlob(query, stamp, repository, blob)
+          const { target: digest, size } = blob
+          await this.#quotas.admit(query, planned.plan.repositoryId, { repository, digest, size })
+          return planned
         },
         act: async () => {
           if ((await this.#view.blobSize(blob.target)) !== blob.size) throw new SourceGone()

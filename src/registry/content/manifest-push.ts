@@ -28,6 +28,8 @@ export interface PushedManifest {
   readonly subject: Digest | undefined
   /** The tags that now point to it. */
   readonly tags: readonly Tag[]
+  /** Sentences for the client: quotas that are nearly full. */
+  readonly warnings: readonly string[]
 }
 
 export interface PlannedManifest {

@@ -13,6 +13,7 @@ import { manifestUnknown } from '../../oci/unknown.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
+import type { Quotas } from '../quotas/quotas.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import { OneATurn } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
@@ -41,6 +42,7 @@ export interface ManifestStoreOptions {
   readonly operations: Operations
   readonly references: ReferenceCheck
   readonly records: Pick<DeletedRecords, 'write'>
+  readonly quotas: Pick<Quotas, 'admit'>
   readonly rules: ManifestRules
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
@@ -79,18 +81,23 @@ export class ManifestStore {
     })
   }
 
-  /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED. */
+  /** end-7a, end-7b. Throws MANIFEST_INVALID, MANIFEST_BLOB_UNKNOWN, DIGEST_INVALID, DENIED, and QuotaReached. */
   async put(repository: RepositoryName, push: ManifestPush): Promise<PushedManifest> {
     const content = await this.#contentOf(push)
     const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
-    const references = push.isMirrored === true ? [] : applyRules(this.#options.rules, content.manifest)
+    const { isMirrored = false } = push
+    const references = isMirrored ? [] : applyRules(this.#options.rules, content.manifest)
+    let warnings: readonly string[] = []
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
       await this.#options.operations.perform({
         name: 'manifest push',
         actor: push.actor,
         plan: async (query, stamp) => {
           await requireStill(query, stamp)
-          return await planManifest(query, stamp, { repository, content, tags })
+          const planned = await planManifest(query, stamp, { repository, content, tags })
+          const added = { repository, digest: content.digest, size: content.bytes.length }
+          if (!isMirrored) warnings = await this.#options.quotas.admit(query, planned.plan, added)
+          return planned
         },
         act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
         confirm: async (query, repositoryId, stamp) => {
@@ -99,7 +106,7 @@ export class ManifestStore {
         },
       })
     })
-    return { digest: content.digest, subject: content.manifest.subject?.digest, tags }
+    return { digest: content.digest, subject: content.manifest.subject?.digest, tags, warnings }
   }
 
   /**

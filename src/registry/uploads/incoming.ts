@@ -1,6 +1,7 @@
 import type { RunningDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { type StorageDriver, storageFull, type UploadWriter } from '../../storage/driver.ts'
+import type { RequireRoom } from '../quotas/quotas.ts'
 import { restAfterSmallChunk } from '../rest.ts'
 import type { Turns } from './turns.ts'
 import type { WaitingPlaces } from './waiting-places.ts'
@@ -20,6 +21,8 @@ export interface Receiver {
   readonly digest: RunningDigest | undefined
   readonly turns: Turns
   readonly places: WaitingPlaces
+  /** Undefined: no quota sets a limit. */
+  readonly requireRoom: RequireRoom | undefined
 }
 
 /** Smaller uploads, and the end of each, are let through: a small layer would wait behind 32 large ones. */
@@ -27,10 +30,11 @@ const LARGEST_WITHOUT_TURNS = 256 * 1024
 
 /**
  * Streams a body to its end: hashed where a digest runs, written with backpressure, a bounded part in memory. What has been written
- * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, and what the body throws when the client
- * goes away.
+ * when it throws is kept by the writer. Throws SIZE_INVALID, UNAVAILABLE on a full storage, QuotaReached at the chunk that is too much, or
+ * before the first where the length tells, and what the body throws when the client goes away.
  */
-export async function receive(chunk: IncomingChunk, { writer, digest, turns, places }: Receiver): Promise<void> {
+export async function receive(chunk: IncomingChunk, { writer, digest, turns, places, requireRoom }: Receiver): Promise<void> {
+  requireRoom?.(writer.offset + (chunk.length ?? 0))
   using place = places.enter({ hasLength: chunk.length !== undefined })
   let received = 0
   const mayWait = () => place.mayWait(received)
@@ -38,6 +42,7 @@ export async function receive(chunk: IncomingChunk, { writer, digest, turns, pla
     const size = bytes.length
     received += size
     if (chunk.length !== undefined && received > chunk.length) throw sizeInvalid(received, chunk.length)
+    requireRoom?.(writer.offset + size)
     digest?.update(bytes)
     await writer.write(bytes, mayWait)
     if (received > LARGEST_WITHOUT_TURNS && received !== chunk.length) await turns.pass(size, mayWait)

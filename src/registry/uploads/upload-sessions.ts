@@ -7,19 +7,21 @@ import {
   insertUpload,
   recordProgress,
   setUploadWriter,
-  type UploadRow,
 } from '../../metadata/uploads.ts'
 import type { Actor } from '../../observe/actor.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../../oci/digest.ts'
-import { RegistryError } from '../../oci/errors.ts'
+import type { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { type StorageDriver, UploadGoneError, type UploadState, type UploadWriter } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { BlobPush } from '../content/blob-push.ts'
 import type { BlobStore } from '../content/blob-store.ts'
+import { QuotaReached } from '../quotas/quota-words.ts'
+import type { Quotas, RequireRoom } from '../quotas/quotas.ts'
 import { type IncomingChunk, receive, requireSpace } from './incoming.ts'
 import { RunningDigests } from './running-digests.ts'
 import { Turns } from './turns.ts'
+import { digestMismatch, outOfOrder, uploadUnknown } from './upload-errors.ts'
 import { type OpenUpload, UploadFiles } from './upload-files.ts'
 import { WaitingPlaces } from './waiting-places.ts'
 
@@ -34,6 +36,7 @@ export interface UploadSessionsOptions {
   readonly metadata: Metadata
   readonly blobs: BlobStore
   readonly pushes: BlobPush
+  readonly quotas: Pick<Quotas, 'findRoom'>
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness
@@ -87,7 +90,7 @@ export class UploadSessions {
 
   /**
    * end-5. Bytes that arrived before the client went away are kept. Throws BLOB_UPLOAD_UNKNOWN; RANGE_INVALID for a chunk that does
-   * not start at the offset, with the offset in its detail; SIZE_INVALID; UNAVAILABLE.
+   * not start at the offset, with the offset in its detail; SIZE_INVALID; UNAVAILABLE; QuotaReached, which ends the session.
    */
   async append(repository: RepositoryName, uploadId: string, chunk: IncomingChunk): Promise<UploadStatus> {
     return await this.#withChunk({ repository, uploadId, chunk }, async (upload) => {
@@ -121,23 +124,30 @@ export class UploadSessions {
     if (ended.state !== null) await this.#options.storage.abortUpload(ended.state as UploadState)
   }
 
-  /** end-4b: a whole blob in one request. Throws DIGEST_INVALID, SIZE_INVALID, UNAVAILABLE. */
+  /** end-4b: a whole blob in one request. Throws DIGEST_INVALID, SIZE_INVALID, UNAVAILABLE, QuotaReached. */
   async push(repository: RepositoryName, last: LastChunk): Promise<void> {
+    const requireRoom = await this.#options.quotas.findRoom(repository, last.digest)
+    requireRoom?.(last.chunk.length ?? 0)
     const own = this.#files.enter()
     try {
       const writer = await this.#files.begin(own, layout.blob(last.digest))
-      await this.#pushTo(writer, repository, last)
+      await this.#pushTo(writer, repository, last, requireRoom)
     } finally {
       await this.#files.leave(own)
     }
   }
 
-  async #pushTo(writer: UploadWriter, repository: RepositoryName, { digest, chunk, actor }: LastChunk): Promise<void> {
+  async #pushTo(
+    writer: UploadWriter,
+    repository: RepositoryName,
+    { digest, chunk, actor }: LastChunk,
+    requireRoom: RequireRoom | undefined,
+  ): Promise<void> {
     const { pushes } = this.#options
     try {
       const running = new RunningDigest(algorithmOf(digest))
       try {
-        await receive(chunk, { writer, digest: running, turns: this.#turns, places: this.#places })
+        await receive(chunk, { writer, digest: running, turns: this.#turns, places: this.#places, requireRoom })
       } finally {
         await writer.close()
       }
@@ -156,10 +166,13 @@ export class UploadSessions {
 
   /** Makes this request the writer of the session, takes the chunk, and goes on with the file closed. */
   async #withChunk<Result>(sent: SentChunk, goOn: (upload: OpenUpload) => Promise<Result>): Promise<Result> {
+    // What brings nothing is measured in the plan of its end.
+    const isEmpty = sent.chunk.length === 0
+    const requireRoom = isEmpty ? undefined : await this.#options.quotas.findRoom(sent.repository, sent.closing)
     const own = this.#files.enter()
     try {
       const upload = await this.#takeOver(own, sent)
-      await this.#write(upload, sent.chunk)
+      await this.#write(upload, sent.chunk, requireRoom)
       return await goOn(upload)
     } finally {
       await this.#files.leave(own)
@@ -184,16 +197,18 @@ export class UploadSessions {
     throw uploadUnknown(uploadId)
   }
 
-  /** What came of a chunk that broke off is kept. */
-  async #write(upload: OpenUpload, chunk: IncomingChunk): Promise<void> {
+  /** What came of a chunk that broke off is kept; but for what a quota has no room for. */
+  async #write(upload: OpenUpload, chunk: IncomingChunk, requireRoom: RequireRoom | undefined): Promise<void> {
+    const { file: writer, running: digest } = upload
     try {
       try {
-        await receive(chunk, { writer: upload.file, digest: upload.running, turns: this.#turns, places: this.#places })
+        await receive(chunk, { writer, digest, turns: this.#turns, places: this.#places, requireRoom })
       } finally {
         await upload.close()
       }
     } catch (error) {
-      await this.#record(upload)
+      if (error instanceof QuotaReached) await this.#end(upload)
+      else await this.#record(upload)
       if (error instanceof UploadGoneError) throw await this.#lostTo(upload.row.repository, upload.row.id)
       throw error
     }
@@ -251,10 +266,9 @@ export class UploadSessions {
       const named = (ended?.state ?? null) as UploadState | null
       if (named !== null && named !== state) await this.#files.abandon(named)
     } catch (error) {
-      if (!(error instanceof UploadGoneError)) {
-        await this.#record(upload)
-        throw error
-      }
+      if (error instanceof QuotaReached) await this.#end(upload)
+      else if (!(error instanceof UploadGoneError)) await this.#record(upload)
+      if (!(error instanceof UploadGoneError)) throw error
       await this.#end(upload)
       // A push of the same session, perhaps one that was never answered, may have placed the bytes already.
       if ((await this.#options.blobs.find(repository, digest)) === undefined) throw uploadUnknown(upload.row.id)
@@ -275,22 +289,4 @@ export class UploadSessions {
     const row = await findUpload(this.#options.metadata.read, repository, uploadId)
     return row === undefined ? uploadUnknown(uploadId) : outOfOrder(row)
   }
-}
-
-function uploadUnknown(uploadId: string, cause?: unknown): RegistryError {
-  return new RegistryError('BLOB_UPLOAD_UNKNOWN', { detail: { uploadId }, cause })
-}
-
-function outOfOrder(row: UploadRow): RegistryError {
-  return new RegistryError('RANGE_INVALID', {
-    message: `The chunk does not start where the upload ends; go on from byte ${row.byteOffset}.`,
-    detail: { uploadId: row.id, offset: row.byteOffset },
-  })
-}
-
-function digestMismatch(expected: Digest, actual: Digest): RegistryError {
-  return new RegistryError('DIGEST_INVALID', {
-    message: 'The uploaded bytes do not have this digest; push them again.',
-    detail: { expected, actual },
-  })
 }

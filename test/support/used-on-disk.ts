@@ -1,0 +1,22 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+
+const LINK = /^(.+)\/(?:_layers|_manifests\/revisions)\/(?:sha256|sha512)\/[0-9a-f]+\/link$/
+
+/** The bytes that repositories hold by link or as a manifest, each digest once: read from the directory, without a line of Berth's. */
+export function usedOnDisk(dataDirectory: string, fits: (repository: string) => boolean): number {
+  const root = join(dataDirectory, 'docker/registry/v2')
+  const repositories = join(root, 'repositories')
+  if (!existsSync(repositories)) return 0
+  const digests = new Set<string>()
+  for (const path of readdirSync(repositories, { recursive: true, encoding: 'utf8' })) {
+    const repository = LINK.exec(path)?.[1]
+    if (repository !== undefined && fits(repository)) digests.add(readFileSync(join(repositories, path), 'utf8'))
+  }
+  return [...digests].reduce((bytes, digest) => bytes + sizeOf(root, digest), 0)
+}
+
+function sizeOf(root: string, digest: string): number {
+  const [algorithm = '', hex = ''] = digest.split(':')
+  return statSync(join(root, 'blobs', algorithm, hex.slice(0, 2), hex, 'data'), { throwIfNoEntry: false })?.size ?? 0
+}
