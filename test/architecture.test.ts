@@ -11,6 +11,7 @@ import { cyclesOf, readSources, type SourceFile } from './support/source-files.t
 const TEST = import.meta.dir
 const MAX_LINES = 300
 const MAX_FILES_OF_FOLDER = 15
+const DRIVER = ['storage/driver.ts', 'storage/storage-errors.ts']
 
 /** What each layer may import of ours, beside itself and runtime. A single file is named with its extension. */
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
@@ -25,12 +26,12 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [
-    ...['oci', 'observe', 'upstream', 'metadata', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
+    ...['oci', 'observe', 'upstream', 'metadata', ...DRIVER, 'storage/layout.ts', 'storage/layout-walk.ts'],
     'storage/layout-entry.ts',
     'storage/layout-obstacle.ts',
     'storage/all-ended.ts',
   ],
-  access: ['oci', 'observe', 'storage/driver.ts', 'storage/layout.ts'],
+  access: ['oci', 'observe', ...DRIVER, 'storage/layout.ts'],
   http: ['oci', 'observe', 'registry', 'access'],
   opening: ['oci', 'config', 'observe', 'metadata', 'storage'],
   'composition/listen-error.ts': ['config'],
@@ -46,19 +47,19 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     'composition/listen-error.ts',
   ],
   'composition/monitoring.ts': [
-    ...['config', 'observe', 'storage/driver.ts', 'registry/status.ts', 'registry/storage-gate.ts'],
+    ...['config', 'observe', ...DRIVER, 'registry/status.ts', 'registry/storage-gate.ts'],
     ...['registry/handover/handover.ts', 'http/probes.ts'],
   ],
   'composition/only-database.ts': ['observe', 'metadata', 'opening', 'registry'],
   'composition/access-control.ts': ['config', 'observe', 'access'],
-  'composition/accounts-control.ts': ['config', 'observe', 'storage/driver.ts', 'access', 'http/answer/links.ts'],
-  'storage-copy': ['oci', 'storage/driver.ts', 'storage/layout.ts', 'storage/layout-walk.ts'],
+  'composition/accounts-control.ts': ['config', 'observe', ...DRIVER, 'access', 'http/answer/links.ts'],
+  'storage-copy': ['oci', ...DRIVER, 'storage/layout.ts', 'storage/layout-walk.ts'],
   'composition/storage-commands.ts': [
     ...['composition/start-error.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
     ...['registry/handover/database-presence.ts'],
   ],
   operating: [
-    ...['oci', 'config', 'observe', 'metadata', 'opening', 'registry', 'storage/driver.ts'],
+    ...['oci', 'config', 'observe', 'metadata', 'opening', 'registry', ...DRIVER],
     ...['composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],

@@ -19,7 +19,8 @@ import { startTracing, type Tracing } from '../observe/tracing/tracing.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
-import { type StorageDriver, StorageFault, storagePath } from '../storage/driver.ts'
+import { type StorageDriver, storagePath } from '../storage/driver.ts'
+import { StorageFault } from '../storage/storage-errors.ts'
 
 export interface MonitoringOptions {
   readonly config: Config

@@ -11,7 +11,8 @@ import {
   setObjectPieces,
 } from '../metadata/object-uploads.ts'
 import type { Metadata, Query } from '../metadata/query.ts'
-import { UploadGoneError, type UploadState } from '../storage/driver.ts'
+import type { UploadState } from '../storage/driver.ts'
+import { UploadGoneError } from '../storage/storage-errors.ts'
 import type { LedgerEntry, Piece, UploadLedger } from '../storage/upload-ledger.ts'
 
 /** What an object store's driver writes down about uploads, in the metadata that all processes share. */

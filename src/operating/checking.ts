@@ -5,7 +5,7 @@ import { RegistryError } from '../oci/errors.ts'
 import type { CheckProgress, CheckResult } from '../registry/check/command/check.ts'
 import type { ReportedFinding } from '../registry/check/command/finding.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
-import { StorageFault } from '../storage/driver.ts'
+import { StorageFault } from '../storage/storage-errors.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
 import { selectionOf } from './deletion-words.ts'
 

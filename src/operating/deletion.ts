@@ -10,7 +10,7 @@ import { type Deleted, Deletions } from '../registry/deleting/deletions.ts'
 import type { Preview } from '../registry/deleting/preview.ts'
 import type { Going } from '../registry/deleting/selection.ts'
 import type { Registry } from '../registry/registry.ts'
-import { StorageFault } from '../storage/driver.ts'
+import { StorageFault } from '../storage/storage-errors.ts'
 import { withContent } from './content-registry.ts'
 import { type DeletionWords, selectionOf } from './deletion-words.ts'
 

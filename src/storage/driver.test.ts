@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { storageFull, storagePath } from './driver.ts'
+import { storagePath } from './driver.ts'
+import { storageFull } from './storage-errors.ts'
 
 describe('a storage path', () => {
   test('joins segments and paths', () => {

@@ -1,8 +1,9 @@
 import { DIGEST_ALGORITHMS, findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
-import { listedPath, type StorageDriver, StorageFault, type StoragePath } from './driver.ts'
+import { listedPath, type StorageDriver, type StoragePath } from './driver.ts'
 import { layout, OF_A_REPOSITORY } from './layout.ts'
+import { StorageFault } from './storage-errors.ts'
 
 /**
  * A directory where registry:2 keeps content, whose name is none that Berth takes: a repository with capitals, an algorithm that Berth cannot

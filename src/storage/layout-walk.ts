@@ -1,7 +1,8 @@
 import { DIGEST_ALGORITHMS, type Digest, type DigestAlgorithm, findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
-import { type StorageDriver, StorageFault, type StoragePath, storagePath } from './driver.ts'
+import { type StorageDriver, type StoragePath, storagePath } from './driver.ts'
 import { layout, OF_A_REPOSITORY } from './layout.ts'
+import { StorageFault } from './storage-errors.ts'
 
 /** Is told of a directory that cannot be read, which the walk then passes over; throws what ends the walk. */
 export type OnUnreadable = (name: RepositoryName, fault: StorageFault) => Promise<void>

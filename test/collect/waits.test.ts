@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, setSystemTime, spyOn, test } f
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { readCollectorState } from '../../src/operating/collection.ts'
-import { StorageFault } from '../../src/storage/driver.ts'
+import { StorageFault } from '../../src/storage/storage-errors.ts'
 import { BerthInProcess, type InProcessOptions } from '../support/berth-in-process.ts'
 import { blobPlaces, imagePlaces, missing } from '../support/collected-places.ts'
 import { collect, collectAll, DAY_MS, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'

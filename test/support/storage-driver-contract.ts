@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import {
   type StorageDriver,
-  StorageFault,
   type StoragePath,
   storagePath,
   type UploadState,
   type UploadWriter,
 } from '../../src/storage/driver.ts'
+import { StorageFault } from '../../src/storage/storage-errors.ts'
 
 /** A driver over an empty storage. The contract closes what it opens. */
 export interface OpenedStorage {

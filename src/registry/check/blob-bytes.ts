@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { algorithmOf, type Digest, RunningDigest } from '../../oci/digest.ts'
-import { type StorageDriver, StorageFault } from '../../storage/driver.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import { StorageFault } from '../../storage/storage-errors.ts'
 
 /** More at a time would hold up the event loop: SHA-512 of a MiB takes 2 ms. */
 const HASHED_AT_ONCE = 1024 * 1024

@@ -1,5 +1,6 @@
-import { type ListedFile, type StorageDriver, StorageFault, type StoragePath } from '../../storage/driver.ts'
+import type { ListedFile, StorageDriver, StoragePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import { StorageFault } from '../../storage/storage-errors.ts'
 
 export interface BlobWalk {
   /** The last file that was seen before; left out, from the beginning. */

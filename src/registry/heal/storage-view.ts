@@ -6,8 +6,9 @@ import { algorithmOf, type Digest, digestOf, findDigest, isDigestOfNothing } fro
 import { MAX_MANIFEST_BYTES, parseStoredManifest } from '../../oci/manifest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { digestsIn } from '../../oci/named-digests.ts'
-import { FileTooLargeError, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
+import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../storage/layout.ts'
+import { FileTooLargeError } from '../../storage/storage-errors.ts'
 
 /** What the storage says about a name. Undefined: nothing there that any registry could serve. */
 export type Observation = TagObservation | ManifestObservation | LinkObservation | BlobObservation

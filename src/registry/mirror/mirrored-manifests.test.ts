@@ -6,7 +6,7 @@ import { parseDigest } from '../../oci/digest.ts'
 import { OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
-import { storageFull } from '../../storage/driver.ts'
+import { storageFull } from '../../storage/storage-errors.ts'
 import { Upstream } from '../../upstream/upstream.ts'
 import { MirroredManifests } from './mirrored-manifests.ts'
 

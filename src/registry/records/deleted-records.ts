@@ -1,14 +1,8 @@
 import type { Log } from '../../observe/log.ts'
 import { allEnded } from '../../storage/all-ended.ts'
-import {
-  FileTooLargeError,
-  listedPath,
-  type StorageDriver,
-  StorageFullError,
-  type StoragePath,
-  storagePath,
-} from '../../storage/driver.ts'
+import { listedPath, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { berthLayout } from '../../storage/layout.ts'
+import { FileTooLargeError, StorageFullError } from '../../storage/storage-errors.ts'
 import {
   bytesOfRecord,
   type DeletedRecord,

@@ -1,8 +1,9 @@
 import { addObstacles, forgetObstacles, listObstacles, type Obstacle } from '../../metadata/collecting/obstacles.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
-import { listedPath, type StorageDriver, StorageFault, type StoragePath } from '../../storage/driver.ts'
+import { listedPath, type StorageDriver, type StoragePath } from '../../storage/driver.ts'
 import { findObstacles, obstacleAt } from '../../storage/layout-obstacle.ts'
+import { StorageFault } from '../../storage/storage-errors.ts'
 
 /** So many are looked at again in each run of the scan: a list each, which an object store charges for. */
 const LOOKED_AT_ONCE = 10

@@ -2,7 +2,7 @@ import { isPassedOver, listPassedOver, writePassedOver } from '../../metadata/pa
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { StorageFault } from '../../storage/driver.ts'
+import { StorageFault } from '../../storage/storage-errors.ts'
 
 /** More than this is no single fault. */
 const MOST_NAMES = 1_000

@@ -1,6 +1,7 @@
 import type { RunningDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
-import { type StorageDriver, storageFull, type UploadWriter } from '../../storage/driver.ts'
+import type { StorageDriver, UploadWriter } from '../../storage/driver.ts'
+import { storageFull } from '../../storage/storage-errors.ts'
 import type { RequireRoom } from '../quotas/quotas.ts'
 import { restAfterSmallChunk } from '../rest.ts'
 import type { Turns } from './turns.ts'

@@ -1,14 +1,9 @@
 import type { Liveness } from '../../metadata/processes.ts'
 import type { UploadRow } from '../../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../../oci/digest.ts'
-import {
-  type StorageDriver,
-  type StoragePath,
-  UploadGoneError,
-  type UploadState,
-  type UploadWriter,
-} from '../../storage/driver.ts'
+import type { StorageDriver, StoragePath, UploadState, UploadWriter } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import { UploadGoneError } from '../../storage/storage-errors.ts'
 import { Rest } from '../rest.ts'
 import type { RunningDigests } from './running-digests.ts'
 

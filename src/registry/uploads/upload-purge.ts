@@ -3,9 +3,10 @@ import type { Metadata } from '../../metadata/query.ts'
 import { deleteUploadUntouched, listAbandonedUploads } from '../../metadata/uploads.ts'
 import type { Log, LogFields } from '../../observe/log.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { type StorageDriver, StorageFault, storagePath, type UploadState } from '../../storage/driver.ts'
+import { type StorageDriver, storagePath, type UploadState } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { foreignUploadAt } from '../../storage/layout-entry.ts'
+import { StorageFault } from '../../storage/storage-errors.ts'
 
 const PAGE = 100
 

@@ -4,7 +4,7 @@ import { type Claim, insertClaims, listClaimOwners } from '../../metadata/claims
 import { ownWork } from '../../observe/actor.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
-import { StillUnderWayError } from '../../storage/driver.ts'
+import { StillUnderWayError } from '../../storage/storage-errors.ts'
 import { StorageView } from '../heal/storage-view.ts'
 import { Operations } from './operations.ts'
 import { Settlement } from './settlement.ts'

@@ -13,7 +13,7 @@ import { type Actor, actorFields } from '../../observe/actor.ts'
 import type { Log, LogFields } from '../../observe/log.ts'
 import { type RegistryError, unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { StillUnderWayError } from '../../storage/driver.ts'
+import { StillUnderWayError } from '../../storage/storage-errors.ts'
 import type { Settlement } from './settlement.ts'
 
 /** How long a request waits for a name that another one is changing. */

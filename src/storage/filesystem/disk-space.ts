@@ -1,4 +1,5 @@
-import { type Placement, type StorageSpace, storageFull } from '../driver.ts'
+import type { Placement, StorageSpace } from '../driver.ts'
+import { storageFull } from '../storage-errors.ts'
 import { reserveOf } from './reserve.ts'
 
 /** What a writer is granted at a time: the disk is looked at once for so much. */

@@ -17,8 +17,8 @@ import { promisify } from 'node:util'
 import { type RegistryError, unavailable } from '../../oci/errors.ts'
 import { hasCode } from '../../runtime/error-code.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
-import { StorageFault, storageFull, storageReadOnly } from '../driver.ts'
 import { withDescriptor } from '../free-descriptor.ts'
+import { StorageFault, storageFull, storageReadOnly } from '../storage-errors.ts'
 import { WritePace } from './write-pace.ts'
 
 /**

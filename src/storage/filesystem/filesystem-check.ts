@@ -2,7 +2,7 @@ import { mkdir, open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { hasCode } from '../../runtime/error-code.ts'
 import { CheckFailure, CheckLimit, type CheckStep, type Explain } from '../check-step.ts'
-import { StorageFault } from '../driver.ts'
+import { StorageFault } from '../storage-errors.ts'
 import type { FilesystemDriver } from './filesystem.ts'
 import { probeNames, probeRename, UnusableRootError } from './probe.ts'
 

@@ -3,7 +3,6 @@ import { allEnded } from '../all-ended.ts'
 import {
   type ByteRange,
   type FilePage,
-  FileTooLargeError,
   type ListedUpload,
   LOCAL_STORAGE,
   type Placement,
@@ -12,12 +11,12 @@ import {
   type StoragePath,
   type StorageSpace,
   storagePath,
-  UploadGoneError,
   type UploadReader,
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
 import { newOwnedName, ownerOf } from '../owned-name.ts'
+import { FileTooLargeError, uploadGone } from '../storage-errors.ts'
 import { type Disk, type DiskEntry, type DiskFile, isMissing } from './disk.ts'
 import { DiskSpace, placedBytes } from './disk-space.ts'
 import { DurableDirectories } from './durable-directories.ts'
@@ -298,8 +297,4 @@ export class FilesystemDriver implements StorageDriver {
   #at(path: StoragePath): string {
     return join(this.#root, path)
   }
-}
-
-function uploadGone(state: UploadState, cause?: unknown): UploadGoneError {
-  return new UploadGoneError(`upload ${state} has lost its bytes`, { cause })
 }

@@ -1,7 +1,6 @@
 import {
   type ByteRange,
   type FilePage,
-  FileTooLargeError,
   type ListedUpload,
   LOCAL_STORAGE,
   type Placement,
@@ -10,12 +9,12 @@ import {
   type StorageEntry,
   type StoragePath,
   type StorageSpace,
-  UploadGoneError,
   type UploadReader,
   type UploadState,
   type UploadWriter,
 } from '../driver.ts'
 import { comesAfter, FILES_IN_A_PAGE, pageOf } from '../file-page.ts'
+import { FileTooLargeError, UploadGoneError } from '../storage-errors.ts'
 import { readerByStreams } from '../upload-reader.ts'
 
 /** Everything in this process's memory, gone with it: registry:2's `inmemory`, for trying things out and for tests. */

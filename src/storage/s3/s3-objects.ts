@@ -2,7 +2,6 @@ import { allEnded } from '../all-ended.ts'
 import {
   type ByteRange,
   type FilePage,
-  FileTooLargeError,
   type ListedFile,
   type Placement,
   type StorageEntry,
@@ -10,6 +9,7 @@ import {
   storagePath,
 } from '../driver.ts'
 import { findBlobAt, isContent } from '../layout.ts'
+import { FileTooLargeError } from '../storage-errors.ts'
 import type { Bucket, ListedObject } from './bucket.ts'
 import type { KeySpace } from './key-space.ts'
 import type { OpenedObject } from './object-stream.ts'

@@ -4,7 +4,6 @@ import {
   type ListedUpload,
   type StorageCapabilities,
   type StorageDriver,
-  StorageFault,
   type StoragePath,
   type StorageSpace,
   storagePath,
@@ -13,6 +12,7 @@ import {
   type UploadWriter,
 } from '../driver.ts'
 import { findBlobAt } from '../layout.ts'
+import { StorageFault } from '../storage-errors.ts'
 import type { UploadLedger } from '../upload-ledger.ts'
 import { readerByStreams } from '../upload-reader.ts'
 import type { Bucket } from './bucket.ts'

@@ -1,6 +1,7 @@
 import { algorithmOf, type Digest, findDigest } from '../../../oci/digest.ts'
-import { FileTooLargeError, type StorageDriver, type StoragePath } from '../../../storage/driver.ts'
+import type { StorageDriver, StoragePath } from '../../../storage/driver.ts'
 import { MAX_LINK_BYTES } from '../../../storage/layout.ts'
+import { FileTooLargeError } from '../../../storage/storage-errors.ts'
 
 /** What lies where a link should be: a file whose text is a digest, or `undefined` where it is none. */
 export type LinkFile = { readonly says: Digest | undefined }

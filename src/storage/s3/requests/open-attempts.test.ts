@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { StillUnderWayError } from '../../driver.ts'
+import { StillUnderWayError } from '../../storage-errors.ts'
 import { lateMsOf, OpenAttempts } from './open-attempts.ts'
 import { S3Error, type S3Failure } from './s3-error.ts'
 

@@ -1,4 +1,4 @@
-import { StillUnderWayError } from '../../driver.ts'
+import { StillUnderWayError } from '../../storage-errors.ts'
 import type { S3Error } from './s3-error.ts'
 
 /** How long a signature that expires is good for: longer than an attempt without a body may take. */

@@ -1,5 +1,5 @@
 import { RegistryError, unavailable } from '../../../oci/errors.ts'
-import { StorageFault } from '../../driver.ts'
+import { StorageFault } from '../../storage-errors.ts'
 import { parseXml, textOf } from './xml.ts'
 
 export interface S3Failure {

@@ -1,6 +1,6 @@
 import { Semaphore } from '../../../runtime/semaphore.ts'
 import { allEnded } from '../../all-ended.ts'
-import { UploadGoneError } from '../../driver.ts'
+import { UploadGoneError } from '../../storage-errors.ts'
 import type { Multipart, UploadedPart } from '../../upload-ledger.ts'
 import type { Bucket } from '../bucket.ts'
 import { S3Error } from '../requests/s3-error.ts'

@@ -1,6 +1,7 @@
 import { RegistryError } from '../../../oci/errors.ts'
 import type { Semaphore } from '../../../runtime/semaphore.ts'
-import { UploadGoneError, type UploadState, type UploadWriter } from '../../driver.ts'
+import type { UploadState, UploadWriter } from '../../driver.ts'
+import { UploadGoneError } from '../../storage-errors.ts'
 import type { LedgerEntry, Multipart, Piece, UploadedPart, UploadLedger } from '../../upload-ledger.ts'
 import type { Bucket } from '../bucket.ts'
 import { S3Error } from '../requests/s3-error.ts'

@@ -1,5 +1,6 @@
-import { type ListedUpload, type StoragePath, UploadGoneError, type UploadState, type UploadWriter } from '../../driver.ts'
+import type { ListedUpload, StoragePath, UploadState, UploadWriter } from '../../driver.ts'
 import { newOwnedName, ownerOf } from '../../owned-name.ts'
+import { UploadGoneError, uploadGone } from '../../storage-errors.ts'
 import type { LedgerEntry, Multipart, Piece } from '../../upload-ledger.ts'
 import type { KeySpace } from '../key-space.ts'
 import { S3Error } from '../requests/s3-error.ts'
@@ -78,7 +79,7 @@ export class ObjectUploads {
     if (entry === undefined || lengthOf(entry) < size) {
       // It was completed before.
       if (isUnknown && (await isThere())) return await this.abort(state)
-      throw new UploadGoneError(`upload ${state} has lost its bytes`)
+      throw uploadGone(state)
     }
     await this.#place(entry, key, size)
     await this.abort(state)

@@ -1,4 +1,4 @@
-import { UploadGoneError } from '../../driver.ts'
+import { UploadGoneError } from '../../storage-errors.ts'
 import type { LedgerEntry, Piece } from '../../upload-ledger.ts'
 import type { Bucket } from '../bucket.ts'
 
