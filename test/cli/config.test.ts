@@ -107,7 +107,7 @@ describe('berth completion', () => {
 
 describeWith({ programs: ['bash'] }, 'In bash, berth completion', () => {
   test.each([
-    ['berth ch', ['check-config']],
+    ['berth ch', ['check', 'check-config']],
     ['berth storage c', ['copy', 'check']],
     ['berth completion ', ['bash', 'zsh', 'fish', '--help']],
     ['berth config --he', ['--help']],

@@ -132,7 +132,7 @@ describe('writes', () => {
 
     // On a slow machine the first may have had a transaction of its own: then it is there.
     const [before, failed, after] = results.map(({ status }) => status)
-    const kept = before === 'fulfilled' ? ['before', 'after'] : ['after']
+    const kept = before === 'fulfilled' ? ['after', 'before'] : ['after']
     expect([failed, after]).toEqual(['rejected', 'fulfilled'])
     expect(await entries()).toEqual(kept)
     await insert('later')
