@@ -46,7 +46,7 @@ export async function removeUnservable(config: Config, log: Log, name: string, s
 
 type Work<Result> = (registry: Awaited<ReturnType<typeof openRegistry>>, signal: AbortSignal) => Promise<Result>
 
-/** While no server runs, what the last one left is settled and everything is read first: the rows say then what names what. */
+/** While no server runs, the command first settles what the last server left and reads everything: then the rows are right. */
 async function withRegistry<Result>(config: Config, log: Log, ending: AbortSignal, work: Work<Result>): Promise<Result> {
   return await withDatabase(config, log, async ({ opened, database, closers }) => {
     const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }

@@ -12,7 +12,7 @@ export interface ContentRegistry {
   readonly policy: CollectorPolicy
   /** No server runs on the storage. */
   readonly isAlone: boolean
-  /** Aborts with that of the caller, and when another database has taken the place of this one. */
+  /** Aborts with the signal of the caller, and when another database has taken the place of this one. */
   readonly signal: AbortSignal
 }
 

@@ -17,7 +17,7 @@ export interface QuotasRequest {
 }
 
 export interface CountedQuota extends QuotaState {
-  /** What it comes to when it is counted anew; undefined without a check. */
+  /** The result of a new count; undefined without a check. */
   readonly recountedBytes: number | undefined
 }
 

@@ -31,7 +31,7 @@ export interface RegistryStatus {
   }
   /** `state` is undefined before its first pass. */
   readonly scrub: { readonly enabled: boolean; readonly state: ScrubState | undefined }
-  /** The registry that this one is a cache of. */
+  /** The upstream registry, when this registry is a cache of it. */
   readonly upstream: string | undefined
 }
 

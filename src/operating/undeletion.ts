@@ -14,7 +14,7 @@ export type { DeletedRecord, Restored }
 
 export interface ListRequest {
   readonly told: (record: DeletedRecord) => void
-  /** A file among the records that is none. */
+  /** Is told of a file among the records that is not a record. */
   readonly onUnreadable: (path: string) => void
   readonly signal: AbortSignal
 }
@@ -22,7 +22,7 @@ export interface ListRequest {
 export interface UndeleteRequest {
   /** The id of a deletion, or what was deleted. */
   readonly target: string
-  /** The tag to set instead of those that went. */
+  /** The tag to set in place of the deleted ones. */
   readonly tag: string | undefined
   readonly onRestored: (restored: Restored) => void
   /** Of all of a repository: why one manifest is not brought back. */

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 
-/** `berth check`. What it needs is loaded by it alone. */
+/** `berth check`. The code behind it is loaded when the command runs, and by no other command. */
 export function addCheck(program: Command): void {
   program
     .command('check')

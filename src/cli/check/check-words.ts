@@ -1,6 +1,6 @@
 import type { ReportedFinding } from '../../operating/checking.ts'
 
-/** What a finding means for those who pull, and what a person can do about it. */
+/** What a finding means for clients that pull, and what an operator can do about it. */
 export interface FindingWords {
   /** What was found, and where. */
   readonly what: string

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-/** `berth status`. What it needs is loaded by it alone. */
+/** `berth status`. The code behind it is loaded when the command runs, and by no other command. */
 export function addStatus(program: Command): void {
   program
     .command('status')

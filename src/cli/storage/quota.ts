@@ -14,7 +14,7 @@ export interface QuotaOptions {
   readonly check?: boolean
 }
 
-/** Prints how full the quotas are. Throws CommandError, also where a check gives another number than the one that is kept. */
+/** Prints how full the quotas are. Throws CommandError, also when a new count differs from the stored one. */
 export async function quota(configPath: string | undefined, { json = false, check = false }: QuotaOptions): Promise<void> {
   ensureRuntimeSettings()
   const config = loadServedConfig(configPath)

@@ -11,11 +11,11 @@ import { writeListEnd, writeRecord, writeRestored } from './undeletion-report.ts
 
 export interface UndeleteOptions {
   readonly config?: string
-  /** The tag to set instead of those that went. */
+  /** The tag to set in place of the deleted ones. */
   readonly tag?: string
 }
 
-/** Brings back what was deleted; without a name, or with `list`, it says what can be. Throws CommandError. */
+/** Brings back what was deleted. Without a name, or with `list`, it prints what can be brought back. Throws CommandError. */
 export async function undeleteCommand(name: string | undefined, options: UndeleteOptions): Promise<void> {
   ensureRuntimeSettings()
   const config = loadServedConfig(options.config)

@@ -26,7 +26,7 @@ export async function advanceClock(query: Query, byMs: number, wallMs: number): 
   )
 }
 
-/** A process runs at this time: no stop of all began before it, though the process that moves the clock may stand still. */
+/** Notes that a process of this storage runs at this time, though the process that moves the clock may stand still. */
 export async function noteRunning(query: Query, wallMs: number): Promise<void> {
   await query.run(
     "UPDATE property SET value = ? WHERE name = 'clock-wall-ms' AND CAST(value AS INTEGER) < ?",

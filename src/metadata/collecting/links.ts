@@ -81,7 +81,10 @@ export async function listCondemnedLinks(query: Query, condemnedBefore: number, 
   )
 }
 
-/** As `listCondemnedLinks`, but of its first rows those whose bytes free most: no index has them by size, and no disk is helped by one file. */
+/**
+ * As `listCondemnedLinks`, but it compares the first rows and gives the links with the largest bytes. Only the first rows, because no index has the
+ * links by size.
+ */
 export async function listLargestCondemnedLinks(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedLink[]> {
   return await query.all<CondemnedLink>(
     `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,

@@ -3,7 +3,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Query } from '../query.ts'
 import { COUNTED_ALL, createTriggers, dropTriggers } from './tables.ts'
 
-/** A property: what the quotas are that the tables count by, their names and patterns as a text. */
+/** A property: the names and patterns of the quotas by which the tables count, as a text. */
 const RULES = 'quota-rules'
 /** A property: repositories up to this row have been given to their quotas. */
 const SEEN_TO = 'quota-seen-to'
@@ -15,7 +15,7 @@ export interface QuotaUse {
   readonly used: number
   /** 1: the quota counts the content already. */
   readonly holds: 0 | 1
-  /** 1: that it is nearly full has been told. */
+  /** 1: the log has the warning that it is nearly full. */
   readonly warned: 0 | 1
   /** Repositories up to this row have been given to their quotas. */
   readonly seenTo: number

@@ -8,7 +8,7 @@ export interface QuotaState {
   readonly warnBytes: number | undefined
 }
 
-/** Every process sees the same: the largest of what they saw is the newest, or as good. */
+/** All processes see the same database, so the largest value is the newest one. */
 export function quotaFamilies(quotas: readonly QuotaState[]): MetricFamily[] {
   if (quotas.length === 0) return []
   return [

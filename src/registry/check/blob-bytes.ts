@@ -9,7 +9,7 @@ const HASHED_AT_ONCE = 1024 * 1024
 /** A blob that changes while it is read is read again so often. */
 const MOST_READS = 4
 
-/** The file whose bytes were read. Only a file that still looks so may be judged by them. */
+/** The file whose bytes were read, as the storage described it before. When the description has changed, the bytes say nothing about the file. */
 export interface SeenFile {
   /** Bytes; 0 for what is no file. */
   readonly size: number

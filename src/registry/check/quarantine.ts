@@ -68,7 +68,7 @@ export class Quarantine {
     return outcome
   }
 
-  /** Puts the bytes of a manifest back that have gone from the storage, where the metadata has them. False when it has not. */
+  /** Puts the bytes of a manifest back into the storage from the metadata. False when the metadata does not have them. */
   async restore(digest: Digest, work: string): Promise<boolean> {
     const kept = await this.#bytesOfManifest(digest)
     if (kept === undefined) return false
@@ -122,7 +122,7 @@ export class Quarantine {
     await this.#options.storage.place([{ directory: layout.blobDirectory(digest), files: [{ name: 'data', bytes }] }])
   }
 
-  /** A manifest whose bytes come or go is served or is not: else a client that asks for it would not push it. */
+  /** Its bytes have come or gone: the rows must say so, or a client that asks for the manifest would not push it again. */
   async #setManifestsRight(digest: Digest): Promise<void> {
     const { metadata, reconcile } = this.#options
     const holding = await listRepositoriesHolding(metadata.read, digest, Number.MAX_SAFE_INTEGER)

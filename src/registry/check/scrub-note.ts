@@ -2,7 +2,7 @@ import type { Metadata, Query } from '../../metadata/query.ts'
 import { readProperty, writeProperty } from '../../metadata/scans.ts'
 import type { Digest } from '../../oci/digest.ts'
 
-/** So many of those that were moved aside are named; the log names all. */
+/** So many of the blobs that were moved aside are named; the log names all. */
 const MOST_NAMED = 20
 
 /** How far the reading of all bytes is: written down, so that another process, or this one after a restart, goes on from there. */
@@ -32,7 +32,7 @@ export async function writeScrubNote(metadata: Metadata, note: ScrubNote): Promi
   await metadata.write((query) => writeProperty(query, 'scrub', JSON.stringify(note)))
 }
 
-/** A pass that begins; what the last one found stays named. */
+/** A pass that begins. The blobs that the last pass moved aside stay named. */
 export function newPass(last: ScrubNote | undefined, nowMs: number): ScrubNote {
   const { endedAtMs, latest = [] } = last ?? {}
   return { beganAtMs: nowMs, after: undefined, endedAtMs, blobs: 0, bytes: 0, damaged: 0, unreadable: 0, latest }

@@ -58,7 +58,7 @@ export class Scrub {
     const pass = new Pass(last === undefined || isOver(last) ? newPass(last, Date.now()) : last, metadata)
     try {
       await this.#readAll(pass, signal)
-      // A storage that has gone is an empty one: nothing of it was read.
+      // A storage that is not mounted looks empty: this pass has read nothing of it.
       await this.#options.askStorage()
       await pass.end()
     } catch (error) {

@@ -51,7 +51,7 @@ export async function planManifest(query: Query, stamp: Stamp, { repository, con
   return { plan: repositoryId, claims }
 }
 
-/** But for the tags. */
+/** Sets all rows of the manifest but those of its tags. */
 export async function confirmManifest(query: Query, repositoryId: number, content: ManifestContent, stamp: Stamp): Promise<void> {
   const { digest, bytes, manifest } = content
   await setBlobLive(query, digest, bytes.length, stamp)

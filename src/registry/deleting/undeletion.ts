@@ -22,9 +22,9 @@ export interface UndeletionOptions {
   /** Ends it between two manifests. What is back by then stays. */
   readonly signal: AbortSignal
   readonly onRestored: (restored: Restored) => void
-  /** Of all of a repository, one manifest that cannot be brought back: the others are. */
+  /** Is told of a manifest of a repository that cannot be brought back; the others are brought back. */
   readonly onGone: (gone: ContentGone) => void
-  /** A file among the records that is none. */
+  /** Is told of a file among the records that is not a record. */
   readonly onUnreadable: (path: StoragePath) => void
 }
 
@@ -57,7 +57,7 @@ interface Deleted {
   readonly tags: readonly Tag[]
   /** Only tags were deleted: where none of them can be set there is nothing to do. */
   readonly isOfTags: boolean
-  /** Of the records that say so. They go when all of it is back. */
+  /** The ids of the records that say so. The records are removed when all of it is back. */
   readonly records: readonly RecordId[]
 }
 
@@ -71,7 +71,7 @@ export class Undeletion {
     this.#options = options
   }
 
-  /** `tag`: the one to set instead of those that went. Throws NoSuchDeletion, ContentGone, TagsMoved. */
+  /** `tag`: the tag to set in place of the deleted ones. Throws NoSuchDeletion, ContentGone, TagsMoved. */
   async bringBack(what: Undeletable, tag?: Tag): Promise<void> {
     if (what.kind === 'repository') return await this.#bringBackAll(what.repository)
     const record = what.kind === 'record' ? await this.#options.records.find(what.id) : await this.#last(what)

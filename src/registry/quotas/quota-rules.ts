@@ -35,7 +35,7 @@ export class QuotaRules {
     return this.#rules.length === 0
   }
 
-  /** What decides over what is counted where. Limits do not: they may change without a new count. */
+  /** Names and patterns decide what is counted for which quota. Limits do not: they may change without a new count. */
   get text(): string {
     return this.isEmpty
       ? ''

@@ -51,7 +51,7 @@ export function bytesOfRecord({ atMs, untilMs, how, actor, repository, kind, dig
   return new TextEncoder().encode(`${text}\n`)
 }
 
-/** Undefined for what is no record of this version: a file may be damaged, and a later Berth may have written it. */
+/** Undefined when the file is not a record of this version: it may be damaged, or a later Berth may have written it. */
 export function findRecord(id: RecordId, bytes: Uint8Array): DeletedRecord | undefined {
   const fields = fieldsIn(bytes)
   if (fields?.version !== VERSION) return undefined

@@ -14,7 +14,7 @@ import type { Tag } from '../../../oci/reference.ts'
  * not-servable: the bytes of a manifest are the right ones, and Berth cannot serve them.
  * dangling-tag: a tag leads to a manifest that its repository does not have.
  * stale-row: the database says something else than the storage.
- * unknown-content: a directory whose name is none that Berth takes.
+ * unknown-content: a directory with a name that Berth does not accept.
  */
 export type FindingKind =
   | 'wrong-bytes'

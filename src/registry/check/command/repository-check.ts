@@ -172,7 +172,7 @@ class Examination {
     if (differs && this.#of.rows.isBelieved) this.#tell({ kind: 'stale-row', ...name })
   }
 
-  /** What is damaged itself is not told again of what names it. */
+  /** Damaged content is reported once, and not again for each manifest that names it. */
   #add(finding: Omit<Finding, 'repositories'>): void {
     this.#tell(finding)
     this.#know(finding.concerns, finding.digest ?? finding.tag)

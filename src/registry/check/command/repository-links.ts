@@ -3,7 +3,7 @@ import type { StorageDriver, StoragePath } from '../../../storage/driver.ts'
 import { MAX_LINK_BYTES } from '../../../storage/layout.ts'
 import { FileTooLargeError } from '../../../storage/storage-errors.ts'
 
-/** What lies where a link should be: a file whose text is a digest, or `undefined` where it is none. */
+/** The digest in a link file, or undefined when the file holds no digest. */
 export type LinkFile = { readonly says: Digest | undefined }
 
 /** Undefined when nothing is there. A directory in the place of the file is a link that says nothing. */

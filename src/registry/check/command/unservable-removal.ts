@@ -23,7 +23,7 @@ export interface UnservableRemovalOptions {
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
 
-/** Removes manifests and tags that no client can pull, and so none can delete. What can be pulled is refused. */
+/** Removes manifests and tags that no client can pull, and therefore no client can delete. Refuses those that can be pulled. */
 export class UnservableRemoval {
   readonly #options: UnservableRemovalOptions
 
@@ -84,7 +84,7 @@ export class UnservableRemoval {
       },
       confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
     })
-    // Where the tag was all that led to it, nothing does any more.
+    // The tag may have been the only name of the manifest.
     if (digest !== undefined) await reconcile.look([{ kind: 'manifest', repository, digest }])
     return [tag]
   }

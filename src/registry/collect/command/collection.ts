@@ -151,7 +151,7 @@ export class ServerStartedError extends Error {
   }
 }
 
-/** Of those that come one after the other and are alike. */
+/** Batches of neighbours that are alike. */
 function* batches<Value>(
   values: Iterable<Value>,
   likeness: (value: Value) => unknown = () => undefined,
