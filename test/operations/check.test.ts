@@ -7,6 +7,7 @@ import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { freePort } from '../support/free-port.ts'
 import { type Content, makeImage } from '../support/images.ts'
 import { describeOnStores, STORE_START_MS } from '../support/object-store.ts'
+import { commandsIn, operationsPage } from '../support/page-commands.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import { type Environment, environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
@@ -18,8 +19,7 @@ setDefaultTimeout(120_000)
 
 const SOON_MS = 60_000
 const ROOT = 'docker/registry/v2'
-const DOCUMENT = readFileSync(join(import.meta.dir, '../../docs/operations/check.md'), 'utf8')
-const COMMANDS = [...DOCUMENT.matchAll(/^docker exec registry berth (.*?)(?: +#.*)?$/gm)].map(([, words = '']) => words)
+const COMMANDS = commandsIn(operationsPage('check.md'))
 const image = makeImage('one', { layers: 2 })
 const [layer] = image.layers as [Content]
 const broken = makeImage('two', { layers: 1 })

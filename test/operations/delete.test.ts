@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { makeImage, makeImageIndex } from '../support/images.ts'
+import { commandsIn, operationsPage } from '../support/page-commands.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import { environmentIn, type Outcome, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
@@ -13,8 +12,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 
-const DOCUMENT = readFileSync(join(import.meta.dir, '../../docs/operations/delete.md'), 'utf8')
-const COMMANDS = [...DOCUMENT.matchAll(/^docker exec registry berth (.*?)(?: +#.*)?$/gm)].map(([, words = '']) => words)
+const COMMANDS = commandsIn(operationsPage('delete.md'))
 const [one, two, three] = ['one', 'two', 'three'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image, Image]
 type Image = ReturnType<typeof makeImage>
 const children = [makeImage('app', { layers: 1 }), makeImage('app', { layers: 1, architecture: 'arm64' })]

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
+import { commandsIn, operationsPage } from '../support/page-commands.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import { environmentIn, type Outcome, run } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
@@ -13,8 +13,8 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 
-const DOCUMENT = readFileSync(join(import.meta.dir, '../../docs/operations/quotas.md'), 'utf8')
-const COMMANDS = [...DOCUMENT.matchAll(/^docker exec registry berth (.*?)(?: +#.*)?$/gm)].map(([, words = '']) => words)
+const DOCUMENT = operationsPage('quotas.md')
+const COMMANDS = commandsIn(DOCUMENT)
 const CONFIG = /^```yaml\n(quotas:\n[\s\S]*?)^```$/m.exec(DOCUMENT)?.[1] ?? ''
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 

@@ -1,10 +1,11 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { makeImage } from '../support/images.ts'
+import { commandsIn, operationsPage } from '../support/page-commands.ts'
 import { environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -12,8 +13,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 setDefaultTimeout(120_000)
 
 const SOON_MS = 60_000
-const DOCUMENT = readFileSync(join(import.meta.dir, '../../docs/operations/status.md'), 'utf8')
-const COMMANDS = [...DOCUMENT.matchAll(/^docker exec registry berth (.*)$/gm)].map(([, words = '']) => words)
+const COMMANDS = commandsIn(operationsPage('status.md'))
 
 test('the commands of docs/operations/status.md tell of a server that runs, and of a storage without one', async () => {
   using folder = new TemporaryFolder()

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { rmSync, writeFileSync } from 'node:fs'
 import { pushImage } from '../collect/rows/row.ts'
 import { metadataPath } from '../support/berth-in-process.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { blobsOf, type Image, makeImage, makeImageIndex } from '../support/images.ts'
+import { commandsIn, operationsPage } from '../support/page-commands.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import { environmentIn, type Outcome, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
@@ -14,8 +14,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 
-const DOCUMENT = readFileSync(join(import.meta.dir, '../../docs/operations/undelete.md'), 'utf8')
-const COMMANDS = [...DOCUMENT.matchAll(/^docker exec registry berth (.*?)(?: +#.*)?$/gm)].map(([, words = '']) => words)
+const COMMANDS = commandsIn(operationsPage('undelete.md'))
 const LINE = /^[0-9a-f-]{36} {2}\d{4}-\d\d-\d\dT\d\d:\d\dZ {2}(tag {5}|manifest) {2}/
 const [one, two, three] = ['one', 'two', 'three'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image, Image]
 const children = [makeImage('app', { layers: 1 }), makeImage('app', { layers: 1, architecture: 'arm64' })]
