@@ -65,6 +65,27 @@ describe.each(SERVERS)('%s', (_, server) => {
     expect(statusesIn(await wire.ended())).toEqual([status, 200])
   })
 
+  test.each([
+    ['of which it reads nothing', 'PATCH', '/v2/refused/blobs/uploads/none', 404],
+    ['of which it reads a part', 'PUT', '/v2/refused/manifests/latest', 413],
+  ])(
+    'answers a large body that it refuses, %s, and reads the rest before it closes as asked',
+    async (_, method, path, status) => {
+      const chunk = Buffer.concat([Buffer.from(`${MIB.toString(16)}\r\n`), new Uint8Array(MIB), Buffer.from('\r\n')])
+
+      using wire = await Wire.open(url())
+      wire.send(`${method} ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n`)
+      for (let sent = 0; sent < 10; sent += 1) wire.send(chunk)
+      await wire.until(/"errors"/)
+      for (let sent = 0; sent < 10; sent += 1) await wire.sendSlowly(chunk)
+      const hadEnded = wire.hasEnded
+      wire.send('0\r\n\r\n')
+
+      expect(hadEnded).toBe(false)
+      expect(statusesIn(await wire.ended())).toEqual([status])
+    },
+  )
+
   test('ends the connection of a client that sends on and on, after its answer', async () => {
     using wire = await Wire.open(url())
     wire.send(`PATCH /v2/refused/blobs/uploads/none HTTP/1.1\r\nHost: a\r\nContent-Length: ${200 * MIB}\r\n\r\n`)

@@ -4,9 +4,9 @@ import { PassThrough, Readable } from 'node:stream'
 import { poll } from '../../../test/support/processes.ts'
 import { IncomingBody } from './incoming-body.ts'
 
-function bodyOf(stream: Readable, drainMs: number): IncomingBody {
+function bodyOf(stream: Readable): IncomingBody {
   const incoming = Object.assign(stream, { socket: { pause: () => calls.push('pause'), resume: () => calls.push('resume') } })
-  return new IncomingBody(incoming as object as IncomingMessage, { drainMs })
+  return new IncomingBody(incoming as object as IncomingMessage)
 }
 
 /** Of the socket. */
@@ -17,21 +17,11 @@ beforeEach(() => {
 
 test('what a refused client still sends is read to its end', async () => {
   const stream = new PassThrough()
-  const draining = bodyOf(stream, 60_000).drain()
+  const draining = bodyOf(stream).drain()
   stream.write('more')
   stream.end('the end')
 
   expect(await draining).toBe(true)
-})
-
-test('what a refused client goes on to send in drops is read for a minute, and no longer', async () => {
-  const stream = new PassThrough()
-  const drops = setInterval(() => stream.write('x'), 5)
-  try {
-    expect(await bodyOf(stream, 100).drain()).toBe(false)
-  } finally {
-    clearInterval(drops)
-  }
 })
 
 test('chunks of one byte that come at once go through the stream together, and in their order', async () => {
@@ -44,7 +34,7 @@ test('chunks of one byte that come at once go through the stream together, and i
     override _read(): void {}
   }
   const stream = new Counted()
-  const received = new Response(bodyOf(stream, 60_000).stream).bytes()
+  const received = new Response(bodyOf(stream).stream).bytes()
   const sent = Uint8Array.from({ length: 50_000 }, (_, index) => index % 251)
 
   for (const byte of sent) stream.push(Uint8Array.of(byte))
@@ -58,7 +48,7 @@ test('chunks of one byte that come at once go through the stream together, and i
 
 test('a small chunk after which the client pauses is handed on without the next one', async () => {
   const stream = new PassThrough()
-  const reader = new ReadableStreamDefaultReader(bodyOf(stream, 60_000).stream)
+  const reader = new ReadableStreamDefaultReader(bodyOf(stream).stream)
 
   stream.write('small')
 

@@ -1,20 +1,11 @@
 import type { IncomingMessage } from 'node:http'
-import { Turns } from '../../registry/uploads/turns.ts'
-import { within } from '../../runtime/deadline.ts'
+import { drain } from './drain.ts'
 
-/** What a client still sends of a body that was refused is read and dropped up to here, so that it comes to see the answer. */
-const DRAINED_BYTES = 64 * 1024 * 1024
-const DRAIN_PATIENCE_MS = 10_000
-/** And for so long in all: a client may bring a byte now and then for ever. */
-const DRAINED_MS = 60_000
 /** Smaller chunks that come in one turn of the event loop are handed on together, so much at once. */
 const SMALL_CHUNK_BYTES = 1024
 const GATHERED_BYTES = 16 * 1024
 /** After so many of them the socket pauses until the next turn. */
 const CHUNKS_IN_A_TURN = 1_000
-
-/** What refused clients send together is read in turns with all other requests. */
-const turns = new Turns()
 
 /** The body of a request of node:http. Read once, as a stream; what the reader leaves is drained. */
 export class IncomingBody {
@@ -22,10 +13,8 @@ export class IncomingBody {
   readonly #chunks: AsyncIterator<Uint8Array>
   #hasEnded = false
   #draining: Promise<boolean> | undefined
-  readonly #drainMs: number
 
-  constructor(incoming: IncomingMessage, { drainMs = DRAINED_MS }: { readonly drainMs?: number } = {}) {
-    this.#drainMs = drainMs
+  constructor(incoming: IncomingMessage) {
     gatherSmallChunks(incoming)
     this.#chunks = incoming[Symbol.asyncIterator]()
     this.stream = new ReadableStream(
@@ -50,23 +39,8 @@ export class IncomingBody {
 
   /** Reads what is left and drops it. False when that is too much, or does not come: then the connection is of no use any more. */
   drain(): Promise<boolean> {
-    this.#draining ??= this.#drain()
+    this.#draining ??= this.#hasEnded ? Promise.resolve(true) : drain(() => this.#next())
     return this.#draining
-  }
-
-  async #drain(): Promise<boolean> {
-    const until = performance.now() + this.#drainMs
-    for (let dropped = 0; dropped <= DRAINED_BYTES; ) {
-      if (this.#hasEnded) return true
-      const leftMs = until - performance.now()
-      if (leftMs <= 0) return false
-      const next = await within(this.#next(), Math.min(DRAIN_PATIENCE_MS, leftMs), undefined)
-      if (next === undefined) return this.#hasEnded
-      if (next.done === true) return true
-      dropped += next.value.length
-      await turns.pass(next.value.length, () => true)
-    }
-    return false
   }
 
   /** Undefined when the client has gone. */

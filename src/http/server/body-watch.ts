@@ -1,10 +1,15 @@
 import { Refusal } from '../answer/error-response.ts'
+import { drain } from '../request/drain.ts'
 
 /** Bun cuts a connection that is slower than 16 KiB/s over its idle timeout, and one whose handler thinks for longer. */
 
 interface BodyWatch {
   /** The request to hand on in place of the one that is watched. */
   readonly request: Request
+  /** False: the client may still send something of the body. */
+  readonly hasEnded: boolean
+  /** Reads and drops what the handler has left of the body. False when the connection is of no use any more. */
+  drain(): Promise<boolean>
   stop(): void
 }
 
@@ -13,6 +18,8 @@ export interface BodyWatchOptions {
   readonly extend: () => void
   /** How long the client may send nothing while its bytes are waited for. */
   readonly writerMs: number
+  /** What the handler leaves of the body waits for `drain`; left out: the runtime reads and drops it. */
+  readonly keepsRest?: boolean
 }
 
 const INTERVAL_MS = 5000
@@ -30,8 +37,8 @@ const FORGIVING_BYTES = 1024 * 1024
  * minute, is refused: the body ends with a Refusal of status 408, which is the handler's to pass on. The caller stops the
  * watch when the handler has answered.
  */
-export function watchBody(request: Request, { extend, writerMs }: BodyWatchOptions): BodyWatch {
-  const watched = request.body === null ? undefined : new WatchedBody(request.body)
+export function watchBody(request: Request, { extend, writerMs, keepsRest = false }: BodyWatchOptions): BodyWatch {
+  const watched = request.body === null ? undefined : new WatchedBody(request.body, keepsRest)
   const look = () => {
     extend()
     watched?.endIfSilent(writerMs)
@@ -40,6 +47,10 @@ export function watchBody(request: Request, { extend, writerMs }: BodyWatchOptio
   const timer = setInterval(look, Math.min(INTERVAL_MS, writerMs / 4))
   return {
     request: watched === undefined ? request : withBody(request, watched.stream),
+    get hasEnded() {
+      return watched === undefined || watched.hasEnded
+    },
+    drain: async () => watched === undefined || (await watched.drain()),
     stop: () => clearInterval(timer),
   }
 }
@@ -62,8 +73,9 @@ class WatchedBody {
   #pausedMs = 0
   #bytesSincePause = 0
   #end: ((reason: Refusal) => void) | undefined
+  #hasEnded = false
 
-  constructor(body: ReadableStream<Uint8Array>) {
+  constructor(body: ReadableStream<Uint8Array>, keepsRest: boolean) {
     const reader = new ReadableStreamDefaultReader(body)
     this.#reader = reader
     // Nothing is read ahead: backpressure and the time of the first read stay the handler's. All that has come is taken at once: after
@@ -77,14 +89,23 @@ class WatchedBody {
           this.#waitingSince = performance.now()
           const { done, value } = await reader.readMany()
           this.#noteWait()
+          this.#hasEnded = done
           if (this.#end === undefined) return
           if (done) controller.close()
           else for (const chunk of value) this.#pass(chunk, controller)
         },
-        cancel: (reason) => reader.cancel(reason),
+        cancel: (reason) => (keepsRest ? undefined : reader.cancel(reason)),
       },
       { highWaterMark: 0 },
     )
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded
+  }
+
+  async drain(): Promise<boolean> {
+    return this.#hasEnded || (await drain(() => this.#reader.read().catch(() => undefined)))
   }
 
   endIfSilent(writerMs: number): void {
@@ -119,6 +140,7 @@ class WatchedBody {
   }
 
   #refuse(reason: Refusal): void {
+    this.#hasEnded = true
     this.#end?.(reason)
     this.#end = undefined
     this.#waitingSince = undefined

@@ -136,9 +136,12 @@ class Exchanges {
       return response
     }
     const extend = () => bun.timeout(request, LONGEST_IDLE_SECONDS)
-    const watch = watchBody(request, { extend, writerMs: patience.writerMs })
+    // Bun closes such a connection with the end of the answer, and a client that still sends may never read it.
+    const isLast = endsConnection(request)
+    const watch = watchBody(request, { extend, writerMs: patience.writerMs, keepsRest: isLast })
     try {
-      return asResponse(await handler(watch.request, connection))
+      const response = asResponse(await handler(watch.request, connection))
+      return isLast && !watch.hasEnded ? endingAfter(response, () => watch.drain()) : response
     } finally {
       watch.stop()
       // The value stays on the connection.
@@ -154,6 +157,25 @@ class Exchanges {
 /** A server for IPv6 and IPv4 names clients of IPv4 in the way of IPv6. */
 export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address
+}
+
+/** As podman, skopeo and buildah ask with each of their requests. */
+function endsConnection({ headers }: Request): boolean {
+  return /(?:^|,)\s*close\s*(?:,|$)/i.test(headers.get('connection') ?? '')
+}
+
+/** The client has every byte of the answer at once, and its end when the rest of what it sends has been read. */
+function endingAfter(response: Response, drain: () => Promise<boolean>): Response {
+  const { body, status, statusText, headers } = response
+  if (body === null) return response
+  const pieces = body.pipeThrough(
+    new TransformStream({
+      flush: async (end) => {
+        if (!(await drain())) end.error(new Error('the client sends on after its answer'))
+      },
+    }),
+  )
+  return new Response(pieces, { status, statusText, headers })
 }
 
 /** Bun turns `undefined` into a success. */
