@@ -1,7 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import type { LogIndex } from './log-space.ts'
+import { KEPT_LOG_BYTES, type LogIndex } from './log-space.ts'
 
 /** The write-ahead log is folded into the database when it has grown to this. */
 const CHECKPOINT_ABOVE_BYTES = 4 * 1024 * 1024
@@ -20,9 +20,19 @@ export function checkpoint(path: string): void {
     // The long part lets others write; the short one that follows lets the log begin anew, in the space that it has.
     database.run('PRAGMA wal_checkpoint(PASSIVE)')
     database.run('PRAGMA wal_checkpoint(RESTART)')
+    beginLog(database)
   } finally {
     database.close()
   }
+}
+
+/**
+ * The first transaction after a checkpoint syncs the log, and cuts what it has too much: each takes as long as the disk wants, 200 ms on one
+ * that is busy. Done here, it is done in this thread; writers meanwhile find the database busy, and their event loops go on.
+ */
+function beginLog(database: Database): void {
+  database.run(`PRAGMA journal_size_limit = ${KEPT_LOG_BYTES}`)
+  database.run("INSERT OR REPLACE INTO property (name, value) VALUES ('log begun', '')")
 }
 
 /** Free pages of the database, so that it does not grow, and the log can be folded in, when another program has filled the disk. */

@@ -3,7 +3,6 @@ import { unavailable } from '../../oci/errors.ts'
 import type { OwnedMetadata } from '../processes.ts'
 import { MetadataNotWritableError, type Query, type SqlValue } from '../query.ts'
 import { CommitWatch } from './commit-watch.ts'
-import { KEPT_LOG_BYTES } from './log-space.ts'
 import { isNotWritable } from './not-writable.ts'
 import { PageMemory } from './page-memory.ts'
 
@@ -205,7 +204,6 @@ function openConnection(path: string): Database {
   database.run('PRAGMA busy_timeout = 0')
   database.run('PRAGMA synchronous = NORMAL')
   database.run('PRAGMA wal_autocheckpoint = 0')
-  database.run(`PRAGMA journal_size_limit = ${KEPT_LOG_BYTES}`)
   database.run(`PRAGMA cache_size = -${CACHE_KIB}`)
   database.run('PRAGMA temp_store = MEMORY')
   return database
