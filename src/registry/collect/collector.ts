@@ -15,7 +15,7 @@ import { Candidates } from './candidates.ts'
 import type { CollectorClock } from './collector-clock.ts'
 import type { Pace } from './pace.ts'
 import type { CollectorPolicy } from './policy.ts'
-import { REMOVED_AT_ONCE, type Removal } from './removal.ts'
+import type { Removal } from './removal.ts'
 import { type Survey, survey } from './survey.ts'
 import { UntaggedIn } from './untagged.ts'
 import type { Waits, Whether } from './whether.ts'
@@ -113,7 +113,7 @@ export class Collector {
       }
       for await (const slice of candidates.links(id)) {
         const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
-        for (const digests of batches(due)) {
+        for (const digests of batches(due, this.#options.pace.atOnce)) {
           condemned += await metadata.write((query) => condemnLinks(query, id, digests, touchedBefore))
           await this.#options.clock.tick()
         }
@@ -124,9 +124,9 @@ export class Collector {
 
   /** What is condemned is no candidate any more, so that each slice is another one. */
   async #condemnReleased(repositoryId: number, touchedBefore: number): Promise<number> {
-    const { metadata } = this.#options
+    const { metadata, pace } = this.#options
     for (let condemned = 0; ; ) {
-      const released = await listReleasedManifests(metadata.read, repositoryId, touchedBefore, REMOVED_AT_ONCE)
+      const released = await listReleasedManifests(metadata.read, repositoryId, touchedBefore, pace.atOnce)
       const taken = await this.#condemnManifests(repositoryId, released, touchedBefore)
       condemned += taken
       if (taken === 0) return condemned
@@ -135,7 +135,7 @@ export class Collector {
 
   async #condemnManifests(repositoryId: number, digests: readonly Digest[], touchedBefore: number): Promise<number> {
     let condemned = 0
-    for (const batch of batches(digests))
+    for (const batch of batches(digests, this.#options.pace.atOnce))
       condemned += await this.#options.metadata.write((query) => condemnManifests(query, repositoryId, batch, touchedBefore))
     return condemned
   }
@@ -148,11 +148,11 @@ export class Collector {
   }
 
   async #removeManifests(windowMs: number, signal: AbortSignal): Promise<number> {
-    const { metadata, removal } = this.#options
+    const { metadata, removal, pace } = this.#options
     let removed = 0
     for (;;) {
       signal.throwIfAborted()
-      const candidates = await listCondemnedManifests(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
+      const candidates = await listCondemnedManifests(metadata.read, await this.#touchedBefore(windowMs), pace.atOnce)
       const taken = await removal.manifests(candidates)
       removed += taken.length
       if (taken.length === 0 || !(await this.#mayGoOn(taken.length, signal))) return removed
@@ -161,14 +161,14 @@ export class Collector {
 
   /** With each link go the bytes of which it was the last one, unless there is an obstacle. */
   async #removeLinks(windowMs: number, signal: AbortSignal): Promise<Collected> {
-    const { metadata, removal, whether, isFull } = this.#options
+    const { metadata, removal, whether, isFull, pace } = this.#options
     const opaque = await this.#repositoriesWithObstacle()
     const bytesStay = await whether.hasObstacle()
     let [links, blobs, bytes] = [0, 0, 0]
     for (;;) {
       signal.throwIfAborted()
       const list = (await isFull()) ? listLargestCondemnedLinks : listCondemnedLinks
-      const condemned = await list(metadata.read, await this.#touchedBefore(windowMs), REMOVED_AT_ONCE)
+      const condemned = await list(metadata.read, await this.#touchedBefore(windowMs), pace.atOnce)
       const [kept, candidates] = parted(condemned, ({ repository }) => opaque.has(repository))
       await this.#spare(kept)
       const taken = await removal.links(candidates)
@@ -192,12 +192,15 @@ export class Collector {
   }
 
   async #removeBytes(touchedBefore: number, signal: AbortSignal): Promise<Collected> {
-    const { metadata, removal, isFull } = this.#options
+    const { metadata, removal, isFull, pace } = this.#options
     let [blobs, bytes] = [0, 0]
     for await (const slice of new Candidates(metadata.read, signal).blobs()) {
       const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore)
       if (due.length > 0 && (await isFull())) due.sort((one, other) => other.bytes - one.bytes)
-      for (const digests of batches(due.map(({ digest }) => digest))) {
+      for (const digests of batches(
+        due.map(({ digest }) => digest),
+        pace.atOnce,
+      )) {
         const freed = await removal.bytes(digests, touchedBefore)
         blobs += freed.length
         bytes += sizeOf(freed)
@@ -238,6 +241,6 @@ function parted<Value>(values: readonly Value[], isFirst: (value: Value) => bool
   return [values.filter(isFirst), values.filter((value) => !isFirst(value))]
 }
 
-function* batches(digests: readonly Digest[]): Generator<readonly Digest[]> {
-  for (let start = 0; start < digests.length; start += REMOVED_AT_ONCE) yield digests.slice(start, start + REMOVED_AT_ONCE)
+function* batches(digests: readonly Digest[], size: number): Generator<readonly Digest[]> {
+  for (let start = 0; start < digests.length; start += size) yield digests.slice(start, start + size)
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { presentRate } from './pace.ts'
+import { Pace, presentRate } from './pace.ts'
 
 test.each([
   ['as configured', {}, 200],
@@ -19,3 +19,12 @@ interface Present {
   readonly readersWait?: boolean
   readonly isFull?: boolean
 }
+
+test.each([
+  ['a tenth of a second takes', 200, 20],
+  ['64 at most', 10_000, 64],
+  ['8 at least', 20, 8],
+  ['64 without a rate', 0, 64],
+])('one operation removes as many as %s', (_, rate, expected) => {
+  expect(new Pace({ rate, readersWait: () => false, isFull: async () => false }).atOnce).toBe(expected)
+})

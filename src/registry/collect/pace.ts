@@ -9,6 +9,11 @@ export interface PaceOptions {
   readonly isFull: () => Promise<boolean>
 }
 
+/** One operation removes no more: a push that needs one of the names waits for it. */
+export const MOST_AT_ONCE = 64
+/** Each operation syncs its directories: much smaller ones cost the disk more than they spare it. */
+const LEAST_AT_ONCE = 8
+
 /** Keeps removals below so many in a second: readers have the disk first, and uploads that find no space before these. */
 export class Pace {
   readonly #options: PaceOptions
@@ -16,6 +21,12 @@ export class Pace {
 
   constructor(options: PaceOptions) {
     this.#options = options
+  }
+
+  /** How many removals one operation takes: what falls to a tenth of a second. Readers wait for as long as its transactions take. */
+  get atOnce(): number {
+    const { rate } = this.#options
+    return rate === 0 ? MOST_AT_ONCE : Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, Math.floor(rate / 10)))
   }
 
   /** Waits after so many removals until the next may begin. Resolves early when the signal aborts. */

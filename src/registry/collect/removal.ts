@@ -20,8 +20,6 @@ import type { Operations } from '../writes/operations.ts'
 
 const COLLECTOR = ownWork('collector')
 const COLLECTING_MANIFESTS = 'collecting manifests'
-/** One operation removes no more: a push that needs one of the names waits for it. */
-export const REMOVED_AT_ONCE = 64
 
 export interface RemovalOptions {
   readonly storage: StorageDriver

@@ -9,7 +9,8 @@ import type { StorageDriver } from '../../../storage/driver.ts'
 import { layout } from '../../../storage/layout.ts'
 import { type Collected, type Collector, NOTHING, sumOf } from '../collector.ts'
 import type { CollectorClock } from '../collector-clock.ts'
-import { REMOVED_AT_ONCE, type Removal } from '../removal.ts'
+import { MOST_AT_ONCE } from '../pace.ts'
+import type { Removal } from '../removal.ts'
 import type { Waits, Whether } from '../whether.ts'
 import { type CommandPlan, CommandPlanner, type CommandTold, type Named } from './plan.ts'
 
@@ -159,7 +160,7 @@ function* batches<Value>(
   let batch: Value[] = []
   for (const value of values) {
     const [first] = batch
-    if (first !== undefined && (batch.length === REMOVED_AT_ONCE || likeness(first) !== likeness(value))) {
+    if (first !== undefined && (batch.length === MOST_AT_ONCE || likeness(first) !== likeness(value))) {
       yield batch
       batch = []
     }
