@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { readdir, readFile, readlink, rm, symlink } from 'node:fs/promises'
-import { BIN_BERTH } from '../support/berth-program.ts'
+import { BERTH_PROGRAM, BIN_BERTH } from '../support/berth-program.ts'
 import { freePort } from '../support/free-port.ts'
 import { FullPipe } from '../support/full-pipe.ts'
 import { BackgroundProgram, environmentIn, type Outcome, poll, run } from '../support/processes.ts'
@@ -68,7 +68,7 @@ describe('a start that cannot succeed ends with 1 and says why:', () => {
     const config = await folder.file('config.yml', `version: 0.1\nstorage:\n  inmemory:\n${mistakes}`)
     const slowly = '"$0" serve "$1" 2>&1 >/dev/null | { read -r line && echo "$line" && sleep 1 && cat; }'
 
-    const outcome = await run(['sh', '-c', slowly, BIN_BERTH, config], { environment: environmentIn(folder.join('berth')) })
+    const outcome = await run(['sh', '-c', slowly, BERTH_PROGRAM, config], { environment: environmentIn(folder.join('berth')) })
 
     expect(outcome.stdout).toContain('unknown_key_number_0')
     expect(outcome.stdout).toContain('unknown_key_number_2999')
@@ -105,7 +105,7 @@ describe('logs in files', () => {
     const keys = `log: {file: ${log}, accesslog: {file: ${folder.join('access.log')}}}\n`
     const text = registryConfig(folder.join('data')).replace(/log:\n {2}level: info\n/, keys)
     const config = await folder.file('config.yml', text)
-    const program = new BackgroundProgram([BIN_BERTH, 'serve', config], { environment: environmentIn(folder.path) })
+    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment: environmentIn(folder.path) })
     const url = await poll('it listens', START_MS, async () => LISTENING.exec(await readFile(log, 'utf8'))?.[1])
 
     await fetch(`${url}/v2/`)
@@ -122,7 +122,7 @@ describe('logs in files', () => {
     const address = `127.0.0.1:${await freePort()}`
     const text = registryConfig(folder.join('data')).replace('level: info', `file: ${pipe.path}`).replace('127.0.0.1:0', address)
     const config = await folder.file('config.yml', text)
-    const program = new BackgroundProgram([BIN_BERTH, 'serve', config], { environment: environmentIn(folder.path) })
+    const program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment: environmentIn(folder.path) })
     await poll('it answers', START_MS, async () => (await fetch(`http://${address}/v2/`).catch(() => undefined))?.ok || undefined)
 
     expect(await program.stop()).toBe(0)
@@ -199,7 +199,7 @@ describe('a running server', () => {
     using folder = new TemporaryFolder()
     const cwd = await folder.directory('cwd')
     const environment = { ...environmentIn(folder.join('berth')), REGISTRY_HTTP_ADDR: '127.0.0.1:0' }
-    await using program = new BackgroundProgram(startedIn(cwd, [BIN_BERTH, 'serve']), { environment })
+    await using program = new BackgroundProgram(startedIn(cwd, [BERTH_PROGRAM, 'serve']), { environment })
 
     await program.waitForOutput(/Only this machine can reach it.*REGISTRY_HTTP_ADDR=:5000/, START_MS)
 
@@ -212,7 +212,7 @@ describe('a running server', () => {
     using folder = new TemporaryFolder()
     const text = registryConfig(folder.join('data')).replace('level: info', 'level: info\n  formatter: json')
     const config = await folder.file('config.yml', text)
-    await using program = new BackgroundProgram([BIN_BERTH, 'serve', config], {
+    await using program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], {
       environment: environmentIn(folder.join('berth')),
     })
 
@@ -236,16 +236,16 @@ describe('a running server', () => {
 
 async function berth(...words: readonly string[]): Promise<Outcome> {
   using folder = new TemporaryFolder()
-  return await run([BIN_BERTH, ...words], { environment: environmentIn(folder.path) })
+  return await run([BERTH_PROGRAM, ...words], { environment: environmentIn(folder.path) })
 }
 
 async function serveToItsEnd(folder: TemporaryFolder, config: string): Promise<Outcome> {
-  return await run([BIN_BERTH, 'serve', config], { environment: environmentIn(folder.join('berth')), timeoutMs: START_MS })
+  return await run([BERTH_PROGRAM, 'serve', config], { environment: environmentIn(folder.join('berth')), timeoutMs: START_MS })
 }
 
 async function serve(folder: TemporaryFolder, { cwd }: { readonly cwd?: string } = {}): Promise<BackgroundProgram> {
   const config = await folder.file('config.yml', registryConfig(folder.join('data')))
-  const command = [BIN_BERTH, 'serve', config]
+  const command = [BERTH_PROGRAM, 'serve', config]
   const program = new BackgroundProgram(cwd === undefined ? command : startedIn(cwd, command), {
     environment: environmentIn(folder.join('berth')),
   })

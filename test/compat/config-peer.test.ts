@@ -12,6 +12,7 @@ import {
   startConfiguredPeer,
   startConfiguredPeer3,
 } from '../support/configured-registry.ts'
+import { someOf } from '../support/effort.ts'
 import { PEER_3_PROGRAM, PEER_PROGRAM } from '../support/peer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -27,7 +28,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
   const same = CONFIG_CASES.filter(({ difference }) => difference === undefined)
   const different = CONFIG_CASES.filter(({ difference }) => difference !== undefined)
 
-  test.each(same.map((one) => [one.title, one] as const))(
+  test.each(someOf('the same configuration', same, 25).map((one) => [one.title, one] as const))(
     'registry:2 and Berth do the same: %s',
     async (_, configCase) => {
       const { peer, berth } = await outcomesOf(configCase)
@@ -37,7 +38,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
     TEST_MS,
   )
 
-  test.each(different.map((one) => [one.title, one] as const))(
+  test.each(someOf('configurations that differ', different, 8).map((one) => [one.title, one] as const))(
     'registry:2 and Berth differ as docs/compatibility.md says: %s',
     async (_, configCase) => {
       const { peer, berth } = await outcomesOf(configCase)

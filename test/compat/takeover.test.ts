@@ -1,4 +1,5 @@
 import { expect, test } from 'bun:test'
+import { someOf } from '../support/effort.ts'
 import { descriptorOf, jsonContent, makeImage, sha512 } from '../support/images.ts'
 import { PEER_PROGRAM } from '../support/peer.ts'
 import type { RegistryWriter } from '../support/registry-writer.ts'
@@ -39,7 +40,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'Taking over from registry:2 and givi
     TEST_MS,
   )
 
-  for (const metadata of ['kept', 'deleted'] as const) {
+  for (const metadata of someOf('turns on a directory', ['kept', 'deleted'] as const, 1)) {
     test(
       `registries that take turns go on from each other's pushes, moved tags and deletes, with the metadata ${metadata} between`,
       async () => {

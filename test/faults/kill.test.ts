@@ -9,7 +9,7 @@ import { wrongIn } from '../support/shown.ts'
 import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const ROUNDS = Number(process.env.BERTH_TEST_KILLS ?? (triesAll ? 200 : 40))
+const ROUNDS = Number(process.env.BERTH_TEST_KILLS ?? (triesAll ? 200 : 25))
 const CLIENTS = 6
 const PROCESSES = 2
 /** How often all processes are killed; else one of them is, and the others settle what it left. */

@@ -8,7 +8,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 300_000
 /** Every cut with every database takes a quarter of an hour; else chance picks so many of each scenario. */
-const MOST_CUTS = triesAll ? Number.POSITIVE_INFINITY : 8
+const MOST_CUTS = triesAll ? Number.POSITIVE_INFINITY : 5
 const seed = seedFor('power cuts')
 
 describe.each([

@@ -8,8 +8,8 @@ import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const ASKED_FOR = process.env.BERTH_TEST_RACES
-const RACES = Number(ASKED_FOR ?? (triesAll ? 120 : 60))
-const RACES_ON_BUCKET = Number(ASKED_FOR ?? (triesAll ? 36 : 18))
+const RACES = Number(ASKED_FOR ?? (triesAll ? 120 : 30))
+const RACES_ON_BUCKET = Number(ASKED_FOR ?? (triesAll ? 36 : 10))
 const AT_ONCE = 6
 const TIMEOUT_MS = Math.max(120_000, RACES * 900)
 

@@ -11,7 +11,7 @@ import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(10 * 60_000)
-const REPOSITORIES = 24
+const REPOSITORIES = 12
 const TAGS = 20
 const MANIFESTS = REPOSITORIES * TAGS
 const AT_ONCE = 64

@@ -1,6 +1,7 @@
 import { cpSync, existsSync } from 'node:fs'
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { triesAll } from './effort.ts'
 import { expectExactly, type QuestionKind } from './expect-exactly.ts'
 import { ExpectedRegistry } from './expected-registry.ts'
 import { collectWithPeer, startPeer } from './peer.ts'
@@ -12,7 +13,8 @@ import { TemporaryFolder } from './temporary-folder.ts'
 /** Below the data directory. What SQLite keeps beside it begins with the same name. */
 const METADATA_FILE = 'berth/metadata.db'
 
-const COPIES = 150
+/** The scan of so many is still busy when the first questions are asked. */
+const COPIES = triesAll ? 150 : 50
 
 /** One data directory on which Berth and registry:2 take turns, and what any of them must show from it. */
 export class SharedStore implements Disposable {
@@ -96,10 +98,7 @@ export class SharedStore implements Disposable {
     this.expected.collected(options)
   }
 
-  /**
-   * Copies a repository by hand, so often that a scan is still busy with the copies when the first questions are asked. They come
-   * first in every order.
-   */
+  /** Copies a repository by hand, so often that a scan is busy with the copies first: they come first in every order. */
   addCopies(repository: string): void {
     for (let number = 0; number < COPIES; number++) {
       const name = `0/${number.toString().padStart(3, '0')}`
