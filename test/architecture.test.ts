@@ -17,7 +17,8 @@ const DRIVER = ['storage/driver.ts', 'storage/storage-errors.ts']
 const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   oci: [],
-  config: ['oci/repository-glob.ts'],
+  retention: ['oci'],
+  config: ['oci/repository-glob.ts', 'oci/tag-glob.ts'],
   observe: [],
   certificates: ['config', 'observe'],
   recipes: [],
@@ -26,7 +27,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [
-    ...['oci', 'observe', 'upstream', 'metadata', ...DRIVER, 'storage/layout.ts', 'storage/layout-walk.ts'],
+    ...['oci', 'retention', 'observe', 'upstream', 'metadata', ...DRIVER, 'storage/layout.ts', 'storage/layout-walk.ts'],
     'storage/layout-entry.ts',
     'storage/layout-obstacle.ts',
     'storage/all-ended.ts',
@@ -59,7 +60,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['registry/handover/database-presence.ts'],
   ],
   operating: [
-    ...['oci', 'config', 'observe', 'metadata', 'opening', 'registry', ...DRIVER],
+    ...['oci', 'retention', 'config', 'observe', 'metadata', 'opening', 'registry', ...DRIVER],
     ...['composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],

@@ -1,0 +1,32 @@
+import type { Reason } from './reason.ts'
+
+/** What becomes of a tag or a manifest. */
+export interface Decision {
+  readonly goes: boolean
+  readonly because: Reason
+}
+
+export function stays(because: Reason): Decision {
+  return { goes: false, because }
+}
+
+export function goes(because: Reason): Decision {
+  return { goes: true, because }
+}
+
+/** Why an age does not let something go: it is young, or unknown. Undefined: it is old enough. */
+export function keptByPush(pushedMs: number | undefined, withinMs: number, nowMs: number): Reason | undefined {
+  if (pushedMs === undefined) return { kind: 'push unknown' }
+  return nowMs - pushedMs < withinMs ? { kind: 'pushed', atMs: pushedMs, withinMs } : undefined
+}
+
+/** The same of a pull. A manifest of which no pull is noted was not pulled since all pulls are noted. */
+export function keptByPull(
+  { pulledMs, knownSinceMs }: { readonly pulledMs: number | undefined; readonly knownSinceMs: number | undefined },
+  withinMs: number,
+  nowMs: number,
+): Reason | undefined {
+  if (pulledMs !== undefined && nowMs - pulledMs < withinMs) return { kind: 'pulled', atMs: pulledMs, withinMs }
+  if (knownSinceMs === undefined) return { kind: 'pull unknown' }
+  return nowMs - knownSinceMs < withinMs ? { kind: 'pulls noted', sinceMs: knownSinceMs, withinMs } : undefined
+}

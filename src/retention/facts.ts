@@ -1,0 +1,50 @@
+import type { Digest } from '../oci/digest.ts'
+import type { RepositoryName } from '../oci/name.ts'
+import type { Tag } from '../oci/reference.ts'
+
+/** What is known of a repository. Undefined is unknown: it never counts as old, and never as 'not pulled'. */
+export interface RepositoryFacts {
+  readonly name: RepositoryName
+  readonly tags: readonly TagFacts[]
+  /** Manifests without a tag. */
+  readonly untagged: readonly ManifestFacts[]
+  /** Since when every pull is noted; a manifest without a note was not pulled since then. */
+  readonly pullsKnownSinceMs: number | undefined
+}
+
+export interface TagFacts extends ContentFacts {
+  readonly name: Tag
+  readonly digest: Digest
+  /** When the tag was last pushed. */
+  readonly pushedMs: number | undefined
+  /** What it led to, the present digest first. */
+  readonly moves: readonly Digest[] | undefined
+}
+
+export interface ManifestFacts extends ContentFacts {
+  readonly digest: Digest
+  readonly pushedMs: number | undefined
+  /** Since when no tag leads to it. */
+  readonly untaggedSinceMs: number | undefined
+  /** Its bytes are damaged or of a kind that Berth does not know. */
+  readonly isUnreadable: boolean
+}
+
+interface ContentFacts {
+  /** When the manifest was last pulled. */
+  readonly pulledMs: number | undefined
+  /** An image index that is there names it. */
+  readonly isChild: boolean
+  /** It is about another manifest that is there, by its `subject`. */
+  readonly isReferrer: boolean
+  /** An operator holds it, by its tag or its digest. */
+  readonly isHeld: boolean
+}
+
+/** `sha256-<hex>`, alone or with a suffix as cosign's `.sig` and `.att`: what is attached to an image by the name of its tag. */
+export function isAttachedTag(tag: string): boolean {
+  return ATTACHED.test(tag)
+}
+
+/** As `IS_ATTACHED` of metadata: of a longer digest there are the first 64 digits. */
+const ATTACHED = /^sha(?:256|512)-[0-9a-f]{64}(?:$|\.)/

@@ -1,0 +1,45 @@
+/** The numbers in the name of a tag, and what marks it as made before its release. */
+export interface Version {
+  readonly numbers: readonly number[]
+  /** The parts between full stops behind the first '-'; none: it is a release, which is higher. */
+  readonly before: readonly string[]
+}
+
+const VERSION = /^[vV]?(\d{1,15}(?:\.\d{1,15})*)(?:-([0-9A-Za-z.-]+))?$/
+
+/** Undefined for a name that is no version: `latest`, a commit. */
+export function findVersion(tag: string): Version | undefined {
+  const [, numbers, before] = VERSION.exec(tag) ?? []
+  if (numbers === undefined) return undefined
+  return { numbers: numbers.split('.').map(Number), before: before?.split('.') ?? [] }
+}
+
+/** Below 0 where the first is lower, as semver.org orders them; 1.2 is 1.2.0. */
+export function compareVersions(one: Version, other: Version): number {
+  const length = Math.max(one.numbers.length, other.numbers.length)
+  for (let place = 0; place < length; place += 1) {
+    const difference = (one.numbers[place] ?? 0) - (other.numbers[place] ?? 0)
+    if (difference !== 0) return difference
+  }
+  return compareBefore(one.before, other.before)
+}
+
+function compareBefore(one: readonly string[], other: readonly string[]): number {
+  if (one.length === 0 || other.length === 0) return other.length - one.length
+  for (const [place, part] of one.entries()) {
+    const against = other[place]
+    if (against === undefined) return 1
+    if (part !== against) return comparePart(part, against)
+  }
+  return one.length - other.length
+}
+
+/** Numbers are ordered as numbers, and are lower than words. */
+function comparePart(one: string, other: string): number {
+  const [isNumber, isOtherNumber] = [NUMBER.test(one), NUMBER.test(other)]
+  if (isNumber && isOtherNumber) return Number(one) - Number(other)
+  if (isNumber !== isOtherNumber) return isNumber ? -1 : 1
+  return one < other ? -1 : 1
+}
+
+const NUMBER = /^\d+$/
