@@ -9,6 +9,7 @@ import { addProxyConfig } from './clients/proxy-config.ts'
 import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { programName } from './program-name.ts'
+import { addRetentionCommands } from './retention/retention-program.ts'
 import { serve } from './serve/serve.ts'
 import { addStatus } from './status/status-program.ts'
 import { addDelete, addQuota, addStorageCommands, addUndelete } from './storage/storage-program.ts'
@@ -31,6 +32,7 @@ export function berthProgram(): Command {
   addCheck(program)
   addStatus(program)
   addQuota(program)
+  addRetentionCommands(program)
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)

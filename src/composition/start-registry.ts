@@ -128,6 +128,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     ...maintenanceOf(parts, refusal !== undefined),
     manifestRules: config.manifests,
     quotas: config.quotas,
+    retention: config.retention,
     onlyReads: refusal !== undefined,
     mirrors: config.proxy && mirrorSourceOf(config.proxy),
   }

@@ -15,6 +15,7 @@ import type {
   TokenConfig,
 } from './config.ts'
 import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
+import { retentionConfig } from './schema/retention-schema.ts'
 import { s3Config } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
 import { PRIVATE_RANGES } from './words/address-range.ts'
@@ -48,6 +49,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     quotas: quotaConfigs(parsed),
     access: accessConfig(parsed),
     proxy: proxyConfig(parsed),
+    retention: retentionConfig(parsed.retention),
   }
 }
 

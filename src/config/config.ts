@@ -1,4 +1,5 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
+import type { TagGlob } from '../oci/tag-glob.ts'
 import type { WhoConfig } from './schema/access-schema.ts'
 import type { S3Config } from './schema/s3-schema.ts'
 import type { TlsConfig } from './tls-config.ts'
@@ -32,6 +33,36 @@ export interface Config {
   readonly access: AccessConfig | undefined
   /** Undefined: this registry serves its own content alone. */
   readonly proxy: ProxyConfig | undefined
+  readonly retention: RetentionConfig
+}
+
+/** Which tags stay, in the words of src/retention. */
+export interface RetentionConfig {
+  /** The rules are only shown. */
+  readonly dryRun: boolean
+  /** Undefined: manifests without a tag stay. */
+  readonly untaggedMs: number | undefined
+  readonly rules: readonly RetentionRuleConfig[]
+  readonly immutable: readonly TagSetConfig[]
+  readonly protected: readonly TagSetConfig[]
+  /** Users whose pulls do not count. */
+  readonly ignoredPullers: readonly string[]
+}
+
+export interface TagSetConfig {
+  readonly repositories: readonly RepositoryGlob[]
+  readonly tags: readonly TagGlob[]
+}
+
+export interface RetentionRuleConfig extends TagSetConfig {
+  /** At least one line is there. */
+  readonly keep: {
+    readonly newest: number | undefined
+    readonly versions: number | undefined
+    readonly pushedMs: number | undefined
+    readonly pulledMs: number | undefined
+    readonly moves: number | undefined
+  }
 }
 
 /** Another registry, of which this one is a cache. */

@@ -4,6 +4,7 @@ import { describePlace, locate } from './report.ts'
 import { AUTH_KINDS } from './schema/auth-schema.ts'
 import { collectorProblems } from './schema/collector-schema.ts'
 import { quotaProblems } from './schema/quota-schema.ts'
+import { retentionProblems } from './schema/retention-schema.ts'
 import { contradictionsIn } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
 import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
@@ -22,6 +23,10 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
     ...accessProblems(auth, access),
     ...proxyProblems(parsed),
     ...quotaProblems(parsed.quotas),
+    ...retentionProblems(parsed.retention, {
+      graceMs: storage.maintenance.collector.grace,
+      isCache: parsed.proxy.remoteurl !== undefined,
+    }),
     ...(['s3', 's3aws'] as const).flatMap((name) => {
       const section = storage[name]
       return section === undefined ? [] : contradictionsIn(section, `storage.${name}`)

@@ -7,6 +7,7 @@ import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
 import { QUOTA_ROWS } from '../../test/support/quota-key-rows.ts'
+import { RETENTION_AROUND, RETENTION_ROWS } from '../../test/support/retention-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
 import type { Config } from './config.ts'
@@ -105,6 +106,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['access.tokenlifetime', '5m', ({ access }) => access?.tokenLifetimeMs, 300_000],
   ['access.refreshlifetime', '24h', ({ access }) => access?.refreshLifetimeMs, 86_400_000],
   ['policy.repository.classes', ['image'], ({ manifests }) => manifests.classes, ['image']],
+  ...RETENTION_ROWS,
 ]
 
 /** Keys that a value alone cannot show: what stands around them counts. */
@@ -258,6 +260,7 @@ function configWith(key: string, value: unknown): object {
   const beside = Object.entries(NEEDED_BESIDE).find(([section]) => key.startsWith(`${section}.`))?.[1] ?? {}
   const needed: Readonly<Record<string, object>> = {
     'access.rules[]': { who: ['anonymous'], repositories: ['**'] },
+    ...RETENTION_AROUND,
     'health.file[]': { file: '/f' },
     'health.http[]': { uri: 'http://a' },
     'health.tcp[]': { addr: 'a:1' },

@@ -35,13 +35,13 @@ function problemsOf(text: string, environment: Environment = {}): string[] {
 }
 
 const MINIMAL = 'version: 0.1\nstorage: inmemory\n'
+const NO_RETENTION = { dryRun: true, untaggedMs: undefined, rules: [], immutable: [], protected: [], ignoredPullers: [] }
 
 describe('without a file', () => {
   test('Berth serves this machine alone, from ./data, and deletes are on', () => {
     const { config, path, notices } = loadConfig({ path: undefined, environment: {} })
 
-    expect(path).toBeUndefined()
-    expect(notices).toEqual([])
+    expect({ path, notices }).toEqual({ path: undefined, notices: [] })
     expect(config.http.listen).toEqual({ kind: 'tcp', hostname: '127.0.0.1', port: 5000 })
     expect(config.storage.driver).toEqual({ kind: 'filesystem', rootDirectory: resolve('data') })
     expect(config.storage.deletes).toBe(true)
@@ -99,7 +99,7 @@ describe('a file', () => {
       catalog: { maxEntries: 1000 },
       tags: { maxTags: 1000 },
       manifests: { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] },
-      ...{ quotas: [], access: undefined, proxy: undefined },
+      ...{ quotas: [], access: undefined, proxy: undefined, retention: NO_RETENTION },
     })
   })
 

@@ -107,8 +107,8 @@ exit code is 1. What Berth accepts and does not need is told once at the start; 
 
 A value means what it means in registry:2:
 
-- A key that there is not has no effect and is told at each start, with the nearest known key. Below \`storage\`, \`access\`, \`metadata\` and
-  \`http.tls.selfsigned\`, and in \`auth\`, it is a mistake. With \`--strict\`, \`berth serve\` and \`berth check-config\` refuse it everywhere, and variables that
+- A key that there is not has no effect and is told at each start, with the nearest known key. Below \`storage\`, \`access\`, \`metadata\`,
+  \`retention\` and \`http.tls.selfsigned\`, and in \`auth\`, it is a mistake. With \`--strict\`, \`berth serve\` and \`berth check-config\` refuse it everywhere, and variables that
   name no key too.
 - An empty text is no value: the default holds.
 - \`true\` in quotes is a text. \`storage.delete.enabled: "true"\` allows no deletes, which is told; where registry:2 refuses a text, Berth does too.
@@ -136,7 +136,7 @@ A variable that names no key is told at each start and changes nothing. Those th
 (\`REGISTRY_PORT=tcp://…\`) are left alone. A shell drops variables with a hyphen in their name: set those in the container's or the unit's
 environment, or write the section as YAML.
 
-Durations are numbers with units: \`10s\`, \`5m\`, \`168h\`, \`1h30m\`.
+Durations are numbers with units: \`10s\`, \`5m\`, \`168h\`, \`1h30m\`; below \`retention\` also whole days, \`30d\`.
 
 ## Keys
 `

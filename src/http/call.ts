@@ -6,6 +6,7 @@ import type { BlobStore, StoredBlob } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
 import type { Route } from './routes.ts'
@@ -26,6 +27,8 @@ export interface ServedRegistry {
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
   /** Pulls are answered by it, and nothing is pushed; undefined: this is no mirror. */
   readonly mirror?: { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } | undefined
+  /** Left out, pulls are noted nowhere. */
+  readonly pulls?: Pick<PullNotes, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
   readonly frees: Pick<Frees, 'of'>

@@ -8,6 +8,7 @@ import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirror } from '../registry/mirror/mirror.ts'
+import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
@@ -22,6 +23,8 @@ export interface HandlerOptions {
   readonly manifests: ManifestStore
   readonly catalog: Catalog
   readonly frees: Frees
+  /** Left out, pulls are noted nowhere. */
+  readonly pulls?: PullNotes
   /** Answers pulls with the content of another registry; left out, there is none. */
   readonly mirror?: Mirror | undefined
   /** That registry, as clients are told that nothing is pushed here. */
@@ -55,10 +58,10 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, catalog, frees, handover, maxTags, maxCatalogEntries, prefix, host, probes } = options
+  const { blobs, uploads, manifests, pulls, catalog, frees, handover, maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirror, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
-  const registry = { blobs, uploads, manifests, mirror, catalog, frees, handover, paths, maxTags, maxCatalogEntries }
+  const registry = { blobs, uploads, manifests, pulls, mirror, catalog, frees, handover, paths, maxTags, maxCatalogEntries }
   const publicOrigin = publicOriginOf(host)
   const rules = { prefix, upstream, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
   const pipeline = createPipeline(findIn(registry, rules), options)

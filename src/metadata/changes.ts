@@ -24,13 +24,29 @@ export async function ensureRepository(query: Query, name: RepositoryName, epoch
   return made.id
 }
 
-/** Points a tag to a digest, or with null leaves a tombstone. */
+/** A client has pushed the tag. */
+export async function setTagPushed(query: Query, repositoryId: number, tag: Tag, digest: Digest, stamp: Stamp): Promise<void> {
+  await writeTag(query, repositoryId, tag, { digest, isPushed: 1 }, stamp)
+}
+
+/** The storage has the tag with this digest, or with null has none, which leaves a tombstone. When it was pushed is known as long as it does not move. */
 export async function setTag(query: Query, repositoryId: number, tag: Tag, digest: Digest | null, stamp: Stamp): Promise<void> {
+  await writeTag(query, repositoryId, tag, { digest, isPushed: 0 }, stamp)
+}
+
+async function writeTag(
+  query: Query,
+  repositoryId: number,
+  tag: Tag,
+  { digest, isPushed }: { readonly digest: Digest | null; readonly isPushed: 0 | 1 },
+  stamp: Stamp,
+): Promise<void> {
   await query.run(
-    `INSERT INTO tag (repository_id, name, digest, held, number, epoch)
-     VALUES (?, ?, ?, coalesce((SELECT held FROM manifest WHERE repository_id = ? AND digest = ?), 0), ?, ?)
+    `INSERT INTO tag (repository_id, name, digest, held, number, epoch, pushed_ms)
+     VALUES (?, ?, ?, coalesce((SELECT held FROM manifest WHERE repository_id = ? AND digest = ?), 0), ?, ?, CASE WHEN ? = 1 THEN ${CLOCK_MS} END)
      ON CONFLICT (repository_id, name) DO UPDATE
-     SET digest = excluded.digest, held = excluded.held, number = excluded.number, epoch = excluded.epoch`,
+     SET digest = excluded.digest, held = excluded.held, number = excluded.number, epoch = excluded.epoch,
+       pushed_ms = coalesce(excluded.pushed_ms, CASE WHEN tag.digest = excluded.digest THEN tag.pushed_ms END)`,
     repositoryId,
     tag,
     digest,
@@ -38,6 +54,7 @@ export async function setTag(query: Query, repositoryId: number, tag: Tag, diges
     digest,
     stamp.number,
     stamp.epoch,
+    isPushed,
   )
 }
 
@@ -222,10 +239,11 @@ const GONE = { held: 0, linked: 0, opaque: 0, subject: null, renews: 0, endsRele
 async function setManifest(query: Query, repositoryId: number, digest: Digest, row: ManifestChange, stamp: Stamp): Promise<void> {
   const { renews, endsRelease } = row
   await query.run(
-    `INSERT INTO manifest (repository_id, digest, held, linked, opaque, subject, number, epoch, touched_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${CLOCK_MS} + ?)
+    `INSERT INTO manifest (repository_id, digest, held, linked, opaque, subject, number, epoch, touched_ms, pushed_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ${CLOCK_MS} + ?, CASE WHEN ? = 1 THEN ${CLOCK_MS} END)
      ON CONFLICT (repository_id, digest) DO UPDATE SET held = excluded.held, linked = excluded.linked, opaque = excluded.opaque,
        subject = excluded.subject, number = excluded.number, epoch = excluded.epoch,
+       pushed_ms = coalesce(excluded.pushed_ms, CASE WHEN manifest.linked = 1 THEN manifest.pushed_ms END),
        touched_ms = CASE WHEN ? = 1 OR manifest.linked = 0 OR manifest.held < excluded.held THEN excluded.touched_ms ELSE manifest.touched_ms END,
        condemned_ms = CASE WHEN ? = 1 OR manifest.held = 0 OR excluded.held = 0 THEN NULL ELSE manifest.condemned_ms END,
        released = CASE WHEN ? = 1 THEN 0 ELSE manifest.released END`,
@@ -238,6 +256,7 @@ async function setManifest(query: Query, repositoryId: number, digest: Digest, r
     stamp.number,
     stamp.epoch,
     row.unknownForMs,
+    endsRelease,
     renews,
     renews,
     endsRelease,

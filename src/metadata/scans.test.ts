@@ -40,7 +40,10 @@ test('a purge of tombstones removes a bounded number in one transaction, of all 
       `${series} INSERT INTO link (repository_id, digest, target, number, epoch) SELECT 1, 'l' || n, NULL, n, 1 FROM i`,
       each,
     )
-    await query.run(`${series} INSERT INTO tag SELECT 1, 't' || n, NULL, 0, n, 1 FROM i`, each)
+    await query.run(
+      `${series} INSERT INTO tag (repository_id, name, digest, held, number, epoch) SELECT 1, 't' || n, NULL, 0, n, 1 FROM i`,
+      each,
+    )
     await query.run(
       `${series} INSERT INTO manifest (repository_id, digest, held, subject, number, epoch) SELECT 1, 'm' || n, 0, NULL, n, 1 FROM i`,
       each,

@@ -1,5 +1,8 @@
 import { fitsPart, type PartPattern } from './repository-glob.ts'
 
+/** What a glob may be, to be read after the text. */
+export const TAG_GLOB_RULE = "is no pattern for tags; write letters, digits, '_', '.', '-', and '*' for any letters"
+
 /** Names of tags: `*` stands for any letters, also for none. */
 export class TagGlob {
   readonly text: string

@@ -52,7 +52,7 @@ async function withRegistry<Result>(config: Config, log: Log, ending: AbortSigna
     const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }
     const replaced = new AbortController()
     const onReplaced = (error: Error) => replaced.abort(error)
-    const registry = await openRegistry({ opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
+    const registry = await openRegistry({ config, opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
     const signal = AbortSignal.any([ending, replaced.signal])
     if (database.beganEpoch) {
       await registry.operations.sweep()

@@ -36,7 +36,7 @@ export async function collectGarbage(config: Config, log: Log, { now, ...options
     const requireAllowed = isAlone ? await aloneSince(database.metadata) : undefined
     const replaced = new AbortController()
     const onReplaced = (error: Error) => replaced.abort(error)
-    const registry = await openRegistry({ opened, database, log, closers, policy, requireAllowed, onReplaced })
+    const registry = await openRegistry({ config, opened, database, log, closers, policy, requireAllowed, onReplaced })
     const signal = AbortSignal.any([options.signal, replaced.signal])
     if (isAlone) await lookAtAll(registry, signal)
     const { graceMs, windowMs } = policy

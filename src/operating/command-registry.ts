@@ -45,6 +45,7 @@ export async function withDatabase<Result>(config: Config, log: Log, work: (open
 }
 
 export interface RegistryParts extends Opened {
+  readonly config: Pick<Config, 'retention'>
   readonly log: Log
   readonly onReplaced: (error: Error) => void
   readonly policy: CollectorPolicy
@@ -53,7 +54,7 @@ export interface RegistryParts extends Opened {
 
 /** What a server has, without its work in the background. `closers` end it. */
 export async function openRegistry(parts: RegistryParts): Promise<Registry> {
-  const { opened, database, log, closers, policy, requireAllowed, onReplaced } = parts
+  const { config, opened, database, log, closers, policy, requireAllowed, onReplaced } = parts
   const { metadata, locks, processId, epoch } = database
   const onFailure = (error: unknown) => log.error('metadata checkpoint failed', { error })
   const keeper = new MetadataKeeper({ path: opened.metadataPath, opened: database, onReplaced, onFailure })
@@ -75,6 +76,7 @@ export async function openRegistry(parts: RegistryParts): Promise<Registry> {
     epoch,
     uploadPurging: NO_PURGE,
     ...collecting,
+    retention: config.retention,
     log,
   })
   closers.push(() => registry.stop())

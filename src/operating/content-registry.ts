@@ -27,7 +27,7 @@ export async function withContent<Result>(
     const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }
     const replaced = new AbortController()
     const onReplaced = (error: Error) => replaced.abort(error)
-    const registry = await openRegistry({ opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
+    const registry = await openRegistry({ config, opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
     const { metadata, beganEpoch: isAlone } = database
     // What a process has left that died is settled by a living one; here there may be none.
     if (isAlone) await registry.operations.sweep()

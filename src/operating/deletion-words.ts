@@ -3,7 +3,7 @@ import { findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
 import { GLOB_RULE, RepositoryGlob } from '../oci/repository-glob.ts'
-import { TagGlob } from '../oci/tag-glob.ts'
+import { TAG_GLOB_RULE, TagGlob } from '../oci/tag-glob.ts'
 import type { Selection } from '../registry/deleting/selection.ts'
 
 /** What an operator wrote: a repository, one of its tags or digests, or patterns. */
@@ -12,6 +12,8 @@ export interface DeletionWords {
   readonly repositories: string | undefined
   readonly tags: string | undefined
 }
+
+type Named = Exclude<Selection, { readonly kind: 'repositories' | 'tags' }>
 
 /** Throws StartError with a sentence for what cannot be meant. */
 export function selectionOf({ target, repositories, tags }: DeletionWords): Selection {
@@ -28,7 +30,8 @@ export function selectionOf({ target, repositories, tags }: DeletionWords): Sele
     : { kind: 'tags', repositories: names, tags: tagGlob(tags) }
 }
 
-function targetOf(text: string): Selection {
+/** One repository, tag or digest. Throws StartError. */
+export function targetOf(text: string): Named {
   const [beforeDigest = '', digestText] = text.split('@', 2)
   if (digestText !== undefined) {
     const digest = findDigest(digestText)
@@ -65,7 +68,5 @@ function repositoryGlob(text: string): RepositoryGlob {
 function tagGlob(text: string): TagGlob {
   const glob = TagGlob.find(text)
   if (glob !== undefined) return glob
-  throw new StartError(
-    `${JSON.stringify(text)} is no pattern for tags; write letters, digits, '_', '.', '-', and '*' for any letters.`,
-  )
+  throw new StartError(`${JSON.stringify(text)} ${TAG_GLOB_RULE}.`)
 }

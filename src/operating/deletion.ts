@@ -4,10 +4,11 @@ import { ownWork } from '../observe/actor.ts'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { Reference } from '../oci/reference.ts'
-import type { CollectorPolicy } from '../registry/collect/policy.ts'
 import { ChangedMeanwhile } from '../registry/content/manifest-removal.ts'
-import { type Deleted, Deletions } from '../registry/deleting/deletions.ts'
+import { Deletions } from '../registry/deleting/deletions.ts'
 import type { Preview } from '../registry/deleting/preview.ts'
+import type { Deleted } from '../registry/deleting/removing.ts'
+import type { Seen } from '../registry/deleting/selected-repositories.ts'
 import type { Going } from '../registry/deleting/selection.ts'
 import type { Registry } from '../registry/registry.ts'
 import { StorageFault } from '../storage/storage-errors.ts'
@@ -38,7 +39,7 @@ export interface DeletionPreview extends Preview {
 export async function deleteContent(config: Config, log: Log, request: DeletionRequest): Promise<Deleted | undefined> {
   const selection = selectionOf(request.words)
   return await withContent(config, log, request.signal, async ({ registry, metadata, policy, isAlone, signal }) => {
-    const deletions = deletionsOf(registry, { metadata, policy, signal })
+    const deletions = new Deletions({ metadata, manifests: registry.manifests, seen: seenIn(registry, signal), freed: policy })
     return await explained(async () => {
       const preview = await deletions.preview(selection, request.told, signal)
       if (!request.onPreview({ ...preview, isAlone, undoneWithinMs: policy.graceMs })) return undefined
@@ -54,22 +55,16 @@ export async function deleteContent(config: Config, log: Log, request: DeletionR
   })
 }
 
-type DeletionsParts = Pick<ConstructorParameters<typeof Deletions>[0], 'metadata'> & {
-  readonly policy: CollectorPolicy
-  readonly signal: AbortSignal
-}
-
 /** A command waits for the scans that it needs, however long they take. */
-function deletionsOf({ scan, manifests }: Registry, { metadata, policy, signal }: DeletionsParts): Deletions {
+export function seenIn({ scan }: Pick<Registry, 'scan'>, signal: AbortSignal): Seen {
   const names = async () => {
     if (!(await scan.areNamesKnown())) await scan.scanNames()
   }
-  const seen = { names, repository: (name: Parameters<typeof scan.scanIfNeeded>[0]) => scan.scanIfNeeded(name, signal) }
-  return new Deletions({ metadata, manifests, seen, freed: policy })
+  return { names, repository: (name) => scan.scanIfNeeded(name, signal) }
 }
 
 /** What a client would hear as a code is a sentence for the operator. What the storage says is explained by the caller. */
-async function explained<Result>(work: () => Promise<Result>): Promise<Result> {
+export async function explained<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work()
   } catch (error) {

@@ -61,7 +61,7 @@ async function countAll(opened: Opened, { config, rules, log, signal }: Counting
   const policy = { ...DEFAULT_POLICY, ...config.storage.collector }
   const replaced = new AbortController()
   const onReplaced = (error: Error) => replaced.abort(error)
-  const registry = await openRegistry({ ...opened, log, policy, requireAllowed: undefined, onReplaced })
+  const registry = await openRegistry({ config, ...opened, log, policy, requireAllowed: undefined, onReplaced })
   const ending = AbortSignal.any([signal, replaced.signal])
   await registry.operations.sweep()
   await registry.backgroundScan.run(ending)

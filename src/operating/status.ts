@@ -43,7 +43,7 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
     const { metadata, locks, processId, epoch } = database
     const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }
     const onReplaced = () => undefined
-    const registry = await openRegistry({ opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
+    const registry = await openRegistry({ config, opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
     const { status } = registry
     const others = (await locks.living()).filter(({ id }) => id !== processId)
     const alive = new Set(others.map(({ id }) => id))

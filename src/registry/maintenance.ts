@@ -11,6 +11,8 @@ import { Duties, type Duty } from './duties.ts'
 import type { QuotaCount } from './quotas/quota-count.ts'
 import type { DeletedRecords } from './records/deleted-records.ts'
 import { RepeatedTask } from './repeated-task.ts'
+import type { Retention } from './retention/create-retention.ts'
+import type { RetentionDuty } from './retention/retention-duty.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { UploadOrphans } from './uploads/upload-orphans.ts'
 import type { UploadPurge } from './uploads/upload-purge.ts'
@@ -18,6 +20,8 @@ import type { Operations } from './writes/operations.ts'
 
 const SECOND_MS = 1_000
 const SCAN_EVERY_MS = 10 * SECOND_MS
+/** A pull that was noted is written down within so long. */
+const PULLS_EVERY_MS = 60 * SECOND_MS
 const TOMBSTONES_EVERY_MS = 60 * SECOND_MS
 /** What a process left that was killed is gone within a minute. */
 const ORPHANS_EVERY_MS = 20 * SECOND_MS
@@ -39,6 +43,8 @@ export interface MaintenanceOptions {
   readonly records: { readonly all: Pick<DeletedRecords, 'removeOld'>; readonly isReadOnly: boolean }
   /** Undefined when it is off. */
   readonly scrub?: Pick<Scrub, 'run'> | undefined
+  /** Left out where nothing can be written. */
+  readonly retention?: Pick<Retention, 'duty' | 'everyMs' | 'pulls'>
   /** Undefined when purging is off. */
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** Undefined where there are no quotas. */
@@ -65,7 +71,7 @@ export class Maintenance {
   }
 
   start(): void {
-    const { operations, orphans, storage, liveness, collector, onFailure } = this.#options
+    const { operations, orphans, storage, liveness, collector, retention, onFailure } = this.#options
     const removeOrphans = async () => {
       await orphans.run()
       await storage.removeLeftoversOf(async (owner) => !(await liveness.isAlive(owner)))
@@ -86,6 +92,7 @@ export class Maintenance {
         run: () => collector.clock.noteRunning(),
         onFailure: (error) => onFailure('noting that a process runs', error),
       }),
+      ...(retention === undefined ? [] : [pullsTask(retention, onFailure)]),
     ]
     this.#duties.start()
   }
@@ -102,10 +109,12 @@ export class Maintenance {
   /** Resolves when nothing runs any more. */
   async stop(): Promise<void> {
     await Promise.all([this.handOver(), ...this.#tasks.map((task) => task.stop())])
+    const { retention, onFailure } = this.#options
+    await retention?.pulls.write().catch((error: unknown) => onFailure('noting pulls', error))
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas, retention } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -116,6 +125,7 @@ export class Maintenance {
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
       ...(quotas === undefined ? [] : [{ name: 'quotas', everyMs: SECOND_MS, run: (signal: AbortSignal) => quotas.run(signal) }]),
+      ...(retention?.duty === undefined ? [] : [retentionDuty(retention.duty, retention.everyMs)]),
     ]
   }
 
@@ -142,6 +152,15 @@ export class Maintenance {
     let isMore = upTo > 0
     while (isMore && !signal.aborted) isMore = await metadata.write((query) => purgeTombstones(query, epoch, upTo))
   }
+}
+
+function retentionDuty(duty: RetentionDuty, everyMs: number): Duty {
+  return { name: 'retention', everyMs, run: (signal) => duty.run(signal) }
+}
+
+function pullsTask({ pulls }: Pick<Retention, 'pulls'>, onFailure: MaintenanceOptions['onFailure']): RepeatedTask {
+  const failed = (error: unknown) => onFailure('noting pulls', error)
+  return new RepeatedTask({ everyMs: PULLS_EVERY_MS, run: () => pulls.write(), onFailure: failed })
 }
 
 function uploadsDuty({ uploads, everyMs }: NonNullable<MaintenanceOptions['purge']>): Duty {

@@ -26,14 +26,18 @@ import { Frees } from './deleting/frees.ts'
 import { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
-import { StorageLook } from './heal/storage-look.ts'
+import { type Look, StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
+import { Holds } from './keeping/holds.ts'
+import { TagGuard } from './keeping/tag-guard.ts'
 import { Maintenance } from './maintenance.ts'
 import { Mirror, type MirrorSource } from './mirror/mirror.ts'
 import { endCount, QuotaCount } from './quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from './quotas/quota-rules.ts'
 import { Quotas } from './quotas/quotas.ts'
 import { DeletedRecords } from './records/deleted-records.ts'
+import { createRetention, type Retention } from './retention/create-retention.ts'
+import { NO_POLICY, type RetentionPolicy } from './retention/retention-policy.ts'
 import { BackgroundScan } from './scan/background-scan.ts'
 import { DanglingLinks } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
@@ -77,6 +81,8 @@ export interface RegistryOptions {
   readonly manifestRules?: ManifestRules
   /** How much repositories may hold; left out, as much as there is room for. */
   readonly quotas?: readonly QuotaRule[]
+  /** Which tags stay; left out, no rule takes any, and all may move and go. */
+  readonly retention?: RetentionPolicy
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
   readonly onlyReads?: boolean
   /** Another registry whose content is pulled through this one; left out, there is none. */
@@ -91,6 +97,8 @@ export interface Registry {
   readonly manifests: ManifestStore
   /** Undefined: this registry mirrors no other one. */
   readonly mirror: Mirror | undefined
+  readonly holds: Holds
+  readonly retention: Retention
   readonly catalog: Catalog
   readonly frees: Frees
   readonly records: DeletedRecords
@@ -140,15 +148,19 @@ export function createRegistry(options: RegistryOptions): Registry {
   const records = new DeletedRecords({ storage, graceMs: collector.graceMs, log })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
+  const { holds, guard } = createGuard(options, believed)
   const rules = options.manifestRules ?? NO_RULES
-  const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned }
+  const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const mirror = mirrorOf(options, { blobs, manifests, operations })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, operations, records, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, reconcile, scan, obstacles, unreadable })
+  const { whether } = collecting
+  const retention = createRetention({ ...options, policy: options.retention, holds, scan, manifests, whether, collector })
   const maintenance = new Maintenance({
+    ...(onlyReads ? {} : { retention }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { all: records, isReadOnly: collector.isReadOnly },
@@ -157,7 +169,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
-    ...{ blobs, uploads, manifests, mirror },
+    ...{ blobs, uploads, manifests, mirror, holds, retention },
     ...{ catalog: new Catalog({ metadata, scan, epoch }), frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ records, restoration: new ManifestRestoration(manifestParts) },
     ...{ scan, operations, backgroundScan, orphans },
@@ -200,6 +212,11 @@ function mirrorOf(options: RegistryOptions, { blobs, manifests, operations }: Mi
   return new Mirror({ ...options, source: options.mirrors, blobs, manifests, pushes })
 }
 
+function createGuard({ storage, metadata, retention = NO_POLICY }: RegistryOptions, reconcile: Look) {
+  const holds = new Holds(storage)
+  return { holds, guard: new TagGuard({ metadata, reconcile, holds, retention }) }
+}
+
 interface CollectorParts
   extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce' | 'readersWait'> {
   readonly policy: CollectorPolicy
@@ -232,6 +249,7 @@ function createCollector({
     collector,
     duty,
     clock,
+    whether,
     command: new CommandCollection({ storage, metadata, collector, removal, whether, clock, epoch }),
   }
 }

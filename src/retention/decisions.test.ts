@@ -39,7 +39,7 @@ function tagOf(name: string, ageDays: number | undefined, more: Partial<TagFacts
     pushedMs: ageDays === undefined ? undefined : NOW_MS - ageDays * DAY_MS,
     pulledMs: undefined,
     moves: undefined,
-    ...{ isChild: false, isReferrer: false, isHeld: false },
+    ...{ isChild: false, isReferrer: false, isHeld: false, isUnreadable: false },
     ...more,
   }
 }

@@ -26,8 +26,6 @@ export interface ManifestFacts extends ContentFacts {
   readonly pushedMs: number | undefined
   /** Since when no tag leads to it. */
   readonly untaggedSinceMs: number | undefined
-  /** Its bytes are damaged or of a kind that Berth does not know. */
-  readonly isUnreadable: boolean
 }
 
 interface ContentFacts {
@@ -39,12 +37,6 @@ interface ContentFacts {
   readonly isReferrer: boolean
   /** An operator holds it, by its tag or its digest. */
   readonly isHeld: boolean
+  /** It is damaged, or of a kind that Berth does not know. */
+  readonly isUnreadable: boolean
 }
-
-/** `sha256-<hex>`, alone or with a suffix as cosign's `.sig` and `.att`: what is attached to an image by the name of its tag. */
-export function isAttachedTag(tag: string): boolean {
-  return ATTACHED.test(tag)
-}
-
-/** As `IS_ATTACHED` of metadata: of a longer digest there are the first 64 digits. */
-const ATTACHED = /^sha(?:256|512)-[0-9a-f]{64}(?:$|\.)/

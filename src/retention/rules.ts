@@ -1,3 +1,5 @@
+import { isAttachedTag } from './attached-tag.ts'
+
 /** What an operator wrote about which tags stay (docs/operations/retention.md). Times are in milliseconds. */
 export interface RetentionRules {
   /** In their order: the first one whose repositories fit decides, and no other. */
@@ -52,7 +54,18 @@ export function ruleFor(
   return rule && { rule, place: index + 1 }
 }
 
-export function isInSets(sets: readonly TagSet[], repository: string, tag: string): boolean {
+/** Why neither a client nor a rule may take a tag; undefined: none of the lists names it. What is attached to an image goes with that. */
+export function listedAs(
+  { immutable, protected: guarded }: Pick<RetentionRules, 'immutable' | 'protected'>,
+  repository: string,
+  tag: string,
+): 'immutable' | 'protected' | undefined {
+  if (isAttachedTag(tag)) return undefined
+  if (isInSets(immutable, repository, tag)) return 'immutable'
+  return isInSets(guarded, repository, tag) ? 'protected' : undefined
+}
+
+function isInSets(sets: readonly TagSet[], repository: string, tag: string): boolean {
   return sets.some(({ repositories, tags }) => fitsAny(repositories, repository) && fitsAny(tags, tag))
 }
 

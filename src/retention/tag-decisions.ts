@@ -1,8 +1,9 @@
 import type { Digest } from '../oci/digest.ts'
+import { isAttachedTag } from './attached-tag.ts'
 import { type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
-import { isAttachedTag, type RepositoryFacts, type TagFacts } from './facts.ts'
+import type { RepositoryFacts, TagFacts } from './facts.ts'
 import type { Reason } from './reason.ts'
-import { fitsAny, isInSets, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
+import { fitsAny, listedAs, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
 import { compareVersions, findVersion, type Version } from './version-order.ts'
 
 /**
@@ -20,17 +21,18 @@ export function decideTags(rules: RetentionRules, repository: RepositoryFacts, n
   return found === undefined ? decisions : withBrake(repository.tags, decisions, found.place)
 }
 
-/** What goes with an image, and by no rule. */
-function belongingOf({ name, isReferrer, isChild }: TagFacts): Reason | undefined {
+/** What goes by no rule, because it goes with an image or cannot be read. */
+function belongingOf({ name, isReferrer, isChild, isUnreadable }: TagFacts): Reason | undefined {
   if (isAttachedTag(name)) return { kind: 'attached' }
   if (isReferrer) return { kind: 'referrer' }
-  return isChild ? { kind: 'child' } : undefined
+  if (isChild) return { kind: 'child' }
+  return isUnreadable ? { kind: 'unreadable' } : undefined
 }
 
 function keptByOperator(rules: RetentionRules, { name }: RepositoryFacts, tag: TagFacts): Reason | undefined {
   if (tag.isHeld) return { kind: 'held' }
-  if (isInSets(rules.immutable, name, tag.name)) return { kind: 'immutable' }
-  return isInSets(rules.protected, name, tag.name) ? { kind: 'protected' } : undefined
+  const kind = listedAs(rules, name, tag.name)
+  return kind && { kind }
 }
 
 function withBrake(tags: readonly TagFacts[], decisions: readonly Decision[], rule: number): readonly Decision[] {

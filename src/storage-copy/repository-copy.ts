@@ -55,7 +55,21 @@ export class RepositoryCopy {
     await this.#copyLinks(layers)
     const held = await this.#copyLinks(revisions, (digest) => this.#reportMissing(repository, digest))
     await this.#copyTags(repository, tags, held)
+    await this.#copyHolds(repository)
     progress.repositories += 1
+  }
+
+  /** What an operator holds in the source is held in the target, and nothing else is. */
+  async #copyHolds(repository: RepositoryName): Promise<void> {
+    const { source, target } = this.#options
+    const directory = layout.holds(repository)
+    const names = await source.list(directory)
+    for (const name of await target.list(directory)) if (!names.includes(name)) await target.remove(storagePath(directory, name))
+    for (const name of names) {
+      const bytes = await source.readSmall(storagePath(directory, name), MAX_LINK_BYTES)
+      if (bytes !== undefined && !(await this.#isSame(storagePath(directory, name), bytes)))
+        await target.place([{ directory, files: [{ name, bytes }] }])
+    }
   }
 
   async #readTags(repository: RepositoryName): Promise<readonly SourceTag[]> {

@@ -45,6 +45,16 @@ describe('a copy', () => {
     )
   })
 
+  test('holds what the source holds, and nothing that it has let go', async () => {
+    const source = await filledStorage()
+    const target = new MemoryDriver()
+    for (const tag of ['kept', 'let-go']) await record(source, layout.holds(APP), tag)
+    await copy(source, target)
+    await source.remove(storagePath(layout.holds(APP), 'let-go'))
+    await copy(source, target)
+    expect(await target.list(layout.holds(APP))).toEqual(['kept'])
+  })
+
   test('has the accounts of the source, none that were revoked there, and no deletion that is over; they are their owner’s alone', async () => {
     const source = await filledStorage()
     const target = new SecretsDriver()

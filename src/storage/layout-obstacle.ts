@@ -84,7 +84,7 @@ function foreignInRepositories(names: readonly string[]): Foreign {
 }
 
 function foreignInRepository([directory, first = '', second = '', third = '']: readonly string[]): number | undefined {
-  if (directory === '_uploads') return undefined
+  if (directory === '_uploads' || directory === '_holds') return undefined
   if (directory === '_layers') return foreignInDigests(first, second, 1)
   if (first === 'revisions') return foreignInDigests(second, third, 2)
   if (first === 'tags') return findTag(second) === undefined ? 2 : undefined

@@ -18,6 +18,7 @@ const REPOSITORIES = 'docker/registry/v2/repositories'
  *         tags/<tag>/current/link                        what the tag points to
  *         tags/<tag>/index/<alg>/<hex>/link              what it has ever pointed to
  *       _uploads/                                        registry:2's own; Berth's are below berth/
+ *       _holds/<tag or alg.hex>                          Berth's own: an operator holds it. registry:2 passes over the name
  *
  * A link holds a digest and nothing else, no newline. Below docker/registry/v2 nothing is temporary: registry:2 lists what it finds.
  */
@@ -50,13 +51,14 @@ export const layout = {
   revision: (repository: RepositoryName, digest: Digest): StoragePath =>
     storagePath(REPOSITORIES, repository, '_manifests/revisions', algorithmOf(digest), hexOf(digest)),
   tags: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags'),
+  holds: (repository: RepositoryName): StoragePath => storagePath(REPOSITORIES, repository, '_holds'),
   tag: (repository: RepositoryName, tag: Tag): StoragePath => storagePath(REPOSITORIES, repository, '_manifests/tags', tag),
 } as const
 
 const BLOB = new RegExp(`^${BLOBS}/(sha256|sha512)/[0-9a-f]{2}/([0-9a-f]+)/data$`)
 
-/** What registry:2 keeps in the directory of a repository; `_uploads` may be there alone. */
-export const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads'])
+/** What is kept in the directory of a repository; `_uploads` and `_holds` may be there alone. */
+export const OF_A_REPOSITORY: ReadonlySet<string> = new Set(['_manifests', '_layers', '_uploads', '_holds'])
 
 /** Whether a path is of what the registry serves, and not one of Berth's own records. */
 export function isContent(path: StoragePath): boolean {
@@ -108,6 +110,11 @@ export const LINK_FILE = 'link'
 export const CURRENT_LINK_FILE = 'current/link'
 /** The longest link is a sha512; a longer file is no link. */
 export const MAX_LINK_BYTES = 256
+
+/** The file below `holds`. A full stop stands in no digest, and a tag that looks so is held along with the digest. */
+export function holdFile(reference: Digest | Tag): string {
+  return reference.replace(':', '.')
+}
 
 export function indexLinkFile(digest: Digest): string {
   return `index/${algorithmOf(digest)}/${hexOf(digest)}/link`

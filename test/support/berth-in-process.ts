@@ -7,6 +7,7 @@ import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
 import { QuotaCount } from '../../src/registry/quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from '../../src/registry/quotas/quota-rules.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
+import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import { type Disk, openDisk } from '../../src/storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
 import { probeRoot } from '../../src/storage/filesystem/probe.ts'
@@ -23,6 +24,7 @@ export interface InProcessOptions {
   readonly metadata?: (metadata: Metadata) => Metadata
   readonly collector?: CollectorPolicy
   readonly quotas?: readonly QuotaRule[]
+  readonly retention?: RetentionPolicy
 }
 
 /**
@@ -70,8 +72,8 @@ export class BerthInProcess implements AsyncDisposable {
     const { locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
-    const { collector = DEFAULT_POLICY, quotas = [] } = options
-    const rules = { uploadPurging, collector, quotas }
+    const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY } = options
+    const rules = { uploadPurging, collector, quotas, retention }
     const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, ...rules, log })
     if (opened.beganEpoch) await registry.operations.sweep()
     const count = new QuotaCount({ metadata, rules: new QuotaRules(quotas), log })

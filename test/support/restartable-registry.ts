@@ -7,6 +7,7 @@ import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/ope
 import type { RequestObserver } from '../../src/observe/exchange.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
+import type { RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import type { StorageDriver } from '../../src/storage/driver.ts'
 import { openDisk } from '../../src/storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
@@ -24,6 +25,8 @@ export interface RestartableOptions {
   readonly patience?: Patience
   /** They are told of each request. */
   readonly observers?: readonly RequestObserver[]
+  /** Which tags neither move nor go; left out, all may. */
+  readonly retention?: RetentionPolicy
   /** Left out, everybody may do everything. */
   readonly access?: AccessController
 }
@@ -111,7 +114,17 @@ export class RestartableRegistry implements AsyncDisposable {
     const opened = await openMetadata({ path, runDirectory: this.#folder.join('run'), storeId: () => ensureStoreId(storage) })
     const { metadata, locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
-    const registry = createRegistry({ storage, metadata, liveness, processId, epoch, uploadPurging, log })
+    const { retention } = this.#options
+    const registry = createRegistry({
+      storage,
+      metadata,
+      liveness,
+      processId,
+      epoch,
+      uploadPurging,
+      log,
+      ...(retention && { retention }),
+    })
     if (maintenance === 'on') await registry.start({ settleFirst: true })
     else await registry.operations.sweep()
     const { access, observers } = this.#options

@@ -54,6 +54,7 @@ function generateTag(random: SeededRandom): TagFacts {
     isChild: random.chance(0.05),
     isReferrer: random.chance(0.05),
     isHeld: random.chance(0.05),
+    isUnreadable: random.chance(0.03),
   }
 }
 

@@ -19,6 +19,7 @@ function withoutBrake(rules: RetentionRules, repository: RepositoryFacts, tag: T
   if (looksAttached(tag.name)) return 'stays: attached'
   if (tag.isReferrer) return 'stays: referrer'
   if (tag.isChild) return 'stays: child'
+  if (tag.isUnreadable) return 'stays: unreadable'
   if (tag.isHeld) return 'stays: held'
   const isNamedIn = (sets: RetentionRules['immutable']) =>
     sets.some(
@@ -105,7 +106,7 @@ function names(rule: RetentionRule, tag: TagFacts): boolean {
 }
 
 function isPartOfAnImage(tag: TagFacts): boolean {
-  return looksAttached(tag.name) || tag.isReferrer || tag.isChild
+  return looksAttached(tag.name) || tag.isReferrer || tag.isChild || tag.isUnreadable
 }
 
 function looksAttached(name: string): boolean {

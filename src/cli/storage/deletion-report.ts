@@ -33,9 +33,14 @@ export function writePreview(write: Write, preview: DeletionPreview): void {
   if (manifests > 0) write(spaceOf(preview))
 }
 
-export function writeDeleted(write: Write, { tags, manifests, changed }: Deleted, { undoneWithinMs }: DeletionPreview): void {
+export function writeDeleted(
+  write: Write,
+  { tags, manifests, changed, kept }: Deleted,
+  { undoneWithinMs }: DeletionPreview,
+): void {
   write(`Deleted ${counted(tags, 'tag')} and ${counted(manifests, 'manifest')}.`)
   if (changed > 0) write(`${changed} of them stay: they have been pushed, tagged or added to an image index since the preview.`)
+  if (kept > 0) write(`${kept} of them stay: the configuration (retention.immutable, retention.protected) or a hold keeps them.`)
   if (tags + manifests > 0) write(`Until ${minuteOf(Date.now() + undoneWithinMs)} berth undelete brings it back.`)
 }
 

@@ -7,6 +7,7 @@ import { http } from './http-schema.ts'
 import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
 import { proxy } from './proxy-schema.ts'
 import { quotas } from './quota-schema.ts'
+import { retention } from './retention-schema.ts'
 import { storage } from './storage-schema.ts'
 import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
 
@@ -180,6 +181,7 @@ export const schema = section({
   quotas,
   notifications,
   proxy,
+  retention,
   middleware: notYet({
     about: 'Programs between the registry and its storage, such as CloudFront.',
     below: ['registry', 'repository', 'storage', 'storage[].name', 'storage[].disabled', 'storage[].options'],

@@ -7,8 +7,15 @@ const MILLISECONDS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
 }
+const DAY_MS = 86_400_000
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/
 const PART = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g
+
+/** The milliseconds of whole days ('30d'), or of a duration as below, of more than nothing. */
+export function findSpanMs(text: string): number | undefined {
+  const ms = /^\d{1,6}d$/.test(text) ? Number(text.slice(0, -1)) * DAY_MS : findDurationMs(text)
+  return ms === 0 ? undefined : ms
+}
 
 /** The milliseconds of a duration as Go writes it ('10s', '168h', '1h30m', '0'), or undefined when it is none. */
 export function findDurationMs(text: string): number | undefined {

@@ -20,11 +20,12 @@ const MAX_TAGS_PER_PUSH = 100
  * end-3, GET and HEAD. What was pushed is served whatever Accept says: clients that list too little there can still read it. A Range is
  * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
  */
-export async function getManifest({ registry, request, route }: Call<ManifestRoute>): Promise<PlainResponse> {
+export async function getManifest({ registry, request, route, actor }: Call<ManifestRoute>): Promise<PlainResponse> {
   const { manifests } = pulledFrom(registry)
   const { repository, reference } = route
   if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
   const { manifest, content } = await manifests.read(repository, reference)
+  registry.pulls?.note(repository, manifest.digest, actor.name)
   return manifestResponse(request, manifest, content)
 }
 

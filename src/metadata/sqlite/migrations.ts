@@ -82,6 +82,18 @@ export const MIGRATIONS: readonly Migration[] = [
     statements: ['action', 'actor', 'address', 'request_id'].map((column) => `ALTER TABLE claim ADD COLUMN ${column} TEXT`),
   },
   { version: 9, statements: QUOTA_TABLES },
+  {
+    version: 10,
+    // What rules for tags decide by (docs/operations/retention.md), in the time of the collector's clock. Null: unknown.
+    statements: [
+      'ALTER TABLE tag ADD COLUMN pushed_ms INTEGER',
+      'ALTER TABLE manifest ADD COLUMN pushed_ms INTEGER',
+      'ALTER TABLE manifest ADD COLUMN pulled_ms INTEGER',
+      // Since when a manifest has no tag: written by the one process that looks for such manifests.
+      `CREATE TABLE untagged (repository_id INTEGER NOT NULL, digest TEXT NOT NULL, since_ms INTEGER NOT NULL,
+         PRIMARY KEY (repository_id, digest)) WITHOUT ROWID`,
+    ],
+  },
 ]
 
 /** The version of a database that went through all of these. */

@@ -5,6 +5,7 @@ import { type CondemnedLink, setLinksGone, spareNeededLinks, takeCondemnedLinks 
 import {
   type CondemnedManifest,
   claimsToRemove,
+  rescueManifest,
   spareNeededManifests,
   takeCondemnedManifests,
 } from '../../metadata/collecting/manifests.ts'
@@ -15,6 +16,7 @@ import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
 import { releaseDependents } from '../content/dependents.ts'
+import { Holds } from '../keeping/holds.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
 
@@ -36,9 +38,11 @@ export interface RemovalOptions {
  */
 export class Removal {
   readonly #options: RemovalOptions
+  readonly #holds: Holds
 
   constructor(options: RemovalOptions) {
     this.#options = options
+    this.#holds = new Holds(options.storage)
   }
 
   /** Gives the links that were removed. What is needed again is condemned no more. */
@@ -78,8 +82,9 @@ export class Removal {
   }
 
   /** Gives the manifests that were removed, with the tags by which they were attached; what they named has its grace from then on. */
-  async manifests(candidates: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
+  async manifests(condemned: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
     const { metadata, storage, records } = this.#options
+    const candidates = await this.#spareHeld(condemned)
     await metadata.write((query) => spareNeededManifests(query, candidates))
     return await this.#perform({
       name: COLLECTING_MANIFESTS,
@@ -100,6 +105,18 @@ export class Removal {
         }
       },
     })
+  }
+
+  /** An operator holds them: they have their full grace again. Gives the others. */
+  async #spareHeld(condemned: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
+    const free: CondemnedManifest[] = []
+    for (const manifest of condemned) {
+      const { repository, repositoryId, digest } = manifest
+      if (await this.#holds.isHeld(repository, digest))
+        await this.#options.metadata.write((query) => rescueManifest(query, repositoryId, digest))
+      else free.push(manifest)
+    }
+    return free
   }
 
   async #perform<Name>({ name, take, claims, remove, confirm }: RemovalSteps<Name>): Promise<readonly Name[]> {

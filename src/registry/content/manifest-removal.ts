@@ -1,6 +1,6 @@
 import { ensureRepository, setManifestGone, setTag } from '../../metadata/changes.ts'
 import { tagClaims } from '../../metadata/claims.ts'
-import { findManifest, findTag, listTagsOf } from '../../metadata/content.ts'
+import { findManifest, findRepository, findTag, listTagsOf } from '../../metadata/content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
 import { type Digest, findDigest } from '../../oci/digest.ts'
@@ -10,6 +10,7 @@ import { manifestUnknown } from '../../oci/unknown.ts'
 import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../storage/layout.ts'
+import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
 import { releaseDependents } from './dependents.ts'
@@ -22,6 +23,7 @@ export interface ManifestRemovalOptions {
   readonly records: Pick<DeletedRecords, 'write'>
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
+  readonly guard: TagGuard
 }
 
 export interface ManifestDelete {
@@ -43,8 +45,9 @@ export class ManifestRemoval {
     this.#options = options
   }
 
-  /** Throws MANIFEST_UNKNOWN, ChangedMeanwhile. */
+  /** Throws MANIFEST_UNKNOWN, ChangedMeanwhile, KeptContent. */
   async tag(repository: RepositoryName, tag: Tag, { actor, asOf }: ManifestDelete): Promise<void> {
+    await this.#options.guard.requireRemovable(repository, [tag])
     await this.#options.operations.perform({
       name: 'tag delete',
       actor,
@@ -67,11 +70,12 @@ export class ManifestRemoval {
 
   /**
    * Every tag on the manifest goes with it, so all tags of the repository must be known first. Gives them. Throws MANIFEST_UNKNOWN, StillNamed,
-   * ChangedMeanwhile.
+   * ChangedMeanwhile, KeptContent.
    */
   async manifest(repository: RepositoryName, digest: Digest, options: ManifestDelete): Promise<readonly Tag[]> {
     const { isForced, actor, asOf } = options
     await this.#options.scanned(repository)
+    await this.#options.guard.requireRemovable(repository, [digest, ...(await this.#tagsOf(repository, digest))])
     return await this.#options.operations.perform({
       name: 'manifest delete',
       actor,
@@ -82,6 +86,10 @@ export class ManifestRemoval {
         requireUnchanged(row, asOf)
         if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'manifest' })
         const tags = await listTagsOf(query, repositoryId, digest)
+        this.#options.guard.requireUnlisted(repository, tags)
+        // A manifest that was of no use comes into use when the image is pushed that it is about.
+        if (asOf !== undefined && row.subject !== null)
+          requireUnchanged(await findManifest(query, repositoryId, row.subject), asOf)
         if (asOf !== undefined) for (const tag of tags) requireUnchanged(await findTag(query, repositoryId, tag), asOf)
         const name = { kind: 'manifest', repository, digest } as const
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
@@ -105,6 +113,12 @@ export class ManifestRemoval {
     const path = storagePath(layout.tag(repository, tag), CURRENT_LINK_FILE)
     const bytes = await this.#options.storage.readSmall(path, MAX_LINK_BYTES)
     return bytes && findDigest(new TextDecoder().decode(bytes))
+  }
+
+  async #tagsOf(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
+    const { read } = this.#options.metadata
+    const row = await findRepository(read, repository)
+    return row === undefined ? [] : await listTagsOf(read, row.id, digest)
   }
 }
 

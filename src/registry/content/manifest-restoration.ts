@@ -1,4 +1,4 @@
-import { ensureRepository, setTag } from '../../metadata/changes.ts'
+import { ensureRepository, setTagPushed } from '../../metadata/changes.ts'
 import { findTag } from '../../metadata/content.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query } from '../../metadata/query.ts'
@@ -90,7 +90,7 @@ export class ManifestRestoration {
         act: async ({ free }) => await storage.place(manifestPlacements(repository, content, free)),
         confirm: async (query, { repositoryId, free, moved }, stamp) => {
           await confirmManifest(query, repositoryId, content, stamp)
-          for (const tag of free) await setTag(query, repositoryId, tag, digest, stamp)
+          for (const tag of free) await setTagPushed(query, repositoryId, tag, digest, stamp)
           return { tags: free, moved }
         },
       })

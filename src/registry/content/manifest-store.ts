@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { setTag } from '../../metadata/changes.ts'
+import { setTagPushed } from '../../metadata/changes.ts'
 import { findManifestBytes, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata } from '../../metadata/query.ts'
@@ -13,6 +13,7 @@ import { manifestUnknown } from '../../oci/unknown.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
+import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import { OneATurn } from '../rest.ts'
@@ -46,6 +47,7 @@ export interface ManifestStoreOptions {
   readonly rules: ManifestRules
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
+  readonly guard: TagGuard
 }
 
 /** Larger ones are sent as blobs are, and parsed one in a turn of the event loop. */
@@ -86,6 +88,7 @@ export class ManifestStore {
     const content = await this.#contentOf(push)
     const tags = [...new Set(isDigest(push.reference) ? push.tags : [push.reference, ...push.tags])]
     const { isMirrored = false } = push
+    const fixed = await this.#options.guard.seeImmutable(repository, tags)
     const references = isMirrored ? [] : applyRules(this.#options.rules, content.manifest)
     let warnings: readonly string[] = []
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
@@ -94,6 +97,7 @@ export class ManifestStore {
         actor: push.actor,
         plan: async (query, stamp) => {
           await requireStill(query, stamp)
+          await this.#options.guard.requireUnmoved(query, { repository, tags: fixed, digest: content.digest })
           const planned = await planManifest(query, stamp, { repository, content, tags })
           const added = { repository, digest: content.digest, size: content.bytes.length }
           if (!isMirrored) warnings = await this.#options.quotas.admit(query, planned.plan, added)
@@ -102,7 +106,7 @@ export class ManifestStore {
         act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
         confirm: async (query, repositoryId, stamp) => {
           await confirmManifest(query, repositoryId, content, stamp)
-          for (const tag of tags) await setTag(query, repositoryId, tag, content.digest, stamp)
+          for (const tag of tags) await setTagPushed(query, repositoryId, tag, content.digest, stamp)
         },
       })
     })
@@ -111,7 +115,7 @@ export class ManifestStore {
 
   /**
    * end-9, a tag or a manifest with every tag on it. Throws MANIFEST_UNKNOWN, StillNamed for a child of a held image index unless it is
-   * forced, and ChangedMeanwhile for one that was not so as its caller looked.
+   * forced, ChangedMeanwhile for one that was not so as its caller looked, and KeptContent.
    */
   async delete(repository: RepositoryName, reference: Reference, options: ManifestDelete): Promise<DeletedManifest> {
     await this.#options.operations.settleIn(repository)

@@ -194,7 +194,7 @@ describe('a deletion', () => {
 
     const result = await deleted(manifestOf(both.manifest), preview.asOf)
 
-    expect(result).toEqual({ tags: 1, manifests: 1, changed: 0 })
+    expect(result).toEqual({ tags: 1, manifests: 1, changed: 0, kept: 0 })
     await collectAll(berth, 4)
     expect(before - (await storedBytes())).toBe(preview.bytes)
     expect([await status('app', 'v1'), await status('app', 'base')]).toEqual([404, 200])
@@ -220,7 +220,7 @@ describe('a deletion', () => {
 
     const result = await deleted(repositoryOf('app'), preview.asOf)
 
-    expect(result).toEqual({ tags: 2, manifests: 4, changed: 0 })
+    expect(result).toEqual({ tags: 2, manifests: 4, changed: 0, kept: 0 })
     expect(await status('app', both.manifest.digest)).toBe(404)
     expect(await (await berth.client.request('GET', '/v2/_catalog')).json()).toEqual({ repositories: ['other'] })
     await collectAll(berth, 2)
@@ -236,7 +236,7 @@ describe('a deletion', () => {
 
     const result = await deleted(repositoryOf('app'), preview.asOf)
 
-    expect(result).toMatchObject({ manifests: 0, changed: 1 })
+    expect(result).toMatchObject({ manifests: 0, changed: 1, kept: 0 })
     expect([await status('app', 'new'), await status('app', amd.manifest.digest)]).toEqual([200, 200])
   })
 
@@ -251,7 +251,7 @@ describe('a deletion', () => {
 
     const result = await deleted(ci, preview.asOf)
 
-    expect(result).toEqual({ tags: 1, manifests: 0, changed: 1 })
+    expect(result).toEqual({ tags: 1, manifests: 0, changed: 1, kept: 0 })
     expect([await status('ci/a', 'pr-1'), await status('ci/a', 'main'), await status('ci/b', 'pr-1')]).toEqual([404, 200, 200])
     expect(await status('ci/a', amd.manifest.digest)).toBe(200)
   })

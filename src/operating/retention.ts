@@ -1,0 +1,71 @@
+import type { Config } from '../config/config.ts'
+import type { Log } from '../observe/log.ts'
+import { bytesOf } from '../registry/retention/retention-bytes.ts'
+import type { RepositoryDecisions } from '../registry/retention/retention-look.ts'
+import { wordsOf } from '../retention/reason.ts'
+import { withContent } from './content-registry.ts'
+import { seenIn } from './deletion.ts'
+
+/** What becomes of one tag, or of a manifest without a tag. */
+export interface PreviewedContent {
+  readonly repository: string
+  /** Undefined: no tag leads to it. */
+  readonly tag: string | undefined
+  readonly digest: string
+  readonly goes: boolean
+  /** One word or two, for a program. */
+  readonly reason: string
+  /** To be read after 'stays: ' or 'goes: '. */
+  readonly because: string
+}
+
+export interface PreviewTotals {
+  readonly tags: { readonly go: number; readonly stay: number }
+  /** Manifests without a tag. */
+  readonly untagged: { readonly go: number; readonly stay: number }
+  readonly bytes: {
+    /** Of manifests without a tag that go. */
+    readonly going: number
+    /** Of images that lose their last tag. */
+    readonly untagged: number
+  }
+  readonly isAlone: boolean
+}
+
+export interface PreviewRequest {
+  /** Is told what is in one repository, by name. */
+  readonly told: (contents: readonly PreviewedContent[]) => void
+  readonly signal: AbortSignal
+}
+
+/** Applies the rules of the configuration to all that is there, and removes nothing. Throws StartError. */
+export async function previewRetention(config: Config, log: Log, { told, signal }: PreviewRequest): Promise<PreviewTotals> {
+  return await withContent(config, log, signal, async ({ registry, metadata, isAlone, signal }) => {
+    const look = registry.retention.look(seenIn(registry, signal))
+    const [tags, untagged, bytes] = [
+      { go: 0, stay: 0 },
+      { go: 0, stay: 0 },
+      { going: 0, untagged: 0 },
+    ]
+    for await (const repository of look.repositories(signal)) {
+      const contents = contentsOf(repository)
+      for (const { tag, goes } of contents) (tag === undefined ? untagged : tags)[goes ? 'go' : 'stay'] += 1
+      told(contents)
+      const freed = await bytesOf(metadata.read, repository)
+      bytes.going += freed.going
+      bytes.untagged += freed.untagged
+    }
+    return { tags, untagged, bytes, isAlone }
+  })
+}
+
+function contentsOf({ name: repository, tags, untagged }: RepositoryDecisions): readonly PreviewedContent[] {
+  return [
+    ...tags.map(({ about: { name: tag, digest }, goes, because }) => ({
+      ...{ repository, tag, digest, goes, reason: because.kind, because: wordsOf(because) },
+    })),
+    ...untagged.map(({ about: { digest }, goes, because }) => ({
+      ...{ repository, tag: undefined, digest, goes, reason: because.kind, because: wordsOf(because) },
+    })),
+  ]
+}

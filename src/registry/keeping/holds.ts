@@ -1,0 +1,57 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Reference, Tag } from '../../oci/reference.ts'
+import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
+import { holdFile, layout } from '../../storage/layout.ts'
+
+/** Tags and digests that an operator holds: one file each in the storage, so that they outlive the metadata and go along with a copy. */
+export class Holds {
+  readonly #storage: Pick<StorageDriver, 'stat' | 'list' | 'place' | 'remove'>
+
+  constructor(storage: Pick<StorageDriver, 'stat' | 'list' | 'place' | 'remove'>) {
+    this.#storage = storage
+  }
+
+  /** Durable when it resolves. May be repeated. */
+  async hold(repository: RepositoryName, reference: Reference): Promise<void> {
+    const bytes = new TextEncoder().encode(`${JSON.stringify({ at: new Date().toISOString() })}\n`)
+    await this.#storage.place([{ directory: layout.holds(repository), files: [{ name: holdFile(reference), bytes }] }])
+  }
+
+  /** True where it was held. */
+  async unhold(repository: RepositoryName, reference: Reference): Promise<boolean> {
+    const wasHeld = await this.isHeld(repository, reference)
+    await this.#storage.remove(pathOf(repository, reference))
+    return wasHeld
+  }
+
+  async isHeld(repository: RepositoryName, reference: Reference): Promise<boolean> {
+    return (await this.#storage.stat(pathOf(repository, reference))) !== undefined
+  }
+
+  /** All of one repository, for a look at many of its tags. */
+  async of(repository: RepositoryName): Promise<HeldNames> {
+    return new HeldNames(new Set(await this.#storage.list(layout.holds(repository))))
+  }
+}
+
+/** The holds of one repository as they were a moment ago. */
+export class HeldNames {
+  readonly #files: ReadonlySet<string>
+
+  constructor(files: ReadonlySet<string>) {
+    this.#files = files
+  }
+
+  get isEmpty(): boolean {
+    return this.#files.size === 0
+  }
+
+  has(reference: Digest | Tag): boolean {
+    return this.#files.has(holdFile(reference))
+  }
+}
+
+function pathOf(repository: RepositoryName, reference: Reference): StoragePath {
+  return storagePath(layout.holds(repository), holdFile(reference))
+}

@@ -1,0 +1,54 @@
+import type { Metadata } from '../../metadata/query.ts'
+import type { Log } from '../../observe/log.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
+import type { CollectorPolicy } from '../collect/policy.ts'
+import type { Whether } from '../collect/whether.ts'
+import type { ManifestStore } from '../content/manifest-store.ts'
+import type { Seen } from '../deleting/selected-repositories.ts'
+import type { Holds } from '../keeping/holds.ts'
+import type { RepositoryScan } from '../scan/repository-scan.ts'
+import { PullNotes } from './pull-notes.ts'
+import { PushedTimes } from './pushed-times.ts'
+import { RetentionDuty } from './retention-duty.ts'
+import { RetentionLook } from './retention-look.ts'
+import { NO_POLICY, type RetentionPolicy } from './retention-policy.ts'
+
+export interface RetentionParts {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly holds: Holds
+  readonly scan: RepositoryScan
+  readonly manifests: Pick<ManifestStore, 'delete'>
+  readonly whether: Whether
+  /** Undefined: there are no rules. */
+  readonly policy: RetentionPolicy | undefined
+  readonly collector: Pick<CollectorPolicy, 'graceMs' | 'intervalMs'>
+  readonly log: Log
+}
+
+/** The rules for tags, put together. */
+export interface Retention {
+  /** What becomes of everything. `seen`: how the caller waits for the scans that it needs. */
+  look(seen: Seen): RetentionLook
+  readonly pulls: PullNotes
+  /** Undefined: no rule takes anything. */
+  readonly duty: RetentionDuty | undefined
+  /** How often a pass is made. */
+  readonly everyMs: number
+}
+
+export function createRetention(parts: RetentionParts): Retention {
+  const { storage, metadata, holds, scan, manifests, whether, policy = NO_POLICY, collector, log } = parts
+  const times = new PushedTimes(metadata, storage)
+  const look = (seen: Seen) => new RetentionLook({ metadata, seen, holds, times, rules: policy })
+  const { dryRun, rules, untaggedMs } = policy
+  // A pass waits for a complete scan: there is nothing left to be seen.
+  const seen: Seen = { names: () => scan.ensureNames(), repository: (name) => scan.ensureScanned(name) }
+  const duty = new RetentionDuty({ look: look(seen), manifests, whether, metadata, graceMs: collector.graceMs, dryRun, log })
+  return {
+    look,
+    pulls: new PullNotes(metadata, policy.ignoredPullers),
+    duty: rules.length === 0 && untaggedMs === undefined ? undefined : duty,
+    everyMs: Math.max(1, collector.intervalMs),
+  }
+}

@@ -1,0 +1,85 @@
+import { bytesOf, type RetainedBytes } from '../../src/registry/retention/retention-bytes.ts'
+import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
+import { wordsOf } from '../../src/retention/reason.ts'
+import { pushImage } from '../collect/rows/row.ts'
+import { BerthInProcess } from './berth-in-process.ts'
+import { DAY_MS, passTime, TEST_POLICY } from './collecting.ts'
+import type { Image } from './images.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+const signal = new AbortController().signal
+
+/** A registry with rules for tags, whose clock a test moves. */
+export class RetentionLab implements AsyncDisposable {
+  readonly folder = new TemporaryFolder({ inMemory: true })
+  #berth: BerthInProcess | undefined
+
+  get berth(): BerthInProcess {
+    if (this.#berth === undefined) throw new Error('the registry was not started')
+    return this.#berth
+  }
+
+  /** With rules that are more than shown, unless the test says so. */
+  async start(policy: Partial<RetentionPolicy>, { isScanned = true } = {}): Promise<void> {
+    const retention = { ...NO_POLICY, dryRun: false, ...policy }
+    this.#berth = await BerthInProcess.start(this.folder.join('data'), { collector: TEST_POLICY, retention })
+    if (isScanned) await this.#berth.scan()
+  }
+
+  async push(pushes: readonly (readonly [Image, string])[], repository = 'ci/app'): Promise<void> {
+    for (const [image, reference] of pushes) await pushImage(this.berth.client, image, reference, repository)
+  }
+
+  async passDays(days: number): Promise<void> {
+    await passTime(this.berth, days * DAY_MS)
+  }
+
+  /** What the process does that has the duty. */
+  async run(): Promise<void> {
+    await this.berth.registry.retention.duty?.run(signal)
+  }
+
+  /** The same, a day later. */
+  async pass(): Promise<void> {
+    await this.passDays(1)
+    await this.run()
+  }
+
+  /** Each tag, and each manifest without one, with what becomes of it. */
+  async decided(): Promise<Readonly<Record<string, string>>> {
+    const found: Record<string, string> = {}
+    for await (const { name, tags, untagged } of this.#look()) {
+      for (const { about, goes, because } of [...tags, ...untagged]) {
+        const reference = 'name' in about ? `:${about.name}` : `@${about.digest}`
+        found[`${name}${reference}`] = `${goes ? 'goes' : 'stays'}: ${wordsOf(because)}`
+      }
+    }
+    return found
+  }
+
+  /** Of each repository. */
+  async bytes(): Promise<readonly RetainedBytes[]> {
+    const found: RetainedBytes[] = []
+    for await (const repository of this.#look()) found.push(await bytesOf(this.berth.opened.metadata.read, repository))
+    return found
+  }
+
+  async status(reference: string, repository = 'ci/app'): Promise<number> {
+    return (await this.berth.client.headManifest(repository, reference)).status
+  }
+
+  async statuses(...references: readonly string[]): Promise<readonly number[]> {
+    return await Promise.all(references.map((reference) => this.status(reference)))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#berth?.stop()
+    this.folder[Symbol.dispose]()
+  }
+
+  #look() {
+    const { scan, retention } = this.berth.registry
+    const seen = { names: () => scan.ensureNames(), repository: scan.ensureScanned.bind(scan) }
+    return retention.look(seen).repositories(signal)
+  }
+}
