@@ -191,6 +191,21 @@ describe('manifests without a tag', () => {
     expect([before, await lab.status(one.manifest.digest), await lab.status('latest')]).toEqual([200, 404, 200])
   })
 
+  test('have their whole time when their image index goes, however long they were without a tag', async () => {
+    await lab.start({ untaggedMs: 30 * DAY_MS })
+    await lab.berth.registry.retention.pulls.write()
+    await lab.push([[one, one.manifest.digest]])
+    const index = makeImageIndex([one])
+    await expectStatus(await lab.berth.client.putManifest('ci/app', 'v1', index.manifest), 201)
+    await lab.pass()
+    await lab.passDays(60)
+    await expectStatus(await lab.berth.client.deleteManifest('ci/app', index.manifest.digest), 202)
+
+    await lab.pass()
+
+    expect(await lab.status(one.manifest.digest)).toBe(200)
+  })
+
   test('that were pulled stay, unless it was a user whose pulls do not count', async () => {
     await lab.start({ untaggedMs: 30 * DAY_MS, ignoredPullers: ['scanner'] })
     const { pulls } = lab.berth.registry.retention
