@@ -7,6 +7,7 @@ import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
 import { QUOTA_ROWS } from '../../test/support/quota-key-rows.ts'
+import { REFUSED_ROWS } from '../../test/support/refused-key-rows.ts'
 import { RETENTION_AROUND, RETENTION_ROWS } from '../../test/support/retention-key-rows.ts'
 import { s3Notices, s3Rows, s3Together } from '../../test/support/s3-key-rows.ts'
 import { TLS_KEYS } from '../../test/support/tls-keys.ts'
@@ -171,17 +172,6 @@ const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [
   ['log.hooks', [{ type: 'mail', disabled: 'yes' }]],
 ]
 
-const NO_EVENTS = 'take it out, or write disabled: true below each endpoint'
-const OTHER_DRIVER = 'use filesystem or s3 or s3aws or inmemory'
-
-/** Each is refused as a setting that Berth does not have yet, with this advice. */
-const REFUSED: readonly (readonly [section: string, advice: string, value?: unknown])[] = [
-  ['log.hooks', 'take it out, and send mail from where the log is collected', [{ type: 'mail' }]],
-  ...['storage.azure', 'storage.gcs', 'storage.oss', 'storage.swift'].map((driver) => [driver, OTHER_DRIVER] as const),
-  ['notifications.endpoints', NO_EVENTS, [{ name: 'a', url: 'http://a' }]],
-  ['middleware', 'take it out', { storage: [{ name: 'cloudfront', disabled: true }] }],
-]
-
 const folder = mkdtempSync(join(tmpdir(), 'berth-keys-'))
 afterAll(() => rmSync(folder, { recursive: true }))
 
@@ -212,14 +202,14 @@ describe('is accepted with one notice', () => {
   })
 })
 
-test.each(REFUSED)('%s is refused: not yet, %s', (section, advice, value = null) => {
+test.each(REFUSED_ROWS)('%s is refused: not yet, %s', (section, advice, value = null) => {
   const problems = problemsOf(configWith(section, value))
 
   expect(problems).toEqual([`${section} is a setting that Berth does not have yet; ${advice}`])
 })
 
 test('every key has its row', () => {
-  const refused = new Set(REFUSED.map(([section]) => section))
+  const refused = new Set(REFUSED_ROWS.map(([section]) => section))
   const rows = new Set([...EFFECTIVE, ...TOGETHER, ...NOTICED].map(([key]) => key))
   const keys = listKeys()
 

@@ -16,11 +16,11 @@ import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { Removal } from './collect/removal.ts'
 import { Whether } from './collect/whether.ts'
 import { BlobPush } from './content/blob-push.ts'
-import { BlobStore } from './content/blob-store.ts'
+import { BlobStore, type BlobStoreOptions } from './content/blob-store.ts'
 import { Catalog } from './content/catalog.ts'
 import { ManifestRestoration } from './content/manifest-restoration.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
-import { ManifestStore } from './content/manifest-store.ts'
+import { ManifestStore, type ManifestStoreOptions } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
 import { Frees } from './deleting/frees.ts'
 import { Handover } from './handover/handover.ts'
@@ -38,12 +38,12 @@ import { Quotas } from './quotas/quotas.ts'
 import { DeletedRecords } from './records/deleted-records.ts'
 import { createRetention, type Retention } from './retention/create-retention.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention/retention-policy.ts'
-import { BackgroundScan } from './scan/background-scan.ts'
-import { DanglingLinks } from './scan/dangling-links.ts'
+import { BackgroundScan, type BackgroundScanOptions } from './scan/background-scan.ts'
+import { DanglingLinks, type DanglingLinksOptions } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
 import { Obstacles } from './scan/obstacles.ts'
 import { RepositoryScan } from './scan/repository-scan.ts'
-import { TagIndexes } from './scan/tag-indexes.ts'
+import { TagIndexes, type TagIndexesOptions } from './scan/tag-indexes.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
@@ -137,10 +137,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
   const { quotas, quotaCount } = quotasOf(options)
   const parts = { storage, metadata, view, operations, scanned, quotas }
-  const backgroundScan = new BackgroundScan({
-    ...{ storage, metadata, scan, listed, reconcile, unreadable, obstacles, epoch },
-    ...{ danglingLinks: new DanglingLinks(parts), tagIndexes: new TagIndexes(parts) },
-  })
+  const backgroundScan = createBackgroundScan({ ...parts, scan, listed, reconcile, unreadable, obstacles, epoch })
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
@@ -180,10 +177,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, quotas, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),
     }),
-    handover: new Handover({
-      blobs: new BlobStore({ ...parts, reconcile: look }),
-      manifests: new ManifestStore({ ...manifestParts, reconcile: look }),
-    }),
+    handover: createHandover({ ...parts, reconcile: look }, { ...manifestParts, reconcile: look }),
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
       if (quotaCount === undefined) await endCount(metadata)
@@ -195,6 +189,17 @@ export function createRegistry(options: RegistryOptions): Registry {
       await operations.finish()
     },
   }
+}
+
+/** Its stores believe what the storage says, and no row. */
+function createHandover(blobs: BlobStoreOptions, manifests: ManifestStoreOptions): Handover {
+  return new Handover({ blobs: new BlobStore(blobs), manifests: new ManifestStore(manifests) })
+}
+
+type BackgroundParts = DanglingLinksOptions & TagIndexesOptions & Omit<BackgroundScanOptions, 'danglingLinks' | 'tagIndexes'>
+
+function createBackgroundScan(parts: BackgroundParts): BackgroundScan {
+  return new BackgroundScan({ ...parts, danglingLinks: new DanglingLinks(parts), tagIndexes: new TagIndexes(parts) })
 }
 
 function quotasOf({ metadata, log, ...options }: RegistryOptions) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { makeImage, sha256 } from '../../test/support/images.ts'
+import { SecretsDriver } from '../../test/support/secrets-driver.ts'
 import { brokenIn, filesIn, storeBlob, storeImage, storeLink } from '../../test/support/stored-image.ts'
 import { parseDigest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
@@ -245,16 +246,6 @@ async function filledStorage(): Promise<MemoryDriver> {
 
 async function record(storage: StorageDriver, directory: StoragePath, name: string): Promise<void> {
   await storage.place([{ directory, files: [{ name, bytes: new TextEncoder().encode(name) }] }])
-}
-
-/** Remembers what only its owner may read. */
-class SecretsDriver extends MemoryDriver {
-  readonly secrets = new Set<string>()
-
-  override async place(placements: readonly Placement[]): Promise<void> {
-    for (const { files } of placements) for (const { name, secret } of files) if (secret === true) this.secrets.add(name)
-    await super.place(placements)
-  }
 }
 
 /** Its lists are older than what is there. */
