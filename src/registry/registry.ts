@@ -153,7 +153,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, operations, records, backgroundScan, unreadable })
-  const checking = createCheck({ ...options, ...parts, reconcile, scan, obstacles, unreadable })
+  const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const { whether } = collecting
   const retention = createRetention({ ...options, policy: options.retention, holds, scan, manifests, whether, collector })
   const maintenance = new Maintenance({

@@ -6,6 +6,7 @@ import { Pace } from '../collect/pace.ts'
 import { findStoreId } from '../handover/store-id.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
 import type { StorageView } from '../heal/storage-view.ts'
+import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { Obstacles } from '../scan/obstacles.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 import type { UnreadableNames } from '../scan/unreadable-names.ts'
@@ -32,6 +33,7 @@ export interface CheckParts {
   readonly operations: Operations
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
   readonly reconcile: Reconcile
+  readonly guard: TagGuard
   readonly scan: RepositoryScan
   readonly obstacles: Obstacles
   readonly unreadable: UnreadableNames

@@ -1,6 +1,6 @@
 import { ensureRepository, setManifestGone, setTag } from '../../metadata/changes.ts'
 import { tagClaims } from '../../metadata/claims.ts'
-import { findManifest, findRepository, findTag, listTagsOf } from '../../metadata/content.ts'
+import { findManifest, findTag, listTagsOf } from '../../metadata/content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
 import { type Digest, findDigest } from '../../oci/digest.ts'
@@ -75,7 +75,7 @@ export class ManifestRemoval {
   async manifest(repository: RepositoryName, digest: Digest, options: ManifestDelete): Promise<readonly Tag[]> {
     const { isForced, actor, asOf } = options
     await this.#options.scanned(repository)
-    await this.#options.guard.requireRemovable(repository, [digest, ...(await this.#tagsOf(repository, digest))])
+    await this.#options.guard.requireManifestRemovable(repository, digest)
     return await this.#options.operations.perform({
       name: 'manifest delete',
       actor,
@@ -113,12 +113,6 @@ export class ManifestRemoval {
     const path = storagePath(layout.tag(repository, tag), CURRENT_LINK_FILE)
     const bytes = await this.#options.storage.readSmall(path, MAX_LINK_BYTES)
     return bytes && findDigest(new TextDecoder().decode(bytes))
-  }
-
-  async #tagsOf(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
-    const { read } = this.#options.metadata
-    const row = await findRepository(read, repository)
-    return row === undefined ? [] : await listTagsOf(read, row.id, digest)
   }
 }
 

@@ -1,4 +1,4 @@
-import { findRepository, findTag, lookUpTag } from '../../metadata/content.ts'
+import { findRepository, findTag, listTagsOf, lookUpTag } from '../../metadata/content.ts'
 import type { Metadata, Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
@@ -68,6 +68,14 @@ export class TagGuard {
         held: reference,
       })
     }
+  }
+
+  /** The same of a manifest and of every tag on it. All tags of the repository have been seen. */
+  async requireManifestRemovable(repository: RepositoryName, digest: Digest): Promise<void> {
+    const { read } = this.#options.metadata
+    const row = await findRepository(read, repository)
+    const tags = row === undefined ? [] : await listTagsOf(read, row.id, digest)
+    await this.requireRemovable(repository, [digest, ...tags])
   }
 
   /** Throws KeptContent for a tag that is immutable or protected. */

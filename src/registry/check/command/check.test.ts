@@ -193,6 +193,22 @@ describe.each(['a directory', 'a store that lists as a bucket'])('on %s', (where
 
     expect([await lab.check(), await pulls()]).toEqual([[], ALL])
   })
+
+  test('what cannot be pulled stays while it is held, by its digest or by a tag on it', async () => {
+    await lab.push(app, 'child', child)
+    await lab.storage.remove(layout.blobDirectory(digestIn(child.manifest)), 'data')
+    await berth.restart({ database: 'gone', maintenance: 'off' })
+    const { unservable, holds } = berth.registry
+    const [digest, tag] = [digestIn(child.manifest), parseTag('child')]
+
+    for (const held of [digest, tag]) {
+      await holds.hold(app, held)
+      await expect(unservable.remove(app, digest)).rejects.toMatchObject({ code: 'DENIED', detail: { held } })
+      await holds.unhold(app, held)
+    }
+
+    expect(await unservable.remove(app, digest)).toEqual([tag])
+  })
 })
 
 test('a directory in the place of the bytes is moved aside, so that a push can bring them', async () => {

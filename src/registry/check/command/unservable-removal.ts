@@ -12,6 +12,7 @@ import type { StorageDriver } from '../../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../../storage/layout.ts'
 import type { Look } from '../../heal/storage-look.ts'
 import type { StorageView } from '../../heal/storage-view.ts'
+import type { TagGuard } from '../../keeping/tag-guard.ts'
 import type { Operations } from '../../writes/operations.ts'
 
 export interface UnservableRemovalOptions {
@@ -19,6 +20,7 @@ export interface UnservableRemovalOptions {
   readonly view: StorageView
   readonly operations: Operations
   readonly reconcile: Look
+  readonly guard: TagGuard
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
@@ -31,7 +33,7 @@ export class UnservableRemoval {
     this.#options = options
   }
 
-  /** Gives the tags that went. Throws MANIFEST_UNKNOWN when nothing is there, and DENIED when it can be pulled. */
+  /** Gives the tags that went. Throws MANIFEST_UNKNOWN when nothing is there, DENIED when it can be pulled, and KeptContent. */
   async remove(repository: RepositoryName, reference: Reference): Promise<readonly Tag[]> {
     await this.#options.operations.settleIn(repository)
     await this.#options.scanned(repository)
@@ -39,7 +41,8 @@ export class UnservableRemoval {
   }
 
   async #manifest(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
-    const { operations, storage, view } = this.#options
+    const { operations, storage, view, guard } = this.#options
+    await guard.requireManifestRemovable(repository, digest)
     const name = { kind: 'manifest', repository, digest } as const
     return await operations.perform({
       name: 'unservable manifest removal',
@@ -49,6 +52,7 @@ export class UnservableRemoval {
         const row = await findManifest(query, repositoryId, digest)
         if (row === undefined || row.linked === 0) throw manifestUnknown(digest)
         const tags = await listTagsOf(query, repositoryId, digest)
+        guard.requireUnlisted(repository, tags)
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
       act: async ({ tags }) => {
@@ -65,7 +69,8 @@ export class UnservableRemoval {
   }
 
   async #tag(repository: RepositoryName, tag: Tag): Promise<readonly Tag[]> {
-    const { operations, storage, view, reconcile } = this.#options
+    const { operations, storage, view, reconcile, guard } = this.#options
+    await guard.requireRemovable(repository, [tag])
     let digest: Digest | undefined
     await operations.perform({
       name: 'unservable tag removal',
