@@ -121,7 +121,7 @@ describeOnStores('requests to the store', (store) => {
     expect(deleted).toEqual({ HeadObject: 1, DeleteObject: 1 })
   })
 
-  test('the DELETE of a tag, and of a manifest with a tag, takes one more for the record by which it can be undone', async () => {
+  test('the DELETE of a tag, and of a manifest with a tag, takes one more for the record by which it can be undone, and one for each name that may be held', async () => {
     const image = makeImage('deleted', { layers: 1 })
     for (const blob of [image.config, ...image.layers]) await client.pushBlob('deleted', blob)
     for (const tag of ['v1', 'v2']) await expectStatus(await client.putManifest('deleted', tag, image.manifest), 201)
@@ -132,8 +132,8 @@ describeOnStores('requests to the store', (store) => {
     const ofManifest = await requestsFor(deletion(image.manifest.digest))
 
     expect([ofTag, ofManifest]).toEqual([
-      { PutObject: 1, ListObjectsV2: 1, DeleteObject: 2 },
-      { PutObject: 1, ListObjectsV2: 2, DeleteObject: 3 },
+      { GetObject: 1, PutObject: 1, ListObjectsV2: 1, DeleteObject: 2 },
+      { GetObject: 2, PutObject: 1, ListObjectsV2: 2, DeleteObject: 3 },
     ])
   })
 

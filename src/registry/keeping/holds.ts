@@ -3,12 +3,16 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
 import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { holdFile, layout } from '../../storage/layout.ts'
+import { FileTooLargeError } from '../../storage/storage-errors.ts'
+
+/** A hold is a line; what it says is for people. */
+const MOST_BYTES = 4096
 
 /** Tags and digests that an operator holds: one file each in the storage, so that they outlive the metadata and go along with a copy. */
 export class Holds {
-  readonly #storage: Pick<StorageDriver, 'stat' | 'list' | 'place' | 'remove'>
+  readonly #storage: Pick<StorageDriver, 'readSmall' | 'list' | 'place' | 'remove'>
 
-  constructor(storage: Pick<StorageDriver, 'stat' | 'list' | 'place' | 'remove'>) {
+  constructor(storage: Pick<StorageDriver, 'readSmall' | 'list' | 'place' | 'remove'>) {
     this.#storage = storage
   }
 
@@ -25,8 +29,14 @@ export class Holds {
     return wasHeld
   }
 
+  /** One request to an object store. */
   async isHeld(repository: RepositoryName, reference: Reference): Promise<boolean> {
-    return (await this.#storage.stat(pathOf(repository, reference))) !== undefined
+    try {
+      return (await this.#storage.readSmall(pathOf(repository, reference), MOST_BYTES)) !== undefined
+    } catch (error) {
+      if (error instanceof FileTooLargeError) return true
+      throw error
+    }
   }
 
   /** All of one repository, for a look at many of its tags. */
