@@ -5,12 +5,9 @@ import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
 import type { Reference } from '../oci/reference.ts'
 import { ChangedMeanwhile } from '../registry/content/manifest-removal.ts'
-import { Deletions } from '../registry/deleting/deletions.ts'
 import type { Preview } from '../registry/deleting/preview.ts'
 import type { Deleted } from '../registry/deleting/removing.ts'
-import type { Seen } from '../registry/deleting/selected-repositories.ts'
 import type { Going } from '../registry/deleting/selection.ts'
-import type { Registry } from '../registry/registry.ts'
 import { StorageFault } from '../storage/storage-errors.ts'
 import { withContent } from './content-registry.ts'
 import { type DeletionWords, selectionOf } from './deletion-words.ts'
@@ -38,8 +35,8 @@ export interface DeletionPreview extends Preview {
 /** Previews a deletion, and does it when it is told to, beside a server or while none runs. Undefined: nothing was deleted. Throws StartError. */
 export async function deleteContent(config: Config, log: Log, request: DeletionRequest): Promise<Deleted | undefined> {
   const selection = selectionOf(request.words)
-  return await withContent(config, log, request.signal, async ({ registry, metadata, policy, isAlone, signal }) => {
-    const deletions = new Deletions({ metadata, manifests: registry.manifests, seen: seenIn(registry, signal), freed: policy })
+  return await withContent(config, log, request.signal, async ({ registry, policy, isAlone, signal }) => {
+    const deletions = registry.changes.deletions(signal)
     return await explained(async () => {
       const preview = await deletions.preview(selection, request.told, signal)
       if (!request.onPreview({ ...preview, isAlone, undoneWithinMs: policy.graceMs })) return undefined
@@ -53,14 +50,6 @@ export async function deleteContent(config: Config, log: Log, request: DeletionR
       return await deletions.delete(selection, { actor: ownWork('berth delete'), isForced, asOf: preview.asOf, signal, told })
     })
   })
-}
-
-/** A command waits for the scans that it needs, however long they take. */
-export function seenIn({ scan }: Pick<Registry, 'scan'>, signal: AbortSignal): Seen {
-  const names = async () => {
-    if (!(await scan.areNamesKnown())) await scan.scanNames()
-  }
-  return { names, repository: (name) => scan.scanIfNeeded(name, signal) }
 }
 
 /** What a client would hear as a code is a sentence for the operator. What the storage says is explained by the caller. */

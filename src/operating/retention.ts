@@ -1,10 +1,10 @@
 import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
+import { seenIn } from '../registry/deleting/content-changes.ts'
 import { bytesOf } from '../registry/retention/retention-bytes.ts'
 import type { RepositoryDecisions } from '../registry/retention/retention-look.ts'
 import { wordsOf } from '../retention/reason.ts'
 import { withContent } from './content-registry.ts'
-import { seenIn } from './deletion.ts'
 
 /** What becomes of one tag, or of a manifest without a tag. */
 export interface PreviewedContent {
@@ -41,7 +41,7 @@ export interface PreviewRequest {
 /** Applies the rules of the configuration to all that is there, and removes nothing. Throws StartError. */
 export async function previewRetention(config: Config, log: Log, { told, signal }: PreviewRequest): Promise<PreviewTotals> {
   return await withContent(config, log, signal, async ({ registry, metadata, isAlone, signal }) => {
-    const look = registry.retention.look(seenIn(registry, signal))
+    const look = registry.retention.look(seenIn(registry.scan, signal))
     const [tags, untagged, bytes] = [
       { go: 0, stay: 0 },
       { go: 0, stay: 0 },

@@ -2,11 +2,9 @@ import { StartError } from '../composition/start-error.ts'
 import type { Config } from '../config/config.ts'
 import { ownWork } from '../observe/actor.ts'
 import type { Log } from '../observe/log.ts'
-import type { RepositoryName } from '../oci/name.ts'
 import { TagsMoved } from '../registry/content/manifest-restoration.ts'
-import { ContentGone, NoSuchDeletion, type Restored, Undeletion } from '../registry/deleting/undeletion.ts'
+import { ContentGone, NoSuchDeletion, type Restored } from '../registry/deleting/undeletion.ts'
 import type { DeletedRecord } from '../registry/records/deleted-record.ts'
-import type { Registry } from '../registry/registry.ts'
 import { withContent } from './content-registry.ts'
 import { tagFor, undeletableOf } from './undeletion-words.ts'
 
@@ -48,24 +46,13 @@ export async function undelete(config: Config, log: Log, request: UndeleteReques
         'storage.maintenance.readonly.enabled is true: nothing is brought back while the storage is to stay as it is.',
       )
     const { onRestored, onRefused, onUnreadable } = request
-    const undeletion = new Undeletion({
-      records: registry.records,
-      restoration: seenBefore(registry, signal),
+    const undeletion = registry.changes.undeletion({
       actor: ownWork('berth undelete'),
       onGone: (gone) => onRefused(sentenceOf(gone)),
       ...{ signal, onRestored, onUnreadable },
     })
     await explained(async () => await undeletion.bringBack(what, tag))
   })
-}
-
-/** A command waits for the scan of a repository, however long it takes. */
-function seenBefore({ scan, restoration }: Registry, signal: AbortSignal): Pick<Registry['restoration'], 'restore'> {
-  const restore: Registry['restoration']['restore'] = async (repository: RepositoryName, ...rest) => {
-    await scan.scanIfNeeded(repository, signal)
-    return await restoration.restore(repository, ...rest)
-  }
-  return { restore }
 }
 
 async function explained(work: () => Promise<void>): Promise<void> {

@@ -22,6 +22,7 @@ import { ManifestRestoration } from './content/manifest-restoration.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore, type ManifestStoreOptions } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
+import { ContentChanges } from './deleting/content-changes.ts'
 import { Frees } from './deleting/frees.ts'
 import { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
@@ -103,6 +104,7 @@ export interface Registry {
   readonly frees: Frees
   readonly records: DeletedRecords
   readonly restoration: ManifestRestoration
+  readonly changes: ContentChanges
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
@@ -149,6 +151,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const rules = options.manifestRules ?? NO_RULES
   const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
+  const restoration = new ManifestRestoration(manifestParts)
   const mirror = mirrorOf(options, { blobs, manifests, operations })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
@@ -168,7 +171,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...{ blobs, uploads, manifests, mirror, holds, retention },
     ...{ catalog: new Catalog({ metadata, scan, epoch }), frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, restoration: new ManifestRestoration(manifestParts) },
+    ...{
+      records,
+      restoration,
+      changes: new ContentChanges({ metadata, manifests, scan, records, restoration, freed: collector }),
+    },
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
@@ -178,9 +185,22 @@ export function createRegistry(options: RegistryOptions): Registry {
       dutyStates: () => maintenance.dutyStates(),
     }),
     handover: createHandover({ ...parts, reconcile: look }, { ...manifestParts, reconcile: look }),
+    ...lifeOf({ metadata, operations, maintenance, mirror, countsQuotas: quotaCount !== undefined }),
+  }
+}
+
+interface Living extends Pick<Registry, 'operations' | 'mirror'> {
+  readonly metadata: Metadata
+  readonly maintenance: Maintenance
+  readonly countsQuotas: boolean
+}
+
+function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'stop'> {
+  const { metadata, operations, maintenance, mirror, countsQuotas } = living
+  return {
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
-      if (quotaCount === undefined) await endCount(metadata)
+      if (!countsQuotas) await endCount(metadata)
       maintenance.start()
     },
     handOverDuties: () => maintenance.handOver(),
