@@ -177,7 +177,7 @@ describe('a running server', () => {
 
   test('is one process, with a file pool larger than the number of cores', async () => {
     using folder = new TemporaryFolder()
-    await using program = await serve(folder)
+    await using program = await serve(folder, { berth: BIN_BERTH })
 
     const environment = await readFile(`/proc/${program.pid}/environ`, 'utf8')
 
@@ -243,9 +243,12 @@ async function serveToItsEnd(folder: TemporaryFolder, config: string): Promise<O
   return await run([BERTH_PROGRAM, 'serve', config], { environment: environmentIn(folder.join('berth')), timeoutMs: START_MS })
 }
 
-async function serve(folder: TemporaryFolder, { cwd }: { readonly cwd?: string } = {}): Promise<BackgroundProgram> {
+async function serve(
+  folder: TemporaryFolder,
+  { cwd, berth = BERTH_PROGRAM }: { readonly cwd?: string; readonly berth?: string } = {},
+): Promise<BackgroundProgram> {
   const config = await folder.file('config.yml', registryConfig(folder.join('data')))
-  const command = [BERTH_PROGRAM, 'serve', config]
+  const command = [berth, 'serve', config]
   const program = new BackgroundProgram(cwd === undefined ? command : startedIn(cwd, command), {
     environment: environmentIn(folder.join('berth')),
   })
