@@ -1,15 +1,15 @@
 import { Refusal } from '../answer/error-response.ts'
-import { drain } from '../request/drain.ts'
+import { type DrainTimes, drain } from '../request/drain.ts'
 
 /** Bun cuts a connection that is slower than 16 KiB/s over its idle timeout, and one whose handler thinks for longer. */
 
-interface BodyWatch {
+export interface BodyWatch {
   /** The request to hand on in place of the one that is watched. */
   readonly request: Request
   /** False: the client may still send something of the body. */
   readonly hasEnded: boolean
   /** Reads and drops what the handler has left of the body. False when the connection is of no use any more. */
-  drain(): Promise<boolean>
+  drain(times?: DrainTimes): Promise<boolean>
   stop(): void
 }
 
@@ -50,7 +50,7 @@ export function watchBody(request: Request, { extend, writerMs, keepsRest = fals
     get hasEnded() {
       return watched === undefined || watched.hasEnded
     },
-    drain: async () => watched === undefined || (await watched.drain()),
+    drain: async (times) => watched === undefined || (await watched.drain(times)),
     stop: () => clearInterval(timer),
   }
 }
@@ -104,8 +104,8 @@ class WatchedBody {
     return this.#hasEnded
   }
 
-  async drain(): Promise<boolean> {
-    return this.#hasEnded || (await drain(() => this.#reader.read().catch(() => undefined)))
+  async drain(times?: DrainTimes): Promise<boolean> {
+    return this.#hasEnded || (await drain(() => this.#reader.read().catch(() => undefined), times))
   }
 
   endIfSilent(writerMs: number): void {

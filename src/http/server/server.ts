@@ -4,7 +4,7 @@ import { within } from '../../runtime/deadline.ts'
 import { errorResponse } from '../answer/error-response.ts'
 import { responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
-import { watchBody } from './body-watch.ts'
+import { type BodyWatch, watchBody } from './body-watch.ts'
 import { allowLargeHeaders, headerBytesOf, MOST_HEADER_BYTES } from './header-size.ts'
 import { PATIENCE, type Patience } from './patience.ts'
 import { refuseLargeHeaders } from './refused-requests.ts'
@@ -141,7 +141,7 @@ class Exchanges {
     const watch = watchBody(request, { extend, writerMs: patience.writerMs, keepsRest: isLast })
     try {
       const response = asResponse(await handler(watch.request, connection))
-      return isLast && !watch.hasEnded ? endingAfter(response, () => watch.drain()) : response
+      return isLast && !watch.hasEnded ? endingAfter(response, watch) : response
     } finally {
       watch.stop()
       // The value stays on the connection.
@@ -164,18 +164,18 @@ function endsConnection({ headers }: Request): boolean {
   return /(?:^|,)\s*close\s*(?:,|$)/i.test(headers.get('connection') ?? '')
 }
 
-/** The client has every byte of the answer at once, and its end when the rest of what it sends has been read. */
-function endingAfter(response: Response, drain: () => Promise<boolean>): Response {
+/** A client that waits for the end of its answer sends nothing more. */
+const SILENT_MS = 2_000
+
+/**
+ * The client has every byte of the answer at once, and its end when the rest of what it sends has been read; or when it sends nothing more,
+ * or too much.
+ */
+function endingAfter(response: Response, watch: BodyWatch): Response {
   const { body, status, statusText, headers } = response
   if (body === null) return response
-  const pieces = body.pipeThrough(
-    new TransformStream({
-      flush: async (end) => {
-        if (!(await drain())) end.error(new Error('the client sends on after its answer'))
-      },
-    }),
-  )
-  return new Response(pieces, { status, statusText, headers })
+  const flush = async () => void (await watch.drain({ patienceMs: SILENT_MS }))
+  return new Response(body.pipeThrough(new TransformStream({ flush })), { status, statusText, headers })
 }
 
 /** Bun turns `undefined` into a success. */
