@@ -112,7 +112,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['observe'],
   saxes: ['storage'],
   yaml: ['config'],
-  zod: ['config', 'oci', 'access'],
+  zod: ['config', 'oci', 'access', 'http'],
   'bun:ffi': ['http'],
   'bun:sqlite': ['metadata'],
 }

@@ -89,6 +89,7 @@ function wantedOf(route: Route, action: Action): Wanted {
   switch (route.resource) {
     case 'root':
     case 'base':
+    case 'api-openapi':
       return { kind: 'base' }
     case 'catalog':
       return { kind: 'catalog' }

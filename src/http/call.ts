@@ -5,6 +5,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import type { BlobStore, StoredBlob } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
+import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
@@ -32,6 +33,7 @@ export interface ServedRegistry {
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
   readonly frees: Pick<Frees, 'of'>
+  readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records'>
   readonly handover: PendingHandover | undefined
   readonly paths: Paths
   /** The most tags in one page; a list without `n` is given whole. */

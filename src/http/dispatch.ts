@@ -32,6 +32,10 @@ export interface DispatchRules extends AdmissionRules {
 
 /** What registry:2's metrics call it. */
 const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
+  'api-deleted': 'api',
+  'api-deletion': 'api',
+  'api-openapi': 'api',
+  'api-undelete': 'api',
   base: 'base',
   blob: 'blob',
   catalog: 'catalog',
@@ -56,7 +60,9 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
   }
   const route = findRoute(request.method, url, prefix)
   if (route === undefined) {
-    throw new RegistryError('NAME_UNKNOWN', { message: 'There is nothing at this path; the registry API begins at /v2/.' })
+    throw new RegistryError('NAME_UNKNOWN', {
+      message: 'There is nothing at this path; the registry API begins at /v2/, that of Berth at /api/v1/.',
+    })
   }
   return { handler: HANDLER_NAMES[route.resource], identify: async () => await identify({ registry, rules, incoming, route }) }
 }

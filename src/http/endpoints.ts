@@ -1,5 +1,8 @@
 import type { Action } from '../access/access.ts'
 import type { PlainResponse } from './answer/responses.ts'
+import { deleteContent, previewDeletion } from './api/deletions.ts'
+import { getOpenApi } from './api/openapi.ts'
+import { listDeleted, undelete } from './api/undeletions.ts'
 import type { Call } from './call.ts'
 import { getBase, getRoot } from './handlers/base.ts'
 import { deleteBlob, getBlob } from './handlers/blobs.ts'
@@ -12,7 +15,7 @@ import type { Route } from './routes.ts'
 
 /** One method of one resource. HEAD is that of GET without the body. */
 export interface Endpoint<Found extends Route> {
-  /** The id in the spec's table of endpoints; 'root', 'base' and 'catalog' are outside it. */
+  /** The id in the spec's table of endpoints; 'root', 'base', 'catalog' and 'api' are outside it. */
   readonly id: string
   /** What its caller must be allowed to do. */
   readonly action: Action
@@ -48,6 +51,13 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   tags: { GET: { id: 'end-8', action: 'list', answer: listTags } },
   referrers: { GET: { id: 'end-12', action: 'pull', answer: listReferrers } },
   catalog: { GET: { id: 'catalog', action: 'list', answer: listRepositories } },
+  'api-openapi': { GET: { id: 'api', action: 'pull', answer: getOpenApi } },
+  'api-deletion': {
+    GET: { id: 'api', action: 'delete', answer: previewDeletion },
+    POST: { id: 'api', action: 'delete', answer: deleteContent },
+  },
+  'api-deleted': { GET: { id: 'api', action: 'push', answer: listDeleted } },
+  'api-undelete': { POST: { id: 'api', action: 'push', answer: undelete } },
 }
 
 /** What can be done with the resource of a route. */

@@ -5,6 +5,7 @@ import type { Log } from '../observe/log.ts'
 import type { BlobStore } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
+import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirror } from '../registry/mirror/mirror.ts'
@@ -23,6 +24,7 @@ export interface HandlerOptions {
   readonly manifests: ManifestStore
   readonly catalog: Catalog
   readonly frees: Frees
+  readonly changes: ContentChanges
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
   /** Answers pulls with the content of another registry; left out, there is none. */
@@ -58,10 +60,24 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, pulls, catalog, frees, handover, maxTags, maxCatalogEntries, prefix, host, probes } = options
+  const { blobs, uploads, manifests, pulls, catalog, frees, changes, handover } = options
+  const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirror, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
-  const registry = { blobs, uploads, manifests, pulls, mirror, catalog, frees, handover, paths, maxTags, maxCatalogEntries }
+  const registry = {
+    blobs,
+    uploads,
+    manifests,
+    pulls,
+    mirror,
+    catalog,
+    frees,
+    changes,
+    handover,
+    paths,
+    maxTags,
+    maxCatalogEntries,
+  }
   const publicOrigin = publicOriginOf(host)
   const rules = { prefix, upstream, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
   const pipeline = createPipeline(findIn(registry, rules), options)

@@ -2,6 +2,7 @@ import { type Digest, parseDigest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { parseRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag, parseReference, type Reference } from '../oci/reference.ts'
+import { type ApiRoute, findApiRoute } from './api/routes.ts'
 import type { Target } from './request/target.ts'
 
 export type Route =
@@ -14,6 +15,7 @@ export type Route =
   | BlobRoute
   | UploadsRoute
   | UploadRoute
+  | ApiRoute
 
 /** `/`, outside the API: an answer for load balancers. */
 export interface RootRoute {
@@ -85,6 +87,7 @@ export function findRoute(method: string, url: Target, prefix: string): Route | 
   if (url.pathname === '/') return { resource: 'root' }
   if (!url.pathname.startsWith(`${prefix}/`)) return undefined
   const [version, ...segments] = segmentsOf(url.pathname.slice(prefix.length))
+  if (version === 'api') return findApiRoute(segments, url.searchParams)
   if (version !== 'v2') return undefined
   if (segments.length === 0) return { resource: 'base' }
   if (segments.length === 1 && segments[0] === '_catalog') return { resource: 'catalog', query: url.searchParams }

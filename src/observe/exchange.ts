@@ -1,5 +1,6 @@
-/** What answered a request, in the words of registry:2's metrics, and `referrers` and `root` beside them. */
+/** What answered a request, in the words of registry:2's metrics, and `api`, `referrers` and `root` beside them. */
 export type HandlerName =
+  | 'api'
   | 'base'
   | 'blob'
   | 'blob_upload'

@@ -1,4 +1,4 @@
-/** What went wrong, in the words of distribution-spec "Error Codes", and four of our own. The HTTP layer alone knows statuses. */
+/** What went wrong, in the words of distribution-spec "Error Codes", and five of our own. The HTTP layer alone knows statuses. */
 
 const DEFAULT_MESSAGES = {
   BLOB_UNKNOWN: 'The repository has no such blob; push it, or mount it from a repository that has it.',
@@ -18,6 +18,7 @@ const DEFAULT_MESSAGES = {
   UNKNOWN: 'The registry failed; its log has the reason under this request id.',
   UNAVAILABLE: 'The registry cannot do this now; try again in a moment.',
   RANGE_INVALID: 'The range is not valid here; ask for the upload status and go on from its end.',
+  PARAMETER_INVALID: 'A parameter is not valid; /api/v1/openapi.json has those of each path.',
   PAGINATION_NUMBER_INVALID: 'The parameter n is not valid; send a whole number of 0 or more.',
 } as const
 

@@ -48,7 +48,7 @@ export function targetOf(text: string): Named {
 function tagsIn(target: string, tags: string): Selection {
   const selection = targetOf(target)
   if (selection.kind !== 'repository') throw new StartError(`${target} names one image already; leave --tags out, or the tag.`)
-  return { kind: 'tags', repositories: { fits: (name) => name === selection.repository }, tags: tagGlob(tags) }
+  return { kind: 'tags', repositories: selection.repository, tags: tagGlob(tags) }
 }
 
 function repositoryName(text: string, whole: string): RepositoryName {

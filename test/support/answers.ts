@@ -20,6 +20,7 @@ export const ERROR_CODES = [
   'UNAVAILABLE',
   'RANGE_INVALID',
   'PAGINATION_NUMBER_INVALID',
+  'PARAMETER_INVALID',
 ]
 
 export interface AnsweredError {

@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, frees, retention: { pulls } }: Registry,
+  { blobs, uploads, manifests, catalog, frees, changes, retention: { pulls } }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -20,6 +20,7 @@ export function handlerOf(
     manifests,
     catalog,
     frees,
+    changes,
     pulls,
     log,
     observers,

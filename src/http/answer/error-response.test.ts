@@ -17,6 +17,7 @@ describe('error answers', () => {
       NAME_INVALID: 400,
       NAME_UNKNOWN: 404,
       PAGINATION_NUMBER_INVALID: 400,
+      PARAMETER_INVALID: 400,
       RANGE_INVALID: 416,
       SIZE_INVALID: 400,
       TOOMANYREQUESTS: 429,

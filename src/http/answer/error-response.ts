@@ -24,6 +24,7 @@ export const STATUS_OF: Readonly<Record<ErrorCode, number>> = {
   UNKNOWN: 500,
   UNAVAILABLE: 503,
   RANGE_INVALID: 416,
+  PARAMETER_INVALID: 400,
   PAGINATION_NUMBER_INVALID: 400,
 }
 

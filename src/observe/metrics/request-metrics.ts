@@ -7,6 +7,7 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60
 const BYTES = Array.from({ length: 22 }, (_, power) => 1024 * 2 ** power)
 
 const HANDLERS: readonly HandlerName[] = [
+  'api',
   'base',
   'blob',
   'blob_upload',

@@ -5,6 +5,7 @@ import { newSpanId, newTraceId, parseTraceparent, type TraceContext } from './tr
 
 /** Names stay out of the spans: they are unbounded in number, and may be confidential. */
 const ROUTES: Readonly<Record<HandlerName, string>> = {
+  api: '/api/v1/',
   base: '/v2/',
   blob: '/v2/{name}/blobs/{digest}',
   blob_upload: '/v2/{name}/blobs/uploads/',

@@ -28,7 +28,7 @@ export class ContentChanges {
     this.#options = options
   }
 
-  get records(): Pick<DeletedRecords, 'newestFirst'> {
+  get records(): Pick<DeletedRecords, 'find' | 'newestFirst'> {
     return this.#options.records
   }
 

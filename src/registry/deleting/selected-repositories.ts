@@ -31,8 +31,9 @@ export class SelectedRepositories {
 
   /** One after another, by name. Throws NAME_UNKNOWN where one is meant that is not there. */
   async *of(selection: Selection): AsyncGenerator<FoundRepository> {
-    if (selection.kind !== 'repositories' && selection.kind !== 'tags') {
-      const { repository: name } = selection
+    const which = selection.kind === 'repositories' || selection.kind === 'tags' ? selection.repositories : selection.repository
+    if (typeof which === 'string') {
+      const name = which
       const id = await this.#seen.repository(name)
       if (id === undefined) throw nameUnknown(name)
       yield { id, name }
@@ -42,7 +43,7 @@ export class SelectedRepositories {
     const list = (query: Query, after: string) => listRepositoryNames(query, after, SLICE)
     for await (const names of this.#questions.slices(list, '', (name: string) => name)) {
       for (const name of names) {
-        if (!selection.repositories.fits(name)) continue
+        if (!which.fits(name)) continue
         const id = await this.#seen.repository(name)
         if (id !== undefined) yield { id, name }
       }

@@ -17,8 +17,8 @@ export type Selection =
   | { readonly kind: 'repository'; readonly repository: RepositoryName }
   /** The same of all repositories that fit. */
   | { readonly kind: 'repositories'; readonly repositories: Names }
-  /** Tags alone, in all repositories that fit. */
-  | { readonly kind: 'tags'; readonly repositories: Names; readonly tags: Names }
+  /** Tags alone, in one repository or in all that fit. */
+  | { readonly kind: 'tags'; readonly repositories: RepositoryName | Names; readonly tags: Names }
 
 /** Something that goes. */
 export type Going =

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import { ChangedMeanwhile } from '../../registry/content/manifest-removal.ts'
+import { StillNamed } from '../../registry/content/still-named.ts'
+import type { Preview } from '../../registry/deleting/preview.ts'
+import type { Going, Selection } from '../../registry/deleting/selection.ts'
+import { Refusal } from '../answer/error-response.ts'
+import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
+import type { Call } from '../call.ts'
+import { atMostOne, digest, flag, parametersIn, tag, tags } from './parameters.ts'
+import type { ContentRoute } from './routes.ts'
+
+/** An answer names no more of what goes; its counts are of all of it. */
+export const MOST_NAMED = 1_000
+
+const what = z.strictObject({ tag: tag.optional(), digest: digest.optional(), tags: tags.optional() })
+/** What a look at a deletion is about: a tag alone, a manifest with its tags, tags alone, or all of the repository. */
+export const LOOK = atMostOne(what, 'tag', 'digest', 'tags')
+/** What a deletion is about, and the token of the look at it. */
+export const DELETION = atMostOne(
+  what.extend({
+    token: z.string().meta({ description: 'The token of the look at what would go: it says that nothing else goes.' }),
+    force: flag.optional().meta({ description: 'Also a child of an image index that stays.' }),
+  }),
+  'tag',
+  'digest',
+  'tags',
+)
+
+/** What would go, what that frees and when. Changes nothing. */
+export async function previewDeletion({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
+  const selection = selectionOf(route, parametersIn(route.query, LOOK))
+  const named: Going[] = []
+  const told = (going: Going) => {
+    if (named.length < MOST_NAMED) named.push(going)
+  }
+  const preview = await registry.changes.deletions(request.signal).preview(selection, told, request.signal)
+  return jsonResponse(shown(preview, named))
+}
+
+/**
+ * Deletes what a look has shown, and nothing else: it looks again, and refuses with 409 where the set is another one by now. Ends between two
+ * removals when the client goes; what has gone by then is gone.
+ */
+export async function deleteContent({ registry, request, route, actor }: Call<ContentRoute>): Promise<PlainResponse> {
+  const { token, force: isForced = false, ...words } = parametersIn(route.query, DELETION)
+  const selection = selectionOf(route, words)
+  const { signal } = request
+  const deletions = registry.changes.deletions(signal)
+  const preview = await deletions.preview(selection, () => undefined, signal)
+  if (preview.token !== token)
+    throw conflict('What would go is not what the token is for: something was pushed or removed since.')
+  try {
+    const told = () => undefined
+    const { tags, manifests, changed, kept } = await deletions.delete(selection, {
+      actor,
+      isForced,
+      asOf: preview.asOf,
+      signal,
+      told,
+    })
+    return jsonResponse({ tags, manifests, changed, kept })
+  } catch (cause) {
+    if (cause instanceof StillNamed) throw conflict(cause.message, { detail: cause.detail, cause })
+    if (cause instanceof ChangedMeanwhile)
+      throw conflict('It was pushed or tagged again since it was looked at, and stays.', { cause })
+    throw cause
+  }
+}
+
+function selectionOf({ repository }: ContentRoute, words: z.output<typeof LOOK>): Selection {
+  if (words.tag !== undefined) return { kind: 'tag', repository, tag: words.tag }
+  if (words.digest !== undefined) return { kind: 'manifest', repository, digest: words.digest }
+  if (words.tags !== undefined) return { kind: 'tags', repositories: repository, tags: words.tags }
+  return { kind: 'repository', repository }
+}
+
+function shown({ freedAfterMs, repositories: _, asOf: __, ...counts }: Preview, named: readonly Going[]) {
+  const goes = named.map(({ repository: _, ...going }) => going)
+  return {
+    ...counts,
+    ...(freedAfterMs === undefined ? {} : { freedBy: new Date(Date.now() + freedAfterMs).toISOString() }),
+    goes,
+    more: counts.tags + counts.manifests + counts.released > goes.length,
+  }
+}
+
+function conflict(message: string, facts: { readonly detail?: unknown; readonly cause?: unknown } = {}): Refusal {
+  return new Refusal('DENIED', {
+    ...facts,
+    status: 409,
+    message: message.endsWith('.') ? `${message.slice(0, -1)}; look again.` : message,
+  })
+}

@@ -1,0 +1,146 @@
+import { z } from 'zod'
+import { jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
+import { DELETION, LOOK } from './deletions.ts'
+import { LIST, UNDELETION } from './undeletions.ts'
+
+const text = z.string()
+const count = z.int().min(0)
+const time = z.iso.datetime()
+const digest = text.meta({ example: `sha256:${'0'.repeat(64)}` })
+
+/** What is answered. Tests hold the answers against these. */
+export const ANSWERS = {
+  preview: z.strictObject({
+    tags: count.meta({ description: 'Tags that go.' }),
+    manifests: count.meta({ description: 'Manifests that go.' }),
+    released: count.meta({
+      description: 'Manifests that go later with those: children, referrers, and what is attached by a tag.',
+    }),
+    leftUntagged: count.meta({ description: 'Manifests that lose their last tag, and stay.' }),
+    unreadable: count.meta({ description: 'Revisions that cannot be read, and so stay.' }),
+    bytes: count.meta({ description: 'Bytes that nothing else needs.' }),
+    freedBy: time.optional().meta({ description: 'When they are free; left out where no collector runs.' }),
+    namedBy: z.array(digest).meta({ description: 'Image indexes that name the manifest: its deletion needs force=true.' }),
+    token: text.meta({ description: 'To be sent with the deletion.' }),
+    goes: z.array(z.strictObject({ kind: z.enum(['tag', 'manifest', 'released']), tag: text.optional(), digest })),
+    more: z.boolean().meta({ description: 'More goes than `goes` names.' }),
+  }),
+  deletion: z.strictObject({
+    ...{ tags: count, manifests: count },
+    changed: count.meta({ description: 'What was pushed or moved meanwhile, and stays.' }),
+    kept: count.meta({ description: 'What the configuration or a hold keeps.' }),
+  }),
+  deleted: z.strictObject({
+    deleted: z.array(
+      z.strictObject({
+        ...{
+          id: text,
+          at: time,
+          until: time,
+          by: text.nullable(),
+          kind: z.enum(['tag', 'manifest']),
+          digest,
+          tags: z.array(text),
+        },
+      }),
+    ),
+    more: z.boolean(),
+    unreadable: count.meta({ description: 'Files among the records of deletions that are no records.' }),
+  }),
+  undeletion: z.strictObject({
+    restored: z.array(
+      z.strictObject({ digest, tags: z.array(text), moved: z.array(z.strictObject({ tag: text, digest })) }).meta({
+        description: '`moved`: tags that point elsewhere by now, and stay so.',
+      }),
+    ),
+    gone: z.array(z.strictObject({ digest, missing: z.array(digest) })).meta({ description: 'What cannot be brought back.' }),
+  }),
+  errors: z.strictObject({
+    errors: z.array(z.strictObject({ code: text, message: text, detail: z.unknown().optional() })),
+  }),
+}
+
+interface Operation {
+  readonly summary: string
+  readonly parameters: z.ZodType
+  readonly answer: z.ZodType
+  /** Statuses that its errors have, beside 400, 401, 403 and 503. */
+  readonly errors: readonly number[]
+}
+
+const REPOSITORY = '/api/v1/repositories/{name}'
+const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post', Operation>>>>> = {
+  [`${REPOSITORY}/deletion`]: {
+    get: {
+      summary: 'What a deletion would take, what that frees and when. Changes nothing.',
+      ...{ parameters: LOOK, answer: ANSWERS.preview, errors: [404, 405] },
+    },
+    post: {
+      summary: 'Deletes what a look has shown, and nothing else.',
+      ...{ parameters: DELETION, answer: ANSWERS.deletion, errors: [404, 405, 409] },
+    },
+  },
+  [`${REPOSITORY}/deleted`]: {
+    get: {
+      summary: 'What was deleted and can still be brought back, the newest first.',
+      ...{ parameters: LIST, answer: ANSWERS.deleted, errors: [405] },
+    },
+  },
+  [`${REPOSITORY}/undelete`]: {
+    post: {
+      summary: 'Brings back what was deleted: one deletion, the last one of a tag or of a manifest, or all of the repository.',
+      ...{ parameters: UNDELETION, answer: ANSWERS.undeletion, errors: [404, 405, 409] },
+    },
+  },
+}
+
+/** `GET /api/v1/openapi.json`: the API, from the schemas that check its requests. */
+export function getOpenApi(): PlainResponse {
+  document ??= JSON.stringify({
+    openapi: '3.1.0',
+    info: { title: 'Berth', version: '1' },
+    security: [{}, { basic: [] }, { bearer: [] }],
+    components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
+    paths: Object.fromEntries(Object.entries(OPERATIONS).map(([path, methods]) => [path, pathItemOf(methods)])),
+  })
+  return jsonTextResponse(document)
+}
+
+let document: string | undefined
+
+const NAME = {
+  ...{ name: 'name', in: 'path', required: true, schema: { type: 'string' }, example: 'team/app' },
+  description: 'The repository, its slashes as they are.',
+}
+
+function pathItemOf(methods: Readonly<Partial<Record<string, Operation>>>) {
+  const operations = Object.entries(methods).flatMap(([method, operation]) =>
+    operation === undefined ? [] : [[method, operationOf(operation)] as const],
+  )
+  return { parameters: [NAME], ...Object.fromEntries(operations) }
+}
+
+function operationOf({ summary, parameters, answer, errors }: Operation) {
+  const refusals = [400, 401, 403, ...errors, 503].map((status) => [status, answerOf('An error.', ANSWERS.errors)] as const)
+  return {
+    summary,
+    parameters: parametersOf(parameters),
+    responses: { 200: answerOf('Done.', answer), ...Object.fromEntries(refusals) },
+  }
+}
+
+function answerOf(description: string, schema: z.ZodType) {
+  return { description, content: { 'application/json': { schema: schemaOf(schema) } } }
+}
+
+function parametersOf(schema: z.ZodType) {
+  const { properties = {}, required = [] } = schemaOf(schema)
+  return Object.entries(properties).map(([name, property]) => ({
+    ...{ name, in: 'query', required: required.includes(name), schema: property },
+  }))
+}
+
+function schemaOf(schema: z.ZodType) {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input' })
+  return rest
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod'
+import { findDigest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
+import { findTag } from '../../oci/reference.ts'
+import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
+import { findRecordId } from '../../registry/records/deleted-record.ts'
+
+/** The types of parameters, as `/api/v1/openapi.json` tells of them as well. */
+export const tag = parsed(findTag, 'can be no tag').meta({ description: 'A tag.', example: 'v1' })
+export const digest = parsed(findDigest, 'is no digest').meta({ description: 'The digest of a manifest.' })
+export const tags = parsed(TagGlob.find, TAG_GLOB_RULE).meta({
+  description: 'A pattern of tags, in which `*` stands for any letters.',
+  example: 'pr-*',
+})
+export const recordId = parsed(findRecordId, 'is no id of a deletion').meta({ description: 'The id of a deletion.' })
+export const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
+
+/** At most one of these: none means all of the repository. */
+export function atMostOne<Shape extends z.ZodObject>(shape: Shape, ...names: readonly string[]) {
+  return shape.refine((value) => names.filter((name) => (value as Record<string, unknown>)[name] !== undefined).length <= 1, {
+    message: `at most one of ${names.join(', ')} says what is meant`,
+  })
+}
+
+/** Throws PARAMETER_INVALID with a sentence for the first that is wrong, unknown or there twice. */
+export function parametersIn<Schema extends z.ZodType>(query: URLSearchParams, schema: Schema): z.output<Schema> {
+  const names = [...query.keys()]
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw invalid(`${quoted(twice)} is there twice`)
+  const parsed = schema.safeParse(Object.fromEntries(query))
+  if (parsed.success) return parsed.data
+  const issue = parsed.error.issues[0]
+  if (issue?.code === 'unrecognized_keys') throw invalid(`${quoted(issue.keys[0] ?? '')} is none of this path`)
+  const [name] = issue?.path ?? []
+  throw invalid(name === undefined ? (issue?.message ?? 'they do not fit together') : `${String(name)}: ${issue?.message}`)
+}
+
+function parsed<Value>(find: (text: string) => Value | undefined, rule: string) {
+  return z.string().transform((text, context) => {
+    const value = find(text)
+    if (value !== undefined) return value
+    context.addIssue({ code: 'custom', message: `${quoted(text)} ${rule}` })
+    return z.NEVER
+  })
+}
+
+function invalid(what: string): RegistryError {
+  return new RegistryError('PARAMETER_INVALID', { message: `The parameters are not valid: ${what}; see /api/v1/openapi.json.` })
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 200))
+}

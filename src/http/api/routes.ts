@@ -1,0 +1,31 @@
+import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
+
+export type ApiRoute = OpenApiRoute | ContentRoute
+
+/** `/api/v1/openapi.json` */
+export interface OpenApiRoute {
+  readonly resource: 'api-openapi'
+}
+
+/** `/api/v1/repositories/<name>/` and one of `deletion`, `deleted`, `undelete`. */
+export interface ContentRoute {
+  readonly resource: 'api-deletion' | 'api-deleted' | 'api-undelete'
+  readonly repository: RepositoryName
+  readonly query: URLSearchParams
+}
+
+const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
+  deletion: 'api-deletion',
+  deleted: 'api-deleted',
+  undelete: 'api-undelete',
+}
+
+/** `segments`: what follows `/api`. A name may itself end in one of the words: what stands at the right end counts. Throws NAME_INVALID. */
+export function findApiRoute([version, kind, ...rest]: readonly string[], query: URLSearchParams): ApiRoute | undefined {
+  if (version !== 'v1') return undefined
+  if (kind === 'openapi.json' && rest.length === 0) return { resource: 'api-openapi' }
+  const last = rest.at(-1) ?? ''
+  const resource = Object.hasOwn(CONTENT, last) ? CONTENT[last] : undefined
+  if (kind !== 'repositories' || resource === undefined || rest.length < 2) return undefined
+  return { resource, repository: parseRepositoryName(rest.slice(0, -1).join('/')), query }
+}

@@ -1,0 +1,42 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pushImage } from '../collect/rows/row.ts'
+import { startBerth } from '../support/berth-process.ts'
+import { makeImage } from '../support/images.ts'
+import { environmentIn, runToSuccess } from '../support/processes.ts'
+import { RegistryClient } from '../support/registry-client.ts'
+import { describeWith } from '../support/requirements.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+setDefaultTimeout(60_000)
+
+const PAGE = readFileSync(join(import.meta.dir, '../../docs/api.md'), 'utf8')
+const SCRIPT = [...PAGE.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join('')
+
+describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
+  test('its commands work, one after another', async () => {
+    using folder = new TemporaryFolder()
+    await using berth = await startBerth({ folder })
+    const client = new RegistryClient(berth.url)
+    for (const tag of ['v1', 'v2', 'pr-1', 'pr-2', 'pr-3']) await pushImage(client, makeImage(tag), tag, 'team/app')
+
+    const printed = await runToSuccess(['sh', '-ec', SCRIPT], {
+      environment: { ...environmentIn(folder.path), REGISTRY: berth.url },
+    })
+
+    const answers = printed.split(/(?<=\})(?=\{)|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
+    expect(printed).toStartWith('/api/v1/repositories/{name}/deleted\n')
+    expect(answers).toMatchObject([
+      { tags: 1, manifests: 0 },
+      { tags: 1, manifests: 1 },
+      { tags: 3, manifests: 0, leftUntagged: 3 },
+      { tags: 5, manifests: 5 },
+      { tags: 3, manifests: 0, changed: 0, kept: 0 },
+      { deleted: [{ kind: 'tag' }, { kind: 'tag' }, { kind: 'tag' }], more: false },
+      { restored: [{ tags: ['pr-1'] }] },
+      { restored: [{ tags: ['again'] }] },
+      { restored: [{ moved: [] }] },
+    ])
+  })
+})

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { pushImage } from '../collect/rows/row.ts'
+import { AccessRegistry } from '../support/access-registry.ts'
+import { makeImage } from '../support/images.ts'
+import type { RegistryClient } from '../support/registry-client.ts'
+
+setDefaultTimeout(60_000)
+
+const ACCESS = `  rules:
+    - {who: ['user:operator'], repositories: ['**'], can: [pull, push, delete, list]}
+    - {who: ['user:reader'], repositories: ['team/**'], can: [pull, list]}
+    - {who: ['user:writer'], repositories: ['team/**'], can: [pull, push, list]}
+    - {who: ['user:owner'], repositories: ['team/**'], can: [pull, push, delete, list]}
+    - {who: ['robot:ci'], repositories: ['team/**'], can: [pull, push, delete]}
+`
+const USERS = ['operator', 'reader', 'writer', 'owner'] as const
+/** In a repository that they may see, in one that is hidden from them, and in one that is not there. */
+const REPOSITORIES = ['team/app', 'secret/app', 'secret/none']
+const image = makeImage('image')
+
+let registry: AccessRegistry
+let robot: string
+
+beforeAll(async () => {
+  registry = await AccessRegistry.start({ access: ACCESS })
+  for (const user of USERS) await registry.addUser(user, `${user}-secret`)
+  robot = await registry.addRobot('ci')
+  for (const repository of REPOSITORIES.slice(0, 2)) await pushImage(clientOf('operator'), image, 'v1', repository)
+})
+afterAll(async () => await registry[Symbol.asyncDispose]())
+
+function clientOf(caller: string): RegistryClient {
+  if (caller === 'anonymous') return registry.client()
+  return caller === 'robot' ? registry.basic('ci', robot) : registry.basic(caller, `${caller}-secret`)
+}
+
+const LOOK = ['GET', 'deletion?tag=v1'] as const
+const DELETE = ['POST', 'deletion?tag=v1&token=none'] as const
+const DELETED = ['GET', 'deleted'] as const
+const UNDELETE = ['POST', 'undelete?tag=none'] as const
+
+// Nothing is changed here: a token that fits nothing is 409, and what was never deleted 404, once the caller is let in.
+test.each([
+  ['anonymous', LOOK, [401, 401, 401]],
+  ['anonymous', DELETE, [401, 401, 401]],
+  ['anonymous', DELETED, [401, 401, 401]],
+  ['anonymous', UNDELETE, [401, 401, 401]],
+  ['reader', LOOK, [403, 403, 403]],
+  ['reader', DELETE, [403, 403, 403]],
+  ['reader', DELETED, [403, 403, 403]],
+  ['reader', UNDELETE, [403, 403, 403]],
+  ['writer', LOOK, [403, 403, 403]],
+  ['writer', DELETE, [403, 403, 403]],
+  ['writer', DELETED, [200, 403, 403]],
+  ['writer', UNDELETE, [404, 403, 403]],
+  ['owner', LOOK, [200, 403, 403]],
+  ['owner', DELETE, [409, 403, 403]],
+  ['owner', DELETED, [200, 403, 403]],
+  ['owner', UNDELETE, [404, 403, 403]],
+  ['robot', LOOK, [200, 403, 403]],
+  ['robot', DELETE, [409, 403, 403]],
+  ['operator', LOOK, [200, 200, 404]],
+] as const)('%s: %j answers %j', async (caller, [method, thing], statuses) => {
+  const answers = await Promise.all(
+    REPOSITORIES.map((repository) => clientOf(caller).request(method, `/api/v1/repositories/${repository}/${thing}`)),
+  )
+
+  expect(answers.map(({ status }) => status)).toEqual([...statuses])
+})
+
+test('a token for a repository opens its paths to a caller who may delete there, and to no other', async () => {
+  const scopes = ['repository:team/app:delete']
+  const owner = await registry.bearer(scopes, 'owner', 'owner-secret')
+  const writer = await registry.bearer(scopes, 'writer', 'writer-secret')
+
+  const look = (client: RegistryClient) => client.request('GET', '/api/v1/repositories/team/app/deletion?tag=v1')
+  const [byOwner, byWriter, byAnonymous] = await Promise.all([look(owner), look(writer), look(registry.client())])
+
+  expect([byOwner.status, byWriter.status]).toEqual([200, 403])
+  expect(byAnonymous.headers.get('www-authenticate')).toContain('scope="repository:team/app:delete"')
+})
+
+test('openapi.json needs the login that /v2/ needs', async () => {
+  const statuses = await Promise.all(
+    ['anonymous', 'reader'].map(async (caller) => (await clientOf(caller).request('GET', '/api/v1/openapi.json')).status),
+  )
+
+  expect(statuses).toEqual([401, 200])
+})
