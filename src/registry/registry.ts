@@ -30,6 +30,7 @@ import { Reconcile } from './heal/reconcile.ts'
 import { type Look, StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
 import { Holds } from './keeping/holds.ts'
+import { KeptUntagged } from './keeping/kept-untagged.ts'
 import { TagGuard } from './keeping/tag-guard.ts'
 import { Maintenance } from './maintenance.ts'
 import { Mirror, type MirrorSource } from './mirror/mirror.ts'
@@ -147,7 +148,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const records = new DeletedRecords({ storage, graceMs: collector.graceMs, log })
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
-  const { holds, guard } = createGuard(options, believed)
+  const { holds, guard, kept } = createGuard(options, believed)
   const rules = options.manifestRules ?? NO_RULES
   const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
@@ -155,7 +156,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const mirror = mirrorOf(options, { blobs, manifests, operations })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
-  const collecting = createCollector({ ...options, policy: collector, operations, records, backgroundScan, unreadable })
+  const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const { whether } = collecting
   const retention = createRetention({ ...options, policy: options.retention, holds, scan, manifests, whether, collector })
@@ -239,12 +240,14 @@ function mirrorOf(options: RegistryOptions, { blobs, manifests, operations }: Mi
 
 function createGuard({ storage, metadata, retention = NO_POLICY }: RegistryOptions, reconcile: Look) {
   const holds = new Holds(storage)
-  return { holds, guard: new TagGuard({ metadata, reconcile, holds, retention }) }
+  const guard = new TagGuard({ metadata, reconcile, holds, retention })
+  return { holds, guard, kept: new KeptUntagged(holds, retention) }
 }
 
 interface CollectorParts
   extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce' | 'readersWait'> {
   readonly policy: CollectorPolicy
+  readonly kept: KeptUntagged
   readonly operations: Operations
   readonly records: DeletedRecords
   readonly backgroundScan: BackgroundScan
@@ -260,22 +263,22 @@ function createCollector({
   collectsOnce,
   ...parts
 }: CollectorParts) {
-  const { storage, metadata, policy, log, epoch } = parts
+  const { storage, metadata, policy, kept, log, epoch } = parts
   const Clock = collectsOnce === undefined ? CollectorClock : StandingClock
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
   const removal = new Removal({ storage, metadata, operations, records, requireAllowed: collectsOnce?.requireAllowed })
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
-  const collector = new Collector({ metadata, removal, whether, clock, policy, pace, ...fullness, epoch })
+  const collector = new Collector({ metadata, removal, kept, whether, clock, policy, pace, ...fullness, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }
-  const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, ...told })
+  const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, kept, ...told })
   return {
     collector,
     duty,
     clock,
     whether,
-    command: new CommandCollection({ storage, metadata, collector, removal, whether, clock, epoch }),
+    command: new CommandCollection({ storage, metadata, collector, removal, kept, whether, clock, epoch }),
   }
 }
 

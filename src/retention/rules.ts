@@ -46,7 +46,7 @@ export interface KeepLines {
 
 /** The first rule about a repository, with its place in the list, from 1 on. */
 export function ruleFor(
-  { rules }: RetentionRules,
+  { rules }: Pick<RetentionRules, 'rules'>,
   repository: string,
 ): { readonly rule: RetentionRule; readonly place: number } | undefined {
   const index = rules.findIndex(({ repositories }) => fitsAny(repositories, repository))

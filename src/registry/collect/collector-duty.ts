@@ -1,6 +1,7 @@
 import { writeNote } from '../../metadata/collecting/survey.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
+import type { KeptUntagged } from '../keeping/kept-untagged.ts'
 import { tokenOf } from './brake.ts'
 import { type Collected, type Collector, NOTHING, type PassReport, sumOf } from './collector.ts'
 import type { CollectorClock } from './collector-clock.ts'
@@ -19,6 +20,7 @@ export interface CollectorDutyOptions {
   readonly clock: CollectorClock
   readonly metadata: Metadata
   readonly policy: CollectorPolicy
+  readonly kept: KeptUntagged
   readonly log: Log
   readonly onCollected: (collected: Collected) => void
   /** Uploads are refused for want of space. */
@@ -98,7 +100,7 @@ export class CollectorDuty {
 
   /** Once a day, and at the first pass after a start: what there is, and which line would change it. */
   async #tell({ found, waits }: PassReport, signal: AbortSignal): Promise<void> {
-    const { log, metadata, policy } = this.#options
+    const { log, metadata, policy, kept } = this.#options
     if (found === undefined) return
     if (waits === 'brake')
       log.error('so much falls due at once that nothing is collected', {
@@ -111,7 +113,7 @@ export class CollectorDuty {
     const now = performance.now()
     if (this.#toldAtMs !== undefined && now - this.#toldAtMs < DAY_MS) return
     this.#toldAtMs = now
-    this.#untagged = await surveyUntagged(metadata.read, signal)
+    this.#untagged = await surveyUntagged(metadata.read, kept, signal)
     if (found.links.unneeded + found.blobs.unneeded > 0)
       log.info(policy.dryRun ? 'what nothing needs, and would be collected' : 'what nothing needs, and will be collected', {
         ...{ links: found.links.unneeded, blobs: found.blobs.unneeded, due: found.links.due + found.blobs.due },

@@ -10,6 +10,7 @@ import { listObstacles } from '../../metadata/collecting/obstacles.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import type { KeptUntagged } from '../keeping/kept-untagged.ts'
 import { brakes } from './brake.ts'
 import { Candidates } from './candidates.ts'
 import type { CollectorClock } from './collector-clock.ts'
@@ -23,6 +24,7 @@ import type { Waits, Whether } from './whether.ts'
 export interface CollectorOptions {
   readonly metadata: Metadata
   readonly removal: Removal
+  readonly kept: KeptUntagged
   readonly whether: Whether
   readonly clock: CollectorClock
   readonly policy: CollectorPolicy
@@ -100,7 +102,7 @@ export class Collector {
   }
 
   async #condemn(touchedBefore: number, options: PassOptions, signal: AbortSignal): Promise<number> {
-    const { metadata } = this.#options
+    const { metadata, kept } = this.#options
     const candidates = new Candidates(metadata.read, signal)
     const opaque = await this.#repositoriesWithObstacle()
     let condemned = 0
@@ -108,7 +110,7 @@ export class Collector {
       if (opaque.has(name)) continue
       condemned += await this.#condemnReleased(id, touchedBefore)
       if (options.removesUntagged) {
-        const untagged = await new UntaggedIn(metadata.read, id, signal).find()
+        const untagged = await new UntaggedIn(metadata.read, { id, name }, signal).find(kept)
         condemned += await this.#condemnManifests(id, untagged, Number.MAX_SAFE_INTEGER)
       }
       for await (const slice of candidates.links(id)) {

@@ -3,6 +3,9 @@ import { listManifestSlice, type ManifestSeen } from '../../metadata/collecting/
 import { listHeldBytes, listKeptBy, listNaming, listTagTargets } from '../../metadata/collecting/survey.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { HeldNames } from '../keeping/holds.ts'
+import type { KeptUntagged } from '../keeping/kept-untagged.ts'
 import { Rest } from '../rest.ts'
 import { Candidates } from './candidates.ts'
 
@@ -16,34 +19,39 @@ export interface Untagged {
 }
 
 /** Counts over all repositories what `garbage-collect --delete-untagged` would free. */
-export async function surveyUntagged(read: Query, signal: AbortSignal): Promise<Untagged> {
+export async function surveyUntagged(read: Query, kept: KeptUntagged, signal: AbortSignal): Promise<Untagged> {
   let manifests = 0
   let bytes = 0
-  for await (const { id } of new Candidates(read, signal).repositories()) {
-    const repository = new UntaggedIn(read, id, signal)
-    const untagged = await repository.find()
+  for await (const each of new Candidates(read, signal).repositories()) {
+    const repository = new UntaggedIn(read, each, signal)
+    const untagged = await repository.find(kept)
     manifests += untagged.length
     bytes += await repository.bytesOf(untagged)
   }
   return { manifests, bytes }
 }
 
-/** The manifests of one repository to which no tag leads: not over an image index either, nor over the subject of a referrer. */
+/** The manifests of one repository to which no tag leads, and which nothing else keeps: not over an image index either, nor over the subject of a referrer. */
 export class UntaggedIn {
   readonly #read: Query
+  readonly #name: RepositoryName
   readonly #repositoryId: number
   readonly #signal: AbortSignal
   readonly #rest = new Rest()
   readonly #kept = new Set<Digest>()
 
-  constructor(read: Query, repositoryId: number, signal: AbortSignal) {
+  constructor(read: Query, { id, name }: { readonly id: number; readonly name: RepositoryName }, signal: AbortSignal) {
     this.#read = read
-    this.#repositoryId = repositoryId
+    this.#name = name
+    this.#repositoryId = id
     this.#signal = signal
   }
 
-  async find(): Promise<readonly Digest[]> {
+  async find(kept: KeptUntagged): Promise<readonly Digest[]> {
     if (!(await this.#hasAny())) return []
+    const held = await kept.of(this.#name)
+    if (held === 'all') return []
+    if (!held.isEmpty) await this.#keepHeld(held)
     await this.#keepTagged()
     const untagged: Digest[] = []
     for await (const slice of this.#slices())
@@ -80,6 +88,10 @@ export class UntaggedIn {
       last = tags.at(-1)?.name ?? last
       if (tags.length < TAGS_AT_ONCE) return
     }
+  }
+
+  async #keepHeld(held: HeldNames): Promise<void> {
+    for await (const slice of this.#slices()) for (const { digest } of slice) if (held.has(digest)) await this.#keep(digest)
   }
 
   async #keep(digest: Digest): Promise<void> {

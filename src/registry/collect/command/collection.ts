@@ -7,6 +7,7 @@ import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import type { StorageDriver } from '../../../storage/driver.ts'
 import { layout } from '../../../storage/layout.ts'
+import type { KeptUntagged } from '../../keeping/kept-untagged.ts'
 import { type Collected, type Collector, NOTHING, sumOf } from '../collector.ts'
 import type { CollectorClock } from '../collector-clock.ts'
 import { MOST_AT_ONCE } from '../pace.ts'
@@ -19,6 +20,7 @@ export interface CommandCollectionParts {
   readonly metadata: Metadata
   readonly collector: Collector
   readonly removal: Removal
+  readonly kept: KeptUntagged
   readonly whether: Whether
   readonly clock: CollectorClock
   readonly epoch: number
@@ -57,7 +59,7 @@ export class CommandCollection {
   }
 
   async run(options: CommandOptions): Promise<CommandResult> {
-    const { metadata, whether, epoch } = this.#parts
+    const { metadata, whether, kept, epoch } = this.#parts
     const isAlone = options.windowMs === 0
     const waits = await whether.waits(isAlone ? 0 : options.graceMs)
     if (waits !== undefined && waits !== 'epoch') return { waits, plan: undefined, collected: NOTHING }
@@ -66,7 +68,7 @@ export class CommandCollection {
     const { removesUntagged, told, signal } = options
     const isOld = isAlone ? await this.#oldByFile(options.graceMs) : await this.#oldByRow(options.graceMs)
     const keepsBytes = obstacles.length > 0
-    const planner = new CommandPlanner({ read: metadata.read, removesUntagged, isOld, opaque, keepsBytes, told, signal })
+    const planner = new CommandPlanner({ read: metadata.read, removesUntagged, kept, isOld, opaque, keepsBytes, told, signal })
     const plan = await planner.plan()
     options.onPlan(plan)
     const collected = options.dryRun || waits !== undefined ? NOTHING : await this.#take(plan, options)

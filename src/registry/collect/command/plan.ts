@@ -4,6 +4,7 @@ import { findLinkTarget, findNeeders, listNamedBy } from '../../../metadata/coll
 import type { Query } from '../../../metadata/query.ts'
 import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
+import type { KeptUntagged } from '../../keeping/kept-untagged.ts'
 import { Candidates } from '../candidates.ts'
 import { UntaggedIn } from '../untagged.ts'
 import { type PackedName, PackedNames } from './packed-names.ts'
@@ -41,6 +42,8 @@ export interface CommandTold {
 export interface CommandPlanOptions {
   readonly read: Query
   readonly removesUntagged: boolean
+  /** Of manifests without a tag, these stay. */
+  readonly kept: KeptUntagged
   /** Whether what nothing needs is old enough; `sinceMs` is by the collector's clock. */
   readonly isOld: (content: {
     readonly digest: Digest
@@ -84,9 +87,9 @@ export class CommandPlanner {
   }
 
   async #mark(repositoryId: number, repository: RepositoryName): Promise<void> {
-    const { read, removesUntagged, told, signal, opaque } = this.#options
+    const { read, removesUntagged, kept, told, signal, opaque } = this.#options
     const isAsked = removesUntagged && !opaque.has(repository)
-    const untagged = new Set(isAsked ? await new UntaggedIn(read, repositoryId, signal).find() : [])
+    const untagged = new Set(isAsked ? await new UntaggedIn(read, { id: repositoryId, name: repository }, signal).find(kept) : [])
     let isTold = false
     for (let last = ''; ; ) {
       const slice = await listManifestSlice(read, repositoryId, last)
