@@ -7,18 +7,18 @@ import type { Reference } from '../oci/reference.ts'
 import { ChangedMeanwhile } from '../registry/content/manifest-removal.ts'
 import type { Preview } from '../registry/deleting/preview.ts'
 import type { Deleted } from '../registry/deleting/removing.ts'
-import type { Going } from '../registry/deleting/selection.ts'
+import type { Going, Staying } from '../registry/deleting/selection.ts'
 import { StorageFault } from '../storage/storage-errors.ts'
 import { withContent } from './content-registry.ts'
 import { type DeletionWords, selectionOf } from './deletion-words.ts'
 
-export type { Deleted, DeletionWords, Going, Preview }
+export type { Deleted, DeletionWords, Going, Preview, Staying }
 
 export interface DeletionRequest {
   readonly words: DeletionWords
   readonly isForced: boolean
-  /** Is told all that would go, and then what that comes to; true: it is to be deleted. */
-  readonly told: (going: Going) => void
+  /** Is told all that would go or stay, and then what that comes to; true: it is to be deleted. */
+  readonly told: (found: Going | Staying) => void
   readonly onPreview: (preview: DeletionPreview) => boolean
   /** Is told what has gone, as `repository:tag` or `repository@digest`. */
   readonly onDeleted: (name: string) => void

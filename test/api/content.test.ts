@@ -1,29 +1,32 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { z } from 'zod'
 import { ANSWERS } from '../../src/http/api/openapi.ts'
+import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { expectError } from '../support/answers.ts'
 import { type Image, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
+import { tagSetOf } from '../support/retention-rule.ts'
 import { SERVERS } from '../support/wire.ts'
 
 const [one, other] = [makeImage('one'), makeImage('other')] as [Image, Image]
 const index = makeImageIndex([one])
+const retention = { ...NO_POLICY, protected: [tagSetOf('kept/**', 'latest')] }
 
 describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
   let registry: RestartableRegistry
   let client: RegistryClient
 
   beforeAll(async () => {
-    registry = await RestartableRegistry.start({ storage: 'filesystem', server })
+    registry = await RestartableRegistry.start({ storage: 'filesystem', server, retention })
     client = new RegistryClient(registry.url ?? '')
   })
   afterAll(() => registry[Symbol.asyncDispose]())
 
   /** A repository with `v1` and `v2` on the first image, and `latest` on the other one. */
-  async function pushed(): Promise<string> {
-    const repository = `team/${crypto.randomUUID()}`
+  async function pushed(below = 'team'): Promise<string> {
+    const repository = `${below}/${crypto.randomUUID()}`
     for (const tag of ['v1', 'v2']) await pushImage(client, one, tag, repository)
     await pushImage(client, other, 'latest', repository)
     return repository
@@ -102,6 +105,18 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     expect(grown.message).toContain('look again')
     expect(blind.message).toContain('token')
     expect([await statusOf(repository, 'v1'), await statusOf(repository, 'later')]).toEqual([200, 200])
+  })
+
+  test('what a rule keeps is named with the reason, and stays', async () => {
+    const repository = await pushed('kept')
+
+    const { token, ...shown } = await preview(`${repository}/deletion`)
+    const deleted = await remove(`${repository}/deletion?token=${token}`)
+
+    expect(shown.stays).toContainEqual({ reference: 'latest', because: expect.any(String) })
+    expect(shown).toMatchObject({ tags: 2, manifests: 1 })
+    expect(deleted).toMatchObject({ tags: 2, manifests: 1 })
+    expect([await statusOf(repository, 'latest'), await statusOf(repository, 'v1')]).toEqual([200, 404])
   })
 
   test('a child of an image index goes only where it is forced, and the look names the index', async () => {

@@ -56,6 +56,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/deleting/removing.ts #changed': 'What a preview of `berth delete` tells of changes and of image indexes',
   'registry/deleting/preview.ts #namedBy': 'What a preview of `berth delete` tells of changes and of image indexes',
   'registry/deleting/undeletion.ts #done': 'What `berth undelete` brings back',
+  'registry/deleting/kept-images.ts #kept': 'Manifests of one repository that stay when it is deleted',
   'registry/deleting/image-closure.ts #steps': 'Manifests to which only one leads that is being deleted',
   'registry/mirror/blob-fetches.ts #running': 'Fetches from an upstream (`proxy`)',
   'registry/mirror/mirrored-manifests.ts #asking': 'Questions to an upstream',

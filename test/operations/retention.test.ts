@@ -113,6 +113,8 @@ test('berth delete leaves immutable and held tags where they fit its pattern, an
   const outcome = await shell("delete --repositories 'prod/**' --tags '*' --yes")
 
   expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
+  expect(outcome.stdout).toContain('stays     prod/api:v1: retention.immutable names it\n')
+  expect(outcome.stdout).toContain('stays     prod/api:test-1: it is held (berth unhold lets it go)\n')
   expect(outcome.stdout).toContain('deleted prod/api:test-2\nDeleted 1 tag and 0 manifests.\n2 of them stay: the configuration')
   expect((await client.headManifest('prod/api', 'v1')).status).toBe(200)
 })

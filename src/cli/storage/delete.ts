@@ -6,7 +6,7 @@ import { type Deleted, type DeletionPreview, deleteContent } from '../../operati
 import { CommandError } from '../command-error.ts'
 import { endOnSignal, exitWhenRead } from '../exit.ts'
 import { ensureRuntimeSettings } from '../serve/re-execute.ts'
-import { writeDeleted, writeGoing, writePreview } from './deletion-report.ts'
+import { writeDeleted, writeFound, writePreview } from './deletion-report.ts'
 import { loadServedConfig } from './served-config.ts'
 
 export interface DeleteOptions {
@@ -36,7 +36,7 @@ export async function deleteCommand(target: string | undefined, options: DeleteO
     return yes || token !== undefined
   }
   const onDeleted = (name: string) => writeLine(`deleted ${name}`)
-  const told = (going: Parameters<typeof writeGoing>[1]) => writeGoing(writeLine, going)
+  const told = (found: Parameters<typeof writeFound>[1]) => writeFound(writeLine, found)
   const log = createLog({ ...config.log, level: 'error' }, standardError())
   const words = { target, repositories, tags }
   try {
@@ -55,7 +55,9 @@ function writeEnd(preview: DeletionPreview, deleted: Deleted | undefined): void 
   if (deleted !== undefined) writeDeleted(writeLine, deleted, preview)
   else
     writeLine(
-      isNothing ? 'Nothing fits, and nothing was deleted.' : `Nothing was deleted. To delete this: --token ${preview.token}`,
+      isNothing
+        ? `${preview.kept > 0 ? 'All of it stays' : 'Nothing fits'}, and nothing was deleted.`
+        : `Nothing was deleted. To delete this: --token ${preview.token}`,
     )
 }
 

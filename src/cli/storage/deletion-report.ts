@@ -1,10 +1,19 @@
-import type { Deleted, DeletionPreview, Going } from '../../operating/deletion.ts'
+import type { Deleted, DeletionPreview, Going, Staying } from '../../operating/deletion.ts'
 import { readableBytes } from '../../runtime/readable-bytes.ts'
 
 type Write = (line: string) => void
 
-/** One line for a script: what, and its name. */
-export function writeGoing(write: Write, going: Going): void {
+/** One line for a script: what, and its name; of what stays, why. */
+export function writeFound(write: Write, found: Going | Staying): void {
+  if (found.kind === 'stays') writeStaying(write, found)
+  else writeGoing(write, found)
+}
+
+function writeStaying(write: Write, { repository, reference, because }: Staying): void {
+  write(`${'stays'.padEnd(9)} ${repository}${reference.includes(':') ? '@' : ':'}${reference}: ${because}`)
+}
+
+function writeGoing(write: Write, going: Going): void {
   const reference = going.kind === 'tag' ? `:${going.tag}` : `@${going.digest}`
   write(`${WORDS[going.kind].padEnd(9)} ${going.repository}${reference}`)
 }
@@ -13,7 +22,7 @@ const WORDS: Readonly<Record<Going['kind'], string>> = { tag: 'tag', manifest: '
 
 /** What goes, what goes with it, what stays, and when there is room. */
 export function writePreview(write: Write, preview: DeletionPreview): void {
-  const { tags, manifests, repositories, released, leftUntagged, unreadable, namedBy } = preview
+  const { tags, manifests, repositories, released, leftUntagged, unreadable, kept, namedBy } = preview
   if (tags + manifests > 0) {
     write('')
     write(
@@ -29,6 +38,10 @@ export function writePreview(write: Write, preview: DeletionPreview): void {
       `${counted(leftUntagged, 'manifest')} without any tag after that, which stay: delete them by their digest, or all such ones with registry garbage-collect --delete-untagged.`,
     )
   if (unreadable > 0) write(`${counted(unreadable, 'manifest')} that Berth cannot read, and leaves as it is.`)
+  if (kept > 0)
+    write(
+      `${counted(kept, 'tag or manifest', 'tags and manifests')} that the configuration or a hold keeps, with what belongs to them: they stay.`,
+    )
   if (namedBy.length > 0) write(`Part of ${namedBy.join(', ')}: refused without --force.`)
   if (manifests > 0) write(spaceOf(preview))
 }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { ChangedMeanwhile } from '../../registry/content/manifest-removal.ts'
 import { StillNamed } from '../../registry/content/still-named.ts'
 import type { Preview } from '../../registry/deleting/preview.ts'
-import type { Going, Selection } from '../../registry/deleting/selection.ts'
+import type { Going, Selection, Staying } from '../../registry/deleting/selection.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
@@ -30,11 +30,13 @@ export const DELETION = atMostOne(
 export async function previewDeletion({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
   const selection = selectionOf(route, parametersIn(route.query, LOOK))
   const named: Going[] = []
-  const told = (going: Going) => {
-    if (named.length < MOST_NAMED) named.push(going)
+  const staying: Staying[] = []
+  const told = (found: Going | Staying) => {
+    if (found.kind === 'stays' && staying.length < MOST_NAMED) staying.push(found)
+    if (found.kind !== 'stays' && named.length < MOST_NAMED) named.push(found)
   }
   const preview = await registry.changes.deletions(request.signal).preview(selection, told, request.signal)
-  return jsonResponse(shown(preview, named))
+  return jsonResponse(shown(preview, named, staying))
 }
 
 /**
@@ -74,13 +76,18 @@ function selectionOf({ repository }: ContentRoute, words: z.output<typeof LOOK>)
   return { kind: 'repository', repository }
 }
 
-function shown({ freedAfterMs, repositories: _, asOf: __, ...counts }: Preview, named: readonly Going[]) {
+function shown(
+  { freedAfterMs, repositories: _, asOf: __, ...counts }: Preview,
+  named: readonly Going[],
+  staying: readonly Staying[],
+) {
   const goes = named.map(({ repository: _, ...going }) => going)
   return {
     ...counts,
     ...(freedAfterMs === undefined ? {} : { freedBy: new Date(Date.now() + freedAfterMs).toISOString() }),
     goes,
-    more: counts.tags + counts.manifests + counts.released > goes.length,
+    stays: staying.map(({ reference, because }) => ({ reference, because })),
+    more: counts.tags + counts.manifests + counts.released > goes.length || counts.kept > staying.length,
   }
 }
 

@@ -18,12 +18,16 @@ export const ANSWERS = {
     }),
     leftUntagged: count.meta({ description: 'Manifests that lose their last tag, and stay.' }),
     unreadable: count.meta({ description: 'Revisions that cannot be read, and so stay.' }),
+    kept: count.meta({ description: 'What a rule or a hold keeps.' }),
     bytes: count.meta({ description: 'Bytes that nothing else needs.' }),
     freedBy: time.optional().meta({ description: 'When they are free; left out where no collector runs.' }),
     namedBy: z.array(digest).meta({ description: 'Image indexes that name the manifest: its deletion needs force=true.' }),
     token: text.meta({ description: 'To be sent with the deletion.' }),
     goes: z.array(z.strictObject({ kind: z.enum(['tag', 'manifest', 'released']), tag: text.optional(), digest })),
-    more: z.boolean().meta({ description: 'More goes than `goes` names.' }),
+    stays: z
+      .array(z.strictObject({ reference: text, because: text }))
+      .meta({ description: 'What a rule or a hold keeps, and why.' }),
+    more: z.boolean().meta({ description: 'More goes or stays than is named.' }),
   }),
   deletion: z.strictObject({
     ...{ tags: count, manifests: count },

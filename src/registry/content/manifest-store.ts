@@ -13,6 +13,7 @@ import { manifestUnknown } from '../../oci/unknown.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Look } from '../heal/storage-look.ts'
+import type { KeptNames } from '../keeping/kept-names.ts'
 import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
@@ -123,6 +124,11 @@ export class ManifestStore {
     if (isDigest(reference)) return { tags: await this.#removal.manifest(repository, reference, options) }
     await this.#removal.tag(repository, reference, options)
     return { tags: [reference] }
+  }
+
+  /** What an operator has fixed or holds in a repository, and `delete` refuses. */
+  async keptIn(repository: RepositoryName): Promise<KeptNames> {
+    return await this.#options.guard.keptIn(repository)
   }
 
   /** Large ones are parsed and hashed one in a turn of the event loop; what they name is looked at in another one. */

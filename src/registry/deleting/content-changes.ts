@@ -11,7 +11,7 @@ import { Undeletion, type UndeletionOptions } from './undeletion.ts'
 
 export interface ContentChangesOptions {
   readonly metadata: Metadata
-  readonly manifests: Pick<ManifestStore, 'delete'>
+  readonly manifests: Pick<ManifestStore, 'delete' | 'keptIn'>
   readonly scan: Scan
   readonly records: DeletedRecords
   readonly restoration: Pick<ManifestRestoration, 'restore'>

@@ -12,7 +12,7 @@ import { parseTag } from '../../oci/reference.ts'
 import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import { TagGlob } from '../../oci/tag-glob.ts'
 import { Deletions } from './deletions.ts'
-import type { Going, Names, Selection } from './selection.ts'
+import type { Going, Names, Selection, Staying } from './selection.ts'
 
 const FREED = { ...TEST_POLICY, intervalMs: 0 }
 const ROUND_MS = DAY_MS + HOUR_MS
@@ -64,8 +64,10 @@ const partsOf = (image: Image) => [image.manifest, ...blobsOf(image)]
 
 async function previewed(selection: Selection) {
   const going: string[] = []
-  const told = (each: Going) =>
-    going.push(`${each.kind} ${each.repository}${each.kind === 'tag' ? `:${each.tag}` : `@${each.digest}`}`)
+  const told = (each: Going | Staying) => {
+    if (each.kind !== 'stays')
+      going.push(`${each.kind} ${each.repository}${each.kind === 'tag' ? `:${each.tag}` : `@${each.digest}`}`)
+  }
   return { preview: await deletions.preview(selection, told, signal), going }
 }
 

@@ -2,15 +2,16 @@ import { listManifestsInSet, listTagSlice, type ManifestInSet, type TagSeen } fr
 import type { Metadata, Query } from '../../metadata/query.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
 import type { FreedWhen } from './freed-when.ts'
+import { KeptImages } from './kept-images.ts'
 import { type Preview, Previewer } from './preview.ts'
 import { Questions } from './questions.ts'
 import { type Deleted, type Deletion, Removing } from './removing.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from './selected-repositories.ts'
-import type { Going, Names, Selection } from './selection.ts'
+import type { Going, Names, Selection, Staying } from './selection.ts'
 
 export interface DeletionsOptions {
   readonly metadata: Metadata
-  readonly manifests: Pick<ManifestStore, 'delete'>
+  readonly manifests: Pick<ManifestStore, 'delete' | 'keptIn'>
   readonly seen: Seen
   readonly freed: FreedWhen
 }
@@ -24,9 +25,10 @@ export class Deletions {
   }
 
   /** What `delete` would take. Throws NAME_UNKNOWN, MANIFEST_UNKNOWN. */
-  async preview(selection: Selection, told: (going: Going) => void, signal: AbortSignal): Promise<Preview> {
+  async preview(selection: Selection, told: (found: Going | Staying) => void, signal: AbortSignal): Promise<Preview> {
     const { questions, repositories } = this.#look(signal)
-    return await new Previewer({ questions, repositories, freed: this.#options.freed, told }).preview(selection)
+    const { freed, manifests } = this.#options
+    return await new Previewer({ questions, repositories, freed, manifests, told }).preview(selection)
   }
 
   /**
@@ -49,10 +51,14 @@ export class Deletions {
           break
         case 'repository':
         case 'repositories':
-          await removeAll(questions, repository, removing)
+          await removeAll({ questions, repository, kept: await this.#kept(questions, repository), removing })
       }
     }
     return removing.deleted
+  }
+
+  async #kept(questions: Questions, repository: FoundRepository): Promise<KeptImages> {
+    return await KeptImages.of(questions, repository, await this.#options.manifests.keptIn(repository.name))
   }
 
   #look(signal: AbortSignal) {
@@ -70,13 +76,24 @@ async function removeTags(questions: Questions, { id, name }: FoundRepository, t
     )
 }
 
-/** Image indexes go before their children, so that each is removed as a client may remove it, and none is forced. */
-async function removeAll(questions: Questions, { id, name }: FoundRepository, removing: Removing): Promise<void> {
+interface RemovalOfAll {
+  readonly questions: Questions
+  readonly repository: FoundRepository
+  readonly kept: KeptImages
+  readonly removing: Removing
+}
+
+/**
+ * Image indexes go before their children, so that each is removed as a client may remove it, and none is forced. What belongs to an image that
+ * is kept stays with it.
+ */
+async function removeAll({ questions, repository: { id, name }, kept, removing }: RemovalOfAll): Promise<void> {
   const list = (query: Query, after: string) => listManifestsInSet(query, id, after)
   for (;;) {
     const before = removing.deleted.manifests
     for await (const slice of questions.slices(list, '', ({ digest }: ManifestInSet) => digest)) {
-      const ready = slice.filter(({ isHeld, isChild }) => isHeld === 1 && isChild === 0)
+      for (const { digest } of slice) if (kept.has(digest)) removing.leave(name, digest)
+      const ready = slice.filter(({ digest, isHeld, isChild }) => isHeld === 1 && isChild === 0 && !kept.has(digest))
       await removing.each(
         name,
         ready.map(({ digest }) => digest),

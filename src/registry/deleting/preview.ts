@@ -8,16 +8,21 @@ import {
   type ManifestInSet,
   type TagSeen,
 } from '../../metadata/deleting/sets.ts'
+import { countBytesOnlyIn } from '../../metadata/keeping/bytes.ts'
 import { currentNumber, type Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
-import type { Tag } from '../../oci/reference.ts'
+import type { Reference, Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
+import { wordsOf } from '../../retention/reason.ts'
+import type { ManifestStore } from '../content/manifest-store.ts'
+import type { KeptBy, KeptNames } from '../keeping/kept-names.ts'
 import { type FreedWhen, freedAfterMs } from './freed-when.ts'
 import { ImageClosure } from './image-closure.ts'
+import { KeptImages } from './kept-images.ts'
 import type { Questions } from './questions.ts'
 import { bytesOfRepository } from './repository-bytes.ts'
 import type { FoundRepository, SelectedRepositories } from './selected-repositories.ts'
-import type { Going, Selection } from './selection.ts'
+import type { Going, Selection, Staying } from './selection.ts'
 
 /** How many indexes a refusal names. */
 const NAMED_AT_MOST = 5
@@ -33,6 +38,8 @@ export interface Preview {
   readonly leftUntagged: number
   /** Revisions that cannot be read, and so stay. */
   readonly unreadable: number
+  /** Tags and manifests that are meant, and that the configuration or a hold keeps. */
+  readonly kept: number
   /** That nothing else needs; each blob once. An estimate: a push may need them until they go. */
   readonly bytes: number
   /** How long after the deletion the bytes are free; undefined where no collector runs. */
@@ -49,8 +56,9 @@ export interface PreviewParts {
   readonly questions: Questions
   readonly repositories: SelectedRepositories
   readonly freed: FreedWhen
-  /** Is told everything that goes, one after another. */
-  readonly told: (going: Going) => void
+  readonly manifests: Pick<ManifestStore, 'keptIn'>
+  /** Is told everything that goes, one after another, and what stays of that which is meant. */
+  readonly told: (found: Going | Staying) => void
 }
 
 /** Looks at what a deletion would take, and changes nothing. Holds one slice of it at a time, or the manifests that go with one image. */
@@ -63,6 +71,7 @@ export class Previewer {
   #released = 0
   #leftUntagged = 0
   #unreadable = 0
+  #kept = 0
   #bytes = 0
   #steps = 0
   #namedBy: readonly Digest[] = []
@@ -80,7 +89,14 @@ export class Previewer {
     for await (const repository of repositories.of(selection)) await this.#lookInto(repository, selection)
     return {
       ...{ repositories: this.#repositories, tags: this.#tags, manifests: this.#manifests, released: this.#released },
-      ...{ leftUntagged: this.#leftUntagged, unreadable: this.#unreadable, bytes: this.#bytes, namedBy: this.#namedBy, asOf },
+      ...{
+        leftUntagged: this.#leftUntagged,
+        unreadable: this.#unreadable,
+        kept: this.#kept,
+        bytes: this.#bytes,
+        namedBy: this.#namedBy,
+        asOf,
+      },
       freedAfterMs: freedAfterMs(this.#parts.freed, this.#steps),
       token: this.#hash.digest('hex').slice(0, 32),
     }
@@ -88,39 +104,42 @@ export class Previewer {
 
   async #lookInto(repository: FoundRepository, selection: Selection): Promise<void> {
     const before = this.#tags + this.#manifests
+    const names = await this.#parts.manifests.keptIn(repository.name)
     switch (selection.kind) {
       case 'tag':
-        await this.#tag(repository, selection.tag)
+        await this.#tag(repository, selection.tag, names)
         break
       case 'manifest':
-        await this.#manifest(repository, selection.digest)
+        await this.#manifest(repository, selection.digest, names)
         break
       case 'tags':
         for await (const { name, digest, isFirst } of this.#tagsOf(repository)) {
-          if (!selection.tags.fits(name)) continue
+          if (!selection.tags.fits(name) || this.#staysBy(repository, name, names)) continue
           this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
-          if (isFirst === 1 && (await this.#allTags(repository, digest, (tag) => selection.tags.fits(tag))))
+          if (isFirst === 1 && (await this.#allTags(repository, digest, (tag) => selection.tags.fits(tag) && !names.by(tag))))
             this.#leftUntagged += 1
         }
         break
       case 'repository':
       case 'repositories':
-        await this.#whole(repository, selection)
+        await this.#whole(repository, selection, names)
     }
     if (this.#tags + this.#manifests > before) this.#repositories += 1
   }
 
-  async #tag(repository: FoundRepository, tag: Tag): Promise<void> {
+  async #tag(repository: FoundRepository, tag: Tag, names: KeptNames): Promise<void> {
     const { questions } = this.#parts
     const digest = (await questions.ask((query) => findTag(query, repository.id, tag)))?.digest ?? undefined
     if (digest === undefined || !(await this.#isHeld(repository, digest))) throw manifestUnknown(tag)
+    if (this.#staysBy(repository, tag, names)) return
     this.#goes({ kind: 'tag', repository: repository.name, tag, digest })
     if (await this.#allTags(repository, digest, (name) => name === tag)) this.#leftUntagged += 1
   }
 
-  async #manifest(repository: FoundRepository, digest: Digest): Promise<void> {
+  async #manifest(repository: FoundRepository, digest: Digest, names: KeptNames): Promise<void> {
     const { questions } = this.#parts
     if (!(await this.#isHeld(repository, digest))) throw manifestUnknown(digest)
+    if (await this.#manifestStays(repository, digest, names)) return
     const named = { repository: repository.name, repositoryId: repository.id, digest, kind: 'manifest' } as const
     this.#namedBy = await questions.ask((query) => listNamingManifests(query, named, NAMED_AT_MOST))
     this.#goes({ kind: 'manifest', repository: repository.name, digest })
@@ -138,22 +157,37 @@ export class Previewer {
   async #whole(
     repository: FoundRepository,
     selection: Extract<Selection, { kind: 'repository' | 'repositories' }>,
+    names: KeptNames,
   ): Promise<void> {
-    for await (const { name, digest } of this.#tagsOf(repository))
-      this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
+    const { questions } = this.#parts
+    const kept = await KeptImages.of(questions, repository, names)
+    for await (const { name, digest } of this.#tagsOf(repository)) {
+      if (kept.has(digest)) this.#stays(repository, name, names.by(name) ?? names.by(digest))
+      else this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
+    }
+    const going: Digest[] = []
     const unreadableBefore = this.#unreadable
     const list = (query: Query, after: string) => listManifestsInSet(query, repository.id, after)
-    for await (const slice of this.#parts.questions.slices(list, '', ({ digest }: ManifestInSet) => digest)) {
+    for await (const slice of questions.slices(list, '', ({ digest }: ManifestInSet) => digest)) {
       for (const { digest, isHeld, isLinked } of slice) {
-        if (isHeld === 1) this.#goes({ kind: 'manifest', repository: repository.name, digest })
-        else this.#unreadable += isLinked
+        if (kept.has(digest)) this.#stays(repository, digest, names.by(digest))
+        else if (isHeld === 0) this.#unreadable += isLinked
+        else {
+          this.#goes({ kind: 'manifest', repository: repository.name, digest })
+          if (!kept.isEmpty) going.push(digest)
+        }
       }
     }
     if (await this.#keepsAll(repository)) return
+    if (!kept.isEmpty) {
+      // What other repositories have as well is not counted, though they may go too.
+      this.#bytes += await questions.ask((query) => countBytesOnlyIn(query, repository.id, going))
+      return
+    }
     const hasUnreadable = this.#unreadable > unreadableBefore
-    const going =
+    const others =
       selection.kind === 'repositories' ? selection.repositories : { fits: (name: string) => name === repository.name }
-    this.#bytes += await bytesOfRepository(this.#parts.questions, { repositoryId: repository.id, hasUnreadable }, going)
+    this.#bytes += await bytesOfRepository(questions, { repositoryId: repository.id, hasUnreadable }, others)
   }
 
   async #tagsOn(repository: FoundRepository, digest: Digest): Promise<void> {
@@ -181,6 +215,28 @@ export class Previewer {
   /** Something in it cannot be read: nothing of it falls due. */
   async #keepsAll({ id }: FoundRepository): Promise<boolean> {
     return await this.#parts.questions.ask((query) => isOpaque(query, id))
+  }
+
+  /** A manifest goes with all its tags, or not at all. */
+  async #manifestStays(repository: FoundRepository, digest: Digest, names: KeptNames): Promise<boolean> {
+    if (names.isEmpty) return false
+    const list = (query: Query, after: string) => listTagSliceOf(query, repository.id, digest, after)
+    let stays = this.#staysBy(repository, digest, names)
+    for await (const slice of this.#parts.questions.slices(list, '', (tag: string) => tag))
+      for (const tag of slice) stays = this.#staysBy(repository, tag, names) || stays
+    return stays
+  }
+
+  #staysBy(repository: FoundRepository, reference: Reference, names: KeptNames): boolean {
+    const by = names.by(reference)
+    if (by !== undefined) this.#stays(repository, reference, by)
+    return by !== undefined
+  }
+
+  #stays({ name: repository }: FoundRepository, reference: Reference, by: KeptBy | undefined): void {
+    this.#kept += 1
+    const because = by === undefined ? 'it belongs to an image that stays' : wordsOf({ kind: by })
+    this.#parts.told({ kind: 'stays', repository, reference, because })
   }
 
   #goes(going: Going): void {

@@ -56,6 +56,11 @@ export class Removing {
     }
   }
 
+  /** Is told what its caller found to be kept. */
+  leave(repository: RepositoryName, reference: Reference): void {
+    this.#kept.add(`${repository} ${reference}`)
+  }
+
   async one(repository: RepositoryName, reference: Reference): Promise<void> {
     const { actor, isForced, asOf, told } = this.#deletion
     const { tags } = await this.#manifests.delete(repository, reference, { actor, isForced, asOf })

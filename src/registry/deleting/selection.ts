@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { Tag } from '../../oci/reference.ts'
+import type { Reference, Tag } from '../../oci/reference.ts'
 
 /** A pattern of names. */
 export interface Names {
@@ -19,6 +19,15 @@ export type Selection =
   | { readonly kind: 'repositories'; readonly repositories: Names }
   /** Tags alone, in one repository or in all that fit. */
   | { readonly kind: 'tags'; readonly repositories: RepositoryName | Names; readonly tags: Names }
+
+/** Something that is meant, and stays. */
+export interface Staying {
+  readonly kind: 'stays'
+  readonly repository: RepositoryName
+  readonly reference: Reference
+  /** To be read after its name. */
+  readonly because: string
+}
 
 /** Something that goes. */
 export type Going =

@@ -7,6 +7,7 @@ import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { listedAs, type RetentionRules } from '../../retention/rules.ts'
 import type { Look } from '../heal/storage-look.ts'
 import type { Holds } from './holds.ts'
+import { KeptNames } from './kept-names.ts'
 
 export interface TagGuardOptions {
   readonly metadata: Metadata
@@ -76,6 +77,12 @@ export class TagGuard {
     const row = await findRepository(read, repository)
     const tags = row === undefined ? [] : await listTagsOf(read, row.id, digest)
     await this.requireRemovable(repository, [digest, ...tags])
+  }
+
+  /** What is kept in a repository, for a look at many of its names. */
+  async keptIn(repository: RepositoryName): Promise<KeptNames> {
+    const { holds, retention } = this.#options
+    return new KeptNames(repository, retention, await holds.of(repository))
   }
 
   /** Throws KeptContent for a tag that is immutable or protected. */
