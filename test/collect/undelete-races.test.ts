@@ -40,7 +40,7 @@ describe.each([1, 2] as const)('through %d processes, an undelete', (processes) 
   }
 
   async function undelete(): Promise<RestoredManifest> {
-    const restore = { digest, tags: [parseTag('v1')], actor: ownWork('test') }
+    const restore = { digest, tags: [parseTag('v1')], how: 'undelete', actor: ownWork('test') }
     return await pair.serving.registry.restoration.restore(app, restore, { needsTag: true })
   }
 

@@ -10,6 +10,7 @@ import type { Tag } from '../../oci/reference.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
+import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { Operations } from '../writes/operations.ts'
 import { confirmManifest, manifestPlacements, planManifest } from './manifest-push.ts'
 import { type ManifestRules, neededBy } from './manifest-rules.ts'
@@ -20,15 +21,19 @@ export interface ManifestRestorationOptions {
   readonly operations: Operations
   readonly references: ReferenceCheck
   readonly rules: ManifestRules
+  readonly guard: Pick<TagGuard, 'seeImmutable' | 'requireUnmoved'>
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
 }
 
 export interface ManifestRestore {
   readonly digest: Digest
-  /** Set where they point nowhere, or there already. */
   readonly tags: readonly Tag[]
+  /** What the operation is called. */
+  readonly how: string
   readonly actor: Actor
+  /** Also tags that point elsewhere. */
+  readonly overwrites?: boolean
 }
 
 export interface RestoredManifest {
@@ -52,7 +57,7 @@ export class TagsMoved extends Error {
   }
 }
 
-/** Holds manifests again whose bytes the storage still has: a push of what is there, which overwrites no tag. */
+/** Holds manifests again whose bytes the storage still has: a push of what is there. */
 export class ManifestRestoration {
   readonly #options: ManifestRestorationOptions
 
@@ -62,26 +67,28 @@ export class ManifestRestoration {
 
   /**
    * May be repeated. `needsTag`: nothing is done where no tag could be set. Throws ReferencesMissing naming what has gone, the bytes of the
-   * manifest among it, and TagsMoved.
+   * manifest among it, TagsMoved, and KeptContent for an immutable tag that it would move.
    */
   async restore(
     repository: RepositoryName,
-    { digest, tags, actor }: ManifestRestore,
+    { digest, tags, how, actor, overwrites = false }: ManifestRestore,
     { needsTag }: { readonly needsTag: boolean },
   ): Promise<RestoredManifest> {
-    const { operations, storage, references, rules, scanned } = this.#options
+    const { operations, storage, references, rules, guard, scanned } = this.#options
     await operations.settleIn(repository)
     await scanned(repository)
     const content = await this.#contentInStorage(digest)
     if (content === undefined) throw new ReferencesMissing('The bytes of the manifest have gone.', [digest])
+    const fixed = overwrites ? await guard.seeImmutable(repository, tags) : []
     return await references.whileThere(repository, neededBy(rules, content.manifest), async (requireStill) => {
       return await operations.perform({
-        name: 'undelete',
+        name: how,
         actor,
         plan: async (query, stamp) => {
           await requireStill(query, stamp)
+          await guard.requireUnmoved(query, { repository, tags: fixed, digest })
           const repositoryId = await ensureRepository(query, repository, stamp.epoch)
-          const moved = await listMoved(query, repositoryId, { digest, tags })
+          const moved = overwrites ? [] : await listMoved(query, repositoryId, { digest, tags })
           const free = tags.filter((tag) => !moved.some((other) => other.tag === tag))
           if (needsTag && free.length === 0) throw new TagsMoved(moved)
           const { claims } = await planManifest(query, stamp, { repository, content, tags: free })

@@ -132,7 +132,7 @@ export class Undeletion {
 
   async #restore({ repository, digest, tags, isOfTags }: Deleted): Promise<RestoredManifest> {
     const { restoration, actor } = this.#options
-    return await restoration.restore(repository, { digest, tags, actor }, { needsTag: isOfTags })
+    return await restoration.restore(repository, { digest, tags, how: 'undelete', actor }, { needsTag: isOfTags })
   }
 
   async #deletedAmong(parent: Deleted, missing: readonly Digest[]): Promise<readonly Deleted[]> {
