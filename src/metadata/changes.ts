@@ -1,7 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { ManifestReference } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import type { Tag } from '../oci/reference.ts'
 import { findRepository } from './content.ts'
 import { isPassedOver } from './passed-over.ts'
 import { CLOCK_MS, type Query, type Stamp } from './query.ts'
@@ -22,40 +21,6 @@ export async function ensureRepository(query: Query, name: RepositoryName, epoch
   )
   if (made === undefined) throw new Error('the database made no repository row')
   return made.id
-}
-
-/** A client has pushed the tag. */
-export async function setTagPushed(query: Query, repositoryId: number, tag: Tag, digest: Digest, stamp: Stamp): Promise<void> {
-  await writeTag(query, repositoryId, tag, { digest, isPushed: 1 }, stamp)
-}
-
-/** The storage has the tag with this digest, or with null has none, which leaves a tombstone. When it was pushed is known as long as it does not move. */
-export async function setTag(query: Query, repositoryId: number, tag: Tag, digest: Digest | null, stamp: Stamp): Promise<void> {
-  await writeTag(query, repositoryId, tag, { digest, isPushed: 0 }, stamp)
-}
-
-async function writeTag(
-  query: Query,
-  repositoryId: number,
-  tag: Tag,
-  { digest, isPushed }: { readonly digest: Digest | null; readonly isPushed: 0 | 1 },
-  stamp: Stamp,
-): Promise<void> {
-  await query.run(
-    `INSERT INTO tag (repository_id, name, digest, held, number, epoch, pushed_ms)
-     VALUES (?, ?, ?, coalesce((SELECT held FROM manifest WHERE repository_id = ? AND digest = ?), 0), ?, ?, CASE WHEN ? = 1 THEN ${CLOCK_MS} END)
-     ON CONFLICT (repository_id, name) DO UPDATE
-     SET digest = excluded.digest, held = excluded.held, number = excluded.number, epoch = excluded.epoch,
-       pushed_ms = coalesce(excluded.pushed_ms, CASE WHEN tag.digest = excluded.digest THEN tag.pushed_ms END)`,
-    repositoryId,
-    tag,
-    digest,
-    repositoryId,
-    digest,
-    stamp.number,
-    stamp.epoch,
-    isPushed,
-  )
 }
 
 /** Links a blob to a repository, or with null leaves a tombstone. The link has its full grace from now on. */

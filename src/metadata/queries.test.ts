@@ -1,5 +1,6 @@
 import { describeMetadataContent } from '../../test/support/metadata-content-contract.ts'
 import { describeMetadataLists } from '../../test/support/metadata-list-contract.ts'
+import { describeMetadataMoves } from '../../test/support/metadata-move-contract.ts'
 import { describeMetadataUploads } from '../../test/support/metadata-upload-contract.ts'
 import { describeMetadataWork } from '../../test/support/metadata-work-contract.ts'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
@@ -23,4 +24,5 @@ async function openSqlite() {
 describeMetadataContent('SQLite', openSqlite)
 describeMetadataLists('SQLite', openSqlite)
 describeMetadataWork('SQLite', openSqlite)
+describeMetadataMoves('SQLite', openSqlite)
 describeMetadataUploads('SQLite', openSqlite)

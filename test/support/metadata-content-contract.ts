@@ -9,7 +9,6 @@ import {
   setLink,
   setManifestGone,
   setManifestHeld,
-  setTag,
 } from '../../src/metadata/changes.ts'
 import {
   findBlob,
@@ -25,6 +24,7 @@ import {
   lookUpManifest,
   lookUpTag,
 } from '../../src/metadata/content.ts'
+import { setTag } from '../../src/metadata/history/tag-changes.ts'
 import { putManifestContent } from '../../src/metadata/manifest-content.ts'
 import { writeProperty } from '../../src/metadata/scans.ts'
 import { OCI_IMAGE_MANIFEST } from '../../src/oci/media-types.ts'

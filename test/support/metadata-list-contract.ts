@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { setManifestGone, setManifestHeld, setTag } from '../../src/metadata/changes.ts'
+import { setManifestGone, setManifestHeld } from '../../src/metadata/changes.ts'
+import { setTag } from '../../src/metadata/history/tag-changes.ts'
 import {
   holdsManifest,
   holdsSeenManifest,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { setBlobLive, setLink, setManifestGone, setManifestHeld, setTag } from '../../src/metadata/changes.ts'
+import { setBlobLive, setLink, setManifestGone, setManifestHeld } from '../../src/metadata/changes.ts'
 import {
   type Claim,
   type ClaimOwner,
@@ -11,6 +11,7 @@ import {
   listClaimOwners,
   listClaimOwnersIn,
 } from '../../src/metadata/claims.ts'
+import { setTag } from '../../src/metadata/history/tag-changes.ts'
 import type { ContentName } from '../../src/metadata/names.ts'
 import {
   closeScan,

@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { MOVE_TABLES } from '../history/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { BASE_VERSION } from './schema.ts'
 
@@ -94,6 +95,7 @@ export const MIGRATIONS: readonly Migration[] = [
          PRIMARY KEY (repository_id, digest)) WITHOUT ROWID`,
     ],
   },
+  { version: 11, statements: MOVE_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

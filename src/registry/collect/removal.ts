@@ -1,4 +1,4 @@
-import { deleteBlobs, setManifestGone, setTag } from '../../metadata/changes.ts'
+import { deleteBlobs, setManifestGone } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
 import { endGraceOfUnlinked, takeUnneededBlobs } from '../../metadata/collecting/bytes.ts'
 import { type CondemnedLink, setLinksGone, spareNeededLinks, takeCondemnedLinks } from '../../metadata/collecting/links.ts'
@@ -9,6 +9,7 @@ import {
   spareNeededManifests,
   takeCondemnedManifests,
 } from '../../metadata/collecting/manifests.ts'
+import { moveTag } from '../../metadata/history/tag-changes.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -21,7 +22,7 @@ import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
 
 const COLLECTOR = ownWork('collector')
-const COLLECTING_MANIFESTS = 'collecting manifests'
+const BY_COLLECTOR = { how: 'collecting manifests', actor: COLLECTOR }
 
 export interface RemovalOptions {
   readonly storage: StorageDriver
@@ -87,11 +88,11 @@ export class Removal {
     const candidates = await this.#spareHeld(condemned)
     await metadata.write((query) => spareNeededManifests(query, candidates))
     return await this.#perform({
-      name: COLLECTING_MANIFESTS,
+      name: BY_COLLECTOR.how,
       take: (query) => takeCondemnedManifests(query, candidates),
       claims: claimsToRemove,
       remove: async (taken) => {
-        await records.write(taken.map((each) => ({ ...each, how: COLLECTING_MANIFESTS, actor: COLLECTOR, kind: 'manifest' })))
+        await records.write(taken.map((each) => ({ ...each, ...BY_COLLECTOR, kind: 'manifest' })))
         for (const manifest of taken) await releaseDependents(metadata, manifest, { isCollected: true })
         const tags = taken.flatMap(({ repository, tags }) => tags.map((tag) => layout.tag(repository, tag)))
         await allEnded(tags.map((tag) => storage.remove(tag, CURRENT_LINK_FILE)))
@@ -100,7 +101,8 @@ export class Removal {
       },
       confirm: async (query, taken, stamp) => {
         for (const { repositoryId, digest, tags } of taken) {
-          for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+          for (const tag of tags)
+            await moveTag(query, { repositoryId, tag, digest: null }, { ...BY_COLLECTOR, atMs: Date.now() }, stamp)
           await setManifestGone(query, repositoryId, digest, stamp)
         }
       },

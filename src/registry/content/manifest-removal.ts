@@ -1,6 +1,7 @@
-import { ensureRepository, setManifestGone, setTag } from '../../metadata/changes.ts'
+import { ensureRepository, setManifestGone } from '../../metadata/changes.ts'
 import { tagClaims } from '../../metadata/claims.ts'
 import { findManifest, findTag, listTagsOf } from '../../metadata/content.ts'
+import { moveTag } from '../../metadata/history/tag-changes.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
 import { type Digest, findDigest } from '../../oci/digest.ts'
@@ -64,7 +65,8 @@ export class ManifestRemoval {
         if (digest !== undefined) await this.#options.records.write([{ ...deleting, digest }])
         await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)
       },
-      confirm: async (query, { repositoryId }, stamp) => await setTag(query, repositoryId, tag, null, stamp),
+      confirm: async (query, { repositoryId }, stamp) =>
+        await moveTag(query, { repositoryId, tag, digest: null }, { how: 'tag delete', actor, atMs: Date.now() }, stamp),
     })
   }
 
@@ -101,7 +103,8 @@ export class ManifestRemoval {
         await this.#options.storage.remove(layout.revision(repository, digest), LINK_FILE)
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {
-        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        for (const tag of tags)
+          await moveTag(query, { repositoryId, tag, digest: null }, { how: 'manifest delete', actor, atMs: Date.now() }, stamp)
         await setManifestGone(query, repositoryId, digest, stamp)
         return tags
       },

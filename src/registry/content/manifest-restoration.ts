@@ -1,5 +1,6 @@
-import { ensureRepository, setTagPushed } from '../../metadata/changes.ts'
+import { ensureRepository } from '../../metadata/changes.ts'
 import { findTag } from '../../metadata/content.ts'
+import { pushTag } from '../../metadata/history/tag-changes.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
@@ -97,7 +98,7 @@ export class ManifestRestoration {
         act: async ({ free }) => await storage.place(manifestPlacements(repository, content, free)),
         confirm: async (query, { repositoryId, free, moved }, stamp) => {
           await confirmManifest(query, repositoryId, content, stamp)
-          for (const tag of free) await setTagPushed(query, repositoryId, tag, digest, stamp)
+          for (const tag of free) await pushTag(query, { repositoryId, tag, digest }, { how, actor, atMs: Date.now() }, stamp)
           return { tags: free, moved }
         },
       })

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { setTagPushed } from '../../metadata/changes.ts'
 import { findManifestBytes, lookUpManifest, lookUpTag } from '../../metadata/content.ts'
+import { pushTag } from '../../metadata/history/tag-changes.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
@@ -51,6 +51,8 @@ export interface ManifestStoreOptions {
   readonly guard: TagGuard
 }
 
+const MANIFEST_PUSH = 'manifest push'
+
 /** Larger ones are sent as blobs are, and parsed one in a turn of the event loop. */
 export const LARGE_MANIFEST_BYTES = 256 * 1024
 
@@ -94,7 +96,7 @@ export class ManifestStore {
     let warnings: readonly string[] = []
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
       await this.#options.operations.perform({
-        name: 'manifest push',
+        name: MANIFEST_PUSH,
         actor: push.actor,
         plan: async (query, stamp) => {
           await requireStill(query, stamp)
@@ -107,7 +109,8 @@ export class ManifestStore {
         act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
         confirm: async (query, repositoryId, stamp) => {
           await confirmManifest(query, repositoryId, content, stamp)
-          for (const tag of tags) await setTagPushed(query, repositoryId, tag, content.digest, stamp)
+          const by = { how: MANIFEST_PUSH, actor: push.actor, atMs: Date.now() }
+          for (const tag of tags) await pushTag(query, { repositoryId, tag, digest: content.digest }, by, stamp)
         },
       })
     })

@@ -11,10 +11,10 @@ import {
   setManifestGone,
   setManifestLeft,
   setManifestUnserved,
-  setTag,
 } from '../../metadata/changes.ts'
 import { isClaimed } from '../../metadata/claims.ts'
 import { BEING_REMOVED, findBlob, findLink, findManifest, findRepository, findTag } from '../../metadata/content.ts'
+import { type MovedBy, moveTag } from '../../metadata/history/tag-changes.ts'
 import { putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -35,6 +35,8 @@ export interface ScanContext {
   readonly stamp: Stamp
   /** The operation whose own claims do not stand in the way: the one that is being settled. */
   readonly operation: string
+  /** What moved the tags of that operation; undefined where nothing tells. */
+  readonly movedBy?: MovedBy | undefined
   /** How much longer than what was pushed here that is left alone which had no row, in milliseconds. */
   readonly unknownForMs: number
 }
@@ -61,14 +63,14 @@ export async function applyObservation(
   }
 }
 
-async function applyTag(query: Query, { name, digest }: TagObservation, { number, stamp }: ScanContext) {
+async function applyTag(query: Query, { name, digest }: TagObservation, { number, stamp, movedBy }: ScanContext) {
   const repositoryId = await repositoryFor(query, name.repository, digest !== undefined, stamp)
   if (repositoryId === undefined) return 'applied'
   const row = await findTag(query, repositoryId, name.tag)
   if (row !== undefined && row.number > number) return 'newer'
   const differs = (row?.digest ?? undefined) !== digest
   if (differs || (row !== undefined && row.epoch !== stamp.epoch)) {
-    await setTag(query, repositoryId, name.tag, digest ?? null, stamp)
+    await moveTag(query, { repositoryId, tag: name.tag, digest: digest ?? null }, movedBy, stamp)
   }
   return 'applied'
 }

@@ -215,7 +215,7 @@ export class Operations {
 
   async #settle(owner: ClaimOwner): Promise<void> {
     const { operation } = owner
-    const isSettled = await this.#options.settlement.settle(operation)
+    const isSettled = await this.#options.settlement.settle(owner)
     if (isSettled) this.#options.log.info('an operation that did not end is settled', ownerFields(owner))
     this.#unsettled.delete(operation)
     this.#underWayMs.delete(operation)

@@ -1,4 +1,4 @@
-import { deleteClaims, listClaimedNames } from '../../metadata/claims.ts'
+import { type ClaimOwner, deleteClaims, listClaimedNames } from '../../metadata/claims.ts'
 import { type Metadata, nextNumber } from '../../metadata/query.ts'
 import { closeScan, openScan } from '../../metadata/scans.ts'
 import { applyObservation } from '../heal/observation.ts'
@@ -23,8 +23,8 @@ export class Settlement {
     this.#options = options
   }
 
-  /** False when another process was quicker. */
-  async settle(operation: string): Promise<boolean> {
+  /** False when another process was quicker. A tag that the operation has moved was moved by it. */
+  async settle({ operation, action, actor }: ClaimOwner): Promise<boolean> {
     const { metadata, view, processId, epoch } = this.#options
     const scan = crypto.randomUUID()
     const { names, number } = await metadata.write(async (query) => ({
@@ -38,8 +38,9 @@ export class Settlement {
         await closeScan(query, scan)
         if (!(await deleteClaims(query, operation))) return false
         const stamp = { number: await nextNumber(query), epoch }
+        const movedBy = action === undefined || actor === undefined ? undefined : { how: action, actor, atMs: Date.now() }
         for (const observation of observations)
-          await applyObservation(query, observation, { number, stamp, operation, unknownForMs: 0 })
+          await applyObservation(query, observation, { number, stamp, operation, movedBy, unknownForMs: 0 })
         return true
       })
     } catch (error) {

@@ -1,5 +1,5 @@
-import { setTag } from '../../../metadata/changes.ts'
 import { findRepository, listNamingManifests } from '../../../metadata/content.ts'
+import { moveTag } from '../../../metadata/history/tag-changes.ts'
 import type { ContentName } from '../../../metadata/names.ts'
 import { ownWork } from '../../../observe/actor.ts'
 import type { Digest } from '../../../oci/digest.ts'
@@ -18,6 +18,7 @@ import type { Finding, FindingOutcome } from './finding.ts'
 import { readLinkFile } from './repository-links.ts'
 
 const WORK = 'berth check'
+const TAG_REPAIR = 'tag repair'
 
 export interface MendingOptions {
   readonly storage: StorageDriver
@@ -147,7 +148,7 @@ export class Mending {
     if (kind !== 'broken-link') return 'not-mended'
     let digest: Digest | undefined
     await operations.perform({
-      name: 'tag repair',
+      name: TAG_REPAIR,
       actor: ownWork(WORK),
       plan: async () => ({ plan: undefined, claims: [{ name: { kind: 'tag', repository, tag }, alone: true }] }),
       act: async () => {
@@ -162,7 +163,9 @@ export class Mending {
       },
       confirm: async (query, _, stamp) => {
         const row = await findRepository(query, repository)
-        if (digest !== undefined && row !== undefined) await setTag(query, row.id, tag, digest, stamp)
+        if (digest === undefined || row === undefined) return
+        const by = { how: TAG_REPAIR, actor: ownWork(WORK), atMs: Date.now() }
+        await moveTag(query, { repositoryId: row.id, tag, digest }, by, stamp)
       },
     })
     return digest === undefined ? 'not-mended' : 'mended'

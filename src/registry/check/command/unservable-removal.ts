@@ -1,6 +1,7 @@
-import { ensureRepository, setManifestGone, setTag } from '../../../metadata/changes.ts'
+import { ensureRepository, setManifestGone } from '../../../metadata/changes.ts'
 import { tagClaims } from '../../../metadata/claims.ts'
 import { findManifest, listTagsOf } from '../../../metadata/content.ts'
+import { moveTag } from '../../../metadata/history/tag-changes.ts'
 import { ownWork } from '../../../observe/actor.ts'
 import type { Digest } from '../../../oci/digest.ts'
 import { RegistryError } from '../../../oci/errors.ts'
@@ -14,6 +15,10 @@ import type { Look } from '../../heal/storage-look.ts'
 import type { StorageView } from '../../heal/storage-view.ts'
 import type { TagGuard } from '../../keeping/tag-guard.ts'
 import type { Operations } from '../../writes/operations.ts'
+
+const ACTOR = ownWork('berth check')
+const MANIFEST_REMOVAL = 'unservable manifest removal'
+const TAG_REMOVAL = 'unservable tag removal'
 
 export interface UnservableRemovalOptions {
   readonly storage: StorageDriver
@@ -45,8 +50,8 @@ export class UnservableRemoval {
     await guard.requireManifestRemovable(repository, digest)
     const name = { kind: 'manifest', repository, digest } as const
     return await operations.perform({
-      name: 'unservable manifest removal',
-      actor: ownWork('berth check'),
+      name: MANIFEST_REMOVAL,
+      actor: ACTOR,
       plan: async (query, stamp) => {
         const repositoryId = await ensureRepository(query, repository, stamp.epoch)
         const row = await findManifest(query, repositoryId, digest)
@@ -61,7 +66,8 @@ export class UnservableRemoval {
         await storage.remove(layout.revision(repository, digest), LINK_FILE)
       },
       confirm: async (query, { repositoryId, tags }, stamp) => {
-        for (const tag of tags) await setTag(query, repositoryId, tag, null, stamp)
+        const by = { how: MANIFEST_REMOVAL, actor: ACTOR, atMs: Date.now() }
+        for (const tag of tags) await moveTag(query, { repositoryId, tag, digest: null }, by, stamp)
         await setManifestGone(query, repositoryId, digest, stamp)
         return tags
       },
@@ -73,8 +79,8 @@ export class UnservableRemoval {
     await guard.requireRemovable(repository, [tag])
     let digest: Digest | undefined
     await operations.perform({
-      name: 'unservable tag removal',
-      actor: ownWork('berth check'),
+      name: TAG_REMOVAL,
+      actor: ACTOR,
       plan: async (query, stamp) => ({
         plan: await ensureRepository(query, repository, stamp.epoch),
         claims: tagClaims(repository, [tag]),
@@ -87,7 +93,10 @@ export class UnservableRemoval {
         if (manifest?.found !== undefined) throw canBePulled(repository, tag)
         await storage.remove(path, CURRENT_LINK_FILE)
       },
-      confirm: async (query, repositoryId, stamp) => await setTag(query, repositoryId, tag, null, stamp),
+      confirm: async (query, repositoryId, stamp) => {
+        const by = { how: TAG_REMOVAL, actor: ACTOR, atMs: Date.now() }
+        await moveTag(query, { repositoryId, tag, digest: null }, by, stamp)
+      },
     })
     // The tag may have been the only name of the manifest.
     if (digest !== undefined) await reconcile.look([{ kind: 'manifest', repository, digest }])

@@ -1,0 +1,38 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Tag } from '../../oci/reference.ts'
+import type { Query } from '../query.ts'
+
+/** A move of a tag, as it waits for its place in the storage. `moveTag` notes them. */
+export interface TagMove {
+  readonly number: number
+  readonly repositoryId: number
+  readonly repository: RepositoryName
+  readonly tag: Tag
+  /** Null: the tag was deleted. */
+  readonly digest: Digest | null
+  /** Null: there was no such tag, or it is not known what it pointed to. */
+  readonly before: Digest | null
+  readonly atMs: number
+  readonly by: string | null
+  readonly how: string
+}
+
+const MOVES = `SELECT m.number AS number, m.repository_id AS repositoryId, r.name AS repository, m.tag AS tag, m.digest AS digest,
+     m.before AS before, m.at_ms AS atMs, m.by AS by, m.how AS how
+   FROM tag_move m JOIN repository r ON r.id = m.repository_id`
+
+/** Some that wait, the oldest first. */
+export async function listMoves(query: Query, limit: number): Promise<TagMove[]> {
+  return await query.all<TagMove>(`${MOVES} ORDER BY m.number, m.repository_id, m.tag LIMIT ?`, limit)
+}
+
+/** Those of one tag that wait, the oldest first. Reads all that wait: mostly those of a few seconds. */
+export async function listMovesOf(query: Query, repositoryId: number, tag: Tag): Promise<TagMove[]> {
+  return await query.all<TagMove>(`${MOVES} WHERE m.repository_id = ? AND m.tag = ? ORDER BY m.number`, repositoryId, tag)
+}
+
+/** They are in the storage: up to this one none waits any more. */
+export async function deleteMovesUpTo(query: Query, { number, repositoryId, tag }: TagMove): Promise<void> {
+  await query.run('DELETE FROM tag_move WHERE (number, repository_id, tag) <= (?, ?, ?)', number, repositoryId, tag)
+}
