@@ -10,6 +10,7 @@ import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
 import type { QuotaCount } from './quotas/quota-count.ts'
 import type { DeletedRecords } from './records/deleted-records.ts'
+import type { TagHistory } from './records/tag-history.ts'
 import { RepeatedTask } from './repeated-task.ts'
 import type { Retention } from './retention/create-retention.ts'
 import type { RetentionDuty } from './retention/retention-duty.ts'
@@ -27,6 +28,8 @@ const TOMBSTONES_EVERY_MS = 60 * SECOND_MS
 const ORPHANS_EVERY_MS = 20 * SECOND_MS
 /** A run lasts for a whole pass; the next one begins when it is due. */
 const SCRUB_EVERY_MS = 60 * SECOND_MS
+/** So much of who moved a tag is lost with the database. */
+const HISTORY_EVERY_MS = 5 * SECOND_MS
 const LEFTOVERS_EVERY_MS = 60 * 60 * SECOND_MS
 
 export interface MaintenanceOptions {
@@ -39,8 +42,12 @@ export interface MaintenanceOptions {
   readonly epoch: number
   readonly orphans: UploadOrphans
   readonly collector: { readonly duty: CollectorDuty; readonly clock: CollectorClock; readonly tickMs: number }
-  /** Of deletions: the old ones go, but not while the storage is to stay as it is. */
-  readonly records: { readonly all: Pick<DeletedRecords, 'removeOld'>; readonly isReadOnly: boolean }
+  /** They stay as they are while the storage is to stay as it is. */
+  readonly records: {
+    readonly deleted: Pick<DeletedRecords, 'removeOld'>
+    readonly history: Pick<TagHistory, 'flush' | 'tidy'>
+    readonly isReadOnly: boolean
+  }
   /** Undefined when it is off. */
   readonly scrub?: Pick<Scrub, 'run'> | undefined
   /** Left out where nothing can be written. */
@@ -118,8 +125,9 @@ export class Maintenance {
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
-      { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: () => this.#removeLeftovers() },
+      { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: (signal) => this.#removeLeftovers(signal) },
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
+      { name: 'history', everyMs: HISTORY_EVERY_MS, run: (signal) => this.#writeHistory(signal) },
       ...(scrub === undefined
         ? []
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
@@ -129,13 +137,20 @@ export class Maintenance {
     ]
   }
 
-  async #removeLeftovers(): Promise<void> {
+  async #removeLeftovers(signal: AbortSignal): Promise<void> {
     const { storage, records, metadata } = this.#options
     await storage.removeLeftovers(LEFTOVERS_EVERY_MS)
     if (records.isReadOnly) return
     // A clock of the machine that jumped ahead makes nothing old.
     const { nowMs } = await readClock(metadata.read)
-    await records.all.removeOld([nowMs, Date.now()])
+    const clocksMs = [nowMs, Date.now()]
+    await records.deleted.removeOld(clocksMs)
+    await records.history.tidy(clocksMs, signal)
+  }
+
+  async #writeHistory(signal: AbortSignal): Promise<void> {
+    const { history, isReadOnly } = this.#options.records
+    if (!isReadOnly) await history.flush(signal)
   }
 
   async #closeDeadScans(): Promise<void> {

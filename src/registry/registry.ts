@@ -38,6 +38,7 @@ import { endCount, QuotaCount } from './quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from './quotas/quota-rules.ts'
 import { Quotas } from './quotas/quotas.ts'
 import { DeletedRecords } from './records/deleted-records.ts'
+import { TagHistory } from './records/tag-history.ts'
 import { createRetention, type Retention } from './retention/create-retention.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention/retention-policy.ts'
 import { BackgroundScan, type BackgroundScanOptions } from './scan/background-scan.ts'
@@ -104,6 +105,7 @@ export interface Registry {
   readonly catalog: Catalog
   readonly frees: Frees
   readonly records: DeletedRecords
+  readonly history: TagHistory
   readonly restoration: ManifestRestoration
   readonly changes: ContentChanges
   readonly scan: RepositoryScan
@@ -145,7 +147,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
   const pushes = new BlobPush({ storage, operations, quotas })
-  const records = new DeletedRecords({ storage, graceMs: collector.graceMs, log })
+  const { records, history } = recordsOf(options, collector)
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
   const { holds, guard, kept } = createGuard(options, believed)
@@ -164,7 +166,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     ...(onlyReads ? {} : { retention }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
-    records: { all: records, isReadOnly: collector.isReadOnly },
+    records: { deleted: records, history, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
     ...{ purge: purgeOf(options), quotas: quotaCount },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
@@ -172,11 +174,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...{ blobs, uploads, manifests, mirror, holds, retention },
     ...{ catalog: new Catalog({ metadata, scan, epoch }), frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{
-      records,
-      restoration,
-      changes: new ContentChanges({ metadata, manifests, scan, records, restoration, freed: collector }),
-    },
+    ...{ records, history, restoration },
+    changes: new ContentChanges({ metadata, manifests, scan, records, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
@@ -221,6 +220,10 @@ type BackgroundParts = DanglingLinksOptions & TagIndexesOptions & Omit<Backgroun
 
 function createBackgroundScan(parts: BackgroundParts): BackgroundScan {
   return new BackgroundScan({ ...parts, danglingLinks: new DanglingLinks(parts), tagIndexes: new TagIndexes(parts) })
+}
+
+function recordsOf({ storage, metadata, log }: RegistryOptions, { graceMs }: CollectorPolicy) {
+  return { records: new DeletedRecords({ storage, graceMs, log }), history: new TagHistory({ storage, metadata }) }
 }
 
 function quotasOf({ metadata, log, ...options }: RegistryOptions) {

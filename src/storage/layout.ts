@@ -83,6 +83,7 @@ const QUARANTINE = 'berth/v1/quarantine'
  *     clock/<id>                there for a moment, to learn what time the store has
  *     deleted/<yyyymmdd>/<id>   secret; what one deletion took, one JSON record a file, kept for the grace of the collector
  *     quarantine/<alg>.<hex>    bytes that were found under a digest which is not theirs
+ *     history/<yyyymmdd>/<id>   secret; how tags moved, one JSON object a line, kept for 400 days
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -96,6 +97,7 @@ export const berthLayout = {
   databases: storagePath('berth/v1/databases'),
   clock: storagePath('berth/v1/clock'),
   deleted: storagePath('berth/v1/deleted'),
+  history: storagePath('berth/v1/history'),
   access: storagePath(ACCESS),
   quarantine: storagePath(QUARANTINE),
   quarantined: (digest: Digest): StoragePath => storagePath(QUARANTINE, `${algorithmOf(digest)}.${hexOf(digest)}`),

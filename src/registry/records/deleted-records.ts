@@ -3,6 +3,7 @@ import { allEnded } from '../../storage/all-ended.ts'
 import { listedPath, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { berthLayout } from '../../storage/layout.ts'
 import { FileTooLargeError, StorageFullError } from '../../storage/storage-errors.ts'
+import { dayOf, isDay } from './days.ts'
 import {
   bytesOfRecord,
   type DeletedRecord,
@@ -18,7 +19,6 @@ import {
 const MAX_RECORD_BYTES = 64 * 1024 * 1024
 /** So many are read side by side. */
 const READ_AT_ONCE = 16
-const DAY = /^\d{8}$/
 
 export interface DeletedRecordsOptions {
   readonly storage: StorageDriver
@@ -94,7 +94,7 @@ export class DeletedRecords {
 
   /** By name, the oldest first. */
   async #days(): Promise<string[]> {
-    return (await this.#options.storage.list(berthLayout.deleted)).filter((name) => DAY.test(name))
+    return (await this.#options.storage.list(berthLayout.deleted)).filter(isDay)
   }
 
   async #readListed(path: StoragePath, onUnreadable: (path: StoragePath) => void): Promise<DeletedRecord | undefined> {
@@ -120,9 +120,4 @@ export class DeletedRecords {
 
 function pathOf(id: RecordId): StoragePath {
   return storagePath(berthLayout.deleted, dayOf(timeOf(id)), id)
-}
-
-/** In universal time, as `20261129`. */
-function dayOf(atMs: number): string {
-  return new Date(atMs).toISOString().slice(0, 10).replaceAll('-', '')
 }

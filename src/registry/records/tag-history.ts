@@ -1,0 +1,99 @@
+import { deleteMovesUpTo, listMoves } from '../../metadata/history/moves.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import { DIGEST_ALGORITHMS, findDigest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Tag } from '../../oci/reference.ts'
+import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
+import { indexLinkFile, layout } from '../../storage/layout.ts'
+import { StorageFullError } from '../../storage/storage-errors.ts'
+import { dayOf } from './days.ts'
+import { HistoryFiles } from './history-files.ts'
+import { findMove, lineOf, type RecordedMove } from './recorded-move.ts'
+
+/** So many moves go into one file. */
+const MOVES_AT_ONCE = 2_000
+const DAY_MS = 24 * 60 * 60 * 1000
+const KEPT_MS = 400 * DAY_MS
+/** So many days are read side by side. */
+const READ_AT_ONCE = 8
+
+export interface TagHistoryOptions {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+}
+
+/**
+ * How tags moved, in files of the storage: `history/<yyyymmdd>/<id>`, a move a line. The confirmation of an operation notes a move in the metadata; from
+ * there one process takes them to the storage every few seconds, so that a push writes no file for it.
+ */
+export class TagHistory {
+  readonly #options: TagHistoryOptions
+  readonly #files: HistoryFiles
+  /** Days before this one have been put together by this process: each look at them would be a request to an object store. */
+  #isTidyBefore = ''
+
+  constructor(options: TagHistoryOptions) {
+    this.#options = options
+    this.#files = new HistoryFiles(options.storage)
+  }
+
+  /** Takes the moves that wait to the storage. A move may come there twice, as the same line, when the process dies. On a full disk they wait on. */
+  async flush(signal: AbortSignal): Promise<void> {
+    const { metadata } = this.#options
+    while (!signal.aborted) {
+      const moves = await listMoves(metadata.read, MOVES_AT_ONCE)
+      const last = moves.at(-1)
+      if (last === undefined) return
+      try {
+        for (const [day, those] of Map.groupBy(moves, ({ atMs }) => dayOf(atMs))) await this.#files.place(day, those.map(lineOf))
+      } catch (error) {
+        if (error instanceof StorageFullError) return
+        throw error
+      }
+      await metadata.write((query) => deleteMovesUpTo(query, last))
+    }
+  }
+
+  /** Puts the files of each day together, and removes the days that are over by each of these clocks. */
+  async tidy(clocksMs: readonly number[], signal: AbortSignal): Promise<void> {
+    const nowMs = Math.min(...clocksMs)
+    for (const day of await this.#files.days()) {
+      signal.throwIfAborted()
+      if (day < dayOf(nowMs - KEPT_MS)) await this.#files.remove(day)
+      else if (day >= this.#isTidyBefore) await this.#files.merge(day, signal)
+    }
+    this.#isTidyBefore = dayOf(nowMs - DAY_MS)
+  }
+
+  /** What is recorded of a tag, the oldest first. `onUnreadable` is told the paths of files with lines that are no moves. */
+  async of(repository: RepositoryName, tag: Tag, onUnreadable: (path: StoragePath) => void): Promise<readonly RecordedMove[]> {
+    const found = new Map<string, RecordedMove>()
+    const words = [repository, tag].map((name) => JSON.stringify(name))
+    const days = await this.#files.days()
+    for (let start = 0; start < days.length; start += READ_AT_ONCE) {
+      const fits = (line: string) => words.every((word) => line.includes(word))
+      const read = days.slice(start, start + READ_AT_ONCE).map((day) => this.#files.lines(day, fits, onUnreadable))
+      for (const { line, path } of (await Promise.all(read)).flat()) {
+        const move = findMove(line)
+        if (move === undefined) onUnreadable(path)
+        else if (move.repository === repository && move.tag === tag) found.set(line, move)
+      }
+    }
+    return [...found.values()].sort((one, other) => one.atMs - other.atMs)
+  }
+
+  /** What registry:2 keeps for a tag that is there: the digests that it pointed to, and when it last came to each. */
+  async remembered(repository: RepositoryName, tag: Tag): Promise<readonly RecordedMove[]> {
+    const { storage } = this.#options
+    const moves: RecordedMove[] = []
+    for (const algorithm of DIGEST_ALGORITHMS) {
+      for (const hex of await storage.list(storagePath(layout.tag(repository, tag), 'index', algorithm))) {
+        const digest = findDigest(`${algorithm}:${hex}`)
+        const entry = digest && (await storage.stat(storagePath(layout.tag(repository, tag), indexLinkFile(digest))))
+        if (entry === undefined) continue
+        moves.push({ atMs: entry.changedAtMs, by: undefined, repository, tag, digest, before: undefined, how: undefined })
+      }
+    }
+    return moves.sort((one, other) => one.atMs - other.atMs)
+  }
+}
