@@ -12,7 +12,7 @@ import { programName } from './program-name.ts'
 import { addRetentionCommands } from './retention/retention-program.ts'
 import { serve } from './serve/serve.ts'
 import { addStatus } from './status/status-program.ts'
-import { addDelete, addQuota, addStorageCommands, addUndelete } from './storage/storage-program.ts'
+import { addDelete, addQuota, addStorageCommands, addTag, addUndelete } from './storage/storage-program.ts'
 import { version } from './version.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */
@@ -29,6 +29,7 @@ export function berthProgram(): Command {
   addGarbageCollect(program)
   addDelete(program)
   addUndelete(program)
+  addTag(program)
   addCheck(program)
   addStatus(program)
   addQuota(program)

@@ -74,3 +74,10 @@ export function minuteOf(ms: number): string {
 function counted(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`
 }
+
+const PLAIN = /^[\w.@ +-]+$/
+
+/** A name that came with a request may hold anything. */
+export function shown(text: string): string {
+  return PLAIN.test(text) ? text : JSON.stringify(text)
+}

@@ -70,3 +70,25 @@ export function addUndelete(program: Command): void {
     .action(async (name, options) => await (await import('./undelete.ts')).undeleteCommand(name, options))
     .copyInheritedSettings(program)
 }
+
+/** `berth tag`. */
+export function addTag(program: Command): void {
+  const tag = program.command('tag').description('Tells how a tag moved, and points it to where it pointed before.')
+  tag.copyInheritedSettings(program)
+  tag
+    .command('history')
+    .description('Prints each move of a tag, the newest first, and whether what it pointed to is there; also of a deleted one.')
+    .argument('<repository:tag>', 'the tag')
+    .option('--config <config.yml>', 'the configuration of the server; inside a container Berth finds it')
+    .action(async (target, options) => await (await import('./tag.ts')).tagHistory(target, options))
+    .copyInheritedSettings(program)
+  tag
+    .command('restore')
+    .description('Points a tag to a digest that its repository still has.')
+    .argument('<repository:tag>', 'the tag')
+    .argument('[digest]', 'where it is to point')
+    .option('--back <moves>', 'where it pointed so many moves ago')
+    .option('--config <config.yml>', 'the configuration of the server; inside a container Berth finds it')
+    .action(async (target, digest, options) => await (await import('./tag.ts')).tagRestore(target, digest, options))
+    .copyInheritedSettings(program)
+}

@@ -1,5 +1,5 @@
 import type { DeletedRecord, Restored } from '../../operating/undeletion.ts'
-import { minuteOf } from './deletion-report.ts'
+import { minuteOf, shown } from './deletion-report.ts'
 
 type Write = (line: string) => void
 
@@ -32,11 +32,4 @@ export function writeRestored(write: Write, { repository, digest, tags, moved }:
 function named(tags: readonly string[]): string {
   const more = tags.length > NAMED_AT_MOST ? ` and ${tags.length - NAMED_AT_MOST} more` : ''
   return `${tags.slice(0, NAMED_AT_MOST).join(', ')}${more}`
-}
-
-const PLAIN = /^[\w.@ +-]+$/
-
-/** A name that came with a request may hold anything. */
-function shown(text: string): string {
-  return PLAIN.test(text) ? text : JSON.stringify(text)
 }
