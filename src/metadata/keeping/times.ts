@@ -73,9 +73,12 @@ export interface Pull {
   readonly digest: Digest
 }
 
-/** Notes that manifests were pulled just now. From the first time on every pull is noted. */
-export async function notePulls(query: Query, pulls: readonly Pull[]): Promise<void> {
-  await query.run(`INSERT INTO counter (name, value) VALUES ('pulls-known-since-ms', ${CLOCK_MS}) ON CONFLICT (name) DO NOTHING`)
+/** Notes that manifests were pulled just now. From the first time on every pull is noted, or from this time on where these are not all. */
+export async function notePulls(query: Query, pulls: readonly Pull[], { areAll }: { readonly areAll: boolean }): Promise<void> {
+  await query.run(
+    `INSERT INTO counter (name, value) VALUES ('pulls-known-since-ms', ${CLOCK_MS})
+     ON CONFLICT (name) DO ${areAll ? 'NOTHING' : 'UPDATE SET value = excluded.value'}`,
+  )
   if (pulls.length === 0) return
   await query.run(
     `UPDATE manifest SET pulled_ms = ${CLOCK_MS}

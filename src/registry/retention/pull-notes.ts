@@ -4,7 +4,7 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Of one day. Beyond these a manifest may be noted once more. */
+/** Of one day. Beyond these a manifest may be noted once more, and of those that wait to be written it is not known any more what was pulled. */
 const MOST_NOTES = 50_000
 
 /**
@@ -16,11 +16,15 @@ export class PullNotes {
   readonly #ignored: ReadonlySet<string>
   #day = 0
   #noted = new Set<string>()
+  readonly #waitingAtMost: number
   #waiting: Pull[] = []
+  /** There were pulls that are noted nowhere: all are known only from the next write on. */
+  #hasLost = false
   #hasBegun = false
 
-  constructor(metadata: Metadata, ignoredPullers: readonly string[]) {
+  constructor(metadata: Metadata, ignoredPullers: readonly string[], { waitingAtMost = MOST_NOTES } = {}) {
     this.#metadata = metadata
+    this.#waitingAtMost = waitingAtMost
     this.#ignored = new Set(ignoredPullers)
   }
 
@@ -31,22 +35,36 @@ export class PullNotes {
     this.#day = day
     const name = `${repository}@${digest}`
     if (this.#noted.has(name)) return
+    if (this.#waiting.length >= this.#waitingAtMost) {
+      this.#hasLost = true
+      return
+    }
     this.#noted.add(name)
-    if (this.#waiting.length < MOST_NOTES) this.#waiting.push({ repository, digest })
+    this.#waiting.push({ repository, digest })
   }
 
-  /** Writes what was gathered. When that fails, it is gathered still. */
+  /** Writes what was gathered, and since when that is all. When it fails, it is gathered still. */
   async write(): Promise<void> {
     this.#hasBegun ||= (await readPullsKnownSinceMs(this.#metadata.read)) !== undefined
     const pulls = this.#waiting
-    if (this.#hasBegun && pulls.length === 0) return
+    const areAll = !this.#hasLost
+    if (this.#hasBegun && areAll && pulls.length === 0) return
     this.#waiting = []
+    this.#hasLost = false
     try {
-      await this.#metadata.write((query) => notePulls(query, pulls))
+      await this.#metadata.write((query) => notePulls(query, pulls, { areAll }))
       this.#hasBegun = true
     } catch (error) {
-      this.#waiting = [...pulls, ...this.#waiting].slice(0, MOST_NOTES)
+      this.#keep(pulls, { areAll })
       throw error
     }
+  }
+
+  #keep(pulls: readonly Pull[], { areAll }: { readonly areAll: boolean }): void {
+    const all = [...pulls, ...this.#waiting]
+    this.#waiting = all.slice(0, this.#waitingAtMost)
+    this.#hasLost ||= !areAll || all.length > this.#waitingAtMost
+    // What is not kept is noted again when it is pulled again.
+    if (this.#hasLost) this.#noted.clear()
   }
 }
