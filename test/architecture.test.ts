@@ -64,9 +64,10 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
+  'composition/mirror-source.ts': ['config', 'observe', 'registry', 'upstream'],
   'composition/start-registry.ts': [
-    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream'],
-    ...['composition/only-database.ts', 'composition/start-error.ts'],
+    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry'],
+    ...['composition/mirror-source.ts', 'composition/only-database.ts', 'composition/start-error.ts'],
   ],
   'composition/app.ts': [
     ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],

@@ -11,6 +11,9 @@ import { MOST_HEADER_BYTES } from '../src/http/server/header-size.ts'
 import { PATIENCE } from '../src/http/server/patience.ts'
 import { MAX_MANIFEST_BYTES } from '../src/oci/manifest.ts'
 import { MAX_ARTIFACT_TYPE_BYTES, MAX_CHILDREN, MAX_DEPTH, MAX_VALUES, MAX_VALUES_TOGETHER } from '../src/oci/manifest-bounds.ts'
+import { REMEMBERED_MS } from '../src/registry/mirror/absences.ts'
+import { FAILURES_IN_A_ROW, FIRST_PAUSE_MS, LONGEST_PAUSE_MS } from '../src/upstream/circuit.ts'
+import { PATIENCE_MS as HELPER_PATIENCE_MS } from '../src/upstream/credential-helper.ts'
 
 /** Figures, versions and names in the documents, compared with the program. */
 
@@ -58,6 +61,14 @@ test.each([
   ],
   ['docs/compatibility.md', `More than ${MAX_RANGES} ranges`],
   ['docs/compatibility.md', `Headers above ${MOST_HEADER_BYTES / 1024} KiB`],
+  [
+    'docs/mirrors.md',
+    `${FAILURES_IN_A_ROW === 5 ? 'After five' : FAILURES_IN_A_ROW} failures in a row the upstream is left alone`,
+  ],
+  ['docs/mirrors.md', `After ${FIRST_PAUSE_MS / 1000} seconds one request`],
+  ['docs/mirrors.md', `doubles, up to ${LONGEST_PAUSE_MS === 60_000 ? 'a minute' : LONGEST_PAUSE_MS}.`],
+  ['docs/mirrors.md', `less than ${REMEMBERED_MS / 1000} seconds ago`],
+  ['docs/mirrors.md', `It has ${HELPER_PATIENCE_MS / 1000}\nseconds`],
   ['docs/tls.md', `(\`ca.crt\`, ${AUTHORITY_DAYS === 3650 ? 'ten years' : AUTHORITY_DAYS})`],
   ['docs/tls.md', `(\`registry.crt\`, ${SERVER_DAYS} days)`],
 ])('%s names the limit of the program: %s', (page, words) => {

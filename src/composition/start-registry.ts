@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import type { Config, ProxyConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { Metadata } from '../metadata/query.ts'
 import { MetadataKeeper } from '../metadata/sqlite/keeper.ts'
 import { type OpenedMetadata, openMetadata } from '../metadata/sqlite/open.ts'
@@ -16,7 +16,6 @@ import type { Collected } from '../registry/collect/collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
-import type { MirrorSource } from '../registry/mirror/mirror.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
 import { StorageGate, StorageGoneError } from '../registry/storage-gate.ts'
 import { undefinedIfMissing } from '../runtime/error-code.ts'
@@ -24,9 +23,7 @@ import type { StorageDriver } from '../storage/driver.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
-import { CredentialHelper } from '../upstream/credential-helper.ts'
-import { fixedCredentials } from '../upstream/credentials.ts'
-import { Upstream } from '../upstream/upstream.ts'
+import { mirrorSourceOf } from './mirror-source.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
 import { explainedStartError, StartError, startErrorOf } from './start-error.ts'
 
@@ -130,7 +127,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     quotas: config.quotas,
     retention: config.retention,
     onlyReads: refusal !== undefined,
-    mirrors: config.proxy && mirrorSourceOf(config.proxy),
+    mirrors: config.proxy && mirrorSourceOf(config.proxy, parts),
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const readersWait = () => parts.manifestDelay.isLong
@@ -216,13 +213,6 @@ function withOtherPlace(error: unknown): unknown {
 async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Promise<void> {
   await metadata.close()
   locks.release(processId)
-}
-
-function mirrorSourceOf({ url: text, credentials, helper, tagsFreshMs }: ProxyConfig): MirrorSource {
-  const url = new URL(text)
-  const fixed = credentials && fixedCredentials(credentials.username, credentials.password.reveal())
-  const source = helper === undefined ? fixed : new CredentialHelper({ ...helper, url })
-  return { upstream: new Upstream({ url, credentials: source }), tagsFreshMs }
 }
 
 /** With metrics off, storage and metadata are not wrapped. */

@@ -3,10 +3,11 @@ import type { Actor } from '../observe/actor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { BlobStore, StoredBlob } from '../registry/content/blob-store.ts'
-import type { Catalog } from '../registry/content/catalog.ts'
+import type { Catalog, PageRequest } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
@@ -27,7 +28,7 @@ export interface ServedRegistry {
   readonly blobs: PulledBlobs & Pick<BlobStore, 'delete' | 'mount'>
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
   /** Pulls are answered by it, and nothing is pushed; undefined: this is no mirror. */
-  readonly mirror?: { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } | undefined
+  readonly mirror?: { readonly blobs: PulledBlobs; readonly manifests: PulledManifests; readonly tags: ListedTags } | undefined
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: Pick<PullNotes, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
@@ -45,6 +46,9 @@ export interface ServedRegistry {
 export interface PulledBlobs extends Pick<BlobStore, 'content' | 'redirectUrl'> {
   /** `withBytes`: its content is asked for next. */
   get(repository: RepositoryName, digest: Digest, parts: { readonly withBytes: boolean }): Promise<StoredBlob>
+}
+export interface ListedTags {
+  listTags(repository: RepositoryName, page: PageRequest): Promise<TagPage>
 }
 export type PulledManifests = Pick<ManifestStore, 'get' | 'read'>
 

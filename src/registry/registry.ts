@@ -155,7 +155,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
-  const mirror = mirrorOf(options, { blobs, manifests, operations })
+  const catalog = new Catalog({ metadata, scan, epoch })
+  const mirror = mirrorOf(options, { blobs, manifests, catalog, operations })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
@@ -173,7 +174,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   })
   return {
     ...{ blobs, uploads, manifests, mirror, holds, retention },
-    ...{ catalog: new Catalog({ metadata, scan, epoch }), frees: new Frees({ metadata, epoch, policy: collector }) },
+    ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ records, history, restoration },
     changes: new ContentChanges({ metadata, manifests, scan, records, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
@@ -232,13 +233,13 @@ function quotasOf({ metadata, log, ...options }: RegistryOptions) {
   return { quotas, quotaCount: rules.isEmpty ? undefined : new QuotaCount({ metadata, rules, log }) }
 }
 
-type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'operations'>
+type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'catalog' | 'operations'>
 
-function mirrorOf(options: RegistryOptions, { blobs, manifests, operations }: Mirrored): Mirror | undefined {
+function mirrorOf(options: RegistryOptions, { operations, ...content }: Mirrored): Mirror | undefined {
   if (options.mirrors === undefined) return undefined
   // What is fetched for a pull is counted, and never refused.
   const pushes = new BlobPush({ storage: options.storage, operations, quotas: undefined })
-  return new Mirror({ ...options, source: options.mirrors, blobs, manifests, pushes })
+  return new Mirror({ ...options, source: options.mirrors, pushes, ...content })
 }
 
 function createGuard({ storage, metadata, retention = NO_POLICY }: RegistryOptions, reconcile: Look) {

@@ -13,7 +13,7 @@ export interface CredentialHelperOptions {
   readonly patienceMs?: number
 }
 
-const PATIENCE_MS = 30_000
+export const PATIENCE_MS = 30_000
 /** What a program printed is asked for anew no sooner, though the registry refuses it or the program failed: clients may ask at any rate. */
 const LEAST_AGE_MS = 5_000
 const MOST_OUTPUT_BYTES = 64 * 1024

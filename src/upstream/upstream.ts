@@ -2,11 +2,12 @@ import { algorithmOf, type Digest, digestOf, findDigest } from '../oci/digest.ts
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts'
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import { isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import { findTag, isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import { Circuit } from './circuit.ts'
 import { type CredentialSource, NO_CREDENTIALS } from './credentials.ts'
 import { type Answer, ask, PATIENCE, type Patience } from './exchange.ts'
 import { Login } from './login.ts'
-import { refusal, wrongAnswer } from './upstream-failure.ts'
+import { refusal, type UpstreamFailure, wrongAnswer } from './upstream-failure.ts'
 
 export interface UpstreamOptions {
   /** Scheme, host and port; its API begins at /v2/. */
@@ -14,6 +15,8 @@ export interface UpstreamOptions {
   readonly credentials?: CredentialSource | undefined
   /** Left out: the usual one. */
   readonly patience?: Patience
+  /** Is told that the upstream is left alone after its last failure, and that it answers again: undefined. */
+  readonly onCircuit?: (failure: UpstreamFailure | undefined) => void
 }
 
 export interface UpstreamManifest {
@@ -46,14 +49,16 @@ export class Upstream {
   readonly #url: URL
   readonly #login: Login
   readonly #patience: Patience
+  readonly #circuit: Circuit
   /** As sentences begin that say what it did. */
   readonly asked: string
 
-  constructor({ url, credentials = NO_CREDENTIALS, patience = PATIENCE }: UpstreamOptions) {
+  constructor({ url, credentials = NO_CREDENTIALS, patience = PATIENCE, onCircuit }: UpstreamOptions) {
     this.origin = url.origin
     this.#url = url
     this.#patience = patience
     this.#login = new Login({ url, credentials, patience })
+    this.#circuit = new Circuit({ onChange: onCircuit })
     this.asked = `The upstream ${url.origin}`
   }
 
@@ -86,6 +91,24 @@ export class Upstream {
     return { digest, bytes, contentType }
   }
 
+  /**
+   * Its tags after `last`, in the order of bytes: at most so many. An upstream may know neither bound, and may have a smaller one of its own.
+   */
+  async findTags(
+    repository: RepositoryName,
+    { last = '', limit }: { readonly last: string | undefined; readonly limit: number },
+    signal: AbortSignal,
+  ): Promise<FoundTags | undefined> {
+    const query = new URLSearchParams({ n: String(limit), ...(last === '' ? {} : { last }) })
+    const answer = await this.#ask('GET', { repository, path: `tags/list?${query}`, headers: {}, signal })
+    if (answer.status !== 200) return this.#absent(answer)
+    const listed = tagsIn(await answer.bytes(MOST_LIST_BYTES))
+    if (listed === undefined) throw wrongAnswer(this.asked, `sends what is no list of tags for ${repository}`)
+    const tags = listed.filter((tag) => tag > last).sort()
+    // One that knows no `last` sends its first page for ever.
+    return { tags: tags.slice(0, limit), more: tags.length > limit || (tags.length > 0 && answer.headers.has('link')) }
+  }
+
   /** Its size, by a HEAD. */
   async findBlob(repository: RepositoryName, digest: Digest, signal: AbortSignal): Promise<FoundBlob | undefined> {
     const answer = await this.#ask('HEAD', { repository, path: `blobs/${digest}`, headers: {}, signal })
@@ -112,8 +135,14 @@ export class Upstream {
     throw wrongAnswer(this.asked, `sent another part of the blob ${digest} than was asked for`)
   }
 
+  /** A server that only fails is left alone for a while: its last failure is thrown then. */
+  async #ask(method: 'GET' | 'HEAD', asked: Asked): Promise<Answer> {
+    const failureIn = (answer: Answer) => (answer.status >= 500 ? refusal(this.asked, answer) : undefined)
+    return await this.#circuit.ask(() => this.#askAllowed(method, asked), failureIn)
+  }
+
   /** A challenge is met once; one of another server than the upstream, to which it sent on, is none of ours. */
-  async #ask(method: 'GET' | 'HEAD', { repository, path, headers, signal }: Asked): Promise<Answer> {
+  async #askAllowed(method: 'GET' | 'HEAD', { repository, path, headers, signal }: Asked): Promise<Answer> {
     const url = new URL(`/v2/${repository}/${path}`, this.#url)
     for (let isRetry = false; ; isRetry = true) {
       const authorization = await this.#login.authorizationFor(repository)
@@ -132,6 +161,11 @@ export class Upstream {
   }
 }
 
+export interface FoundTags {
+  readonly tags: readonly string[]
+  readonly more: boolean
+}
+
 export interface FoundTag {
   readonly digest: Digest | undefined
 }
@@ -146,4 +180,18 @@ interface Asked {
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
+}
+
+/** A hundred thousand long names. registry:2 gives them all at once. */
+const MOST_LIST_BYTES = 16 * 1024 * 1024
+
+/** Undefined for what is no list of tags; registry:2 has null for an empty one. */
+function tagsIn(bytes: Uint8Array): string[] | undefined {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    const tags: unknown = typeof value === 'object' && value !== null && 'tags' in value ? (value.tags ?? []) : undefined
+    return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string' && findTag(tag) !== undefined) ? tags : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { listen } from '../../src/http/server/server.ts'
 import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { AppInTest } from '../support/app-in-test.ts'
-import { type FakeAnswer, FakeUpstream, notFound, sendBlob, sendCut, startOf } from '../support/fake-upstream.ts'
+import { type FakeAnswer, FakeUpstream, sendBlob, sendCut, startOf } from '../support/fake-upstream.ts'
 import { fixedBytes, sha256 } from '../support/images.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -107,8 +107,8 @@ describe.each([
     for (const { status, bytes } of answers) expect(status >= 500 || bytes === undefined).toBe(true)
     const { fields } = await notFetched()
     expect(String(fields.error)).toContain(`The upstream ${upstream.url}`)
-    upstream.answer = notFound
-    expect((await get()).status).toBe(404)
+    upstream.answer = (_, response) => void response.writeHead(403).end()
+    expect((await get()).status).toBe(403)
     expect(uploadsIn(folder)).toEqual([])
     upstream.answer = (request, response) => sendBlob(request, response, BYTES)
     expect(sha256(await (await get()).bytes())).toBe(DIGEST)
@@ -181,6 +181,24 @@ describe.each([
     const { errors } = (await (await get()).json()) as { errors: { code: string; message: string }[] }
     expect(errors[0]).toMatchObject({ code })
     expect(errors[0]?.message).toContain(`The upstream ${upstream.url}`)
+  })
+
+  test('that the upstream does not have is asked for once in a moment, by GET or HEAD', async () => {
+    expect((await get()).status).toBe(404)
+    expect((await mirror.client.headBlob('app', DIGEST)).status).toBe(404)
+    expect((await get()).status).toBe(404)
+
+    expect(upstream.asked).toEqual([`GET ${PATH}`])
+  })
+
+  test('of an upstream that fails again and again is refused without another question, and the log says so', async () => {
+    upstream.answer = (_, response) => void response.writeHead(502).end()
+
+    for (let pull = 0; pull < 8; pull += 1) expect((await get()).status).toBe(503)
+
+    expect(upstream.asked.length).toBe(5)
+    expect(await (await get()).text()).toContain('answered 502; it has failed several times and is asked again in 5 s.')
+    await mirror.log.line(({ message }) => message === 'an upstream fails, it is left alone and tried again later')
   })
 
   test('is broken off when the registry stops, and leaves nothing', async () => {

@@ -67,11 +67,12 @@ describe('a manifest of a mirror', () => {
     expect(upstream.asked).toEqual([FIRST, SECOND, index].map(({ digest }) => `GET /v2/app/manifests/${digest}`))
   })
 
-  test('that the upstream does not have is unknown, and asked for again', async () => {
+  test('that the upstream does not have is unknown, and asked for once in a moment', async () => {
     expect(await pull('other')).toMatchObject({ status: 404 })
-    content.set('other', SECOND)
+    expect(await pull('other', 'HEAD')).toMatchObject({ status: 404 })
+    expect(await pull(SECOND.digest)).toMatchObject({ status: 200 })
 
-    expect(await pull('other')).toEqual({ status: 200, digest: SECOND.digest, warning: null })
+    expect(upstream.asked).toEqual(['GET /v2/app/manifests/other', `GET /v2/app/manifests/${SECOND.digest}`])
   })
 
   test.each([

@@ -37,3 +37,8 @@ export function jsonTextResponse(text: string, headers: HeaderFields = {}, statu
     body,
   }
 }
+
+/** RFC 7234 section 5.5.2: what is here is served, because another server could not be asked. Undefined: nothing is to be warned of. */
+export function warningOf(text: string | undefined): HeaderFields {
+  return text === undefined ? {} : { Warning: `111 - "${text}"` }
+}

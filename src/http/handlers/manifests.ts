@@ -6,7 +6,7 @@ import type { Freed } from '../../registry/deleting/frees.ts'
 import { streamOf } from '../answer/byte-stream.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { etagOf, isNotModified } from '../answer/etags.ts'
-import { bodilessResponse, emptyResponse, type PlainResponse } from '../answer/responses.ts'
+import { bodilessResponse, emptyResponse, type PlainResponse, warningOf } from '../answer/responses.ts'
 import { type Call, pulledFrom } from '../call.ts'
 import { isForced } from '../forced-delete.ts'
 import { declaredMediaType } from '../request/content-type.ts'
@@ -64,8 +64,7 @@ function manifestResponse(
   { digest, mediaType, size, unconfirmedBy }: StoredManifest,
   content: WholeManifest['content'] | null,
 ): PlainResponse {
-  // RFC 7234 section 5.5.2: revalidation failed.
-  const warning = unconfirmedBy === undefined ? {} : { Warning: `111 - "${unconfirmedBy} could not confirm the tag"` }
+  const warning = warningOf(unconfirmedBy && `${unconfirmedBy} could not confirm the tag`)
   const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest, ...warning }
   if (isNotModified(asked, validators.ETag)) return bodilessResponse(304, validators)
   // Bun would name the file of a large one in a Content-Disposition of its own.

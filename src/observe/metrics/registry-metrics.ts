@@ -5,6 +5,7 @@ import { ConnectionMetrics } from './connection-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
+import { MirrorMetrics } from './mirror-metrics.ts'
 import { type QuotaState, quotaFamilies } from './quota-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { ScrubMetrics, type ScrubState } from './scrub-metrics.ts'
@@ -39,6 +40,7 @@ export class RegistryMetrics {
   readonly connections = new ConnectionMetrics()
   readonly collector = new CollectorMetrics()
   readonly scrub = new ScrubMetrics()
+  readonly mirror = new MirrorMetrics()
   readonly storage: ActionDurations
   readonly metadataWrites = new Durations({
     name: 'berth_metadata_write_seconds',
@@ -74,6 +76,7 @@ export class RegistryMetrics {
       ...this.connections.families(),
       ...this.collector.families(state.collector),
       ...this.scrub.families(state.scrub),
+      ...this.mirror.families(),
       ...dutyFamilies(state.duties),
       ...quotaFamilies(state.quotas ?? []),
       ...stateFamilies(state),

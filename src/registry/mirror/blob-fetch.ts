@@ -14,6 +14,7 @@ import { requireSpace } from '../uploads/incoming.ts'
 import type { Turns } from '../uploads/turns.ts'
 import type { UploadFiles } from '../uploads/upload-files.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
+import type { MirrorEvents } from './mirror-events.ts'
 
 export interface BlobFetchParts {
   readonly upstream: Upstream
@@ -22,6 +23,7 @@ export interface BlobFetchParts {
   readonly pushes: BlobPush
   readonly files: UploadFiles
   readonly turns: Turns
+  readonly events: MirrorEvents
   /** Ends the fetch where it is. */
   readonly signal: AbortSignal
   readonly log: Log
@@ -51,7 +53,7 @@ export class BlobFetch {
 
   /** Never rejects: `arriving` tells its readers how it ended. */
   async run(): Promise<void> {
-    const { blobs, storage, log, upstream } = this.#parts
+    const { blobs, storage, events, log, upstream } = this.#parts
     const fields = { upstream: upstream.origin, repository: this.#repository, digest: this.#digest }
     try {
       // The fetch before this one may have ended since the request looked.
@@ -60,6 +62,7 @@ export class BlobFetch {
       await requireSpace(storage)
       const size = await this.#fetch()
       this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
+      events.fetched(size)
       log.info('a blob was fetched', { ...fields, size })
     } catch (error) {
       this.#arriving.fail(error)

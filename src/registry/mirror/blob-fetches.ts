@@ -9,7 +9,8 @@ import { UploadFiles } from '../uploads/upload-files.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
 import { BlobFetch, type BlobFetchParts } from './blob-fetch.ts'
 
-export interface BlobFetchesOptions extends Pick<BlobFetchParts, 'upstream' | 'storage' | 'blobs' | 'pushes' | 'signal' | 'log'> {
+export interface BlobFetchesOptions
+  extends Pick<BlobFetchParts, 'upstream' | 'storage' | 'blobs' | 'pushes' | 'events' | 'signal' | 'log'> {
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness

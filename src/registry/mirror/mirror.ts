@@ -3,21 +3,26 @@ import type { UploadState } from '../../storage/driver.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
 import type { BlobStore } from '../content/blob-store.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
+import { Absences } from './absences.ts'
 import { BlobFetches, type BlobFetchesOptions } from './blob-fetches.ts'
+import { type MirrorEvents, NO_EVENTS } from './mirror-events.ts'
 import { MirroredBlobs } from './mirrored-blobs.ts'
 import { MirroredManifests } from './mirrored-manifests.ts'
+import { type HeldTags, MirroredTags } from './mirrored-tags.ts'
 
 /** What a registry mirrors. */
 export interface MirrorSource {
   readonly upstream: Upstream
   /** For so long a tag that was looked up is not looked up again; 0: each pull asks. */
   readonly tagsFreshMs: number
+  readonly events?: MirrorEvents
 }
 
-export interface MirrorOptions extends Omit<BlobFetchesOptions, 'upstream' | 'signal'> {
+export interface MirrorOptions extends Omit<BlobFetchesOptions, 'upstream' | 'signal' | 'events'> {
   readonly source: MirrorSource
   readonly blobs: BlobStore
   readonly manifests: ManifestStore
+  readonly catalog: HeldTags
   readonly log: Log
 }
 
@@ -25,14 +30,16 @@ export interface MirrorOptions extends Omit<BlobFetchesOptions, 'upstream' | 'si
 export class Mirror {
   readonly blobs: MirroredBlobs
   readonly manifests: MirroredManifests
+  readonly tags: MirroredTags
   readonly #fetches: BlobFetches
   readonly #ending = new AbortController()
 
-  constructor({ source, manifests, ...options }: MirrorOptions) {
-    const parts = { ...options, ...source, signal: this.#ending.signal }
+  constructor({ source: { events = NO_EVENTS, ...source }, manifests, catalog, ...options }: MirrorOptions) {
+    const parts = { ...options, ...source, events, absences: new Absences(), signal: this.#ending.signal }
     this.#fetches = new BlobFetches(parts)
     this.blobs = new MirroredBlobs({ ...parts, fetches: this.#fetches })
     this.manifests = new MirroredManifests({ ...parts, manifests })
+    this.tags = new MirroredTags({ ...parts, held: catalog })
   }
 
   /** Whether a fetch of this process writes to the file of an upload. */

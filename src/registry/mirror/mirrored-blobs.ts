@@ -1,8 +1,10 @@
 import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { ByteRange } from '../../storage/driver.ts'
 import type { Upstream } from '../../upstream/upstream.ts'
 import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
+import type { Absences } from './absences.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
 import { unknownUpstream } from './blob-fetch.ts'
 import type { BlobFetches } from './blob-fetches.ts'
@@ -11,6 +13,7 @@ export interface MirroredBlobsOptions {
   readonly upstream: Upstream
   readonly blobs: Pick<BlobStore, 'find' | 'content' | 'redirectUrl'>
   readonly fetches: BlobFetches
+  readonly absences: Absences
   readonly signal: AbortSignal
 }
 
@@ -33,12 +36,19 @@ export class MirroredBlobs {
    * 404, and UpstreamFailure.
    */
   async get(repository: RepositoryName, digest: Digest, { withBytes }: { readonly withBytes: boolean }): Promise<MirroredBlob> {
-    const { blobs, fetches } = this.#options
+    const { upstream, blobs, fetches, absences } = this.#options
     const found = await blobs.find(repository, digest)
     if (found !== undefined) return found
-    const arriving = withBytes ? fetches.open(repository, digest) : fetches.find(repository, digest)
-    const size = arriving === undefined ? await this.#sizeAtUpstream(repository, digest) : await arriving.size
-    return { digest, size, target: digest, arriving }
+    const name = `blob ${repository} ${digest}`
+    if (absences.has(name)) throw unknownUpstream(upstream, digest)
+    try {
+      const arriving = withBytes ? fetches.open(repository, digest) : fetches.find(repository, digest)
+      const size = arriving === undefined ? await this.#sizeAtUpstream(repository, digest) : await arriving.size
+      return { digest, size, target: digest, arriving }
+    } catch (error) {
+      if (error instanceof RegistryError && error.code === 'BLOB_UNKNOWN') absences.add(name)
+      throw error
+    }
   }
 
   /** The bytes of a blob from `get`, or a part of them. */

@@ -8,6 +8,8 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
 import { storageFull } from '../../storage/storage-errors.ts'
 import { Upstream } from '../../upstream/upstream.ts'
+import { Absences } from './absences.ts'
+import { NO_EVENTS } from './mirror-events.ts'
 import { MirroredManifests } from './mirrored-manifests.ts'
 
 const APP = parseRepositoryName('app')
@@ -32,11 +34,17 @@ test.each([
     },
   }
   const upstream = new Upstream({ url: new URL(server.url) })
-  const mirrored = new MirroredManifests({ upstream, manifests, tagsFreshMs: 0, signal: new AbortController().signal, log })
+  let stale = 0
+  const mirrored = new MirroredManifests({
+    ...{ upstream, manifests, tagsFreshMs: 0, signal: new AbortController().signal, log },
+    absences: new Absences(),
+    events: { ...NO_EVENTS, servedStale: () => (stale += 1) },
+  })
 
   const got = mirrored.get(APP, LATEST)
 
   if (isServed) expect(await got).toEqual({ ...HELD, unconfirmedBy: server.url })
   else await expect(got).rejects.toThrow('a bug')
+  expect(stale).toBe(isServed ? 1 : 0)
   expect(log.lines.map(({ level }) => level)).toEqual(isServed ? ['warn'] : [])
 })

@@ -9,12 +9,16 @@ import type { Upstream, UpstreamManifest } from '../../upstream/upstream.ts'
 import { wrongAnswer } from '../../upstream/upstream-failure.ts'
 import type { ManifestStore, WholeManifest } from '../content/manifest-store.ts'
 import type { StoredManifest } from '../content/remembered-manifests.ts'
+import type { Absences } from './absences.ts'
+import type { MirrorEvents } from './mirror-events.ts'
 
 export interface MirroredManifestsOptions {
   readonly upstream: Upstream
   readonly manifests: Pick<ManifestStore, 'get' | 'read' | 'put'>
   /** For so long a tag that was looked up is not looked up again; 0: each pull asks. */
   readonly tagsFreshMs: number
+  readonly absences: Absences
+  readonly events: MirrorEvents
   readonly signal: AbortSignal
   readonly log: Log
 }
@@ -60,7 +64,7 @@ export class MirroredManifests {
 
   /** Gives the upstream where it did not confirm a tag that is here. */
   async #bring(repository: RepositoryName, reference: Reference): Promise<string | undefined> {
-    const { upstream, log } = this.#options
+    const { upstream, events, log } = this.#options
     const held = await this.#find(repository, reference)
     if (held !== undefined && (isDigest(reference) || this.#isFresh(repository, reference))) return undefined
     try {
@@ -69,6 +73,7 @@ export class MirroredManifests {
     } catch (error) {
       // Also where the upstream has another one and the storage cannot take it.
       if (held === undefined || !(error instanceof RegistryError)) throw error
+      events.servedStale()
       log.warn('a tag is not confirmed, what is here is served', { upstream: upstream.origin, repository, tag: reference, error })
       return upstream.origin
     }
@@ -92,10 +97,11 @@ export class MirroredManifests {
   }
 
   async #fetchOrConfirm(repository: RepositoryName, reference: Reference, held: Digest | undefined): Promise<void> {
+    const { upstream, signal, absences } = this.#options
+    if (absences.has(manifestName(repository, reference))) throw unknownUpstream(upstream, reference)
     if (isDigest(reference)) return await this.#fetch(repository, reference)
-    const { upstream, signal } = this.#options
     const tag = held === undefined ? undefined : await upstream.findTag(repository, reference, held, signal)
-    if (held !== undefined && tag === undefined) throw unknownUpstream(upstream, reference)
+    if (held !== undefined && tag === undefined) throw this.#absent(repository, reference)
     if (tag === undefined || tag.digest !== held) await this.#fetch(repository, reference)
     this.#lookedUp(repository, reference)
   }
@@ -103,7 +109,7 @@ export class MirroredManifests {
   async #fetch(repository: RepositoryName, reference: Reference): Promise<void> {
     const { upstream, manifests, signal, log } = this.#options
     const found = await upstream.findManifest(repository, reference, signal)
-    if (found === undefined) throw unknownUpstream(upstream, reference)
+    if (found === undefined) throw this.#absent(repository, reference)
     try {
       await keep(manifests, repository, reference, found)
     } catch (cause) {
@@ -111,6 +117,12 @@ export class MirroredManifests {
       throw wrongAnswer(upstream.asked, `sends what is no manifest for ${reference}: ${cause.message.replace(/\.$/, '')}`, cause)
     }
     log.info('a manifest was fetched', { upstream: upstream.origin, repository, reference, digest: found.digest })
+  }
+
+  #absent(repository: RepositoryName, reference: Reference): RegistryError {
+    const { upstream, absences } = this.#options
+    absences.add(manifestName(repository, reference))
+    return unknownUpstream(upstream, reference)
   }
 
   #isFresh(repository: RepositoryName, tag: Tag): boolean {
@@ -145,6 +157,10 @@ function unknownUpstream({ asked }: Upstream, reference: Reference): RegistryErr
 
 function isUnknown(error: unknown): boolean {
   return error instanceof RegistryError && error.code === 'MANIFEST_UNKNOWN'
+}
+
+function manifestName(repository: RepositoryName, reference: Reference): string {
+  return `manifest ${nameOf(repository, reference)}`
 }
 
 /** No name contains a space. */

@@ -1,0 +1,9 @@
+/** Is told what a mirror does, to count it. */
+export interface MirrorEvents {
+  /** A blob of so many bytes has come. */
+  fetched(bytes: number): void
+  /** The upstream did not answer, and what is here was served. */
+  servedStale(): void
+}
+
+export const NO_EVENTS: MirrorEvents = { fetched: () => undefined, servedStale: () => undefined }
