@@ -36,6 +36,15 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
   ],
   session: ['/v2/fuzz/blobs/uploads/none', `/v2/fuzz/blobs/uploads/none?digest=${DIGEST}`],
   referrers: [`/v2/fuzz/referrers/${DIGEST}`, '/v2/fuzz/referrers/x?artifactType=%ff'],
+  api: ['/api/v1/openapi.json', '/api/v1/openapi.json?x=%00', '/api/v1/repositories/fuzz/other', '/api/v1/repositories'],
+  deletion: [
+    '/api/v1/repositories/fuzz/deletion',
+    '/api/v1/repositories/fuzz/deletion?tags=*&token=x',
+    `/api/v1/repositories/none/deletion?digest=${DIGEST}&token=&force=true`,
+    '/api/v1/repositories/fuzz/deletion?tag=%00&tag=v1&__proto__=x',
+  ],
+  deleted: ['/api/v1/repositories/fuzz/deleted', '/api/v1/repositories/none/deleted?n=1'],
+  undelete: ['/api/v1/repositories/fuzz/undelete?as=v1', '/api/v1/repositories/fuzz/undelete', '/api/v1/repositories/A/undelete'],
   probe: ['/livez', '/readyz'],
   other: ['/v2/%2e%2e/x', '/v2/a%00b/tags/list', `/v2/${'a/'.repeat(200)}tags/list`, '/x', '*', '/v2/A/tags/list'],
 }
