@@ -1,6 +1,7 @@
 import { writeNote } from '../../metadata/collecting/survey.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
+import { untilAborted } from '../../runtime/until-aborted.ts'
 import type { KeptUntagged } from '../keeping/kept-untagged.ts'
 import { tokenOf } from './brake.ts'
 import { type Collected, type Collector, NOTHING, type PassReport, sumOf } from './collector.ts'
@@ -43,11 +44,7 @@ export class CollectorDuty {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#run(signal)
-    } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error
-    }
+    await untilAborted(signal, () => this.#run(signal))
   }
 
   async #run(signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { ownWork } from '../../observe/actor.ts'
 import type { Log } from '../../observe/log.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference } from '../../oci/reference.ts'
+import { untilAborted } from '../../runtime/until-aborted.ts'
 import { SENTENCES } from '../collect/collector-duty.ts'
 import type { Waits, Whether } from '../collect/whether.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
@@ -50,11 +51,7 @@ export class RetentionDuty {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#run(signal)
-    } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error
-    }
+    await untilAborted(signal, () => this.#run(signal))
   }
 
   async #run(signal: AbortSignal): Promise<void> {

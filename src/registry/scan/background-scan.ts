@@ -4,6 +4,7 @@ import type { Metadata } from '../../metadata/query.ts'
 import { listKnownBlobs, listUnscannedRepositories, readProperty, writeProperty } from '../../metadata/scans.ts'
 import { DIGEST_ALGORITHMS, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import { untilAborted } from '../../runtime/until-aborted.ts'
 import { listedPath, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { Reconcile } from '../heal/reconcile.ts'
@@ -50,11 +51,7 @@ export class BackgroundScan {
    * Stops between repositories when the signal aborts, and does not wait for a writer then: a writer that has died is not settled any more.
    */
   async run(signal: AbortSignal): Promise<void> {
-    try {
-      await this.#run(signal)
-    } catch (error) {
-      if (!signal.aborted || error !== signal.reason) throw error
-    }
+    await untilAborted(signal, () => this.#run(signal))
   }
 
   async #run(signal: AbortSignal): Promise<void> {
