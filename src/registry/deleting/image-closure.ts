@@ -11,6 +11,7 @@ export class ImageClosure {
   readonly #repositoryId: number
   /** What goes, with the number of steps from the root: those of each step go later than those of the one before. */
   readonly #steps = new Map<Digest, number>()
+  #deepest = 0
 
   private constructor(questions: Questions, repositoryId: number, root: Digest) {
     this.#questions = questions
@@ -34,7 +35,7 @@ export class ImageClosure {
 
   /** How far the last ones are from the root; 0 where nothing goes with it. */
   get steps(): number {
-    return Math.max(...this.#steps.values())
+    return this.#deepest
   }
 
   /** Bytes that nothing else needs, each once: of the manifests themselves and of what they name. A child that stays keeps its own. */
@@ -58,6 +59,7 @@ export class ImageClosure {
 
   async #release(parent: Digest): Promise<readonly Digest[]> {
     const found: Digest[] = []
+    const step = (this.#steps.get(parent) ?? 0) + 1
     for (const list of DEPENDENTS) {
       for (let after: string | undefined = ''; after !== undefined; ) {
         const place: string = after
@@ -65,10 +67,11 @@ export class ImageClosure {
           list(query, { repositoryId: this.#repositoryId, digest: parent }, place, SLICE),
         )
         for (const digest of digests) if (!this.#steps.has(digest) && (await this.#goes(digest))) found.push(digest)
-        for (const digest of found) if (!this.#steps.has(digest)) this.#steps.set(digest, (this.#steps.get(parent) ?? 0) + 1)
+        for (const digest of found) if (!this.#steps.has(digest)) this.#steps.set(digest, step)
         after = next
       }
     }
+    if (found.length > 0) this.#deepest = Math.max(this.#deepest, step)
     return found
   }
 

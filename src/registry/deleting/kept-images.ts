@@ -55,7 +55,9 @@ export class KeptImages {
     const attached = new Map<string, Digest[]>()
     for await (const { name, digest } of this.#tags()) {
       const subject = attachedTo(name)
-      if (subject !== undefined) attached.set(subject, [...(attached.get(subject) ?? []), digest])
+      const those = subject === undefined ? undefined : attached.get(subject)
+      if (those !== undefined) those.push(digest)
+      else if (subject !== undefined) attached.set(subject, [digest])
     }
     return attached
   }

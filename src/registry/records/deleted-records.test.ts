@@ -41,14 +41,32 @@ async function place(path: string, text: string | Uint8Array): Promise<void> {
   await storage.place([{ directory, files: [{ name, bytes }] }])
 }
 
-function at(time: string): { readonly day: string; readonly id: string; readonly bytes: Uint8Array } {
+function at(time: string, tags = DELETING.tags): { readonly day: string; readonly id: string; readonly bytes: Uint8Array } {
   const atMs = Date.parse(time)
   const id = newRecordId(atMs)
-  const bytes = bytesOfRecord({ ...DELETING, id, atMs, untilMs: atMs + HOUR_MS })
+  const bytes = bytesOfRecord({ ...DELETING, tags, id, atMs, untilMs: atMs + HOUR_MS })
   return { day: time.slice(0, 10).replaceAll('-', ''), id, bytes }
 }
 
 describe('records of deletions', () => {
+  test('are read side by side, and a large one alone, in their order', async () => {
+    const tags = Array.from({ length: 5_000 }, (_, index) => parseTag(`${'t'.repeat(90)}${index}`))
+    for (const [second, count] of [1, 5_000, 2].entries()) {
+      const { day, id, bytes } = at(`2026-11-28T12:00:0${second}.000Z`, tags.slice(0, count))
+      await place(`${day}/${id}`, bytes)
+    }
+    const asked: number[] = []
+    const read = storage.readSmall.bind(storage)
+    storage.readSmall = (path, most) => {
+      asked.push(most)
+      return read(path, most)
+    }
+
+    expect((await all()).map(({ tags }) => tags.length)).toEqual([2, 5_000, 1])
+    expect(asked.map((most) => most > 1024 * 1024)).toEqual([false, false, false, true])
+    expect(unreadable).toEqual([])
+  })
+
   test('say again what they were told, and until when, the newest first', async () => {
     const older = at('2026-11-28T23:59:59.999Z')
     await place(`${older.day}/${older.id}`, older.bytes)

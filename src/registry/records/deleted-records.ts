@@ -17,6 +17,8 @@ import {
 
 /** A manifest may have very many tags; a larger file is no record. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024
+/** Those of manifests with thousands of tags are larger: each is read alone. */
+const SMALL_RECORD_BYTES = 256 * 1024
 /** So many are read side by side. */
 const READ_AT_ONCE = 16
 
@@ -48,7 +50,8 @@ export class DeletedRecords {
 
   /** Undefined where there is none, or one that cannot be read. */
   async find(id: RecordId): Promise<DeletedRecord | undefined> {
-    return await this.#read(pathOf(id), id)
+    const record = await this.#read(pathOf(id), id, { most: MAX_RECORD_BYTES })
+    return record === 'larger' ? undefined : record
   }
 
   /** All of them, the newest first. `onUnreadable` is told the paths of files that are no records of this version. */
@@ -59,9 +62,12 @@ export class DeletedRecords {
       for (let start = 0; start < names.length; start += READ_AT_ONCE) {
         signal.throwIfAborted()
         const paths = names.slice(start, start + READ_AT_ONCE).map((name) => listedPath(berthLayout.deleted, day, name))
-        yield* (await allEnded(paths.map((path) => this.#readListed(path, onUnreadable)))).filter(
-          (record) => record !== undefined,
-        )
+        const found = await allEnded(paths.map((path) => this.#readListed(path, SMALL_RECORD_BYTES, onUnreadable)))
+        for (const [index, path] of paths.entries()) {
+          const one = found[index]
+          const record = one === 'larger' ? await this.#readListed(path, MAX_RECORD_BYTES, onUnreadable) : one
+          if (record !== undefined && record !== 'larger') yield record
+        }
       }
     }
   }
@@ -97,25 +103,33 @@ export class DeletedRecords {
     return (await this.#options.storage.list(berthLayout.deleted)).filter(isDay)
   }
 
-  async #readListed(path: StoragePath, onUnreadable: (path: StoragePath) => void): Promise<DeletedRecord | undefined> {
+  async #readListed(path: StoragePath, most: number, onUnreadable: (path: StoragePath) => void): Promise<Found> {
     const id = findRecordId(path.slice(path.lastIndexOf('/') + 1))
-    if (id !== undefined && path === pathOf(id)) return await this.#read(path, id, onUnreadable)
+    if (id !== undefined && path === pathOf(id)) return await this.#read(path, id, { most, onUnreadable })
     onUnreadable(path)
     return undefined
   }
 
-  async #read(path: StoragePath, id: RecordId, onUnreadable?: (path: StoragePath) => void): Promise<DeletedRecord | undefined> {
+  async #read(path: StoragePath, id: RecordId, { most, onUnreadable }: Reading): Promise<Found> {
     try {
-      const bytes = await this.#options.storage.readSmall(path, MAX_RECORD_BYTES)
+      const bytes = await this.#options.storage.readSmall(path, most)
       const record = bytes && findRecord(id, bytes)
       if (bytes !== undefined && record === undefined) onUnreadable?.(path)
       return record
     } catch (error) {
       if (!(error instanceof FileTooLargeError)) throw error
+      if (most < MAX_RECORD_BYTES) return 'larger'
       onUnreadable?.(path)
       return undefined
     }
   }
+}
+
+type Found = DeletedRecord | 'larger' | undefined
+
+interface Reading {
+  readonly most: number
+  readonly onUnreadable?: (path: StoragePath) => void
 }
 
 function pathOf(id: RecordId): StoragePath {
