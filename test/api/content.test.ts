@@ -57,7 +57,8 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     expect(shown).toMatchObject({ tags: 1, manifests: 0, bytes: 0, goes: [{ kind: 'tag', tag: 'v1', digest }], more: false })
     expect(deleted).toEqual({ tags: 1, manifests: 0, changed: 0, kept: 0 })
     expect(after).toEqual([404, 200])
-    expect(back).toEqual({ restored: [{ digest, tags: ['v1'], moved: [] }], gone: [] })
+    const restored = [{ digest, tags: ['v1'], moved: [] }]
+    expect(back).toEqual({ manifests: 1, restored, gone: [], more: false, unreadable: 0 })
     expect(await statusOf(repository, 'v1')).toBe(200)
   })
 
@@ -71,7 +72,7 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     const back = await undelete(`${repository}/undelete?id=${deleted[0]?.id}&as=again`)
 
     expect(shown).toMatchObject({ tags: 2, manifests: 1, freedBy: expect.any(String) })
-    expect(deleted).toMatchObject([{ kind: 'manifest', digest, tags: ['v1', 'v2'] }])
+    expect(deleted).toMatchObject([{ kind: 'manifest', digest, tags: ['v1', 'v2'], tagCount: 2 }])
     expect(back.restored).toMatchObject([{ digest, tags: ['again'] }])
     expect([await statusOf(repository, 'again'), await statusOf(repository, 'v1')]).toEqual([200, 404])
   })
@@ -92,6 +93,27 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     expect(gone).toBe(404)
     const { tags } = (await (await client.request('GET', `/v2/${repository}/tags/list`)).json()) as { tags: string[] }
     expect(tags).toEqual(['latest', 'v1', 'v2'])
+  })
+
+  test('of a deletion with many tags a hundred are named, and all come back', async () => {
+    const repository = `team/${crypto.randomUUID()}`
+    await pushImage(client, one, 'v1', repository)
+    for (const from of [0, 75]) {
+      const query = Array.from({ length: 75 }, (_, place) => `tag=t${from + place}`).join('&')
+      const headers = { 'content-type': one.manifest.mediaType }
+      const path = `/v2/${repository}/manifests/${one.manifest.digest}?${query}`
+      await expectStatus(await client.request('PUT', path, { headers, body: one.manifest.bytes.slice() }), 201)
+    }
+    const { token } = await preview(`${repository}/deletion`)
+    await remove(`${repository}/deletion?token=${token}`)
+
+    const { deleted } = await ask(ANSWERS.deleted, 'GET', `${repository}/deleted`)
+    const back = await undelete(`${repository}/undelete`)
+
+    expect(deleted).toMatchObject([{ tagCount: 151, tags: { length: 100 } }])
+    expect(back).toMatchObject({ manifests: 1, restored: [{ tags: { length: 100 } }], more: false })
+    const { tags } = (await (await client.request('GET', `/v2/${repository}/tags/list`)).json()) as { tags: string[] }
+    expect(tags).toHaveLength(151)
   })
 
   test('a set that has grown since the look is not deleted, and nothing is without a look', async () => {

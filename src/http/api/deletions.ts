@@ -49,8 +49,7 @@ export async function deleteContent({ registry, request, route, actor }: Call<Co
   const { signal } = request
   const deletions = registry.changes.deletions(signal)
   const preview = await deletions.preview(selection, () => undefined, signal)
-  if (preview.token !== token)
-    throw conflict('What would go is not what the token is for: something was pushed or removed since.')
+  if (preview.token !== token) throw conflict('Something was pushed, moved or removed since the token was given; look again.')
   try {
     const told = () => undefined
     const { tags, manifests, changed, kept } = await deletions.delete(selection, {
@@ -64,7 +63,7 @@ export async function deleteContent({ registry, request, route, actor }: Call<Co
   } catch (cause) {
     if (cause instanceof StillNamed) throw conflict(cause.message, { detail: cause.detail, cause })
     if (cause instanceof ChangedMeanwhile)
-      throw conflict('It was pushed or tagged again since it was looked at, and stays.', { cause })
+      throw conflict('It was pushed or tagged again since it was looked at, and stays; look again.', { cause })
     throw cause
   }
 }
@@ -92,9 +91,5 @@ function shown(
 }
 
 function conflict(message: string, facts: { readonly detail?: unknown; readonly cause?: unknown } = {}): Refusal {
-  return new Refusal('DENIED', {
-    ...facts,
-    status: 409,
-    message: message.endsWith('.') ? `${message.slice(0, -1)}; look again.` : message,
-  })
+  return new Refusal('DENIED', { ...facts, status: 409, message })
 }

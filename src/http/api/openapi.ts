@@ -8,6 +8,8 @@ const count = z.int().min(0)
 const time = z.iso.datetime()
 const digest = text.meta({ example: `sha256:${'0'.repeat(64)}` })
 
+const unreadable = count.meta({ description: 'Files among the records of deletions that are no records.' })
+
 /** What is answered. Tests hold the answers against these. */
 export const ANSWERS = {
   preview: z.strictObject({
@@ -44,20 +46,24 @@ export const ANSWERS = {
           by: text.nullable(),
           kind: z.enum(['tag', 'manifest']),
           digest,
-          tags: z.array(text),
+          tags: z.array(text).meta({ description: 'The first hundred.' }),
+          tagCount: count,
         },
       }),
     ),
     more: z.boolean(),
-    unreadable: count.meta({ description: 'Files among the records of deletions that are no records.' }),
+    unreadable,
   }),
   undeletion: z.strictObject({
+    manifests: count.meta({ description: 'Manifests that are back.' }),
     restored: z.array(
       z.strictObject({ digest, tags: z.array(text), moved: z.array(z.strictObject({ tag: text, digest })) }).meta({
         description: '`moved`: tags that point elsewhere by now, and stay so.',
       }),
     ),
     gone: z.array(z.strictObject({ digest, missing: z.array(digest) })).meta({ description: 'What cannot be brought back.' }),
+    more: z.boolean().meta({ description: 'More came back, or is gone, than is named.' }),
+    unreadable,
   }),
   errors: z.strictObject({
     errors: z.array(z.strictObject({ code: text, message: text, detail: z.unknown().optional() })),

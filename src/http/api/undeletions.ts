@@ -9,8 +9,9 @@ import type { Call } from '../call.ts'
 import { atMostOne, digest, parametersIn, recordId, tag } from './parameters.ts'
 import type { ContentRoute } from './routes.ts'
 
-/** An answer names no more deletions, and looks through no more records of the whole registry. */
+/** An answer names no more deletions, or manifests that came back, and of each no more tags. It looks through no more records of the whole registry. */
 export const MOST_LISTED = 1_000
+const MOST_TAGS = 100
 const MOST_LOOKED_AT = 10_000
 
 export const LIST = z.strictObject({})
@@ -47,22 +48,43 @@ export async function listDeleted({ registry, request, route }: Call<ContentRout
 export async function undelete({ registry, request, route, actor }: Call<ContentRoute>): Promise<PlainResponse> {
   const { as, ...words } = parametersIn(route.query, UNDELETION)
   const what = await undeletableOf(registry, route, words)
-  const restored: Restored[] = []
-  const gone: ContentGone[] = []
+  const [restored, gone] = [new Named<Restored>(), new Named<ContentGone>()]
+  let unreadable = 0
   const undeletion = registry.changes.undeletion({
-    ...{ actor, signal: request.signal, onUnreadable: () => undefined },
-    onRestored: (one) => restored.push(one),
-    onGone: (one) => gone.push(one),
+    ...{ actor, signal: request.signal },
+    onRestored: (one) => restored.add(one),
+    onGone: (one) => gone.add(one),
+    onUnreadable: () => {
+      unreadable += 1
+    },
   })
   try {
     await undeletion.bringBack(what, as)
   } catch (error) {
     throw refusalOf(error)
   }
+  const first = <Value>(values: readonly Value[]) => values.slice(0, MOST_TAGS)
   return jsonResponse({
-    restored: restored.map(({ digest, tags, moved }) => ({ digest, tags, moved })),
-    gone: gone.map(({ digest, missing }) => ({ digest, missing })),
+    manifests: restored.count,
+    restored: restored.first.map(({ digest, tags, moved }) => ({ digest, tags: first(tags), moved: first(moved) })),
+    gone: gone.first.map(({ digest, missing }) => ({ digest, missing: first(missing) })),
+    ...{ more: restored.hasMore || gone.hasMore, unreadable },
   })
+}
+
+/** The first of many, and how many there were. */
+class Named<Value> {
+  readonly first: Value[] = []
+  count = 0
+
+  get hasMore(): boolean {
+    return this.count > this.first.length
+  }
+
+  add(value: Value): void {
+    this.count += 1
+    if (this.first.length < MOST_LISTED) this.first.push(value)
+  }
 }
 
 type Words = Omit<z.output<typeof UNDELETION>, 'as'>
@@ -107,5 +129,5 @@ function refusalOf(error: unknown): unknown {
 
 function shown({ id, atMs, untilMs, actor, kind, digest, tags }: DeletedRecord) {
   const times = { at: new Date(atMs).toISOString(), until: new Date(untilMs).toISOString() }
-  return { id, ...times, by: actor.name ?? null, kind, digest, tags }
+  return { id, ...times, by: actor.name ?? null, kind, digest, tags: tags.slice(0, MOST_TAGS), tagCount: tags.length }
 }
