@@ -45,7 +45,7 @@ export interface RetentionConfig {
   readonly rules: readonly RetentionRuleConfig[]
   readonly immutable: readonly TagSetConfig[]
   readonly protected: readonly TagSetConfig[]
-  /** Users whose pulls do not count. */
+  /** Names of users: their pulls do not count. */
   readonly ignoredPullers: readonly string[]
 }
 

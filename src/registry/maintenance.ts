@@ -28,7 +28,7 @@ const TOMBSTONES_EVERY_MS = 60 * SECOND_MS
 const ORPHANS_EVERY_MS = 20 * SECOND_MS
 /** A run lasts for a whole pass; the next one begins when it is due. */
 const SCRUB_EVERY_MS = 60 * SECOND_MS
-/** So much of who moved a tag is lost with the database. */
+/** The names of callers that moved tags since are lost with the database. */
 const HISTORY_EVERY_MS = 5 * SECOND_MS
 const LEFTOVERS_EVERY_MS = 60 * 60 * SECOND_MS
 

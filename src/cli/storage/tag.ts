@@ -62,7 +62,7 @@ async function asked<Result>(
   }
 }
 
-/** One line for a script: when, where to, whether that is there, and who did it. */
+/** One line for a script: the time, the digest, whether that manifest is there, and the name of the caller. */
 function writeMove({ atMs, by, digest, how, state }: PastMove): void {
   const now = typeof state === 'string' ? state : `until ${minuteOf(state.untilMs)}`
   const where = digest === undefined ? 'deleted' : `${digest}  ${now}`

@@ -74,7 +74,7 @@ export const retention = exact(
       about: 'Tags that may move, and do not go.',
       example: "[{repositories: ['**'], tags: [latest]}]",
     }),
-    ignorepulls: list(filled, { about: 'Users whose pulls do not count, as those of scanners.', example: '[scanner]' }),
+    ignorepulls: list(filled, { about: 'Names of users, as those of scanners: their pulls do not count.', example: '[scanner]' }),
   }),
 )
 

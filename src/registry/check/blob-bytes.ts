@@ -9,7 +9,7 @@ const HASHED_AT_ONCE = 1024 * 1024
 /** A blob that changes while it is read is read again so often. */
 const MOST_READS = 4
 
-/** The file whose bytes were read, as the storage described it before. When the description has changed, the bytes say nothing about the file. */
+/** What the storage said of a file before its bytes were read. When it says something else by now, the bytes say nothing about the file. */
 export interface SeenFile {
   /** Bytes; 0 for what is no file. */
   readonly size: number

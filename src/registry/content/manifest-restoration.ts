@@ -58,7 +58,7 @@ export class TagsMoved extends Error {
   }
 }
 
-/** Holds manifests again whose bytes the storage still has: a push of what is there. */
+/** Brings back a manifest, as long as the storage has its bytes: a push of what is there. */
 export class ManifestRestoration {
   readonly #options: ManifestRestorationOptions
 

@@ -4,7 +4,7 @@ import { NO_RETENTION, type RetentionRules } from '../../retention/rules.ts'
 export interface RetentionPolicy extends RetentionRules {
   /** They are only shown. */
   readonly dryRun: boolean
-  /** Users whose pulls do not count. */
+  /** Names of users: their pulls do not count. */
   readonly ignoredPullers: readonly string[]
 }
 
