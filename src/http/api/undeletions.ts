@@ -48,12 +48,19 @@ export async function listDeleted({ registry, request, route }: Call<ContentRout
 export async function undelete({ registry, request, route, actor }: Call<ContentRoute>): Promise<PlainResponse> {
   const { as, ...words } = parametersIn(route.query, UNDELETION)
   const what = await undeletableOf(registry, route, words)
-  const [restored, gone] = [new Named<Restored>(), new Named<ContentGone>()]
-  let unreadable = 0
+  const [restored, gone] = [[] as Restored[], [] as ContentGone[]]
+  let [manifests, unreadable, isAllNamed] = [0, 0, true]
+  const name = <Value>(named: Value[], value: Value) => {
+    if (named.length < MOST_LISTED) named.push(value)
+    else isAllNamed = false
+  }
   const undeletion = registry.changes.undeletion({
     ...{ actor, signal: request.signal },
-    onRestored: (one) => restored.add(one),
-    onGone: (one) => gone.add(one),
+    onRestored: (one) => {
+      manifests += 1
+      name(restored, one)
+    },
+    onGone: (one) => name(gone, one),
     onUnreadable: () => {
       unreadable += 1
     },
@@ -65,26 +72,11 @@ export async function undelete({ registry, request, route, actor }: Call<Content
   }
   const first = <Value>(values: readonly Value[]) => values.slice(0, MOST_TAGS)
   return jsonResponse({
-    manifests: restored.count,
-    restored: restored.first.map(({ digest, tags, moved }) => ({ digest, tags: first(tags), moved: first(moved) })),
-    gone: gone.first.map(({ digest, missing }) => ({ digest, missing: first(missing) })),
-    ...{ more: restored.hasMore || gone.hasMore, unreadable },
+    manifests,
+    restored: restored.map(({ digest, tags, moved }) => ({ digest, tags: first(tags), moved: first(moved) })),
+    gone: gone.map(({ digest, missing }) => ({ digest, missing: first(missing) })),
+    ...{ more: !isAllNamed, unreadable },
   })
-}
-
-/** The first of many, and how many there were. */
-class Named<Value> {
-  readonly first: Value[] = []
-  count = 0
-
-  get hasMore(): boolean {
-    return this.count > this.first.length
-  }
-
-  add(value: Value): void {
-    this.count += 1
-    if (this.first.length < MOST_LISTED) this.first.push(value)
-  }
 }
 
 type Words = Omit<z.output<typeof UNDELETION>, 'as'>
