@@ -9,7 +9,7 @@ import { digestOf, lookWithWget, takeImageLab } from '../support/registry-lab.ts
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 180_000
 const BUILD_MS = 300_000
 const ROOT = join(import.meta.dir, '../..')
 const PROGRAMS = [...DOCKER_PROGRAMS, 'busybox', 'curl', 'ldd', 'npm', 'nsenter', 'tar', 'unshare', 'wget']

@@ -186,12 +186,17 @@ export async function startUntil(
 }
 
 /** Asks again, a few milliseconds apart, until the answer is not undefined. Throws when the time is over. */
-export async function poll<Answer>(what: string, timeoutMs: number, ask: () => Promise<Answer | undefined>): Promise<Answer> {
+export async function poll<Answer>(
+  what: string,
+  timeoutMs: number,
+  ask: () => Promise<Answer | undefined>,
+  betweenMs = 20,
+): Promise<Answer> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const answer = await ask()
     if (answer !== undefined) return answer
     if (Date.now() >= deadline) throw new Error(`${what}: not in ${timeoutMs} ms`)
-    await Bun.sleep(20)
+    await Bun.sleep(betweenMs)
   }
 }

@@ -1,8 +1,11 @@
 import type { DockerDaemon } from './docker-daemon.ts'
 import { poll, runToSuccess } from './processes.ts'
 
-const LISTENING_MS = 30_000
-const HEALTHY_MS = 30_000
+// A file system that is busy with other containers holds up each step of a start.
+const LISTENING_MS = 120_000
+const HEALTHY_MS = 120_000
+/** Each question is a process of its own. */
+const BETWEEN_QUESTIONS_MS = 200
 
 /** A registry that runs as a container, until the test is over. */
 export class RegistryContainer implements AsyncDisposable {
@@ -18,9 +21,9 @@ export class RegistryContainer implements AsyncDisposable {
   static async start(daemon: DockerDaemon, name: string, ...words: readonly string[]): Promise<RegistryContainer> {
     await daemon.docker('run', '-d', '--name', name, ...words)
     const container = new RegistryContainer(daemon, name)
-    await poll(`${name} serves`, LISTENING_MS, async () => {
+    await container.#reaches('it serves', LISTENING_MS, async () => {
       if (/msg="?listening/.test(await container.log())) return true
-      if ((await container.state('Running')) === 'false') throw new Error(`${name} ended:\n${await container.log()}`)
+      if ((await container.state('Running')) === 'false') throw new Error('it ended')
       return undefined
     })
     return container
@@ -48,11 +51,20 @@ export class RegistryContainer implements AsyncDisposable {
 
   /** Waits for the image's own check to say so. */
   async becomesHealthy(): Promise<void> {
-    await poll(`${this.name} is healthy`, HEALTHY_MS, async () => {
+    await this.#reaches('it is healthy', HEALTHY_MS, async () => {
       const status = await this.state('Health.Status')
       if (status === 'unhealthy') throw new Error(await this.state('Health.Log'))
       return status === 'healthy' || undefined
     })
+  }
+
+  /** An error shows the container's log. */
+  async #reaches(what: string, timeoutMs: number, ask: () => Promise<true | undefined>): Promise<void> {
+    try {
+      await poll(what, timeoutMs, ask, BETWEEN_QUESTIONS_MS)
+    } catch (error) {
+      throw new Error(`${this.name} does not get so far that ${what}:\n${await this.log()}`, { cause: error })
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
