@@ -9,7 +9,7 @@ import {
   runToSuccess,
   startUntil,
 } from './processes.ts'
-import type { TemporaryFolder } from './temporary-folder.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
 
 export const DOCKER_PROGRAMS = ['dockerd', 'docker', 'containerd', 'ctr', 'runc']
 
@@ -39,16 +39,18 @@ const NETWORKS = {
 }
 
 /**
- * A Docker daemon of the test's own: data, sockets and its containerd in the test's folder, no firewall rules. Docker takes any
- * registry on localhost without TLS by itself.
+ * A Docker daemon of the test's own: sockets and its containerd in the test's folder, its images and containers in memory where that has
+ * room, no firewall rules. Docker takes any registry on localhost without TLS by itself.
  */
 export class DockerDaemon implements AsyncDisposable {
   readonly #program: BackgroundProgram
+  readonly #data: TemporaryFolder
   readonly #execRoot: string
   readonly #environment: Environment
 
-  private constructor(program: BackgroundProgram, execRoot: string, environment: Environment) {
+  private constructor(program: BackgroundProgram, data: TemporaryFolder, execRoot: string, environment: Environment) {
     this.#program = program
+    this.#data = data
     this.#execRoot = execRoot
     this.#environment = environment
   }
@@ -61,12 +63,18 @@ export class DockerDaemon implements AsyncDisposable {
     const execRoot = `${root}/exec`
     const host = `unix://${root}/docker.sock`
     const environment = { ...environmentIn(root), DOCKER_HOST: host, DOCKER_BUILDKIT: '0' }
-    const options = ['--data-root', `${root}/data`, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
+    const data = new TemporaryFolder({ inMemory: true })
+    const options = ['--data-root', data.path, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
     if (mirror !== undefined) options.push('--registry-mirror', mirror)
     const { before, options: networkOptions } = NETWORKS[network]
     const command = [...inside, ...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
-    const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
-    return new DockerDaemon(program, execRoot, environment)
+    try {
+      const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
+      return new DockerDaemon(program, data, execRoot, environment)
+    } catch (error) {
+      data[Symbol.dispose]()
+      throw error
+    }
   }
 
   get pid(): number {
@@ -125,6 +133,7 @@ export class DockerDaemon implements AsyncDisposable {
       await this.#program.stop()
     } finally {
       await endOrphan(containerdPid, this.#execRoot)
+      this.#data[Symbol.dispose]()
     }
   }
 }
