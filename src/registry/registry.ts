@@ -29,6 +29,7 @@ import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
 import { type Look, StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
+import { EarlierImages } from './keeping/earlier-images.ts'
 import { Holds } from './keeping/holds.ts'
 import { KeptUntagged } from './keeping/kept-untagged.ts'
 import { TagGuard } from './keeping/tag-guard.ts'
@@ -150,7 +151,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const { records, history } = recordsOf(options, collector)
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
-  const { holds, guard, kept } = createGuard(options, believed)
+  const { holds, images, guard, kept } = createGuard(options, history, believed)
   const rules = options.manifestRules ?? NO_RULES
   const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
@@ -162,7 +163,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const { whether } = collecting
-  const retention = createRetention({ ...options, policy: options.retention, holds, scan, manifests, whether, collector })
+  const retention = createRetention({ ...options, policy: options.retention, holds, images, scan, manifests, whether, collector })
   const maintenance = new Maintenance({
     ...(onlyReads ? {} : { retention }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
@@ -242,10 +243,11 @@ function mirrorOf(options: RegistryOptions, { operations, ...content }: Mirrored
   return new Mirror({ ...options, source: options.mirrors, pushes, ...content })
 }
 
-function createGuard({ storage, metadata, retention = NO_POLICY }: RegistryOptions, reconcile: Look) {
+function createGuard({ storage, metadata, retention = NO_POLICY, log }: RegistryOptions, history: TagHistory, reconcile: Look) {
   const holds = new Holds(storage)
+  const images = new EarlierImages({ storage, metadata, history, log })
   const guard = new TagGuard({ metadata, reconcile, holds, retention })
-  return { holds, guard, kept: new KeptUntagged(holds, retention) }
+  return { holds, images, guard, kept: new KeptUntagged({ metadata, holds, images, rules: retention }) }
 }
 
 interface CollectorParts

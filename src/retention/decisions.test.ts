@@ -7,13 +7,14 @@ import { parseRepositoryName } from '../oci/name.ts'
 import { parseTag } from '../oci/reference.ts'
 import type { Decision } from './decision.ts'
 import type { ManifestFacts, RepositoryFacts, TagFacts } from './facts.ts'
+import { movesSince } from './images-of-tag.ts'
 import { decideUntagged } from './manifest-decisions.ts'
 import { wordsOf } from './reason.ts'
 import { type KeepLines, type NamePattern, NO_RETENTION, type RetentionRules } from './rules.ts'
 import { decideTags } from './tag-decisions.ts'
 
-/** CI tries fewer: BERTH_PROPERTY_EFFORT=10 makes them 10,000. */
-const REPOSITORIES = 1_000 * Number(process.env.BERTH_PROPERTY_EFFORT ?? '1')
+/** Nightly runs try more, by BERTH_PROPERTY_EFFORT. */
+const REPOSITORIES = 10_000 * Number(process.env.BERTH_PROPERTY_EFFORT ?? '1')
 const SEED = Number(process.env.BERTH_TEST_SEED ?? 19)
 const DAY_MS = 86_400_000
 
@@ -38,7 +39,6 @@ function tagOf(name: string, ageDays: number | undefined, more: Partial<TagFacts
     digest: digestOf(Number(Bun.hash(name) % 1_000_000_000n)),
     pushedMs: ageDays === undefined ? undefined : NOW_MS - ageDays * DAY_MS,
     pulledMs: undefined,
-    moves: undefined,
     ...{ isChild: false, isReferrer: false, isHeld: false, isUnreadable: false },
     ...more,
   }
@@ -54,7 +54,7 @@ function manifestOf(ageDays: number, more: Partial<ManifestFacts> = {}): Manifes
 }
 
 const repositoryOf = (tags: readonly TagFacts[], more: Partial<RepositoryFacts> = {}): RepositoryFacts => ({
-  ...{ name: parseRepositoryName('ci/app'), tags, untagged: [], pullsKnownSinceMs: undefined },
+  ...{ name: parseRepositoryName('ci/app'), tags, untagged: [], pullsKnownSinceMs: undefined, moves: new Map() },
   ...more,
 })
 
@@ -76,11 +76,13 @@ test('generated repositories are decided as the reference model does, each with 
 
   for (let count = 0; count < REPOSITORIES; count += 1) {
     const rules = generateRules(random)
-    const repository = generateRepository(random)
+    const { facts, pasts } = generateRepository(random)
+    const moves = new Map([...pasts].flatMap(([tag, past]) => entryOf(tag, movesSince(past))))
+    const repository = { ...facts, moves }
     const verdicts = [...decideTags(rules, repository, NOW_MS), ...decideUntagged(rules, repository, NOW_MS)].map(verdictOf)
     const expected = [
       ...repository.tags.map((tag) => verdictOfTag(rules, repository, tag, NOW_MS)),
-      ...repository.untagged.map((manifest) => verdictOfManifest(rules, repository, manifest, NOW_MS)),
+      ...repository.untagged.map((manifest) => verdictOfManifest(rules, repository, manifest, { pasts, nowMs: NOW_MS })),
     ]
     for (const verdict of verdicts) met.set(verdict, (met.get(verdict) ?? 0) + 1)
     if (!Bun.deepEquals(verdicts, expected)) differences.push({ seed: SEED, count, verdicts, expected })
@@ -90,6 +92,10 @@ test('generated repositories are decided as the reference model does, each with 
   // Each reason was met: a generator that makes one kind of repository shows nothing.
   expect([...met.keys()].sort()).toEqual([...EVERY_VERDICT].sort())
 })
+
+function entryOf<Key, Value>(key: Key, value: Value | undefined): readonly (readonly [Key, Value])[] {
+  return value === undefined ? [] : [[key, value]]
+}
 
 const EVERY_VERDICT: readonly Verdict[] = [
   ...(['goes: not kept', 'goes: untagged', 'stays: attached', 'stays: child', 'stays: every tag', 'stays: held'] as const),
@@ -287,12 +293,27 @@ describe('a manifest without a tag', () => {
   })
 
   test('that is among the last images of a tag stays, and all do where it is not known what a tag led to', () => {
-    const moved = tagOf('pr-1', 1, { digest: digestOf(9), moves: [digestOf(9), digestOf(1), digestOf(2)] })
+    const since = new Map([9, 1, 2].map((image, place) => [digestOf(image), place]))
+    const moved = { moves: new Map([[parseTag('pr-1'), since]]), ...known }
+    const [tags, images] = [
+      [tagOf('pr-1', 1, { digest: digestOf(9) })],
+      [manifestOf(40), manifestOf(40, { digest: digestOf(2) })],
+    ]
 
-    expect(toldOf([manifestOf(40), manifestOf(40, { digest: digestOf(2) })], [moved])).toEqual([
+    expect(toldOf(images, tags, moved)).toEqual([
       'stays: it is among the last 2 images of the tag pr-1',
       'goes: it has had no tag since 2026-10-20, for 30d or more',
     ])
-    expect(toldOf([manifestOf(40)], [tagOf('pr-1', 1)])).toEqual(['stays: it is not known which images the tag pr-1 led to'])
+    expect(toldOf([manifestOf(40)], tags)).toEqual(['stays: it is not known which images the tag pr-1 led to'])
+  })
+
+  test('is not kept by what an attached tag led to, known or not: that goes with its image', () => {
+    const all: RetentionRules = { ...rules, rules: [{ repositories: [every], tags: [every], keep: { ...NO_LINES, moves: 2 } }] }
+    const signature = tagOf(`sha256-${'a'.repeat(64)}.sig`, 1)
+    const gone = ['goes: it has had no tag since 2026-10-20, for 30d or more']
+    const led = new Map([[signature.name, new Map([[digestOf(1), 1]])]])
+
+    expect(untaggedTold(all, repositoryOf([signature], { untagged: [manifestOf(40)], ...known }))).toEqual(gone)
+    expect(untaggedTold(all, repositoryOf([signature], { untagged: [manifestOf(40)], moves: led, ...known }))).toEqual(gone)
   })
 })

@@ -1,6 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
+import type { MovesSince } from './images-of-tag.ts'
 
 /** What is known of a repository. Undefined is unknown: it never counts as old, and never as 'not pulled'. */
 export interface RepositoryFacts {
@@ -10,6 +11,8 @@ export interface RepositoryFacts {
   readonly untagged: readonly ManifestFacts[]
   /** Since when every pull is noted; a manifest without a note was not pulled since then. */
   readonly pullsKnownSinceMs: number | undefined
+  /** What each tag led to. Of one that is missing it is not known. */
+  readonly moves: ReadonlyMap<Tag, MovesSince>
 }
 
 export interface TagFacts extends ContentFacts {
@@ -17,8 +20,6 @@ export interface TagFacts extends ContentFacts {
   readonly digest: Digest
   /** When the tag was last pushed. */
   readonly pushedMs: number | undefined
-  /** What it led to, the present digest first. */
-  readonly moves: readonly Digest[] | undefined
 }
 
 export interface ManifestFacts extends ContentFacts {

@@ -1,14 +1,15 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Tag } from '../oci/reference.ts'
+import { isAttachedTag } from './attached-tag.ts'
 import { type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
 import type { ManifestFacts, RepositoryFacts } from './facts.ts'
 import type { Reason } from './reason.ts'
-import { fitsAny, type RetentionRules, ruleFor } from './rules.ts'
+import { fitsAny, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
 
 /** What becomes of each manifest without a tag, in their order. */
 export function decideUntagged(rules: RetentionRules, repository: RepositoryFacts, nowMs: number): readonly Decision[] {
   const { untaggedMs } = rules
-  const earlier = earlierImages(rules, repository)
+  const earlier = imagesKeptByMoves(rules, repository)
   return repository.untagged.map((manifest) => {
     const belonging = belongingOf(manifest)
     if (belonging !== undefined) return stays(belonging)
@@ -19,14 +20,17 @@ export function decideUntagged(rules: RetentionRules, repository: RepositoryFact
   })
 }
 
-function belongingOf({ isChild, isReferrer, isHeld, isUnreadable }: ManifestFacts): Reason | undefined {
+/** What goes with something else, or is held. */
+export function belongingOf({ isChild, isReferrer, isHeld, isUnreadable }: Belonging): Reason | undefined {
   if (isChild) return { kind: 'child' }
   if (isReferrer) return { kind: 'referrer' }
   if (isUnreadable) return { kind: 'unreadable' }
   return isHeld ? { kind: 'held' } : undefined
 }
 
-interface EarlierImages {
+type Belonging = Pick<ManifestFacts, 'isChild' | 'isReferrer' | 'isHeld' | 'isUnreadable'>
+
+export interface EarlierImages {
   readonly count: number
   /** The tag that an earlier image belongs to. */
   readonly tags: ReadonlyMap<Digest, Tag>
@@ -34,16 +38,37 @@ interface EarlierImages {
   readonly unknown: Tag | undefined
 }
 
-/** What a line `moves` keeps, beside the tags themselves. */
-function earlierImages(rules: RetentionRules, { name, tags }: RepositoryFacts): EarlierImages | undefined {
-  const rule = ruleFor(rules, name)?.rule
-  const count = rule?.keep.moves
-  if (rule === undefined || count === undefined) return undefined
+/** What a line `moves` keeps, beside the tags themselves; undefined where no rule has one. */
+export function imagesKeptByMoves(
+  rules: Pick<RetentionRules, 'rules'>,
+  { name, tags, moves }: Pick<RepositoryFacts, 'name' | 'moves'> & { readonly tags: readonly { readonly name: Tag }[] },
+): EarlierImages | undefined {
+  const found = movesRuleFor(rules, name)
+  if (found === undefined) return undefined
   const images = new Map<Digest, Tag>()
-  const named = tags.filter((tag) => fitsAny(rule.tags, tag.name))
-  for (const tag of named)
-    for (const digest of tag.moves?.slice(0, count) ?? []) if (!images.has(digest)) images.set(digest, tag.name)
-  return { count, tags: images, unknown: named.find(({ moves }) => moves === undefined)?.name }
+  let unknown: Tag | undefined
+  for (const tag of tags) {
+    if (!isMovesTag(found.rule, tag.name)) continue
+    const since = moves.get(tag.name)
+    if (since === undefined) unknown ??= tag.name
+    else for (const [digest, later] of since) if (later < found.count && !images.has(digest)) images.set(digest, tag.name)
+  }
+  return { count: found.count, tags: images, unknown }
+}
+
+/** What is attached to an image goes with that: such a tag keeps no earlier image. */
+export function isMovesTag(rule: RetentionRule, tag: string): boolean {
+  return !isAttachedTag(tag) && fitsAny(rule.tags, tag)
+}
+
+/** The rule about a repository, where it has a line `moves`. */
+export function movesRuleFor(
+  rules: Pick<RetentionRules, 'rules'>,
+  repository: string,
+): { readonly rule: RetentionRule; readonly count: number } | undefined {
+  const rule = ruleFor(rules, repository)?.rule
+  const count = rule?.keep.moves
+  return rule === undefined || count === undefined ? undefined : { rule, count }
 }
 
 function keptByMoves({ digest }: ManifestFacts, earlier: EarlierImages | undefined): Reason | undefined {

@@ -40,7 +40,7 @@ export interface KeepLines {
   readonly pushedMs: number | undefined
   /** What was pulled within this time. */
   readonly pulledMs: number | undefined
-  /** Each tag, and the last images it led to. */
+  /** Each tag, and so many of the images that it led to last, the present one among them. */
   readonly moves: number | undefined
 }
 

@@ -17,6 +17,7 @@ const BLOB = new RegExp(`^${layout.blobs}/([a-z0-9]+)/[0-9a-f]{2}/([0-9a-f]+)/da
 const IN_REPOSITORY = new RegExp(`^${layout.repositories}/(.+?)/(_(?:manifests|layers|uploads)/.*)$`)
 const LINK = /^(_layers|_manifests\/revisions)\/([a-z0-9]+)\/([0-9a-f]+)\/link$/
 const UPLOAD = /^_uploads\/([^/]+)\//
+const INDEX = /^_manifests\/tags\/([^/]+)\/index\/([a-z0-9]+)\/([0-9a-f]+)\/link$/
 const CURRENT = /^_manifests\/tags\/([^/]+)\/current\/link$/
 
 /** The repository of whose directory a file is. */
@@ -29,6 +30,14 @@ export function foreignUploadAt(path: StoragePath): { readonly repository: Repos
   const repository = repositoryAt(path)
   const [, id] = UPLOAD.exec(IN_REPOSITORY.exec(path)?.[2] ?? '') ?? []
   return repository === undefined || id === undefined ? undefined : { repository, id }
+}
+
+/** What a tag has ever pointed to, as its index has it; undefined for any other file. */
+export function indexEntryAt(path: StoragePath): { readonly tag: Tag; readonly digest: Digest } | undefined {
+  const [, name, algorithm, hex] = INDEX.exec(IN_REPOSITORY.exec(path)?.[2] ?? '') ?? []
+  const tag = findTag(name ?? '')
+  const digest = findDigest(`${algorithm}:${hex}`)
+  return tag === undefined || digest === undefined ? undefined : { tag, digest }
 }
 
 /** Undefined for a file that says nothing which is not said elsewhere: the history of a tag, an upload of registry:2's. */

@@ -1,10 +1,11 @@
 import { parseDigest } from '../../src/oci/digest.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
-import { parseTag } from '../../src/oci/reference.ts'
+import { parseTag, type Tag } from '../../src/oci/reference.ts'
 import { RepositoryGlob } from '../../src/oci/repository-glob.ts'
 import { TagGlob } from '../../src/oci/tag-glob.ts'
 import type { ManifestFacts, RepositoryFacts, TagFacts } from '../../src/retention/facts.ts'
 import type { NamePattern, RetentionRule, RetentionRules, TagSet } from '../../src/retention/rules.ts'
+import { type GeneratedPast, generatePast } from './moves-generator.ts'
 import type { SeededRandom } from './seeded-random.ts'
 
 export const NOW_MS = Date.UTC(2026, 10, 29)
@@ -25,14 +26,23 @@ export function generateRules(random: SeededRandom): RetentionRules {
   }
 }
 
+export interface GeneratedRepository {
+  readonly facts: Omit<RepositoryFacts, 'moves'>
+  readonly pasts: ReadonlyMap<Tag, GeneratedPast>
+}
+
 /** Times are whole days, so that some are equal, and some lie just at the end of a time. */
-export function generateRepository(random: SeededRandom): RepositoryFacts {
-  const tags = Array.from({ length: random.below(14) }, () => generateTag(random))
+export function generateRepository(random: SeededRandom): GeneratedRepository {
+  const generated = Array.from({ length: random.below(14) }, () => generateTag(random))
+  const tags = [...new Map(generated.map((tag) => [tag.name, tag])).values()]
   return {
-    name: parseRepositoryName(random.pick(REPOSITORIES)),
-    tags: [...new Map(tags.map((tag) => [tag.name, tag])).values()],
-    untagged: Array.from({ length: random.below(4) }, () => generateManifest(random)),
-    pullsKnownSinceMs: random.chance(0.8) ? past(random) : undefined,
+    facts: {
+      name: parseRepositoryName(random.pick(REPOSITORIES)),
+      tags,
+      untagged: Array.from({ length: random.below(4) }, () => generateManifest(random)),
+      pullsKnownSinceMs: random.chance(0.8) ? past(random) : undefined,
+    },
+    pasts: new Map(tags.map(({ name, digest }) => [name, generatePast(random, digest, DIGESTS)])),
   }
 }
 
@@ -44,13 +54,11 @@ function generateRule(random: SeededRandom): RetentionRule {
 }
 
 function generateTag(random: SeededRandom): TagFacts {
-  const digest = random.pick(DIGESTS)
   return {
     name: parseTag(generateName(random)),
-    digest,
+    digest: random.pick(DIGESTS),
     pushedMs: random.chance(0.9) ? past(random) : undefined,
     pulledMs: random.chance(0.4) ? past(random) : undefined,
-    moves: random.chance(0.8) ? [digest, ...random.some(DIGESTS, 3)] : undefined,
     isChild: random.chance(0.05),
     isReferrer: random.chance(0.05),
     isHeld: random.chance(0.05),

@@ -1,4 +1,6 @@
+import type { Digest } from '../../src/oci/digest.ts'
 import type { ManifestFacts, RepositoryFacts, TagFacts } from '../../src/retention/facts.ts'
+import type { ImagesOfTag } from '../../src/retention/images-of-tag.ts'
 import type { Reason } from '../../src/retention/reason.ts'
 import type { RetentionRule, RetentionRules } from '../../src/retention/rules.ts'
 
@@ -8,14 +10,16 @@ import type { RetentionRule, RetentionRules } from '../../src/retention/rules.ts
  */
 export type Verdict = `${'stays' | 'goes'}: ${Reason['kind']}`
 
-export function verdictOfTag(rules: RetentionRules, repository: RepositoryFacts, tag: TagFacts, nowMs: number): Verdict {
+type Facts = Omit<RepositoryFacts, 'moves'>
+
+export function verdictOfTag(rules: RetentionRules, repository: Facts, tag: TagFacts, nowMs: number): Verdict {
   const verdict = withoutBrake(rules, repository, tag, nowMs)
   if (!verdict.startsWith('goes')) return verdict
   const images = repository.tags.filter((each) => !isPartOfAnImage(each))
   return images.every((each) => withoutBrake(rules, repository, each, nowMs).startsWith('goes')) ? 'stays: every tag' : verdict
 }
 
-function withoutBrake(rules: RetentionRules, repository: RepositoryFacts, tag: TagFacts, nowMs: number): Verdict {
+function withoutBrake(rules: RetentionRules, repository: Facts, tag: TagFacts, nowMs: number): Verdict {
   if (looksAttached(tag.name)) return 'stays: attached'
   if (tag.isReferrer) return 'stays: referrer'
   if (tag.isChild) return 'stays: child'
@@ -59,9 +63,9 @@ function withoutBrake(rules: RetentionRules, repository: RepositoryFacts, tag: T
 
 export function verdictOfManifest(
   rules: RetentionRules,
-  repository: RepositoryFacts,
+  repository: Facts,
   manifest: ManifestFacts,
-  nowMs: number,
+  { pasts, nowMs }: { readonly pasts: ReadonlyMap<string, ImagesOfTag>; readonly nowMs: number },
 ): Verdict {
   if (manifest.isChild) return 'stays: child'
   if (manifest.isReferrer) return 'stays: referrer'
@@ -71,12 +75,10 @@ export function verdictOfManifest(
   const rule = firstRule(rules, repository)
   const moves = rule?.keep.moves
   if (rule !== undefined && moves !== undefined) {
-    const named = repository.tags.filter((tag) => names(rule, tag))
-    for (const tag of named) {
-      const place = tag.moves?.indexOf(manifest.digest) ?? -1
-      if (place >= 0 && place < moves) return 'stays: moved away'
-    }
-    if (named.some((tag) => tag.moves === undefined)) return 'stays: moves unknown'
+    const named = repository.tags.filter((tag) => names(rule, tag) && !looksAttached(tag.name))
+    const pastOf = (tag: TagFacts) => pasts.get(tag.name)
+    if (named.some((tag) => isAmongLast(pastOf(tag), manifest.digest, moves))) return 'stays: moved away'
+    if (named.some((tag) => !isKnown(pastOf(tag)))) return 'stays: moves unknown'
   }
   if (manifest.untaggedSinceMs === undefined) return 'stays: untagged unknown'
   if (manifest.untaggedSinceMs + rules.untaggedMs > nowMs) return 'stays: untagged young'
@@ -87,7 +89,7 @@ export function verdictOfManifest(
 
 function pull(
   { pulledMs }: { readonly pulledMs: number | undefined },
-  { pullsKnownSinceMs }: RepositoryFacts,
+  { pullsKnownSinceMs }: Facts,
   withinMs: number,
   nowMs: number,
 ): Verdict | undefined {
@@ -96,7 +98,38 @@ function pull(
   return pullsKnownSinceMs + withinMs > nowMs ? 'stays: pulls noted' : undefined
 }
 
-function firstRule({ rules }: RetentionRules, { name }: RepositoryFacts): RetentionRule | undefined {
+function isKnown(past: ImagesOfTag | undefined): past is ImagesOfTag {
+  return past !== undefined && [past.recorded, past.remembered].some((source) => source.has(past.present))
+}
+
+/** Fewer than so many images are certain to have come after it. */
+function isAmongLast(past: ImagesOfTag | undefined, digest: Digest, moves: number): boolean {
+  if (!isKnown(past)) return false
+  const images = [...new Set([...past.recorded.keys(), ...past.remembered.keys()])]
+  if (!images.includes(digest)) return false
+  return images.filter((other) => other !== digest && isCertainlyLater(past, other, digest)).length < moves
+}
+
+function isCertainlyLater(past: ImagesOfTag, one: Digest, other: Digest): boolean {
+  if (one === past.present) return true
+  if (other === past.present) return false
+  const others = [...past.recorded.keys(), ...past.remembered.keys()].filter((each) => each !== past.present)
+  const contradicts = others.some((each) => noSooner(past, each) > noLater(past, past.present))
+  return !contradicts && noSooner(past, one) > noLater(past, other)
+}
+
+/** The record is right, but the tag may have come there again by another registry, which the index tells, ten seconds more or less. */
+function noSooner({ recorded, remembered }: ImagesOfTag, digest: Digest): number {
+  return recorded.get(digest) ?? (remembered.get(digest) ?? 0) - 10_000
+}
+
+function noLater({ recorded, remembered }: ImagesOfTag, digest: Digest): number {
+  const [record, index] = [recorded.get(digest), remembered.get(digest)]
+  if (record === undefined) return (index ?? 0) + 10_000
+  return index === undefined || index <= record + 10_000 ? record : index + 10_000
+}
+
+function firstRule({ rules }: RetentionRules, { name }: Facts): RetentionRule | undefined {
   for (const rule of rules) if (rule.repositories.some((each) => each.fits(name))) return rule
   return undefined
 }

@@ -32,6 +32,12 @@ export async function listMovesOf(query: Query, repositoryId: number, tag: Tag):
   return await query.all<TagMove>(`${MOVES} WHERE m.repository_id = ? AND m.tag = ? ORDER BY m.number`, repositoryId, tag)
 }
 
+/** Those that wait of some repositories, the oldest first. */
+export async function listMovesIn(query: Query, repositoryIds: readonly number[]): Promise<TagMove[]> {
+  const ids = JSON.stringify(repositoryIds)
+  return await query.all<TagMove>(`${MOVES} WHERE m.repository_id IN (SELECT value FROM json_each(?)) ORDER BY m.number`, ids)
+}
+
 /** They are in the storage: up to this one none waits any more. */
 export async function deleteMovesUpTo(query: Query, { number, repositoryId, tag }: TagMove): Promise<void> {
   await query.run('DELETE FROM tag_move WHERE (number, repository_id, tag) <= (?, ?, ?)', number, repositoryId, tag)

@@ -27,13 +27,21 @@ export class Candidates {
   }
 
   async *repositories(): AsyncGenerator<RepositoryToCollect> {
-    let last = 0
-    for (;;) {
-      const repositories = await listRepositoriesToCollect(this.#read, last, REPOSITORIES_AT_ONCE)
-      for (const repository of repositories) {
+    for await (const page of this.pages()) {
+      for (const repository of page) {
         await this.#turn()
         yield repository
       }
+    }
+  }
+
+  /** The same, some at a time: for what is looked up for many of them at once. */
+  async *pages(): AsyncGenerator<readonly RepositoryToCollect[]> {
+    let last = 0
+    for (;;) {
+      const repositories = await listRepositoriesToCollect(this.#read, last, REPOSITORIES_AT_ONCE)
+      await this.#turn()
+      if (repositories.length > 0) yield repositories
       last = repositories.at(-1)?.id ?? last
       if (repositories.length < REPOSITORIES_AT_ONCE) return
     }

@@ -5,8 +5,14 @@ import {
   listLargestCondemnedLinks,
   rescueLink,
 } from '../../metadata/collecting/links.ts'
-import { condemnManifests, listCondemnedManifests, listReleasedManifests } from '../../metadata/collecting/manifests.ts'
+import {
+  condemnManifests,
+  listCondemnedManifests,
+  listReleasedManifests,
+  rescueManifest,
+} from '../../metadata/collecting/manifests.ts'
 import { listObstacles } from '../../metadata/collecting/obstacles.ts'
+import type { RepositoryToCollect } from '../../metadata/collecting/survey.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -106,33 +112,56 @@ export class Collector {
     const candidates = new Candidates(metadata.read, signal)
     const opaque = await this.#repositoriesWithObstacle()
     let condemned = 0
-    for await (const { id, name } of candidates.repositories()) {
-      if (opaque.has(name)) continue
-      condemned += await this.#condemnReleased(id, touchedBefore)
-      if (options.removesUntagged) {
-        const untagged = await new UntaggedIn(metadata.read, { id, name }, signal).find(kept)
-        condemned += await this.#condemnManifests(id, untagged, Number.MAX_SAFE_INTEGER)
-      }
-      for await (const slice of candidates.links(id)) {
-        const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
-        for (const digests of batches(due, this.#options.pace.atOnce)) {
-          condemned += await metadata.write((query) => condemnLinks(query, id, digests, touchedBefore))
-          await this.#options.clock.tick()
+    for await (const page of candidates.pages()) {
+      const keptHere = kept.among(page, signal)
+      for (const { id, name } of page) {
+        signal.throwIfAborted()
+        if (opaque.has(name)) continue
+        condemned += await this.#condemnReleased({ id, name }, touchedBefore, signal)
+        if (options.removesUntagged) {
+          const untagged = await new UntaggedIn(metadata.read, { id, name }, signal).find(keptHere)
+          condemned += await this.#condemnManifests(id, untagged, Number.MAX_SAFE_INTEGER)
         }
+        condemned += await this.#condemnLinks(id, candidates, touchedBefore)
       }
     }
     return condemned
   }
 
-  /** What is condemned is no candidate any more, so that each slice is another one. */
-  async #condemnReleased(repositoryId: number, touchedBefore: number): Promise<number> {
-    const { metadata, pace } = this.#options
-    for (let condemned = 0; ; ) {
-      const released = await listReleasedManifests(metadata.read, repositoryId, touchedBefore, pace.atOnce)
-      const taken = await this.#condemnManifests(repositoryId, released, touchedBefore)
-      condemned += taken
-      if (taken === 0) return condemned
+  async #condemnLinks(repositoryId: number, candidates: Candidates, touchedBefore: number): Promise<number> {
+    const { metadata, pace, clock } = this.#options
+    let condemned = 0
+    for await (const slice of candidates.links(repositoryId)) {
+      const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
+      for (const digests of batches(due, pace.atOnce)) {
+        condemned += await metadata.write((query) => condemnLinks(query, repositoryId, digests, touchedBefore))
+        await clock.tick()
+      }
     }
+    return condemned
+  }
+
+  /** What is condemned is no candidate any more, so that each slice is another one; nor is, for a grace, what an operator keeps. */
+  async #condemnReleased(repository: RepositoryToCollect, touchedBefore: number, signal: AbortSignal): Promise<number> {
+    const { metadata, pace, kept } = this.#options
+    const { id, name } = repository
+    const keptHere = kept.hasMoves(name) ? kept.among([repository], signal) : undefined
+    for (let condemned = 0; ; ) {
+      const released = await listReleasedManifests(metadata.read, id, touchedBefore, pace.atOnce)
+      const staying = released.length === 0 ? undefined : await keptHere?.of(repository)
+      const [earlier, others] = parted(released, (digest) => staying === 'all' || staying?.has(digest) === true)
+      await this.#renew(id, earlier)
+      const taken = await this.#condemnManifests(id, others, touchedBefore)
+      condemned += taken
+      if (taken + earlier.length === 0) return condemned
+    }
+  }
+
+  async #renew(repositoryId: number, manifests: readonly Digest[]): Promise<void> {
+    if (manifests.length === 0) return
+    await this.#options.metadata.write(async (query) => {
+      for (const digest of manifests) await rescueManifest(query, repositoryId, digest)
+    })
   }
 
   async #condemnManifests(repositoryId: number, digests: readonly Digest[], touchedBefore: number): Promise<number> {

@@ -4,8 +4,7 @@ import { listHeldBytes, listKeptBy, listNaming, listTagTargets } from '../../met
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { HeldNames } from '../keeping/holds.ts'
-import type { KeptUntagged } from '../keeping/kept-untagged.ts'
+import type { KeptBeside, KeptManifests, KeptUntagged } from '../keeping/kept-untagged.ts'
 import { Rest } from '../rest.ts'
 import { Candidates } from './candidates.ts'
 
@@ -22,11 +21,14 @@ export interface Untagged {
 export async function surveyUntagged(read: Query, kept: KeptUntagged, signal: AbortSignal): Promise<Untagged> {
   let manifests = 0
   let bytes = 0
-  for await (const each of new Candidates(read, signal).repositories()) {
-    const repository = new UntaggedIn(read, each, signal)
-    const untagged = await repository.find(kept)
-    manifests += untagged.length
-    bytes += await repository.bytesOf(untagged)
+  for await (const page of new Candidates(read, signal).pages()) {
+    const keptHere = kept.among(page, signal)
+    for (const each of page) {
+      const repository = new UntaggedIn(read, each, signal)
+      const untagged = await repository.find(keptHere)
+      manifests += untagged.length
+      bytes += await repository.bytesOf(untagged)
+    }
   }
   return { manifests, bytes }
 }
@@ -47,9 +49,9 @@ export class UntaggedIn {
     this.#signal = signal
   }
 
-  async find(kept: KeptUntagged): Promise<readonly Digest[]> {
+  async find(kept: KeptBeside): Promise<readonly Digest[]> {
     if (!(await this.#hasAny())) return []
-    const held = await kept.of(this.#name)
+    const held = await kept.of({ id: this.#repositoryId, name: this.#name })
     if (held === 'all') return []
     if (!held.isEmpty) await this.#keepHeld(held)
     await this.#keepTagged()
@@ -90,7 +92,7 @@ export class UntaggedIn {
     }
   }
 
-  async #keepHeld(held: HeldNames): Promise<void> {
+  async #keepHeld(held: KeptManifests): Promise<void> {
     for await (const slice of this.#slices()) for (const { digest } of slice) if (held.has(digest)) await this.#keep(digest)
   }
 

@@ -4,14 +4,12 @@ import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
+import { CLOCK_SLACK_MS } from '../../retention/images-of-tag.ts'
 import type { StoragePath } from '../../storage/driver.ts'
 import type { DeletedRecord } from '../records/deleted-record.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import { findMove, lineOf, type RecordedMove } from '../records/recorded-move.ts'
 import type { TagHistory } from '../records/tag-history.ts'
-
-/** The clock of an object store may be off by so much, and its times are whole seconds. */
-const CLOCK_SLACK_MS = 10_000
 
 /** A move of a tag, and what became of where it led. */
 export interface PastMove extends RecordedMove {

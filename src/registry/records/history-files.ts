@@ -1,11 +1,16 @@
 import { type FilePage, type ListedFile, type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { berthLayout } from '../../storage/layout.ts'
+import { Rest } from '../rest.ts'
 import { isDay } from './days.ts'
 import { findRecordId, newRecordId } from './deleted-record.ts'
 
 /** Files are put together until they have so much. */
 const MERGED_BYTES = 8 * 1024 * 1024
 const MOST_BYTES = 64 * 1024 * 1024
+/** So much is taken apart in one turn of the event loop. */
+const BYTES_AT_ONCE = 256 * 1024
+const LINES_AT_ONCE = 500
+const LINE_END = 0x0a
 /** So often the files of a day may be replaced while they are read: a process puts them together once an hour. */
 const LOOKS = 5
 
@@ -80,6 +85,7 @@ export class HistoryFiles {
     onUnreadable: (path: StoragePath) => void,
   ): Promise<readonly HistoryLine[] | undefined> {
     const found: HistoryLine[] = []
+    const rest = new Rest()
     for (const { path, size } of files) {
       if (size > MOST_BYTES) {
         onUnreadable(path)
@@ -87,7 +93,10 @@ export class HistoryFiles {
       }
       const lines = await this.#read(path)
       if (lines === undefined) return undefined
-      for (const line of lines) if (fits(line)) found.push({ line, path })
+      for (const [place, line] of lines.entries()) {
+        if (fits(line)) found.push({ line, path })
+        if (place % LINES_AT_ONCE === 0) await rest.after(0)
+      }
     }
     return found
   }
@@ -107,9 +116,16 @@ export class HistoryFiles {
   async #read(path: StoragePath): Promise<readonly string[] | undefined> {
     const bytes = await this.#storage.readSmall(path, MOST_BYTES)
     if (bytes === undefined) return undefined
-    return new TextDecoder()
-      .decode(bytes)
-      .split('\n')
-      .filter((line) => line !== '')
+    const lines: string[] = []
+    const rest = new Rest()
+    for (let start = 0; start < bytes.length; ) {
+      const next = bytes.indexOf(LINE_END, Math.min(start + BYTES_AT_ONCE, bytes.length))
+      const end = next < 0 ? bytes.length : next
+      const text = new TextDecoder().decode(bytes.subarray(start, end))
+      lines.push(...text.split('\n').filter((line) => line !== ''))
+      start = end + 1
+      await rest.after(BYTES_AT_ONCE)
+    }
+    return lines
   }
 }

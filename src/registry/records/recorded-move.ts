@@ -23,6 +23,16 @@ export function lineOf({ atMs, by, repository, tag, digest, before, how }: TagMo
   return JSON.stringify({ at: new Date(atMs).toISOString(), by, repository, tag, digest, before, how })
 }
 
+/** What a line says about its repository, without taking it apart; undefined for a line that `lineOf` has not written. */
+export function findRepositoryIn(line: string): RepositoryName | undefined {
+  const start = line.indexOf(NAME_BEGINS)
+  if (start < 0) return undefined
+  const name = line.slice(start + NAME_BEGINS.length, line.indexOf('"', start + NAME_BEGINS.length))
+  return findRepositoryName(name)
+}
+
+const NAME_BEGINS = '"repository":"'
+
 /** Undefined for a line that is none: a file may be damaged. */
 export function findMove(line: string): RecordedMove | undefined {
   const fields = fieldsIn(line)

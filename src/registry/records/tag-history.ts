@@ -1,14 +1,15 @@
 import { deleteMovesUpTo, listMoves } from '../../metadata/history/moves.ts'
 import type { Metadata } from '../../metadata/query.ts'
-import { DIGEST_ALGORITHMS, findDigest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { indexLinkFile, layout } from '../../storage/layout.ts'
 import { StorageFullError } from '../../storage/storage-errors.ts'
+import { Rest } from '../rest.ts'
 import { dayOf } from './days.ts'
 import { HistoryFiles } from './history-files.ts'
-import { findMove, lineOf, type RecordedMove } from './recorded-move.ts'
+import { findMove, findRepositoryIn, lineOf, type RecordedMove } from './recorded-move.ts'
+import { listTagIndex } from './tag-index.ts'
 
 /** So many moves go into one file. */
 const MOVES_AT_ONCE = 2_000
@@ -69,31 +70,59 @@ export class TagHistory {
   async of(repository: RepositoryName, tag: Tag, onUnreadable: (path: StoragePath) => void): Promise<readonly RecordedMove[]> {
     const found = new Map<string, RecordedMove>()
     const words = [repository, tag].map((name) => JSON.stringify(name))
-    const days = await this.#files.days()
-    for (let start = 0; start < days.length; start += READ_AT_ONCE) {
-      const fits = (line: string) => words.every((word) => line.includes(word))
-      const read = days.slice(start, start + READ_AT_ONCE).map((day) => this.#files.lines(day, fits, onUnreadable))
-      for (const { line, path } of (await Promise.all(read)).flat()) {
-        const move = findMove(line)
-        if (move === undefined) onUnreadable(path)
-        else if (move.repository === repository && move.tag === tag) found.set(line, move)
-      }
+    const fits = (line: string) => words.every((word) => line.includes(word))
+    const told = (move: RecordedMove, line: string) => {
+      if (move.repository === repository && move.tag === tag) found.set(line, move)
     }
+    await this.#read({ fits, told, onUnreadable })
     return [...found.values()].sort((one, other) => one.atMs - other.atMs)
+  }
+
+  /** Tells each recorded move of the tags of some repositories, in no order, and some of them twice: all files are read once for all of these. */
+  async each(
+    repositories: ReadonlySet<RepositoryName>,
+    told: (move: RecordedMove) => void,
+    { onUnreadable, signal }: { readonly onUnreadable: (path: StoragePath) => void; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const fits = (line: string) => {
+      const name = findRepositoryIn(line)
+      return name === undefined || repositories.has(name)
+    }
+    await this.#read({ fits, told: (move) => repositories.has(move.repository) && told(move), onUnreadable, signal })
   }
 
   /** What registry:2 keeps for a tag that is there: the digests that it pointed to, and when it last came to each. */
   async remembered(repository: RepositoryName, tag: Tag): Promise<readonly RecordedMove[]> {
     const { storage } = this.#options
     const moves: RecordedMove[] = []
-    for (const algorithm of DIGEST_ALGORITHMS) {
-      for (const hex of await storage.list(storagePath(layout.tag(repository, tag), 'index', algorithm))) {
-        const digest = findDigest(`${algorithm}:${hex}`)
-        const entry = digest && (await storage.stat(storagePath(layout.tag(repository, tag), indexLinkFile(digest))))
-        if (entry === undefined) continue
-        moves.push({ atMs: entry.changedAtMs, by: undefined, repository, tag, digest, before: undefined, how: undefined })
-      }
+    for (const digest of await listTagIndex(storage, repository, tag)) {
+      const entry = await storage.stat(storagePath(layout.tag(repository, tag), indexLinkFile(digest)))
+      if (entry === undefined) continue
+      moves.push({ atMs: entry.changedAtMs, by: undefined, repository, tag, digest, before: undefined, how: undefined })
     }
     return moves.sort((one, other) => one.atMs - other.atMs)
   }
+
+  async #read({ fits, told, onUnreadable, signal }: Reading): Promise<void> {
+    const days = await this.#files.days()
+    const rest = new Rest()
+    for (let start = 0; start < days.length; start += READ_AT_ONCE) {
+      signal?.throwIfAborted()
+      const read = days.slice(start, start + READ_AT_ONCE).map((day) => this.#files.lines(day, fits, onUnreadable))
+      for (const { line, path } of (await Promise.all(read)).flat()) {
+        const move = findMove(line)
+        if (move === undefined) onUnreadable(path)
+        else told(move, line)
+        await rest.after(line.length)
+      }
+    }
+  }
+}
+
+interface Reading {
+  /** Lines that do not fit are not taken apart. */
+  readonly fits: (line: string) => boolean
+  readonly told: (move: RecordedMove, line: string) => void
+  readonly onUnreadable: (path: StoragePath) => void
+  readonly signal?: AbortSignal
 }

@@ -5,6 +5,7 @@ import type { CollectorPolicy } from '../collect/policy.ts'
 import type { Whether } from '../collect/whether.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
 import type { Seen } from '../deleting/selected-repositories.ts'
+import type { EarlierImages } from '../keeping/earlier-images.ts'
 import type { Holds } from '../keeping/holds.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 import { PullNotes } from './pull-notes.ts'
@@ -17,6 +18,7 @@ export interface RetentionParts {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly holds: Holds
+  readonly images: EarlierImages
   readonly scan: RepositoryScan
   readonly manifests: Pick<ManifestStore, 'delete'>
   readonly whether: Whether
@@ -38,9 +40,9 @@ export interface Retention {
 }
 
 export function createRetention(parts: RetentionParts): Retention {
-  const { storage, metadata, holds, scan, manifests, whether, policy = NO_POLICY, collector, log } = parts
+  const { storage, metadata, holds, images, scan, manifests, whether, policy = NO_POLICY, collector, log } = parts
   const times = new PushedTimes(metadata, storage)
-  const look = (seen: Seen) => new RetentionLook({ metadata, seen, holds, times, rules: policy })
+  const look = (seen: Seen) => new RetentionLook({ metadata, seen, holds, images, times, rules: policy })
   const { dryRun, rules, untaggedMs } = policy
   // A pass waits for a complete scan: there is nothing left to be seen.
   const seen: Seen = { names: () => scan.ensureNames(), repository: (name) => scan.ensureScanned(name) }

@@ -4,11 +4,12 @@ import { currentNumber, type Metadata, type Query } from '../../metadata/query.t
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Decision } from '../../retention/decision.ts'
 import type { ManifestFacts, RepositoryFacts, TagFacts } from '../../retention/facts.ts'
-import { decideUntagged } from '../../retention/manifest-decisions.ts'
+import { belongingOf, decideUntagged, isMovesTag, movesRuleFor } from '../../retention/manifest-decisions.ts'
 import { fitsAny, type RetentionRules, ruleFor } from '../../retention/rules.ts'
 import { decideTags } from '../../retention/tag-decisions.ts'
 import { Questions } from '../deleting/questions.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from '../deleting/selected-repositories.ts'
+import type { EarlierImages, MovedRepository } from '../keeping/earlier-images.ts'
 import type { HeldNames, Holds } from '../keeping/holds.ts'
 import type { PushedTimes } from './pushed-times.ts'
 
@@ -16,6 +17,7 @@ export interface RetentionLookOptions {
   readonly metadata: Metadata
   readonly seen: Seen
   readonly holds: Holds
+  readonly images: Pick<EarlierImages, 'of'>
   readonly times: PushedTimes
   readonly rules: RetentionRules
 }
@@ -37,7 +39,13 @@ export interface RepositoryDecisions {
 
 const EVERY = { kind: 'repositories', repositories: { fits: () => true } } as const
 
-/** Looks at every repository, and changes nothing but what is known of times. Holds the tags of one repository at a time. */
+/** Tags and manifests that are held until the records of moves are read once for all of them. */
+const GATHERED_AT_MOST = 20_000
+
+/**
+ * Looks at every repository, and changes nothing but what is known of times. Holds the tags of one repository at a time, or of some where a rule
+ * asks what tags led to.
+ */
 export class RetentionLook {
   readonly #options: RetentionLookOptions
 
@@ -49,13 +57,20 @@ export class RetentionLook {
   async *repositories(signal: AbortSignal, { onlyRuled = false } = {}): AsyncGenerator<RepositoryDecisions> {
     const { metadata, seen, rules } = this.#options
     const questions = new Questions(metadata.read, { signal })
+    let [gathered, count]: [Looked[], number] = [[], 0]
     for await (const repository of new SelectedRepositories(questions, seen).of(EVERY)) {
       if (onlyRuled && rules.untaggedMs === undefined && ruleFor(rules, repository.name) === undefined) continue
-      yield await this.#lookInto(repository, questions, signal)
+      const looked = await this.#lookInto(repository, questions, signal)
+      gathered.push(looked)
+      count += looked.moved === undefined && count === 0 ? 0 : 1 + looked.facts.tags.length + looked.facts.untagged.length
+      if (count > 0 && count < GATHERED_AT_MOST) continue
+      yield* this.#decided(gathered, signal)
+      ;[gathered, count] = [[], 0]
     }
+    yield* this.#decided(gathered, signal)
   }
 
-  async #lookInto(repository: FoundRepository, questions: Questions, signal: AbortSignal): Promise<RepositoryDecisions> {
+  async #lookInto(repository: FoundRepository, questions: Questions, signal: AbortSignal): Promise<Looked> {
     const { rules, holds } = this.#options
     const { id, name } = repository
     const asOf = await questions.ask(currentNumber)
@@ -64,11 +79,26 @@ export class RetentionLook {
     const untagged = rules.untaggedMs === undefined ? [] : await this.#untagged(repository, { questions, held, signal })
     const pullsKnownSinceMs = await questions.ask(readPullsKnownSinceMs)
     const nowMs = await questions.ask(readClockMs)
-    const facts: RepositoryFacts = { name, tags, untagged, pullsKnownSinceMs }
-    return {
-      ...{ id, name, asOf },
-      tags: joined(tags, decideTags(rules, facts, nowMs)),
-      untagged: joined(untagged, decideUntagged(rules, facts, nowMs)),
+    const facts = { name, tags, untagged, pullsKnownSinceMs }
+    return { id, asOf, nowMs, facts, moved: movedIn(rules, id, facts) }
+  }
+
+  /** Each is let go of as it is given. */
+  async *#decided(gathered: Looked[], signal: AbortSignal): AsyncGenerator<RepositoryDecisions> {
+    const { rules, images } = this.#options
+    const moves = await images.of(
+      gathered.flatMap(({ moved }) => moved ?? []),
+      signal,
+    )
+    for (let next = gathered.shift(); next !== undefined; next = gathered.shift()) {
+      const { id, asOf, nowMs } = next
+      const facts: RepositoryFacts = { ...next.facts, moves: moves.get(next.facts.name) ?? new Map() }
+      const { name, tags, untagged } = facts
+      yield {
+        ...{ id, name, asOf },
+        tags: joined(tags, decideTags(rules, facts, nowMs)),
+        untagged: joined(untagged, decideUntagged(rules, facts, nowMs)),
+      }
     }
   }
 
@@ -86,7 +116,6 @@ export class RetentionLook {
       digest: row.digest,
       pushedMs: row.pushedMs ?? found.get(row.name),
       pulledMs: row.pulledMs ?? undefined,
-      moves: undefined,
       isHeld: held.has(row.name) || held.has(row.digest),
       ...flagsOf(row),
     }))
@@ -108,6 +137,24 @@ export class RetentionLook {
       ...flagsOf(row),
     }))
   }
+}
+
+/** All that is known of a repository but what its tags led to. */
+interface Looked {
+  readonly id: number
+  readonly asOf: number
+  readonly nowMs: number
+  readonly facts: Omit<RepositoryFacts, 'moves'>
+  /** Undefined: nothing there depends on what tags led to. */
+  readonly moved: MovedRepository | undefined
+}
+
+function movedIn(rules: RetentionRules, id: number, { name, tags, untagged }: Looked['facts']): MovedRepository | undefined {
+  const found = movesRuleFor(rules, name)
+  if (found === undefined || untagged.every((manifest) => belongingOf(manifest) !== undefined)) return undefined
+  const named = tags.filter((tag) => isMovesTag(found.rule, tag.name))
+  const there = [...tags, ...untagged].map(({ digest }) => digest)
+  return { id, name, tags: new Map(named.map((tag) => [tag.name, tag.digest])), there: new Set(there) }
 }
 
 interface LookParts {

@@ -2,11 +2,12 @@ import { listTagTargets } from '../../metadata/collecting/survey.ts'
 import { findRepository, findTag, listUnlinked } from '../../metadata/content.ts'
 import type { Metadata, Query } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
-import { DIGEST_ALGORITHMS, type Digest, findDigest } from '../../oci/digest.ts'
+import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { indexLinkFile, layout } from '../../storage/layout.ts'
+import { listTagIndex } from '../records/tag-index.ts'
 import { Rest } from '../rest.ts'
 import type { Operations } from '../writes/operations.ts'
 
@@ -50,17 +51,14 @@ export class TagIndexes {
   }
 
   async #removeOf(repository: RepositoryName, repositoryId: number, tag: Tag): Promise<void> {
-    const gone = await leadNowhere(this.#options.metadata.read, repositoryId, tag, await this.#entriesOf(repository, tag))
+    const gone = await leadNowhere(
+      this.#options.metadata.read,
+      repositoryId,
+      tag,
+      await listTagIndex(this.#options.storage, repository, tag),
+    )
     for (let start = 0; start < gone.length; start += REMOVED_AT_ONCE)
       await this.#remove(repository, repositoryId, tag, gone.slice(start, start + REMOVED_AT_ONCE))
-  }
-
-  async #entriesOf(repository: RepositoryName, tag: Tag): Promise<readonly Digest[]> {
-    const digests: Digest[] = []
-    for (const algorithm of DIGEST_ALGORITHMS)
-      for (const hex of await this.#options.storage.list(storagePath(layout.tag(repository, tag), 'index', algorithm)))
-        digests.push(...[findDigest(`${algorithm}:${hex}`) ?? []].flat())
-    return digests
   }
 
   async #remove(repository: RepositoryName, repositoryId: number, tag: Tag, entries: readonly Digest[]): Promise<void> {

@@ -4,10 +4,12 @@ import { findLinkTarget, findNeeders, listNamedBy } from '../../../metadata/coll
 import type { Query } from '../../../metadata/query.ts'
 import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
-import type { KeptUntagged } from '../../keeping/kept-untagged.ts'
+import type { KeptBeside, KeptUntagged } from '../../keeping/kept-untagged.ts'
 import { Candidates } from '../candidates.ts'
 import { UntaggedIn } from '../untagged.ts'
 import { type PackedName, PackedNames } from './packed-names.ts'
+
+const REPOSITORIES_AT_ONCE = 100
 
 /** What a `garbage-collect` found that may go, in the order in which it goes. */
 export interface CommandPlan {
@@ -78,7 +80,11 @@ export class CommandPlanner {
     const repositories: { readonly id: number; readonly name: RepositoryName }[] = []
     for await (const repository of this.#candidates.repositories()) repositories.push(repository)
     repositories.sort((one, other) => (one.name < other.name ? -1 : 1))
-    for (const { id, name } of repositories) await this.#mark(id, name)
+    for (let start = 0; start < repositories.length; start += REPOSITORIES_AT_ONCE) {
+      const some = repositories.slice(start, start + REPOSITORIES_AT_ONCE)
+      const keptHere = this.#options.kept.among(some, this.#options.signal)
+      for (const { id, name } of some) await this.#mark(id, name, keptHere)
+    }
     for (const { id, name } of repositories) if (!this.#options.opaque.has(name)) await this.#findLinks(id, name)
     const blobs = this.#options.keepsBytes ? NO_BLOBS : await this.#findBlobs()
     const nameOf = new Map(repositories.map(({ id, name }) => [id, name]))
@@ -86,8 +92,8 @@ export class CommandPlanner {
     return { manifests, links, blobs, marked: this.#marked.length, young: this.#young }
   }
 
-  async #mark(repositoryId: number, repository: RepositoryName): Promise<void> {
-    const { read, removesUntagged, kept, told, signal, opaque } = this.#options
+  async #mark(repositoryId: number, repository: RepositoryName, kept: KeptBeside): Promise<void> {
+    const { read, removesUntagged, told, signal, opaque } = this.#options
     const isAsked = removesUntagged && !opaque.has(repository)
     const untagged = new Set(isAsked ? await new UntaggedIn(read, { id: repositoryId, name: repository }, signal).find(kept) : [])
     let isTold = false
