@@ -51,6 +51,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/duties.ts #withHolder': 'Background tasks',
   'registry/maintenance.ts #tasks': 'Background tasks',
   'registry/collect/untagged.ts #kept': 'Manifests of one repository, while the untagged ones are counted',
+  'registry/keeping/earlier-images.ts #times': 'What tags led to, while rules with `moves` are applied',
   'registry/retention/pull-notes.ts #noted': 'Manifests whose pulls are noted',
   'registry/retention/pull-notes.ts #waiting': 'Manifests whose pulls are noted',
   'registry/deleting/removing.ts #kept': 'What a preview of `berth delete` tells of changes and of image indexes',

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
@@ -135,4 +135,34 @@ describeWith({ programs: [PEER_PROGRAM] }, 'registry:2', () => {
     expect(await (await registry.request('GET', '/v2/_catalog')).json()).toEqual({ repositories: ['team/app'] })
     expect((await registry.headManifest('team/app', 'v1.0.0')).status).toBe(200)
   })
+
+  test('has pushed images that a tag left since: they count among its last ones', async () => {
+    const [first, ...later] = images.slice(0, 3) as [Image, Image, Image]
+    await pushImage(client, first, 'latest', 'team/app')
+    await berth.stop()
+    const peer = await startPeer({ folder, dataDirectory: folder.join('data') })
+    for (const image of later) await pushImage(new RegistryClient(peer.url), image, 'latest', 'team/app')
+    await peer[Symbol.asyncDispose]()
+    for (const [place, { manifest }] of later.entries()) moveTimeOfIndex(manifest.digest, place + 1)
+    const moves = "retention: {untagged: 30d, rules: [{repositories: ['**'], tags: ['*'], keep: {moves: 2}}]}\n"
+    writeFileSync(berth.config, readFileSync(berth.config, 'utf8').replace(SECTION, moves))
+
+    const { stdout, stderr, exitCode } = await shell('retention preview')
+
+    expect({ stderr, exitCode }).toEqual({ stderr: '', exitCode: 0 })
+    expect(stdout.split('\n').slice(0, 3).toSorted()).toEqual(
+      [
+        'stays team/app:latest: rule 1 keeps the tag with its last 2 images',
+        `stays team/app@${later[0]?.manifest.digest}: it is among the last 2 images of the tag latest`,
+        `stays team/app@${first.manifest.digest}: it is not known since when it has no tag`,
+      ].toSorted(),
+    )
+  })
+
+  /** As if the push had been so many hours later: what lies ten seconds apart has an order. */
+  function moveTimeOfIndex(digest: string, hours: number): void {
+    const path = 'docker/registry/v2/repositories/team/app/_manifests/tags/latest/index/sha256'
+    const atMs = Date.now() + hours * 3_600_000
+    utimesSync(folder.join('data', path, digest.slice(7), 'link'), atMs / 1000, atMs / 1000)
+  }
 })

@@ -1,8 +1,9 @@
+import { rmSync } from 'node:fs'
 import { bytesOf, type RetainedBytes } from '../../src/registry/retention/retention-bytes.ts'
 import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import { wordsOf } from '../../src/retention/reason.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { BerthInProcess } from './berth-in-process.ts'
+import { BerthInProcess, metadataPath } from './berth-in-process.ts'
 import { DAY_MS, passTime, TEST_POLICY } from './collecting.ts'
 import type { Image } from './images.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
@@ -13,6 +14,7 @@ const signal = new AbortController().signal
 export class RetentionLab implements AsyncDisposable {
   readonly folder = new TemporaryFolder({ inMemory: true })
   #berth: BerthInProcess | undefined
+  #policy: Partial<RetentionPolicy> = {}
 
   get berth(): BerthInProcess {
     if (this.#berth === undefined) throw new Error('the registry was not started')
@@ -21,9 +23,17 @@ export class RetentionLab implements AsyncDisposable {
 
   /** With rules that are more than shown, unless the test says so. */
   async start(policy: Partial<RetentionPolicy>, { isScanned = true } = {}): Promise<void> {
+    this.#policy = policy
     const retention = { ...NO_POLICY, dryRun: false, ...policy }
     this.#berth = await BerthInProcess.start(this.folder.join('data'), { collector: TEST_POLICY, retention })
     if (isScanned) await this.#berth.scan()
+  }
+
+  /** The database is lost, and what is there is read again. */
+  async loseDatabase(): Promise<void> {
+    await this.berth.stop()
+    for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(this.folder.join('data')) + end, { force: true })
+    await this.start(this.#policy)
   }
 
   async push(pushes: readonly (readonly [Image, string])[], repository = 'ci/app'): Promise<void> {

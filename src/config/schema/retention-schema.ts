@@ -43,7 +43,7 @@ const keep = section({
   }),
   moves: optionalKey(wholeNumber(1), {
     example: '5',
-    about: 'The tags themselves, and as many of the images that each led to last.',
+    about: 'The tags themselves, and as many of the images that each led to last, the present one among them.',
   }),
 })
 

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { rmSync } from 'node:fs'
 import { DAY_MS, HOUR_MS, passTime } from '../../../../test/support/collecting.ts'
 import { type Image, makeImage, makeImageIndex } from '../../../../test/support/images.ts'
 import { expectStatus } from '../../../../test/support/registry-client.ts'
@@ -6,6 +7,8 @@ import { RetentionLab } from '../../../../test/support/retention-lab.ts'
 import { ruleOf } from '../../../../test/support/retention-rule.ts'
 import { parseDigest } from '../../../oci/digest.ts'
 import { parseRepositoryName } from '../../../oci/name.ts'
+import { parseTag } from '../../../oci/reference.ts'
+import { layout } from '../../../storage/layout.ts'
 
 const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((name) => makeImage(name, { layers: 1 })) as [
   Image,
@@ -41,23 +44,45 @@ test('garbage-collect -m neither lists nor takes what is held by its digest, nor
   expect(await lab.statuses(...stays, four.manifest.digest)).toEqual([200, 200, 200, 200, 200, 404])
 })
 
-test('garbage-collect -m takes no earlier image where a rule keeps those that its tags led to', async () => {
-  await lab.start({ dryRun: true, rules: [ruleOf('ci/**', 'latest', { moves: 5 })] })
-  for (const repository of ['ci/app', 'team/app'])
+test('garbage-collect -m takes no earlier image that a rule keeps, nor what belongs to it, also while rules are only shown', async () => {
+  const index = makeImageIndex([two])
+  const report = makeImage('report', { subject: index.manifest, artifactType: 'application/vnd.test' })
+  await lab.start({ dryRun: true, rules: [ruleOf('ci/**', 'latest', { moves: 2 })] })
+  for (const repository of ['ci/app', 'ci/web', 'team/app']) {
     await lab.push(
       [
         [one, 'latest'],
-        [two, 'latest'],
+        [two, two.manifest.digest],
+        [report, report.manifest.digest],
       ],
       repository,
     )
+    await expectStatus(await lab.berth.client.putManifest(repository, 'latest', index.manifest), 201)
+    await lab.push([[three, 'latest']], repository)
+  }
+  await lab.push([[four, 'latest']], 'ci/web')
   await lab.passDays(2)
 
   const listed = await collectUntagged()
 
-  expect(listed).toEqual([one.manifest.digest])
-  expect(await lab.status(one.manifest.digest)).toBe(200)
-  expect(await lab.status(one.manifest.digest, 'team/app')).toBe(404)
+  const all = [one.manifest, index.manifest, two.manifest, report.manifest, three.manifest].map(({ digest }) => digest)
+  const statuses = async (repository: string) => await Promise.all(all.map((digest) => lab.status(digest, repository)))
+  expect(await statuses('ci/app')).toEqual([404, 200, 200, 200, 200])
+  // What belongs to an image goes when that has gone.
+  expect(await statuses('ci/web')).toEqual([404, 404, 200, 200, 200])
+  expect(await statuses('team/app')).toEqual([404, 404, 200, 200, 200])
+  expect(listed).toHaveLength(1 + 4 + 4)
+})
+
+test('garbage-collect -m takes no manifest of a repository where a rule keeps what its tags led to, and nothing tells what that is', async () => {
+  await lab.start({ rules: [ruleOf('ci/**', 'latest', { moves: 2 })] })
+  for (const image of [one, two, three]) await lab.push([[image, 'latest']])
+  await lab.berth.opened.metadata.write((query) => query.run('DELETE FROM tag_move'))
+  const tag = layout.tag(parseRepositoryName('ci/app'), parseTag('latest'))
+  rmSync(lab.folder.join('data', tag, 'index'), { recursive: true })
+  await lab.passDays(2)
+
+  expect(await collectUntagged()).toEqual([])
 })
 
 /** What `garbage-collect -m` does beside a server, and what the server's collector does when the window is over. Gives what was listed. */
