@@ -110,6 +110,14 @@ describe('the last images of a tag', () => {
     expect(await decided(one, two)).toEqual(['stays: it is not known since when it has no tag', KEPT])
   })
 
+  test('are images that are there: one that was deleted counts no more', async () => {
+    await latest(one, two, three)
+    const before = await decided(one)
+    await expectStatus(await lab.berth.client.deleteManifest('ci/app', digestOf(two)), 202)
+
+    expect([...before, ...(await decided(one))]).toEqual(['stays: it is not known since when it has no tag', KEPT])
+  })
+
   test('are told by the index alone where there are no records, by its times', async () => {
     await latest(one, two, three)
     await lab.berth.opened.metadata.write((query) => query.run('DELETE FROM tag_move'))
