@@ -8,6 +8,7 @@ import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
+import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
@@ -34,7 +35,8 @@ export interface ServedRegistry {
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
   readonly frees: Pick<Frees, 'of'>
-  readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records'>
+  readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records' | 'past' | 'restoreTag'>
+  readonly quotas: Pick<Quotas, 'of'>
   readonly handover: PendingHandover | undefined
   readonly paths: Paths
   /** The most tags in one page; a list without `n` is given whole. */

@@ -34,7 +34,10 @@ export interface DispatchRules extends AdmissionRules {
 const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   'api-deleted': 'api',
   'api-deletion': 'api',
+  'api-history': 'api',
   'api-openapi': 'api',
+  'api-quotas': 'api',
+  'api-restore': 'api',
   'api-undelete': 'api',
   base: 'base',
   blob: 'blob',

@@ -2,6 +2,8 @@ import type { Action } from '../access/access.ts'
 import type { PlainResponse } from './answer/responses.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
 import { getOpenApi } from './api/openapi.ts'
+import { listQuotas } from './api/quotas.ts'
+import { getTagHistory, restoreTag } from './api/tag-past.ts'
 import { listDeleted, undelete } from './api/undeletions.ts'
 import type { Call } from './call.ts'
 import { getBase, getRoot } from './handlers/base.ts'
@@ -58,6 +60,9 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   },
   'api-deleted': { GET: { id: 'api', action: 'push', answer: listDeleted } },
   'api-undelete': { POST: { id: 'api', action: 'push', answer: undelete } },
+  'api-history': { GET: { id: 'api', action: 'pull', answer: getTagHistory } },
+  'api-restore': { POST: { id: 'api', action: 'push', answer: restoreTag } },
+  'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
 }
 
 /** What can be done with the resource of a route. */

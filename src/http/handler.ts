@@ -9,6 +9,7 @@ import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirror } from '../registry/mirror/mirror.ts'
+import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
@@ -25,6 +26,7 @@ export interface HandlerOptions {
   readonly catalog: Catalog
   readonly frees: Frees
   readonly changes: ContentChanges
+  readonly quotas: Quotas
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
   /** Answers pulls with the content of another registry; left out, there is none. */
@@ -60,7 +62,7 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, pulls, catalog, frees, changes, handover } = options
+  const { blobs, uploads, manifests, pulls, catalog, frees, changes, quotas, handover } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirror, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
@@ -73,6 +75,7 @@ export function createHandler(options: HandlerOptions): Handler {
     catalog,
     frees,
     changes,
+    quotas,
     handover,
     paths,
     maxTags,

@@ -6,7 +6,8 @@ import { type Digest, findDigest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { ReferencesMissing } from '../registry/content/reference-check.ts'
-import { type PastMove, PastOfTag } from '../registry/deleting/past-of-tag.ts'
+import type { TagTarget } from '../registry/deleting/content-changes.ts'
+import type { PastMove } from '../registry/deleting/past-of-tag.ts'
 import { KeptContent } from '../registry/keeping/tag-guard.ts'
 import { type ContentRegistry, withContent } from './content-registry.ts'
 import { selectionOf } from './deletion-words.ts'
@@ -30,7 +31,8 @@ export interface TagRestoreRequest extends TagPastRequest {
 export async function readTagHistory(config: Config, log: Log, request: TagPastRequest): Promise<readonly PastMove[]> {
   const { repository, tag } = tagOf(request.target)
   return await withContent(config, log, request.signal, async (opened) => {
-    return await pastIn(await seen(opened, repository), request).of(repository, tag)
+    const past = await pastIn(opened, repository, request)
+    return (await past.of(repository, tag)).moves
   })
 }
 
@@ -43,8 +45,7 @@ export async function restoreTag(config: Config, log: Log, request: TagRestoreRe
   return await withContent(config, log, request.signal, async (opened) => {
     if (config.storage.readOnly)
       throw new StartError('storage.maintenance.readonly.enabled is true: no tag moves while the storage is to stay as it is.')
-    const past = pastIn(await seen(opened, repository), request)
-    const digest = known ?? (await past.back(repository, tag, moves))
+    const digest = known ?? (await (await pastIn(opened, repository, request)).back(repository, tag, moves))
     if (digest === undefined)
       throw new StartError(
         `It is not known where ${repository}:${tag} pointed ${moves} moves ago; berth tag history says what is.`,
@@ -54,32 +55,21 @@ export async function restoreTag(config: Config, log: Log, request: TagRestoreRe
   })
 }
 
-async function restored(
-  { registry }: ContentRegistry,
-  repository: RepositoryName,
-  { tag, digest }: { tag: Tag; digest: Digest },
-) {
-  const actor = ownWork('berth tag restore')
-  const restore = { digest, tags: [tag], how: 'tag restore', actor, overwrites: true }
+async function restored({ registry, signal }: ContentRegistry, repository: RepositoryName, target: TagTarget) {
   try {
-    await registry.restoration.restore(repository, restore, { needsTag: true })
+    await registry.changes.restoreTag(repository, target, { actor: ownWork('berth tag restore'), signal })
   } catch (error) {
     if (error instanceof KeptContent) throw new StartError(error.message, { cause: error })
     if (!(error instanceof ReferencesMissing)) throw error
     throw new StartError(
-      `${repository}@${digest} has gone, or a part of it: ${error.missing.join(', ')}; berth undelete brings back what was deleted within the grace, else push it again.`,
+      `${repository}@${target.digest} has gone, or a part of it: ${error.missing.join(', ')}; berth undelete brings back what was deleted within the grace, else push it again.`,
       { cause: error },
     )
   }
 }
 
-async function seen(opened: ContentRegistry, repository: RepositoryName): Promise<ContentRegistry> {
-  await opened.registry.scan.scanIfNeeded(repository, opened.signal)
-  return opened
-}
-
-function pastIn({ registry, metadata, signal }: ContentRegistry, { onUnreadable }: TagPastRequest): PastOfTag {
-  return new PastOfTag({ metadata, deleted: registry.records, history: registry.history, signal, onUnreadable })
+async function pastIn({ registry, signal }: ContentRegistry, repository: RepositoryName, { onUnreadable }: TagPastRequest) {
+  return await registry.changes.past(repository, { signal, onUnreadable })
 }
 
 function tagOf(target: string): { readonly repository: RepositoryName; readonly tag: Tag } {

@@ -109,6 +109,7 @@ export interface Registry {
   readonly history: TagHistory
   readonly restoration: ManifestRestoration
   readonly changes: ContentChanges
+  readonly quotas: Quotas
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
@@ -176,8 +177,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...{ blobs, uploads, manifests, mirror, holds, retention },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, history, restoration },
-    changes: new ContentChanges({ metadata, manifests, scan, records, restoration, freed: collector }),
+    ...{ records, history, restoration, quotas },
+    changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
     ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },

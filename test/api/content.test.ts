@@ -204,6 +204,9 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
       ['post', `${repository}/deletion`, ['tag', 'digest', 'tags', 'token', 'force']],
       ['get', `${repository}/deleted`, []],
       ['post', `${repository}/undelete`, ['id', 'tag', 'digest', 'as']],
+      ['get', `${repository}/history`, ['tag', 'n']],
+      ['post', `${repository}/restore`, ['tag', 'digest', 'back']],
+      ['get', `${repository}/quotas`, []],
     ])
   })
 })

@@ -17,26 +17,35 @@ const SCRIPT = [...PAGE.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => bl
 describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
   test('its commands work, one after another', async () => {
     using folder = new TemporaryFolder()
-    await using berth = await startBerth({ folder })
+    await using berth = await startBerth({
+      folder,
+      moreConfig: "quotas: [{ name: team, repositories: ['team/**'], limit: 1GB }]\n",
+    })
     const client = new RegistryClient(berth.url)
+    await pushImage(client, makeImage('before'), 'v2', 'team/app')
     for (const tag of ['v1', 'v2', 'pr-1', 'pr-2', 'pr-3']) await pushImage(client, makeImage(tag), tag, 'team/app')
 
     const printed = await runToSuccess(['sh', '-ec', SCRIPT], {
       environment: { ...environmentIn(folder.path), REGISTRY: berth.url },
     })
 
-    const answers = printed.split(/(?<=\})(?=\{)|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
+    const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
     expect(printed).toStartWith('/api/v1/repositories/{name}/deleted\n')
     expect(answers).toMatchObject([
       { tags: 1, manifests: 0 },
       { tags: 1, manifests: 1 },
       { tags: 3, manifests: 0, leftUntagged: 3 },
-      { tags: 5, manifests: 5 },
+      { tags: 5, manifests: 6 },
       { tags: 3, manifests: 0, changed: 0, kept: 0 },
       { deleted: [{ kind: 'tag' }, { kind: 'tag' }, { kind: 'tag' }], more: false },
       { restored: [{ tags: ['pr-1'] }] },
       { restored: [{ tags: ['again'] }] },
       { restored: [{ moved: [] }] },
+      { moves: [{ how: 'undelete' }], more: false },
+      { moves: [{ how: 'undelete' }], more: false },
+      { tag: 'v2', digest: makeImage('before').manifest.digest },
+      { tag: 'v2', digest: makeImage('before').manifest.digest },
     ])
+    expect(printed).toMatch(/\}team: \d+ of 1000000000 bytes\n$/)
   })
 })

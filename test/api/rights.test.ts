@@ -38,6 +38,9 @@ const LOOK = ['GET', 'deletion?tag=v1'] as const
 const DELETE = ['POST', 'deletion?tag=v1&token=none'] as const
 const DELETED = ['GET', 'deleted'] as const
 const UNDELETE = ['POST', 'undelete?tag=none'] as const
+const HISTORY = ['GET', 'history?tag=v1'] as const
+const RESTORE = ['POST', 'restore?tag=none&back=1'] as const
+const QUOTAS = ['GET', 'quotas'] as const
 
 // Nothing is changed here: a token that fits nothing is 409, and what was never deleted 404, once the caller is let in.
 test.each([
@@ -45,14 +48,23 @@ test.each([
   ['anonymous', DELETE, [401, 401, 401]],
   ['anonymous', DELETED, [401, 401, 401]],
   ['anonymous', UNDELETE, [401, 401, 401]],
+  ['anonymous', HISTORY, [401, 401, 401]],
+  ['anonymous', RESTORE, [401, 401, 401]],
+  ['anonymous', QUOTAS, [401, 401, 401]],
   ['reader', LOOK, [403, 403, 403]],
   ['reader', DELETE, [403, 403, 403]],
   ['reader', DELETED, [403, 403, 403]],
   ['reader', UNDELETE, [403, 403, 403]],
+  ['reader', HISTORY, [200, 403, 403]],
+  ['reader', RESTORE, [403, 403, 403]],
+  ['reader', QUOTAS, [403, 403, 403]],
   ['writer', LOOK, [403, 403, 403]],
   ['writer', DELETE, [403, 403, 403]],
   ['writer', DELETED, [200, 403, 403]],
   ['writer', UNDELETE, [404, 403, 403]],
+  ['writer', HISTORY, [200, 403, 403]],
+  ['writer', RESTORE, [404, 403, 403]],
+  ['writer', QUOTAS, [200, 403, 403]],
   ['owner', LOOK, [200, 403, 403]],
   ['owner', DELETE, [409, 403, 403]],
   ['owner', DELETED, [200, 403, 403]],
@@ -60,6 +72,8 @@ test.each([
   ['robot', LOOK, [200, 403, 403]],
   ['robot', DELETE, [409, 403, 403]],
   ['operator', LOOK, [200, 200, 404]],
+  ['operator', HISTORY, [200, 200, 200]],
+  ['operator', QUOTAS, [200, 200, 200]],
 ] as const)('%s: %j answers %j', async (caller, [method, thing], statuses) => {
   const answers = await Promise.all(
     REPOSITORIES.map((repository) => clientOf(caller).request(method, `/api/v1/repositories/${repository}/${thing}`)),

@@ -45,6 +45,13 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
   ],
   deleted: ['/api/v1/repositories/fuzz/deleted', '/api/v1/repositories/none/deleted?n=1'],
   undelete: ['/api/v1/repositories/fuzz/undelete?as=v1', '/api/v1/repositories/fuzz/undelete', '/api/v1/repositories/A/undelete'],
+  history: [
+    '/api/v1/repositories/fuzz/history?tag=v1',
+    '/api/v1/repositories/kept/history?tag=latest&n=1',
+    '/api/v1/repositories/fuzz/history?tag=%00&n=1e9',
+  ],
+  restore: [`/api/v1/repositories/fuzz/restore?tag=v1&digest=${DIGEST}`, '/api/v1/repositories/fuzz/restore?tag=v1&back=1'],
+  quotas: ['/api/v1/repositories/fuzz/quotas', '/api/v1/repositories/quotas/quotas?x=1'],
   probe: ['/livez', '/readyz'],
   other: ['/v2/%2e%2e/x', '/v2/a%00b/tags/list', `/v2/${'a/'.repeat(200)}tags/list`, '/x', '*', '/v2/A/tags/list'],
 }

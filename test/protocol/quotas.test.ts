@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { ANSWERS } from '../../src/http/api/openapi.ts'
 import { listen } from '../../src/http/server/server.ts'
 import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { expectError, header } from '../support/answers.ts'
@@ -173,6 +174,22 @@ describe.each([
     await expectStatus(warned, 201)
     expect(header(warned, 'warning')).toMatch(/^299 - "The quota soft holds 1\.\d kB, more than the 1 kB that it is to hold\."$/)
     await expectError(refused, 403, 'DENIED')
+  })
+
+  test('/api/v1 tells the quotas of a repository with their use, to the byte', async () => {
+    const repository = fresh()
+    const quotas = async (name: string) => {
+      const response = await client.request('GET', `/api/v1/repositories/${name}/quotas`)
+      return ANSWERS.quotas.parse(await (await expectStatus(response, 200)).json())
+    }
+    const before = await quotas(repository)
+    const { bytes } = await fill(repository, 1_234)
+
+    const quota = { name: `tests/${repository.split('/')[0]}`, used: 0, limit: LIMIT, warn: 8_000 }
+    expect(before).toEqual({ quotas: [quota], counted: true })
+    expect(await quotas(repository)).toEqual({ quotas: [{ ...quota, used: bytes.length }], counted: true })
+    expect((await quotas('soft/app')).quotas.map(({ name, limit }) => [name, limit])).toContainEqual(['soft', null])
+    expect(await quotas('other/app')).toEqual({ quotas: [], counted: true })
   })
 
   test('without a quota anything is taken, and nothing is said', async () => {

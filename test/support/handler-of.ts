@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, frees, changes, retention: { pulls } }: Registry,
+  { blobs, uploads, manifests, catalog, frees, changes, quotas, retention: { pulls } }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -21,6 +21,7 @@ export function handlerOf(
     catalog,
     frees,
     changes,
+    quotas,
     pulls,
     log,
     observers,

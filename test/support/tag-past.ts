@@ -19,6 +19,6 @@ export function pastIn({ registry, opened: { metadata } }: Opened): PastOfTag {
 
 /** Each move, the oldest first: where to, or 'deleted', and what did it, where that is known. */
 export async function movesOf(opened: Opened, repository: string, tag: string): Promise<readonly string[]> {
-  const moves = await pastIn(opened).of(parseRepositoryName(repository), parseTag(tag))
+  const { moves } = await pastIn(opened).of(parseRepositoryName(repository), parseTag(tag))
   return moves.map(({ digest, how }) => `${digest ?? 'deleted'} ${how ?? 'not recorded'}`).reverse()
 }

@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
 import { DELETION, LOOK } from './deletions.ts'
+import { QUOTAS } from './quotas.ts'
+import { HISTORY, RESTORATION } from './tag-past.ts'
 import { LIST, UNDELETION } from './undeletions.ts'
 
 const text = z.string()
@@ -65,6 +67,32 @@ export const ANSWERS = {
     more: z.boolean().meta({ description: 'More came back, or is gone, than is named.' }),
     unreadable,
   }),
+  history: z.strictObject({
+    moves: z.array(
+      z.strictObject({
+        at: time,
+        by: text.nullable().meta({ description: 'Who moved it; null where that is not known.' }),
+        how: text.nullable().meta({ description: 'What moved it; null where only the storage tells of it.' }),
+        digest: digest.nullable().meta({ description: 'Where to; null: it was deleted.' }),
+        state: z.enum(['there', 'deleted', 'gone']).meta({ description: 'Of that manifest; deleted: it can be brought back.' }),
+        until: time.nullable().meta({ description: 'Until when it can be brought back.' }),
+      }),
+    ),
+    more: z.boolean().meta({ description: 'There may be older moves.' }),
+    unreadable: count.meta({ description: 'Files among the records that are no records.' }),
+  }),
+  restoration: z.strictObject({ tag: text, digest }),
+  quotas: z.strictObject({
+    quotas: z.array(
+      z.strictObject({
+        name: text,
+        used: count.meta({ description: 'Bytes.' }),
+        limit: count.nullable().meta({ description: 'Bytes above which pushes are refused; null: there is no such limit.' }),
+        warn: count.nullable().meta({ description: 'Bytes above which pushes are warned.' }),
+      }),
+    ),
+    counted: z.boolean().meta({ description: 'false: not everything has been counted yet.' }),
+  }),
   errors: z.strictObject({
     errors: z.array(z.strictObject({ code: text, message: text, detail: z.unknown().optional() })),
   }),
@@ -100,6 +128,24 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post'
     post: {
       summary: 'Brings back what was deleted: one deletion, the last one of a tag or of a manifest, or all of the repository.',
       ...{ parameters: UNDELETION, answer: ANSWERS.undeletion, errors: [404, 405, 409] },
+    },
+  },
+  [`${REPOSITORY}/history`]: {
+    get: {
+      summary: 'How a tag moved, the newest move first.',
+      ...{ parameters: HISTORY, answer: ANSWERS.history, errors: [405] },
+    },
+  },
+  [`${REPOSITORY}/restore`]: {
+    post: {
+      summary: 'Points a tag to what it pointed to before.',
+      ...{ parameters: RESTORATION, answer: ANSWERS.restoration, errors: [404, 405, 409] },
+    },
+  },
+  [`${REPOSITORY}/quotas`]: {
+    get: {
+      summary: 'The quotas that hold for the repository, with their use.',
+      ...{ parameters: QUOTAS, answer: ANSWERS.quotas, errors: [405] },
     },
   },
 }

@@ -7,9 +7,9 @@ export interface OpenApiRoute {
   readonly resource: 'api-openapi'
 }
 
-/** `/api/v1/repositories/<name>/` and one of `deletion`, `deleted`, `undelete`. */
+/** `/api/v1/repositories/<name>/` and one of the words below. */
 export interface ContentRoute {
-  readonly resource: 'api-deletion' | 'api-deleted' | 'api-undelete'
+  readonly resource: 'api-deletion' | 'api-deleted' | 'api-undelete' | 'api-history' | 'api-restore' | 'api-quotas'
   readonly repository: RepositoryName
   readonly query: URLSearchParams
 }
@@ -18,6 +18,9 @@ const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
   deletion: 'api-deletion',
   deleted: 'api-deleted',
   undelete: 'api-undelete',
+  history: 'api-history',
+  restore: 'api-restore',
+  quotas: 'api-quotas',
 }
 
 /** `segments`: what follows `/api`. A name may itself end in one of the words: what stands at the right end counts. Throws NAME_INVALID. */

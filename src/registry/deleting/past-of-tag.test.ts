@@ -39,7 +39,8 @@ afterEach(async () => {
 })
 
 const past = () => pastIn(berth)
-const shown = async () => (await past().of(app, v1)).map(({ digest, how, state }) => [digest, how, state])
+const moves = async () => (await past().of(app, v1)).moves
+const shown = async () => (await moves()).map(({ digest, how, state }) => [digest, how, state])
 const flush = async () => await berth.registry.history.flush(signal)
 const deletes = async (reference: string) => await expectStatus(await berth.client.deleteManifest('app', reference), 202)
 
@@ -79,7 +80,7 @@ describe('the past of a tag', () => {
     await deletes(one.manifest.digest)
     await collectAll(berth)
     await deletes(two.manifest.digest)
-    const states = (await past().of(app, v1)).map(({ state }) => state)
+    const states = (await moves()).map(({ state }) => state)
 
     expect(states).toEqual(['there', { untilMs: expect.any(Number) }, { untilMs: expect.any(Number) }])
     expect(states.slice(1).every((state) => typeof state === 'object' && state.untilMs > Date.now())).toBe(true)
@@ -91,7 +92,7 @@ describe('the past of a tag', () => {
     await pushImage(berth.client, two, 'v1')
     await loseDatabase()
 
-    const [newest, oldest] = await past().of(app, v1)
+    const [newest, oldest] = await moves()
 
     expect(newest).toMatchObject({ digest: second, how: undefined, by: undefined, state: 'there' })
     expect(Math.abs((newest?.atMs ?? 0) - Date.now())).toBeLessThan(60_000)
@@ -166,7 +167,7 @@ describe('the past of a tag', () => {
 
     const found = await berth.client.getManifest('app', 'v1')
     expect(found.headers.get('docker-content-digest') as string).toBe(one.manifest.digest)
-    const [newest] = await past().of(app, v1)
+    const [newest] = await moves()
     expect(newest).toMatchObject({ digest: first, before: second, how: 'tag restore', by: 'test', state: 'there' })
   })
   test('is not changed by the restore of an immutable tag, but for one to where it points', async () => {

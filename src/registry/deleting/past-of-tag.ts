@@ -9,7 +9,7 @@ import type { StoragePath } from '../../storage/driver.ts'
 import type { DeletedRecord } from '../records/deleted-record.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import { findMove, lineOf, type RecordedMove } from '../records/recorded-move.ts'
-import type { TagHistory } from '../records/tag-history.ts'
+import type { RecordedMoves, TagHistory } from '../records/tag-history.ts'
 
 /** A move of a tag, and what became of where it led. */
 export interface PastMove extends RecordedMove {
@@ -25,6 +25,22 @@ export interface PastOfTagOptions {
   readonly history: Pick<TagHistory, 'of' | 'remembered'>
   readonly signal: AbortSignal
   readonly onUnreadable: (path: StoragePath) => void
+  /** Left out, everything is read, however much it is. */
+  readonly bounds?: PastBounds | undefined
+}
+
+export interface PastBounds {
+  /** No further day of the records of moves is read after so many bytes. */
+  readonly historyBytes: number
+  /** So many records of deletions are read, the newest first. */
+  readonly deletions: number
+}
+
+export interface Past {
+  /** The newest first. */
+  readonly moves: readonly PastMove[]
+  /** False: it goes further back than this. */
+  readonly isWhole: boolean
 }
 
 /**
@@ -38,46 +54,56 @@ export class PastOfTag {
     this.#options = options
   }
 
-  /** The newest first. Everything in the repository has been seen in this epoch. */
-  async of(repository: RepositoryName, tag: Tag): Promise<readonly PastMove[]> {
-    const { metadata, history } = this.#options
-    const row = await findRepository(metadata.read, repository)
-    const present = row && (await findTag(metadata.read, row.id, tag))?.digest
-    const recorded = await this.#recorded(repository, tag, row?.id)
-    const moves = withRemembered(recorded, await history.remembered(repository, tag), present)
-    const deletions = await this.#deletionsIn(repository)
-    if (!present) moves.push(...unrecordedDeletion(moves, deletions, tag))
-    const past: PastMove[] = []
-    // Those of one millisecond stay in the order of their records.
-    for (const move of moves.reverse()) past.push({ ...move, state: await this.#stateOf(row?.id, move.digest, deletions) })
-    return past
+  /** At most so many moves. Everything in the repository has been seen in this epoch. */
+  async of(repository: RepositoryName, tag: Tag, most = Number.POSITIVE_INFINITY): Promise<Past> {
+    const { row, moves: found, deletions, isWhole } = await this.#found(repository, tag)
+    const moves: PastMove[] = []
+    for (const move of found.slice(0, most)) moves.push({ ...move, state: await this.#stateOf(row?.id, move.digest, deletions) })
+    return { moves, isWhole: isWhole && moves.length === found.length }
   }
 
   /** The digest to which the tag pointed so many moves ago, counted from where it points now; undefined where that is not known. */
   async back(repository: RepositoryName, tag: Tag, moves: number): Promise<Digest | undefined> {
-    const { read } = this.#options.metadata
-    const row = await findRepository(read, repository)
-    const now = row === undefined ? undefined : (await findTag(read, row.id, tag))?.digest
-    const digests = (await this.of(repository, tag)).flatMap(({ digest }) => digest ?? [])
+    const { moves: found, present } = await this.#found(repository, tag)
+    const digests = found.flatMap(({ digest }) => digest ?? [])
     const turns = digests.filter((digest, place) => digest !== digests[place - 1])
-    return turns[turns[0] === now ? moves : moves - 1]
+    return turns[turns[0] === present ? moves : moves - 1]
+  }
+
+  /** The newest first. */
+  async #found(repository: RepositoryName, tag: Tag) {
+    const { metadata, history } = this.#options
+    const row = await findRepository(metadata.read, repository)
+    const present = row && (await findTag(metadata.read, row.id, tag))?.digest
+    const { moves: recorded, isWhole } = await this.#recorded(repository, tag, row?.id)
+    const moves = withRemembered(recorded, await history.remembered(repository, tag), present)
+    const deletions = await this.#deletionsIn(repository)
+    if (!present) moves.push(...unrecordedDeletion(moves, deletions, tag))
+    // Those of one millisecond stay in the order of their records.
+    return { row, present, moves: moves.reverse(), deletions, isWhole }
   }
 
   /** The oldest first. A move that waits may be in the storage already. */
-  async #recorded(repository: RepositoryName, tag: Tag, repositoryId: number | undefined): Promise<readonly RecordedMove[]> {
-    const { metadata, history, onUnreadable } = this.#options
+  async #recorded(repository: RepositoryName, tag: Tag, repositoryId: number | undefined): Promise<RecordedMoves> {
+    const { metadata, history, signal, onUnreadable, bounds } = this.#options
     const waiting = repositoryId === undefined ? [] : await listMovesOf(metadata.read, repositoryId, tag)
-    const moves = new Map((await history.of(repository, tag, onUnreadable)).map((move) => [JSON.stringify(move), move]))
+    const recorded = await history.of(repository, tag, { onUnreadable, signal, mostBytes: bounds?.historyBytes })
+    const moves = new Map(recorded.moves.map((move) => [JSON.stringify(move), move]))
     for (const move of waiting.map((each) => findMove(lineOf(each))))
       if (move !== undefined) moves.set(JSON.stringify(move), move)
-    return [...moves.values()].sort((one, other) => one.atMs - other.atMs)
+    return { moves: [...moves.values()].sort((one, other) => one.atMs - other.atMs), isWhole: recorded.isWhole }
   }
 
   /** The newest first. */
   async #deletionsIn(repository: RepositoryName): Promise<readonly DeletedRecord[]> {
-    const { deleted, signal, onUnreadable } = this.#options
+    const { deleted, signal, onUnreadable, bounds } = this.#options
     const found: DeletedRecord[] = []
-    for await (const record of deleted.newestFirst(signal, onUnreadable)) if (record.repository === repository) found.push(record)
+    let left = bounds?.deletions ?? Number.POSITIVE_INFINITY
+    for await (const record of deleted.newestFirst(signal, onUnreadable)) {
+      if (record.repository === repository) found.push(record)
+      left -= 1
+      if (left <= 0) break
+    }
     return found
   }
 

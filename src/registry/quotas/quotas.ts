@@ -1,5 +1,5 @@
 import type { Metadata, Query } from '../../metadata/query.ts'
-import { addMembers, findUses, listQuotas, setWarned } from '../../metadata/quotas/quotas.ts'
+import { addMembers, findUses, isAllCounted, listQuotas, setWarned } from '../../metadata/quotas/quotas.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -20,6 +20,12 @@ export type RequireRoom = (bytes: number) => void
 /** How full a quota is, for its operator. */
 export interface QuotaState extends Quota {
   readonly usedBytes: number
+}
+
+export interface QuotasOfRepository {
+  readonly quotas: readonly QuotaState[]
+  /** False: not everything has been counted yet, and they may hold more. */
+  readonly areCounted: boolean
 }
 
 export interface QuotasOptions {
@@ -70,6 +76,17 @@ export class Quotas {
       if (isAbove !== warned) await this.#noteWarning(query, quota, { used: used + added, isAbove })
     }
     return warnings
+  }
+
+  /** Those that hold for a repository, which need not be there yet. */
+  async of(repository: RepositoryName): Promise<QuotasOfRepository> {
+    const { metadata, rules } = this.#options
+    const quotas = rules.of(repository)
+    if (quotas.length === 0) return { quotas: [], areCounted: true }
+    const names = quotas.map(({ name }) => name)
+    const uses = new Map((await findUses(metadata.read, names, undefined)).map(({ name, used }) => [name, used]))
+    const states = quotas.map((quota) => ({ ...quota, usedBytes: uses.get(quota.name) ?? 0 }))
+    return { quotas: states, areCounted: await isAllCounted(metadata.read) }
   }
 
   /** The fullest ones, in bytes. */

@@ -3,20 +3,31 @@ import { berthLayout } from '../../storage/layout.ts'
 import { Rest } from '../rest.ts'
 import { isDay } from './days.ts'
 import { findRecordId, newRecordId } from './deleted-record.ts'
+import { linesHolding, linesIn } from './lines.ts'
 
 /** Files are put together until they have so much. */
 const MERGED_BYTES = 8 * 1024 * 1024
 const MOST_BYTES = 64 * 1024 * 1024
 /** So much is taken apart in one turn of the event loop. */
-const BYTES_AT_ONCE = 256 * 1024
 const LINES_AT_ONCE = 500
-const LINE_END = 0x0a
 /** So often the files of a day may be replaced while they are read: a process puts them together once an hour. */
 const LOOKS = 5
 
 export interface HistoryLine {
   readonly line: string
   readonly path: StoragePath
+}
+
+export interface LinesOfDay {
+  readonly lines: readonly HistoryLine[]
+  /** How large the files of the day are. */
+  readonly readBytes: number
+}
+
+export interface WantedLines {
+  /** A text that is in all of them, where there is one: other lines cost next to nothing. */
+  readonly holding?: string
+  readonly fits: (line: string) => boolean
 }
 
 /** The files below `history`: a directory for each day, with lines in files of any number. Equal lines are one. */
@@ -44,14 +55,11 @@ export class HistoryFiles {
   }
 
   /** The lines of a day that fit. `onUnreadable` is told of a file that is too large to be one of these. */
-  async lines(
-    day: string,
-    fits: (line: string) => boolean,
-    onUnreadable: (path: StoragePath) => void,
-  ): Promise<readonly HistoryLine[]> {
+  async lines(day: string, wanted: WantedLines, onUnreadable: (path: StoragePath) => void): Promise<LinesOfDay> {
     for (let look = 1; look <= LOOKS; look += 1) {
-      const found = await this.#linesOf(await this.#files(day), fits, onUnreadable)
-      if (found !== undefined) return found
+      const files = await this.#files(day)
+      const lines = await this.#linesOf(files, wanted, onUnreadable)
+      if (lines !== undefined) return { lines, readBytes: files.reduce((sum, { size }) => sum + size, 0) }
     }
     throw new Error(`the files of ${storagePath(berthLayout.history, day)} went again and again while they were read`)
   }
@@ -81,7 +89,7 @@ export class HistoryFiles {
   /** Undefined when a file has gone since they were listed: its lines are in another one by now, or the day is over. */
   async #linesOf(
     files: readonly ListedFile[],
-    fits: (line: string) => boolean,
+    { holding, fits }: WantedLines,
     onUnreadable: (path: StoragePath) => void,
   ): Promise<readonly HistoryLine[] | undefined> {
     const found: HistoryLine[] = []
@@ -91,7 +99,7 @@ export class HistoryFiles {
         onUnreadable(path)
         continue
       }
-      const lines = await this.#read(path)
+      const lines = await this.#read(path, holding)
       if (lines === undefined) return undefined
       for (const [place, line] of lines.entries()) {
         if (fits(line)) found.push({ line, path })
@@ -113,19 +121,11 @@ export class HistoryFiles {
     return files
   }
 
-  async #read(path: StoragePath): Promise<readonly string[] | undefined> {
-    const bytes = await this.#storage.readSmall(path, MOST_BYTES)
-    if (bytes === undefined) return undefined
-    const lines: string[] = []
-    const rest = new Rest()
-    for (let start = 0; start < bytes.length; ) {
-      const next = bytes.indexOf(LINE_END, Math.min(start + BYTES_AT_ONCE, bytes.length))
-      const end = next < 0 ? bytes.length : next
-      const text = new TextDecoder().decode(bytes.subarray(start, end))
-      lines.push(...text.split('\n').filter((line) => line !== ''))
-      start = end + 1
-      await rest.after(BYTES_AT_ONCE)
-    }
-    return lines
+  /** Its lines, of which those that do not hold the text may be left out. */
+  async #read(path: StoragePath, holding?: string): Promise<readonly string[] | undefined> {
+    const read = await this.#storage.readSmall(path, MOST_BYTES)
+    if (read === undefined) return undefined
+    const bytes = Buffer.from(read.buffer, read.byteOffset, read.byteLength)
+    return holding === undefined ? await linesIn(bytes) : await linesHolding(bytes, holding)
   }
 }

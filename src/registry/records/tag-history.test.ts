@@ -38,7 +38,8 @@ afterEach(async () => {
 
 const today = () => storagePath(berthLayout.history, new Date().toISOString().slice(0, 10).replaceAll('-', ''))
 const files = async () => await storage.list(today())
-const moves = async () => (await history.of(app, v1, (path) => unreadable.push(path))).map(({ digest }) => digest as string)
+const onUnreadable = (path: string) => void unreadable.push(path)
+const moves = async () => (await history.of(app, v1, { onUnreadable })).moves.map(({ digest }) => digest as string)
 const waiting = async () => (await berth.opened.metadata.read.all('SELECT number FROM tag_move')).length
 const tidy = async (afterMs = 0) => await history.tidy([Date.now() + afterMs, Date.now() + afterMs], signal)
 
@@ -95,6 +96,28 @@ describe('moves of tags', () => {
     await tidy()
     expect(await files()).toHaveLength(1)
     expect(await moves()).toEqual(digests)
+  })
+
+  test('of the newest days are read, and no more, where the caller bounds the bytes', async () => {
+    const days = Array.from({ length: 20 }, (_, number) => `202601${String(number + 1).padStart(2, '0')}`)
+    for (const day of days) {
+      const at = `2026-01-${day.slice(6)}T00:00:00.000Z`
+      const digest = one.manifest.digest
+      await place(
+        day,
+        newRecordId(Date.parse(at)),
+        `${JSON.stringify({ at, repository: 'app', tag: 'v1', digest, before: null, how: 'push' })}\n`,
+      )
+    }
+
+    const some = await history.of(app, v1, { onUnreadable, mostBytes: 1 })
+    const all = await history.of(app, v1, { onUnreadable, mostBytes: 1_000_000 })
+
+    const newest = days.slice(-some.moves.length).map((day) => Number(day.slice(6)))
+    expect(some.isWhole).toBe(false)
+    expect(some.moves.length).toBeWithin(1, days.length)
+    expect(some.moves.map(({ atMs }) => new Date(atMs).getUTCDate())).toEqual(newest)
+    expect([all.isWhole, all.moves.length, unreadable]).toEqual([true, days.length, []])
   })
 
   test('of a day are put together, also after a process died between the new file and the end of the old ones', async () => {

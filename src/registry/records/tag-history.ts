@@ -7,7 +7,7 @@ import { indexLinkFile, layout } from '../../storage/layout.ts'
 import { StorageFullError } from '../../storage/storage-errors.ts'
 import { Rest } from '../rest.ts'
 import { dayOf } from './days.ts'
-import { HistoryFiles } from './history-files.ts'
+import { HistoryFiles, type WantedLines } from './history-files.ts'
 import { findMove, findRepositoryIn, lineOf, type RecordedMove } from './recorded-move.ts'
 import { listTagIndex } from './tag-index.ts'
 
@@ -66,16 +66,18 @@ export class TagHistory {
     this.#isTidyBefore = dayOf(nowMs - DAY_MS)
   }
 
-  /** What is recorded of a tag, the oldest first. `onUnreadable` is told the paths of files with lines that are no moves. */
-  async of(repository: RepositoryName, tag: Tag, onUnreadable: (path: StoragePath) => void): Promise<readonly RecordedMove[]> {
+  /** What is recorded of a tag, the oldest first. */
+  async of(repository: RepositoryName, tag: Tag, { mostBytes, ...told }: ReadingOfTag): Promise<RecordedMoves> {
     const found = new Map<string, RecordedMove>()
-    const words = [repository, tag].map((name) => JSON.stringify(name))
-    const fits = (line: string) => words.every((word) => line.includes(word))
-    const told = (move: RecordedMove, line: string) => {
-      if (move.repository === repository && move.tag === tag) found.set(line, move)
-    }
-    await this.#read({ fits, told, onUnreadable })
-    return [...found.values()].sort((one, other) => one.atMs - other.atMs)
+    const [name, holding] = [JSON.stringify(repository), JSON.stringify(tag)]
+    const isWhole = await this.#read({
+      ...told,
+      ...{ mostBytes, holding, fits: (line) => line.includes(name) },
+      told: (move, line) => {
+        if (move.repository === repository && move.tag === tag) found.set(line, move)
+      },
+    })
+    return { moves: [...found.values()].sort((one, other) => one.atMs - other.atMs), isWhole }
   }
 
   /** Tells each recorded move of the tags of some repositories, in no order, and some of them twice: all files are read once for all of these. */
@@ -103,26 +105,43 @@ export class TagHistory {
     return moves.sort((one, other) => one.atMs - other.atMs)
   }
 
-  async #read({ fits, told, onUnreadable, signal }: Reading): Promise<void> {
-    const days = await this.#files.days()
+  /** The newest days first; false when it ended before the last of them. */
+  async #read({ told, onUnreadable, signal, mostBytes = Number.POSITIVE_INFINITY, ...wanted }: Reading): Promise<boolean> {
+    const days = (await this.#files.days()).reverse()
     const rest = new Rest()
+    let readBytes = 0
     for (let start = 0; start < days.length; start += READ_AT_ONCE) {
       signal?.throwIfAborted()
-      const read = days.slice(start, start + READ_AT_ONCE).map((day) => this.#files.lines(day, fits, onUnreadable))
-      for (const { line, path } of (await Promise.all(read)).flat()) {
-        const move = findMove(line)
-        if (move === undefined) onUnreadable(path)
-        else told(move, line)
-        await rest.after(line.length)
+      if (readBytes >= mostBytes) return false
+      const reads = days.slice(start, start + READ_AT_ONCE).map((day) => this.#files.lines(day, wanted, onUnreadable))
+      for (const read of await Promise.all(reads)) {
+        readBytes += read.readBytes
+        for (const { line, path } of read.lines) {
+          const move = findMove(line)
+          if (move === undefined) onUnreadable(path)
+          else told(move, line)
+          await rest.after(line.length)
+        }
       }
     }
+    return true
   }
 }
 
-interface Reading {
-  /** Lines that do not fit are not taken apart. */
-  readonly fits: (line: string) => boolean
-  readonly told: (move: RecordedMove, line: string) => void
+export interface RecordedMoves {
+  readonly moves: readonly RecordedMove[]
+  /** False: there may be older ones, which were not read. */
+  readonly isWhole: boolean
+}
+
+export interface ReadingOfTag {
+  /** Is told the paths of files with lines that are no moves. */
   readonly onUnreadable: (path: StoragePath) => void
+  /** No further day is read after so many bytes; left out, all are. */
+  readonly mostBytes?: number | undefined
   readonly signal?: AbortSignal
+}
+
+interface Reading extends ReadingOfTag, WantedLines {
+  readonly told: (move: RecordedMove, line: string) => void
 }

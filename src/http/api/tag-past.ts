@@ -1,0 +1,107 @@
+import { z } from 'zod'
+import { RegistryError, unavailable } from '../../oci/errors.ts'
+import { ReferencesMissing } from '../../registry/content/reference-check.ts'
+import type { PastMove, PastOfTag } from '../../registry/deleting/past-of-tag.ts'
+import { Semaphore } from '../../runtime/semaphore.ts'
+import { Refusal } from '../answer/error-response.ts'
+import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
+import type { Call } from '../call.ts'
+import { digest, parametersIn, tag } from './parameters.ts'
+import type { ContentRoute } from './routes.ts'
+
+const MOST_MOVES = 1_000
+const USUAL_MOVES = 100
+/** A large registry has gigabytes of records: an answer has what the newest of them say. */
+const BOUNDS = { historyBytes: 256 * 1024 * 1024, deletions: 10_000 }
+
+const whole = (most: number) =>
+  z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, 'is no whole number of 1 or more')
+    .transform(Number)
+    .refine((number) => number <= most, `is more than ${most}`)
+
+/** Whose moves, and how many. */
+export const HISTORY = z.strictObject({
+  tag,
+  n: whole(MOST_MOVES)
+    .optional()
+    .meta({ description: `How many moves; ${USUAL_MOVES} when left out, ${MOST_MOVES} at most.` }),
+})
+/** Which tag, and where it is to point. */
+export const RESTORATION = z
+  .strictObject({
+    tag,
+    digest: digest.optional(),
+    back: whole(MOST_MOVES).optional().meta({ description: 'Where it pointed so many moves ago, in place of a digest.' }),
+  })
+  .refine((value) => (value.digest === undefined) !== (value.back === undefined), {
+    message: 'either digest or back says where to',
+  })
+
+/** One request of a process reads records at a time: it may have to read many. */
+const reading = new Semaphore(1)
+const MOST_WAITING = 100
+
+/** How a tag moved, the newest move first. */
+export async function getTagHistory(call: Call<ContentRoute>): Promise<PlainResponse> {
+  const { tag: moved, n = USUAL_MOVES } = parametersIn(call.route.query, HISTORY)
+  let unreadable = 0
+  const onUnreadable = () => {
+    unreadable += 1
+  }
+  const { moves, isWhole } = await read(call, onUnreadable, (past) => past.of(call.route.repository, moved, n))
+  return jsonResponse({ moves: moves.map(shown), more: !isWhole, unreadable })
+}
+
+/** Points a tag to what it pointed to before, where that is still there. */
+export async function restoreTag(call: Call<ContentRoute>): Promise<PlainResponse> {
+  const { registry, request, route, actor } = call
+  const { tag: restored, digest: known, back = 0 } = parametersIn(route.query, RESTORATION)
+  const target =
+    known ??
+    (await read(
+      call,
+      () => undefined,
+      (past) => past.back(route.repository, restored, back),
+    ))
+  if (target === undefined)
+    throw new RegistryError('MANIFEST_UNKNOWN', {
+      message: `It is not known where the tag pointed ${back} moves ago; its history says what is, and digest names it.`,
+    })
+  try {
+    await registry.changes.restoreTag(route.repository, { tag: restored, digest: target }, { actor, signal: request.signal })
+  } catch (cause) {
+    throw refusalOf(cause)
+  }
+  return jsonResponse({ tag: restored, digest: target })
+}
+
+async function read<Result>(
+  { registry, request: { signal }, route }: Call<ContentRoute>,
+  onUnreadable: () => void,
+  ask: (past: PastOfTag) => Promise<Result>,
+): Promise<Result> {
+  if (reading.waiting >= MOST_WAITING) throw unavailable('Too many histories are being read; ask again in a moment.')
+  return await reading.run(async () => {
+    signal.throwIfAborted()
+    return await ask(await registry.changes.past(route.repository, { signal, onUnreadable, bounds: BOUNDS }))
+  })
+}
+
+function refusalOf(cause: unknown): unknown {
+  if (!(cause instanceof ReferencesMissing)) return cause
+  return new Refusal('MANIFEST_BLOB_UNKNOWN', {
+    status: 409,
+    message:
+      'The tag cannot point there, for content of it is not there any more; bring it back with undelete, or push it again.',
+    detail: { missing: cause.missing },
+    cause,
+  })
+}
+
+function shown({ atMs, by, digest: to, how, state }: PastMove) {
+  const until = typeof state === 'object' ? new Date(state.untilMs).toISOString() : null
+  const is = typeof state === 'object' ? 'deleted' : state
+  return { at: new Date(atMs).toISOString(), by: by ?? null, how: how ?? null, digest: to ?? null, state: is, until }
+}
