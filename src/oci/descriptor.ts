@@ -14,7 +14,14 @@ export interface Descriptor {
   /** Where else the content lies. */
   readonly urls?: readonly string[] | undefined
   /** What an image runs on; absent when it is not said, or not in words. */
-  readonly platform?: { readonly architecture: string; readonly os: string } | undefined
+  readonly platform?: Platform | undefined
+}
+
+export interface Platform {
+  readonly architecture: string
+  readonly os: string
+  /** Of the architecture: `v8`. */
+  readonly variant?: string
 }
 
 /** What a value is not, and where in it. */
@@ -91,8 +98,9 @@ function readUrls(value: unknown): readonly string[] | undefined {
 
 function findPlatform(value: unknown): Descriptor['platform'] {
   if (!isObject(value)) return undefined
-  const { architecture, os } = value
-  return typeof architecture === 'string' && typeof os === 'string' ? { architecture, os } : undefined
+  const { architecture, os, variant } = value
+  if (typeof architecture !== 'string' || typeof os !== 'string') return undefined
+  return { architecture, os, ...(typeof variant === 'string' && variant !== '' ? { variant } : {}) }
 }
 
 const readFieldNames = fieldReader(['mediaType', 'digest', 'size', 'artifactType', 'annotations', 'urls', 'platform'])
