@@ -8,6 +8,7 @@ import type { Scrub } from './check/scrub.ts'
 import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
+import type { FactsDuty } from './facts/facts-duty.ts'
 import type { QuotaCount } from './quotas/quota-count.ts'
 import type { DeletedRecords } from './records/deleted-records.ts'
 import type { TagHistory } from './records/tag-history.ts'
@@ -30,6 +31,8 @@ const ORPHANS_EVERY_MS = 20 * SECOND_MS
 const SCRUB_EVERY_MS = 60 * SECOND_MS
 /** The names of callers that moved tags since are lost with the database. */
 const HISTORY_EVERY_MS = 5 * SECOND_MS
+/** What a scan found is shown with its facts within so long. */
+const FACTS_EVERY_MS = 5 * SECOND_MS
 const LEFTOVERS_EVERY_MS = 60 * 60 * SECOND_MS
 
 export interface MaintenanceOptions {
@@ -56,6 +59,7 @@ export interface MaintenanceOptions {
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** Undefined where there are no quotas. */
   readonly quotas: QuotaCount | undefined
+  readonly facts: Pick<FactsDuty, 'run'>
   /** A task failed; it is tried again at its next time. */
   readonly onFailure: (task: string, error: unknown) => void
 }
@@ -121,12 +125,13 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas, retention } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas, retention, facts } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
       { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: (signal) => this.#removeLeftovers(signal) },
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
+      { name: 'facts', everyMs: FACTS_EVERY_MS, run: (signal) => facts.run(signal) },
       { name: 'history', everyMs: HISTORY_EVERY_MS, run: (signal) => this.#writeHistory(signal) },
       ...(scrub === undefined
         ? []

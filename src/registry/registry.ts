@@ -11,7 +11,7 @@ import { type Collected, Collector } from './collect/collector.ts'
 import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
 import { CollectorDuty } from './collect/collector-duty.ts'
 import { CommandCollection } from './collect/command/collection.ts'
-import { Pace } from './collect/pace.ts'
+import { isFull, Pace } from './collect/pace.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { Removal } from './collect/removal.ts'
 import { Whether } from './collect/whether.ts'
@@ -24,6 +24,8 @@ import { ManifestStore, type ManifestStoreOptions } from './content/manifest-sto
 import { ReferenceCheck } from './content/reference-check.ts'
 import { ContentChanges } from './deleting/content-changes.ts'
 import { Frees } from './deleting/frees.ts'
+import { FactsDuty } from './facts/facts-duty.ts'
+import { FactsReader } from './facts/facts-reader.ts'
 import { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
@@ -51,7 +53,7 @@ import { TagIndexes, type TagIndexesOptions } from './scan/tag-indexes.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
-import { UploadPurge } from './uploads/upload-purge.ts'
+import { createPurge, type UploadPurging } from './uploads/upload-purge.ts'
 import { UploadSessions } from './uploads/upload-sessions.ts'
 import { Operations } from './writes/operations.ts'
 import { Settlement } from './writes/settlement.ts'
@@ -63,12 +65,7 @@ export interface RegistryOptions {
   /** This process, as its lock names it. */
   readonly processId: string
   readonly epoch: number
-  readonly uploadPurging: {
-    readonly enabled: boolean
-    readonly ageMs: number
-    readonly intervalMs: number
-    readonly dryRun: boolean
-  }
+  readonly uploadPurging: UploadPurging
   /** Left out, as the configuration has it by default. */
   readonly collector?: CollectorPolicy
   /** This process is a command that collects once, and leaves the clock of the collector to a server. */
@@ -104,6 +101,7 @@ export interface Registry {
   readonly holds: Holds
   readonly retention: Retention
   readonly catalog: Catalog
+  readonly facts: FactsDuty
   readonly frees: Frees
   readonly records: DeletedRecords
   readonly history: TagHistory
@@ -154,7 +152,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
   const { holds, images, guard, kept } = createGuard(options, history, believed)
   const rules = options.manifestRules ?? NO_RULES
-  const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard }
+  const facts = new FactsReader({ storage, log })
+  const factsDuty = new FactsDuty({ storage, metadata, reader: facts })
+  const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard, facts }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
@@ -171,13 +171,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
-    ...{ purge: purgeOf(options), quotas: quotaCount },
+    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
     ...{ blobs, uploads, manifests, mirror, holds, retention },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, history, restoration, quotas },
+    ...{ records, history, restoration, quotas, facts: factsDuty },
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,
@@ -287,14 +287,4 @@ function createCollector({
     whether,
     command: new CommandCollection({ storage, metadata, collector, removal, kept, whether, clock, epoch }),
   }
-}
-
-/** Uploads are refused: what is left is for what is small, and for deletes. */
-async function isFull(storage: StorageDriver): Promise<boolean> {
-  const space = await storage.space()
-  return space !== undefined && space.freeBytes <= space.reserveBytes
-}
-
-function purgeOf({ storage, metadata, log, uploadPurging: { enabled, ageMs, dryRun, intervalMs } }: RegistryOptions) {
-  return enabled ? { uploads: new UploadPurge({ storage, metadata, ageMs, dryRun, log }), everyMs: intervalMs } : undefined
 }

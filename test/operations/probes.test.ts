@@ -8,6 +8,7 @@ const DUTIES = {
   scan: expect.any(String),
   tombstones: expect.any(String),
   collector: expect.any(String),
+  facts: expect.any(String),
   history: expect.any(String),
   leftovers: expect.any(String),
   uploads: expect.any(String),

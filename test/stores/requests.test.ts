@@ -99,7 +99,7 @@ describeOnStores('requests to the store', (store) => {
     expect(await requestsFor(() => client.pushBlob('other', layer))).toEqual({ HeadObject: 1, PutObject: 1 })
   })
 
-  test('a manifest with a tag takes one for each of its three links and itself, and a look at each layer', async () => {
+  test('a manifest with a tag takes one for each of its three links and itself, a look at each blob, and a read of its config', async () => {
     const image = makeImage('requests', { layers: 2 })
     for (const blob of [image.config, ...image.layers]) await client.pushBlob('app', blob)
 
@@ -107,7 +107,7 @@ describeOnStores('requests to the store', (store) => {
       await expectStatus(await client.putManifest('app', 'latest', image.manifest), 201)
     })
 
-    expect(pushed).toEqual({ HeadObject: 3, PutObject: 4 })
+    expect(pushed).toEqual({ HeadObject: 3, GetObject: 1, PutObject: 4 })
   })
 
   test('the DELETE of a layer takes a look at it and one delete', async () => {

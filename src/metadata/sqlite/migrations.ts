@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { BASE_VERSION } from './schema.ts'
@@ -96,6 +97,7 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { version: 11, statements: MOVE_TABLES },
+  { version: 12, statements: FACT_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import type { StorageDriver } from '../../storage/driver.ts'
 
 export interface PaceOptions {
   /** Removals in a second; 0: as fast as it goes. */
@@ -13,6 +14,12 @@ export interface PaceOptions {
 export const MOST_AT_ONCE = 64
 /** Each operation syncs its directories: much smaller ones cost the disk more than they spare it. */
 const LEAST_AT_ONCE = 8
+
+/** Uploads are refused: what is left is for what is small, and for deletes. */
+export async function isFull(storage: Pick<StorageDriver, 'space'>): Promise<boolean> {
+  const space = await storage.space()
+  return space !== undefined && space.freeBytes <= space.reserveBytes
+}
 
 /** Keeps removals below so many in a second: readers have the disk first, and uploads that find no space before these. */
 export class Pace {

@@ -1,9 +1,11 @@
 import { ensureRepository, putReferences, setBlobArriving, setBlobLive, setManifestHeld } from '../../metadata/changes.ts'
 import { type Claim, tagClaims } from '../../metadata/claims.ts'
+import { putFacts } from '../../metadata/facts/image-facts.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
+import type { ImageFacts } from '../../oci/image/image-facts.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
 import type { Placement } from '../../storage/driver.ts'
@@ -51,10 +53,22 @@ export async function planManifest(query: Query, stamp: Stamp, { repository, con
   return { plan: repositoryId, claims }
 }
 
+export interface PlacedManifest {
+  readonly repositoryId: number
+  readonly content: ManifestContent
+  /** Left out, the background reads them. */
+  readonly facts?: ImageFacts | undefined
+}
+
 /** Sets all rows of the manifest but those of its tags. */
-export async function confirmManifest(query: Query, repositoryId: number, content: ManifestContent, stamp: Stamp): Promise<void> {
+export async function confirmManifest(
+  query: Query,
+  { repositoryId, content, facts }: PlacedManifest,
+  stamp: Stamp,
+): Promise<void> {
   const { digest, bytes, manifest } = content
   await setBlobLive(query, digest, bytes.length, stamp)
+  if (facts !== undefined) await putFacts(query, digest, facts)
   await putManifestContent(query, content)
   await putReferences(query, repositoryId, digest, manifest.references)
   await setManifestHeld(query, repositoryId, digest, manifest.subject?.digest ?? null, stamp)

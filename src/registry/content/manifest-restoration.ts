@@ -97,7 +97,7 @@ export class ManifestRestoration {
         },
         act: async ({ free }) => await storage.place(manifestPlacements(repository, content, free)),
         confirm: async (query, { repositoryId, free, moved }, stamp) => {
-          await confirmManifest(query, repositoryId, content, stamp)
+          await confirmManifest(query, { repositoryId, content }, stamp)
           for (const tag of free) await pushTag(query, { repositoryId, tag, digest }, { how, actor, atMs: Date.now() }, stamp)
           return { tags: free, moved }
         },

@@ -5,6 +5,7 @@ import type { ManifestContent } from '../../metadata/manifest-content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import type { ImageFacts } from '../../oci/image/image-facts.ts'
 import { MAX_MANIFEST_BYTES, parseManifest } from '../../oci/manifest.ts'
 import { requireArtifactType, requireChildren } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -12,6 +13,7 @@ import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import type { FactsReader } from '../facts/facts-reader.ts'
 import type { Look } from '../heal/storage-look.ts'
 import type { KeptNames } from '../keeping/kept-names.ts'
 import type { TagGuard } from '../keeping/tag-guard.ts'
@@ -49,6 +51,7 @@ export interface ManifestStoreOptions {
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
   readonly guard: TagGuard
+  readonly facts: Pick<FactsReader, 'ofPush'>
 }
 
 const MANIFEST_PUSH = 'manifest push'
@@ -94,6 +97,7 @@ export class ManifestStore {
     const fixed = await this.#options.guard.seeImmutable(repository, tags)
     const references = isMirrored ? [] : applyRules(this.#options.rules, content.manifest)
     let warnings: readonly string[] = []
+    let facts: ImageFacts | undefined
     await this.#options.references.whileThere(repository, references, async (requireStill) => {
       await this.#options.operations.perform({
         name: MANIFEST_PUSH,
@@ -106,9 +110,12 @@ export class ManifestStore {
           if (!isMirrored) warnings = await this.#options.quotas.admit(query, planned.plan, added)
           return planned
         },
-        act: async () => await this.#options.storage.place(manifestPlacements(repository, content, tags)),
+        act: async () => {
+          const placed = this.#options.storage.place(manifestPlacements(repository, content, tags))
+          ;[facts] = await Promise.all([this.#options.facts.ofPush(content.manifest), placed])
+        },
         confirm: async (query, repositoryId, stamp) => {
-          await confirmManifest(query, repositoryId, content, stamp)
+          await confirmManifest(query, { repositoryId, content, facts }, stamp)
           const by = { how: MANIFEST_PUSH, actor: push.actor, atMs: Date.now() }
           for (const tag of tags) await pushTag(query, { repositoryId, tag, digest: content.digest }, by, stamp)
         },

@@ -23,6 +23,14 @@ export interface UploadPurgeOptions {
   readonly log: Pick<Log, 'info'>
 }
 
+/** As the configuration has it. */
+export interface UploadPurging {
+  readonly enabled: boolean
+  readonly ageMs: number
+  readonly intervalMs: number
+  readonly dryRun: boolean
+}
+
 export interface PurgedUploads {
   readonly sessions: number
   /** Of registry:2, below `_uploads`. */
@@ -32,6 +40,14 @@ export interface PurgedUploads {
 interface ForeignUpload {
   readonly repository: RepositoryName
   readonly id: string
+}
+
+/** Undefined when purging is off. */
+export function createPurge({
+  uploadPurging: { enabled, ageMs, dryRun, intervalMs },
+  ...parts
+}: Pick<UploadPurgeOptions, 'storage' | 'metadata' | 'log'> & { readonly uploadPurging: UploadPurging }) {
+  return enabled ? { uploads: new UploadPurge({ ...parts, ageMs, dryRun }), everyMs: intervalMs } : undefined
 }
 
 /** Removes uploads that were given up: Berth's sessions, and what registry:2 left behind. */
