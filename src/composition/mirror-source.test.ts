@@ -33,8 +33,8 @@ test('what a mirror does is counted by its upstream, and told where that fails a
   for (let time = 0; time < 6; time += 1) {
     await upstream.findBlob(APP, DIGEST, new AbortController().signal).catch(() => undefined)
   }
-  events?.fetched(100)
-  events?.fetched(20)
+  events?.fetched(100, server.url)
+  events?.fetched(20, server.url)
   events?.servedStale()
 
   expect(counts()).toEqual([

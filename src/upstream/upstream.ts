@@ -19,7 +19,15 @@ export interface UpstreamOptions {
   readonly onCircuit?: (failure: UpstreamFailure | undefined) => void
 }
 
+/** A registry, as errors, logs and metrics name it. */
+export interface NamedUpstream {
+  readonly origin: string
+  /** As sentences begin that say what it did. */
+  readonly asked: string
+}
+
 export interface UpstreamManifest {
+  readonly from: NamedUpstream
   /** Of these bytes. */
   readonly digest: Digest
   readonly bytes: Uint8Array
@@ -29,6 +37,7 @@ export interface UpstreamManifest {
 
 /** A blob on its way. */
 export interface UpstreamBlob {
+  readonly from: NamedUpstream
   /** Where in the blob the first of the bytes belongs: not where asked for, when the upstream does not know Range. */
   readonly start: number
   /** Of the whole blob; undefined when it was not said. */
@@ -43,14 +52,12 @@ export interface UpstreamBlob {
  * A client of another registry, for pulls. Whatever it answers is checked here, once: 'find' is undefined for a 404 and for nothing else,
  * every other answer that does not give what was asked for is an UpstreamFailure that names it.
  */
-export class Upstream {
-  /** As logs name it. */
+export class Upstream implements NamedUpstream {
   readonly origin: string
   readonly #url: URL
   readonly #login: Login
   readonly #patience: Patience
   readonly #circuit: Circuit
-  /** As sentences begin that say what it did. */
   readonly asked: string
 
   constructor({ url, credentials = NO_CREDENTIALS, patience = PATIENCE, onCircuit }: UpstreamOptions) {
@@ -88,7 +95,7 @@ export class Upstream {
     if (said !== undefined && digest !== said)
       throw wrongAnswer(this.asked, `sent other bytes than those of the manifest ${said}`)
     const contentType = answer.headers.get('content-type')?.split(';', 1)[0]?.trim()
-    return { digest, bytes, contentType }
+    return { from: this, digest, bytes, contentType }
   }
 
   /**
@@ -126,7 +133,7 @@ export class Upstream {
   ): Promise<UpstreamBlob | undefined> {
     const headers: Record<string, string> = start === 0 ? {} : { range: `bytes=${start}-` }
     const answer = await this.#ask('GET', { repository, path: `blobs/${digest}`, headers, signal })
-    const body = { chunks: answer.chunks(), discard: () => answer.discard() }
+    const body = { from: this, chunks: answer.chunks(), discard: () => answer.discard() }
     if (answer.status === 200) return { start: 0, size: answer.length, ...body }
     if (answer.status !== 206 || start === 0) return this.#absent(answer)
     const [, first, size] = /^bytes (\d+)-\d+\/(\d+)$/.exec(answer.headers.get('content-range') ?? '') ?? []

@@ -5,8 +5,9 @@ import { algorithmOf, type Digest, RunningDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver, UploadWriter } from '../../storage/driver.ts'
-import type { Upstream, UpstreamBlob } from '../../upstream/upstream.ts'
+import type { NamedUpstream, UpstreamBlob } from '../../upstream/upstream.ts'
 import { noAnswer, UpstreamFailure, wrongAnswer } from '../../upstream/upstream-failure.ts'
+import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { BlobPush } from '../content/blob-push.ts'
 import type { BlobStore } from '../content/blob-store.ts'
 import { restAfterSmallChunk } from '../rest.ts'
@@ -17,7 +18,7 @@ import type { ArrivingBlob } from './arriving-blob.ts'
 import type { MirrorEvents } from './mirror-events.ts'
 
 export interface BlobFetchParts {
-  readonly upstream: Upstream
+  readonly upstream: PulledRegistry
   readonly storage: StorageDriver
   readonly blobs: Pick<BlobStore, 'find' | 'content'>
   readonly pushes: BlobPush
@@ -42,6 +43,8 @@ export class BlobFetch {
   readonly #running: RunningDigest
   /** As the upstream declared it first. */
   #size: number | undefined
+  /** What sent the last bytes. */
+  #from: NamedUpstream
 
   constructor(repository: RepositoryName, digest: Digest, arriving: ArrivingBlob, parts: BlobFetchParts) {
     this.#repository = repository
@@ -49,12 +52,13 @@ export class BlobFetch {
     this.#arriving = arriving
     this.#parts = parts
     this.#running = new RunningDigest(algorithmOf(digest))
+    this.#from = parts.upstream
   }
 
   /** Never rejects: `arriving` tells its readers how it ended. */
   async run(): Promise<void> {
-    const { blobs, storage, events, log, upstream } = this.#parts
-    const fields = { upstream: upstream.origin, repository: this.#repository, digest: this.#digest }
+    const { blobs, storage, events, log } = this.#parts
+    const fields = () => ({ upstream: this.#from.origin, repository: this.#repository, digest: this.#digest })
     try {
       // The fetch before this one may have ended since the request looked.
       const found = await blobs.find(this.#repository, this.#digest)
@@ -62,11 +66,11 @@ export class BlobFetch {
       await requireSpace(storage)
       const size = await this.#fetch()
       this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
-      events.fetched(size)
-      log.info('a blob was fetched', { ...fields, size })
+      events.fetched(size, this.#from.origin)
+      log.info('a blob was fetched', { ...fields(), size })
     } catch (error) {
       this.#arriving.fail(error)
-      if (!isAnswer(error)) log.warn('a blob was not fetched', { ...fields, error })
+      if (!isAnswer(error)) log.warn('a blob was not fetched', { ...fields(), error })
     }
   }
 
@@ -91,7 +95,7 @@ export class BlobFetch {
 
   /** A fetch that broke off goes on where it was; one that has not begun is for its clients to repeat. */
   async #bringInto(writer: UploadWriter): Promise<void> {
-    const { log, signal, upstream } = this.#parts
+    const { log, signal } = this.#parts
     let failures = 0
     for (;;) {
       const before = writer.offset
@@ -102,7 +106,7 @@ export class BlobFetch {
         const mayGoOn = error instanceof UpstreamFailure && error.mayPass && writer.offset > 0 && failures < MOST_FAILURES
         if (!mayGoOn) throw error
         log.warn('a fetch broke off, it goes on', {
-          upstream: upstream.origin,
+          upstream: this.#from.origin,
           digest: this.#digest,
           offset: writer.offset,
           error,
@@ -125,12 +129,12 @@ export class BlobFetch {
 
   async #takeAll(blob: UpstreamBlob, writer: UploadWriter): Promise<void> {
     const isFirst = writer.offset === 0
+    this.#from = blob.from
     if (isFirst) this.#size = blob.size
     else if (isOther(blob.size, this.#size)) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
     if (isFirst) this.#arriving.begin(writer.state, this.#size)
     await this.#take(blob, writer)
-    if (this.#size !== undefined && writer.offset < this.#size)
-      throw noAnswer(this.#parts.upstream.asked, new Error('a blob ended early'))
+    if (this.#size !== undefined && writer.offset < this.#size) throw noAnswer(this.#from.asked, new Error('a blob ended early'))
   }
 
   async #take({ start, chunks }: UpstreamBlob, writer: UploadWriter): Promise<void> {
@@ -163,11 +167,11 @@ export class BlobFetch {
   }
 
   #wrong(what: string): UpstreamFailure {
-    return wrongAnswer(this.#parts.upstream.asked, `${what} for the blob ${this.#digest}`)
+    return wrongAnswer(this.#from.asked, `${what} for the blob ${this.#digest}`)
   }
 }
 
-export function unknownUpstream({ asked }: Upstream, digest: Digest): RegistryError {
+export function unknownUpstream({ asked }: Pick<NamedUpstream, 'asked'>, digest: Digest): RegistryError {
   return new RegistryError('BLOB_UNKNOWN', { message: `${asked} has no such blob in this repository (404).`, detail: { digest } })
 }
 

@@ -1,7 +1,7 @@
 /** Is told what a mirror does, to count it. */
 export interface MirrorEvents {
-  /** A blob of so many bytes has come. */
-  fetched(bytes: number): void
+  /** A blob of so many bytes has come, the last of them from the registry at this origin. */
+  fetched(bytes: number, origin: string): void
   /** The upstream did not answer, and what is here was served. */
   servedStale(): void
 }

@@ -1,6 +1,6 @@
 import type { Log } from '../../observe/log.ts'
 import type { UploadState } from '../../storage/driver.ts'
-import type { Upstream } from '../../upstream/upstream.ts'
+import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { BlobStore } from '../content/blob-store.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
 import { Absences } from './absences.ts'
@@ -12,8 +12,8 @@ import { type HeldTags, MirroredTags } from './mirrored-tags.ts'
 
 /** What a registry mirrors. */
 export interface MirrorSource {
-  readonly upstream: Upstream
-  /** For so long a tag that was looked up is not looked up again; 0: each pull asks. */
+  readonly upstream: PulledRegistry
+  /** As MirroredManifests takes it. */
   readonly tagsFreshMs: number
   readonly events?: MirrorEvents
 }

@@ -2,7 +2,7 @@ import type { Digest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { ByteRange } from '../../storage/driver.ts'
-import type { Upstream } from '../../upstream/upstream.ts'
+import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
 import type { Absences } from './absences.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
@@ -10,7 +10,7 @@ import { unknownUpstream } from './blob-fetch.ts'
 import type { BlobFetches } from './blob-fetches.ts'
 
 export interface MirroredBlobsOptions {
-  readonly upstream: Upstream
+  readonly upstream: PulledRegistry
   readonly blobs: Pick<BlobStore, 'find' | 'content' | 'redirectUrl'>
   readonly fetches: BlobFetches
   readonly absences: Absences

@@ -5,17 +5,18 @@ import { RegistryError } from '../../oci/errors.ts'
 import { requireBounds } from '../../oci/manifest-bounds.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
-import type { Upstream, UpstreamManifest } from '../../upstream/upstream.ts'
+import type { NamedUpstream, UpstreamManifest } from '../../upstream/upstream.ts'
 import { wrongAnswer } from '../../upstream/upstream-failure.ts'
+import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { ManifestStore, WholeManifest } from '../content/manifest-store.ts'
 import type { StoredManifest } from '../content/remembered-manifests.ts'
 import type { Absences } from './absences.ts'
 import type { MirrorEvents } from './mirror-events.ts'
 
 export interface MirroredManifestsOptions {
-  readonly upstream: Upstream
+  readonly upstream: PulledRegistry
   readonly manifests: Pick<ManifestStore, 'get' | 'read' | 'put'>
-  /** For so long a tag that was looked up is not looked up again; 0: each pull asks. */
+  /** For so long a tag that was looked up is not looked up again; 0: each pull asks; infinite: what is here is what counts. */
   readonly tagsFreshMs: number
   readonly absences: Absences
   readonly events: MirrorEvents
@@ -114,9 +115,13 @@ export class MirroredManifests {
       await keep(manifests, repository, reference, found)
     } catch (cause) {
       if (!(cause instanceof RegistryError) || cause.code !== 'MANIFEST_INVALID') throw cause
-      throw wrongAnswer(upstream.asked, `sends what is no manifest for ${reference}: ${cause.message.replace(/\.$/, '')}`, cause)
+      throw wrongAnswer(
+        found.from.asked,
+        `sends what is no manifest for ${reference}: ${cause.message.replace(/\.$/, '')}`,
+        cause,
+      )
     }
-    log.info('a manifest was fetched', { upstream: upstream.origin, repository, reference, digest: found.digest })
+    log.info('a manifest was fetched', { upstream: found.from.origin, repository, reference, digest: found.digest })
   }
 
   #absent(repository: RepositoryName, reference: Reference): RegistryError {
@@ -127,6 +132,7 @@ export class MirroredManifests {
 
   #isFresh(repository: RepositoryName, tag: Tag): boolean {
     const { tagsFreshMs } = this.#options
+    if (tagsFreshMs === Number.POSITIVE_INFINITY) return true
     const lookedUpAtMs = this.#lookedUpAtMs.get(nameOf(repository, tag))
     return lookedUpAtMs !== undefined && performance.now() - lookedUpAtMs < tagsFreshMs
   }
@@ -151,7 +157,7 @@ async function keep(
   await manifests.put(repository, { reference, tags: [], contentType, bytes, isMirrored: true, actor: ownWork('mirror') })
 }
 
-function unknownUpstream({ asked }: Upstream, reference: Reference): RegistryError {
+function unknownUpstream({ asked }: Pick<NamedUpstream, 'asked'>, reference: Reference): RegistryError {
   return new RegistryError('MANIFEST_UNKNOWN', { message: `${asked} has no such manifest (404).`, detail: { reference } })
 }
 

@@ -2,7 +2,7 @@ import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
-import type { Upstream } from '../../upstream/upstream.ts'
+import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { Page, PageRequest } from '../content/catalog.ts'
 import type { MirrorEvents } from './mirror-events.ts'
 
@@ -18,7 +18,7 @@ export interface TagPage extends Page<string> {
 }
 
 export interface MirroredTagsOptions {
-  readonly upstream: Upstream
+  readonly upstream: PulledRegistry
   readonly held: HeldTags
   readonly events: MirrorEvents
   readonly signal: AbortSignal

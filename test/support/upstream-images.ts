@@ -1,0 +1,37 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type FakeAnswer, notFound, sendBlob } from './fake-upstream.ts'
+import { blobsOf, type Image } from './images.ts'
+
+export interface UpstreamImagesOptions {
+  /** An Authorization header, without which nothing is given. */
+  readonly authorization?: string
+}
+
+/** What a registry answers that has these images with the tag latest, by the names of their repositories. */
+export function serveImages(images: Readonly<Record<string, Image>>, { authorization }: UpstreamImagesOptions = {}): FakeAnswer {
+  return (request, response) => {
+    if (authorization !== undefined && request.headers.authorization !== authorization)
+      return void response.writeHead(401, { 'www-authenticate': 'Basic realm="upstream"' }).end()
+    const [, repository = '', kind, last = ''] = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^?]+)/.exec(request.url ?? '') ?? []
+    const image = images[repository]
+    if (image === undefined) return notFound(request, response)
+    if (kind === 'tags') return void response.end(JSON.stringify({ name: repository, tags: ['latest'] }))
+    if (kind === 'manifests') return sendManifest(request, response, { image, reference: last })
+    const blob = blobsOf(image).find(({ digest }) => digest === last)
+    return blob === undefined ? notFound(request, response) : sendBlob(request, response, blob.bytes)
+  }
+}
+
+function sendManifest(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { image: { manifest }, reference }: { readonly image: Image; readonly reference: string },
+): void {
+  const { digest, mediaType, bytes } = manifest
+  if (reference !== digest && reference !== 'latest') notFound(request, response)
+  else if (request.headers['if-none-match'] === `"${digest}"`) response.writeHead(304).end()
+  else {
+    response.writeHead(200, { 'docker-content-digest': digest, 'content-type': mediaType, 'content-length': bytes.length })
+    response.end(request.method === 'HEAD' ? undefined : bytes)
+  }
+}
