@@ -8,7 +8,6 @@ import type {
   HealthConfig,
   HttpConfig,
   ManifestRules,
-  ProxyConfig,
   QuotaConfig,
   Repetition,
   StorageConfig,
@@ -18,8 +17,8 @@ import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
 import { retentionConfig } from './schema/retention-schema.ts'
 import { s3Config } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
+import { mirrorConfigs, proxyConfig } from './schema/upstream/upstream-config.ts'
 import { PRIVATE_RANGES } from './words/address-range.ts'
-import { Secret } from './words/secret.ts'
 
 const DEFAULT_MAX_ENTRIES = 1000
 const DEFAULT_INTERVAL_MS = 10_000
@@ -48,7 +47,8 @@ export function buildConfig(parsed: ParsedConfig): Config {
     manifests: manifestRules(parsed),
     quotas: quotaConfigs(parsed),
     access: accessConfig(parsed),
-    proxy: proxyConfig(parsed),
+    proxy: proxyConfig(parsed.proxy),
+    mirrors: mirrorConfigs(parsed.mirrors),
     retention: retentionConfig(parsed.retention),
   }
 }
@@ -173,13 +173,4 @@ function quotaConfigs({ quotas }: ParsedConfig): readonly QuotaConfig[] {
   return quotas.map(({ name, repositories, except, each, limit, warn }) => {
     return { name, repositories, except, isEach: each, limitBytes: limit, warnBytes: warn }
   })
-}
-
-function proxyConfig({ proxy }: ParsedConfig): ProxyConfig | undefined {
-  const { remoteurl: url, username, password = new Secret(''), tagttl, exec } = proxy
-  if (url === undefined) return undefined
-  const helper = exec.command === undefined ? undefined : { command: exec.command, lifetimeMs: exec.lifetime }
-  // As in registry:3, the program comes first.
-  const credentials = username === undefined || helper !== undefined ? undefined : { username, password }
-  return { url, credentials, helper, tagsFreshMs: tagttl }
 }

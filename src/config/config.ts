@@ -2,6 +2,7 @@ import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { TagGlob } from '../oci/tag-glob.ts'
 import type { WhoConfig } from './schema/access-schema.ts'
 import type { S3Config } from './schema/s3-schema.ts'
+import type { MirrorConfig, ProxyConfig } from './schema/upstream/upstream-config.ts'
 import type { TlsConfig } from './tls-config.ts'
 import type { AddressRange } from './words/address-range.ts'
 import type { ListenAddress, TcpAddress } from './words/listen-address.ts'
@@ -33,6 +34,7 @@ export interface Config {
   readonly access: AccessConfig | undefined
   /** Undefined: this registry serves its own content alone. */
   readonly proxy: ProxyConfig | undefined
+  readonly mirrors: readonly MirrorConfig[]
   readonly retention: RetentionConfig
 }
 
@@ -63,17 +65,6 @@ export interface RetentionRuleConfig extends TagSetConfig {
     readonly pulledMs: number | undefined
     readonly moves: number | undefined
   }
-}
-
-/** Another registry, of which this one is a cache. */
-export interface ProxyConfig {
-  /** Scheme, host and port. */
-  readonly url: string
-  readonly credentials: { readonly username: string; readonly password: Secret } | undefined
-  /** In place of them: a program of Docker's protocol for credential helpers. `lifetimeMs` undefined: until what it printed is refused. */
-  readonly helper: { readonly command: string; readonly lifetimeMs: number | undefined } | undefined
-  /** 0: each pull of a tag asks there. */
-  readonly tagsFreshMs: number
 }
 
 /** How much some repositories may hold, each blob counted once. */

@@ -8,6 +8,7 @@ import { retentionProblems } from './schema/retention-schema.ts'
 import { contradictionsIn } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
 import { STORAGE_DRIVERS } from './schema/storage-schema.ts'
+import { mirrorProblems } from './schema/upstream/mirror-schema.ts'
 import { driversIn, type Settings } from './settings.ts'
 import type { ListenAddress } from './words/listen-address.ts'
 
@@ -22,6 +23,11 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
     ...authProblems(auth, settings),
     ...accessProblems(auth, access),
     ...proxyProblems(parsed),
+    ...mirrorProblems(parsed.mirrors, {
+      isOpen: access === undefined && AUTH_KINDS.every((kind) => auth[kind] === undefined),
+      isBucket: (storage.s3 ?? storage.s3aws) !== undefined,
+      isCache: parsed.proxy.remoteurl !== undefined,
+    }),
     ...quotaProblems(parsed.quotas),
     ...retentionProblems(parsed.retention, {
       graceMs: storage.maintenance.collector.grace,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
+import { MIRROR_ROWS } from '../../test/support/mirror-key-rows.ts'
 import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
 import { QUOTA_ROWS } from '../../test/support/quota-key-rows.ts'
 import { REFUSED_ROWS } from '../../test/support/refused-key-rows.ts'
@@ -129,6 +130,7 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
     { ...TOKEN, rootCertBundle: undefined, jwks: '/j', autoRedirectPath: '/a' },
   ],
   ...PROXY_ROWS,
+  ...MIRROR_ROWS,
   ...QUOTA_ROWS,
   ...s3Together('s3'),
   ...s3Together('s3aws'),

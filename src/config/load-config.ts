@@ -6,9 +6,9 @@ import { findContradictions } from './contradictions.ts'
 import type { Environment } from './environment.ts'
 import { readTexts, type Told } from './readings.ts'
 import { collectNotices, describeIssues, locate, tell, withPlace } from './report.ts'
-import { proxyNotices } from './schema/proxy-schema.ts'
 import { schema } from './schema/schema.ts'
 import { redirectNotices } from './schema/storage-schema.ts'
+import { proxyNotices } from './schema/upstream/proxy-schema.ts'
 import { readSettings, type Settings } from './settings.ts'
 
 export interface ConfigSource {

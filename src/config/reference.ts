@@ -108,7 +108,7 @@ exit code is 1. What Berth accepts and does not need is told once at the start; 
 A value means what it means in registry:2:
 
 - A key that there is not has no effect and is told at each start, with the nearest known key. Below \`storage\`, \`access\`, \`metadata\`,
-  \`retention\` and \`http.tls.selfsigned\`, and in \`auth\`, it is a mistake. With \`--strict\`, \`berth serve\` and \`berth check-config\` refuse it everywhere, and variables that
+  \`retention\`, \`quotas\`, \`mirrors\` and \`http.tls.selfsigned\`, and in \`auth\`, it is a mistake. With \`--strict\`, \`berth serve\` and \`berth check-config\` refuse it everywhere, and variables that
   name no key too.
 - An empty text is no value: the default holds.
 - \`true\` in quotes is a text. \`storage.delete.enabled: "true"\` allows no deletes, which is told; where registry:2 refuses a text, Berth does too.

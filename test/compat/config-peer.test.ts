@@ -55,10 +55,15 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
 const COLLECTOR = { enabled: true, grace: '48h', found: '96h', window: '2h', interval: '6h', rate: 50, brake: 10, dryrun: true }
 const SCRUB = { enabled: true, rate: '20MB' }
 const QUOTA = { name: 'own', repositories: ['*/**'], except: ['team/**'], each: true, limit: '10GB', warn: '8GB' }
+const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', username: 'a', password: 'b' }
+const MIRROR_MORE = { repositories: ['team/*'], ttl: '6h', default: true, offline: false, public: true }
+const HELPED = { prefix: 'ecr', url: ['https://a.example.com'], exec: { command: 'x', lifetime: '1h' }, public: true }
+const MIRROR_KEYS = { ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h', ...MIRROR_MORE }
 const OWN = [
   ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
   ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
+  ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_MORE }, HELPED] }],
 ] as const
 
 describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key', () => {

@@ -143,6 +143,12 @@ export function list<Output>(element: z.ZodType<Output>, facts: KeyFacts) {
   return declare(schema, { kind: 'list', element: keys.get(element)?.kind === 'section' ? element : undefined, facts })
 }
 
+/** Single values, of which one alone may stand there without brackets. */
+export function oneOrMore<Output>(type: z.ZodType<Output>, facts: KeyFacts) {
+  const schema = z.preprocess((value) => (Array.isArray(value) ? value : [value ?? []].flat()), z.array(type).readonly())
+  return declare(schema, { kind: 'list', element: undefined, facts })
+}
+
 /** Something of registry:2 or registry:3 that Berth does not do yet. What asks for it is refused. */
 export function notYet(facts: NotYetFacts) {
   const { asks = isSet, advice = 'take it out' } = facts

@@ -5,10 +5,11 @@ import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
 import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
-import { proxy } from './proxy-schema.ts'
 import { quotas } from './quota-schema.ts'
 import { retention } from './retention-schema.ts'
 import { storage } from './storage-schema.ts'
+import { mirrors } from './upstream/mirror-schema.ts'
+import { proxy } from './upstream/proxy-schema.ts'
 import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
 
 /**
@@ -181,6 +182,7 @@ export const schema = section({
   quotas,
   notifications,
   proxy,
+  mirrors,
   retention,
   middleware: notYet({
     about: 'Programs between the registry and its storage, such as CloudFront.',

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { examineConfig } from '../load-config.ts'
+import { examineConfig } from '../../load-config.ts'
 
 /** What is said about a file with this section and others, and the problems that keep Berth from starting. */
 function examined(

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
-import { key, notNeeded, optionalKey, section } from './keys.ts'
-import { durationMs, registryUrl, secret, text } from './values.ts'
+import { key, notNeeded, optionalKey, section } from '../keys.ts'
+import { durationMs, registryUrl, secret, text } from '../values.ts'
 
 /** registry:2's section `proxy`, and `tagttl`, which only Berth has: this registry serves and keeps the content of another one. */
 export const proxy = section({

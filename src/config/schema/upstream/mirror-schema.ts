@@ -1,0 +1,139 @@
+import type { z } from 'zod'
+import { findRepositoryName } from '../../../oci/name.ts'
+import { GLOB_RULE, RepositoryGlob } from '../../../oci/repository-glob.ts'
+import type { ConfigProblem } from '../../config-error.ts'
+import { exact, key, list, oneOrMore, optionalKey, requiredKey, section } from '../keys.ts'
+import { boolean, durationMs, parsed, registryUrl, secret, text } from '../values.ts'
+
+const prefix = parsed(
+  findRepositoryName,
+  "can be no beginning of a repository name; write lower-case letters, digits, '.', '_' and '-' between '/', as in docker.io",
+)
+
+const glob = parsed((value) => RepositoryGlob.find(value), GLOB_RULE)
+
+const exec = section({
+  command: optionalKey(text, {
+    about:
+      "A program of Docker's protocol for credential helpers, in place of username and password. It is asked for each address by its own host.",
+    example: '/usr/local/bin/docker-credential-ecr-login',
+  }),
+  lifetime: optionalKey(durationMs, {
+    about: 'For so long they are used; 0s: it is asked each time. Left out: until the other registry refuses them.',
+    example: '1h',
+  }),
+})
+
+/** Berth's own: registry:2 passes over a section that it does not know. */
+export const mirrors = list(
+  exact(
+    section({
+      prefix: requiredKey(prefix, {
+        about: 'The names below which its content is here: with docker.io, docker.io/library/alpine. Nothing is pushed there.',
+        example: 'docker.io',
+      }),
+      url: oneOrMore(registryUrl, {
+        about: 'Where the other registry is; several addresses are tried in their order.',
+        example: 'https://registry-1.docker.io',
+      }),
+      username: optionalKey(text, {
+        about:
+          'The user name that it is shown; left out, it is shown none. <token>: the password is an identity token. Without auth and access, public must be true.',
+        example: 'robot',
+      }),
+      password: optionalKey(secret, { about: 'The password of that user, or a token in its place.', example: 'secret' }),
+      exec,
+      repositories: list(glob, {
+        about: 'The repositories that are fetched, by their names there, as patterns; all of them when left out.',
+        example: "['library/*']",
+      }),
+      ttl: key(durationMs, {
+        default: '0s',
+        example: '6h',
+        about: 'For so long a tag that was looked up there is not looked up again; 0s: it is looked up at every pull.',
+      }),
+      default: key(boolean, {
+        default: 'false',
+        example: 'true',
+        about: 'Pulls of a name without a local repository are answered from it. One mirror at most is the default.',
+      }),
+      offline: key(boolean, {
+        default: 'false',
+        example: 'true',
+        about: 'The other registry is never asked: what is here is served, and everything else is refused as unavailable.',
+      }),
+      public: key(boolean, {
+        default: 'false',
+        example: 'true',
+        about: 'Every caller may pull what its credentials can pull, though neither auth nor access says who may do what.',
+      }),
+    }),
+  ),
+  {
+    about: 'Other registries whose content is pulled through this one, each below a prefix of its own (docs/mirrors.md).',
+    example: "[{prefix: docker.io, url: 'https://registry-1.docker.io'}]",
+  },
+)
+
+type ParsedMirrors = z.output<typeof mirrors>
+
+interface Around {
+  /** Neither `auth` nor `access` asks callers for anything. */
+  readonly isOpen: boolean
+  readonly isBucket: boolean
+  /** The whole registry is a cache of another one. */
+  readonly isCache: boolean
+}
+
+export function mirrorProblems(parsedMirrors: ParsedMirrors, { isOpen, isBucket, isCache }: Around): ConfigProblem[] {
+  if (parsedMirrors.length === 0) return []
+  const whole = [
+    ...(isBucket ? ['needs storage.filesystem: mirrors of other registries cannot be in a bucket yet'] : []),
+    ...(isCache ? ['and proxy.remoteurl exclude each other: with proxy the whole registry is a cache; leave one of them'] : []),
+  ].map((message) => ({ path: 'mirrors', message }))
+  const each = parsedMirrors.flatMap((mirror, index) => {
+    const before = parsedMirrors.slice(0, index)
+    return [...problemsOf(mirror, isOpen), ...problemsBeside(mirror, before)].map(([name, message]) => ({
+      path: `mirrors.${index}.${name}`,
+      message,
+    }))
+  })
+  return [...whole, ...each]
+}
+
+type Mirror = ParsedMirrors[number]
+type Problem = readonly [key: string, message: string]
+
+function problemsOf({ url, username, exec: { command }, public: isPublic }: Mirror, isOpen: boolean): Problem[] {
+  const user = username === undefined ? undefined : 'username'
+  const shown = command === undefined ? user : 'exec.command'
+  const hosts = new Set(url.map((each) => new URL(each)).map(({ protocol, hostname }) => `${protocol}//${hostname}`))
+  return [
+    ...(url.length === 0 ? [['url', 'must be set'] as const] : []),
+    ...(shown !== undefined && isOpen && !isPublic ? [[shown, EVERY_CALLER] as const] : []),
+    ...(shown === 'username' && hosts.size > 1 ? [['username', SEVERAL_HOSTS] as const] : []),
+    ...(command !== undefined && username !== undefined ? [['username', TWO_SOURCES] as const] : []),
+  ]
+}
+
+const EVERY_CALLER =
+  'would let every caller pull what it can pull there, because neither auth nor access says who may; set one of them, or public: true'
+const SEVERAL_HOSTS =
+  'and password are for one host, and url names several; leave one host, or use exec.command, which is asked for each'
+const TWO_SOURCES = 'and exec.command both give credentials; leave one of them'
+
+function problemsBeside(mirror: Mirror, before: readonly Mirror[]): Problem[] {
+  const other = before.find((one) => isWithin(one.prefix, mirror.prefix) || isWithin(mirror.prefix, one.prefix))
+  return [
+    ...(other === undefined
+      ? []
+      : [['prefix', `and the prefix ${other.prefix} of another mirror overlap; choose another one`] as const]),
+    ...(mirror.default && before.some((one) => one.default)
+      ? [['default', 'is true for another mirror already; leave one'] as const]
+      : []),
+  ]
+}
+
+function isWithin(prefix: string, name: string): boolean {
+  return name === prefix || name.startsWith(`${prefix}/`)
+}

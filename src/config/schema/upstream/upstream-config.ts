@@ -1,0 +1,62 @@
+import type { z } from 'zod'
+import type { RepositoryName } from '../../../oci/name.ts'
+import type { RepositoryGlob } from '../../../oci/repository-glob.ts'
+import { Secret } from '../../words/secret.ts'
+import type { mirrors } from './mirror-schema.ts'
+import type { proxy } from './proxy-schema.ts'
+
+type ParsedProxy = z.output<typeof proxy>
+type ParsedMirrors = z.output<typeof mirrors>
+
+/** Another registry, of which this one is a cache. */
+export interface ProxyConfig extends UpstreamCredentialsConfig {
+  /** Scheme, host and port. */
+  readonly url: string
+  /** 0: each pull of a tag asks there. */
+  readonly tagsFreshMs: number
+}
+
+/** Another registry whose content is here below a prefix. */
+export interface MirrorConfig extends UpstreamCredentialsConfig {
+  readonly prefix: RepositoryName
+  /** Scheme, host and port of each address, one at least, in the order in which they are tried. */
+  readonly urls: readonly string[]
+  /** By their names there; empty: all of them. */
+  readonly repositories: readonly RepositoryGlob[]
+  /** 0: each pull of a tag asks there. */
+  readonly tagsFreshMs: number
+  /** It answers pulls of names that are not local. */
+  readonly isDefault: boolean
+  /** It is never asked. */
+  readonly isOffline: boolean
+}
+
+/** What another registry is shown. */
+export interface UpstreamCredentialsConfig {
+  readonly credentials: { readonly username: string; readonly password: Secret } | undefined
+  /** In place of them: a program of Docker's protocol for credential helpers. `lifetimeMs` undefined: until what it printed is refused. */
+  readonly helper: { readonly command: string; readonly lifetimeMs: number | undefined } | undefined
+}
+
+export function proxyConfig(parsed: ParsedProxy): ProxyConfig | undefined {
+  const { remoteurl: url, tagttl } = parsed
+  return url === undefined ? undefined : { url, ...credentialsOf(parsed), tagsFreshMs: tagttl }
+}
+
+export function mirrorConfigs(parsed: ParsedMirrors): readonly MirrorConfig[] {
+  return parsed.map((mirror) => ({
+    prefix: mirror.prefix,
+    urls: mirror.url,
+    ...credentialsOf(mirror),
+    repositories: mirror.repositories,
+    tagsFreshMs: mirror.ttl,
+    isDefault: mirror.default,
+    isOffline: mirror.offline,
+  }))
+}
+
+function credentialsOf({ username, password = new Secret(''), exec }: ParsedProxy | ParsedMirrors[number]) {
+  const helper = exec.command === undefined ? undefined : { command: exec.command, lifetimeMs: exec.lifetime }
+  // As in registry:3, the program comes first.
+  return { helper, credentials: username === undefined || helper !== undefined ? undefined : { username, password } }
+}

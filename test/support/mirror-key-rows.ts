@@ -1,0 +1,31 @@
+import type { Config } from '../../src/config/config.ts'
+import type { MirrorConfig } from '../../src/config/schema/upstream/upstream-config.ts'
+
+const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', public: true }
+const SHOWN = { ...MIRROR, username: 'a', password: '007' }
+const HELPED = { ...MIRROR, exec: { command: 'x', lifetime: '1h' } }
+
+/** The keys below `mirrors`, with what stands around each, and what becomes of it. */
+export const MIRROR_ROWS = [
+  ['mirrors', { mirrors: [MIRROR] }, ({ mirrors }: Config) => mirrors.length, 1],
+  ['mirrors[].prefix', { mirrors: [MIRROR] }, of(({ prefix }) => String(prefix)), 'hub'],
+  ['mirrors[].url', { mirrors: [MIRROR] }, of(({ urls }) => urls), ['https://hub.example.com']],
+  ['mirrors[].username', { mirrors: [SHOWN] }, of(({ credentials }) => credentials?.username), 'a'],
+  ['mirrors[].password', { mirrors: [SHOWN] }, of(({ credentials }) => credentials?.password.reveal()), '007'],
+  ['mirrors[].exec.command', { mirrors: [HELPED] }, of(({ helper }) => helper?.command), 'x'],
+  ['mirrors[].exec.lifetime', { mirrors: [HELPED] }, of(({ helper }) => helper?.lifetimeMs), 3_600_000],
+  [
+    'mirrors[].repositories',
+    { mirrors: [{ ...MIRROR, repositories: ['team/*'] }] },
+    of(({ repositories }) => repositories.map(String)),
+    ['team/*'],
+  ],
+  ['mirrors[].ttl', { mirrors: [{ ...MIRROR, ttl: '6h' }] }, of(({ tagsFreshMs }) => tagsFreshMs), 21_600_000],
+  ['mirrors[].default', { mirrors: [{ ...MIRROR, default: true }] }, of(({ isDefault }) => isDefault), true],
+  ['mirrors[].offline', { mirrors: [{ ...MIRROR, offline: true }] }, of(({ isOffline }) => isOffline), true],
+  ['mirrors[].public', { mirrors: [SHOWN] }, of(({ credentials }) => credentials?.username), 'a'],
+] as const
+
+function of<Value>(read: (mirror: MirrorConfig) => Value) {
+  return ({ mirrors: [first] }: Config): Value | undefined => first && read(first)
+}
