@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   oci: [],
   retention: ['oci'],
-  config: ['oci/repository-glob.ts', 'oci/tag-glob.ts'],
+  config: ['oci/name.ts', 'oci/repository-glob.ts', 'oci/tag-glob.ts'],
   observe: [],
   certificates: ['config', 'observe'],
   recipes: [],
@@ -64,7 +64,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
-  'composition/mirror-source.ts': ['config', 'observe', 'registry', 'upstream'],
+  'composition/mirror-source.ts': ['oci', 'config', 'observe', 'registry', 'upstream'],
   'composition/start-registry.ts': [
     ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry'],
     ...['composition/mirror-source.ts', 'composition/only-database.ts', 'composition/start-error.ts'],

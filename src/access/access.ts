@@ -27,6 +27,8 @@ export type Wanted =
       readonly mountFrom: RepositoryName | undefined
       /** The upload that the request goes on with or ends: what was begun in time may be finished later. */
       readonly uploadId: string | undefined
+      /** What a pull may mean in place of the repository: a token that is good for the one is good for the other, where the rules allow that. */
+      readonly standIn?: RepositoryName | undefined
     }
 
 /** What a request says about its sender, and what it asks for. */

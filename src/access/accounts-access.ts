@@ -50,7 +50,7 @@ export class AccountsAccess implements AccessController {
       throw refuse(reason, 'The token has expired; get a new one.', claims.subject)
     }
     const identity = await this.#options.identities.find(claims.subject, claims.revision)
-    if (identity !== undefined) return this.#permit(identity, claims.access)
+    if (identity !== undefined) return this.#permit(identity, withStandIn(claims.access, request.wanted))
     throw refuse('the account is gone, or has changed since', 'The token is void; log in again.', claims.subject)
   }
 
@@ -85,6 +85,16 @@ export class AccountsAccess implements AccessController {
     const { realm, service } = this.#options
     return bearerChallenge({ realm: realm(origin()), service, wanted, error })
   }
+}
+
+/** A token that is good for what the client names is good for what it means; the rules have the last word. */
+function withStandIn(access: readonly TokenAccess[], wanted: Wanted): readonly TokenAccess[] {
+  if (wanted.kind !== 'repository' || wanted.standIn === undefined) return access
+  const { repository, standIn: name } = wanted
+  return [
+    ...access,
+    ...access.flatMap((each) => (each.type === 'repository' && each.name === repository ? [{ ...each, name }] : [])),
+  ]
 }
 
 const BEARER = /^bearer +(\S+) *$/i

@@ -14,6 +14,7 @@ import { Identities } from '../access/identities.ts'
 import { IssuedTokens } from '../access/own-tokens/issued-tokens.ts'
 import { SigningKeys } from '../access/own-tokens/signing-keys.ts'
 import { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
+import type { StandInOf } from '../access/own-tokens/token-scope.ts'
 import { FailureLimit } from '../access/passwords/failure-limit.ts'
 import { PasswordLogin } from '../access/passwords/password-login.ts'
 import type { PasswordBook } from '../access/passwords/passwords.ts'
@@ -27,6 +28,7 @@ interface AccountsAccessOptions {
   readonly exclusively: Exclusively
   /** Another text after each of those changes on this machine. */
   readonly lastChange: () => Promise<string>
+  readonly standInOf: StandInOf | undefined
   /** Other processes serve beside this one. */
   readonly isShared: boolean
   readonly log: Log
@@ -41,7 +43,7 @@ const TRUSTED_FOR_MS = 5_000
 export async function createAccountsAccess(
   config: Config,
   { rules: configured, service, realm, tokenLifetimeMs, refreshLifetimeMs }: AccessConfig,
-  { storage, exclusively, lastChange, isShared, log }: AccountsAccessOptions,
+  { storage, exclusively, lastChange, standInOf, isShared, log }: AccountsAccessOptions,
 ): Promise<{ readonly controller: AccessController; readonly issuer: TokenIssuer }> {
   const { auth, http } = config
   const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
@@ -60,7 +62,8 @@ export async function createAccountsAccess(
   const keys = new SigningKeys({ storage, exclusively, keepForMs: Math.max(tokenLifetimeMs, refreshLifetimeMs) })
   const tokens = new IssuedTokens({ keys, service })
   const controller = new AccountsAccess({ identities, tokens, service, realm: realmOf(http, realm) })
-  return { controller, issuer: new TokenIssuer({ identities, tokens, service, tokenLifetimeMs, refreshLifetimeMs }) }
+  const lifetimes = { tokenLifetimeMs, refreshLifetimeMs }
+  return { controller, issuer: new TokenIssuer({ identities, tokens, service, ...lifetimes, standInOf }) }
 }
 
 /** Where tokens are to be had: what the operator says, else beside the registry, at the address that the client used. */

@@ -14,6 +14,7 @@ import type { ProcessReport } from '../observe/report.ts'
 import { requestOutput } from '../observe/standard-stream.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import type { CollectorPolicy } from '../registry/collect/policy.ts'
+import type { Registry } from '../registry/registry.ts'
 import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
 import { serveDebug } from './debug-server.ts'
@@ -89,7 +90,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       withOrigins: options.withOrigins ?? ((error) => error),
       signal: options.signal ?? new AbortController().signal,
     })
-    const access = await openAccess(config, opened, { isShared, log })
+    const access = await openAccess(config, opened, { isShared, log, mirrors: registry.mirrors })
     const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
     closers.push(() => accessOutput.end())
     const environment = process.env
@@ -130,8 +131,13 @@ function openAccessLog(path: string | undefined): LogOutput {
   }
 }
 
+interface AccessParts extends Pick<Registry, 'mirrors'> {
+  readonly isShared: boolean
+  readonly log: Log
+}
+
 /** The access control and the token issuer. Undefined: every caller may do everything, and there are no tokens. */
-async function openAccess(config: Config, storage: OpenedStorage, options: { readonly isShared: boolean; readonly log: Log }) {
+async function openAccess(config: Config, storage: OpenedStorage, { mirrors, ...options }: AccessParts) {
   if (config.access === undefined) return { access: await createAccess(config, options), issuer: undefined }
   // With it comes a library that others do not need.
   const { createAccountsAccess } = await import('./accounts-control.ts')
@@ -140,6 +146,7 @@ async function openAccess(config: Config, storage: OpenedStorage, options: { rea
     ...options,
     storage: storage.objects,
     exclusively,
+    standInOf: mirrors && ((repository) => mirrors.names.inDefault(repository)),
     lastChange: lastChangeIn(storage.runDirectory),
   })
   return { access: controller, issuer }
@@ -163,7 +170,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, monitoring,
     quotas: registry.quotas,
     catalog: registry.catalog,
     pulls: registry.retention.pulls,
-    mirror: registry.mirror,
+    mirrors: registry.mirrors,
     upstream: config.proxy?.url,
     handover: registry.handover,
     gate,

@@ -1,26 +1,57 @@
-import type { ProxyConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import type { MirrorConfig, ProxyConfig, UpstreamCredentialsConfig } from '../config/schema/upstream/upstream-config.ts'
 import type { Log } from '../observe/log.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
+import { parseRepositoryName } from '../oci/name.ts'
 import type { MirrorSource } from '../registry/mirror/mirror.ts'
+import type { MirrorSources } from '../registry/mirror/mirrors.ts'
 import { CredentialHelper } from '../upstream/credential-helper.ts'
 import { fixedCredentials } from '../upstream/credentials.ts'
+import { OfflineUpstream } from '../upstream/offline-upstream.ts'
 import { Upstream } from '../upstream/upstream.ts'
+import { Upstreams } from '../upstream/upstreams.ts'
 
 interface Observers {
   readonly metrics: RegistryMetrics | undefined
   readonly log: Log
 }
 
+/** The registries that `proxy` or `mirrors` name; undefined where there are none. */
+export function mirrorSourcesOf(
+  { proxy, mirrors }: Pick<Config, 'proxy' | 'mirrors'>,
+  observers: Observers,
+): MirrorSources | undefined {
+  if (proxy !== undefined) observers.log.info('this registry is a cache of another one', { upstream: proxy.url })
+  for (const { prefix, urls } of mirrors) observers.log.info('another registry is mirrored', { prefix, upstream: urls.join(' ') })
+  if (proxy === undefined && mirrors.length === 0) return undefined
+  return {
+    whole: proxy && mirrorSourceOf(proxy, observers),
+    prefixes: mirrors.map((mirror) => ({ ...mirror, source: prefixSourceOf(mirror, observers) })),
+  }
+}
+
 /** The registry that `proxy` names, with what is logged and counted of it. */
-export function mirrorSourceOf(
-  { url: text, credentials, helper, tagsFreshMs }: ProxyConfig,
-  { metrics, log }: Observers,
-): MirrorSource {
+export function mirrorSourceOf(proxy: ProxyConfig, observers: Observers): MirrorSource {
+  const upstream = upstreamOf(proxy.url, proxy, observers)
+  return { upstream, tagsFreshMs: proxy.tagsFreshMs, events: eventsOf(upstream.origin, observers) }
+}
+
+function prefixSourceOf(mirror: MirrorConfig, observers: Observers): MirrorSource {
+  const { prefix, urls, isOffline, tagsFreshMs } = mirror
+  if (isOffline) return { upstream: new OfflineUpstream(prefix), tagsFreshMs: Number.POSITIVE_INFINITY }
+  const upstreams = urls.map((url) => upstreamOf(url, mirror, observers))
+  const nameThere = (repository: string) => parseRepositoryName(repository.slice(prefix.length + 1))
+  const [first] = upstreams
+  return { upstream: new Upstreams({ upstreams, nameThere }), tagsFreshMs, events: eventsOf(first?.origin ?? prefix, observers) }
+}
+
+function upstreamOf(text: string, shown: UpstreamCredentialsConfig, { metrics, log }: Observers): Upstream {
   const url = new URL(text)
   const { origin } = url
+  const { credentials, helper } = shown
   const fixed = credentials && fixedCredentials(credentials.username, credentials.password.reveal())
   metrics?.mirror.add(origin)
-  const upstream = new Upstream({
+  return new Upstream({
     url,
     credentials: helper === undefined ? fixed : new CredentialHelper({ ...helper, url }),
     onCircuit: (error) => {
@@ -29,9 +60,12 @@ export function mirrorSourceOf(
       else log.warn('an upstream fails, it is left alone and tried again later', { upstream: origin, error })
     },
   })
-  const events = {
-    fetched: (bytes: number) => metrics?.mirror.fetched(origin, bytes),
-    servedStale: () => metrics?.mirror.servedStale(origin),
+}
+
+/** What could not be confirmed counts for the first address of a mirror. */
+function eventsOf(first: string, { metrics }: Observers) {
+  return {
+    fetched: (bytes: number, origin: string) => metrics?.mirror.fetched(origin, bytes),
+    servedStale: () => metrics?.mirror.servedStale(first),
   }
-  return { upstream, tagsFreshMs, events }
 }

@@ -23,7 +23,7 @@ import type { StorageDriver } from '../storage/driver.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
-import { mirrorSourceOf } from './mirror-source.ts'
+import { mirrorSourcesOf } from './mirror-source.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
 import { explainedStartError, StartError, startErrorOf } from './start-error.ts'
 
@@ -127,7 +127,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     quotas: config.quotas,
     retention: config.retention,
     onlyReads: refusal !== undefined,
-    mirrors: config.proxy && mirrorSourceOf(config.proxy, parts),
+    mirrors: mirrorSourcesOf(config, parts),
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const readersWait = () => parts.manifestDelay.isLong
@@ -135,7 +135,6 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const told = { onCollected, onScrubbed, readersWait, log }
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...told })
   closers.push(() => registry.stop())
-  if (config.proxy !== undefined) log.info('this registry is a cache of another one', { upstream: config.proxy.url })
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
   gate = await openGate({ opened, database, registry, parts })
   closers.push(async () => gate?.stop())

@@ -9,7 +9,7 @@ import {
 } from '../access/access.ts'
 import { requireAccess } from '../access/requirement.ts'
 import type { RegistryError } from '../oci/errors.ts'
-import { findRepositoryName } from '../oci/name.ts'
+import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { blobUnknown, manifestUnknown, nameUnknown } from '../oci/unknown.ts'
 import { HiddenAnswer } from './answer/error-response.ts'
 import { emptyReferrers } from './handlers/referrers.ts'
@@ -31,12 +31,19 @@ export interface Login {
   readonly request: AccessRequest | undefined
 }
 
+/** What a request asks for. */
+export interface Asked {
+  readonly route: Route
+  readonly action: Action
+  /** What it may mean in the default mirror. */
+  readonly standIn: RepositoryName | undefined
+}
+
 /** Finds the caller that the credentials of a request name. Throws AccessRefusal for wrong credentials. */
 export async function logIn(
   { access, publicOrigin }: AdmissionRules,
   { request, connection }: IncomingRequest,
-  route: Route,
-  action: Action,
+  { route, action, standIn }: Asked,
 ): Promise<Login> {
   // Load balancers look at `/` without a password.
   if (access === undefined || route.resource === 'root') return { permit: OPEN_PERMIT, request: undefined }
@@ -44,10 +51,15 @@ export async function logIn(
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
     proxy: connection.proxy,
-    wanted: wantedOf(route, action),
+    wanted: wantedOf(route, action, standIn),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
   return { permit: await access.permit(accessRequest), request: accessRequest }
+}
+
+/** The same caller, who wants something else. */
+export function wanting(login: Login, route: Route, action: Action): Login {
+  return { ...login, request: login.request && { ...login.request, wanted: wantedOf(route, action, undefined) } }
 }
 
 /** Throws AccessRefusal for what the caller may not do. */
@@ -85,7 +97,7 @@ function originOf(request: Request, forwarded: Forwarded | undefined, assumed: '
   return `${scheme}://${forwarded?.host ?? url.host}`
 }
 
-function wantedOf(route: Route, action: Action): Wanted {
+function wantedOf(route: Route, action: Action, standIn: RepositoryName | undefined): Wanted {
   switch (route.resource) {
     case 'root':
     case 'base':
@@ -100,11 +112,12 @@ function wantedOf(route: Route, action: Action): Wanted {
         action,
         mountFrom: mountSource(route.query),
         uploadId: undefined,
+        standIn,
       }
     case 'upload':
-      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: route.uploadId }
+      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: route.uploadId, standIn }
     default:
-      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: undefined }
+      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: undefined, standIn }
   }
 }
 

@@ -28,12 +28,12 @@ export interface Call<Found extends Route> {
 export interface ServedRegistry {
   readonly blobs: PulledBlobs & Pick<BlobStore, 'delete' | 'mount'>
   readonly manifests: PulledManifests & Pick<ManifestStore, 'put' | 'delete'>
-  /** Pulls are answered by it, and nothing is pushed; undefined: this is no mirror. */
-  readonly mirror?: { readonly blobs: PulledBlobs; readonly manifests: PulledManifests; readonly tags: ListedTags } | undefined
+  /** Answer pulls of what other registries have; undefined: there are none. */
+  readonly mirrors?: { of(repository: RepositoryName): PulledMirror | undefined } | undefined
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: Pick<PullNotes, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
-  readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'>
+  readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
   readonly frees: Pick<Frees, 'of'>
   readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records' | 'past' | 'restoreTag'>
   readonly quotas: Pick<Quotas, 'of'>
@@ -49,9 +49,18 @@ export interface PulledBlobs extends Pick<BlobStore, 'content' | 'redirectUrl'> 
   /** `withBytes`: its content is asked for next. */
   get(repository: RepositoryName, digest: Digest, parts: { readonly withBytes: boolean }): Promise<StoredBlob>
 }
+
+/** Pulls from its repositories are answered by it, and nothing is pushed to them. */
+export interface PulledMirror {
+  readonly blobs: PulledBlobs
+  readonly manifests: PulledManifests
+  readonly tags: ListedTags
+}
+
 export interface ListedTags {
   listTags(repository: RepositoryName, page: PageRequest): Promise<TagPage>
 }
+export type ListedRepositories = Pick<Catalog, 'hasContent'>
 export type PulledManifests = Pick<ManifestStore, 'get' | 'read'>
 
 /** While it is pending, pulls are answered from the storage alone and everything else waits. */
@@ -62,7 +71,10 @@ export interface PendingHandover {
   wait(): Promise<void>
 }
 
-/** What answers pulls at this moment. */
-export function pulledFrom(registry: ServedRegistry): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
-  return registry.handover?.isPending === true ? registry.handover : (registry.mirror ?? registry)
+/** What answers pulls from a repository at this moment. */
+export function pulledFrom(
+  registry: ServedRegistry,
+  repository: RepositoryName,
+): { readonly blobs: PulledBlobs; readonly manifests: PulledManifests } {
+  return registry.handover?.isPending === true ? registry.handover : (registry.mirrors?.of(repository) ?? registry)
 }

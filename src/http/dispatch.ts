@@ -4,14 +4,15 @@ import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StillNamed } from '../registry/content/still-named.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
-import { type AdmissionRules, type Login, logIn, requireAdmission } from './admission.ts'
+import { type AdmissionRules, type Login, logIn, requireAdmission, wanting } from './admission.ts'
 import { OutOfRotation, Refusal } from './answer/error-response.ts'
 import { TOKEN_PATH } from './answer/links.ts'
 import { emptyResponse, type PlainResponse } from './answer/responses.ts'
 import type { ServedRegistry } from './call.ts'
-import { type Endpoint, type Endpoints, endpointsOf } from './endpoints.ts'
+import { type Endpoint, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { askForToken } from './handlers/token.ts'
+import type { MeantRoute, MirroredRoutes } from './mirrored-routes.ts'
 import type { Find, Found, Identified, IncomingRequest } from './pipeline.ts'
 import type { Probes } from './probes.ts'
 import { findRoute, type Route } from './routes.ts'
@@ -23,6 +24,8 @@ export interface DispatchRules extends AdmissionRules {
   readonly deletesEnabled: boolean
   /** Set where this registry is a cache: the address of the registry that it fetches from. Clients cannot push or delete then. */
   readonly upstream?: string | undefined
+  /** Set where repositories below prefixes are those of other registries. */
+  readonly mirrored?: MirroredRoutes | undefined
   /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined
   readonly probes: Pick<Probes, 'health'>
@@ -57,7 +60,7 @@ export function findIn(registry: ServedRegistry, rules: DispatchRules): Find {
 
 function find(registry: ServedRegistry, rules: DispatchRules, incoming: IncomingRequest): Found {
   const { request, url } = incoming
-  const { issuer, prefix } = rules
+  const { issuer, prefix, mirrored } = rules
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
     return { handler: 'token', identify: async () => await identifyForToken(issuer, rules, incoming) }
   }
@@ -67,7 +70,11 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
       message: 'There is nothing at this path; the registry API begins at /v2/, that of Berth at /api/v1/.',
     })
   }
-  return { handler: HANDLER_NAMES[route.resource], identify: async () => await identify({ registry, rules, incoming, route }) }
+  const meant = mirrored?.meant(route) ?? { route, namespace: undefined }
+  return {
+    handler: HANDLER_NAMES[route.resource],
+    identify: async () => await identify({ registry, rules, incoming, ...meant }),
+  }
 }
 
 async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, incoming: IncomingRequest): Promise<Identified> {
@@ -75,57 +82,67 @@ async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, 
   return await askForToken(issuer, incoming)
 }
 
-interface Routed {
+interface Routed extends MeantRoute {
   readonly registry: ServedRegistry
   readonly rules: DispatchRules
   readonly incoming: IncomingRequest
-  readonly route: Route
 }
 
 /** Throws AccessRefusal for wrong credentials, and UNSUPPORTED for a method that the resource does not have. */
 async function identify(routed: Routed): Promise<Identified> {
-  const { rules, incoming, route } = routed
+  const { registry, rules, incoming, route } = routed
   const { method } = incoming.request
   if (!rules.probes.health.isHealthy) throw new OutOfRotation()
   rules.gate?.require()
   const endpoints = endpointsOf(route)
-  if (method === 'OPTIONS') return { caller: undefined, answer: async () => emptyResponse(200, allow(endpoints, rules)) }
+  if (method === 'OPTIONS') return { caller: undefined, answer: async () => emptyResponse(200, allow(route, rules)) }
   const endpoint = endpoints[method === 'HEAD' ? 'GET' : method]
   if (endpoint === undefined) {
-    throw new Refusal('UNSUPPORTED', { message: `${method} has no meaning here.`, headers: allow(endpoints, rules) })
+    throw new Refusal('UNSUPPORTED', { message: `${method} has no meaning here.`, headers: allow(route, rules) })
   }
-  const login = await logIn(rules, incoming, route, endpoint.action)
-  return { caller: callerName(login.permit.caller), answer: async () => await answer(routed, endpoint, login) }
+  const standIn = rules.mirrored?.standInOf(route, method)
+  const { action } = endpoint
+  const login = await logIn(rules, incoming, { route, action, standIn })
+  const { permit } = login
+  return {
+    caller: callerName(permit.caller),
+    answer: async () => {
+      if (standIn === undefined) return await answer(routed, endpoint, login)
+      const placed = await rules.mirrored?.placed(route, { action, standIn, permit, repositories: registry.catalog })
+      return await answer({ ...routed, route: placed ?? route }, endpoint, wanting(login, placed ?? route, action))
+    },
+  }
 }
 
 /** Throws AccessRefusal, UNSUPPORTED for what is not done in this registry, and what the handler throws. */
 async function answer(
-  { registry, rules, incoming, route }: Routed,
+  { registry, rules, incoming, route, namespace }: Routed,
   endpoint: Endpoint<Route>,
   login: Login,
 ): Promise<PlainResponse> {
   requireAdmission(login, route)
-  const obstacle = obstacleTo(endpoint, rules)
+  const obstacle = obstacleTo(endpoint, route, rules)
   if (obstacle !== undefined) {
-    throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(endpointsOf(route), rules) })
+    throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(route, rules) })
   }
   if (endpoint.duringHandover !== true) await registry.handover?.wait()
   try {
     const { request, connection, requestId } = incoming
     const { permit } = login
     const actor = { name: callerName(permit.caller), address: connection.client, requestId }
-    return await endpoint.answer({ request, route, permit, actor, registry })
+    const answer = await endpoint.answer({ request, route, permit, actor, registry })
+    return namespace === undefined ? answer : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.
     await rules.gate?.requireNow()
     if (!(error instanceof StillNamed)) throw error
-    const { DELETE: _, ...others } = endpointsOf(route)
-    throw deleteRefused(error, allow(others, rules))
+    throw deleteRefused(error, allow(route, rules, 'DELETE'))
   }
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */
-function obstacleTo({ action }: Endpoint<Route>, { readOnly, deletesEnabled, upstream }: DispatchRules): string | undefined {
+function obstacleTo({ action }: Endpoint<Route>, route: Route, rules: DispatchRules): string | undefined {
+  const { readOnly, deletesEnabled, upstream, mirrored } = rules
   if (upstream !== undefined && (action === 'push' || action === 'delete'))
     return `This registry is a cache of ${upstream}: push and delete there.`
   if (readOnly && (action === 'push' || action === 'delete'))
@@ -133,12 +150,13 @@ function obstacleTo({ action }: Endpoint<Route>, { readOnly, deletesEnabled, ups
   if (action === 'delete' && !deletesEnabled) {
     return 'Deleting is switched off in this registry; its operator can allow it with storage.delete.enabled.'
   }
-  return undefined
+  return mirrored?.obstacleTo(action, route)
 }
 
-function allow(endpoints: Endpoints<Route>, rules: DispatchRules) {
-  const methods = Object.entries(endpoints).flatMap(([method, endpoint]) => {
-    if (endpoint === undefined || obstacleTo(endpoint, rules) !== undefined) return []
+/** `except`: a method that was refused for another reason. */
+function allow(route: Route, rules: DispatchRules, except?: string) {
+  const methods = Object.entries(endpointsOf(route)).flatMap(([method, endpoint]) => {
+    if (endpoint === undefined || method === except || obstacleTo(endpoint, route, rules) !== undefined) return []
     return method === 'GET' ? ['GET', 'HEAD'] : [method]
   })
   return { Allow: methods.join(', ') }

@@ -8,13 +8,14 @@ import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { Handover } from '../registry/handover/handover.ts'
-import type { Mirror } from '../registry/mirror/mirror.ts'
+import type { Mirrors } from '../registry/mirror/mirrors.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
 import { findIn } from './dispatch.ts'
+import { MirroredRoutes } from './mirrored-routes.ts'
 import { createPipeline, type Handler } from './pipeline.ts'
 import { type Probes, withProbes } from './probes.ts'
 import { type TrustedProxies, withForwarding } from './request/forwarding.ts'
@@ -29,9 +30,9 @@ export interface HandlerOptions {
   readonly quotas: Quotas
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
-  /** Answers pulls with the content of another registry; left out, there is none. */
-  readonly mirror?: Mirror | undefined
-  /** That registry, as clients are told that nothing is pushed here. */
+  /** Answer pulls with the content of other registries; left out, there are none. */
+  readonly mirrors?: Mirrors | undefined
+  /** The registry of which this one as a whole is a cache, as clients are told that nothing is pushed here. */
   readonly upstream?: string | undefined
   /** Left out, there is never another database. */
   readonly handover?: Handover
@@ -64,14 +65,14 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 export function createHandler(options: HandlerOptions): Handler {
   const { blobs, uploads, manifests, pulls, catalog, frees, changes, quotas, handover } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
-  const { access, issuer, readOnly, deletesEnabled, gate, mirror, upstream } = options
+  const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
   const registry = {
     blobs,
     uploads,
     manifests,
     pulls,
-    mirror,
+    mirrors,
     catalog,
     frees,
     changes,
@@ -82,7 +83,8 @@ export function createHandler(options: HandlerOptions): Handler {
     maxCatalogEntries,
   }
   const publicOrigin = publicOriginOf(host)
-  const rules = { prefix, upstream, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
+  const mirrored = mirrors === undefined || mirrors.names.isEmpty ? undefined : new MirroredRoutes(mirrors.names)
+  const rules = { prefix, upstream, mirrored, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
   const pipeline = createPipeline(findIn(registry, rules), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }

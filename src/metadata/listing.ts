@@ -47,6 +47,12 @@ export async function holdsManifest(query: Query, repositoryId: number): Promise
   return row !== undefined
 }
 
+/** True when a manifest or a blob of the repository is known. */
+export async function holdsContent(query: Query, repositoryId: number): Promise<boolean> {
+  const link = 'SELECT 1 FROM link WHERE repository_id = ? AND target IS NOT NULL LIMIT 1'
+  return (await query.get(link, repositoryId)) !== undefined || (await holdsManifest(query, repositoryId))
+}
+
 /** True when this epoch has seen a manifest of the repository. */
 export async function holdsSeenManifest(query: Query, repositoryId: number, epoch: number): Promise<boolean> {
   const row = await query.get(

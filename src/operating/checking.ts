@@ -2,9 +2,11 @@ import { StartError } from '../composition/start-error.ts'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
 import { RegistryError } from '../oci/errors.ts'
+import type { RepositoryName } from '../oci/name.ts'
 import type { CheckProgress, CheckResult } from '../registry/check/command/check.ts'
 import type { ReportedFinding } from '../registry/check/command/finding.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import { MirrorNames } from '../registry/mirror/mirror-names.ts'
 import { StorageFault } from '../storage/storage-errors.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
 import { selectionOf } from './deletion-words.ts'
@@ -21,8 +23,10 @@ export interface CheckRequest {
 /** Checks a whole storage, beside a server or while none runs. Throws StartError when it cannot begin. */
 export async function checkContent(config: Config, log: Log, request: CheckRequest): Promise<CheckResult> {
   if (request.repairs) requireWritable(config)
+  const names = new MirrorNames(config.mirrors)
+  const isMirrored = (repository: RepositoryName) => config.proxy !== undefined || names.ownerOf(repository) !== undefined
   return await withRegistry(config, log, request.signal, async (registry, signal) => {
-    return await registry.check.run({ ...request, isMirror: config.proxy !== undefined, signal })
+    return await registry.check.run({ ...request, isMirrored, signal })
   })
 }
 

@@ -31,8 +31,8 @@ export interface RegistryStatus {
   }
   /** `state` is undefined before its first pass. */
   readonly scrub: { readonly enabled: boolean; readonly state: ScrubState | undefined }
-  /** The upstream registry, when this registry is a cache of it. */
-  readonly upstream: string | undefined
+  /** The registries whose content is pulled through this one, each with the prefix that it is below, if there is one. */
+  readonly mirrors: readonly string[]
 }
 
 const NAMED = 20
@@ -61,7 +61,15 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
       obstacles: (await status.obstacles()).slice(0, NAMED),
       collector: { enabled: collector.enabled, note, because: note?.waits && SENTENCES[note.waits] },
       scrub: { enabled: scrub.enabled, state: await status.scrub() },
-      upstream: config.proxy?.url,
+      mirrors: mirrorsIn(config),
     }
   })
+}
+
+function mirrorsIn({ proxy, mirrors }: Config): readonly string[] {
+  const whole = proxy === undefined ? [] : [proxy.url]
+  return [
+    ...whole,
+    ...mirrors.map(({ prefix, urls, isOffline }) => `${prefix} of ${urls.join(' or ')}${isOffline ? ', offline' : ''}`),
+  ]
 }

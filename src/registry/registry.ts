@@ -36,7 +36,8 @@ import { Holds } from './keeping/holds.ts'
 import { KeptUntagged } from './keeping/kept-untagged.ts'
 import { TagGuard } from './keeping/tag-guard.ts'
 import { Maintenance } from './maintenance.ts'
-import { Mirror, type MirrorSource } from './mirror/mirror.ts'
+import { Mirror } from './mirror/mirror.ts'
+import { type MirrorSources, Mirrors } from './mirror/mirrors.ts'
 import { endCount, QuotaCount } from './quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from './quotas/quota-rules.ts'
 import { Quotas } from './quotas/quotas.ts'
@@ -86,8 +87,8 @@ export interface RegistryOptions {
   readonly retention?: RetentionPolicy
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
   readonly onlyReads?: boolean
-  /** Another registry whose content is pulled through this one; left out, there is none. */
-  readonly mirrors?: MirrorSource | undefined
+  /** Other registries whose content is pulled through this one; left out, there are none. */
+  readonly mirrors?: MirrorSources | undefined
   readonly log: Log
 }
 
@@ -97,7 +98,7 @@ export interface Registry {
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
   /** Undefined: this registry mirrors no other one. */
-  readonly mirror: Mirror | undefined
+  readonly mirrors: Mirrors | undefined
   readonly holds: Holds
   readonly retention: Retention
   readonly catalog: Catalog
@@ -158,8 +159,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
-  const mirror = mirrorOf(options, { blobs, manifests, catalog, operations })
-  const isOpen = (state: UploadState) => uploads.isOpen(state) || mirror?.isOpen(state) === true
+  const mirrors = mirrorsOf(options, { blobs, manifests, catalog, operations })
+  const isOpen = (state: UploadState) => uploads.isOpen(state) || mirrors?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
@@ -175,7 +176,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
-    ...{ blobs, uploads, manifests, mirror, holds, retention },
+    ...{ blobs, uploads, manifests, mirrors, holds, retention },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ records, history, restoration, quotas, facts: factsDuty },
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
@@ -188,18 +189,18 @@ export function createRegistry(options: RegistryOptions): Registry {
       dutyStates: () => maintenance.dutyStates(),
     }),
     handover: createHandover({ ...parts, reconcile: look }, { ...manifestParts, reconcile: look }),
-    ...lifeOf({ metadata, operations, maintenance, mirror, countsQuotas: quotaCount !== undefined }),
+    ...lifeOf({ metadata, operations, maintenance, mirrors, countsQuotas: quotaCount !== undefined }),
   }
 }
 
-interface Living extends Pick<Registry, 'operations' | 'mirror'> {
+interface Living extends Pick<Registry, 'operations' | 'mirrors'> {
   readonly metadata: Metadata
   readonly maintenance: Maintenance
   readonly countsQuotas: boolean
 }
 
 function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'stop'> {
-  const { metadata, operations, maintenance, mirror, countsQuotas } = living
+  const { metadata, operations, maintenance, mirrors, countsQuotas } = living
   return {
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
@@ -208,7 +209,7 @@ function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'st
     },
     handOverDuties: () => maintenance.handOver(),
     stop: async () => {
-      await Promise.all([maintenance.stop(), mirror?.stop()])
+      await Promise.all([maintenance.stop(), mirrors?.stop()])
       await operations.finish()
     },
   }
@@ -237,11 +238,11 @@ function quotasOf({ metadata, log, ...options }: RegistryOptions) {
 
 type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'catalog' | 'operations'>
 
-function mirrorOf(options: RegistryOptions, { operations, ...content }: Mirrored): Mirror | undefined {
+function mirrorsOf(options: RegistryOptions, { operations, ...content }: Mirrored): Mirrors | undefined {
   if (options.mirrors === undefined) return undefined
   // What is fetched for a pull is counted, and never refused.
   const pushes = new BlobPush({ storage: options.storage, operations, quotas: undefined })
-  return new Mirror({ ...options, source: options.mirrors, pushes, ...content })
+  return new Mirrors(options.mirrors, (source) => new Mirror({ ...options, source, pushes, ...content }))
 }
 
 function createGuard({ storage, metadata, retention = NO_POLICY, log }: RegistryOptions, history: TagHistory, reconcile: Look) {

@@ -61,7 +61,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/deleting/kept-images.ts #kept': 'Manifests of one repository that stay when it is deleted',
   'registry/deleting/image-closure.ts #steps': 'Manifests to which only one leads that is being deleted',
   'registry/mirror/absences.ts #untilMs': 'What an upstream did not have a moment ago',
-  'registry/mirror/blob-fetches.ts #running': 'Fetches from an upstream (`proxy`)',
+  'registry/mirror/blob-fetches.ts #running': 'Fetches from an upstream (`mirrors`, `proxy`)',
   'registry/mirror/mirrored-manifests.ts #asking': 'Questions to an upstream',
   'registry/mirror/mirrored-manifests.ts #lookedUpAtMs': 'Tags that were looked up at an upstream',
   'upstream/login.ts #renewals': 'Questions to an upstream',

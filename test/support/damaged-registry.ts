@@ -64,7 +64,7 @@ export class DamagedRegistry {
   async check({ repairs = false } = {}): Promise<readonly string[]> {
     const found: ReportedFinding[] = []
     await this.berth.registry.check.run({
-      ...{ repairs, isMirror: false, signal: new AbortController().signal, onProgress: () => undefined },
+      ...{ repairs, isMirrored: () => false, signal: new AbortController().signal, onProgress: () => undefined },
       onFinding: (finding) => found.push(finding),
     })
     return found.map(({ kind, outcome, concerns, digest, tag, path }) =>

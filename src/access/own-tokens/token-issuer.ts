@@ -3,7 +3,7 @@ import { basicChallenge } from '../challenge.ts'
 import type { Identities, Identity } from '../identities.ts'
 import type { LoginOrigin } from '../passwords/failure-limit.ts'
 import { BadTokenError, type IssuedTokens, isCurrent } from './issued-tokens.ts'
-import { type AskedScope, formatAccess, grant } from './token-scope.ts'
+import { type AskedScope, formatAccess, grant, type StandInOf } from './token-scope.ts'
 
 /** How a client proves its name. */
 export type Proof =
@@ -36,6 +36,8 @@ export interface TokenIssuerOptions {
   readonly service: string
   readonly tokenLifetimeMs: number
   readonly refreshLifetimeMs: number
+  /** What a pull may mean in place of a repository; see Wanted. Left out: nothing else. */
+  readonly standInOf?: StandInOf | undefined
 }
 
 /** Gives tokens for the part of the asked scopes that the rules allow. It may be empty: such a token still proves a name. */
@@ -56,9 +58,9 @@ export class TokenIssuer {
   /** Throws AccessRefusal with UNAUTHORIZED or TOOMANYREQUESTS, and UNAVAILABLE. */
   async issue({ proof, scopes, wantsRefresh, from }: TokenRequest): Promise<GrantedToken> {
     const identity = await this.#identify(proof, from)
-    const { tokenLifetimeMs } = this.#options
+    const { tokenLifetimeMs, standInOf } = this.#options
     const issuedAt = new Date()
-    const access = grant(identity.rules, scopes)
+    const access = grant(identity.rules, scopes, standInOf)
     const expiresAt = endOf(issuedAt, tokenLifetimeMs, identity)
     const { subject, revision } = identity
     const token = await this.#options.tokens.sign('access', { subject, revision, access, issuedAt, expiresAt })

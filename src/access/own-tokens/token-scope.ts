@@ -14,6 +14,9 @@ export type AskedScope =
   | { readonly type: 'repository'; readonly name: RepositoryName; readonly actions: readonly string[] }
   | { readonly type: 'registry'; readonly name: 'catalog'; readonly actions: readonly string[] }
 
+/** What a pull may mean in place of a repository. */
+export type StandInOf = (repository: RepositoryName) => RepositoryName | undefined
+
 const SCOPE = /^(?<type>[a-z0-9]+)(?:\([a-z0-9]+\))?:(?<name>.+):(?<actions>[a-z*,]*)$/
 
 /** Several scopes come as several parameters, or in one with blanks between them. All are read: the caller bounds their length. */
@@ -34,22 +37,31 @@ function findAskedScope(text: string): AskedScope | undefined {
  * The part of what is asked that the rules allow, each repository once. Nothing allowed is no mistake, and nothing in the token: else a
  * client without rights could have large ones made.
  */
-export function grant(rules: CallerRules, asked: readonly AskedScope[]): readonly TokenAccess[] {
+export function grant(rules: CallerRules, asked: readonly AskedScope[], standInOf?: StandInOf): readonly TokenAccess[] {
   const byName = Map.groupBy(asked, ({ type, name }) => `${type}:${name}`)
   const granted = [...byName.values()].flatMap(([first, ...others]) => {
     if (first === undefined) return []
     const actions = [first, ...others].flatMap((scope) => scope.actions)
-    return [{ type: first.type, name: first.name, actions: grantedActions(rules, first, actions) }]
+    return [{ type: first.type, name: first.name, actions: grantedActions(rules, first, { actions, standInOf }) }]
   })
   return granted.filter(({ actions }) => actions.length > 0)
 }
 
-function grantedActions(rules: CallerRules, scope: AskedScope, asked: readonly string[]): readonly string[] {
+interface AskedActions {
+  readonly actions: readonly string[]
+  readonly standInOf: StandInOf | undefined
+}
+
+/** Clients ask by the name that they use: where it may stand for another one, a pull that is allowed from that is granted. */
+function grantedActions(rules: CallerRules, scope: AskedScope, { actions: asked, standInOf }: AskedActions): readonly string[] {
   if (scope.type === 'registry') return asked.includes('*') && rules.mayAnywhere('list') ? ['*'] : []
-  return GRANTED.filter((action) => isAsked(action, asked) && rules.may(action, scope.name))
+  const standIn = standInOf?.(scope.name)
+  const mayThere = (action: Action) => standIn !== undefined && PULLED.includes(action) && rules.may(action, standIn)
+  return GRANTED.filter((action) => isAsked(action, asked) && (rules.may(action, scope.name) || mayThere(action)))
 }
 
 const GRANTED: readonly Action[] = ['pull', 'push', 'delete', 'list']
+const PULLED: readonly Action[] = ['pull', 'list']
 
 /** Clients know no `list`: they ask to pull before they look at tags. */
 function isAsked(action: Action, asked: readonly string[]): boolean {

@@ -14,7 +14,7 @@ export function statusLines(where: string, status: RegistryStatus): readonly str
     ...collectorLines(status),
     ...namedLines('obstacle', status.obstacles, 'is nothing that Berth knows, and keeps the collector from all bytes'),
     ...scrubLines(status),
-    ...(status.upstream === undefined ? [] : [line('mirrors', status.upstream)]),
+    ...status.mirrors.map((mirror) => line('mirrors', mirror)),
   ]
 }
 

@@ -10,7 +10,7 @@ import type { BlobRoute } from '../routes.ts'
 
 /** end-2, GET and HEAD. */
 export async function getBlob({ registry, request, route }: Call<BlobRoute>): Promise<PlainResponse> {
-  const { blobs } = pulledFrom(registry)
+  const { blobs } = pulledFrom(registry, route.repository)
   const blob = await blobs.get(route.repository, route.digest, { withBytes: request.method !== 'HEAD' })
   const validators = validatorsOf(blob)
   if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)

@@ -21,8 +21,8 @@ const MAX_TAGS_PER_PUSH = 100
  * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
  */
 export async function getManifest({ registry, request, route, actor }: Call<ManifestRoute>): Promise<PlainResponse> {
-  const { manifests } = pulledFrom(registry)
   const { repository, reference } = route
+  const { manifests } = pulledFrom(registry, repository)
   if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
   const { manifest, content } = await manifests.read(repository, reference)
   registry.pulls?.note(repository, manifest.digest, actor.name)

@@ -14,8 +14,8 @@ const STEP = 5000
 /** end-8a, end-8b, in the order of bytes. */
 export async function listTags({ registry, route }: Call<TagsRoute>): Promise<PlainResponse> {
   const { paths, maxTags } = registry
-  const tags = registry.mirror?.tags ?? registry.catalog
   const { repository, query } = route
+  const tags = registry.mirrors?.of(repository)?.tags ?? registry.catalog
   const limit = requestedCount(query, maxTags)
   const page: TagPage = await tags.listTags(repository, { last: lastEntry(query), limit: limit ?? STEP })
   const last = page.more ? page.entries.at(-1) : undefined

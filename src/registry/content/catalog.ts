@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
-import { holdsManifest, listReferrers, listRepositories, listTags } from '../../metadata/listing.ts'
+import { findRepository } from '../../metadata/content.ts'
+import { holdsContent, holdsManifest, listReferrers, listRepositories, listTags } from '../../metadata/listing.ts'
 import { findAnnotationPiece, findAnnotations } from '../../metadata/manifest-content.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -52,6 +53,15 @@ export class Catalog {
     // A tag on a page is a manifest in the repository.
     if (tags.entries.length === 0 && !(await holdsManifest(this.#metadata.read, id))) throw nameUnknown(repository)
     return tags
+  }
+
+  /** Whether a blob or a manifest of a repository is here. A repository that has been read before is not read for that. */
+  async hasContent(repository: RepositoryName): Promise<boolean> {
+    const { read } = this.#metadata
+    const known = await findRepository(read, repository)
+    if (known !== undefined && (await holdsContent(read, known.id))) return true
+    const id = await this.#scan.ensureScanned(repository)
+    return id !== undefined && (await holdsContent(read, id))
   }
 
   /** Repositories that hold a manifest; with `isShown`, those of them for which it says yes. */

@@ -42,8 +42,8 @@ export interface CheckOptions {
 export interface CheckRun {
   /** Mends what can be mended without loss, and moves wrong bytes aside. */
   readonly repairs: boolean
-  /** It is a cache of another registry. */
-  readonly isMirror: boolean
+  /** Whether a repository has what was pulled from another registry, and need not have all that it names. */
+  readonly isMirrored: (repository: RepositoryName) => boolean
   readonly signal: AbortSignal
   readonly onFinding: (finding: ReportedFinding) => void
   readonly onProgress: (progress: CheckProgress) => void
@@ -141,12 +141,13 @@ export class Check {
   }
 
   /** What a look finds may be the middle of a push or of a delete: only what a second look finds, when these have ended, is so. */
-  async #examine(name: RepositoryName, { bad, isMirror, signal }: Running): Promise<readonly Finding[]> {
+  async #examine(name: RepositoryName, { bad, isMirrored, signal }: Running): Promise<readonly Finding[]> {
     const { repositories } = this.#options
-    const first = await repositories.examine(name, { bad, isMirror, signal })
+    const run = { bad, isMirror: isMirrored(name), signal }
+    const first = await repositories.examine(name, run)
     if (first.length === 0) return []
     await this.#waitForWriters(name, signal)
-    const again = new Set((await repositories.examine(name, { bad, isMirror, signal })).map(keyOf))
+    const again = new Set((await repositories.examine(name, run)).map(keyOf))
     return first.filter((finding) => again.has(keyOf(finding)))
   }
 
@@ -185,8 +186,8 @@ class Running {
     return this.#run.signal
   }
 
-  get isMirror(): boolean {
-    return this.#run.isMirror
+  get isMirrored(): CheckRun['isMirrored'] {
+    return this.#run.isMirrored
   }
 
   count(bytes: number): void {

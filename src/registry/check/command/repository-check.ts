@@ -25,7 +25,7 @@ export interface RepositoryCheckOptions {
 export interface RepositoryCheckRun {
   /** Blobs whose bytes are known to be wrong or unreadable: they have a finding already. */
   readonly bad: ReadonlySet<Digest>
-  /** It is a cache of another registry: what a manifest names comes when a client asks for it. */
+  /** It is pulled from another registry: what a manifest names comes when a client asks for it. */
   readonly isMirror: boolean
   readonly signal: AbortSignal
 }

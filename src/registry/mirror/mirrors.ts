@@ -1,0 +1,45 @@
+import type { RepositoryName } from '../../oci/name.ts'
+import type { UploadState } from '../../storage/driver.ts'
+import type { Mirror, MirrorSource } from './mirror.ts'
+import { MirrorNames, type NamedMirror } from './mirror-names.ts'
+
+/** A mirror below a prefix. */
+export interface PrefixSource extends NamedMirror {
+  readonly source: MirrorSource
+}
+
+/** What a registry has of others: everything of one, or repositories below prefixes beside its own. */
+export interface MirrorSources {
+  /** The whole registry is a cache of it. */
+  readonly whole?: MirrorSource | undefined
+  readonly prefixes: readonly PrefixSource[]
+}
+
+/** The mirrors of a registry. */
+export class Mirrors {
+  readonly names: MirrorNames<NamedMirror & { readonly mirror: Mirror }>
+  readonly #whole: Mirror | undefined
+  readonly #all: readonly Mirror[]
+
+  constructor({ whole, prefixes }: MirrorSources, create: (source: MirrorSource) => Mirror) {
+    const named = prefixes.map(({ source, ...name }) => ({ ...name, mirror: create(source) }))
+    this.#whole = whole && create(whole)
+    this.names = new MirrorNames(named)
+    this.#all = [...(this.#whole === undefined ? [] : [this.#whole]), ...named.map(({ mirror }) => mirror)]
+  }
+
+  /** What answers pulls from a repository; undefined: it has its own content alone. */
+  of(repository: RepositoryName): Mirror | undefined {
+    return this.#whole ?? this.names.find(repository)?.mirror
+  }
+
+  /** Whether a fetch of this process writes to the file of an upload. */
+  isOpen(state: UploadState): boolean {
+    return this.#all.some((mirror) => mirror.isOpen(state))
+  }
+
+  /** Breaks off what is under way, and resolves when nothing of it runs any more. */
+  async stop(): Promise<void> {
+    await Promise.all(this.#all.map((mirror) => mirror.stop()))
+  }
+}

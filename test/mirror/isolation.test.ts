@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { AppInTest, basic } from '../support/app-in-test.ts'
+import { FakeUpstream } from '../support/fake-upstream.ts'
+import { blobsOf, makeImage } from '../support/images.ts'
+import { AuthorizedClient } from '../support/registry-client.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { serveImages } from '../support/upstream-images.ts'
+
+/**
+ * Who gets what of mirrors: one that asks the other registry without credentials and that every caller may pull from, and one with
+ * credentials that one user may pull from. Every caller has repositories to push to.
+ */
+const CALLERS = ['anonymous', 'reader', 'other'] as const
+const MIRRORS = ['open', 'closed'] as const
+type Caller = (typeof CALLERS)[number]
+type Mirror = (typeof MIRRORS)[number]
+
+const ROBOT = { username: 'robot', password: 'there' }
+const IMAGES = { open: makeImage('open'), closed: makeImage('closed') }
+/** Never pulled by the caller that may. */
+const UNSEEN = makeImage('unseen')
+const RULES = [
+  { who: ['user:reader'], repositories: ['closed/**'], can: ['pull', 'list'] },
+  { who: ['anonymous', 'authenticated'], repositories: ['open/**'], can: ['pull', 'list'] },
+  ...CALLERS.map((name) => ({
+    who: [name === 'anonymous' ? name : `user:${name}`],
+    repositories: [`${name}/**`],
+    can: ['pull', 'push', 'list'],
+  })),
+]
+
+const resources = new AsyncDisposableStack()
+const clients = new Map<Caller, AuthorizedClient>()
+let upstreams: Readonly<Record<Mirror, FakeUpstream>>
+
+beforeAll(async () => {
+  const folder = resources.use(new TemporaryFolder())
+  const { authorization } = basic(ROBOT.username, ROBOT.password)
+  upstreams = {
+    open: resources.use(await FakeUpstream.start(serveImages({ 'team/app': IMAGES.open }))),
+    closed: resources.use(
+      await FakeUpstream.start(serveImages({ 'team/app': IMAGES.closed, 'team/unseen': UNSEEN }, { authorization })),
+    ),
+  }
+  const users = CALLERS.map((name) => `${name}:${Bun.password.hashSync(name, { algorithm: 'bcrypt', cost: 5 })}\n`)
+  const htpasswd = { realm: 'r', path: await folder.file('htpasswd', users.join('')) }
+  const registry = resources.use(
+    await AppInTest.start(folder, {
+      storage: { filesystem: { rootdirectory: folder.join('data') } },
+      auth: { htpasswd },
+      access: { rules: RULES },
+      mirrors: [
+        { prefix: 'open', url: upstreams.open.url },
+        { prefix: 'closed', url: upstreams.closed.url, ...ROBOT },
+      ],
+    }),
+  )
+  clients.set('anonymous', new AuthorizedClient(registry.url, {}))
+  for (const name of ['reader', 'other'] as const) clients.set(name, new AuthorizedClient(registry.url, basic(name, name)))
+  // Everything of both is here: what is refused is not refused for its absence.
+  for (const mirror of MIRRORS)
+    for (const { path } of thingsOf(mirror)) expect((await as('reader').request('GET', path)).status).toBe(200)
+})
+afterAll(async () => await resources.disposeAsync())
+
+function as(caller: Caller): AuthorizedClient {
+  const client = clients.get(caller)
+  if (client === undefined) throw new Error(`${caller} has no client`)
+  return client
+}
+
+/** What an image consists of, by the paths under which a pull asks for it. */
+function thingsOf(mirror: Mirror, repository = `${mirror}/team/app`): readonly { readonly path: string }[] {
+  const image = IMAGES[mirror]
+  const manifests = ['latest', image.manifest.digest].map((reference) => ({ path: `/v2/${repository}/manifests/${reference}` }))
+  return [...manifests, ...blobsOf(image).map(({ digest }) => ({ path: `/v2/${repository}/blobs/${digest}` }))]
+}
+
+const cells = CALLERS.flatMap((caller) =>
+  MIRRORS.map((mirror) => ({ caller, mirror, may: mirror === 'open' || caller === 'reader' })),
+)
+
+describe.each(cells)('$caller at the $mirror mirror, allowed: $may', ({ caller, mirror, may }) => {
+  const refused = caller === 'anonymous' ? 401 : 404
+
+  test('manifests and blobs, by prefix and by ns', async () => {
+    const asked = [...upstreams[mirror].asked]
+    const paths = [...thingsOf(mirror), ...thingsOf(mirror, 'team/app').map(({ path }) => ({ path: `${path}?ns=${mirror}` }))]
+
+    for (const { path } of [...paths, { path: `/v2/${mirror}/team/app/tags/list` }])
+      for (const method of ['GET', 'HEAD'])
+        expect([method, path, (await as(caller).request(method, path)).status]).toEqual([method, path, may ? 200 : refused])
+
+    // Nothing is asked for a caller that gets nothing.
+    if (!may) expect(upstreams[mirror].asked).toEqual(asked)
+  })
+
+  test('blobs by their digest, through a repository of the caller, and through the other mirror', async () => {
+    const other = mirror === 'open' ? 'closed' : 'open'
+    for (const { digest } of [...blobsOf(IMAGES[mirror]), IMAGES[mirror].manifest])
+      for (const repository of [`${caller}/app`, 'open/team/app', 'closed/team/app'].filter((name) => !name.startsWith(mirror)))
+        for (const kind of ['blobs', 'manifests']) {
+          const { status } = await as(caller).request('GET', `/v2/${repository}/${kind}/${digest}`)
+          const isHidden = repository.startsWith(other) && other === 'closed' && caller === 'anonymous'
+          expect([repository, kind, status]).toEqual([repository, kind, isHidden ? 401 : 404])
+        }
+  })
+
+  test('mounts, from the mirror and from wherever the blob is', async () => {
+    for (const [index, { digest }] of blobsOf(IMAGES[mirror]).entries()) {
+      for (const from of [`&from=${mirror}/team/app`, '']) {
+        const repository = `${caller}/mount-${mirror}-${index}${from === '' ? '-any' : ''}`
+        const { status } = await as(caller).request('POST', `/v2/${repository}/blobs/uploads/?mount=${digest}${from}`)
+
+        expect([from, status]).toEqual([from, may ? 201 : 202])
+        expect((await as(caller).getBlob(repository, digest)).status).toBe(may ? 200 : 404)
+      }
+    }
+  })
+
+  test('pushes a manifest that names its blobs, without having them', async () => {
+    const answer = await as(caller).putManifest(`${caller}/named-${mirror}`, 'latest', IMAGES[mirror].manifest)
+
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('MANIFEST_BLOB_UNKNOWN')])
+  })
+
+  test('the catalog', async () => {
+    const answer = await as(caller).request('GET', '/v2/_catalog')
+
+    const { repositories } = (await answer.json()) as { repositories: readonly string[] }
+    expect([answer.status, repositories.includes(`${mirror}/team/app`)]).toEqual([200, may])
+  })
+})
+
+test('a caller that may not pull makes nothing come, and a push below a prefix is refused before anything is told', async () => {
+  const asked = [...upstreams.closed.asked]
+
+  for (const caller of ['anonymous', 'other'] as const) {
+    const { status } = await as(caller).getManifest('closed/team/unseen', 'latest')
+    const push = await as(caller).request('POST', '/v2/closed/team/unseen/blobs/uploads/')
+    expect([status, push.status]).toEqual(caller === 'anonymous' ? [401, 401] : [404, 403])
+    expect(await push.text()).not.toContain(upstreams.closed.url)
+  }
+
+  expect(upstreams.closed.asked).toEqual(asked)
+  expect((await as('reader').getManifest('closed/team/unseen', 'latest')).status).toBe(200)
+})
