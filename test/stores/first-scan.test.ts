@@ -18,7 +18,7 @@ const AT_ONCE = 64
 
 /** What a first start on a bucket that registry:2 has filled asks of it; the figures are in docs/storage.md. */
 describeOnStores(`a first scan of ${REPOSITORIES} repositories with ${TAGS} tags each`, (store, kind) => {
-  test('lists the bucket and reads each manifest once, and a second one reads none', async () => {
+  test('lists the bucket, reads each manifest and then each config once, and a second one reads none', async () => {
     using folder = new TemporaryFolder()
     const bucket = await store().newBucket()
     await fill(new S3Client(bucket))
@@ -27,6 +27,8 @@ describeOnStores(`a first scan of ${REPOSITORIES} repositories with ${TAGS} tags
 
     const first = await startBerth(serving)
     await scanned(first)
+    // The facts about images are read after the scan.
+    await poll('configs are read', 60_000, async () => blobsRead(proxy) >= 2 * MANIFESTS || undefined)
     const firstCounts = takeCountsOf(proxy)
     await expectEverything(new RegistryClient(first.url))
     await first.stop()
@@ -37,7 +39,7 @@ describeOnStores(`a first scan of ${REPOSITORIES} repositories with ${TAGS} tags
     await expectEverything(new RegistryClient(second.url))
 
     // A page has 1000 keys: two of blobs, and three of repositories for the names, for everything, and for what registry:2 has begun.
-    expect(firstCounts).toMatchObject({ GetObject: MANIFESTS })
+    expect(firstCounts).toMatchObject({ GetObject: 2 * MANIFESTS })
     expect(firstCounts.ListObjectsV2).toBeWithin(11, 23)
     expect(firstCounts.HeadObject ?? 0).toBe(0)
     expect(secondCounts.ListObjectsV2).toBeWithin(11, 23)
@@ -85,6 +87,10 @@ function* filesOf(): Generator<readonly [string, Uint8Array | string]> {
 
 function hexOf(digest: string): string {
   return digest.slice('sha256:'.length)
+}
+
+function blobsRead(proxy: StoreProxy): number {
+  return proxy.seen.filter(({ action, key }) => action === 'GetObject' && key.includes('/blobs/')).length
 }
 
 async function scanned(berth: RegistryProcess): Promise<void> {
