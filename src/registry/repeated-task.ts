@@ -1,6 +1,8 @@
+import { untilAborted } from '../runtime/until-aborted.ts'
+
 export interface RepeatedTaskOptions {
   readonly everyMs: number
-  /** Ends early, and without an error, when the signal aborts. */
+  /** Ends early when the signal aborts; it may throw the reason of the signal then. */
   readonly run: (signal: AbortSignal) => Promise<void>
   /** A run failed; the task runs again at its next time. */
   readonly onFailure: (error: unknown) => void
@@ -46,8 +48,9 @@ export class RepeatedTask {
   }
 
   async #run(): Promise<void> {
+    const { signal } = this.#stopping
     try {
-      await this.#options.run(this.#stopping.signal)
+      await untilAborted(signal, () => this.#options.run(signal))
       this.#hasFailed = false
     } catch (error) {
       this.#hasFailed = true
