@@ -6,6 +6,7 @@ import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
 import { objectStore } from './cases/object-store.ts'
+import { scrub } from './cases/scrub.ts'
 import { start } from './cases/start.ts'
 import { blobGetOverTls } from './cases/tls.ts'
 import { latency, memory } from './cases/under-uploads.ts'
@@ -36,5 +37,6 @@ export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[
     objectStore(blobBytes / 4),
     collect(layers),
     collectFast(layers),
+    scrub,
   ]
 }
