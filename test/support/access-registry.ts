@@ -122,6 +122,11 @@ export class AccessRegistry implements AsyncDisposable {
     return this.client({ authorization: `Bearer ${await this.token(scopes, name, password)}` })
   }
 
+  /** Ends the server; what it stored is there until the end of the test. */
+  async stop(): Promise<void> {
+    await this.#berth.stop()
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#berth[Symbol.asyncDispose]()
     this.folder[Symbol.dispose]()
