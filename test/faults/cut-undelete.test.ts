@@ -4,11 +4,14 @@ import { listClaimOwners } from '../../src/metadata/claims.ts'
 import { ownWork } from '../../src/observe/actor.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { NoSuchDeletion, Undeletion } from '../../src/registry/deleting/undeletion.ts'
+import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { BerthInProcess, metadataPath } from '../support/berth-in-process.ts'
+import { collect, DAY_MS, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { triesAll } from '../support/effort.ts'
-import { blobsOf, makeImage } from '../support/images.ts'
+import { blobsOf, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
+import { ruleOf } from '../support/retention-rule.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { SteppedWork } from '../support/stepped-work.ts'
 import { StoredLayout } from '../support/stored-layout.ts'
@@ -18,7 +21,12 @@ const TEST_MS = 120_000
 const random = new SeededRandom(seedFor('cuts of a deletion'))
 const app = parseRepositoryName('app')
 const image = makeImage('app', { layers: 1 })
-const TAGS = ['v1', 'latest'] as const
+const child = makeImage('child', { layers: 1 })
+const index = makeImageIndex([child])
+/** By their names, and what is part of an image index. */
+const TAGGED = { v1: image.manifest, latest: image.manifest, multi: index.manifest, [child.manifest.digest]: child.manifest }
+/** `v1` goes a week after its push. */
+const RETENTION = { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'v*', { pushedMs: 7 * DAY_MS })] }
 
 let folder: TemporaryFolder
 
@@ -27,8 +35,26 @@ beforeEach(() => {
 })
 afterEach(() => folder[Symbol.dispose]())
 
-const deleted = async ({ client }: BerthInProcess) =>
-  await expectStatus(await client.deleteManifest('app', image.manifest.digest), 202)
+const deletes =
+  (reference: string) =>
+  async ({ client }: BerthInProcess) =>
+    await expectStatus(await client.deleteManifest('app', reference, { force: true }), 202)
+const deleted = deletes(image.manifest.digest)
+
+/** What was part of an image index goes when that has gone for so long. */
+async function released(berth: BerthInProcess): Promise<void> {
+  await deletes('multi')(berth)
+  await deletes(index.manifest.digest)(berth)
+  await berth.scan()
+  await passTime(berth, DAY_MS)
+  await collect(berth)
+  await passTime(berth, HOUR_MS)
+}
+
+async function outlived(berth: BerthInProcess): Promise<void> {
+  await berth.scan()
+  await passTime(berth, 8 * DAY_MS)
+}
 
 async function undeleted({ registry }: BerthInProcess): Promise<void> {
   const ignored = () => undefined
@@ -42,11 +68,17 @@ async function undeleted({ registry }: BerthInProcess): Promise<void> {
   await undeletion.bringBack({ kind: 'repository', repository: app })
 }
 
+async function digestOf({ client }: BerthInProcess, reference: string): Promise<string | null> {
+  return (await client.getManifest('app', reference)).headers.get('docker-content-digest')
+}
+
 /** Does a work, after what comes before it, up to a change of the disk, and kills its process there. False when it had come to its end. */
 async function cutAfter(changes: number, root: string, { before, work }: Works): Promise<boolean> {
   const stepped = new SteppedWork()
-  const berth = await BerthInProcess.start(root, { hook: stepped.hook })
-  for (const tag of TAGS) await pushImage(berth.client, image, tag)
+  const berth = await BerthInProcess.start(root, { hook: stepped.hook, collector: TEST_POLICY, retention: RETENTION })
+  for (const tag of ['v1', 'latest']) await pushImage(berth.client, image, tag)
+  await pushImage(berth.client, child, child.manifest.digest)
+  await expectStatus(await berth.client.putManifest('app', 'multi', index.manifest), 201)
   await before?.(berth)
   stepped.begin()
   stepped.limitChanges(changes)
@@ -56,13 +88,24 @@ async function cutAfter(changes: number, root: string, { before, work }: Works):
 }
 
 interface Works {
+  /** What comes back of `TAGGED`; left out, all. The grace of the rest is over. */
+  readonly comes?: readonly string[]
   readonly before?: (berth: BerthInProcess) => Promise<unknown>
   readonly work: (berth: BerthInProcess) => Promise<unknown>
 }
 
 const WORKS: Readonly<Record<string, Works>> = {
   'a deletion': { work: deleted },
+  'a deletion of a tag': { work: deletes('v1') },
+  'a rule': { before: outlived, work: async ({ registry }) => await registry.retention.duty?.run(new AbortController().signal) },
+  'a removal by the collector': { before: released, work: collect, comes: ['v1', 'latest', child.manifest.digest] },
   'an undelete': { before: deleted, work: undeleted },
+  'an undelete of a tag': { before: deletes('v1'), work: undeleted },
+  'an undelete of what the collector took': {
+    before: async (berth) => await released(berth).then(() => collect(berth)),
+    work: undeleted,
+    comes: ['v1', 'latest', child.manifest.digest],
+  },
 }
 
 describe.each(['gone', 'kept'])('with the database %s after that', (database) => {
@@ -76,16 +119,24 @@ describe.each(['gone', 'kept'])('with the database %s after that', (database) =>
         const root = folder.join(`cut-${cuts}`)
         isCut = await cutAfter(cuts, root, works)
         if (database === 'gone') for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(root) + end, { force: true })
-        await using berth = await BerthInProcess.start(root)
+        await using berth = await BerthInProcess.start(root, { collector: TEST_POLICY })
         await berth.scan()
+        // The last minute in which it can be undone.
+        await passTime(berth, DAY_MS - MINUTE_MS)
+        await collect(berth)
 
         await undeleted(berth).catch((error: unknown) => {
           if (!(error instanceof NoSuchDeletion)) throw error
         })
 
-        const shown = await Promise.all(TAGS.map(async (tag) => (await berth.client.getManifest('app', tag)).status))
-        expect({ cuts, shown }).toEqual({ cuts, shown: [200, 200] })
-        for (const { digest } of blobsOf(image)) await expectStatus(await berth.client.getBlob('app', digest), 200)
+        const expected = Object.entries(TAGGED).filter(([name]) => works.comes?.includes(name) ?? true)
+        const shown = expected.map(async ([name]) => [name, await digestOf(berth, name)] as const)
+        expect({ cuts, shown: await Promise.all(shown) }).toEqual({
+          cuts,
+          shown: expected.map(([name, { digest }]) => [name, digest]),
+        })
+        for (const { digest } of [...blobsOf(image), ...blobsOf(child)])
+          await expectStatus(await berth.client.getBlob('app', digest), 200)
         expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
         expect(new StoredLayout(root).problems).toEqual([])
       }
