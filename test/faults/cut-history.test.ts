@@ -5,10 +5,14 @@ import { ownWork } from '../../src/observe/actor.ts'
 import { parseDigest } from '../../src/oci/digest.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { parseTag } from '../../src/oci/reference.ts'
+import { Undeletion } from '../../src/registry/deleting/undeletion.ts'
+import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { BerthInProcess, metadataPath } from '../support/berth-in-process.ts'
+import { DAY_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { type Image, makeImage } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
+import { ruleOf } from '../support/retention-rule.ts'
 import { SteppedWork } from '../support/stepped-work.ts'
 import { movesOf } from '../support/tag-past.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -19,8 +23,12 @@ const signal = new AbortController().signal
 const [one, two] = ['one', 'two'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image]
 const [first, second] = [one.manifest.digest, two.manifest.digest]
 const BEFORE = [`${first} manifest push`, `${second} manifest push`]
+const RETENTION = { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'v*', { pushedMs: 7 * DAY_MS })] }
 
 interface Work {
+  readonly before?: (berth: BerthInProcess) => Promise<unknown>
+  /** What the tag points to after that, and the moves that it has then in addition. */
+  readonly led?: { readonly to: string; readonly by: string }
   readonly run: (berth: BerthInProcess) => Promise<unknown>
   /** What the tag points to when it is done, or 'nothing', and the move that it then has in addition. */
   readonly leads: { readonly to: string; readonly by: string } | undefined
@@ -28,6 +36,7 @@ interface Work {
   readonly step?: number
 }
 
+const deletesTag = async ({ client }: BerthInProcess) => await expectStatus(await client.deleteManifest('app', 'v1'), 202)
 const flush = async ({ registry }: BerthInProcess) => await registry.history.flush(signal)
 
 const WORKS: Readonly<Record<string, Work>> = {
@@ -36,8 +45,37 @@ const WORKS: Readonly<Record<string, Work>> = {
     leads: { to: first, by: 'manifest push' },
   },
   'a tag delete': {
-    run: async ({ client }) => await expectStatus(await client.deleteManifest('app', 'v1'), 202),
+    run: deletesTag,
     leads: { to: 'nothing', by: 'tag delete' },
+  },
+  'a rule': {
+    before: async (berth) => {
+      await pushImage(berth.client, one, 'latest')
+      await berth.scan()
+      await passTime(berth, 8 * DAY_MS)
+    },
+    run: async ({ registry }) => await registry.retention.duty?.run(signal),
+    leads: { to: 'nothing', by: 'tag delete' },
+  },
+  'an undelete': {
+    before: deletesTag,
+    led: { to: 'nothing', by: 'tag delete' },
+    run: async ({ registry }) => {
+      const [onRestored, onGone, onUnreadable] = [() => undefined, () => undefined, () => undefined]
+      const { records, restoration } = registry
+      const undeletion = new Undeletion({
+        records,
+        restoration,
+        actor: ownWork('test'),
+        signal,
+        onRestored,
+        onGone,
+        onUnreadable,
+      })
+      await undeletion.bringBack({ kind: 'repository', repository: app })
+    },
+    leads: { to: second, by: 'undelete' },
+    step: 5,
   },
   'a manifest delete': {
     run: async ({ client }) => await expectStatus(await client.deleteManifest('app', second), 202),
@@ -63,12 +101,13 @@ const WORKS: Readonly<Record<string, Work>> = {
 }
 
 /** Does a work up to a change of the disk, and kills its process there. False when it had come to its end. */
-async function cutAfter(changes: number, root: string, { run, leads }: Work): Promise<boolean> {
+async function cutAfter(changes: number, root: string, { before, run, leads }: Work): Promise<boolean> {
   const stepped = new SteppedWork()
-  const berth = await BerthInProcess.start(root, { hook: stepped.hook })
+  const berth = await BerthInProcess.start(root, { hook: stepped.hook, collector: TEST_POLICY, retention: RETENTION })
   await pushImage(berth.client, one, 'v1')
   await flush(berth)
   await pushImage(berth.client, two, 'v1')
+  await before?.(berth)
   if (leads !== undefined) await flush(berth)
   stepped.begin()
   stepped.limitChanges(changes)
@@ -83,10 +122,14 @@ async function pointsTo({ client }: BerthInProcess): Promise<string> {
 }
 
 /** What the history has to be where the tag points there: the move of the work once if it did move the tag, and else not. */
-function expected(now: string, { leads }: Work, isDatabaseGone: boolean): readonly string[] {
-  if (leads === undefined || now === second) return BEFORE
-  const how = isDatabaseGone && leads.to !== 'nothing' ? 'not recorded' : leads.by
-  return [...BEFORE, `${leads.to === 'nothing' ? 'deleted' : leads.to} ${how}`]
+function expected(now: string, { led, leads }: Work, isDatabaseGone: boolean): readonly string[] {
+  const before = led === undefined ? BEFORE : [...BEFORE, moveOf(led.to, led.by)]
+  if (leads === undefined || now === (led?.to ?? second)) return before
+  return [...before, moveOf(leads.to, isDatabaseGone && leads.to !== 'nothing' ? 'not recorded' : leads.by)]
+}
+
+function moveOf(to: string, how: string): string {
+  return `${to === 'nothing' ? 'deleted' : to} ${how}`
 }
 
 describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
