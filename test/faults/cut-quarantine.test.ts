@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { listClaimOwners } from '../../src/metadata/claims.ts'
+import { pushImage } from '../collect/rows/row.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
+import { bytes } from '../support/collected-places.ts'
+import { type CutWork, cutEverywhere, loseDatabase } from '../support/cut-work.ts'
+import { triesAll } from '../support/effort.ts'
+import { blobsOf, type Content, makeImage } from '../support/images.ts'
+import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
+import { StoredLayout } from '../support/stored-layout.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+const TEST_MS = 240_000
+const REPOSITORIES = ['app', 'other'] as const
+const image = makeImage('app', { layers: 1 })
+const [layer] = image.layers as [Content]
+
+let folder: TemporaryFolder
+
+beforeEach(() => {
+  folder = new TemporaryFolder({ inMemory: true })
+})
+afterEach(() => folder[Symbol.dispose]())
+
+const placeOf = (root: string, content: Content) => join(root, 'docker/registry/v2', bytes(content))
+const asideOf = (root: string, { digest }: Content) => join(root, 'berth/v1/quarantine', digest.replace(':', '.'))
+const wrong = ({ bytes: right }: Content) => right.map((byte, place) => (place === 9 ? byte ^ 1 : byte))
+const repaired = async (berth: BerthInProcess) => await check(berth, true)
+
+/** The findings, each as `kind outcome digest`. */
+async function check({ registry }: BerthInProcess, repairs: boolean): Promise<readonly string[]> {
+  const found: string[] = []
+  await registry.check.run({
+    ...{ repairs, isMirrored: () => false, signal: new AbortController().signal, onProgress: () => undefined },
+    onFinding: ({ kind, outcome, digest }) => found.push(`${kind} ${outcome} ${digest}`),
+  })
+  return found
+}
+
+/** As clients do it: what is there is not sent. */
+async function pushed({ client }: { readonly client: RegistryClient }): Promise<void> {
+  for (const blob of blobsOf(image))
+    if ((await client.headBlob('app', blob.digest)).status !== 200) await client.pushBlob('app', blob)
+  await expectStatus(await client.putManifest('app', 'v1', image.manifest), 201)
+}
+
+/** An image in two repositories, of which a part has wrong bytes. */
+const damaged = (root: () => string, content: Content) => async (berth: BerthInProcess) => {
+  for (const repository of REPOSITORIES) await pushImage(berth.client, image, 'v1', repository)
+  await berth.scan()
+  writeFileSync(placeOf(root(), content), wrong(content))
+}
+
+type Work = (root: () => string) => CutWork
+
+const WORKS: Readonly<Record<string, readonly [damages: Content, work: Work]>> = {
+  'the quarantine of a layer': [layer, (root) => ({ before: damaged(root, layer), work: repaired })],
+  'the quarantine of a manifest whose bytes the database has': [
+    image.manifest,
+    (root) => ({ before: damaged(root, image.manifest), work: repaired }),
+  ],
+  'the push that heals a layer': [
+    layer,
+    (root) => ({ before: async (berth) => await damaged(root, layer)(berth).then(() => repaired(berth)), work: pushed }),
+  ],
+}
+
+describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
+  test.each(Object.entries(WORKS))(
+    '%s that is cut after any step loses no bytes, and a push makes all of it whole',
+    async (_, [content, work]) => {
+      let root = ''
+      const rootOf = ({ steps, after }: { readonly steps: string; readonly after: number }) => {
+        root = folder.join(`${steps}-${after}`)
+        return root
+      }
+      const cuts = await cutEverywhere(
+        work(() => root),
+        { rootOf, stride: triesAll ? 1 : 2 },
+        async (_, cut) => {
+          if (database === 'gone') loseDatabase(root)
+          await using berth = await BerthInProcess.start(root)
+          await berth.registry.operations.sweep()
+          await berth.scan()
+          const [place, aside] = [placeOf(root, content), asideOf(root, content)]
+          const kept = [place, aside].filter((path) => existsSync(path) && readFileSync(path).equals(wrong(content)))
+          expect([cut, kept.length > 0]).toEqual([cut, true])
+
+          await repaired(berth)
+          await pushed(berth)
+          // A repository that was not pushed to has the bytes again when its rows have followed the storage.
+          await repaired(berth)
+
+          expect([cut, await check(berth, false)]).toEqual([cut, []])
+          for (const repository of REPOSITORIES) {
+            await expectStatus(await berth.client.getManifest(repository, 'v1'), 200)
+            for (const blob of blobsOf(image))
+              expect(await (await berth.client.getBlob(repository, blob.digest)).bytes()).toEqual(new Uint8Array(blob.bytes))
+          }
+          expect([cut, readFileSync(aside).equals(wrong(content))]).toEqual([cut, true])
+          expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
+          expect(new StoredLayout(root).problems).toEqual([])
+        },
+      )
+      expect(cuts).toBeGreaterThan(4)
+    },
+    TEST_MS,
+  )
+})
