@@ -1,49 +1,26 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { BerthInProcess } from '../support/berth-in-process.ts'
-import { imagePlaces, missing, type Place, revision, statusOf } from '../support/collected-places.ts'
-import { collect, collectAll, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { imagePlaces, type Place, revision, statusOf } from '../support/collected-places.ts'
+import { CollectedRegistry } from '../support/collected-registry.ts'
+import { collect, collectAll, DAY_MS, HOUR_MS, MINUTE_MS, passTime } from '../support/collecting.ts'
+import { someOf } from '../support/effort.ts'
 import { blobsOf, type Image, makeImage, makeImageIndex } from '../support/images.ts'
+import { describeOnStores, STORE_START_MS } from '../support/object-store.ts'
 import { expectStatus } from '../support/registry-client.ts'
-import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { BUILD_ROWS } from './rows/build-rows.ts'
 import { DIGEST_ROWS } from './rows/digest-rows.ts'
 import { INDEX_ROWS } from './rows/index-rows.ts'
 import { REFERRER_ROWS } from './rows/referrer-rows.ts'
-import type { CollectedLab } from './rows/row.ts'
+import type { CollectedRow } from './rows/row.ts'
 
 /** Each kind of content that clients push and delete: what stays of it and what goes, in the storage and by answers. */
 
-let folder: TemporaryFolder
-let berth: BerthInProcess
+const ROWS = [...INDEX_ROWS, ...BUILD_ROWS, ...REFERRER_ROWS, ...DIGEST_ROWS]
+/** Of a bucket, in each run. */
+const SOME = 12
 
-const lab: CollectedLab = {
-  get client() {
-    return berth.client
-  },
-  get data() {
-    return folder.join('data')
-  },
-  whileStopped: async (work) => {
-    await berth.stop()
-    work()
-    await start()
-  },
-}
+let berth: CollectedRegistry
 
-async function start(): Promise<void> {
-  berth = await BerthInProcess.start(folder.join('data'), { collector: TEST_POLICY })
-  await berth.scan()
-}
-
-beforeEach(async () => {
-  folder = new TemporaryFolder({ inMemory: true })
-  await start()
-  await passTime(berth, HOUR_MS)
-})
-afterEach(async () => {
-  await berth.stop()
-  folder[Symbol.dispose]()
-})
+afterEach(() => berth[Symbol.asyncDispose]())
 
 /** A grace and a window, with a pass after each. */
 async function passGraceAndWindow(): Promise<void> {
@@ -64,28 +41,76 @@ function hasName(place: Place): boolean {
   return !place.startsWith('blobs/')
 }
 
-describe('after a grace, a window and two passes', () => {
-  test.each([...INDEX_ROWS, ...BUILD_ROWS, ...REFERRER_ROWS, ...DIGEST_ROWS])(
-    '$title',
-    async ({ write, stays = [], goes = [], goesLater = [], meanwhile }) => {
-      const data = folder.join('data')
-      await write(lab)
-      expect(missing(data, [...stays, ...goesLater])).toEqual([])
-      await meanwhile?.(berth)
+const answeredWith = (places: readonly Place[], status: number) => places.filter(hasName).map((place) => `${place}: ${status}`)
 
-      await passGraceAndWindow()
+async function whatStaysAndGoes({ write, stays = [], goes = [], goesLater = [], meanwhile }: CollectedRow): Promise<void> {
+  await write(berth)
+  expect(await berth.missing([...stays, ...goesLater])).toEqual([])
+  await meanwhile?.(berth)
 
-      expect(missing(data, [...stays, ...goesLater])).toEqual([])
-      expect(missing(data, goes)).toEqual(goes)
-      await collectAll(berth)
-      expect(missing(data, stays)).toEqual([])
-      expect(missing(data, goesLater)).toEqual(goesLater)
-      const gone = [...goes, ...goesLater]
-      expect(await answers(stays)).toEqual(stays.filter(hasName).map((place) => `${place}: 200`))
-      expect(await answers(gone)).toEqual(gone.filter(hasName).map((place) => `${place}: 404`))
-    },
-  )
+  await passGraceAndWindow()
+
+  expect(await berth.missing([...stays, ...goesLater])).toEqual([])
+  expect(await berth.missing(goes)).toEqual(goes)
+  await collectAll(berth)
+  expect(await berth.missing(stays)).toEqual([])
+  expect(await berth.missing(goesLater)).toEqual(goesLater)
+  const gone = [...goes, ...goesLater]
+  expect(await answers(stays)).toEqual(answeredWith(stays, 200))
+  expect(await answers(gone)).toEqual(answeredWith(gone, 404))
+}
+
+/** In the last minute of the grace, when the collector has looked once more. */
+async function whatComesBack({ write, stays = [], goes = [], goesLater = [] }: CollectedRow): Promise<void> {
+  const all = [...stays, ...goes, ...goesLater]
+  await write(berth)
+  await passTime(berth, DAY_MS - MINUTE_MS)
+  await collect(berth)
+
+  expect(await berth.undelete('app')).toEqual([])
+
+  expect(await berth.missing(all)).toEqual([])
+  expect(await answers(all)).toEqual(answeredWith(all, 200))
+  await collectAll(berth)
+  expect(await berth.missing(all)).toEqual([])
+  expect(await answers(all)).toEqual(answeredWith(all, 200))
+}
+
+const DELETING = ROWS.filter(({ goes = [] }) => goes.length > 0)
+
+describe('of a directory', () => {
+  beforeEach(async () => {
+    berth = await CollectedRegistry.start(undefined)
+    await passTime(berth, HOUR_MS)
+  })
+
+  describe('after a grace, a window and two passes', () => {
+    test.each(ROWS)('$title', whatStaysAndGoes)
+  })
+
+  describe('all comes back and stays, where it is undeleted in time:', () => {
+    test.each(DELETING)('$title', whatComesBack)
+  })
 })
+
+describeOnStores(
+  'of a bucket',
+  (store) => {
+    beforeEach(async () => {
+      berth = await CollectedRegistry.start(await store().newBucket())
+      await passTime(berth, HOUR_MS)
+    }, STORE_START_MS)
+
+    describe('after a grace, a window and two passes', () => {
+      test.each(someOf('rows that are collected in a bucket', ROWS, SOME))('$title', whatStaysAndGoes, STORE_START_MS)
+    })
+
+    describe('all comes back and stays, where it is undeleted in time:', () => {
+      test.each(someOf('rows that are undeleted in a bucket', DELETING, SOME))('$title', whatComesBack, STORE_START_MS)
+    })
+  },
+  ['versitygw'],
+)
 
 describe('of an index in an index that was deleted', () => {
   const image = makeImage('nested', { layers: 1 })
@@ -93,6 +118,8 @@ describe('of an index in an index that was deleted', () => {
   const outer = makeImageIndex([{ ...image, manifest: inner.manifest }])
 
   beforeEach(async () => {
+    berth = await CollectedRegistry.start(undefined)
+    await passTime(berth, HOUR_MS)
     for (const blob of blobsOf(image)) await berth.client.pushBlob('app', blob)
     for (const { digest, manifest } of [image, inner, outer].map(({ manifest }) => ({ digest: manifest.digest, manifest })))
       await expectStatus(await berth.client.putManifest('app', digest, manifest), 201)
@@ -101,14 +128,14 @@ describe('of an index in an index that was deleted', () => {
 
   test('each level goes a window after the one above it, and not another grace', async () => {
     await passGraceAndWindow()
-    expect(missing(folder.join('data'), [revision('app', inner.manifest), revision('app', image.manifest)])).toEqual([
+    expect(await berth.missing([revision('app', inner.manifest), revision('app', image.manifest)])).toEqual([
       revision('app', inner.manifest),
     ])
 
     await passTime(berth, HOUR_MS)
     await collect(berth)
 
-    expect(missing(folder.join('data'), [revision('app', image.manifest)])).toHaveLength(1)
+    expect(await berth.missing([revision('app', image.manifest)])).toHaveLength(1)
   })
 
   test('the image stays for a grace after each pull, whatever becomes of the index above it', async () => {
@@ -119,7 +146,7 @@ describe('of an index in an index that was deleted', () => {
       await collect(berth)
     }
 
-    expect(missing(folder.join('data'), [revision('app', inner.manifest), ...imagePlaces('app', image)])).toEqual([
+    expect(await berth.missing([revision('app', inner.manifest), ...imagePlaces('app', image)])).toEqual([
       revision('app', inner.manifest),
     ])
     await expectStatus(await berth.client.getManifest('app', image.manifest.digest), 200)
@@ -127,6 +154,8 @@ describe('of an index in an index that was deleted', () => {
 })
 
 test('a signature that went with its image, pushed again by its digest, has no tag', async () => {
+  berth = await CollectedRegistry.start(undefined)
+  await passTime(berth, HOUR_MS)
   const [image, signature] = ['signed', 'signature'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image]
   const name = `${image.manifest.digest.replace(':', '-')}.sig`
   for (const [pushed, reference] of [[image, 'latest'] as const, [signature, name] as const]) {

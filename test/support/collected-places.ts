@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BerthInProcess } from './berth-in-process.ts'
 import { blobsOf, type Content, type Image } from './images.ts'
+import type { RegistryClient } from './registry-client.ts'
 
 /** The path of a file that the collector may remove, below the root of the layout. */
 export type Place = string
@@ -50,7 +50,7 @@ export function missing(data: string, places: readonly Place[]): readonly Place[
 }
 
 /** What a client gets for the place: undefined for bytes, which have no name of their own. */
-export async function statusOf({ client }: BerthInProcess, place: Place): Promise<number | undefined> {
+export async function statusOf({ client }: { readonly client: RegistryClient }, place: Place): Promise<number | undefined> {
   const [, repository = '', below = ''] = /^repositories\/(.+?)\/(_.+)$/.exec(place) ?? []
   const digest = below.match(/[^/]+\/[0-9a-f]+(?=\/link$)/)?.[0]?.replace('/', ':') ?? ''
   if (below.startsWith('_layers')) return (await client.headBlob(repository, digest)).status

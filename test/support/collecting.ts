@@ -1,6 +1,7 @@
 import { advanceClock } from '../../src/metadata/collecting/clock.ts'
+import type { OpenedMetadata } from '../../src/metadata/sqlite/open.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../../src/registry/collect/policy.ts'
-import type { BerthInProcess } from './berth-in-process.ts'
+import type { Registry } from '../../src/registry/registry.ts'
 
 export const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS
@@ -15,18 +16,24 @@ export const IMPATIENT_POLICY: CollectorPolicy = {
   ...{ graceMs: 3_000, foundMs: 3_000, windowMs: 2_000, intervalMs: 500, tickMs: 200, rate: 0 },
 }
 
+/** A registry inside the test, whose collector the test runs. */
+export interface Collecting {
+  readonly registry: Pick<Registry, 'collectorDuty'>
+  readonly opened: Pick<OpenedMetadata, 'metadata'>
+}
+
 /** Moves the collector's clock on. */
-export async function passTime(berth: BerthInProcess, ms: number): Promise<void> {
+export async function passTime(berth: Collecting, ms: number): Promise<void> {
   await berth.opened.metadata.write((query) => advanceClock(query, ms, Date.now()))
 }
 
 /** What the process that has the duty does at a tick. */
-export async function collect(berth: BerthInProcess): Promise<void> {
+export async function collect(berth: Collecting): Promise<void> {
   await berth.registry.collectorDuty.run(new AbortController().signal)
 }
 
 /** Lets all go that nothing needs: in rounds of a grace and a window, for what goes frees what it named. */
-export async function collectAll(berth: BerthInProcess, rounds = 4): Promise<void> {
+export async function collectAll(berth: Collecting, rounds = 4): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     await passTime(berth, TEST_POLICY.graceMs)
     await collect(berth)

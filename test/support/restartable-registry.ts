@@ -5,6 +5,7 @@ import { PATIENCE, type Patience } from '../../src/http/server/patience.ts'
 import type { HttpServer, Listen } from '../../src/http/server/server.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
 import type { RequestObserver } from '../../src/observe/exchange.ts'
+import type { CollectorPolicy } from '../../src/registry/collect/policy.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
@@ -27,6 +28,10 @@ export interface RestartableOptions {
   readonly observers?: readonly RequestObserver[]
   /** Which tags neither move nor go; left out, all may. */
   readonly retention?: RetentionPolicy
+  /** What the collector goes by; left out, the usual. */
+  readonly collector?: CollectorPolicy
+  /** Its folder is in memory, where nothing is asked of a disk. */
+  readonly inMemory?: boolean
   /** Left out, everybody may do everything. */
   readonly access?: AccessController
 }
@@ -60,7 +65,7 @@ export class RestartableRegistry implements AsyncDisposable {
   }
 
   static async start(options: RestartableOptions, start?: StartOptions): Promise<RestartableRegistry> {
-    const folder = new TemporaryFolder()
+    const folder = new TemporaryFolder({ inMemory: options.inMemory ?? false })
     const registry = new RestartableRegistry(options, folder, await openStorage(options, folder.join('data')))
     await registry.#start(start ?? { database: 'kept', maintenance: 'on' })
     return registry
@@ -72,6 +77,10 @@ export class RestartableRegistry implements AsyncDisposable {
 
   get metadata(): OpenedMetadata['metadata'] {
     return this.#get().opened.metadata
+  }
+
+  get opened(): OpenedMetadata {
+    return this.#get().opened
   }
 
   /** Where it listens; undefined without a socket. */
@@ -114,7 +123,7 @@ export class RestartableRegistry implements AsyncDisposable {
     const opened = await openMetadata({ path, runDirectory: this.#folder.join('run'), storeId: () => ensureStoreId(storage) })
     const { metadata, locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
-    const { retention } = this.#options
+    const { retention, collector } = this.#options
     const registry = createRegistry({
       storage,
       metadata,
@@ -124,6 +133,7 @@ export class RestartableRegistry implements AsyncDisposable {
       uploadPurging,
       log,
       ...(retention && { retention }),
+      ...(collector && { collector }),
     })
     if (maintenance === 'on') await registry.start({ settleFirst: true })
     else await registry.operations.sweep()

@@ -1,5 +1,3 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
 import { artifact, EMPTY_CONFIG } from '../../support/artifacts.ts'
 import { blobPlaces, imagePlaces, link, manifestPlaces, revision } from '../../support/collected-places.ts'
 import { type Content, descriptorOf } from '../../support/images.ts'
@@ -63,10 +61,6 @@ export const DIGEST_ROWS: readonly CollectedRow[] = [
 /** registry:2 stores the bytes by their sha256, and links the sha512 to them. */
 async function pushAlias(lab: CollectedLab): Promise<void> {
   for (const blob of [strongLayer, EMPTY_CONFIG]) await lab.client.pushBlob('app', blob)
-  await lab.whileStopped(() => {
-    const path = join(lab.data, 'docker/registry/v2', link('app', strong))
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, strongLayer.digest)
-  })
+  await lab.write(link('app', strong), strongLayer.digest)
   await put(lab.client, 'alias', carrying(strong))
 }

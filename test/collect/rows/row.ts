@@ -1,15 +1,13 @@
 import { artifact, OCI_INDEX } from '../../support/artifacts.ts'
-import type { BerthInProcess } from '../../support/berth-in-process.ts'
 import { type Place, revision } from '../../support/collected-places.ts'
+import type { Collecting } from '../../support/collecting.ts'
 import { blobsOf, type Content, descriptorOf, type Image, jsonContent, makeImage } from '../../support/images.ts'
 import { expectStatus, type RegistryClient } from '../../support/registry-client.ts'
 
 export interface CollectedLab {
   readonly client: RegistryClient
-  /** The folder of the storage. */
-  readonly data: string
-  /** Does something to the storage while no registry runs. */
-  whileStopped(work: () => void): Promise<void>
+  /** Writes a file of the storage by hand, while no registry runs. */
+  write(place: Place, text: string): Promise<void>
 }
 
 /** One kind of content: what is pushed and deleted, and what becomes of it. */
@@ -21,7 +19,7 @@ export interface CollectedRow {
   readonly goes?: readonly Place[]
   /** What was named by that, and has its own grace from then on. */
   readonly goesLater?: readonly Place[]
-  readonly meanwhile?: (berth: BerthInProcess) => Promise<void>
+  readonly meanwhile?: (berth: Collecting & CollectedLab) => Promise<void>
 }
 
 export const [one, two, lone] = ['one', 'two', 'lone'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image, Image]
