@@ -1,15 +1,18 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { blobOf, DamagedRegistry, digestIn } from '../../../../test/support/damaged-registry.ts'
-import { makeImage, makeImageIndex } from '../../../../test/support/images.ts'
+import { jsonContent, makeImage, makeImageIndex } from '../../../../test/support/images.ts'
 import { ListingStore } from '../../../../test/support/listing-store.ts'
+import { describeOnStores, STORE_START_MS } from '../../../../test/support/object-store.ts'
 import { RestartableRegistry } from '../../../../test/support/restartable-registry.ts'
+import { openS3Storage, s3Settings } from '../../../../test/support/s3-storage.ts'
 import { findClaimOn, insertClaims } from '../../../metadata/claims.ts'
 import { parseRepositoryName } from '../../../oci/name.ts'
 import { parseTag } from '../../../oci/reference.ts'
-import { storagePath } from '../../../storage/driver.ts'
+import { type StorageDriver, storagePath } from '../../../storage/driver.ts'
 import { berthLayout, layout } from '../../../storage/layout.ts'
+import { StorageFault } from '../../../storage/storage-errors.ts'
 
 const app = parseRepositoryName('team/app')
 const other = parseRepositoryName('team/other')
@@ -21,18 +24,33 @@ const child = makeImage('child', { layers: 1 })
 const index = makeImageIndex([child])
 const signal = new AbortController().signal
 
-describe.each(['a directory', 'a store that lists as a bucket'])('on %s', (where) => {
+describe('on a directory', () => define(async () => ({ driver: 'filesystem' })))
+describe('on a store that lists as a bucket', () => define(async () => ({ driver: new ListingStore() })))
+describeOnStores('on a bucket', (store) => define(async () => await openS3Storage(s3Settings(await store().newBucket()))), [
+  'versitygw',
+])
+
+interface Opened {
+  readonly driver: 'filesystem' | StorageDriver
+  readonly cleanUp?: () => Promise<void> | void
+}
+
+function define(open: () => Promise<Opened>): void {
+  let opened: Opened
   let berth: RestartableRegistry
   let lab: DamagedRegistry
 
   beforeEach(async () => {
-    const storage = where === 'a directory' ? 'filesystem' : new ListingStore()
-    berth = await RestartableRegistry.start({ storage }, { database: 'kept', maintenance: 'off' })
+    opened = await open()
+    berth = await RestartableRegistry.start({ storage: opened.driver }, { database: 'kept', maintenance: 'off' })
     lab = new DamagedRegistry(berth)
     await lab.push(app, 'v1', image)
     await berth.registry.backgroundScan.run(signal)
+  }, STORE_START_MS)
+  afterEach(async () => {
+    await berth[Symbol.asyncDispose]()
+    await opened.cleanUp?.()
   })
-  afterEach(async () => await berth[Symbol.asyncDispose]())
 
   const pulls = async () => ({
     manifest: await lab.status(`/v2/${app}/manifests/v1`),
@@ -169,6 +187,36 @@ describe.each(['a directory', 'a store that lists as a bucket'])('on %s', (where
     expect(await lab.check()).toEqual([])
   })
 
+  test('a manifest that cannot be served, and what Berth does not know, are told, and are no damage', async () => {
+    const old = jsonContent('application/vnd.docker.distribution.manifest.v1+prettyjws', {
+      ...{ schemaVersion: 1, name: 'app', tag: 'old', architecture: 'amd64', fsLayers: [{ blobSum: layer.digest }], history: [] },
+    })
+    const unknown = `${layout.repository(app)}/_layers/sha384`
+    await lab.write(blobOf(old), old.bytes)
+    await lab.write(storagePath(layout.revision(app, digestIn(old)), 'link'), old.digest)
+    await lab.write(storagePath(unknown, 'ab'.repeat(48), 'link'), 'of another registry')
+    await berth.restart({ database: 'kept', maintenance: 'off' })
+    await berth.registry.backgroundScan.run(signal)
+
+    const found = await lab.check({ repairs: true })
+
+    expect(found).toEqual([`not-servable not-mended manifest ${old.digest}`, `unknown-content not-mended ${unknown}`])
+    expect(await pulls()).toEqual(ALL)
+  })
+
+  test('bytes that the storage does not give are told, and nothing is done about them', async () => {
+    const content = berth.storage.content.bind(berth.storage)
+    const broken = spyOn(berth.storage, 'content').mockImplementation(async (path, ...part) => {
+      if (path === blobOf(layer)) throw new StorageFault({ cause: new Error('EIO') })
+      return await content(path, ...part)
+    })
+
+    const found = await lab.check({ repairs: true }).finally(() => broken.mockRestore())
+
+    expect(found).toEqual([`unreadable not-mended blob ${layer.digest}`])
+    expect([await lab.check(), await pulls()]).toEqual([[], ALL])
+  })
+
   test('a blob that a push has a claim on is left alone', async () => {
     await lab.flip(layer)
     const name = { kind: 'blob', digest: digestIn(layer) } as const
@@ -209,7 +257,7 @@ describe.each(['a directory', 'a store that lists as a bucket'])('on %s', (where
 
     expect(await unservable.remove(app, digest)).toEqual([tag])
   })
-})
+}
 
 test('a directory in the place of the bytes is moved aside, so that a push can bring them', async () => {
   await using berth = await RestartableRegistry.start({ storage: 'filesystem' }, { database: 'kept', maintenance: 'off' })
