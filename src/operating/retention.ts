@@ -1,9 +1,12 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
 import { seenIn } from '../registry/deleting/content-changes.ts'
 import { bytesOf } from '../registry/retention/retention-bytes.ts'
-import type { RepositoryDecisions } from '../registry/retention/retention-look.ts'
+import type { Decided } from '../retention/decision.ts'
+import type { ManifestFacts, TagFacts } from '../retention/facts.ts'
 import { wordsOf } from '../retention/reason.ts'
+import { slicesOf } from '../retention/turns.ts'
 import { withContent } from './content-registry.ts'
 
 /** What becomes of one tag, or of a manifest without a tag. */
@@ -33,7 +36,7 @@ export interface PreviewTotals {
 }
 
 export interface PreviewRequest {
-  /** Is told what is in one repository, by name. */
+  /** Is told some of what is in one repository: its tags by name, then its manifests without one. */
   readonly told: (contents: readonly PreviewedContent[]) => void
   readonly signal: AbortSignal
 }
@@ -48,9 +51,11 @@ export async function previewRetention(config: Config, log: Log, { told, signal 
       { going: 0, untagged: 0 },
     ]
     for await (const repository of look.repositories(signal)) {
-      const contents = contentsOf(repository)
-      for (const { tag, goes } of contents) (tag === undefined ? untagged : tags)[goes ? 'go' : 'stay'] += 1
-      told(contents)
+      for await (const slice of slicesOf([...repository.tags, ...repository.untagged], setImmediate)) {
+        const contents = slice.map((decided) => contentOf(repository.name, decided))
+        for (const { tag, goes } of contents) (tag === undefined ? untagged : tags)[goes ? 'go' : 'stay'] += 1
+        told(contents)
+      }
       const freed = await bytesOf(metadata.read, repository)
       bytes.going += freed.going
       bytes.untagged += freed.untagged
@@ -59,13 +64,7 @@ export async function previewRetention(config: Config, log: Log, { told, signal 
   })
 }
 
-function contentsOf({ name: repository, tags, untagged }: RepositoryDecisions): readonly PreviewedContent[] {
-  return [
-    ...tags.map(({ about: { name: tag, digest }, goes, because }) => ({
-      ...{ repository, tag, digest, goes, reason: because.kind, because: wordsOf(because) },
-    })),
-    ...untagged.map(({ about: { digest }, goes, because }) => ({
-      ...{ repository, tag: undefined, digest, goes, reason: because.kind, because: wordsOf(because) },
-    })),
-  ]
+function contentOf(repository: string, { about, goes, because }: Decided<TagFacts | ManifestFacts>): PreviewedContent {
+  const tag = 'name' in about ? about.name : undefined
+  return { repository, tag, digest: about.digest, goes, reason: because.kind, because: wordsOf(because) }
 }

@@ -6,6 +6,11 @@ export interface Decision {
   readonly because: Reason
 }
 
+/** With what it is about. */
+export interface Decided<Facts> extends Decision {
+  readonly about: Facts
+}
+
 export function stays(because: Reason): Decision {
   return { goes: false, because }
 }

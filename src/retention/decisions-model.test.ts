@@ -11,9 +11,10 @@ import { decideTags } from './tag-decisions.ts'
 const REPOSITORIES = 10_000 * Number(process.env.BERTH_PROPERTY_EFFORT ?? '1')
 const SEED = Number(process.env.BERTH_TEST_SEED ?? 19)
 
+const CLOCK = { nowMs: NOW_MS, turn: async () => undefined }
 const verdictOf = ({ goes, because }: Decision): Verdict => `${goes ? 'goes' : 'stays'}: ${because.kind}`
 
-test('generated repositories are decided as the reference model does, each with its reason', () => {
+test('generated repositories are decided as the reference model does, each with its reason', async () => {
   const random = new SeededRandom(SEED)
   const met = new Map<Verdict, number>()
   const differences: unknown[] = []
@@ -23,7 +24,8 @@ test('generated repositories are decided as the reference model does, each with 
     const { facts, pasts } = generateRepository(random)
     const moves = new Map([...pasts].flatMap(([tag, past]) => entryOf(tag, movesSince(past))))
     const repository = { ...facts, moves }
-    const verdicts = [...decideTags(rules, repository, NOW_MS), ...decideUntagged(rules, repository, NOW_MS)].map(verdictOf)
+    const decided = [...(await decideTags(rules, repository, CLOCK)), ...(await decideUntagged(rules, repository, CLOCK))]
+    const verdicts = decided.map(verdictOf)
     const expected = [
       ...repository.tags.map((tag) => verdictOfTag(rules, repository, tag, NOW_MS)),
       ...repository.untagged.map((manifest) => verdictOfManifest(rules, repository, manifest, { pasts, nowMs: NOW_MS })),

@@ -11,6 +11,7 @@ import { type KeepLines, type NamePattern, NO_RETENTION, type RetentionRules } f
 import { decideTags } from './tag-decisions.ts'
 
 const DAY_MS = 86_400_000
+const CLOCK = { nowMs: NOW_MS, turn: async () => undefined }
 
 const every: NamePattern = { fits: () => true }
 const startingWith = (start: string): NamePattern => ({ fits: (name) => name.startsWith(start) })
@@ -52,48 +53,48 @@ const repositoryOf = (tags: readonly TagFacts[], more: Partial<RepositoryFacts> 
   ...more,
 })
 
-function told(rules: RetentionRules, repository: RepositoryFacts): Readonly<Record<string, string | undefined>> {
-  const decisions = decideTags(rules, repository, NOW_MS)
-  return Object.fromEntries(repository.tags.map(({ name }, index) => [name, sentenceOf(decisions[index])]))
+async function told(rules: RetentionRules, repository: RepositoryFacts): Promise<Readonly<Record<string, string | undefined>>> {
+  const decided = await decideTags(rules, repository, CLOCK)
+  return Object.fromEntries(decided.map((decision) => [decision.about.name, sentenceOf(decision)]))
 }
 
-const untaggedTold = (rules: RetentionRules, repository: RepositoryFacts) =>
-  decideUntagged(rules, repository, NOW_MS).map(sentenceOf)
+const untaggedTold = async (rules: RetentionRules, repository: RepositoryFacts) =>
+  (await decideUntagged(rules, repository, CLOCK)).map(sentenceOf)
 const sentenceOf = (decision: Decision | undefined) =>
   decision && `${decision.goes ? 'goes' : 'stays'}: ${wordsOf(decision.because)}`
 
 describe('a tag', () => {
-  test('that no rule names stays, and so does one in a repository that no rule is about', () => {
+  test('that no rule names stays, and so does one in a repository that no rule is about', async () => {
     const rules: RetentionRules = {
       ...keeping({ newest: 1 }),
       rules: [{ repositories: [startingWith('team')], tags: [every], keep: { ...NO_LINES, newest: 1 } }],
     }
 
-    expect(told(keeping({ newest: 1 }), repositoryOf([tagOf('latest', 900)]))).toEqual({
+    expect(await told(keeping({ newest: 1 }), repositoryOf([tagOf('latest', 900)]))).toEqual({
       latest: 'stays: rule 1 does not name it',
     })
-    expect(told(rules, repositoryOf([tagOf('pr-1', 900)]))).toEqual({ 'pr-1': 'stays: no rule is about the repository' })
+    expect(await told(rules, repositoryOf([tagOf('pr-1', 900)]))).toEqual({ 'pr-1': 'stays: no rule is about the repository' })
   })
 
-  test('is judged by the first rule about its repository alone', () => {
+  test('is judged by the first rule about its repository alone', async () => {
     const rules = {
       ...keeping({ newest: 1 }),
       rules: [...keeping({ pushedMs: 30 * DAY_MS }).rules, ...keeping({ newest: 1 }).rules],
     }
 
-    expect(told(rules, repositoryOf([tagOf('pr-1', 40), tagOf('pr-2', 10)]))).toEqual({
+    expect(await told(rules, repositoryOf([tagOf('pr-1', 40), tagOf('pr-2', 10)]))).toEqual({
       'pr-1': 'goes: rule 1 names it, and none of its lines keeps it',
       'pr-2': 'stays: it was pushed 2026-11-19, within 30d',
     })
   })
 
-  test('is kept by any line', () => {
+  test('is kept by any line', async () => {
     const rules = keeping({ newest: 1, pushedMs: 7 * DAY_MS, pulledMs: 3 * DAY_MS })
     const facts = { pullsKnownSinceMs: NOW_MS - 90 * DAY_MS }
     const pulled = { pulledMs: NOW_MS - DAY_MS }
 
     expect(
-      told(rules, repositoryOf([tagOf('pr-1', 1), tagOf('pr-2', 6), tagOf('pr-3', 60, pulled), tagOf('pr-4', 61)], facts)),
+      await told(rules, repositoryOf([tagOf('pr-1', 1), tagOf('pr-2', 6), tagOf('pr-3', 60, pulled), tagOf('pr-4', 61)], facts)),
     ).toEqual({
       'pr-1': 'stays: it is among the newest 1 of rule 1',
       'pr-2': 'stays: it was pushed 2026-11-23, within 7d',
@@ -102,27 +103,29 @@ describe('a tag', () => {
     })
   })
 
-  test('of which it is not known when it was pushed or pulled is kept by a line that would need to know', () => {
+  test('of which it is not known when it was pushed or pulled is kept by a line that would need to know', async () => {
     const known = [tagOf('pr-1', 1), tagOf('pr-2', 2), tagOf('pr-3', undefined)]
 
-    expect(told(keeping({ newest: 1 }), repositoryOf(known))).toEqual({
+    expect(await told(keeping({ newest: 1 }), repositoryOf(known))).toEqual({
       'pr-1': 'stays: it is among the newest 1 of rule 1',
       'pr-2': 'goes: rule 1 names it, and none of its lines keeps it',
       'pr-3': 'stays: it is not known when it was pushed',
     })
-    expect(told(keeping({ pulledMs: DAY_MS }), repositoryOf([tagOf('pr-1', 90)]))['pr-1']).toBe(
+    expect((await told(keeping({ pulledMs: DAY_MS }), repositoryOf([tagOf('pr-1', 90)])))['pr-1']).toBe(
       'stays: it is not known when it was last pulled',
     )
     expect(
-      told(keeping({ pulledMs: 7 * DAY_MS }), repositoryOf([tagOf('pr-1', 90)], { pullsKnownSinceMs: NOW_MS - DAY_MS }))['pr-1'],
+      (await told(keeping({ pulledMs: 7 * DAY_MS }), repositoryOf([tagOf('pr-1', 90)], { pullsKnownSinceMs: NOW_MS - DAY_MS })))[
+        'pr-1'
+      ],
     ).toBe('stays: pulls are noted since 2026-11-28 only, less than 7d')
   })
 
-  test('shares the place among the newest with the other tags of its digest', () => {
+  test('shares the place among the newest with the other tags of its digest', async () => {
     const shared = { digest: digestOf(7) }
     const tags = [tagOf('pr-1', 1, shared), tagOf('pr-1-again', 50, shared), tagOf('pr-2', 2), tagOf('pr-3', 3)]
 
-    expect(told(keeping({ newest: 2 }), repositoryOf(tags))).toEqual({
+    expect(await told(keeping({ newest: 2 }), repositoryOf(tags))).toEqual({
       'pr-1': 'stays: it is among the newest 2 of rule 1',
       'pr-1-again': 'stays: it is among the newest 2 of rule 1',
       'pr-2': 'stays: it is among the newest 2 of rule 1',
@@ -130,18 +133,18 @@ describe('a tag', () => {
     })
   })
 
-  test('is a version by its numbers, of which a release candidate comes before the release, and v1.2 is 1.2.0', () => {
+  test('is a version by its numbers, of which a release candidate comes before the release, and v1.2 is 1.2.0', async () => {
     const tags = ['v1.9.0', 'v1.10.0-rc.2', 'v1.10.0', '1.10', 'v1.10.0-rc.10', 'vnext'].map((name) => tagOf(name, 900))
     const kept = 'stays: it is among the highest 2 versions of rule 1'
     const gone = 'goes: rule 1 names it, and none of its lines keeps it'
 
-    expect(told(keeping({ versions: 2 }), repositoryOf(tags))).toEqual({
+    expect(await told(keeping({ versions: 2 }), repositoryOf(tags))).toEqual({
       ...{ 'v1.9.0': gone, 'v1.10.0-rc.2': gone, 'v1.10.0': kept, '1.10': kept, 'v1.10.0-rc.10': kept },
       vnext: 'stays: its name is no version, which has no place among versions',
     })
   })
 
-  test('of a signature, a referrer or a child stays with its image, and takes no place among the newest', () => {
+  test('of a signature, a referrer or a child stays with its image, and takes no place among the newest', async () => {
     const hex = 'a'.repeat(64)
     const tags = [
       ...[
@@ -159,7 +162,7 @@ describe('a tag', () => {
     }
     const attached = 'stays: it is attached to an image, and goes with that'
 
-    expect(told(rules, repositoryOf(tags))).toEqual({
+    expect(await told(rules, repositoryOf(tags))).toEqual({
       ...{
         [`sha256-${hex}.sig`]: attached,
         [`sha256-${hex}.att`]: attached,
@@ -173,29 +176,29 @@ describe('a tag', () => {
     })
   })
 
-  test('that is held, immutable or protected stays', () => {
+  test('that is held, immutable or protected stays', async () => {
     const sets = (start: string) => [{ repositories: [every], tags: [startingWith(start)] }]
     const rules = keeping({ pushedMs: DAY_MS }, { immutable: sets('v1'), protected: sets('v2') })
 
-    expect(told(rules, repositoryOf([tagOf('v1', 9), tagOf('v2', 9), tagOf('v3', 9, { isHeld: true }), tagOf('v4', 9)]))).toEqual(
-      {
-        v1: 'stays: retention.immutable names it',
-        v2: 'stays: retention.protected names it',
-        v3: 'stays: it is held (berth unhold lets it go)',
-        v4: 'goes: rule 1 names it, and none of its lines keeps it',
-      },
-    )
+    expect(
+      await told(rules, repositoryOf([tagOf('v1', 9), tagOf('v2', 9), tagOf('v3', 9, { isHeld: true }), tagOf('v4', 9)])),
+    ).toEqual({
+      v1: 'stays: retention.immutable names it',
+      v2: 'stays: retention.protected names it',
+      v3: 'stays: it is held (berth unhold lets it go)',
+      v4: 'goes: rule 1 names it, and none of its lines keeps it',
+    })
   })
 
-  test('stays with all others of its repository where a rule would take every one', () => {
+  test('stays with all others of its repository where a rule would take every one', async () => {
     const rules = keeping({ pushedMs: DAY_MS })
     const signature = tagOf(`sha256-${'b'.repeat(64)}.sig`, 9)
 
-    expect(told(rules, repositoryOf([tagOf('pr-1', 9), tagOf('pr-2', 8), signature]))).toMatchObject({
+    expect(await told(rules, repositoryOf([tagOf('pr-1', 9), tagOf('pr-2', 8), signature]))).toMatchObject({
       'pr-1': 'stays: rule 1 would take all 2 tags of the repository, and so takes none; berth delete does',
       'pr-2': 'stays: rule 1 would take all 2 tags of the repository, and so takes none; berth delete does',
     })
-    expect(told(rules, repositoryOf([tagOf('pr-1', 9)]))['pr-1']).toContain('would take the only tag of the repository')
+    expect((await told(rules, repositoryOf([tagOf('pr-1', 9)])))['pr-1']).toContain('would take the only tag of the repository')
   })
 })
 
@@ -205,15 +208,15 @@ describe('a manifest without a tag', () => {
   const toldOf = (untagged: readonly ManifestFacts[], tags: readonly TagFacts[] = [], more: Partial<RepositoryFacts> = known) =>
     untaggedTold(rules, repositoryOf(tags, { untagged, ...more }))
 
-  test('stays for ever unless the configuration says for how long', () => {
-    expect(untaggedTold(NO_RETENTION, repositoryOf([], { untagged: [manifestOf(900)] }))).toEqual([
+  test('stays for ever unless the configuration says for how long', async () => {
+    expect(await untaggedTold(NO_RETENTION, repositoryOf([], { untagged: [manifestOf(900)] }))).toEqual([
       'stays: it has no tag, and retention.untagged is keep',
     ])
   })
 
-  test('goes when it has had no tag, no push and no pull for that long, all of which must be known', () => {
+  test('goes when it has had no tag, no push and no pull for that long, all of which must be known', async () => {
     expect(
-      toldOf([
+      await toldOf([
         manifestOf(40),
         manifestOf(10),
         manifestOf(40, { pushedMs: NOW_MS - DAY_MS }),
@@ -229,13 +232,13 @@ describe('a manifest without a tag', () => {
       'stays: it is not known when it was pushed',
       'stays: it is not known since when it has no tag',
     ])
-    expect(toldOf([manifestOf(40)], [], {})).toEqual(['stays: it is not known when it was last pulled'])
+    expect(await toldOf([manifestOf(40)], [], {})).toEqual(['stays: it is not known when it was last pulled'])
   })
 
-  test('that is a child, a referrer, held, or not to be read stays', () => {
+  test('that is a child, a referrer, held, or not to be read stays', async () => {
     const made = [{ isChild: true }, { isReferrer: true }, { isHeld: true }, { isUnreadable: true }]
 
-    expect(toldOf(made.map((more) => manifestOf(900, more)))).toEqual([
+    expect(await toldOf(made.map((more) => manifestOf(900, more)))).toEqual([
       'stays: it is part of an image index, and goes with that',
       'stays: it is about another image, and goes with that',
       'stays: it is held (berth unhold lets it go)',
@@ -243,7 +246,7 @@ describe('a manifest without a tag', () => {
     ])
   })
 
-  test('that is among the last images of a tag stays, and all do where it is not known what a tag led to', () => {
+  test('that is among the last images of a tag stays, and all do where it is not known what a tag led to', async () => {
     const since = new Map([9, 1, 2].map((image, place) => [digestOf(image), place]))
     const moved = { moves: new Map([[parseTag('pr-1'), since]]), ...known }
     const [tags, images] = [
@@ -251,20 +254,20 @@ describe('a manifest without a tag', () => {
       [manifestOf(40), manifestOf(40, { digest: digestOf(2) })],
     ]
 
-    expect(toldOf(images, tags, moved)).toEqual([
+    expect(await toldOf(images, tags, moved)).toEqual([
       'stays: it is among the last 2 images of the tag pr-1',
       'goes: it has had no tag since 2026-10-20, for 30d or more',
     ])
-    expect(toldOf([manifestOf(40)], tags)).toEqual(['stays: it is not known which images the tag pr-1 led to'])
+    expect(await toldOf([manifestOf(40)], tags)).toEqual(['stays: it is not known which images the tag pr-1 led to'])
   })
 
-  test('is not kept by what an attached tag led to, known or not: that goes with its image', () => {
+  test('is not kept by what an attached tag led to, known or not: that goes with its image', async () => {
     const all: RetentionRules = { ...rules, rules: [{ repositories: [every], tags: [every], keep: { ...NO_LINES, moves: 2 } }] }
     const signature = tagOf(`sha256-${'a'.repeat(64)}.sig`, 1)
     const gone = ['goes: it has had no tag since 2026-10-20, for 30d or more']
     const led = new Map([[signature.name, new Map([[digestOf(1), 1]])]])
 
-    expect(untaggedTold(all, repositoryOf([signature], { untagged: [manifestOf(40)], ...known }))).toEqual(gone)
-    expect(untaggedTold(all, repositoryOf([signature], { untagged: [manifestOf(40)], moves: led, ...known }))).toEqual(gone)
+    expect(await untaggedTold(all, repositoryOf([signature], { untagged: [manifestOf(40)], ...known }))).toEqual(gone)
+    expect(await untaggedTold(all, repositoryOf([signature], { untagged: [manifestOf(40)], moves: led, ...known }))).toEqual(gone)
   })
 })

@@ -1,23 +1,40 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Tag } from '../oci/reference.ts'
 import { isAttachedTag } from './attached-tag.ts'
-import { type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
+import { type Decided, type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
 import type { ManifestFacts, RepositoryFacts } from './facts.ts'
 import type { Reason } from './reason.ts'
 import { fitsAny, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
+import { slicesOf, type Turn } from './turns.ts'
 
 /** What becomes of each manifest without a tag, in their order. */
-export function decideUntagged(rules: RetentionRules, repository: RepositoryFacts, nowMs: number): readonly Decision[] {
-  const { untaggedMs } = rules
-  const earlier = imagesKeptByMoves(rules, repository)
-  return repository.untagged.map((manifest) => {
-    const belonging = belongingOf(manifest)
-    if (belonging !== undefined) return stays(belonging)
-    if (untaggedMs === undefined) return stays({ kind: 'untagged stay' })
-    const because = keptByMoves(manifest, earlier) ?? keptByTime(manifest, repository, untaggedMs, nowMs)
-    if (because !== undefined) return stays(because)
-    return goes({ kind: 'untagged', sinceMs: manifest.untaggedSinceMs ?? nowMs, withinMs: untaggedMs })
-  })
+export async function decideUntagged(
+  rules: RetentionRules,
+  repository: RepositoryFacts,
+  { nowMs, turn }: { readonly nowMs: number; readonly turn: Turn },
+): Promise<readonly Decided<ManifestFacts>[]> {
+  if (repository.untagged.length === 0) return []
+  const earlier = await imagesKeptByMoves(rules, repository, turn)
+  const decided: Decided<ManifestFacts>[] = []
+  for await (const slice of slicesOf(repository.untagged, turn))
+    for (const about of slice) decided.push({ about, ...decide(about, { rules, repository, earlier, nowMs }) })
+  return decided
+}
+
+interface Around {
+  readonly rules: RetentionRules
+  readonly repository: RepositoryFacts
+  readonly earlier: EarlierImages | undefined
+  readonly nowMs: number
+}
+
+function decide(manifest: ManifestFacts, { rules: { untaggedMs }, repository, earlier, nowMs }: Around): Decision {
+  const belonging = belongingOf(manifest)
+  if (belonging !== undefined) return stays(belonging)
+  if (untaggedMs === undefined) return stays({ kind: 'untagged stay' })
+  const because = keptByMoves(manifest, earlier) ?? keptByTime(manifest, repository, untaggedMs, nowMs)
+  if (because !== undefined) return stays(because)
+  return goes({ kind: 'untagged', sinceMs: manifest.untaggedSinceMs ?? nowMs, withinMs: untaggedMs })
 }
 
 /** What goes with something else, or is held. */
@@ -39,19 +56,22 @@ export interface EarlierImages {
 }
 
 /** What a line `moves` keeps, beside the tags themselves; undefined where no rule has one. */
-export function imagesKeptByMoves(
+export async function imagesKeptByMoves(
   rules: Pick<RetentionRules, 'rules'>,
   { name, tags, moves }: Pick<RepositoryFacts, 'name' | 'moves'> & { readonly tags: readonly { readonly name: Tag }[] },
-): EarlierImages | undefined {
+  turn: Turn,
+): Promise<EarlierImages | undefined> {
   const found = movesRuleFor(rules, name)
   if (found === undefined) return undefined
   const images = new Map<Digest, Tag>()
   let unknown: Tag | undefined
-  for (const tag of tags) {
-    if (!isMovesTag(found.rule, tag.name)) continue
-    const since = moves.get(tag.name)
-    if (since === undefined) unknown ??= tag.name
-    else for (const [digest, later] of since) if (later < found.count && !images.has(digest)) images.set(digest, tag.name)
+  for await (const slice of slicesOf(tags, turn)) {
+    for (const tag of slice) {
+      if (!isMovesTag(found.rule, tag.name)) continue
+      const since = moves.get(tag.name)
+      if (since === undefined) unknown ??= tag.name
+      else for (const [digest, later] of since) if (later < found.count && !images.has(digest)) images.set(digest, tag.name)
+    }
   }
   return { count: found.count, tags: images, unknown }
 }

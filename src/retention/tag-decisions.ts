@@ -1,24 +1,45 @@
 import type { Digest } from '../oci/digest.ts'
 import { isAttachedTag } from './attached-tag.ts'
-import { type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
+import { type Decided, type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
 import type { RepositoryFacts, TagFacts } from './facts.ts'
+import { Highest } from './highest.ts'
 import type { Reason } from './reason.ts'
 import { fitsAny, listedAs, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
-import { compareVersions, findVersion, type Version } from './version-order.ts'
+import { AT_ONCE, slicesOf, type Turn } from './turns.ts'
+import { compareVersions, findVersion, keyOfVersion, type Version } from './version-order.ts'
 
 /**
  * What becomes of each tag, in the order of the tags. What belongs to an image neither goes by a rule nor takes a place among the newest. A rule
  * that would take every tag of the repository takes none.
  */
-export function decideTags(rules: RetentionRules, repository: RepositoryFacts, nowMs: number): readonly Decision[] {
+export async function decideTags(
+  rules: RetentionRules,
+  repository: RepositoryFacts,
+  { nowMs, turn }: { readonly nowMs: number; readonly turn: Turn },
+): Promise<readonly Decided<TagFacts>[]> {
   const found = ruleFor(rules, repository.name)
-  const lines = found && new Lines(found, repository, nowMs)
-  const decisions = repository.tags.map((tag) => {
-    const because = belongingOf(tag) ?? keptByOperator(rules, repository, tag)
-    if (because !== undefined) return stays(because)
-    return lines === undefined ? stays({ kind: 'no rule' }) : lines.decide(tag)
-  })
-  return found === undefined ? decisions : withBrake(repository.tags, decisions, found.place)
+  const lines = found && (await Lines.over(found, repository, { nowMs, turn }))
+  const decided: Decided<TagFacts>[] = []
+  let [images, going] = [0, 0]
+  for await (const tags of slicesOf(repository.tags, turn)) {
+    for (const tag of tags) {
+      const belonging = belongingOf(tag)
+      const because = belonging ?? keptByOperator(rules, repository, tag)
+      const decision = because === undefined ? (lines?.decide(tag) ?? stays({ kind: 'no rule' })) : stays(because)
+      if (belonging === undefined) images += 1
+      if (decision.goes) going += 1
+      decided.push({ about: tag, goes: decision.goes, because: decision.because })
+    }
+  }
+  if (found === undefined || images === 0 || going < images) return decided
+  return await braked(decided, { kind: 'every tag', rule: found.place, tags: images }, turn)
+}
+
+async function braked(decided: readonly Decided<TagFacts>[], because: Reason, turn: Turn): Promise<readonly Decided<TagFacts>[]> {
+  const all: Decided<TagFacts>[] = []
+  for await (const slice of slicesOf(decided, turn))
+    for (const each of slice) all.push(each.goes ? { about: each.about, ...stays(because) } : each)
+  return all
 }
 
 /** What goes by no rule, because it goes with an image or cannot be read. */
@@ -35,10 +56,9 @@ function keptByOperator(rules: RetentionRules, { name }: RepositoryFacts, tag: T
   return kind && { kind }
 }
 
-function withBrake(tags: readonly TagFacts[], decisions: readonly Decision[], rule: number): readonly Decision[] {
-  const images = tags.flatMap((tag, index) => (belongingOf(tag) === undefined ? [decisions[index]] : []))
-  if (images.length === 0 || images.some((decision) => decision?.goes !== true)) return decisions
-  return decisions.map((decision) => (decision.goes ? stays({ kind: 'every tag', rule, tags: images.length }) : decision))
+interface FoundRule {
+  readonly rule: RetentionRule
+  readonly place: number
 }
 
 /** The lines of one rule over one repository. */
@@ -47,20 +67,57 @@ class Lines {
   readonly #place: number
   readonly #nowMs: number
   readonly #pullsKnownSinceMs: number | undefined
-  readonly #newest: ReadonlySet<Digest>
-  readonly #unknown: ReadonlySet<Digest>
-  readonly #lowestVersion: Version | undefined
+  /** When the images were pushed, each by the newest of its tags. */
+  readonly #pushedMs = new Map<Digest, number>()
+  /** Images of which it is not known, of one tag at least, when it was pushed. */
+  readonly #unknown = new Set<Digest>()
+  readonly #times: Highest<number>
+  readonly #versions: Highest<Version>
+  readonly #versionKeys = new Set<string>()
 
-  constructor(found: { readonly rule: RetentionRule; readonly place: number }, repository: RepositoryFacts, nowMs: number) {
-    this.#rule = found.rule
-    this.#place = found.place
+  private constructor({ rule, place }: FoundRule, pullsKnownSinceMs: number | undefined, nowMs: number) {
+    this.#rule = rule
+    this.#place = place
     this.#nowMs = nowMs
-    this.#pullsKnownSinceMs = repository.pullsKnownSinceMs
-    const { newest, versions } = found.rule.keep
-    const images = repository.tags.filter((tag) => belongingOf(tag) === undefined && fitsAny(found.rule.tags, tag.name))
-    this.#unknown = new Set(images.filter(({ pushedMs }) => pushedMs === undefined).map(({ digest }) => digest))
-    this.#newest = newest === undefined ? new Set() : newestOf(images, newest)
-    this.#lowestVersion = versions === undefined ? undefined : lowestKept(images, versions)
+    this.#pullsKnownSinceMs = pullsKnownSinceMs
+    this.#times = new Highest(rule.keep.newest ?? 0, (one, other) => one - other)
+    this.#versions = new Highest(rule.keep.versions ?? 0, compareVersions)
+  }
+
+  static async over(
+    found: FoundRule,
+    { tags, pullsKnownSinceMs }: RepositoryFacts,
+    { nowMs, turn }: { readonly nowMs: number; readonly turn: Turn },
+  ): Promise<Lines> {
+    const lines = new Lines(found, pullsKnownSinceMs, nowMs)
+    for await (const slice of slicesOf(tags, turn)) for (const tag of slice) lines.#take(tag)
+    let taken = 0
+    for (const pushedMs of lines.#pushedMs.values()) {
+      lines.#times.add(pushedMs)
+      taken += 1
+      if (taken % AT_ONCE === 0) await turn()
+    }
+    return lines
+  }
+
+  #take(tag: TagFacts): void {
+    const { keep, tags } = this.#rule
+    if (belongingOf(tag) !== undefined || !fitsAny(tags, tag.name)) return
+    const { digest, pushedMs } = tag
+    if (keep.newest !== undefined) {
+      if (pushedMs === undefined) this.#unknown.add(digest)
+      else this.#pushedMs.set(digest, Math.max(pushedMs, this.#pushedMs.get(digest) ?? pushedMs))
+    }
+    const version = keep.versions === undefined ? undefined : findVersion(tag.name)
+    if (version !== undefined) this.#takeVersion(version)
+  }
+
+  /** The same version in two ways to write it is one. */
+  #takeVersion(version: Version): void {
+    const key = keyOfVersion(version)
+    if (this.#versionKeys.has(key)) return
+    this.#versionKeys.add(key)
+    this.#versions.add(version)
   }
 
   decide(tag: TagFacts): Decision {
@@ -72,7 +129,9 @@ class Lines {
   #keptByNewest({ digest }: TagFacts): Reason | undefined {
     const count = this.#rule.keep.newest
     if (count === undefined) return undefined
-    if (this.#newest.has(digest)) return { kind: 'newest', rule: this.#place, count }
+    const pushedMs = this.#pushedMs.get(digest)
+    if (pushedMs !== undefined && pushedMs >= (this.#times.lowest() ?? Number.POSITIVE_INFINITY))
+      return { kind: 'newest', rule: this.#place, count }
     return this.#unknown.has(digest) ? { kind: 'push unknown' } : undefined
   }
 
@@ -81,7 +140,8 @@ class Lines {
     if (count === undefined) return undefined
     const version = findVersion(name)
     if (version === undefined) return { kind: 'no version' }
-    const isKept = this.#lowestVersion !== undefined && compareVersions(version, this.#lowestVersion) >= 0
+    const lowest = this.#versions.lowest()
+    const isKept = lowest !== undefined && compareVersions(version, lowest) >= 0
     return isKept ? { kind: 'versions', rule: this.#place, count } : undefined
   }
 
@@ -96,24 +156,4 @@ class Lines {
     const count = this.#rule.keep.moves
     return count === undefined ? undefined : { kind: 'moves', rule: this.#place, count }
   }
-}
-
-/** Images that no more than so many others are newer than. Tags of one digest are one image, as new as the newest of them. */
-function newestOf(tags: readonly TagFacts[], count: number): ReadonlySet<Digest> {
-  const pushedMs = new Map<Digest, number>()
-  for (const tag of tags)
-    if (tag.pushedMs !== undefined) pushedMs.set(tag.digest, Math.max(tag.pushedMs, pushedMs.get(tag.digest) ?? tag.pushedMs))
-  const times = [...pushedMs.values()].sort((one, other) => other - one)
-  const oldestMs = times[Math.min(count, times.length) - 1] ?? Number.POSITIVE_INFINITY
-  return new Set([...pushedMs].filter(([, ms]) => ms >= oldestMs).map(([digest]) => digest))
-}
-
-/** The lowest of the so many highest versions; the same version in two ways to write it is one. */
-function lowestKept(tags: readonly TagFacts[], count: number): Version | undefined {
-  const versions = tags.flatMap(({ name }) => findVersion(name) ?? []).sort((one, other) => compareVersions(other, one))
-  const different = versions.filter((version, index) => {
-    const before = versions[index - 1]
-    return before === undefined || compareVersions(before, version) !== 0
-  })
-  return different[Math.min(count, different.length) - 1]
 }

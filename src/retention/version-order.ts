@@ -14,6 +14,13 @@ export function findVersion(tag: string): Version | undefined {
   return { numbers: numbers.split('.').map(Number), before: before?.split('.') ?? [] }
 }
 
+/** The same text for versions of which none is higher. */
+export function keyOfVersion({ numbers, before }: Version): string {
+  const last = numbers.findLastIndex((number) => number !== 0)
+  const parts = before.map((part) => (NUMBER.test(part) ? String(Number(part)) : part))
+  return `${numbers.slice(0, last + 1).join('.')}-${parts.join('.')}`
+}
+
 /** Below 0 where the first is lower, as semver.org orders them; 1.2 is 1.2.0. */
 export function compareVersions(one: Version, other: Version): number {
   const length = Math.max(one.numbers.length, other.numbers.length)

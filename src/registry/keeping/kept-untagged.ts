@@ -53,7 +53,7 @@ export class KeptUntagged {
         const held = await holds.of(name)
         if (movesRuleFor(rules, name) === undefined) return held
         earlier ??= this.#moved(repositories, signal)
-        return this.#keptIn((await earlier).get(name), held)
+        return await this.#keptIn((await earlier).get(name), held)
       },
     }
   }
@@ -63,10 +63,12 @@ export class KeptUntagged {
     return movesRuleFor(this.#options.rules, repository) !== undefined
   }
 
-  #keptIn(moved: MovedHere | undefined, held: HeldNames): 'all' | KeptManifests {
+  async #keptIn(moved: MovedHere | undefined, held: HeldNames): Promise<'all' | KeptManifests> {
     if (moved === undefined) return held
     const { name, tags, moves } = moved
-    const kept = imagesKeptByMoves(this.#options.rules, { name, tags: [...tags.keys()].map((tag) => ({ name: tag })), moves })
+    const rest = new Rest()
+    const named = { name, tags: [...tags.keys()].map((tag) => ({ name: tag })), moves }
+    const kept = await imagesKeptByMoves(this.#options.rules, named, () => rest.after(0))
     if (kept?.unknown !== undefined) return 'all'
     const images = kept?.tags ?? new Map()
     return { isEmpty: held.isEmpty && images.size === 0, has: (digest) => images.has(digest) || held.has(digest) }

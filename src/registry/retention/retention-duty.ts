@@ -2,13 +2,16 @@ import { countUntagged, noteUntagged } from '../../metadata/keeping/times.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Log } from '../../observe/log.ts'
+import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { Reference } from '../../oci/reference.ts'
+import type { Reference, Tag } from '../../oci/reference.ts'
+import { slicesOf } from '../../retention/turns.ts'
 import { untilAborted } from '../../runtime/until-aborted.ts'
 import { SENTENCES } from '../collect/collector-duty.ts'
 import type { Waits, Whether } from '../collect/whether.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
 import { Removing } from '../deleting/removing.ts'
+import { Rest } from '../rest.ts'
 import type { RepositoryDecisions, RetentionLook } from './retention-look.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -59,12 +62,15 @@ export class RetentionDuty {
     if (await this.#mustWait()) return
     for await (const repository of this.#options.look.repositories(signal, { onlyRuled: true })) {
       await this.#noteUntagged(repository)
-      if (repository.tags.some(({ because }) => because.kind === 'every tag')) pass.braked.push(repository.name)
-      const going = goingOf(repository)
-      if (going.length === 0) continue
-      if (this.#options.dryRun) count(pass, repository)
-      else if (await this.#mustWait()) return
-      else await this.#remove(repository, going, pass, signal)
+      const { tags, manifests, isBraked } = await goingOf(repository)
+      if (isBraked) pass.braked.push(repository.name)
+      if (tags.length + manifests.length === 0) continue
+      if (this.#options.dryRun) {
+        pass.repositories += 1
+        pass.tags += tags.length
+        pass.manifests += manifests.length
+      } else if (await this.#mustWait()) return
+      else await this.#remove(repository, [...tags, ...manifests], pass, signal)
     }
     this.#tell(pass)
   }
@@ -139,15 +145,25 @@ export class RetentionDuty {
   }
 }
 
-function goingOf({ tags, untagged }: RepositoryDecisions): readonly Reference[] {
-  return [
-    ...tags.flatMap(({ goes, about }) => (goes ? [about.name] : [])),
-    ...untagged.flatMap(({ goes, about }) => (goes ? [about.digest] : [])),
-  ]
+interface Going {
+  readonly tags: readonly Tag[]
+  readonly manifests: readonly Digest[]
+  /** A rule would take every tag, and takes none. */
+  readonly isBraked: boolean
 }
 
-function count(pass: Pass, { tags, untagged }: RepositoryDecisions): void {
-  pass.repositories += 1
-  pass.tags += tags.filter(({ goes }) => goes).length
-  pass.manifests += untagged.filter(({ goes }) => goes).length
+async function goingOf({ tags, untagged }: RepositoryDecisions): Promise<Going> {
+  const rest = new Rest()
+  const turn = () => rest.after(0)
+  const going = { tags: [] as Tag[], manifests: [] as Digest[] }
+  let isBraked = false
+  for await (const slice of slicesOf(tags, turn)) {
+    for (const { goes, about, because } of slice) {
+      if (goes) going.tags.push(about.name)
+      if (because.kind === 'every tag') isBraked = true
+    }
+  }
+  for await (const slice of slicesOf(untagged, turn))
+    for (const { goes, about } of slice) if (goes) going.manifests.push(about.digest)
+  return { ...going, isBraked }
 }

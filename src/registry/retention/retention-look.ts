@@ -1,16 +1,20 @@
 import { listManifestsToKeep, listTagsToKeep, type ManifestToKeep, type TagToKeep } from '../../metadata/keeping/facts.ts'
 import { readClockMs, readPullsKnownSinceMs } from '../../metadata/keeping/times.ts'
 import { currentNumber, type Metadata, type Query } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { Decision } from '../../retention/decision.ts'
+import type { Tag } from '../../oci/reference.ts'
+import type { Decided } from '../../retention/decision.ts'
 import type { ManifestFacts, RepositoryFacts, TagFacts } from '../../retention/facts.ts'
 import { belongingOf, decideUntagged, isMovesTag, movesRuleFor } from '../../retention/manifest-decisions.ts'
 import { fitsAny, type RetentionRules, ruleFor } from '../../retention/rules.ts'
 import { decideTags } from '../../retention/tag-decisions.ts'
+import { slicesOf } from '../../retention/turns.ts'
 import { Questions } from '../deleting/questions.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from '../deleting/selected-repositories.ts'
 import type { EarlierImages, MovedRepository } from '../keeping/earlier-images.ts'
 import type { HeldNames, Holds } from '../keeping/holds.ts'
+import { Rest } from '../rest.ts'
 import type { PushedTimes } from './pushed-times.ts'
 
 export interface RetentionLookOptions {
@@ -20,10 +24,6 @@ export interface RetentionLookOptions {
   readonly images: Pick<EarlierImages, 'of'>
   readonly times: PushedTimes
   readonly rules: RetentionRules
-}
-
-export interface Decided<Facts> extends Decision {
-  readonly about: Facts
 }
 
 /** What becomes of everything in one repository. */
@@ -80,7 +80,7 @@ export class RetentionLook {
     const pullsKnownSinceMs = await questions.ask(readPullsKnownSinceMs)
     const nowMs = await questions.ask(readClockMs)
     const facts = { name, tags, untagged, pullsKnownSinceMs }
-    return { id, asOf, nowMs, facts, moved: movedIn(rules, id, facts) }
+    return { id, asOf, nowMs, facts, moved: await movedIn(rules, id, facts) }
   }
 
   /** Each is let go of as it is given. */
@@ -90,52 +90,57 @@ export class RetentionLook {
       gathered.flatMap(({ moved }) => moved ?? []),
       signal,
     )
+    const rest = new Rest()
     for (let next = gathered.shift(); next !== undefined; next = gathered.shift()) {
       const { id, asOf, nowMs } = next
       const facts: RepositoryFacts = { ...next.facts, moves: moves.get(next.facts.name) ?? new Map() }
-      const { name, tags, untagged } = facts
-      yield {
-        ...{ id, name, asOf },
-        tags: joined(tags, decideTags(rules, facts, nowMs)),
-        untagged: joined(untagged, decideUntagged(rules, facts, nowMs)),
-      }
+      const clock = { nowMs, turn: () => rest.after(0) }
+      const [tags, untagged] = [await decideTags(rules, facts, clock), await decideUntagged(rules, facts, clock)]
+      yield { id, name: facts.name, tags, untagged, asOf }
     }
   }
 
   async #tags(repository: FoundRepository, { questions, held, signal }: LookParts): Promise<readonly TagFacts[]> {
     const { rules, times } = this.#options
-    const rows: TagToKeep[] = []
-    const list = (query: Query, after: string) => listTagsToKeep(query, repository.id, after)
-    for await (const slice of questions.slices(list, '', ({ name }: TagToKeep) => name)) rows.push(...slice)
     const rule = ruleFor(rules, repository.name)?.rule
     const needsTime = rule !== undefined && (rule.keep.newest !== undefined || rule.keep.pushedMs !== undefined)
-    const unknown = needsTime ? rows.filter(({ name, pushedMs }) => pushedMs === null && fitsAny(rule.tags, name)) : []
-    const found = await times.ofTags(repository, unknown, signal)
-    return rows.map((row) => ({
-      name: row.name,
-      digest: row.digest,
-      pushedMs: row.pushedMs ?? found.get(row.name),
-      pulledMs: row.pulledMs ?? undefined,
-      isHeld: held.has(row.name) || held.has(row.digest),
-      ...flagsOf(row),
-    }))
+    const list = (query: Query, after: string) => listTagsToKeep(query, repository.id, after)
+    const tags: TagFacts[] = []
+    for await (const rows of questions.slices(list, '', ({ name }: TagToKeep) => name)) {
+      const unknown = needsTime ? rows.filter(({ name, pushedMs }) => pushedMs === null && fitsAny(rule.tags, name)) : []
+      const found = await times.ofTags(repository, unknown, signal)
+      for (const row of rows) {
+        const { name, digest, pushedMs, pulledMs } = row
+        const isHeld = held.has(name) || held.has(digest)
+        tags.push({
+          name,
+          digest,
+          pushedMs: pushedMs ?? found.get(name),
+          pulledMs: pulledMs ?? undefined,
+          isHeld,
+          ...flagsOf(row),
+        })
+      }
+    }
+    return tags
   }
 
   async #untagged(repository: FoundRepository, { questions, held, signal }: LookParts): Promise<readonly ManifestFacts[]> {
-    const rows: ManifestToKeep[] = []
     const list = (query: Query, after: string) => listManifestsToKeep(query, repository.id, after)
-    for await (const slice of questions.slices(list, '', ({ digest }: ManifestToKeep) => digest))
-      rows.push(...slice.filter(({ isUntagged }) => isUntagged === 1))
-    const unknown = rows.flatMap(({ digest, pushedMs }) => (pushedMs === null ? [digest] : []))
-    const found = await this.#options.times.ofManifests(repository, unknown, signal)
-    return rows.map((row) => ({
-      digest: row.digest,
-      pushedMs: row.pushedMs ?? found.get(row.digest),
-      pulledMs: row.pulledMs ?? undefined,
-      untaggedSinceMs: row.untaggedSinceMs ?? undefined,
-      isHeld: held.has(row.digest),
-      ...flagsOf(row),
-    }))
+    const untagged: ManifestFacts[] = []
+    for await (const slice of questions.slices(list, '', ({ digest }: ManifestToKeep) => digest)) {
+      const rows = slice.filter(({ isUntagged }) => isUntagged === 1)
+      const unknown = rows.flatMap(({ digest, pushedMs }) => (pushedMs === null ? [digest] : []))
+      const found = await this.#options.times.ofManifests(repository, unknown, signal)
+      for (const row of rows) {
+        const { digest, pushedMs, pulledMs, untaggedSinceMs } = row
+        untagged.push({
+          ...{ digest, pushedMs: pushedMs ?? found.get(digest), pulledMs: pulledMs ?? undefined },
+          ...{ untaggedSinceMs: untaggedSinceMs ?? undefined, isHeld: held.has(digest), ...flagsOf(row) },
+        })
+      }
+    }
+    return untagged
   }
 }
 
@@ -149,12 +154,23 @@ interface Looked {
   readonly moved: MovedRepository | undefined
 }
 
-function movedIn(rules: RetentionRules, id: number, { name, tags, untagged }: Looked['facts']): MovedRepository | undefined {
+async function movedIn(
+  rules: RetentionRules,
+  id: number,
+  { name, tags, untagged }: Looked['facts'],
+): Promise<MovedRepository | undefined> {
   const found = movesRuleFor(rules, name)
   if (found === undefined || untagged.every((manifest) => belongingOf(manifest) !== undefined)) return undefined
-  const named = tags.filter((tag) => isMovesTag(found.rule, tag.name))
-  const there = [...tags, ...untagged].map(({ digest }) => digest)
-  return { id, name, tags: new Map(named.map((tag) => [tag.name, tag.digest])), there: new Set(there) }
+  const rest = new Rest()
+  const named = new Map<Tag, Digest>()
+  const there = new Set<Digest>()
+  for await (const slice of slicesOf([...tags, ...untagged], () => rest.after(0))) {
+    for (const facts of slice) {
+      there.add(facts.digest)
+      if ('name' in facts && isMovesTag(found.rule, facts.name)) named.set(facts.name, facts.digest)
+    }
+  }
+  return { id, name, tags: named, there }
 }
 
 interface LookParts {
@@ -165,11 +181,4 @@ interface LookParts {
 
 function flagsOf({ isChild, isReferrer, isHeld }: Pick<TagToKeep, 'isChild' | 'isReferrer' | 'isHeld'>) {
   return { isChild: isChild === 1, isReferrer: isReferrer === 1, isUnreadable: isHeld === 0 }
-}
-
-function joined<Facts>(facts: readonly Facts[], decisions: readonly Decision[]): readonly Decided<Facts>[] {
-  return facts.flatMap((about, index) => {
-    const decision = decisions[index]
-    return decision === undefined ? [] : [{ about, ...decision }]
-  })
 }
