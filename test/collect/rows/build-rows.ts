@@ -1,32 +1,19 @@
-import { EMPTY_CONFIG, OCI_IMAGE } from '../../support/artifacts.ts'
+import { EMPTY_CONFIG } from '../../support/artifacts.ts'
 import { blobPlaces, contentPlaces, imagePlaces, link, manifestPlaces, tag } from '../../support/collected-places.ts'
 import { blobsOf, type Content, contentOf, descriptorOf, type Image, jsonContent, makeImageIndex } from '../../support/images.ts'
 import type { RegistryClient } from '../../support/registry-client.ts'
+import { attestationOf, attestedIndex, cacheImage } from '../../support/signed-shapes.ts'
 import { type CollectedRow, carrying, deleted, indexOf, one, pushImage, put, revisions } from './row.ts'
 
 const inner = makeImageIndex([one])
-/** Buildx pushes an attestation as one more child of the index, with the platform `unknown/unknown`. */
 const attestation: Image = attestationOf(one)
-const attested = indexOf([
-  { ...descriptorOf(one.manifest), platform: { architecture: 'amd64', os: 'linux' } },
-  {
-    ...descriptorOf(attestation.manifest),
-    annotations: {
-      'vnd.docker.reference.digest': one.manifest.digest,
-      'vnd.docker.reference.type': 'attestation-manifest',
-    },
-    platform: { architecture: 'unknown', os: 'unknown' },
-  },
-])
+const attested = attestedIndex(one, attestation)
 const cacheConfig = jsonContent('application/vnd.buildkit.cacheconfig.v0', { layers: [{ blob: 'x', parent: -1 }], records: [] })
 const cacheLayers = ['first', 'second'].map((name) =>
   contentOf('application/vnd.oci.image.layer.v1.tar+gzip', Buffer.from(`the ${name} layer of a build`)),
 )
-/** BuildKit wrote its cache as an index of blobs, and does so as an image since `image-manifest=true` is its default. */
 const oldCache = indexOf([...cacheLayers, cacheConfig].map(descriptorOf))
-const newCache = jsonContent(OCI_IMAGE, {
-  ...{ schemaVersion: 2, mediaType: OCI_IMAGE, config: descriptorOf(cacheConfig), layers: cacheLayers.map(descriptorOf) },
-})
+const newCache = cacheImage(cacheConfig, cacheLayers)
 
 export const BUILD_ROWS: readonly CollectedRow[] = [
   {
@@ -98,13 +85,4 @@ async function pushAttested(client: RegistryClient): Promise<void> {
 async function pushCache(client: RegistryClient, cache: Content): Promise<void> {
   for (const blob of [cacheConfig, ...cacheLayers]) await client.pushBlob('app', blob)
   await put(client, 'cache', cache)
-}
-
-function attestationOf({ manifest }: Image): Image {
-  const layer = jsonContent('application/vnd.in-toto+json', { subject: [{ digest: { sha256: manifest.digest.slice(7) } }] })
-  const config = jsonContent('application/vnd.oci.image.config.v1+json', {
-    ...{ architecture: 'unknown', os: 'unknown', config: {}, rootfs: { type: 'layers', diff_ids: [layer.digest] } },
-  })
-  const text = { schemaVersion: 2, mediaType: OCI_IMAGE, config: descriptorOf(config), layers: [descriptorOf(layer)] }
-  return { manifest: jsonContent(OCI_IMAGE, text), config, layers: [layer] }
 }
