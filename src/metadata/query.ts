@@ -54,7 +54,7 @@ export class MetadataNotWritableError extends RegistryError {
   constructor(cause: unknown) {
     super('UNAVAILABLE', {
       message:
-        'The disk of the metadata database is full or read-only: nothing can be pushed or deleted until that is mended; pulls go on.',
+        'The disk of the metadata database takes nothing, because it is full, read-only or broken: nothing can be pushed or deleted until that is mended; pulls go on.',
       retryAfterSeconds: 60,
       cause,
     })

@@ -53,8 +53,7 @@ export class SqliteMetadata implements OwnedMetadata {
         const result = await operation(query)
         return () => resolve(result)
       }
-      const fail = (error: unknown) => reject(isNotWritable(codeOf(error)) ? new MetadataNotWritableError(error) : error)
-      this.#queue.push({ run, fail })
+      this.#queue.push({ run, fail: reject })
       this.#draining ??= this.#drain()
     })
   }
@@ -213,16 +212,10 @@ function giveBackPages(database: Database): void {
   database.run('PRAGMA shrink_memory')
 }
 
-/** A full disk is a refusal that ends when there is space again, and no failure of ours. */
+/** A disk that takes nothing is a refusal that ends when it takes something again, and no failure of ours. */
 function told(error: unknown): unknown {
-  if (!FULL.has(codeOf(error))) return error
-  return unavailable('The disk of the metadata is full: nothing can be changed until space is freed; pulls go on.', {
-    retryAfterSeconds: 60,
-    cause: error,
-  })
+  return isNotWritable(codeOf(error)) ? new MetadataNotWritableError(error) : error
 }
-
-const FULL: ReadonlySet<string> = new Set(['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'])
 
 export function isBusy(error: unknown): boolean {
   return codeOf(error).startsWith('SQLITE_BUSY')
