@@ -44,8 +44,9 @@ test('a pass over a repository with many tags gives others a turn after some hun
   const looking = await turnsDuring(() => lab.decided())
   const passing = await turnsDuring(() => lab.run())
 
-  // The slices of tags, the lines of the rule, the decisions; and for a pass, what it comes to.
-  expect(looking).toBeGreaterThanOrEqual(TAGS / SLICE + 2 * (TAGS / AT_ONCE))
-  expect(passing).toBeGreaterThanOrEqual(looking + TAGS / AT_ONCE)
+  // The slices of tags, the lines of the rule, the decisions; and for a pass, what it comes to. A busy machine adds turns in which something is waited for.
+  const least = TAGS / SLICE + 2 * (TAGS / AT_ONCE)
+  expect(looking).toBeGreaterThanOrEqual(least)
+  expect(passing).toBeGreaterThanOrEqual(least + TAGS / AT_ONCE)
   expect(lab.berth.log.lines.at(-1)?.fields).toMatchObject({ tags: TAGS - 1 })
 })
