@@ -9,8 +9,8 @@ import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf as rule } from '../../../test/support/retention-rule.ts'
 import type { RetentionPolicy } from './retention-policy.ts'
 
-const images = ['one', 'two', 'three', 'four', 'five'].map((name) => makeImage(name, { layers: 1 }))
-const [one, two, three, four, five] = images as [Image, Image, Image, Image, Image]
+const images = ['one', 'two', 'three', 'four', 'five', 'six'].map((name) => makeImage(name, { layers: 1 }))
+const [one, two, three, four, five, six] = images as [Image, Image, Image, Image, Image, Image]
 const untagged = `ci/app@${four.manifest.digest}`
 
 /** What happens on which day. A tag that is pushed again is as new as that, and so is what is pulled. */
@@ -26,11 +26,20 @@ const STORY: readonly (readonly [day: number, (lab: RetentionLab) => Promise<unk
         [four, 'latest'],
       ]),
   ],
-  [0, async (lab) => await lab.push([[five, 'latest']])],
+  [
+    0,
+    async (lab) =>
+      await lab.push([
+        [five, 'latest'],
+        [six, 'main'],
+      ]),
+  ],
   [1, async (lab) => await lab.run()],
   [5, async (lab) => await expectStatus(await lab.berth.client.putManifest('ci/app', 'pr-2', two.manifest), 201)],
   [8, async (lab) => await expectStatus(await lab.berth.client.getManifest('ci/app', 'pr-3'), 200)],
   [8, async (lab) => await lab.berth.registry.retention.pulls.write()],
+  [10, async (lab) => await lab.push([[five, 'main']])],
+  [11, async (lab) => await lab.run()],
   [15, async () => undefined],
 ]
 

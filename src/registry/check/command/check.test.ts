@@ -85,6 +85,19 @@ function define(open: () => Promise<Opened>): void {
     expect(await lab.check()).toEqual([])
   })
 
+  test('wrong bytes of which a process that was killed has made the copy alone are moved aside again', async () => {
+    await lab.flip(layer)
+    const wrong = layer.bytes.slice()
+    wrong[0] = (wrong[0] ?? 0) ^ 1
+    await lab.write(berthLayout.quarantined(digestIn(layer)), wrong)
+
+    expect(await lab.check({ repairs: true })).toEqual([`wrong-bytes quarantined blob ${layer.digest}`])
+
+    await lab.push(app, 'v1', image)
+    expect([await lab.check(), await pulls()]).toEqual([[], ALL])
+    expect(await lab.storage.stat(berthLayout.quarantined(digestIn(layer)))).toMatchObject({ size: wrong.length })
+  })
+
   test('2: bytes that were cut are found and moved aside, and the next push brings them', async () => {
     await lab.write(blobOf(layer), layer.bytes.slice(0, 10))
 
