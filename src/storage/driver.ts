@@ -37,9 +37,9 @@ export interface StorageDriver {
    * Makes small files visible, each whole, and durable. All are prepared first; then the placements become visible one after the
    * other, each durable before the next begins, so the one that must be seen last stands last. A placement whose directory is
    * not there yet appears at once with all its files; else its files replace what is there in their order. One without files is
-   * an empty directory. May be repeated.
+   * an empty directory. May be repeated. `anew`: below this directory some may have been removed that were there; nothing remembered is believed.
    */
-  place(placements: readonly Placement[]): Promise<void>
+  place(placements: readonly Placement[], options?: PlaceOptions): Promise<void>
 
   /**
    * Removes a file or a whole directory, durably, at once for every reader: the file `visibleBy` is what makes a directory visible, and
@@ -53,6 +53,12 @@ export interface StorageDriver {
    * stay. When it throws, some may have gone.
    */
   removeOnlyFiles(paths: readonly StoragePath[]): Promise<void>
+
+  /**
+   * Removes directories, one after the other and each only while nothing is in it, durably; ends at the first that holds something. How many of them
+   * are not there any more. What is placed there later says so by `anew`, and what another request is placing above or beside it at this moment is made again. Called only where `removesEmptyDirectories`.
+   */
+  removeEmptyDirectories(paths: readonly StoragePath[]): Promise<number>
 
   /** Moves what is at a path to another one, durably, in place of a file there: by one rename, or by a copy and a delete. Absent: nothing. */
   move(from: StoragePath, to: StoragePath): Promise<void>
@@ -122,6 +128,8 @@ export interface StorageCapabilities {
   readonly completesByCopy: boolean
   /** A directory is there also while it has no files. */
   readonly keepsEmptyDirectories: boolean
+  /** Such a directory may be removed: what is placed there later is as durable as ever. */
+  readonly removesEmptyDirectories: boolean
   /** Processes on other machines may write to it, and their life locks are not seen from here. */
   readonly isReachedByOtherMachines: boolean
 }
@@ -134,6 +142,7 @@ export const LOCAL_STORAGE: StorageCapabilities = {
   listsWhole: false,
   completesByCopy: false,
   keepsEmptyDirectories: true,
+  removesEmptyDirectories: true,
   isReachedByOtherMachines: false,
 }
 
@@ -177,6 +186,10 @@ export interface ListedFile {
 export interface ByteRange {
   readonly start: number
   readonly end: number
+}
+
+export interface PlaceOptions {
+  readonly anew?: StoragePath | undefined
 }
 
 export interface Placement {

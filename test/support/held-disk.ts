@@ -10,6 +10,7 @@ export type DiskHook = (call: DiskCall, phase: 'before' | 'after') => Promise<vo
 /** A disk whose calls a test can hold for as long as it likes, or for ever. */
 export class HeldDisk implements Disk {
   readonly syncsNames: boolean
+  readonly mayRemoveDirectories: boolean
   readonly #disk: Disk
   readonly #root: string
   readonly #hook: DiskHook
@@ -21,6 +22,7 @@ export class HeldDisk implements Disk {
     this.#root = root
     this.#hook = hook
     this.syncsNames = disk.syncsNames
+    this.mayRemoveDirectories = disk.mayRemoveDirectories
   }
 
   async open(path: string, how: OpenHow): Promise<DiskFile> {
@@ -49,6 +51,10 @@ export class HeldDisk implements Disk {
 
   async removeTree(path: string): Promise<void> {
     await this.#hold(`remove ${this.#name(path)}`, () => this.#disk.removeTree(path))
+  }
+
+  async removeEmptyDirectory(path: string): Promise<boolean> {
+    return await this.#hold(`rmdir ${this.#name(path)}`, () => this.#disk.removeEmptyDirectory(path))
   }
 
   async readFile(path: string): Promise<Uint8Array> {

@@ -9,6 +9,7 @@ import { DiskModel, type DiskStep } from './disk-model.ts'
  */
 export class RecordingDisk implements Disk {
   readonly syncsNames: boolean
+  readonly mayRemoveDirectories: boolean
   readonly #disk: Disk
   readonly #root: string
   readonly #model: DiskModel
@@ -20,6 +21,7 @@ export class RecordingDisk implements Disk {
     this.#disk = disk
     this.#root = root
     this.syncsNames = options.syncsNames
+    this.mayRemoveDirectories = options.syncsNames
     this.#model = new DiskModel(options)
     this.#onStep = options.onStep
     for (const entry of readdirSync(root, { recursive: true, withFileTypes: true })) {
@@ -58,6 +60,14 @@ export class RecordingDisk implements Disk {
       if ((await this.#disk.stat(path)) === undefined) return
       await this.#disk.removeTree(path)
       this.#record({ kind: 'remove', path: this.#name(path) })
+    })
+  }
+
+  async removeEmptyDirectory(path: string): Promise<boolean> {
+    return await this.#inTurn(async () => {
+      const isRemoved = await this.#disk.removeEmptyDirectory(path)
+      if (isRemoved) this.#record({ kind: 'remove', path: this.#name(path) })
+      return isRemoved
     })
   }
 

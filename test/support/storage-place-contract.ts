@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { storagePath } from '../../src/storage/driver.ts'
+import { type StorageDriver, storagePath } from '../../src/storage/driver.ts'
 import { bytesOf, ContractStorage, type OpenedStorage, placementOf, textOf, writeTo } from './storage-driver-contract.ts'
 
 /** What every driver promises about small files that become visible. */
@@ -57,6 +57,38 @@ export function describeStoragePlace(name: string, open: () => Promise<OpenedSto
       }
       expect(await storage.driver.list(storagePath(directory, 'empty/deeper'))).toEqual([])
       expect(await storage.textAt(storagePath(directory, 'full/link'))).toBe('stays')
+    })
+
+    test('stands beside a removal of empty directories, which takes them in their order up to the first that holds something', async () => {
+      if (!storage.driver.capabilities.keepsEmptyDirectories) return
+      await storage.place(storagePath(directory, 'one/deep'), {})
+      await storage.place(storagePath(directory, 'two/deep'), { link: 'stays' })
+      const paths = ['one/deep', 'none/deep', 'one', 'two/deep', 'two'].map((name) => storagePath(directory, name))
+
+      expect(await storage.driver.removeEmptyDirectories(paths)).toBe(3)
+      expect(await storage.other.removeEmptyDirectories(paths)).toBe(3)
+
+      expect(await storage.driver.list(directory)).toEqual(['two'])
+      expect(await storage.textAt(storagePath(directory, 'two/deep/link'))).toBe('stays')
+    })
+
+    test('makes again what was removed as empty, also by another process', async () => {
+      const [deep, beside] = [storagePath(directory, 'a/deep/link-of'), storagePath(directory, 'a/beside')]
+      const place = async (driver: StorageDriver, text: string) => {
+        await driver.place([placementOf(beside, {}), placementOf(deep, { link: text })], { anew: storagePath(directory, 'a') })
+      }
+      for (const driver of [storage.driver, storage.other]) await place(driver, 'first')
+      await storage.driver.removeOnlyFiles([storagePath(deep, 'link')])
+      const paths = ['a/deep', 'a/beside', 'a', ''].map((name) =>
+        storagePath(...directory.split('/'), ...name.split('/').filter(Boolean)),
+      )
+      await storage.driver.removeEmptyDirectories(paths)
+
+      await place(storage.other, 'second')
+
+      expect(await storage.textAt(storagePath(deep, 'link'))).toBe('second')
+      if (storage.driver.capabilities.keepsEmptyDirectories)
+        expect(await storage.driver.stat(beside)).toMatchObject({ kind: 'directory' })
     })
 
     test('fills a directory that is there and empty', async () => {

@@ -7,6 +7,7 @@ export type DiskStep = string
 /** A disk that writes down each change in the order in which they ended, and can be told to fail one. */
 export class WatchedDisk implements Disk {
   readonly syncsNames: boolean
+  readonly mayRemoveDirectories: boolean
   readonly steps: DiskStep[] = []
   /** Called before each change; what it throws is what the disk reports. */
   failing: (step: DiskStep) => void = () => undefined
@@ -17,6 +18,7 @@ export class WatchedDisk implements Disk {
     this.#disk = disk
     this.#root = root
     this.syncsNames = options.syncsNames
+    this.mayRemoveDirectories = options.syncsNames
   }
 
   async open(path: string, how: OpenHow): Promise<DiskFile> {
@@ -44,6 +46,10 @@ export class WatchedDisk implements Disk {
 
   async removeTree(path: string): Promise<void> {
     await this.#step(`remove ${this.#name(path)}`, () => this.#disk.removeTree(path))
+  }
+
+  async removeEmptyDirectory(path: string): Promise<boolean> {
+    return await this.#step(`rmdir ${this.#name(path)}`, () => this.#disk.removeEmptyDirectory(path))
   }
 
   async readFile(path: string): Promise<Uint8Array> {

@@ -28,11 +28,15 @@ import { WritePace } from './write-pace.ts'
 export interface Disk {
   /** True where the sync of a new file makes the names that lead to it durable as well (ext4, XFS, Btrfs). */
   readonly syncsNames: boolean
+  /** True where a directory that was removed and made again is as durable as one that stayed, whichever process looks at it. */
+  readonly mayRemoveDirectories: boolean
   open(path: string, how: OpenHow): Promise<DiskFile>
   makeDirectory(path: string): Promise<void>
   rename(from: string, to: string): Promise<void>
   syncDirectory(path: string): Promise<void>
   removeTree(path: string): Promise<void>
+  /** False when something is in it. Fails with ENOENT when it is not there. */
+  removeEmptyDirectory(path: string): Promise<boolean>
   readFile(path: string): Promise<Uint8Array>
   stat(path: string): Promise<DiskEntry | undefined>
   list(path: string): Promise<string[]>
@@ -60,7 +64,8 @@ export interface DiskFile {
 /** The real disk below a root. `root` is absolute. */
 export async function openDisk(root: string): Promise<Disk> {
   const { type } = await fs.statfs(root)
-  return new LocalDisk(LOCAL_FILE_SYSTEMS.has(type))
+  // In memory nothing survives a power cut, and nothing has to.
+  return new LocalDisk(LOCAL_FILE_SYSTEMS.has(type), { mayRemoveDirectories: LOCAL_FILE_SYSTEMS.has(type) || type === TMPFS })
 }
 
 export function isMissing(error: unknown): boolean {
@@ -70,6 +75,7 @@ export function isMissing(error: unknown): boolean {
 const EXT4 = 0xef53
 const XFS = 0x58465342
 const BTRFS = 0x9123683e
+const TMPFS = 0x01021994
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([EXT4, XFS, BTRFS])
 
 /**
@@ -82,11 +88,13 @@ const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([EXT4, XFS, BTRFS])
  */
 class LocalDisk implements Disk {
   readonly syncsNames: boolean
+  readonly mayRemoveDirectories: boolean
   readonly #isLocal: boolean
   readonly #pace = new WritePace()
 
-  constructor(isLocal: boolean) {
+  constructor(isLocal: boolean, { mayRemoveDirectories }: Pick<Disk, 'mayRemoveDirectories'>) {
     this.syncsNames = isLocal
+    this.mayRemoveDirectories = mayRemoveDirectories
     this.#isLocal = isLocal
   }
 
@@ -119,6 +127,16 @@ class LocalDisk implements Disk {
 
   async removeTree(path: string): Promise<void> {
     await withDescriptor(() => fs.rm(path, { recursive: true, force: true }))
+  }
+
+  async removeEmptyDirectory(path: string): Promise<boolean> {
+    try {
+      await fs.rmdir(path)
+      return true
+    } catch (error) {
+      if (NOT_EMPTY.some((code) => hasCode(error, code))) return false
+      throw refusalFor(error) ?? faultFor(error) ?? error
+    }
   }
 
   async readFile(path: string): Promise<Uint8Array> {
@@ -226,6 +244,9 @@ class LocalFile implements DiskFile {
     return await this.#pace.write({ atOnce, inPool, isSyncing: this.#syncs > 0, mayWait })
   }
 }
+
+/** The last: another file system is mounted there. */
+const NOT_EMPTY = ['ENOTEMPTY', 'EEXIST', 'EBUSY']
 
 /** What a disk cannot do is the operator's to mend and the client's to retry. */
 export async function orRefused<Result>(task: Promise<Result>): Promise<Result> {

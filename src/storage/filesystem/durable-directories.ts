@@ -1,6 +1,6 @@
 import { dirname } from 'node:path'
 import { hasCode } from '../../runtime/error-code.ts'
-import type { Disk } from './disk.ts'
+import { type Disk, isMissing } from './disk.ts'
 
 /** Above this the oldest are forgotten: they cost one sync again. */
 const MAX_REMEMBERED = 20_000
@@ -8,7 +8,7 @@ const MAX_REMEMBERED = 20_000
 const FORGET_AFTER_MS = 3_600_000
 
 /**
- * Makes directories and sees to it that they survive a power cut. A directory counts as durable once this process has synced its
+ * Makes directories and sees to it that they survive a power cut, and removes those that are empty. A directory counts as durable once this process has synced its
  * parent after seeing it there: another process may have made it a moment ago and not have synced it yet.
  */
 export class DurableDirectories {
@@ -30,7 +30,7 @@ export class DurableDirectories {
     return this.#durable.size
   }
 
-  /** Makes a directory below the root and every missing parent, durably. */
+  /** Makes a directory below the root and every missing parent, durably. Fails with ENOENT when a parent that was known has been removed: see `moveAll`. */
   async ensure(path: string): Promise<void> {
     if (path === this.#root || this.#durable.has(path)) return
     const parent = dirname(path)
@@ -40,12 +40,30 @@ export class DurableDirectories {
     this.#remember(path)
   }
 
+  /** As `StorageDriver.removeEmptyDirectories`. */
+  async removeEmpty(paths: readonly string[]): Promise<number> {
+    let gone = 0
+    for (const path of paths) {
+      if (!(await this.#removeIfEmpty(path))) break
+      this.#durable.delete(path)
+      gone += 1
+    }
+    const last = paths[gone - 1]
+    if (last !== undefined) await this.#syncAbove(last)
+    return gone
+  }
+
   /** Forgets a directory that has gone, everything below it, and its parents: they are looked at again. */
   forget(path: string): void {
     const below = `${path}/`
     for (const known of this.#durable.keys()) {
       if (known === path || known.startsWith(below) || path.startsWith(`${known}/`)) this.#durable.delete(known)
     }
+  }
+
+  /** Forgets those from one directory down to another one. */
+  forgetUpTo(top: string, path: string): void {
+    for (let known = path; known === top || known.startsWith(`${top}/`); known = dirname(known)) this.#durable.delete(known)
   }
 
   /** Forgets a directory and everything below it: another process may have removed it and made it again. */
@@ -68,6 +86,26 @@ export class DurableDirectories {
       await this.#disk.makeDirectory(path)
     } catch (error) {
       if (!hasCode(error, 'EEXIST')) throw error
+    }
+  }
+
+  async #removeIfEmpty(path: string): Promise<boolean> {
+    try {
+      return await this.#disk.removeEmptyDirectory(path)
+    } catch (error) {
+      if (isMissing(error)) return true
+      throw error
+    }
+  }
+
+  /** The nearest directory that is there. */
+  async #syncAbove(path: string): Promise<void> {
+    if (path === this.#root) return
+    try {
+      await this.#disk.syncDirectory(dirname(path))
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      await this.#syncAbove(dirname(path))
     }
   }
 

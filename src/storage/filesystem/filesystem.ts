@@ -6,6 +6,8 @@ import {
   type ListedUpload,
   LOCAL_STORAGE,
   type Placement,
+  type PlaceOptions,
+  type StorageCapabilities,
   type StorageDriver,
   type StorageEntry,
   type StoragePath,
@@ -23,7 +25,7 @@ import { DurableDirectories } from './durable-directories.ts'
 import { listFilesBelow } from './files-below.ts'
 import { moveDurably } from './move-durably.ts'
 import { openToRead } from './open-file.ts'
-import { StagedDirectory } from './staged-directory.ts'
+import { clearAway, moveAll, placeAll, type Staged, StagedDirectory } from './staged-directory.ts'
 import { Trash } from './trash.ts'
 import { UploadFile } from './upload-file.ts'
 
@@ -34,7 +36,7 @@ const UPLOADS = storagePath('berth/uploads')
 
 /** Files below a root directory, durable as docs/orders-of-writing.md says (rules 6 and 7): staged, synced, renamed, the parent synced. */
 export class FilesystemDriver implements StorageDriver {
-  readonly capabilities = LOCAL_STORAGE
+  readonly capabilities: StorageCapabilities
   readonly #disk: Disk
   readonly #root: string
   readonly #directories: DurableDirectories
@@ -43,6 +45,7 @@ export class FilesystemDriver implements StorageDriver {
   readonly #trash: Trash
 
   private constructor(disk: Disk, root: string, owner: string | undefined) {
+    this.capabilities = { ...LOCAL_STORAGE, removesEmptyDirectories: disk.mayRemoveDirectories }
     this.#disk = disk
     this.#root = root
     this.#owner = owner
@@ -100,14 +103,9 @@ export class FilesystemDriver implements StorageDriver {
     return await listFilesBelow(this.#disk, this.#root, path, after)
   }
 
-  async place(placements: readonly Placement[]): Promise<void> {
+  async place(placements: readonly Placement[], { anew }: PlaceOptions = {}): Promise<void> {
     const staged = await this.#space.during(placedBytes(placements), () => this.#stage(placements))
-    try {
-      for (const [directory, files] of staged) await files.moveTo(directory, this.#directories)
-    } catch (error) {
-      await Promise.all(staged.map(([, files]) => files.remove()))
-      throw error
-    }
+    await placeAll(staged, this.#directories, anew && this.#at(anew))
   }
 
   async remove(path: StoragePath): Promise<void> {
@@ -127,6 +125,10 @@ export class FilesystemDriver implements StorageDriver {
     // Those too of which nothing was there: as in `remove`.
     await allEnded([...new Set(directories.map(dirname))].map((parent) => this.#syncIfThere(parent)))
     for (const place of taken) if (place !== undefined) this.#trash.emptyLater(place)
+  }
+
+  async removeEmptyDirectories(paths: readonly StoragePath[]): Promise<number> {
+    return await this.#directories.removeEmpty(paths.map((path) => this.#at(path)))
   }
 
   async move(from: StoragePath, to: StoragePath): Promise<void> {
@@ -181,7 +183,7 @@ export class FilesystemDriver implements StorageDriver {
     try {
       const staged = new StagedDirectory(this.#disk, dirname(this.#uploadPath(state)), ['data'])
       if (!(await staged.finish('data', size))) throw uploadGone(state)
-      await staged.moveTo(dirname(this.#at(target)), this.#directories)
+      await moveAll([{ target: dirname(this.#at(target)), files: staged }], this.#directories)
     } catch (error) {
       // Another request for the same upload has moved the bytes to their place, or dropped them.
       if (!isMissing(error) || (await this.#uploadedFile(state)) !== undefined) throw error
@@ -229,15 +231,15 @@ export class FilesystemDriver implements StorageDriver {
     await this.#trash.rest()
   }
 
-  async #stage(placements: readonly Placement[]): Promise<readonly (readonly [target: string, StagedDirectory])[]> {
-    const staged = placements.map(({ directory, files }) => {
-      const names = files.map((file) => file.name)
-      return [this.#at(directory), new StagedDirectory(this.#disk, this.#newPlace(STAGING), names), files] as const
+  async #stage(placements: readonly Placement[]): Promise<readonly Staged[]> {
+    const staged = placements.map(({ directory, files: placed }) => {
+      const names = placed.map((file) => file.name)
+      return { target: this.#at(directory), files: new StagedDirectory(this.#disk, this.#newPlace(STAGING), names), placed }
     })
-    const written = await Promise.allSettled(staged.map(([, directory, files]) => directory.write(files)))
+    const written = await Promise.allSettled(staged.map(({ files, placed }) => files.write(placed)))
     const failed = written.find((result) => result.status === 'rejected')
-    if (failed === undefined) return staged.map(([target, directory]) => [target, directory])
-    await Promise.all(staged.map(([, directory]) => directory.remove()))
+    if (failed === undefined) return staged
+    await clearAway(staged)
     throw failed.reason
   }
 
@@ -261,11 +263,9 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async #syncIfThere(directory: string): Promise<void> {
-    try {
-      await this.#disk.syncDirectory(directory)
-    } catch (error) {
+    await this.#disk.syncDirectory(directory).catch((error: unknown) => {
       if (!isMissing(error)) throw error
-    }
+    })
   }
 
   async #openIfThere(path: string): Promise<DiskFile | undefined> {

@@ -4,6 +4,52 @@ import type { PlacedFile } from '../driver.ts'
 import { type Disk, isMissing } from './disk.ts'
 import type { DurableDirectories } from './durable-directories.ts'
 
+/** An empty directory is removed once for each time that its repository has lost its last content: missing more often, it is missing for another reason. */
+const MOST_ATTEMPTS = 5
+
+export interface Staged {
+  readonly target: string
+  readonly files: StagedDirectory
+}
+
+/** As `moveAll`. What could not be moved is cleared away. `anew` as for `StorageDriver.place`. */
+export async function placeAll(staged: readonly Staged[], directories: DurableDirectories, anew?: string): Promise<void> {
+  if (anew !== undefined) for (const { target } of staged) directories.forgetUpTo(anew, target)
+  try {
+    await moveAll(staged, directories)
+  } catch (error) {
+    await clearAway(staged)
+    throw error
+  }
+}
+
+export async function clearAway(staged: readonly Staged[]): Promise<void> {
+  await Promise.all(staged.map(({ files }) => files.remove()))
+}
+
+/**
+ * Makes prepared files visible, one directory after the other. What is missing on the way was removed with an empty repository, perhaps by another
+ * process: then the directories without files are made again, all of them, before the move is repeated. They come first in a new repository too.
+ */
+export async function moveAll(staged: readonly Staged[], directories: DurableDirectories): Promise<void> {
+  for (const { target, files } of staged) {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        if (attempt > 1) await ensureEmpty(staged, directories)
+        await files.moveTo(target, directories)
+        break
+      } catch (error) {
+        if (!isMissing(error) || attempt === MOST_ATTEMPTS) throw error
+      }
+      for (const { target: other } of staged) directories.forget(other)
+    }
+  }
+}
+
+async function ensureEmpty(staged: readonly Staged[], directories: DurableDirectories): Promise<void> {
+  for (const { target, files } of staged) if (files.isEmpty) await directories.ensure(target)
+}
+
 /**
  * Files prepared in a directory that no reader looks at, then moved to their place by one rename of the directory. Where something is
  * there already, each file replaces its predecessor instead.
@@ -18,6 +64,11 @@ export class StagedDirectory {
     this.#disk = disk
     this.#path = path
     this.#names = names
+  }
+
+  /** Only the directory itself is to be there. */
+  get isEmpty(): boolean {
+    return this.#names.length === 0
   }
 
   /** Writes the files and syncs them. */
@@ -44,9 +95,12 @@ export class StagedDirectory {
     return true
   }
 
-  /** Makes the files visible in `target`, durably. The staged directory is gone afterwards. */
+  /**
+   * Makes the files visible in `target`, durably. The staged directory is gone afterwards. Fails with ENOENT when a directory above was removed
+   * meanwhile; may then be repeated.
+   */
   async moveTo(target: string, directories: DurableDirectories): Promise<void> {
-    if (this.#names.length === 0) return await directories.ensure(target)
+    if (this.isEmpty) return await directories.ensure(target)
     if (await this.#moveDirectory(this.#path, target, directories)) return await this.#disk.syncDirectory(dirname(target))
     // It may be new from another process: its own name, and those below it, are made durable as well.
     if (!this.#disk.syncsNames) directories.forgetBelow(target)
@@ -58,7 +112,7 @@ export class StagedDirectory {
     await this.#disk.removeTree(this.#path)
   }
 
-  /** False when something is there already. A parent that another process has just removed is made once more. */
+  /** False when something is there already. */
   async #moveDirectory(source: string, target: string, directories: DurableDirectories): Promise<boolean> {
     await directories.ensure(dirname(target))
     try {
@@ -66,12 +120,8 @@ export class StagedDirectory {
       return true
     } catch (error) {
       if (hasCode(error, 'ENOTEMPTY') || hasCode(error, 'EEXIST')) return false
-      if (!isMissing(error)) throw error
+      throw error
     }
-    directories.forget(dirname(target))
-    await directories.ensure(dirname(target))
-    await this.#disk.rename(source, target)
-    return true
   }
 
   async #moveFile(name: string, target: string, directories: DurableDirectories): Promise<void> {

@@ -18,11 +18,13 @@ export function unwritableDisk(disk: Disk, refusal: () => RegistryError): Disk {
   }
   return {
     syncsNames: disk.syncsNames,
+    mayRemoveDirectories: false,
     open: async (_, how) => (how === 'modify' ? file : await refuse()),
     makeDirectory: refuse,
     rename: refuse,
     syncDirectory: async () => undefined,
     removeTree: async () => undefined,
+    removeEmptyDirectory: refuse,
     readFile: (path) => disk.readFile(path),
     stat: (path) => disk.stat(path),
     list: (path) => disk.list(path),

@@ -49,13 +49,7 @@ export class MemoryDriver implements StorageDriver {
   }
 
   async list(path: StoragePath): Promise<readonly string[]> {
-    const names = new Set<string>()
-    for (const known of [...this.#files.keys(), ...this.#directories]) {
-      if (!known.startsWith(`${path}/`)) continue
-      const [name] = known.slice(path.length + 1).split('/')
-      if (name !== undefined) names.add(name)
-    }
-    return [...names].sort()
+    return [...this.#namesBelow(path)].sort()
   }
 
   async listFiles(path: StoragePath, after = ''): Promise<FilePage> {
@@ -86,6 +80,14 @@ export class MemoryDriver implements StorageDriver {
 
   async removeOnlyFiles(paths: readonly StoragePath[]): Promise<void> {
     for (const path of paths) await this.remove(path.slice(0, path.lastIndexOf('/')) as StoragePath)
+  }
+
+  async removeEmptyDirectories(paths: readonly StoragePath[]): Promise<number> {
+    for (const [gone, path] of paths.entries()) {
+      if (this.#namesBelow(path).size > 0) return gone
+      this.#directories.delete(path)
+    }
+    return paths.length
   }
 
   async move(from: StoragePath, to: StoragePath): Promise<void> {
@@ -155,6 +157,16 @@ export class MemoryDriver implements StorageDriver {
     this.#files.clear()
     this.#directories.clear()
     this.#uploads.clear()
+  }
+
+  #namesBelow(path: StoragePath): ReadonlySet<string> {
+    const names = new Set<string>()
+    for (const known of [...this.#files.keys(), ...this.#directories]) {
+      if (!known.startsWith(`${path}/`)) continue
+      const [name] = known.slice(path.length + 1).split('/')
+      if (name !== undefined) names.add(name)
+    }
+    return names
   }
 
   #addFile(path: string, content: Blob): void {

@@ -37,6 +37,7 @@ const BUCKET = {
   listsWhole: true,
   completesByCopy: true,
   keepsEmptyDirectories: false,
+  removesEmptyDirectories: true,
   isReachedByOtherMachines: true,
 }
 
