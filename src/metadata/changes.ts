@@ -6,22 +6,34 @@ import { isPassedOver } from './passed-over.ts'
 import { CLOCK_MS, type Query, type Stamp } from './query.ts'
 import { readProperty } from './scans.ts'
 
-/**
- * The row of a repository, made if there is none. Once all names of this epoch are known, a new one is not in the storage, unless it lies
- * where the scan could not look: nothing of it is left to be scanned.
- */
+/** The row of a repository, made if there is none. For a scan: an operation that changes something in it asks `ensureRepositoryStays`. */
 export async function ensureRepository(query: Query, name: RepositoryName, epoch: number): Promise<number> {
-  const found = await findRepository(query, name)
-  if (found !== undefined) return found.id
+  return (await findRepository(query, name))?.id ?? (await addRepository(query, name, epoch))
+}
+
+/**
+ * A repository that has no row. Once all names of this epoch are known it is not in the storage, unless it lies where the scan could not look:
+ * nothing of it is left to be scanned. Its id was never that of another one: what was read of a repository that has gone since must not be of this one.
+ */
+export async function addRepository(query: Query, name: RepositoryName, epoch: number): Promise<number> {
   const namesEpoch = Number(await readProperty(query, 'names-epoch'))
   const made = await query.get<{ id: number }>(
-    'INSERT INTO repository (name, scanned_epoch) VALUES (?, ?) RETURNING id',
+    `INSERT INTO repository (id, name, scanned_epoch, state) VALUES (${NEXT_REPOSITORY_ID}, ?, ?, 'bare') RETURNING id`,
     name,
     namesEpoch === epoch && !(await isPassedOver(query, epoch, name)) ? epoch : 0,
   )
   if (made === undefined) throw new Error('the database made no repository row')
   return made.id
 }
+
+/** An operation has made all directories of the repository. */
+export async function setRepositoryMade(query: Query, id: number): Promise<void> {
+  await query.run("UPDATE repository SET state = '' WHERE id = ?", id)
+}
+
+/** 'repository-id': the largest of those that have gone. */
+const NEXT_REPOSITORY_ID =
+  "1 + max((SELECT coalesce(max(id), 0) FROM repository), (SELECT value FROM counter WHERE name = 'repository-id'))"
 
 /** Links a blob to a repository, or with null leaves a tombstone. The link has its full grace from now on. */
 export async function setLink(

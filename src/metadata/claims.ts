@@ -142,6 +142,8 @@ function keyOf(name: ContentName): [kind: string, repository: string, name: stri
     case 'manifest':
     case 'link':
       return [name.kind, name.repository, name.digest]
+    case 'repository':
+      return [name.kind, name.repository, '']
     case 'blob':
       return [name.kind, '', name.digest]
   }
@@ -156,6 +158,8 @@ function nameOf(row: ClaimRow): ContentName {
     case 'manifest':
     case 'link':
       return { kind: row.kind, repository, digest: row.name as Digest }
+    case 'repository':
+      return { kind: 'repository', repository }
     case 'blob':
       return { kind: 'blob', digest: row.name as Digest }
   }

@@ -11,6 +11,8 @@ export interface RepositoryRow {
   readonly id: number
   /** The epoch in which all of it was last compared with the storage. */
   readonly scannedEpoch: number
+  /** '': its directories are there. bare: some of them may not be. leaving: it is empty, and an operation that has claimed it removes them. */
+  readonly state: '' | 'bare' | 'leaving'
 }
 
 export interface TagRow {
@@ -81,7 +83,7 @@ export interface LinkLookup {
 }
 
 export async function findRepository(query: Query, name: RepositoryName): Promise<RepositoryRow | undefined> {
-  return await query.get<RepositoryRow>('SELECT id, scanned_epoch AS scannedEpoch FROM repository WHERE name = ?', name)
+  return await query.get<RepositoryRow>('SELECT id, scanned_epoch AS scannedEpoch, state FROM repository WHERE name = ?', name)
 }
 
 export async function findTag(query: Query, repositoryId: number, tag: Tag): Promise<TagRow | undefined> {

@@ -44,7 +44,7 @@ export function describeMetadataContent(name: string, open: () => Promise<Opened
 
       expect(first).toBe(second)
       expect(await metadata.repository(B)).not.toBe(first)
-      expect(await findRepository(metadata.read, A)).toEqual({ id: first, scannedEpoch: 0 })
+      expect(await findRepository(metadata.read, A)).toEqual({ id: first, scannedEpoch: 0, state: 'bare' })
     })
 
     test('a repository that is new once all names are known has nothing left to be scanned', async () => {

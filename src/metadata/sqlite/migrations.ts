@@ -98,6 +98,14 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 11, statements: MOVE_TABLES },
   { version: 12, statements: FACT_TABLES },
+  {
+    version: 13,
+    statements: [
+      // state: '', its directories are there; 'bare', some may not be, whatever a process remembers of them; 'leaving', nothing is in it, and an operation that has claimed it removes them.
+      "ALTER TABLE repository ADD COLUMN state TEXT NOT NULL DEFAULT ''",
+      "INSERT INTO counter (name, value) VALUES ('repository-id', 0)",
+    ],
+  },
 ]
 
 /** The version of a database that went through all of these. */

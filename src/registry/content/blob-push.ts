@@ -52,14 +52,14 @@ export class BlobPush {
         await this.#quotas?.admit(query, planned.plan.repositoryId, { repository, digest, size })
         return planned
       },
-      act: async ({ isLive }) => {
+      act: async ({ isLive, anew }) => {
         const bytes = this.#storage.completeUpload(state, layout.blob(digest), size, { isUnknown: !isLive })
-        const link = this.#storage.place(linkPlacements(repository, blob))
+        const link = this.#storage.place(linkPlacements(repository, blob), { anew })
         const [placedBytes, placedLink] = await Promise.allSettled([bytes, link])
         for (const placed of [placedBytes, placedLink]) if (placed.status === 'rejected') throw placed.reason
       },
-      confirm: async (query, { repositoryId }, stamp) => {
-        await confirmBlob(query, repositoryId, blob, stamp)
+      confirm: async (query, plan, stamp) => {
+        await confirmBlob(query, plan, blob, stamp)
         return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
       },
     })

@@ -1,4 +1,4 @@
-import { ensureRepository, renewGrace, setBlobArriving, setBlobLive, setLink } from '../../metadata/changes.ts'
+import { renewGrace, setBlobArriving, setBlobLive, setLink, setRepositoryMade } from '../../metadata/changes.ts'
 import { findBlob, findLink, listRepositoriesLinking, lookUpLink } from '../../metadata/content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
@@ -11,6 +11,7 @@ import type { Look } from '../heal/storage-look.ts'
 import type { StorageView } from '../heal/storage-view.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
+import { ensureRepositoryStays, type PlannedRepository } from '../writes/repository-row.ts'
 import { findMissing, whileSeen } from './named-content.ts'
 import { Rescue } from './rescue.ts'
 import { requireUnnamed } from './still-named.ts'
@@ -133,7 +134,7 @@ export class BlobStore {
       name: 'blob delete',
       actor,
       plan: async (query, stamp) => {
-        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const { repositoryId } = await ensureRepositoryStays(query, repository, stamp.epoch)
         const link = await findLink(query, repositoryId, digest)
         if (link !== undefined && link.target === null) throw blobUnknown(digest)
         if (!isForced) await requireUnnamed(query, { repository, repositoryId, digest, kind: 'blob' })
@@ -188,11 +189,11 @@ export class BlobStore {
           await this.#quotas.admit(query, planned.plan.repositoryId, { repository, digest, size })
           return planned
         },
-        act: async () => {
+        act: async (plan) => {
           if ((await this.#view.blobSize(blob.target)) !== blob.size) throw new SourceGone()
-          await this.#storage.place(linkPlacements(repository, blob))
+          await this.#storage.place(linkPlacements(repository, blob), plan)
         },
-        confirm: async (query, { repositoryId }, stamp) => await confirmBlob(query, repositoryId, blob, stamp),
+        confirm: async (query, plan, stamp) => await confirmBlob(query, plan, blob, stamp),
       })
       return true
     } catch (error) {
@@ -216,17 +217,23 @@ interface Linked {
 
 class SourceGone extends Error {}
 
-/** The claims of an operation that adds a blob to a repository; several may share them. Its plan: the repository's row, and what the blob's row said. */
+/** The claims of an operation that adds a blob to a repository; several may share them. Its plan: the repository, and what the blob's row said. */
 export async function planBlob(query: Query, stamp: Stamp, repository: RepositoryName, { digest, target }: StoredBlob) {
   const { isLive } = await setBlobArriving(query, target, stamp)
   const claims = [
     { name: { kind: 'blob', digest: target }, alone: false },
     { name: { kind: 'link', repository, digest }, alone: false },
   ] as const
-  return { plan: { repositoryId: await ensureRepository(query, repository, stamp.epoch), isLive }, claims }
+  return { plan: { ...(await ensureRepositoryStays(query, repository, stamp.epoch)), isLive }, claims }
 }
 
-export async function confirmBlob(query: Query, repositoryId: number, blob: StoredBlob, stamp: Stamp): Promise<void> {
+export async function confirmBlob(
+  query: Query,
+  { repositoryId, anew }: PlannedRepository,
+  blob: StoredBlob,
+  stamp: Stamp,
+): Promise<void> {
+  if (anew !== undefined) await setRepositoryMade(query, repositoryId)
   await setBlobLive(query, blob.target, blob.size, stamp)
   await setLink(query, repositoryId, blob.digest, blob.target, stamp)
 }

@@ -1,4 +1,4 @@
-import { ensureRepository, putReferences, setBlobArriving, setBlobLive, setManifestHeld } from '../../metadata/changes.ts'
+import { putReferences, setBlobArriving, setBlobLive, setManifestHeld, setRepositoryMade } from '../../metadata/changes.ts'
 import { type Claim, tagClaims } from '../../metadata/claims.ts'
 import { putFacts } from '../../metadata/facts/image-facts.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
@@ -10,6 +10,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
 import type { Placement } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout } from '../../storage/layout.ts'
+import { ensureRepositoryStays, type PlannedRepository } from '../writes/repository-row.ts'
 import { repositoryPlacements } from './blob-store.ts'
 
 export interface ManifestPush {
@@ -42,19 +43,18 @@ export interface PlannedManifest {
 
 /** From here on the references keep what the manifest names from being collected. */
 export async function planManifest(query: Query, stamp: Stamp, { repository, content, tags }: PlannedManifest) {
-  const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+  const plan = await ensureRepositoryStays(query, repository, stamp.epoch)
   await setBlobArriving(query, content.digest, stamp)
-  await putReferences(query, repositoryId, content.digest, content.manifest.references)
+  await putReferences(query, plan.repositoryId, content.digest, content.manifest.references)
   const claims: Claim[] = [
     { name: { kind: 'manifest', repository, digest: content.digest }, alone: false },
     { name: { kind: 'blob', digest: content.digest }, alone: false },
     ...tagClaims(repository, tags),
   ]
-  return { plan: repositoryId, claims }
+  return { plan, claims }
 }
 
-export interface PlacedManifest {
-  readonly repositoryId: number
+export interface PlacedManifest extends PlannedRepository {
   readonly content: ManifestContent
   /** Left out, the background reads them. */
   readonly facts?: ImageFacts | undefined
@@ -63,10 +63,11 @@ export interface PlacedManifest {
 /** Sets all rows of the manifest but those of its tags. */
 export async function confirmManifest(
   query: Query,
-  { repositoryId, content, facts }: PlacedManifest,
+  { repositoryId, anew, content, facts }: PlacedManifest,
   stamp: Stamp,
 ): Promise<void> {
   const { digest, bytes, manifest } = content
+  if (anew !== undefined) await setRepositoryMade(query, repositoryId)
   await setBlobLive(query, digest, bytes.length, stamp)
   if (facts !== undefined) await putFacts(query, digest, facts)
   await putManifestContent(query, content)

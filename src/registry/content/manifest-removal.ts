@@ -1,4 +1,4 @@
-import { ensureRepository, setManifestGone } from '../../metadata/changes.ts'
+import { setManifestGone } from '../../metadata/changes.ts'
 import { tagClaims } from '../../metadata/claims.ts'
 import { findManifest, findTag, listTagsOf } from '../../metadata/content.ts'
 import { moveTag } from '../../metadata/history/tag-changes.ts'
@@ -14,6 +14,7 @@ import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../stor
 import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
+import { ensureRepositoryStays } from '../writes/repository-row.ts'
 import { releaseDependents } from './dependents.ts'
 import { requireUnnamed } from './still-named.ts'
 
@@ -53,7 +54,7 @@ export class ManifestRemoval {
       name: 'tag delete',
       actor,
       plan: async (query, stamp) => {
-        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const { repositoryId } = await ensureRepositoryStays(query, repository, stamp.epoch)
         const row = await findTag(query, repositoryId, tag)
         if (row?.digest === null) throw manifestUnknown(tag)
         requireUnchanged(row, asOf)
@@ -82,7 +83,7 @@ export class ManifestRemoval {
       name: 'manifest delete',
       actor,
       plan: async (query, stamp) => {
-        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const { repositoryId } = await ensureRepositoryStays(query, repository, stamp.epoch)
         const row = await findManifest(query, repositoryId, digest)
         if (row?.held !== 1) throw manifestUnknown(digest)
         requireUnchanged(row, asOf)

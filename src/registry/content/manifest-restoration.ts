@@ -1,4 +1,3 @@
-import { ensureRepository } from '../../metadata/changes.ts'
 import { findTag } from '../../metadata/content.ts'
 import { pushTag } from '../../metadata/history/tag-changes.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
@@ -13,6 +12,7 @@ import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
 import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { Operations } from '../writes/operations.ts'
+import { ensureRepositoryStays } from '../writes/repository-row.ts'
 import { confirmManifest, manifestPlacements, planManifest } from './manifest-push.ts'
 import { type ManifestRules, neededBy } from './manifest-rules.ts'
 import { type ReferenceCheck, ReferencesMissing } from './reference-check.ts'
@@ -88,16 +88,17 @@ export class ManifestRestoration {
         plan: async (query, stamp) => {
           await requireStill(query, stamp)
           await guard.requireUnmoved(query, { repository, tags: fixed, digest })
-          const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+          const { repositoryId } = await ensureRepositoryStays(query, repository, stamp.epoch)
           const moved = overwrites ? [] : await listMoved(query, repositoryId, { digest, tags })
           const free = tags.filter((tag) => !moved.some((other) => other.tag === tag))
           if (needsTag && free.length === 0) throw new TagsMoved(moved)
-          const { claims } = await planManifest(query, stamp, { repository, content, tags: free })
-          return { plan: { repositoryId, free, moved }, claims }
+          const { plan, claims } = await planManifest(query, stamp, { repository, content, tags: free })
+          return { plan: { planned: plan, free, moved }, claims }
         },
-        act: async ({ free }) => await storage.place(manifestPlacements(repository, content, free)),
-        confirm: async (query, { repositoryId, free, moved }, stamp) => {
-          await confirmManifest(query, { repositoryId, content }, stamp)
+        act: async ({ planned, free }) => await storage.place(manifestPlacements(repository, content, free), planned),
+        confirm: async (query, { planned, free, moved }, stamp) => {
+          const { repositoryId } = planned
+          await confirmManifest(query, { ...planned, content }, stamp)
           for (const tag of free) await pushTag(query, { repositoryId, tag, digest }, { how, actor, atMs: Date.now() }, stamp)
           return { tags: free, moved }
         },

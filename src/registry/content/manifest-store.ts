@@ -107,15 +107,16 @@ export class ManifestStore {
           await this.#options.guard.requireUnmoved(query, { repository, tags: fixed, digest: content.digest })
           const planned = await planManifest(query, stamp, { repository, content, tags })
           const added = { repository, digest: content.digest, size: content.bytes.length }
-          if (!isMirrored) warnings = await this.#options.quotas.admit(query, planned.plan, added)
+          if (!isMirrored) warnings = await this.#options.quotas.admit(query, planned.plan.repositoryId, added)
           return planned
         },
-        act: async () => {
-          const placed = this.#options.storage.place(manifestPlacements(repository, content, tags))
+        act: async ({ anew }) => {
+          const placed = this.#options.storage.place(manifestPlacements(repository, content, tags), { anew })
           ;[facts] = await Promise.all([this.#options.facts.ofPush(content.manifest), placed])
         },
-        confirm: async (query, repositoryId, stamp) => {
-          await confirmManifest(query, { repositoryId, content, facts }, stamp)
+        confirm: async (query, plan, stamp) => {
+          const { repositoryId } = plan
+          await confirmManifest(query, { ...plan, content, facts }, stamp)
           const by = { how: MANIFEST_PUSH, actor: push.actor, atMs: Date.now() }
           for (const tag of tags) await pushTag(query, { repositoryId, tag, digest: content.digest }, by, stamp)
         },

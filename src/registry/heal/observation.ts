@@ -13,6 +13,7 @@ import {
   setManifestUnserved,
 } from '../../metadata/changes.ts'
 import { isClaimed } from '../../metadata/claims.ts'
+import { endLeaving } from '../../metadata/collecting/repositories.ts'
 import { BEING_REMOVED, findBlob, findLink, findManifest, findRepository, findTag } from '../../metadata/content.ts'
 import { type MovedBy, moveTag } from '../../metadata/history/tag-changes.ts'
 import { putManifestContent } from '../../metadata/manifest-content.ts'
@@ -60,6 +61,9 @@ export async function applyObservation(
       return await applyLink(query, observation, context)
     case 'blob':
       return await applyBlob(query, observation, context)
+    case 'repository':
+      await endLeaving(query, [observation.name.repository])
+      return 'applied'
   }
 }
 

@@ -176,6 +176,7 @@ function rowsOf(observation: Observation): number {
       return 2
     case 'tag':
     case 'blob':
+    case 'repository':
       return 1
   }
 }

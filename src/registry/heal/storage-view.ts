@@ -1,6 +1,6 @@
 import { findManifest, findManifestContent, findRepository, listTagsOf } from '../../metadata/content.ts'
 import type { ManifestContent } from '../../metadata/manifest-content.ts'
-import type { BlobName, ContentName, LinkName, ManifestName, TagName } from '../../metadata/names.ts'
+import type { BlobName, ContentName, EmptyRepository, LinkName, ManifestName, TagName } from '../../metadata/names.ts'
 import type { Query } from '../../metadata/query.ts'
 import { algorithmOf, type Digest, digestOf, findDigest, isDigestOfNothing } from '../../oci/digest.ts'
 import { MAX_MANIFEST_BYTES, parseStoredManifest } from '../../oci/manifest.ts'
@@ -11,7 +11,7 @@ import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../stor
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
 
 /** What the storage says about a name. Undefined: nothing there that any registry could serve. */
-export type Observation = TagObservation | ManifestObservation | LinkObservation | BlobObservation
+export type Observation = TagObservation | ManifestObservation | LinkObservation | BlobObservation | RepositoryObservation
 
 /** The observation that looking at a name gives. */
 export type ObservationOf<Name extends ContentName> = Extract<Observation, { readonly kind: Name['kind'] }>
@@ -48,6 +48,12 @@ export interface LinkObservation {
   readonly found: { readonly target: Digest; readonly size: number } | undefined
 }
 
+/** Nothing was looked at: directories in which nothing is are of no use, and of no harm. */
+export interface RepositoryObservation {
+  readonly kind: 'repository'
+  readonly name: EmptyRepository
+}
+
 export interface BlobObservation {
   readonly kind: 'blob'
   readonly name: BlobName
@@ -80,6 +86,8 @@ export class StorageView {
         return await this.observeManifest(name, evidence)
       case 'link':
         return await this.observeLink(name, evidence)
+      case 'repository':
+        return { kind: 'repository', name }
       case 'blob':
         return { kind: 'blob', name, size: evidence.size ?? (await this.blobSize(name.digest)) }
     }
@@ -204,5 +212,7 @@ function pathsOf(observation: Observation): readonly StoragePath[] {
     }
     case 'blob':
       return [layout.blob(name.digest)]
+    case 'repository':
+      return []
   }
 }

@@ -1,4 +1,4 @@
-import { ensureRepository, setLink } from '../../metadata/changes.ts'
+import { setLink } from '../../metadata/changes.ts'
 import { findRepository } from '../../metadata/content.ts'
 import type { LinkName } from '../../metadata/names.ts'
 import type { Metadata } from '../../metadata/query.ts'
@@ -10,6 +10,7 @@ import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import type { StorageView } from '../heal/storage-view.ts'
 import type { Operations } from '../writes/operations.ts'
+import { ensureRepositoryStays } from '../writes/repository-row.ts'
 
 export interface DanglingLinksOptions {
   readonly storage: StorageDriver
@@ -62,7 +63,7 @@ export class DanglingLinks {
       name: 'dangling link removal',
       actor: ownWork('scan'),
       plan: async (query, stamp) => ({
-        plan: await ensureRepository(query, repository, stamp.epoch),
+        plan: (await ensureRepositoryStays(query, repository, stamp.epoch)).repositoryId,
         claims: [
           { name, alone: true },
           { name: { kind: 'blob', digest }, alone: true },

@@ -108,12 +108,12 @@ export class Mending {
         const isNamed = kind !== 'missing-link' || (await listNamingManifests(query, asked, 1)).length > 0
         return { ...planned, plan: { ...planned.plan, isNamed } }
       },
-      act: async ({ isNamed }) => {
+      act: async ({ isNamed, anew }) => {
         isLinked = isNamed && (await view.blobSize(digest)) === blob.size
-        if (isLinked) await storage.place(linkPlacements(repository, blob))
+        if (isLinked) await storage.place(linkPlacements(repository, blob), { anew })
       },
-      confirm: async (query, { repositoryId }, stamp) => {
-        if (isLinked) await confirmBlob(query, repositoryId, blob, stamp)
+      confirm: async (query, plan, stamp) => {
+        if (isLinked) await confirmBlob(query, plan, blob, stamp)
       },
     })
     if (!isLinked) await this.#look({ kind: 'blob', digest })

@@ -1,4 +1,4 @@
-import { ensureRepository, setManifestGone } from '../../../metadata/changes.ts'
+import { setManifestGone } from '../../../metadata/changes.ts'
 import { tagClaims } from '../../../metadata/claims.ts'
 import { findManifest, listTagsOf } from '../../../metadata/content.ts'
 import { moveTag } from '../../../metadata/history/tag-changes.ts'
@@ -15,6 +15,7 @@ import type { Look } from '../../heal/storage-look.ts'
 import type { StorageView } from '../../heal/storage-view.ts'
 import type { TagGuard } from '../../keeping/tag-guard.ts'
 import type { Operations } from '../../writes/operations.ts'
+import { ensureRepositoryStays } from '../../writes/repository-row.ts'
 
 const ACTOR = ownWork('berth check')
 const MANIFEST_REMOVAL = 'unservable manifest removal'
@@ -53,7 +54,7 @@ export class UnservableRemoval {
       name: MANIFEST_REMOVAL,
       actor: ACTOR,
       plan: async (query, stamp) => {
-        const repositoryId = await ensureRepository(query, repository, stamp.epoch)
+        const { repositoryId } = await ensureRepositoryStays(query, repository, stamp.epoch)
         const row = await findManifest(query, repositoryId, digest)
         if (row === undefined || row.linked === 0) throw manifestUnknown(digest)
         const tags = await listTagsOf(query, repositoryId, digest)
@@ -82,7 +83,7 @@ export class UnservableRemoval {
       name: TAG_REMOVAL,
       actor: ACTOR,
       plan: async (query, stamp) => ({
-        plan: await ensureRepository(query, repository, stamp.epoch),
+        plan: (await ensureRepositoryStays(query, repository, stamp.epoch)).repositoryId,
         claims: tagClaims(repository, [tag]),
       }),
       act: async () => {
