@@ -11,6 +11,7 @@ import { type Collected, Collector } from './collect/collector.ts'
 import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
 import { CollectorDuty } from './collect/collector-duty.ts'
 import { CommandCollection } from './collect/command/collection.ts'
+import { EmptyRepositories } from './collect/empty-repositories.ts'
 import { isFull, Pace } from './collect/pace.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { Removal } from './collect/removal.ts'
@@ -278,7 +279,8 @@ function createCollector({
   const removal = new Removal({ storage, metadata, operations, records, requireAllowed: collectsOnce?.requireAllowed })
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
-  const collector = new Collector({ metadata, removal, kept, whether, clock, policy, pace, ...fullness, epoch })
+  const removals = { removal, emptyRepositories: new EmptyRepositories({ storage, metadata, removal, log, epoch }) }
+  const collector = new Collector({ metadata, ...removals, kept, whether, clock, policy, pace, ...fullness, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }
   const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, kept, ...told })
   return {

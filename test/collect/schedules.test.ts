@@ -2,9 +2,11 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthInProcess } from '../support/berth-in-process.ts'
-import { collect, collectAll, DAY_MS, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { collect, collectAll, DAY_MS, forgetGone, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { expectNoneIsEmpty } from '../support/emptied-repository.ts'
 import { dyingAfter, Gate } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
+import { type PartKind, partsOf, partsOfImage } from '../support/image-parts.ts'
 import { blobsOf, type Content, type Image, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
@@ -39,7 +41,7 @@ test(`${SCHEDULES} random schedules of requests, passes, restarts and kills: wha
 interface Promised {
   readonly repository: string
   readonly digest: string
-  readonly kind: '_layers' | '_manifests/revisions'
+  readonly kind: PartKind
   readonly untilMs: number
 }
 
@@ -70,6 +72,12 @@ class Schedule {
       await collectAll(this.#berth, 6)
       this.#expectTagged()
       this.#expectNoGarbage()
+      await forgetGone(this.#berth)
+      // A mount that was answered with 202 began an upload, which keeps its repository.
+      await this.#berth.opened.metadata.write((query) => query.run('DELETE FROM upload'))
+      await collect(this.#berth)
+      this.#expectTagged()
+      expectNoneIsEmpty(this.#path('repositories'), REPOSITORIES)
       await this.#berth.stop()
       if (isServedByPeer(this.#seed)) await expectServedByPeer(this.#folder, this.#tagged)
     } finally {
@@ -191,7 +199,10 @@ class Schedule {
   }
 
   async #collect(): Promise<void> {
-    this.steps.push('collect')
+    // From then on a repository in which nothing is left may go.
+    const forgets = this.#random.below(2) === 0
+    this.steps.push(forgets ? 'forget what is gone, collect' : 'collect')
+    if (forgets) await forgetGone(this.#berth)
     await collect(this.#berth)
   }
 
@@ -277,17 +288,6 @@ class Schedule {
   #path(below: string): string {
     return this.#folder.join('data/docker/registry/v2', below)
   }
-}
-
-/** What must be there for the push of a manifest to be taken. */
-function partsOf({ manifest, images }: Tagged): readonly (readonly [Content, Promised['kind']])[] {
-  return images.flatMap((image): (readonly [Content, Promised['kind']])[] =>
-    image.manifest === manifest ? blobsOf(image).map((blob) => [blob, '_layers']) : [[image.manifest, '_manifests/revisions']],
-  )
-}
-
-function partsOfImage(image: Image): readonly (readonly [Content, Promised['kind']])[] {
-  return [...blobsOf(image).map((blob) => [blob, '_layers'] as const), [image.manifest, '_manifests/revisions'] as const]
 }
 
 function blobPath(hex: string): string {

@@ -1,4 +1,5 @@
 import { advanceClock } from '../../src/metadata/collecting/clock.ts'
+import { purgeTombstones } from '../../src/metadata/scans.ts'
 import type { OpenedMetadata } from '../../src/metadata/sqlite/open.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../../src/registry/collect/policy.ts'
 import type { Registry } from '../../src/registry/registry.ts'
@@ -22,6 +23,12 @@ export interface Collecting {
   readonly opened: Pick<OpenedMetadata, 'metadata'>
 }
 
+/** One whose other duties the test does, too. */
+export interface Forgetting {
+  readonly registry: Pick<Registry, 'history'>
+  readonly opened: Pick<OpenedMetadata, 'metadata' | 'epoch'>
+}
+
 /** Moves the collector's clock on. */
 export async function passTime(berth: Collecting, ms: number): Promise<void> {
   await berth.opened.metadata.write((query) => advanceClock(query, ms, Date.now()))
@@ -30,6 +37,13 @@ export async function passTime(berth: Collecting, ms: number): Promise<void> {
 /** What the process that has the duty does at a tick. */
 export async function collect(berth: Collecting): Promise<void> {
   await berth.registry.collectorDuty.run(new AbortController().signal)
+}
+
+/** What other duties do each minute: nothing remembers what is gone, and the history has every move. */
+export async function forgetGone(berth: Forgetting): Promise<void> {
+  await berth.registry.history.flush(new AbortController().signal)
+  const { metadata, epoch } = berth.opened
+  while (await metadata.write((query) => purgeTombstones(query, epoch, Number.MAX_SAFE_INTEGER)));
 }
 
 /** Lets all go that nothing needs: in rounds of a grace and a window, for what goes frees what it named. */

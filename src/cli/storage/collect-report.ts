@@ -31,8 +31,9 @@ export function writeOutcome(write: Write, result: GarbageResult, isDryRun: bool
     write('Nothing was removed: this was a dry run.')
     return
   }
-  const { links, blobs, manifests, bytes } = collected
+  const { links, blobs, manifests, repositories, bytes } = collected
   write(`Removed ${manifests} manifests, ${links} links and ${blobs} blobs of ${bytes} bytes.`)
+  if (repositories > 0) write(`Removed the directories of ${repositories} repositories in which nothing was left.`)
   const isAllGone = links === plan.links.length && blobs === plan.blobs.length && manifests === plan.manifests.length
   if (!isAlone && !isAllGone)
     write(

@@ -5,6 +5,7 @@ export interface CollectedContent {
   readonly links: number
   readonly blobs: number
   readonly manifests: number
+  readonly repositories: number
   readonly bytes: number
 }
 
@@ -22,12 +23,13 @@ export interface CollectorState {
 
 /** What the collector does, for an operator's dashboard. */
 export class CollectorMetrics {
-  readonly #collected = { links: 0, blobs: 0, manifests: 0, bytes: 0 }
+  readonly #collected = { links: 0, blobs: 0, manifests: 0, repositories: 0, bytes: 0 }
 
-  collected({ links, blobs, manifests, bytes }: CollectedContent): void {
+  collected({ links, blobs, manifests, repositories, bytes }: CollectedContent): void {
     this.#collected.links += links
     this.#collected.blobs += blobs
     this.#collected.manifests += manifests
+    this.#collected.repositories += repositories
     this.#collected.bytes += bytes
   }
 

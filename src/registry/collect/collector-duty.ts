@@ -74,7 +74,8 @@ export class CollectorDuty {
   /** Says what was done, and why nothing is where that has changed. */
   async #end(waits: Waits | undefined, collected: Collected): Promise<void> {
     const { log, metadata, onCollected } = this.#options
-    if (collected.links + collected.blobs + collected.manifests > 0) log.info('collected what nothing needs', { ...collected })
+    const { links, blobs, manifests, repositories } = collected
+    if (links + blobs + manifests + repositories > 0) log.info('collected what nothing needs', { ...collected })
     onCollected(collected)
     const isNews = waits !== this.#waits || this.#last !== undefined
     if (waits !== this.#waits) this.#tellWaits(waits)

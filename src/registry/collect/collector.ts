@@ -20,6 +20,7 @@ import type { KeptUntagged } from '../keeping/kept-untagged.ts'
 import { brakes } from './brake.ts'
 import { Candidates } from './candidates.ts'
 import type { CollectorClock } from './collector-clock.ts'
+import type { EmptyRepositories } from './empty-repositories.ts'
 import type { Pace } from './pace.ts'
 import type { CollectorPolicy } from './policy.ts'
 import type { Removal } from './removal.ts'
@@ -30,6 +31,7 @@ import type { Waits, Whether } from './whether.ts'
 export interface CollectorOptions {
   readonly metadata: Metadata
   readonly removal: Removal
+  readonly emptyRepositories: EmptyRepositories
   readonly kept: KeptUntagged
   readonly whether: Whether
   readonly clock: CollectorClock
@@ -54,6 +56,8 @@ export interface Collected {
   readonly links: number
   readonly blobs: number
   readonly manifests: number
+  /** In which nothing was left. */
+  readonly repositories: number
   /** Bytes of blobs that went. */
   readonly bytes: number
 }
@@ -97,8 +101,16 @@ export class Collector {
     if (await brakes(metadata, found, policy.brake)) return { waits: 'brake', found, condemned: 0, collected: NOTHING }
     const condemned = await this.#condemn(touchedBefore, options, signal)
     await clock.tick()
-    if (await whether.hasObstacle()) return { waits: 'obstacle', found, condemned, collected: NOTHING }
-    return { waits: undefined, found, condemned, collected: await this.#removeBytes(touchedBefore, signal) }
+    if (await whether.hasObstacle())
+      return { waits: 'obstacle', found, condemned, collected: await this.removeEmptyRepositories(signal) }
+    const collected = await this.#removeBytes(touchedBefore, signal)
+    return { waits: undefined, found, condemned, collected: sumOf(collected, await this.removeEmptyRepositories(signal)) }
+  }
+
+  /** Repositories in which nothing is left, and of which no scan can bring anything back. */
+  async removeEmptyRepositories(signal: AbortSignal): Promise<Collected> {
+    const mayGoOn = async (removed: number) => await this.#mayGoOn(removed, signal)
+    return { ...NOTHING, repositories: await this.#options.emptyRepositories.remove(mayGoOn, signal) }
   }
 
   /** By the collector's clock, of which rows may be as old as its margin says. */
@@ -211,7 +223,7 @@ export class Collector {
       bytes += sizeOf(freed)
       if (!(await this.#mayGoOn(taken.length + freed.length, signal))) break
     }
-    return { links, blobs, manifests: 0, bytes }
+    return { ...NOTHING, links, blobs, bytes }
   }
 
   /** An obstacle was met in their repository since they were condemned. */
@@ -235,10 +247,10 @@ export class Collector {
         const freed = await removal.bytes(digests, touchedBefore)
         blobs += freed.length
         bytes += sizeOf(freed)
-        if (!(await this.#mayGoOn(freed.length, signal))) return { links: 0, blobs, manifests: 0, bytes }
+        if (!(await this.#mayGoOn(freed.length, signal))) return { ...NOTHING, blobs, bytes }
       }
     }
-    return { links: 0, blobs, manifests: 0, bytes }
+    return { ...NOTHING, blobs, bytes }
   }
 
   /** After each batch: readers have their turn, and the storage may have gone meanwhile. */
@@ -252,7 +264,7 @@ export class Collector {
   }
 }
 
-export const NOTHING: Collected = { links: 0, blobs: 0, manifests: 0, bytes: 0 }
+export const NOTHING: Collected = { links: 0, blobs: 0, manifests: 0, repositories: 0, bytes: 0 }
 
 export function sumOf(...parts: readonly Collected[]): Collected {
   const sum = (of: (part: Collected) => number) => parts.reduce((total, part) => total + of(part), 0)
@@ -260,6 +272,7 @@ export function sumOf(...parts: readonly Collected[]): Collected {
     links: sum(({ links }) => links),
     blobs: sum(({ blobs }) => blobs),
     manifests: sum(({ manifests }) => manifests),
+    repositories: sum(({ repositories }) => repositories),
     bytes: sum(({ bytes }) => bytes),
   }
 }

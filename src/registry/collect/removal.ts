@@ -9,6 +9,12 @@ import {
   spareNeededManifests,
   takeCondemnedManifests,
 } from '../../metadata/collecting/manifests.ts'
+import {
+  deleteEmptyRepositories,
+  type EmptyRepositoryRow,
+  endLeaving,
+  takeEmptyRepositories,
+} from '../../metadata/collecting/repositories.ts'
 import { moveTag } from '../../metadata/history/tag-changes.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
@@ -106,6 +112,45 @@ export class Removal {
           await setManifestGone(query, repositoryId, digest, stamp)
         }
       },
+    })
+  }
+
+  /** How many of these repositories have gone. `removeDirectories` is true when nothing is left of one in the storage. */
+  async repositories<Candidate extends EmptyRepositoryRow>(
+    candidates: readonly Candidate[],
+    epoch: number,
+    removeDirectories: (candidate: Candidate) => Promise<boolean>,
+  ): Promise<number> {
+    const gone: Candidate[] = []
+    const take = async (query: Query) => {
+      gone.length = 0
+      const taken = new Set(await takeEmptyRepositories(query, candidates, epoch))
+      return candidates.filter(({ id }) => taken.has(id))
+    }
+    if (!this.#options.storage.capabilities.keepsEmptyDirectories) return await this.#forgetRepositories(take)
+    await this.#perform({
+      name: 'collecting repositories',
+      take,
+      claims: ({ name }) => [{ name: { kind: 'repository', repository: name }, alone: true }],
+      remove: async (taken) => {
+        for (const candidate of taken) if (await removeDirectories(candidate)) gone.push(candidate)
+      },
+      confirm: async (query, taken) => {
+        const names = taken.map(({ name }) => name)
+        await endLeaving(query, names)
+        await deleteEmptyRepositories(query, gone)
+      },
+    })
+    return gone.length
+  }
+
+  /** They have no directories: nothing is claimed, for nothing is waited for. */
+  async #forgetRepositories(take: (query: Query) => Promise<readonly EmptyRepositoryRow[]>): Promise<number> {
+    return await this.#options.metadata.write(async (query) => {
+      await this.#options.requireAllowed?.(query)
+      const taken = await take(query)
+      await deleteEmptyRepositories(query, taken)
+      return taken.length
     })
   }
 

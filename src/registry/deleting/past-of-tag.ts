@@ -112,8 +112,9 @@ export class PastOfTag {
     digest: Digest | undefined,
     deletions: readonly DeletedRecord[],
   ): Promise<MoveState> {
-    if (repositoryId === undefined || digest === undefined) return 'gone'
-    if ((await findManifest(this.#options.metadata.read, repositoryId, digest))?.held === 1) return 'there'
+    if (digest === undefined) return 'gone'
+    const row = repositoryId === undefined ? undefined : await findManifest(this.#options.metadata.read, repositoryId, digest)
+    if (row?.held === 1) return 'there'
     const untilMs = deletions.find((record) => record.digest === digest)?.untilMs ?? 0
     return untilMs > Date.now() ? { untilMs } : 'gone'
   }

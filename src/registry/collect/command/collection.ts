@@ -2,7 +2,8 @@ import { condemnLinks } from '../../../metadata/collecting/links.ts'
 import { condemnManifests } from '../../../metadata/collecting/manifests.ts'
 import { countJoined } from '../../../metadata/collecting/needers.ts'
 import { listObstacles } from '../../../metadata/collecting/obstacles.ts'
-import type { Metadata, Query } from '../../../metadata/query.ts'
+import { currentNumber, type Metadata, type Query } from '../../../metadata/query.ts'
+import { purgeTombstones } from '../../../metadata/scans.ts'
 import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import type { StorageDriver } from '../../../storage/driver.ts'
@@ -94,7 +95,15 @@ export class CommandCollection {
       const freed = await removal.bytes(digests, NEVER)
       parts.push({ ...NOTHING, blobs: freed.length, bytes: freed.reduce((sum, { size }) => sum + size, 0) })
     }
-    return sumOf(...parts)
+    await this.#purgeTombstones()
+    return sumOf(...parts, await collector.removeEmptyRepositories(signal))
+  }
+
+  /** No request has looked at what they are of: while they are there, their repositories count as no empty ones. */
+  async #purgeTombstones(): Promise<void> {
+    const { metadata, epoch } = this.#parts
+    const upTo = await currentNumber(metadata.read)
+    for (let isMore = true; isMore; ) isMore = await metadata.write((query) => purgeTombstones(query, epoch, upTo))
   }
 
   async #condemn(
