@@ -124,10 +124,11 @@ export class Bucket {
     return (await this.#unlessMissing(() => this.#client.sendForText(request))) !== undefined
   }
 
-  async createMultipart(key: string): Promise<Multipart> {
+  /** An attempt that failed may have begun one as well. */
+  async createMultipart(key: string, onFailedAttempt: () => void = () => undefined): Promise<Multipart> {
     const [headers, patienceMs] = [this.#newObjectHeaders(), UPLOADING_PATIENCE_MS]
-    const xml = await this.#client.sendForText({ method: 'POST', key, query: { uploads: '' }, headers, patienceMs })
-    const uploadId = textOf(parsed(xml), 'UploadId')
+    const request = { method: 'POST', key, query: { uploads: '' }, headers, patienceMs, onFailedAttempt } as const
+    const uploadId = textOf(parsed(await this.#client.sendForText(request)), 'UploadId')
     if (uploadId === undefined) throw unusableAnswer('began a multipart upload and did not say which')
     return { key, uploadId }
   }

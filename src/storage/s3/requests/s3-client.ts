@@ -37,6 +37,8 @@ export interface S3Request {
   readonly confirmedBy?: string
   /** The answer may be large, and is read no faster than its reader takes it. */
   readonly isStreamed?: boolean
+  /** Is told of an attempt that failed: the store may have done it all the same. */
+  readonly onFailedAttempt?: () => void
 }
 
 /** One attempt, as observers are told of it. */
@@ -179,6 +181,7 @@ export class S3Client {
         if (error instanceof NotAloneError) throw error
         const failure = error instanceof S3Error ? error : noAnswer(request, error)
         if (request.expires === true) open.note(failure)
+        request.onFailedAttempt?.()
         request.signal?.throwIfAborted()
         const pauseMs = this.#isSignedAnew(request, failure, sent) ? 0 : pauseAfter(attempt)
         const isLast =

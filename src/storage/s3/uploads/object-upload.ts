@@ -5,6 +5,7 @@ import { UploadGoneError } from '../../storage-errors.ts'
 import type { LedgerEntry, Multipart, Piece, UploadedPart, UploadLedger } from '../../upload-ledger.ts'
 import type { Bucket } from '../bucket.ts'
 import { S3Error } from '../requests/s3-error.ts'
+import { createOwnMultipart } from './own-multipart.ts'
 import type { PartBuffer, PartSpace } from './part-space.ts'
 import { readPieces } from './pieces.ts'
 
@@ -152,7 +153,8 @@ export class ObjectUpload implements UploadWriter {
     const { key, isDirect } = this.#options
     // The object that an earlier one became may be among the pieces.
     const { bucket, ledger } = this.#means
-    const multipart = await bucket.createMultipart(isDirect ? key : `${key}-${crypto.randomUUID().slice(0, 8)}`)
+    const ownKey = `${key}-${crypto.randomUUID().slice(0, 8)}`
+    const multipart = await (isDirect ? bucket.createMultipart(key) : createOwnMultipart(bucket, ownKey))
     await ledger.setMultipart(this.state, multipart).catch((error: unknown) => this.#abortIfGone(multipart, error))
     return multipart
   }
