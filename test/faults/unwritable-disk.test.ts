@@ -1,5 +1,7 @@
 import { expect, test } from 'bun:test'
 import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { openDisk } from '../../src/storage/filesystem/disk.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { freePort } from '../support/free-port.ts'
 import { type Image, makeImage } from '../support/images.ts'
@@ -99,6 +101,27 @@ describeWith({ programs: PROGRAMS, root: true }, 'a start on a disk that takes n
     },
     TEST_MS,
   )
+})
+
+describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that became read-only', () => {
+  test('refuses each change in words, also of what takes apart what was begun', async () => {
+    using folder = new TemporaryFolder()
+    await using mounted = await MountedFileSystem.mount(folder, 'size=1m')
+    const disk = await openDisk(mounted.path)
+    const [begun, other] = [join(mounted.path, 'begun'), join(mounted.path, 'other')]
+    await disk.makeDirectory(begun)
+    await mounted.remount('ro')
+
+    const changes = [
+      () => disk.makeDirectory(other),
+      () => disk.open(other, 'create'),
+      () => disk.rename(begun, other),
+      () => disk.removeTree(begun),
+    ]
+
+    for (const change of changes)
+      await expect(change()).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('read-only') })
+  })
 })
 
 function asItIs(config: string): string {

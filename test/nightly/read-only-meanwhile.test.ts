@@ -3,8 +3,9 @@ import { mkdir, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
 import { startBerth } from '../support/berth-process.ts'
-import { blobsOf, type Image, makeImage } from '../support/images.ts'
+import { makeImage } from '../support/images.ts'
 import { environmentIn, poll, runToSuccess } from '../support/processes.ts'
+import { problemsOf, pushUntilRefused, type Told } from '../support/pushing-clients.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -12,13 +13,6 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 const CLIENTS = 16
 const SOME = 40
 const TEST_MS = 300_000
-
-interface Told {
-  readonly repository: string
-  readonly image: Image
-  readonly status: number
-  readonly text: string
-}
 
 /** Needs a loop device, which not every build machine gives. */
 describeWith({ programs: ['mkfs.ext4', 'e2fsck', 'mount', 'umount', 'losetup'], root: true }, 'a disk', () => {
@@ -59,45 +53,6 @@ describeWith({ programs: ['mkfs.ext4', 'e2fsck', 'mount', 'umount', 'losetup'], 
     TEST_MS,
   )
 })
-
-async function pushUntilRefused(url: string, number: number, told: Told[], signal: AbortSignal): Promise<void> {
-  const client = new RegistryClient(url)
-  for (let round = 0; !signal.aborted; round += 1) {
-    const image = makeImage(`${number} ${round}`, { layers: 1 })
-    const repository = `team/${number}`
-    const outcome = await push(client, repository, `v${round}`, image)
-    told.push({ repository, image, ...outcome })
-    if (outcome.status !== 201) return
-  }
-}
-
-/** The answer that ended it. */
-async function push(client: RegistryClient, repository: string, tag: string, image: Image) {
-  for (const { digest, bytes } of blobsOf(image)) {
-    const begun = await client.request('POST', `/v2/${repository}/blobs/uploads/`)
-    if (begun.status !== 202) return { status: begun.status, text: await begun.text() }
-    const closed = await client.closeUpload(begun.headers.get('location') ?? '', digest, bytes)
-    if (closed.status !== 201) return { status: closed.status, text: await closed.text() }
-  }
-  const response = await client.putManifest(repository, tag, image.manifest)
-  return { status: response.status, text: await response.text() }
-}
-
-/** What was acknowledged and cannot be pulled. */
-async function problemsOf(url: string, told: readonly Told[]): Promise<readonly string[]> {
-  const client = new RegistryClient(url)
-  const problems: string[] = []
-  for (const { repository, image, status } of told) {
-    if (status !== 201) continue
-    const { status: got } = await client.getManifest(repository, image.manifest.digest)
-    if (got !== 200) problems.push(`${repository}@${image.manifest.digest} answers ${got}`)
-    for (const { digest, bytes } of blobsOf(image)) {
-      const blob = await client.getBlob(repository, digest)
-      if (!Buffer.from(await blob.bytes()).equals(Buffer.from(bytes))) problems.push(`${repository} lost ${digest}`)
-    }
-  }
-  return problems
-}
 
 /** ext4 on a loop device, which becomes read-only with its first error. */
 class FaultyDisk implements AsyncDisposable {

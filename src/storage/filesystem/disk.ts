@@ -126,7 +126,7 @@ class LocalDisk implements Disk {
   }
 
   async removeTree(path: string): Promise<void> {
-    await withDescriptor(() => fs.rm(path, { recursive: true, force: true }))
+    await orRefused(withDescriptor(() => fs.rm(path, { recursive: true, force: true })))
   }
 
   async removeEmptyDirectory(path: string): Promise<boolean> {
@@ -206,7 +206,7 @@ class LocalFile implements DiskFile {
 
   async truncate(length: number): Promise<void> {
     this.#isSynced = false
-    await ftruncateLater(this.#descriptor, length)
+    await orRefused(ftruncateLater(this.#descriptor, length))
   }
 
   async size(): Promise<number> {
@@ -229,7 +229,7 @@ class LocalFile implements DiskFile {
     if (this.#isWritten) this.#pace?.leave()
     this.#isWritten = false
     if (this.#pace !== undefined && this.#isSynced) closeSync(descriptor)
-    else await closeLater(descriptor)
+    else await orRefused(closeLater(descriptor))
   }
 
   /** How many of the bytes were written. */
