@@ -1,8 +1,17 @@
-/** What a client must be told to use a registry that it does not trust by itself. */
+/** What a client must be told to use a registry that it does not know by itself. */
 export interface Access {
   /** As people write it in front of an image name: `registry.example.com:5000`. */
   readonly registry: string
   readonly trust: Trust
+  /** The registries whose images are pulled through it. */
+  readonly mirrors: readonly PulledThrough[]
+}
+
+export interface PulledThrough {
+  /** As it stands in front of an image name: `docker.io`. */
+  readonly name: string
+  /** Below which the registry here has its content. */
+  readonly prefix: string
 }
 
 export type Trust =
@@ -10,6 +19,12 @@ export type Trust =
   | { readonly kind: 'authority'; readonly certificate: string }
   /** It speaks plain HTTP. */
   | { readonly kind: 'plain HTTP' }
+  /** By an authority that clients know. */
+  | { readonly kind: 'known' }
+
+export function schemeOf({ kind }: Trust): 'http' | 'https' {
+  return kind === 'plain HTTP' ? 'http' : 'https'
+}
 
 /** How one client is told, as a shell script that may be run again. */
 export interface ClientRecipe {

@@ -1,5 +1,6 @@
-import { type Access, addLines, type ClientRecipe, quoted, writeFile } from './client-recipe.ts'
+import { type Access, addLines, type ClientRecipe, quoted, schemeOf, writeFile } from './client-recipe.ts'
 import { docker } from './docker.ts'
+import { buildkitMirrors, containerdMirrors, k3sMirrors, podmanMirrors } from './pulled-through.ts'
 
 /** Every client that there is a recipe for, in the order in which they are shown. */
 export const CLIENTS = {
@@ -18,9 +19,10 @@ export const CLIENT_NAMES = Object.keys(CLIENTS) as ClientName[]
 /** Printed one by one, and only when asked for: to trust an authority for everything is a decision. */
 export const ONLY_WHEN_NAMED: readonly ClientName[] = ['boot2docker', 'system']
 
-function containerd({ registry, trust }: Access): ClientRecipe {
+function containerd(access: Access): ClientRecipe {
+  const { registry, trust } = access
   const folder = `/etc/containerd/certs.d/${registry}`
-  const scheme = trust.kind === 'authority' ? 'https' : 'http'
+  const scheme = schemeOf(trust)
   const host = [
     `server = "${scheme}://${registry}"`,
     '',
@@ -35,26 +37,32 @@ function containerd({ registry, trust }: Access): ClientRecipe {
     remark: 'Holds from the next pull on; Kubernetes reads the folder only when config.toml names it.',
     commands: [
       ...authority,
-      ...writeFile(`${folder}/hosts.toml`, withAuthority.join('\n')),
+      ...(trust.kind === 'known' ? [] : writeFile(`${folder}/hosts.toml`, withAuthority.join('\n'))),
+      ...containerdMirrors(access),
       `grep -qs '/etc/containerd/certs.d' /etc/containerd/config.toml || echo 'For Kubernetes, set config_path = "/etc/containerd/certs.d" below the registry section of /etc/containerd/config.toml and restart containerd.' >&2`,
     ],
   }
 }
 
-function podman({ registry, trust }: Access): ClientRecipe {
+function podman(access: Access): ClientRecipe {
+  const { registry, trust } = access
   const settings = [`# ${registry}`, '[[registry]]', `location = "${registry}"`, 'insecure = true'].join('\n')
   return {
     title: 'podman, buildah, skopeo, CRI-O',
     isThere: 'command -v podman || command -v buildah || command -v skopeo || command -v crio',
     remark: 'Holds at once.',
-    commands:
-      trust.kind === 'authority'
-        ? writeFile(`/etc/containers/certs.d/${registry}/ca.crt`, trust.certificate)
-        : writeFile(`/etc/containers/registries.conf.d/${registry.replaceAll(':', '-')}.conf`, settings),
+    commands: [
+      ...(trust.kind === 'authority' ? writeFile(`/etc/containers/certs.d/${registry}/ca.crt`, trust.certificate) : []),
+      ...(trust.kind === 'plain HTTP'
+        ? writeFile(`/etc/containers/registries.conf.d/${registry.replaceAll(':', '-')}.conf`, settings)
+        : []),
+      ...podmanMirrors(access),
+    ],
   }
 }
 
-function buildkit({ registry, trust }: Access): ClientRecipe {
+function buildkit(access: Access): ClientRecipe {
+  const { registry, trust } = access
   const authorityPath = `/etc/buildkit/certs/${registry}/ca.crt`
   const setting = trust.kind === 'authority' ? `  ca = ["${authorityPath}"]` : '  http = true'
   return {
@@ -64,20 +72,20 @@ function buildkit({ registry, trust }: Access): ClientRecipe {
       'Holds after a restart of buildkitd; for buildx: docker buildx create --use --buildkitd-config /etc/buildkit/buildkitd.toml. The builder inside Docker follows Docker.',
     commands: [
       ...(trust.kind === 'authority' ? writeFile(authorityPath, trust.certificate) : []),
-      ...addLines('/etc/buildkit/buildkitd.toml', `[registry."${registry}"]\n${setting}`),
+      ...(trust.kind === 'known' ? [] : addLines('/etc/buildkit/buildkitd.toml', `[registry."${registry}"]\n${setting}`)),
+      ...buildkitMirrors(access),
     ],
   }
 }
 
 const K3S = '/etc/rancher/k3s'
 
-function k3s({ registry, trust }: Access): ClientRecipe {
+function k3s(access: Access): ClientRecipe {
+  const { registry, trust } = access
   const authorityPath = `${K3S}/certs/${registry}.crt`
-  const settings =
-    trust.kind === 'authority'
-      ? ['configs:', `  "${registry}":`, '    tls:', `      ca_file: ${authorityPath}`]
-      : ['mirrors:', `  "${registry}":`, '    endpoint:', `      - "http://${registry}"`]
-  const added = [`# ${registry}`, ...settings].join('\n')
+  const configs =
+    trust.kind === 'authority' ? ['configs:', `  "${registry}":`, '    tls:', `      ca_file: ${authorityPath}`] : []
+  const added = [`# ${registry}`, ...k3sMirrors(access), ...configs].join('\n')
   return {
     title: 'k3s',
     isThere: `command -v k3s || [ -d ${K3S} ]`,
@@ -99,13 +107,13 @@ function k3s({ registry, trust }: Access): ClientRecipe {
 
 function boot2docker({ registry, trust }: Access): ClientRecipe {
   const isThere = '[ -d /var/lib/boot2docker ]'
-  if (trust.kind === 'plain HTTP') {
+  if (trust.kind !== 'authority') {
     const profile = '/var/lib/boot2docker/profile'
     return {
       title: 'boot2docker (docker-machine)',
       isThere,
       remark: 'Holds after a restart: docker-machine restart NAME, or reboot.',
-      commands: addLines(profile, `EXTRA_ARGS="$EXTRA_ARGS --insecure-registry=${registry}"`),
+      commands: trust.kind === 'known' ? [] : addLines(profile, `EXTRA_ARGS="$EXTRA_ARGS --insecure-registry=${registry}"`),
     }
   }
   return {
@@ -124,7 +132,7 @@ function system({ registry, trust }: Access): ClientRecipe {
   const debian = '/usr/local/share/ca-certificates'
   const fedora = '/etc/pki/ca-trust/source/anchors'
   const commands =
-    trust.kind === 'plain HTTP'
+    trust.kind !== 'authority'
       ? []
       : [
           `if command -v update-ca-certificates >/dev/null; then`,
@@ -145,8 +153,8 @@ function system({ registry, trust }: Access): ClientRecipe {
     title: 'The whole system (curl, browsers, Go programs; macOS and Linux)',
     isThere: 'true',
     remark:
-      trust.kind === 'plain HTTP'
-        ? 'Nothing to do: programs that are given an http:// address use it.'
+      trust.kind !== 'authority'
+        ? `Nothing to do: programs that are given an ${schemeOf(trust)}:// address use it.`
         : 'Every program trusts this authority, for every server. Running programs notice after a restart, the Docker daemon too.',
     commands,
   }

@@ -36,4 +36,30 @@ describeWith({ programs: [...DOCKER_PROGRAMS, PEER_PROGRAM], root: true }, 'Dock
     expect(push.exitCode).toBe(1)
     expect(`${push.stdout}${push.stderr}`).toContain('This registry is a cache of')
   })
+
+  test('pulls through a default mirror that a rule lets anonymous callers pull from, and nothing else there', async () => {
+    using folder = new TemporaryFolder()
+    await using hub = await startPeer({ folder, dataDirectory: folder.join('hub') })
+    const client = new RegistryClient(hub.url)
+    for (const name of ['library/mirrored', 'hidden/app']) {
+      for (const blob of blobsOf(IMAGE)) await client.pushBlob(name, blob)
+      await expectStatus(await client.putManifest(name, 'latest', IMAGE.manifest), 201)
+    }
+    const mirrors = `mirrors: [{prefix: docker.io, url: "${hub.url}", default: true, username: a, password: b}]\n`
+    const rules = `access: {rules: [{who: [anonymous], repositories: ['docker.io/library/*'], can: [pull]}]}\n`
+    await using mirror = await startBerth({ folder, dataDirectory: folder.join('mirror'), moreConfig: mirrors + rules })
+    await using daemon = await DockerDaemon.start(folder, { mirror: `http://${mirror.address}` })
+
+    await daemon.docker('pull', 'mirrored')
+    const id = await daemon.imageId('mirrored')
+    const hidden = await daemon.tryDocker('pull', 'hidden/app')
+    const named = await daemon.tryDocker('pull', `${mirror.address}/docker.io/hidden/app`)
+
+    expect(id).toBe(IMAGE.config.digest)
+    expect([hidden.exitCode, named.exitCode]).toEqual([1, 1])
+    const { repositories } = (await (await new RegistryClient(mirror.url).request('GET', '/v2/_catalog')).json()) as {
+      repositories?: readonly string[]
+    }
+    expect(repositories).toBeUndefined()
+  })
 })

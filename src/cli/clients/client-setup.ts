@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { certificatesIn } from '../../certificates/pem.ts'
 import { findHost } from '../../config/schema/values.ts'
-import type { Access, Trust } from '../../recipes/client-recipe.ts'
+import type { Access, PulledThrough, Trust } from '../../recipes/client-recipe.ts'
 import { CLIENT_NAMES, type ClientName, ONLY_WHEN_NAMED } from '../../recipes/clients.ts'
 import { setupScript, setupScriptForWhatIsThere } from '../../recipes/setup-script.ts'
 import { CommandError } from '../command-error.ts'
@@ -13,6 +13,8 @@ interface SetupOptions {
   readonly ca?: string
   readonly fingerprint?: string
   readonly insecure: boolean
+  readonly trusted: boolean
+  readonly mirrorOf: readonly string[]
   readonly apply: boolean
   readonly ssh?: string
   readonly sshCommand: string
@@ -36,6 +38,15 @@ export function addClientCommands(program: Command): void {
     .option('--ca <file>', "the certificate of the registry's authority; asked of the registry when left out")
     .option('--fingerprint <sha256>', 'what the authority must be that the registry hands out; its log shows it')
     .option('--insecure', 'the registry speaks plain HTTP', false)
+    .option('--trusted', 'clients know the authority of its certificate', false)
+    .addOption(
+      new Option(
+        '--mirror-of <registry>',
+        'also pull its images through this one: docker.io, or quay.io=PREFIX; may be given several times',
+      )
+        .argParser((value, before: readonly string[]) => [...before, value])
+        .default([], 'none'),
+    )
     .option('--apply', 'do it on this machine', false)
     .option('--ssh <host>', 'do it on that machine')
     .option('--ssh-command <words>', 'what reaches it, as in "docker-machine ssh"', 'ssh')
@@ -46,8 +57,8 @@ export function addClientCommands(program: Command): void {
 /** Throws CommandError. */
 export async function setUpClients(name: string, options: SetupOptions): Promise<void> {
   const registry = parseRegistry(name)
-  const trust: Trust = options.insecure ? { kind: 'plain HTTP' } : await findAuthority(registry, options)
-  const access: Access = { registry, trust }
+  const mirrors = options.mirrorOf.map(parseMirrored)
+  const access: Access = { registry, trust: await trustIn(registry, options), mirrors }
   const names = options.client.length > 0 ? options.client : CLIENT_NAMES.filter((client) => !ONLY_WHEN_NAMED.includes(client))
   if (!options.apply && options.ssh === undefined) {
     process.stdout.write(setupScript(access, options.client.length > 0 ? names : CLIENT_NAMES))
@@ -55,6 +66,21 @@ export async function setUpClients(name: string, options: SetupOptions): Promise
   }
   const command = options.ssh === undefined ? ['sh'] : [...options.sshCommand.split(' '), options.ssh, AS_ROOT]
   await runScript(command, setupScriptForWhatIsThere(access, names))
+}
+
+async function trustIn(registry: string, options: SetupOptions): Promise<Trust> {
+  if (options.insecure && options.trusted) throw new CommandError('--insecure and --trusted exclude each other')
+  if (options.insecure) return { kind: 'plain HTTP' }
+  return options.trusted ? { kind: 'known' } : await findAuthority(registry, options)
+}
+
+/** The prefix is the name of the registry where none is given. */
+function parseMirrored(text: string): PulledThrough {
+  const [, name = '', prefix] = /^([^=]+)(?:=([a-z0-9._/-]+))?$/.exec(text) ?? []
+  if (name === '')
+    throw new CommandError(`${text} is no registry; write it as docker.io, or with the prefix of its mirror as quay.io=quay`)
+  const registry = parseRegistry(name)
+  return { name: registry, prefix: prefix ?? registry }
 }
 
 /** One word for the shell at the other end. */
