@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'bun:test'
-import { setManifestGone, setManifestHeld } from '../../src/metadata/changes.ts'
+import { setLink, setManifestGone, setManifestHeld } from '../../src/metadata/changes.ts'
 import { setTag } from '../../src/metadata/history/tag-changes.ts'
 import {
+  holdsContent,
   holdsManifest,
   holdsSeenManifest,
   listReferrers,
@@ -119,6 +120,23 @@ export function describeMetadataLists(name: string, open: () => Promise<OpenedFo
 
       expect(await listRepositoryNames(metadata.read, '', ALL)).toEqual(inByteOrder(names) as RepositoryName[])
       expect(await listRepositoryNames(metadata.read, 'a0', 2)).toEqual(['a_b', 'aa'] as RepositoryName[])
+    })
+
+    test('have content when they have a blob or a manifest', async () => {
+      const blobs = await metadata.repository(A)
+      const manifests = await metadata.repository(B)
+      const has = async () => [await holdsContent(metadata.read, blobs), await holdsContent(metadata.read, manifests)]
+      const link = async (target: ReturnType<typeof digest> | null) =>
+        await metadata.change((query, stamp) => setLink(query, blobs, digest('x'), target, stamp))
+      expect(await has()).toEqual([false, false])
+
+      await link(digest('x'))
+      await hold(B)
+      expect(await has()).toEqual([true, true])
+
+      await link(null)
+      await metadata.change((query, stamp) => setManifestGone(query, manifests, digest('m'), stamp))
+      expect(await has()).toEqual([false, false])
     })
 
     test('go by whether a manifest is held, and seen', async () => {
