@@ -145,3 +145,34 @@ test('a caller that may not pull makes nothing come, and a push below a prefix i
   expect(upstreams.closed.asked).toEqual(asked)
   expect((await as('reader').getManifest('closed/team/unseen', 'latest')).status).toBe(200)
 })
+
+test('the password of a mirror goes to its own host: neither along with a redirect, nor to a token server of another site', async () => {
+  const { authorization } = basic(ROBOT.username, ROBOT.password)
+  const images = serveImages({ 'team/app': IMAGES.closed }, { authorization })
+  using folder = new TemporaryFolder()
+  await using store = await FakeUpstream.start(serveImages({ 'team/app': IMAGES.closed }))
+  await using sending = await FakeUpstream.start((request, response) => {
+    const isSent = request.headers.authorization === authorization && request.url?.includes('/blobs/') === true
+    if (isSent) response.writeHead(307, { location: `${store.otherUrl}${request.url}` }).end()
+    else return images(request, response)
+  })
+  await using asking = await FakeUpstream.start((_, response) => {
+    response.writeHead(401, { 'www-authenticate': `Bearer realm="${store.otherUrl}/token",service="s"` }).end()
+  })
+  await using registry = await AppInTest.start(folder, {
+    mirrors: [
+      { prefix: 'sending', url: sending.url, ...ROBOT, public: true },
+      { prefix: 'asking', url: asking.url, ...ROBOT, public: true },
+    ],
+  })
+
+  expect((await registry.client.getManifest('sending/team/app', 'latest')).status).toBe(200)
+  for (const { digest } of blobsOf(IMAGES.closed))
+    expect((await registry.client.getBlob('sending/team/app', digest)).status).toBe(200)
+  const refused = await registry.client.getManifest('asking/team/app', 'latest')
+
+  expect(sending.shown).toContain(authorization)
+  expect(store.asked).toHaveLength(blobsOf(IMAGES.closed).length)
+  expect(store.shown.filter((shown) => shown !== undefined)).toEqual([])
+  expect([refused.status, await refused.text()]).toEqual([401, expect.stringContaining('is not on its site')])
+})
