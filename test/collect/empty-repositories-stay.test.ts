@@ -6,7 +6,7 @@ import type { Digest } from '../../src/oci/digest.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { parseTag } from '../../src/oci/reference.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
-import { collectAll, forgetGone, HOUR_MS, passTime } from '../support/collecting.ts'
+import { collectAll, forgetGone, HOUR_MS, passTime, purgeGone } from '../support/collecting.ts'
 import {
   catalogOf,
   EMPTY_INDEX,
@@ -38,6 +38,7 @@ describe('a repository stays', () => {
     await lab.collect()
     expect(lab.missingDirectories()).toEqual([])
     expect(await lab.row()).toMatchObject({ state: '' })
+    expect(lab.pair.collecting.log.lines.map(({ message }) => message)).not.toContain('an empty repository cannot be removed')
   }
 
   test('while an upload to it is open', async () => {
@@ -55,7 +56,7 @@ describe('a repository stays', () => {
     await lab.client.deleteManifest(NAME, IMAGE.manifest.digest)
     for (const { digest } of blobsOf(IMAGE)) await lab.client.deleteBlob(NAME, digest)
     await expectStays()
-    await lab.pair.collecting.registry.history.flush(new AbortController().signal)
+    await purgeGone(lab.pair.collecting)
     await expectStays()
 
     await forgetGone(lab.pair.collecting)

@@ -42,7 +42,12 @@ export async function collect(berth: Collecting): Promise<void> {
 /** What other duties do each minute: nothing remembers what is gone, and the history has every move. */
 export async function forgetGone(berth: Forgetting): Promise<void> {
   await berth.registry.history.flush(new AbortController().signal)
-  const { metadata, epoch } = berth.opened
+  await purgeGone(berth)
+}
+
+/** Nothing remembers what is gone. */
+export async function purgeGone({ opened }: Pick<Forgetting, 'opened'>): Promise<void> {
+  const { metadata, epoch } = opened
   while (await metadata.write((query) => purgeTombstones(query, epoch, Number.MAX_SAFE_INTEGER)));
 }
 
