@@ -120,6 +120,8 @@ test.each(someOf('retention-shapes', ROWS, 12))('%s, by %s', async (shapeName, _
   const whileUntagged = [await lostOf(going), await lostOf(staying)]
   const tags = [await lab.status(kind.going), await lab.status(kind.staying)]
   await lab.passDays(31)
+  await kind.renew?.(staying)
+  const shown = Object.entries(await lab.decided()).flatMap(([name, words]) => (words.startsWith('goes') ? [name] : []))
   await pass(kind, staying)
   const withoutRoot = [await lostOf(going), await lostOf(staying)]
   for (let round = 0; round < 4; round += 1) {
@@ -130,6 +132,7 @@ test.each(someOf('retention-shapes', ROWS, 12))('%s, by %s', async (shapeName, _
 
   expect(whileUntagged).toEqual([[], []])
   expect(tags).toEqual([kind.going === kind.staying ? 200 : 404, 200])
+  expect(shown).toEqual([`${CI}@${going.root.digest}`])
   expect(withoutRoot).toEqual([[going.root.digest], []])
   const all = [going.root.digest, ...referencesOf(going), ...blobsOfShape(going)]
   expect([await lostOf(going), await lostOf(staying)]).toEqual([all, []])
