@@ -9,6 +9,7 @@ import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
+import type { Retention } from '../registry/retention/create-retention.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
@@ -37,6 +38,7 @@ export interface ServedRegistry {
   readonly frees: Pick<Frees, 'of'>
   readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records' | 'past' | 'restoreTag'>
   readonly quotas: Pick<Quotas, 'of'>
+  readonly retention: Pick<Retention, 'decisionsIn' | 'dryRun'>
   readonly handover: PendingHandover | undefined
   readonly paths: Paths
   /** The most tags in one page; a list without `n` is given whole. */

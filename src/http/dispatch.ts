@@ -41,6 +41,7 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   'api-openapi': 'api',
   'api-quotas': 'api',
   'api-restore': 'api',
+  'api-retention': 'api',
   'api-undelete': 'api',
   base: 'base',
   blob: 'blob',

@@ -3,6 +3,7 @@ import type { PlainResponse } from './answer/responses.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
 import { getOpenApi } from './api/openapi.ts'
 import { listQuotas } from './api/quotas.ts'
+import { previewRetention } from './api/retention.ts'
 import { getTagHistory, restoreTag } from './api/tag-past.ts'
 import { listDeleted, undelete } from './api/undeletions.ts'
 import type { Call } from './call.ts'
@@ -63,6 +64,7 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-history': { GET: { id: 'api', action: 'pull', answer: getTagHistory } },
   'api-restore': { POST: { id: 'api', action: 'push', answer: restoreTag } },
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
+  'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
 }
 
 /** What can be done with the resource of a route. */

@@ -10,6 +10,7 @@ import type { Frees } from '../registry/deleting/frees.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirrors } from '../registry/mirror/mirrors.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
+import type { Retention } from '../registry/retention/create-retention.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
@@ -28,6 +29,7 @@ export interface HandlerOptions {
   readonly frees: Frees
   readonly changes: ContentChanges
   readonly quotas: Quotas
+  readonly retention: Pick<Retention, 'decisionsIn' | 'dryRun'>
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
   /** Answer pulls with the content of other registries; left out, there are none. */
@@ -63,7 +65,7 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, pulls, catalog, frees, changes, quotas, handover } = options
+  const { blobs, uploads, manifests, pulls, catalog, frees, changes, quotas, retention, handover } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
@@ -77,6 +79,7 @@ export function createHandler(options: HandlerOptions): Handler {
     frees,
     changes,
     quotas,
+    retention,
     handover,
     paths,
     maxTags,

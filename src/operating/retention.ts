@@ -3,23 +3,12 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
 import { seenIn } from '../registry/deleting/content-changes.ts'
 import { bytesOf } from '../registry/retention/retention-bytes.ts'
-import type { Decided } from '../retention/decision.ts'
-import type { ManifestFacts, TagFacts } from '../retention/facts.ts'
-import { wordsOf } from '../retention/reason.ts'
+import { type ShownContent, shownOf } from '../registry/retention/shown-content.ts'
 import { slicesOf } from '../retention/turns.ts'
 import { withContent } from './content-registry.ts'
 
-/** What becomes of one tag, or of a manifest without a tag. */
-export interface PreviewedContent {
+export interface PreviewedContent extends ShownContent {
   readonly repository: string
-  /** Undefined: no tag leads to it. */
-  readonly tag: string | undefined
-  readonly digest: string
-  readonly goes: boolean
-  /** One word or two, for a program. */
-  readonly reason: string
-  /** To be read after 'stays: ' or 'goes: '. */
-  readonly because: string
 }
 
 export interface PreviewTotals {
@@ -52,7 +41,7 @@ export async function previewRetention(config: Config, log: Log, { told, signal 
     ]
     for await (const repository of look.repositories(signal)) {
       for await (const slice of slicesOf([...repository.tags, ...repository.untagged], setImmediate)) {
-        const contents = slice.map((decided) => contentOf(repository.name, decided))
+        const contents = slice.map((decided) => ({ repository: repository.name, ...shownOf(decided) }))
         for (const { tag, goes } of contents) (tag === undefined ? untagged : tags)[goes ? 'go' : 'stay'] += 1
         told(contents)
       }
@@ -62,9 +51,4 @@ export async function previewRetention(config: Config, log: Log, { told, signal 
     }
     return { tags, untagged, bytes, isAlone }
   })
-}
-
-function contentOf(repository: string, { about, goes, because }: Decided<TagFacts | ManifestFacts>): PreviewedContent {
-  const tag = 'name' in about ? about.name : undefined
-  return { repository, tag, digest: about.digest, goes, reason: because.kind, because: wordsOf(because) }
 }

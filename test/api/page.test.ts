@@ -45,6 +45,9 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { moves: [{ how: 'undelete' }], more: false },
       { tag: 'v2', digest: makeImage('before').manifest.digest },
       { tag: 'v2', digest: makeImage('before').manifest.digest },
+      { contents: [{ reason: 'no rule' }, { reason: 'no rule' }], dryRun: true },
+      { contents: [{ goes: false }, { goes: false }], untagged: { go: 0, stay: 0 } },
+      { contents: [], tags: { go: 0 }, next: null },
     ])
     expect(printed).toMatch(/\}team: \d+ of 1000000000 bytes\n$/)
   })

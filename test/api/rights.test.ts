@@ -41,6 +41,7 @@ const UNDELETE = ['POST', 'undelete?tag=none'] as const
 const HISTORY = ['GET', 'history?tag=v1'] as const
 const RESTORE = ['POST', 'restore?tag=none&back=1'] as const
 const QUOTAS = ['GET', 'quotas'] as const
+const RETENTION = ['GET', 'retention'] as const
 
 // Nothing is changed here: a token that fits nothing is 409, and what was never deleted 404, once the caller is let in.
 test.each([
@@ -51,6 +52,7 @@ test.each([
   ['anonymous', HISTORY, [401, 401, 401]],
   ['anonymous', RESTORE, [401, 401, 401]],
   ['anonymous', QUOTAS, [401, 401, 401]],
+  ['anonymous', RETENTION, [401, 401, 401]],
   ['reader', LOOK, [403, 403, 403]],
   ['reader', DELETE, [403, 403, 403]],
   ['reader', DELETED, [403, 403, 403]],
@@ -58,6 +60,7 @@ test.each([
   ['reader', HISTORY, [200, 403, 403]],
   ['reader', RESTORE, [403, 403, 403]],
   ['reader', QUOTAS, [403, 403, 403]],
+  ['reader', RETENTION, [403, 403, 403]],
   ['writer', LOOK, [403, 403, 403]],
   ['writer', DELETE, [403, 403, 403]],
   ['writer', DELETED, [200, 403, 403]],
@@ -65,6 +68,7 @@ test.each([
   ['writer', HISTORY, [200, 403, 403]],
   ['writer', RESTORE, [404, 403, 403]],
   ['writer', QUOTAS, [200, 403, 403]],
+  ['writer', RETENTION, [200, 403, 403]],
   ['owner', LOOK, [200, 403, 403]],
   ['owner', DELETE, [409, 403, 403]],
   ['owner', DELETED, [200, 403, 403]],
@@ -74,6 +78,7 @@ test.each([
   ['operator', LOOK, [200, 200, 404]],
   ['operator', HISTORY, [200, 200, 200]],
   ['operator', QUOTAS, [200, 200, 200]],
+  ['operator', RETENTION, [200, 200, 404]],
 ] as const)('%s: %j answers %j', async (caller, [method, thing], statuses) => {
   const answers = await Promise.all(
     REPOSITORIES.map((repository) => clientOf(caller).request(method, `/api/v1/repositories/${repository}/${thing}`)),

@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, frees, changes, quotas, retention: { pulls } }: Registry,
+  { blobs, uploads, manifests, catalog, frees, changes, quotas, retention }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -22,7 +22,8 @@ export function handlerOf(
     frees,
     changes,
     quotas,
-    pulls,
+    retention,
+    pulls: retention.pulls,
     log,
     observers,
     probes: WELL,

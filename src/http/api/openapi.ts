@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
 import { DELETION, LOOK } from './deletions.ts'
 import { QUOTAS } from './quotas.ts'
+import { RETENTION } from './retention.ts'
 import { HISTORY, RESTORATION } from './tag-past.ts'
 import { LIST, UNDELETION } from './undeletions.ts'
 
@@ -93,6 +94,21 @@ export const ANSWERS = {
     ),
     counted: z.boolean().meta({ description: 'false: not everything has been counted yet.' }),
   }),
+  retention: z.strictObject({
+    tags: z.strictObject({ go: count, stay: count }).meta({ description: 'How many tags would go, and stay.' }),
+    untagged: z.strictObject({ go: count, stay: count }).meta({ description: 'The same of manifests without a tag.' }),
+    dryRun: z.boolean().meta({ description: 'true: the rules are only shown, and nothing goes.' }),
+    contents: z.array(
+      z.strictObject({
+        tag: text.nullable().meta({ description: 'null: a manifest without a tag.' }),
+        digest,
+        goes: z.boolean(),
+        reason: text.meta({ description: 'A word or two, for a program.' }),
+        because: text.meta({ description: 'To be read after stays: or goes:.' }),
+      }),
+    ),
+    next: text.nullable().meta({ description: 'To be sent as last; null: this was all.' }),
+  }),
   errors: z.strictObject({
     errors: z.array(z.strictObject({ code: text, message: text, detail: z.unknown().optional() })),
   }),
@@ -146,6 +162,12 @@ const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post'
     get: {
       summary: 'The quotas that hold for the repository, with their use.',
       ...{ parameters: QUOTAS, answer: ANSWERS.quotas, errors: [405] },
+    },
+  },
+  [`${REPOSITORY}/retention`]: {
+    get: {
+      summary: 'What the rules for tags do in the repository, and why. Changes nothing.',
+      ...{ parameters: RETENTION, answer: ANSWERS.retention, errors: [404, 405] },
     },
   },
 }

@@ -12,8 +12,18 @@ export const tags = parsed(TagGlob.find, TAG_GLOB_RULE).meta({
   description: 'A pattern of tags, in which `*` stands for any letters.',
   example: 'pr-*',
 })
+export const reference = parsed((text) => findTag(text) ?? findDigest(text), 'is neither a tag nor a digest')
 export const recordId = parsed(findRecordId, 'is no id of a deletion').meta({ description: 'The id of a deletion.' })
 export const flag = z.enum(['true', 'false']).transform((text) => text === 'true')
+
+/** A whole number from 1 on. */
+export function atMost(most: number) {
+  return z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, 'is no whole number of 1 or more')
+    .transform(Number)
+    .refine((number) => number <= most, `is more than ${most}`)
+}
 
 /** At most one of these: none means all of the repository. */
 export function atMostOne<Shape extends z.ZodObject>(shape: Shape, ...names: readonly string[]) {

@@ -9,7 +9,14 @@ export interface OpenApiRoute {
 
 /** `/api/v1/repositories/<name>/` and one of the words below. */
 export interface ContentRoute {
-  readonly resource: 'api-deletion' | 'api-deleted' | 'api-undelete' | 'api-history' | 'api-restore' | 'api-quotas'
+  readonly resource:
+    | 'api-deletion'
+    | 'api-deleted'
+    | 'api-undelete'
+    | 'api-history'
+    | 'api-restore'
+    | 'api-quotas'
+    | 'api-retention'
   readonly repository: RepositoryName
   readonly query: URLSearchParams
 }
@@ -21,6 +28,7 @@ const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
   history: 'api-history',
   restore: 'api-restore',
   quotas: 'api-quotas',
+  retention: 'api-retention',
 }
 
 /** `segments`: what follows `/api`. A name may itself end in one of the words: what stands at the right end counts. Throws NAME_INVALID. */

@@ -6,7 +6,7 @@ import { Semaphore } from '../../runtime/semaphore.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
-import { digest, parametersIn, tag } from './parameters.ts'
+import { atMost, digest, parametersIn, tag } from './parameters.ts'
 import type { ContentRoute } from './routes.ts'
 
 const MOST_MOVES = 1_000
@@ -14,17 +14,10 @@ const USUAL_MOVES = 100
 /** A large registry has gigabytes of records: an answer has what the newest of them say. */
 const BOUNDS = { historyBytes: 256 * 1024 * 1024, deletions: 10_000 }
 
-const whole = (most: number) =>
-  z
-    .string()
-    .regex(/^[1-9]\d{0,5}$/, 'is no whole number of 1 or more')
-    .transform(Number)
-    .refine((number) => number <= most, `is more than ${most}`)
-
 /** Whose moves, and how many. */
 export const HISTORY = z.strictObject({
   tag,
-  n: whole(MOST_MOVES)
+  n: atMost(MOST_MOVES)
     .optional()
     .meta({ description: `How many moves; ${USUAL_MOVES} when left out, ${MOST_MOVES} at most.` }),
 })
@@ -33,7 +26,7 @@ export const RESTORATION = z
   .strictObject({
     tag,
     digest: digest.optional(),
-    back: whole(MOST_MOVES).optional().meta({ description: 'Where it pointed so many moves ago, in place of a digest.' }),
+    back: atMost(MOST_MOVES).optional().meta({ description: 'Where it pointed so many moves ago, in place of a digest.' }),
   })
   .refine((value) => (value.digest === undefined) !== (value.back === undefined), {
     message: 'either digest or back says where to',

@@ -1,5 +1,6 @@
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import type { CollectorPolicy } from '../collect/policy.ts'
 import type { Whether } from '../collect/whether.ts'
@@ -11,7 +12,7 @@ import type { RepositoryScan } from '../scan/repository-scan.ts'
 import { PullNotes } from './pull-notes.ts'
 import { PushedTimes } from './pushed-times.ts'
 import { RetentionDuty } from './retention-duty.ts'
-import { RetentionLook } from './retention-look.ts'
+import { type RepositoryDecisions, RetentionLook } from './retention-look.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention-policy.ts'
 
 export interface RetentionParts {
@@ -32,7 +33,11 @@ export interface RetentionParts {
 export interface Retention {
   /** What becomes of everything. `seen`: how the caller waits for the scans that it needs. */
   look(seen: Seen): RetentionLook
+  /** The same in one repository, for a request; undefined where there is none of this name. Throws the reason of the signal, and UNAVAILABLE. */
+  decisionsIn(repository: RepositoryName, signal: AbortSignal): Promise<RepositoryDecisions | undefined>
   readonly pulls: PullNotes
+  /** The rules are only shown. */
+  readonly dryRun: boolean
   /** Undefined: no rule takes anything. */
   readonly duty: RetentionDuty | undefined
   /** How often a pass is made. */
@@ -49,6 +54,8 @@ export function createRetention(parts: RetentionParts): Retention {
   const duty = new RetentionDuty({ look: look(seen), manifests, whether, metadata, graceMs: collector.graceMs, dryRun, log })
   return {
     look,
+    decisionsIn: (name, signal) => look(seen).of(name, signal),
+    dryRun,
     pulls: new PullNotes(metadata, policy.ignoredPullers),
     duty: rules.length === 0 && untaggedMs === undefined ? undefined : duty,
     everyMs: Math.max(1, collector.intervalMs),

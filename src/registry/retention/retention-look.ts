@@ -70,6 +70,16 @@ export class RetentionLook {
     yield* this.#decided(gathered, signal)
   }
 
+  /** What is in one repository; undefined where there is none of this name. */
+  async of(name: RepositoryName, signal: AbortSignal): Promise<RepositoryDecisions | undefined> {
+    const { metadata, seen } = this.#options
+    const id = await seen.repository(name)
+    if (id === undefined) return undefined
+    const looked = await this.#lookInto({ id, name }, new Questions(metadata.read, { signal }), signal)
+    for await (const decisions of this.#decided([looked], signal)) return decisions
+    return undefined
+  }
+
   async #lookInto(repository: FoundRepository, questions: Questions, signal: AbortSignal): Promise<Looked> {
     const { rules, holds } = this.#options
     const { id, name } = repository
