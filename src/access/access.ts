@@ -18,7 +18,8 @@ export type Caller =
 export type Wanted =
   /** `/v2/`, where clients find out how to log in. */
   | { readonly kind: 'base' }
-  | { readonly kind: 'catalog' }
+  /** `needsName`: the client could have logged in, and gets less than that shows where it has not. */
+  | { readonly kind: 'catalog'; readonly needsName?: boolean }
   | {
       readonly kind: 'repository'
       readonly repository: RepositoryName

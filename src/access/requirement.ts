@@ -30,7 +30,7 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
     case 'base':
       return true
     case 'catalog':
-      return permit.catalog !== 'nothing'
+      return permit.catalog !== 'nothing' && !(wanted.needsName === true && permit.caller.kind === 'anonymous')
     case 'repository':
       return isAllowed(permit, wanted.action, wanted.repository)
   }

@@ -24,6 +24,10 @@ export interface Config {
     /** The most repositories in one answer, and how many there are when the client does not say. */
     readonly maxEntries: number
   }
+  readonly search: {
+    /** Repositories that a search calls official. */
+    readonly official: readonly RepositoryGlob[]
+  }
   readonly tags: {
     /** The most tags in one answer. */
     readonly maxTags: number

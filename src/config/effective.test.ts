@@ -72,3 +72,10 @@ test('what it prints is a configuration that means the same', () => {
 
   expect(again).toEqual(config)
 })
+
+test('a list that has a default is shown with it, and as an empty list where the file says so', () => {
+  expect(lineOf(render(FILE), 'official')).toBe("official: ['library/*'] # default")
+  expect(lineOf(render(FILE, { REGISTRY_SEARCH_OFFICIAL: '[]' }), 'official')).toBe('official: [] # REGISTRY_SEARCH_OFFICIAL')
+  expect(loadConfig({ path, environment: {} }).config.search.official.map(String)).toEqual(['library/*'])
+  expect(loadConfig({ path, environment: { REGISTRY_SEARCH_OFFICIAL: '[]' } }).config.search.official).toEqual([])
+})

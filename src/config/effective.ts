@@ -35,8 +35,10 @@ function renderKey(key: Key, path: readonly string[], settings: Settings): strin
       const text = typeof value === 'string' ? value : key.facts.default
       return text === undefined ? [] : [line(path, showText(text, key.secret), settings)]
     }
-    case 'map':
     case 'list':
+      if (key.facts.default !== undefined) return [line(path, isSet(value) ? showTree(value, key) : key.facts.default, settings)]
+      return isFilled(value) ? [line(path, showTree(value, key), settings)] : []
+    case 'map':
       return isFilled(value) ? [line(path, showTree(value, key), settings)] : []
     case 'not yet':
     case 'not needed':
@@ -61,6 +63,10 @@ const OPTIONAL: ReadonlySet<string> = new Set([
 
 function isOptional(path: readonly string[]): boolean {
   return OPTIONAL.has(path.join('.'))
+}
+
+function isSet(value: Tree | undefined): value is Exclude<Tree, null> {
+  return value !== undefined && value !== null
 }
 
 function isFilled(value: Tree | undefined): value is Tree {

@@ -91,6 +91,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['health.tcp[].interval', '1s', ({ health }) => health.tcp[0]?.intervalMs, 1000],
   ['health.tcp[].threshold', 2, ({ health }) => health.tcp[0]?.threshold, 2],
   ['catalog.maxentries', 5, ({ catalog }) => catalog.maxEntries, 5],
+  ['search.official', ['base/*'], ({ search }) => search.official.map(String), ['base/*']],
   ['tags.maxtags', 5, ({ tags }) => tags.maxTags, 5],
   ['validation.disabled', false, ({ manifests }) => manifests.requiredPlatforms, 'all'],
   ['validation.manifests.urls.allow', ['^a'], ({ manifests }) => manifests.urls, { allow: [A], deny: [] }],

@@ -52,7 +52,8 @@ function entriesOf(key: Key, path: string): Entry[] {
     case 'list': {
       const entry = childOf(key, '0')
       const below = entry?.kind === 'section' ? entriesOf(entry, `${path}[]`) : []
-      return [{ ...EMPTY, path, default: '[]', about: key.facts.about, example: key.facts.example }, ...below]
+      const { about, default: usual = '[]', example } = key.facts
+      return [{ ...EMPTY, path, default: usual, about, example }, ...below]
     }
     case 'map':
       return [{ ...EMPTY, path, default: '{}', about: key.facts.about, example: key.facts.example }]

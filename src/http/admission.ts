@@ -45,13 +45,14 @@ export async function logIn(
   { request, connection }: IncomingRequest,
   { route, action, standIn }: Asked,
 ): Promise<Login> {
-  // Load balancers look at `/` without a password.
-  if (access === undefined || route.resource === 'root') return { permit: OPEN_PERMIT, request: undefined }
+  // Load balancers look at `/` without a password, and Docker at `/v1/_ping`.
+  if (access === undefined || route.resource === 'root' || route.resource === 'search-ping')
+    return { permit: OPEN_PERMIT, request: undefined }
   const accessRequest = {
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
     proxy: connection.proxy,
-    wanted: wantedOf(route, action, standIn),
+    wanted: wantedOf(route, action, { standIn, headers: request.headers }),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
   return { permit: await access.permit(accessRequest), request: accessRequest }
@@ -59,7 +60,7 @@ export async function logIn(
 
 /** The same caller, who wants something else. */
 export function wanting(login: Login, route: Route, action: Action): Login {
-  return { ...login, request: login.request && { ...login.request, wanted: wantedOf(route, action, undefined) } }
+  return { ...login, request: login.request && { ...login.request, wanted: wantedOf(route, action, {}) } }
 }
 
 /** Throws AccessRefusal for what the caller may not do. */
@@ -97,14 +98,21 @@ function originOf(request: Request, forwarded: Forwarded | undefined, assumed: '
   return `${scheme}://${forwarded?.host ?? url.host}`
 }
 
-function wantedOf(route: Route, action: Action, standIn: RepositoryName | undefined): Wanted {
+function wantedOf(
+  route: Route,
+  action: Action,
+  { standIn, headers }: { readonly standIn?: RepositoryName | undefined; readonly headers?: Headers },
+): Wanted {
   switch (route.resource) {
     case 'root':
+    case 'search-ping':
     case 'base':
     case 'api-openapi':
       return { kind: 'base' }
     case 'catalog':
       return { kind: 'catalog' }
+    case 'search':
+      return { kind: 'catalog', needsName: speaksSecondApi(headers) }
     case 'uploads':
       return {
         kind: 'repository',
@@ -119,6 +127,11 @@ function wantedOf(route: Route, action: Action, standIn: RepositoryName | undefi
     default:
       return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: undefined, standIn }
   }
+}
+
+/** podman never logs in to search, and where it is refused it searches the catalog, with its login. Docker logs in, and does not say this. */
+function speaksSecondApi(headers: Headers | undefined): boolean {
+  return headers?.get('docker-distribution-api-version') === 'registry/2.0'
 }
 
 function mountSource(query: URLSearchParams) {

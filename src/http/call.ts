@@ -2,6 +2,7 @@ import type { Permit } from '../access/access.ts'
 import type { Actor } from '../observe/actor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
+import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { BlobStore, StoredBlob } from '../registry/content/blob-store.ts'
 import type { Catalog, PageRequest } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
@@ -11,6 +12,7 @@ import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { Retention } from '../registry/retention/create-retention.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
+import type { Search } from '../registry/search/search.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
 import type { Route } from './routes.ts'
@@ -35,6 +37,9 @@ export interface ServedRegistry {
   readonly pulls?: Pick<PullNotes, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
+  readonly search: Pick<Search, 'find'>
+  /** Repositories that a search calls official. */
+  readonly official: readonly RepositoryGlob[]
   readonly frees: Pick<Frees, 'of'>
   readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records' | 'past' | 'restoreTag'>
   readonly quotas: Pick<Quotas, 'of'>

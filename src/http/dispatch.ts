@@ -49,6 +49,8 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   manifest: 'manifest',
   referrers: 'referrers',
   root: 'root',
+  search: 'search',
+  'search-ping': 'search',
   tags: 'tags',
   upload: 'blob_upload_chunk',
   uploads: 'blob_upload',

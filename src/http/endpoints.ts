@@ -12,13 +12,14 @@ import { deleteBlob, getBlob } from './handlers/blobs.ts'
 import { listRepositories } from './handlers/catalog.ts'
 import { deleteManifest, getManifest, putManifest } from './handlers/manifests.ts'
 import { listReferrers } from './handlers/referrers.ts'
+import { pingSearch, search } from './handlers/search.ts'
 import { listTags } from './handlers/tags.ts'
 import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './handlers/uploads.ts'
 import type { Route } from './routes.ts'
 
 /** One method of one resource. HEAD is that of GET without the body. */
 export interface Endpoint<Found extends Route> {
-  /** The id in the spec's table of endpoints; 'root', 'base', 'catalog' and 'api' are outside it. */
+  /** The id in the spec's table of endpoints; 'root', 'base', 'catalog', 'search' and 'api' are outside it. */
   readonly id: string
   /** What its caller must be allowed to do. */
   readonly action: Action
@@ -54,6 +55,8 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   tags: { GET: { id: 'end-8', action: 'list', answer: listTags } },
   referrers: { GET: { id: 'end-12', action: 'pull', answer: listReferrers } },
   catalog: { GET: { id: 'catalog', action: 'list', answer: listRepositories } },
+  'search-ping': { GET: { id: 'search', action: 'pull', answer: pingSearch, duringHandover: true } },
+  search: { GET: { id: 'search', action: 'list', answer: search } },
   'api-openapi': { GET: { id: 'api', action: 'pull', answer: getOpenApi } },
   'api-deletion': {
     GET: { id: 'api', action: 'delete', answer: previewDeletion },

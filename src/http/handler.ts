@@ -2,6 +2,7 @@ import type { AccessController } from '../access/access.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
+import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { BlobStore } from '../registry/content/blob-store.ts'
 import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
@@ -12,6 +13,7 @@ import type { Mirrors } from '../registry/mirror/mirrors.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { Retention } from '../registry/retention/create-retention.ts'
 import type { PullNotes } from '../registry/retention/pull-notes.ts'
+import type { Search } from '../registry/search/search.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
@@ -26,6 +28,9 @@ export interface HandlerOptions {
   readonly uploads: UploadSessions
   readonly manifests: ManifestStore
   readonly catalog: Catalog
+  readonly search: Search
+  /** `search.official`; left out, a search calls no repository official. */
+  readonly official?: readonly RepositoryGlob[]
   readonly frees: Frees
   readonly changes: ContentChanges
   readonly quotas: Quotas
@@ -65,7 +70,7 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, pulls, catalog, frees, changes, quotas, retention, handover } = options
+  const { blobs, uploads, manifests, pulls, catalog, search, frees, changes, quotas, retention, handover } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
@@ -76,6 +81,8 @@ export function createHandler(options: HandlerOptions): Handler {
     pulls,
     mirrors,
     catalog,
+    search,
+    official: options.official ?? [],
     frees,
     changes,
     quotas,

@@ -15,6 +15,8 @@ export type Route =
   | BlobRoute
   | UploadsRoute
   | UploadRoute
+  | SearchPingRoute
+  | SearchRoute
   | ApiRoute
 
 /** `/`, outside the API: an answer for load balancers. */
@@ -79,6 +81,17 @@ export interface UploadRoute {
   readonly query: URLSearchParams
 }
 
+/** `/v1/_ping`: what Docker asks before it searches. */
+export interface SearchPingRoute {
+  readonly resource: 'search-ping'
+}
+
+/** `/v1/search`: all that Docker and podman still ask of the first registry API. */
+export interface SearchRoute {
+  readonly resource: 'search'
+  readonly query: URLSearchParams
+}
+
 /**
  * What a request is about, or undefined when nothing is at its path. `prefix` is '' or a path without the slash at its end. Throws
  * NAME_INVALID, DIGEST_INVALID, MANIFEST_INVALID, MANIFEST_UNKNOWN and BLOB_UPLOAD_UNKNOWN for parts that cannot be right.
@@ -88,10 +101,17 @@ export function findRoute(method: string, url: Target, prefix: string): Route | 
   if (!url.pathname.startsWith(`${prefix}/`)) return undefined
   const [version, ...segments] = segmentsOf(url.pathname.slice(prefix.length))
   if (version === 'api') return findApiRoute(segments, url.searchParams)
+  if (version === 'v1') return findSearchRoute(segments, url.searchParams)
   if (version !== 'v2') return undefined
   if (segments.length === 0) return { resource: 'base' }
   if (segments.length === 1 && segments[0] === '_catalog') return { resource: 'catalog', query: url.searchParams }
   return findRepositoryRoute(method, segments, url.searchParams)
+}
+
+function findSearchRoute([word, ...rest]: readonly string[], query: URLSearchParams): Route | undefined {
+  if (rest.length > 0) return undefined
+  if (word === '_ping') return { resource: 'search-ping' }
+  return word === 'search' ? { resource: 'search', query } : undefined
 }
 
 /** A name may itself contain `blobs`, `manifests`, `tags`: what stands at the right end counts, as in registry:2. */

@@ -1,4 +1,4 @@
-/** What answered a request, in the words of registry:2's metrics, and `api`, `referrers` and `root` beside them. */
+/** What answered a request, in the words of registry:2's metrics, and `api`, `referrers`, `root` and `search` beside them. */
 export type HandlerName =
   | 'api'
   | 'base'
@@ -9,6 +9,7 @@ export type HandlerName =
   | 'manifest'
   | 'referrers'
   | 'root'
+  | 'search'
   | 'tags'
   | 'token'
 

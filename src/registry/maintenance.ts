@@ -16,6 +16,7 @@ import { RepeatedTask } from './repeated-task.ts'
 import type { Retention } from './retention/create-retention.ts'
 import type { RetentionDuty } from './retention/retention-duty.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
+import type { SearchIndex } from './search/search-index.ts'
 import type { UploadOrphans } from './uploads/upload-orphans.ts'
 import type { UploadPurge } from './uploads/upload-purge.ts'
 import type { Operations } from './writes/operations.ts'
@@ -60,6 +61,7 @@ export interface MaintenanceOptions {
   /** Undefined where there are no quotas. */
   readonly quotas: QuotaCount | undefined
   readonly facts: Pick<FactsDuty, 'run'>
+  readonly searchIndex: Pick<SearchIndex, 'catchUp'>
   /** A task failed; it is tried again at its next time. */
   readonly onFailure: (task: string, error: unknown) => void
 }
@@ -125,13 +127,13 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas, retention, facts } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas, retention } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
       { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: (signal) => this.#removeLeftovers(signal) },
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
-      { name: 'facts', everyMs: FACTS_EVERY_MS, run: (signal) => facts.run(signal) },
+      { name: 'facts', everyMs: FACTS_EVERY_MS, run: (signal) => this.#readFacts(signal) },
       { name: 'history', everyMs: HISTORY_EVERY_MS, run: (signal) => this.#writeHistory(signal) },
       ...(scrub === undefined
         ? []
@@ -156,6 +158,15 @@ export class Maintenance {
   async #writeHistory(signal: AbortSignal): Promise<void> {
     const { history, isReadOnly } = this.#options.records
     if (!isReadOnly) await history.flush(signal)
+  }
+
+  async #readFacts(signal: AbortSignal): Promise<void> {
+    const { facts, searchIndex } = this.#options
+    try {
+      await facts.run(signal)
+    } finally {
+      await searchIndex.catchUp(signal)
+    }
   }
 
   async #closeDeadScans(): Promise<void> {

@@ -53,6 +53,8 @@ import { Obstacles } from './scan/obstacles.ts'
 import { RepositoryScan } from './scan/repository-scan.ts'
 import { TagIndexes, type TagIndexesOptions } from './scan/tag-indexes.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
+import { Search } from './search/search.ts'
+import { SearchIndex } from './search/search-index.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
 import { createPurge, type UploadPurging } from './uploads/upload-purge.ts'
@@ -104,6 +106,7 @@ export interface Registry {
   readonly retention: Retention
   readonly catalog: Catalog
   readonly facts: FactsDuty
+  readonly search: Search
   readonly frees: Frees
   readonly records: DeletedRecords
   readonly history: TagHistory
@@ -160,6 +163,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
+  const searchIndex = new SearchIndex(metadata)
+  const search = new Search({ metadata, scan, index: searchIndex, epoch })
   const mirrors = mirrorsOf(options, { blobs, manifests, catalog, operations })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirrors?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
@@ -173,13 +178,13 @@ export function createRegistry(options: RegistryOptions): Registry {
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
-    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty },
+    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty, searchIndex },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
     ...{ blobs, uploads, manifests, mirrors, holds, retention },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, history, restoration, quotas, facts: factsDuty },
+    ...{ records, history, restoration, quotas, facts: factsDuty, search },
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,

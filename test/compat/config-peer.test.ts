@@ -59,9 +59,11 @@ const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', username: 'a', p
 const MIRROR_MORE = { repositories: ['team/*'], ttl: '6h', default: true, offline: false, public: true }
 const HELPED = { prefix: 'ecr', url: ['https://a.example.com'], exec: { command: 'x', lifetime: '1h' }, public: true }
 const MIRROR_KEYS = { ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h', ...MIRROR_MORE }
+const SEARCH = { official: ['base/*'] }
 const OWN = [
   ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
   ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
+  ['the search', 'search.', SEARCH, { search: SEARCH }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
   ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_MORE }, HELPED] }],
 ] as const

@@ -36,6 +36,7 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
   ],
   session: ['/v2/fuzz/blobs/uploads/none', `/v2/fuzz/blobs/uploads/none?digest=${DIGEST}`],
   referrers: [`/v2/fuzz/referrers/${DIGEST}`, '/v2/fuzz/referrers/x?artifactType=%ff'],
+  search: ['/v1/_ping', '/v1/search?q=a', '/v1/search?q=%00%ff"*&n=-1&page=x', `/v1/search?q=${'ab%20'.repeat(1000)}`, '/v1/x'],
   api: ['/api/v1/openapi.json', '/api/v1/openapi.json?x=%00', '/api/v1/repositories/fuzz/other', '/api/v1/repositories'],
   deletion: [
     '/api/v1/repositories/fuzz/deletion',

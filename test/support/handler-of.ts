@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, frees, changes, quotas, retention }: Registry,
+  { blobs, uploads, manifests, catalog, search, frees, changes, quotas, retention }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -19,6 +19,7 @@ export function handlerOf(
     uploads,
     manifests,
     catalog,
+    search,
     frees,
     changes,
     quotas,

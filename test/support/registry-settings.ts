@@ -12,6 +12,8 @@ export interface Settings {
   readonly headers?: Readonly<Record<string, readonly string[]>>
   readonly maxTags?: number
   readonly maxEntries?: number
+  /** `search.official`. */
+  readonly official?: readonly string[]
   /** Uploads that rest longer than this are removed, looked at in this interval; left out, they stay. */
   readonly uploadPurging?: { readonly ageMs: number; readonly intervalMs: number }
 }
@@ -27,7 +29,7 @@ export async function writeConfig(
 }
 
 function configOf(folder: TemporaryFolder, storage: 'inmemory' | 'filesystem' | S3Place, settings: Settings) {
-  const { uploadPurging, host, prefix, headers, maxEntries, maxTags } = settings
+  const { uploadPurging, host, prefix, headers, maxEntries, maxTags, official } = settings
   const purging = { age: `${uploadPurging?.ageMs ?? 1}ms`, interval: `${uploadPurging?.intervalMs ?? 1}ms`, dryrun: false }
   return {
     version: '0.1',
@@ -45,6 +47,7 @@ function configOf(folder: TemporaryFolder, storage: 'inmemory' | 'filesystem' | 
     http: { addr: '127.0.0.1:0', draintimeout: '10ms', host, prefix, headers },
     catalog: { maxentries: maxEntries },
     tags: { maxtags: maxTags },
+    search: { official },
   }
 }
 

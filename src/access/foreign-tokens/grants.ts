@@ -38,7 +38,9 @@ export function mayIn(grants: Grants, action: Action, repository: RepositoryName
 }
 
 export function mayListCatalog(grants: Grants): boolean {
-  return grants.get('registry:catalog')?.has('*') ?? false
+  const actions = grants.get('registry:catalog')
+  // Docker asks for `search` before it searches.
+  return actions?.has('*') === true || actions?.has('search') === true
 }
 
 interface Entry {

@@ -54,11 +54,14 @@ interface AskedActions {
 
 /** Clients ask by the name that they use: where it may stand for another one, a pull that is allowed from that is granted. */
 function grantedActions(rules: CallerRules, scope: AskedScope, { actions: asked, standInOf }: AskedActions): readonly string[] {
-  if (scope.type === 'registry') return asked.includes('*') && rules.mayAnywhere('list') ? ['*'] : []
+  if (scope.type === 'registry') return rules.mayAnywhere('list') ? OF_CATALOG.filter((action) => asked.includes(action)) : []
   const standIn = standInOf?.(scope.name)
   const mayThere = (action: Action) => standIn !== undefined && PULLED.includes(action) && rules.may(action, standIn)
   return GRANTED.filter((action) => isAsked(action, asked) && (rules.may(action, scope.name) || mayThere(action)))
 }
+
+/** Docker asks for `search` before it searches. Both show the names that the caller may list. */
+const OF_CATALOG = ['*', 'search']
 
 const GRANTED: readonly Action[] = ['pull', 'push', 'delete', 'list']
 const PULLED: readonly Action[] = ['pull', 'list']
@@ -71,13 +74,17 @@ function isAsked(action: Action, asked: readonly string[]): boolean {
 /** Whether a token is good for an action. */
 export function covers(access: readonly TokenAccess[], action: Action, repository: RepositoryName): boolean {
   return access.some(({ type, name, actions }) => {
-    if (type === 'registry') return action === 'list' && name === 'catalog' && actions.includes('*')
+    if (type === 'registry') return action === 'list' && isForCatalog({ name, actions })
     return type === 'repository' && name === repository && actions.includes(action)
   })
 }
 
 export function coversCatalog(access: readonly TokenAccess[]): boolean {
-  return access.some(({ type, name, actions }) => type === 'registry' && name === 'catalog' && actions.includes('*'))
+  return access.some(({ type, name, actions }) => type === 'registry' && isForCatalog({ name, actions }))
+}
+
+function isForCatalog({ name, actions }: Pick<TokenAccess, 'name' | 'actions'>): boolean {
+  return name === 'catalog' && OF_CATALOG.some((action) => actions.includes(action))
 }
 
 /** What it takes in memory, about, in bytes. */

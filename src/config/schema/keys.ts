@@ -137,9 +137,12 @@ export function map<Output>(type: z.ZodType<Output>, { name = z.string(), isSecr
   return declare(schema, { kind: 'map', secret: isSecret, facts })
 }
 
-/** Single values, or sections made with `section`. */
-export function list<Output>(element: z.ZodType<Output>, facts: KeyFacts) {
-  const schema = z.preprocess((value) => value ?? [], z.array(element, { error: 'is a list: write [one, another]' }).readonly())
+/** Single values, or sections made with `section`. `usual`: what holds when the list is left out, as the default in words has it. */
+export function list<Output>(element: z.ZodType<Output>, facts: KeyFacts, usual: readonly string[] = []) {
+  const schema = z.preprocess(
+    (value) => value ?? usual,
+    z.array(element, { error: 'is a list: write [one, another]' }).readonly(),
+  )
   return declare(schema, { kind: 'list', element: keys.get(element)?.kind === 'section' ? element : undefined, facts })
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { GLOB_RULE, RepositoryGlob } from '../../oci/repository-glob.ts'
 import { isSection, type Tree } from '../source/tree.ts'
 import { access } from './access-schema.ts'
 import { auth } from './auth-schema.ts'
@@ -10,7 +11,7 @@ import { retention } from './retention-schema.ts'
 import { storage } from './storage-schema.ts'
 import { mirrors } from './upstream/mirror-schema.ts'
 import { proxy } from './upstream/proxy-schema.ts'
-import { boolean, findBoolean, oneOf, pattern, text, wholeNumber } from './values.ts'
+import { boolean, findBoolean, oneOf, parsed, pattern, text, wholeNumber } from './values.ts'
 
 /**
  * Every key of a configuration file: what it may hold, what holds when it is absent, and what is told about it. The larger sections are
@@ -167,6 +168,19 @@ export const schema = section({
       about: 'The most tags in one answer; 0 stands for the default.',
     }),
   }),
+  search: exact(
+    section({
+      official: list(
+        parsed((value) => RepositoryGlob.find(value), GLOB_RULE),
+        {
+          default: "['library/*']",
+          example: "['library/*', 'base/**']",
+          about: 'Repositories that a search calls official (docs/search.md), as patterns. An empty list: none.',
+        },
+        ['library/*'],
+      ),
+    }),
+  ),
   validation,
   policy: section({
     repository: section({

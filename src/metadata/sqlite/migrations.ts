@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
+import { SEARCH_TABLES } from '../search/tables.ts'
 import { BASE_VERSION } from './schema.ts'
 
 /** One change of the tables. How to add one: CONTRIBUTING.md. */
@@ -106,6 +107,7 @@ export const MIGRATIONS: readonly Migration[] = [
       "INSERT INTO counter (name, value) VALUES ('repository-id', 0)",
     ],
   },
+  { version: 14, statements: SEARCH_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

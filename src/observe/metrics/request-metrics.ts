@@ -15,6 +15,7 @@ const HANDLERS: readonly HandlerName[] = [
   'catalog',
   'manifest',
   'referrers',
+  'search',
   'tags',
   'token',
 ]

@@ -14,6 +14,7 @@ const ROUTES: Readonly<Record<HandlerName, string>> = {
   manifest: '/v2/{name}/manifests/{reference}',
   referrers: '/v2/{name}/referrers/{digest}',
   root: '/',
+  search: '/v1/',
   tags: '/v2/{name}/tags/list',
   token: '/v2/token',
 }

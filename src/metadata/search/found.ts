@@ -1,0 +1,94 @@
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Query } from '../query.ts'
+
+export interface FoundRow {
+  readonly id: number
+  readonly name: RepositoryName
+}
+
+/** Every list is of names that fit: `listThere` says which of them are repositories. */
+export interface SearchStep {
+  readonly after: number
+  readonly limit: number
+}
+
+/** A search has no more words: each is a value of the statements, and '' is in every text. */
+export const MOST_WORDS = 8
+
+const HAS_WORDS = Array.from({ length: MOST_WORDS }, () => 'instr(e.words, ?) > 0').join(' AND ')
+
+function valuesOf(words: readonly string[]): readonly string[] {
+  return Array.from({ length: MOST_WORDS }, (_, index) => words[index] ?? '')
+}
+
+/** Names that begin with a text, in their order. The one that is just that text is the first. */
+export async function listByPrefix(query: Query, prefix: string, after: string, limit: number): Promise<FoundRow[]> {
+  return await query.all<FoundRow>(
+    'SELECT id, name FROM repository WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?',
+    prefix,
+    `${prefix}${LAST_CHARACTER}`,
+    after,
+    limit,
+  )
+}
+
+const LAST_CHARACTER = '\u{10ffff}'
+
+/** Those that have all words, by id. `trigrams`: sequences of three letters that they must have, as the index takes them. */
+export async function listByTrigrams(
+  query: Query,
+  { words, trigrams }: { readonly words: readonly string[]; readonly trigrams: string },
+  { after, limit }: SearchStep,
+): Promise<FoundRow[]> {
+  return await query.all<FoundRow>(
+    `SELECT e.repository_id AS id, e.name AS name FROM search_words s CROSS JOIN search_entry e ON e.repository_id = s.rowid
+     WHERE s.search_words MATCH CAST(? AS TEXT) AND s.rowid > CAST(? AS INTEGER) AND ${HAS_WORDS}
+     ORDER BY s.rowid LIMIT CAST(? AS INTEGER)`,
+    trigrams,
+    after,
+    ...valuesOf(words),
+    limit,
+  )
+}
+
+/** The same for words that are too short for the index, among the next entries by id. Gives how far it has come; undefined: to the end. */
+export async function listByShortWords(
+  query: Query,
+  words: readonly string[],
+  { after, limit }: SearchStep,
+): Promise<{ readonly rows: readonly FoundRow[]; readonly upTo: number | undefined }> {
+  const [end] = await query.all<{ id: number }>(
+    'SELECT repository_id AS id FROM search_entry WHERE repository_id > ? ORDER BY repository_id LIMIT 1 OFFSET ?',
+    after,
+    limit - 1,
+  )
+  const rows = await query.all<FoundRow>(
+    `SELECT e.repository_id AS id, e.name AS name FROM search_entry e
+     WHERE e.repository_id > ? AND e.repository_id <= ? AND ${HAS_WORDS} ORDER BY e.repository_id`,
+    after,
+    end?.id ?? Number.MAX_SAFE_INTEGER,
+    ...valuesOf(words),
+  )
+  return { rows, upTo: end?.id }
+}
+
+/** Which of these repositories there are, as the catalog has it: they hold a manifest that this epoch has seen. */
+export async function listThere(query: Query, epoch: number, ids: readonly number[]): Promise<ReadonlySet<number>> {
+  const rows = await query.all<{ id: number }>(
+    `SELECT r.id AS id FROM json_each(?) j CROSS JOIN repository r ON r.id = j.value
+     WHERE EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id AND m.held = 1 AND (r.scanned_epoch = ? OR m.epoch = ?))`,
+    JSON.stringify(ids),
+    epoch,
+    epoch,
+  )
+  return new Set(rows.map(({ id }) => id))
+}
+
+export async function findDescriptions(query: Query, ids: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  const rows = await query.all<{ id: number; description: string }>(
+    `SELECT e.repository_id AS id, e.description AS description FROM json_each(?) j CROSS JOIN search_entry e ON e.repository_id = j.value
+     WHERE e.description IS NOT NULL`,
+    JSON.stringify(ids),
+  )
+  return new Map(rows.map(({ id, description }) => [id, description]))
+}

@@ -1,0 +1,46 @@
+import { expect, test } from 'bun:test'
+import { pushImage } from '../../../test/collect/rows/row.ts'
+import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
+import { Gate } from '../../../test/support/gate.ts'
+import { makeImage } from '../../../test/support/images.ts'
+import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import { listPending } from '../../metadata/search/entries.ts'
+import { SearchIndex } from './search-index.ts'
+
+test('a catch-up sees what changed before its call, also while an older one is under way', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  await using berth = await BerthInProcess.start(folder.join('data'))
+  const { metadata } = berth.opened
+  const gate = new Gate()
+  const held: Metadata = {
+    read: metadata.read,
+    revision: () => metadata.revision(),
+    write: async (operation) => {
+      await gate.pass()
+      return await metadata.write(operation)
+    },
+  }
+  const index = new SearchIndex(held)
+  const { signal } = new AbortController()
+  await pushImage(berth.client, makeImage('one'), 'v1', 'one')
+  const older = index.catchUp(signal)
+  await gate.reached()
+  await pushImage(berth.client, makeImage('two'), 'v1', 'two')
+
+  const newer = index.catchUp(signal)
+  gate.open()
+
+  expect(await Promise.all([older, newer])).toEqual([true, true])
+  expect(await listPending(metadata.read, 10)).toEqual([])
+})
+
+test('a catch-up that is to end leaves the rest for the next one', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  await using berth = await BerthInProcess.start(folder.join('data'))
+  const index = new SearchIndex(berth.opened.metadata)
+  await pushImage(berth.client, makeImage('one'), 'v1', 'one')
+
+  expect(await index.catchUp(AbortSignal.abort())).toBe(false)
+  expect(await index.catchUp(new AbortController().signal)).toBe(true)
+})

@@ -1,0 +1,101 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Metadata } from '../../metadata/query.ts'
+import {
+  ANY_CAME,
+  deletePending,
+  findEntrySource,
+  findSource,
+  listPending,
+  listSources,
+  ONE_WENT,
+  type PendingRow,
+  putEntry,
+  type SearchEntry,
+  type SourceRow,
+} from '../../metadata/search/entries.ts'
+
+/** One transaction works off no more changes: 10 ms. */
+const AT_ONCE = 100
+/** Manifests of one repository that are looked at in one go. */
+const SOURCES_AT_ONCE = 500
+
+/** Keeps what a search looks at in line with what repositories hold. Triggers note which ones have changed. */
+export class SearchIndex {
+  readonly #metadata: Metadata
+  #running: Promise<boolean> | undefined
+
+  constructor(metadata: Metadata) {
+    this.#metadata = metadata
+  }
+
+  /** Works off what has changed. False when the signal aborted before its end; the next run goes on. Calls share their runs. */
+  async catchUp(signal: AbortSignal): Promise<boolean> {
+    // One that began before this call may not have seen the last change.
+    await this.#running
+    while (!signal.aborted) {
+      this.#running ??= this.#someOfIt().finally(() => {
+        this.#running = undefined
+      })
+      if (await this.#running) return true
+      await setImmediate()
+    }
+    return false
+  }
+
+  /** True when that was all. */
+  async #someOfIt(): Promise<boolean> {
+    const rows = await listPending(this.#metadata.read, AT_ONCE)
+    if (rows.length === 0) return true
+    const entries: SearchEntry[] = []
+    for (const [repositoryId, changes] of Map.groupBy(rows, (row) => row.repositoryId)) {
+      const entry = await this.#entryOf(repositoryId, changes)
+      if (entry !== undefined) entries.push(entry)
+    }
+    await this.#metadata.write(async (query) => {
+      for (const entry of entries) await putEntry(query, entry)
+      await deletePending(query, rows)
+    })
+    return rows.length < AT_ONCE
+  }
+
+  /** What changes after this look has a mark of its own, and is looked at again. */
+  async #entryOf(repositoryId: number, changes: readonly PendingRow[]): Promise<SearchEntry | undefined> {
+    const { read } = this.#metadata
+    const known = await findEntrySource(read, repositoryId)
+    if (known === undefined) return undefined
+    const source = await this.#newestOf(repositoryId, known.source, changes)
+    const words = source === undefined ? known.name : `${known.name}\n${source.words}`
+    return { repositoryId, words, description: source?.description ?? null, source: source?.digest ?? null }
+  }
+
+  /** With a source that is still held only what was pushed can be newer; else every manifest is looked at. */
+  async #newestOf(repositoryId: number, known: SourceRow | undefined, changes: readonly PendingRow[]) {
+    const digests = changes.map(({ digest }) => digest)
+    const isAny = digests.includes(ANY_CAME) || (digests.includes(ONE_WENT) && known === undefined)
+    if (isAny) return await this.#newestOfAll(repositoryId)
+    let newest = known
+    for (const digest of digests) newest = newerOf(newest, await findSource(this.#metadata.read, repositoryId, digest))
+    return newest
+  }
+
+  async #newestOfAll(repositoryId: number): Promise<SourceRow | undefined> {
+    let newest: SourceRow | undefined
+    for (let last = ''; ; ) {
+      const rows = await listSources(this.#metadata.read, repositoryId, last, SOURCES_AT_ONCE)
+      for (const { words, ...row } of rows) if (words !== null) newest = newerOf(newest, { ...row, words })
+      if (rows.length < SOURCES_AT_ONCE) return newest
+      last = rows.at(-1)?.digest ?? last
+      await setImmediate()
+    }
+  }
+}
+
+/** By when the image was made, which a rebuild finds again. Where builds say nothing, or all the same, by when it was pushed. */
+function newerOf(one: SourceRow | undefined, other: SourceRow | undefined): SourceRow | undefined {
+  if (one === undefined || other === undefined) return one ?? other
+  const order =
+    (other.createdMs ?? 0) - (one.createdMs ?? 0) ||
+    (other.pushedMs ?? 0) - (one.pushedMs ?? 0) ||
+    (other.digest > one.digest ? 1 : -1)
+  return order > 0 ? other : one
+}

@@ -1,0 +1,32 @@
+import { MOST_WORDS } from '../../metadata/search/found.ts'
+import { shownText } from '../../oci/image/shown-text.ts'
+
+const MAX_QUERY = 200
+/** More make the search no smaller. */
+const MAX_TRIGRAMS = 24
+
+/** What a client searches for, as the tables have it: in small letters. */
+export interface SearchTerms {
+  /** The whole of it, which may be the beginning of a name. */
+  readonly text: string
+  readonly words: readonly string[]
+  /** What the index is asked for; undefined where all words have fewer than three letters. */
+  readonly trigrams: string | undefined
+}
+
+export function searchTermsOf(query: string): SearchTerms {
+  const text = shownText(query.slice(0, MAX_QUERY), MAX_QUERY).toLowerCase()
+  const words = [...new Set(text.split(/\s+/).filter((word) => word !== ''))].slice(0, MOST_WORDS)
+  const trigrams = [...new Set(words.flatMap(trigramsOf))].slice(0, MAX_TRIGRAMS)
+  return { text, words, trigrams: trigrams.length === 0 ? undefined : trigrams.map(quoted).join(' AND ') }
+}
+
+function trigramsOf(word: string): readonly string[] {
+  const letters = [...word]
+  return letters.slice(2).map((letter, index) => `${letters[index]}${letters[index + 1]}${letter}`)
+}
+
+/** As the query language of SQLite's FTS5 has texts. */
+function quoted(text: string): string {
+  return `"${text.replaceAll('"', '""')}"`
+}

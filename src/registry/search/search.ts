@@ -1,0 +1,136 @@
+import { setImmediate } from 'node:timers/promises'
+import { type Metadata, MetadataNotWritableError } from '../../metadata/query.ts'
+import {
+  type FoundRow,
+  findDescriptions,
+  listByPrefix,
+  listByShortWords,
+  listByTrigrams,
+  listThere,
+} from '../../metadata/search/found.ts'
+import { unavailable } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { RepositoryScan } from '../scan/repository-scan.ts'
+import type { SearchIndex } from './search-index.ts'
+import { type SearchTerms, searchTermsOf } from './search-terms.ts'
+
+/** An answer counts and orders no more. */
+export const MOST_FOUND = 1_000
+const ROWS_AT_ONCE = 500
+/** Entries that are read in one go where no index helps. */
+const ENTRIES_AT_ONCE = 2_000
+const PATIENCE_MS = 5_000
+
+export interface SearchOptions {
+  readonly metadata: Metadata
+  readonly scan: Pick<RepositoryScan, 'ensureNames'>
+  readonly index: Pick<SearchIndex, 'catchUp'>
+  readonly epoch: number
+}
+
+export interface SearchPage {
+  readonly first: number
+  readonly count: number
+}
+
+export interface FoundRepository {
+  readonly name: RepositoryName
+  readonly description: string
+}
+
+export interface SearchResult {
+  /** How many there are, at most `MOST_FOUND`. */
+  readonly total: number
+  readonly found: readonly FoundRepository[]
+}
+
+/** Repositories by words and parts of words of their name, and of what their newest image says. */
+export class Search {
+  readonly #options: SearchOptions
+
+  constructor(options: SearchOptions) {
+    this.#options = options
+  }
+
+  /**
+   * The repository of that name first, then those whose name begins so, then those with all words in their name, then the rest, each by
+   * name. With `isShown`, those for which it says yes. Throws UNAVAILABLE while what there is has not been looked at.
+   */
+  async find(query: string, page: SearchPage, isShown?: (name: RepositoryName) => boolean): Promise<SearchResult> {
+    const { metadata, scan } = this.#options
+    const terms = searchTermsOf(query)
+    await scan.ensureNames()
+    await this.#catchUp()
+    const found = await this.#all(terms, isShown ?? (() => true))
+    const shown = found.slice(page.first, page.first + page.count)
+    const descriptions = await findDescriptions(metadata.read, shown.map(idOf))
+    return {
+      total: found.length,
+      found: shown.map(({ id, name }) => ({ name, description: descriptions.get(id) ?? '' })),
+    }
+  }
+
+  /** Where nothing can be written, what was known before is searched. */
+  async #catchUp(): Promise<void> {
+    try {
+      if (await this.#options.index.catchUp(AbortSignal.timeout(PATIENCE_MS))) return
+    } catch (error) {
+      if (error instanceof MetadataNotWritableError) return
+      throw error
+    }
+    throw unavailable('What the search looks at is being made; search again in a moment.')
+  }
+
+  async #all(terms: SearchTerms, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
+    const { metadata } = this.#options
+    const { text, words } = terms
+    const first = await this.#collect(async (last) => {
+      const rows = await listByPrefix(metadata.read, text, last?.name ?? '', ROWS_AT_ONCE)
+      return { rows, next: rows.length < ROWS_AT_ONCE ? undefined : rows.at(-1) }
+    }, isShown)
+    if (words.length === 0 || first.length === MOST_FOUND) return first
+    const known = new Set(first.map(({ name }) => name))
+    const others = await this.#collect(this.#listByWords(terms), (name) => !known.has(name) && isShown(name))
+    const inName = ({ name }: FoundRow) => (words.every((word) => name.includes(word)) ? 0 : 1)
+    const ordered = others.toSorted((one, other) => inName(one) - inName(other) || (one.name < other.name ? -1 : 1))
+    return [...first, ...ordered].slice(0, MOST_FOUND)
+  }
+
+  #listByWords({ words, trigrams }: SearchTerms): ListStep {
+    const { read } = this.#options.metadata
+    if (trigrams === undefined) {
+      return async (last) => {
+        const { rows, upTo } = await listByShortWords(read, words, { after: last?.id ?? 0, limit: ENTRIES_AT_ONCE })
+        return { rows, next: upTo === undefined ? undefined : { id: upTo } }
+      }
+    }
+    return async (last) => {
+      const rows = await listByTrigrams(read, { words, trigrams }, { after: last?.id ?? 0, limit: ROWS_AT_ONCE })
+      return { rows, next: rows.length < ROWS_AT_ONCE ? undefined : rows.at(-1) }
+    }
+  }
+
+  /** Reads on until there are enough, or no more; other requests have their turn in between. */
+  async #collect(list: ListStep, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
+    const { metadata, epoch } = this.#options
+    const found: FoundRow[] = []
+    for (let last: Place | undefined; ; ) {
+      const { rows, next } = await list(last)
+      const shown = rows.filter(({ name }) => isShown(name))
+      const there = shown.length === 0 ? undefined : await listThere(metadata.read, epoch, shown.map(idOf))
+      found.push(...shown.filter(({ id }) => there?.has(id)))
+      if (next === undefined || found.length >= MOST_FOUND) return found.slice(0, MOST_FOUND)
+      last = next
+      await setImmediate()
+    }
+  }
+}
+
+/** Where a list goes on. */
+type Place = Partial<FoundRow>
+/** The next names that fit, and where it goes on; nowhere, at its end. */
+type ListStep = (last: Place | undefined) => Promise<{ readonly rows: readonly FoundRow[]; readonly next: Place | undefined }>
+
+function idOf({ id }: FoundRow): number {
+  return id
+}
