@@ -81,6 +81,9 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
     case 'blob':
       return refusalLike(blobUnknown(route.digest), reason)
     case 'tags':
+    case 'api-tags':
+      return refusalLike(nameUnknown(route.repository), reason)
+    case 'api-image':
       return refusalLike(nameUnknown(route.repository), reason)
     default:
       return new AccessRefusal('DENIED', { reason })
@@ -110,6 +113,7 @@ function wantedOf(
     case 'api-openapi':
       return { kind: 'base' }
     case 'catalog':
+    case 'api-repositories':
       return { kind: 'catalog' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }

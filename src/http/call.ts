@@ -8,6 +8,7 @@ import type { Catalog, PageRequest } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { Images } from '../registry/facts/images.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { Retention } from '../registry/retention/create-retention.ts'
@@ -37,7 +38,8 @@ export interface ServedRegistry {
   readonly pulls?: Pick<PullNotes, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
-  readonly search: Pick<Search, 'find'>
+  readonly search: Pick<Search, 'find' | 'describe'>
+  readonly images: Pick<Images, 'tags' | 'image'>
   /** Repositories that a search calls official. */
   readonly official: readonly RepositoryGlob[]
   readonly frees: Pick<Frees, 'of'>

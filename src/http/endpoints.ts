@@ -1,6 +1,7 @@
 import type { Action } from '../access/access.ts'
 import type { PlainResponse } from './answer/responses.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
+import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
 import { getOpenApi } from './api/openapi.ts'
 import { listQuotas } from './api/quotas.ts'
 import { previewRetention } from './api/retention.ts'
@@ -58,6 +59,9 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'search-ping': { GET: { id: 'search', action: 'pull', answer: pingSearch, duringHandover: true } },
   search: { GET: { id: 'search', action: 'list', answer: search } },
   'api-openapi': { GET: { id: 'api', action: 'pull', answer: getOpenApi } },
+  'api-repositories': { GET: { id: 'api', action: 'list', answer: listApiRepositories } },
+  'api-tags': { GET: { id: 'api', action: 'list', answer: listApiTags } },
+  'api-image': { GET: { id: 'api', action: 'pull', answer: getApiImage } },
   'api-deletion': {
     GET: { id: 'api', action: 'delete', answer: previewDeletion },
     POST: { id: 'api', action: 'delete', answer: deleteContent },

@@ -8,6 +8,7 @@ import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { Images } from '../registry/facts/images.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirrors } from '../registry/mirror/mirrors.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
@@ -29,6 +30,7 @@ export interface HandlerOptions {
   readonly manifests: ManifestStore
   readonly catalog: Catalog
   readonly search: Search
+  readonly images: Images
   /** `search.official`; left out, a search calls no repository official. */
   readonly official?: readonly RepositoryGlob[]
   readonly frees: Frees
@@ -70,7 +72,7 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, pulls, catalog, search, frees, changes, quotas, retention, handover } = options
+  const { blobs, uploads, manifests, pulls, catalog, search, images, frees, changes, quotas, retention, handover } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const paths = new Paths(rootPath(host, prefix))
@@ -82,6 +84,7 @@ export function createHandler(options: HandlerOptions): Handler {
     mirrors,
     catalog,
     search,
+    images,
     official: options.official ?? [],
     frees,
     changes,

@@ -27,6 +27,7 @@ import { ContentChanges } from './deleting/content-changes.ts'
 import { Frees } from './deleting/frees.ts'
 import { FactsDuty } from './facts/facts-duty.ts'
 import { FactsReader } from './facts/facts-reader.ts'
+import { Images } from './facts/images.ts'
 import { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
@@ -107,6 +108,7 @@ export interface Registry {
   readonly catalog: Catalog
   readonly facts: FactsDuty
   readonly search: Search
+  readonly images: Images
   readonly frees: Frees
   readonly records: DeletedRecords
   readonly history: TagHistory
@@ -184,7 +186,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...{ blobs, uploads, manifests, mirrors, holds, retention },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, history, restoration, quotas, facts: factsDuty, search },
+    ...{ records, history, restoration, quotas, facts: factsDuty, search, images: new Images({ metadata, manifests, scan }) },
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     collector: collecting.collector,

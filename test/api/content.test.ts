@@ -200,6 +200,9 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     )
     const repository = '/api/v1/repositories/{name}'
     expect(described).toEqual([
+      ['get', '/api/v1/repositories', ['n', 'after', 'q', 'page']],
+      ['get', `${repository}/tags`, ['n', 'after']],
+      ['get', `${repository}/image`, ['tag', 'digest']],
       ['get', `${repository}/deletion`, ['tag', 'digest', 'tags']],
       ['post', `${repository}/deletion`, ['tag', 'digest', 'tags', 'token', 'force']],
       ['get', `${repository}/deleted`, []],

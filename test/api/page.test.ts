@@ -30,8 +30,12 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
     })
 
     const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
-    expect(printed).toStartWith('/api/v1/repositories/{name}/deleted\n')
+    expect(printed).toStartWith('/api/v1/repositories\n/api/v1/repositories/{name}/deleted\n')
     expect(answers).toMatchObject([
+      { repositories: [{ name: 'team/app' }], more: false },
+      { repositories: [{ name: 'team/app' }], total: 1 },
+      { tags: [{ name: 'pr-1' }, { name: 'pr-2' }], more: true },
+      { facts: { platforms: ['linux/amd64'] } },
       { tags: 1, manifests: 0 },
       { tags: 1, manifests: 1 },
       { tags: 3, manifests: 0, leftUntagged: 3 },

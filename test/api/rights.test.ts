@@ -42,6 +42,8 @@ const HISTORY = ['GET', 'history?tag=v1'] as const
 const RESTORE = ['POST', 'restore?tag=none&back=1'] as const
 const QUOTAS = ['GET', 'quotas'] as const
 const RETENTION = ['GET', 'retention'] as const
+const TAGS = ['GET', 'tags'] as const
+const IMAGE = ['GET', 'image?tag=v1'] as const
 
 // Nothing is changed here: a token that fits nothing is 409, and what was never deleted 404, once the caller is let in.
 test.each([
@@ -53,6 +55,16 @@ test.each([
   ['anonymous', RESTORE, [401, 401, 401]],
   ['anonymous', QUOTAS, [401, 401, 401]],
   ['anonymous', RETENTION, [401, 401, 401]],
+  ['anonymous', TAGS, [401, 401, 401]],
+  ['anonymous', IMAGE, [401, 401, 401]],
+  ['reader', TAGS, [200, 404, 404]],
+  ['reader', IMAGE, [200, 404, 404]],
+  ['writer', TAGS, [200, 404, 404]],
+  ['owner', IMAGE, [200, 404, 404]],
+  ['robot', TAGS, [200, 404, 404]],
+  ['robot', IMAGE, [200, 404, 404]],
+  ['operator', TAGS, [200, 200, 404]],
+  ['operator', IMAGE, [200, 200, 404]],
   ['reader', LOOK, [403, 403, 403]],
   ['reader', DELETE, [403, 403, 403]],
   ['reader', DELETED, [403, 403, 403]],
@@ -97,6 +109,20 @@ test('a token for a repository opens its paths to a caller who may delete there,
 
   expect([byOwner.status, byWriter.status]).toEqual([200, 403])
   expect(byAnonymous.headers.get('www-authenticate')).toContain('scope="repository:team/app:delete"')
+})
+
+test('a list of repositories, and a search, show those that the caller may list', async () => {
+  const listed = async (caller: string, query: string) => {
+    const answer = await clientOf(caller).request('GET', `/api/v1/repositories${query}`)
+    const { repositories } = (await answer.json()) as { repositories?: { name: string }[] }
+    return repositories?.map(({ name }) => name) ?? answer.status
+  }
+
+  for (const query of ['', '?q=app', '?q=image', '?q=ap']) {
+    expect(await listed('anonymous', query)).toBe(401)
+    expect(await listed('reader', query)).toEqual(['team/app'])
+    expect(await listed('operator', query)).toEqual(['secret/app', 'team/app'])
+  }
 })
 
 test('openapi.json needs the login that /v2/ needs', async () => {

@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, search, frees, changes, quotas, retention }: Registry,
+  { blobs, uploads, manifests, catalog, search, images, frees, changes, quotas, retention }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -20,6 +20,7 @@ export function handlerOf(
     manifests,
     catalog,
     search,
+    images,
     frees,
     changes,
     quotas,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
 import { DELETION, LOOK } from './deletions.ts'
+import { IMAGE, REPOSITORIES, TAGS } from './images.ts'
 import { QUOTAS } from './quotas.ts'
 import { RETENTION } from './retention.ts'
 import { HISTORY, RESTORATION } from './tag-past.ts'
@@ -12,6 +13,11 @@ const time = z.iso.datetime()
 const digest = text.meta({ example: `sha256:${'0'.repeat(64)}` })
 
 const unreadable = count.meta({ description: 'Files among the records of deletions that are no records.' })
+
+const created = time.nullable().meta({ description: 'When it was made, as its builder says.' })
+const bytes = count.nullable().meta({ description: 'Of its config and its layers, each once; null for an image index.' })
+const platforms = z.array(text).meta({ description: 'What it runs on.', example: ['linux/amd64'] })
+const said = text.nullable()
 
 /** What is answered. Tests hold the answers against these. */
 export const ANSWERS = {
@@ -68,6 +74,42 @@ export const ANSWERS = {
     more: z.boolean().meta({ description: 'More came back, or is gone, than is named.' }),
     unreadable,
   }),
+  repositories: z.strictObject({
+    repositories: z.array(z.strictObject({ name: text, description: text })),
+    total: count.optional().meta({ description: 'How many a search has found, at most 1,000.' }),
+    more: z.boolean(),
+  }),
+  tags: z.strictObject({
+    tags: z.array(
+      z.strictObject({
+        ...{ name: text, digest, mediaType: said, created, bytes, platforms },
+        moved: z
+          .strictObject({ at: time, by: said, how: said })
+          .nullable()
+          .meta({ description: 'What moved it to where it points; null where that is not known.' }),
+      }),
+    ),
+    more: z.boolean(),
+  }),
+  image: z.strictObject({
+    ...{ digest, mediaType: text, manifestBytes: count },
+    facts: z
+      .strictObject({
+        ...{ created, bytes, platforms, title: said, description: said, source: said, version: said },
+        ...{ baseName: said, baseDigest: said },
+        firstImage: said.meta({ description: 'Of an image index: the digest of its first image.' }),
+        config: z
+          .strictObject({
+            ...{ user: text, workingDirectory: text, entrypoint: z.array(text), command: z.array(text), ports: z.array(text) },
+            environment: z.array(text).meta({ description: 'Names alone: values may be secrets.' }),
+            labels: z.record(text, text),
+            history: z.array(z.strictObject({ created, by: text, comment: text, isEmpty: z.boolean() })),
+          })
+          .nullable(),
+      })
+      .nullable()
+      .meta({ description: 'Null where they have not been read yet.' }),
+  }),
   history: z.strictObject({
     moves: z.array(
       z.strictObject({
@@ -122,8 +164,27 @@ interface Operation {
   readonly errors: readonly number[]
 }
 
-const REPOSITORY = '/api/v1/repositories/{name}'
+const LISTED = '/api/v1/repositories'
+const REPOSITORY = `${LISTED}/{name}`
 const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post', Operation>>>>> = {
+  [LISTED]: {
+    get: {
+      summary: 'Repositories that the caller may list, by name or as a search finds them.',
+      ...{ parameters: REPOSITORIES, answer: ANSWERS.repositories, errors: [] },
+    },
+  },
+  [`${REPOSITORY}/tags`]: {
+    get: {
+      summary: 'Tags by name, with what is known of their images.',
+      ...{ parameters: TAGS, answer: ANSWERS.tags, errors: [404] },
+    },
+  },
+  [`${REPOSITORY}/image`]: {
+    get: {
+      summary: 'All that is known of one image: of a tag, or by its digest.',
+      ...{ parameters: IMAGE, answer: ANSWERS.image, errors: [404] },
+    },
+  },
   [`${REPOSITORY}/deletion`]: {
     get: {
       summary: 'What a deletion would take, what that frees and when. Changes nothing.',
@@ -179,7 +240,7 @@ export function getOpenApi(): PlainResponse {
     info: { title: 'Berth', version: '1' },
     security: [{}, { basic: [] }, { bearer: [] }],
     components: { securitySchemes: { basic: { type: 'http', scheme: 'basic' }, bearer: { type: 'http', scheme: 'bearer' } } },
-    paths: Object.fromEntries(Object.entries(OPERATIONS).map(([path, methods]) => [path, pathItemOf(methods)])),
+    paths: Object.fromEntries(Object.entries(OPERATIONS).map(([path, methods]) => [path, pathItemOf(path, methods)])),
   })
   return jsonTextResponse(document)
 }
@@ -191,11 +252,11 @@ const NAME = {
   description: 'The repository, its slashes as they are.',
 }
 
-function pathItemOf(methods: Readonly<Partial<Record<string, Operation>>>) {
+function pathItemOf(path: string, methods: Readonly<Partial<Record<string, Operation>>>) {
   const operations = Object.entries(methods).flatMap(([method, operation]) =>
     operation === undefined ? [] : [[method, operationOf(operation)] as const],
   )
-  return { parameters: [NAME], ...Object.fromEntries(operations) }
+  return { ...(path.includes('{name}') ? { parameters: [NAME] } : {}), ...Object.fromEntries(operations) }
 }
 
 function operationOf({ summary, parameters, answer, errors }: Operation) {

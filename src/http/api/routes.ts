@@ -1,15 +1,23 @@
 import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
 
-export type ApiRoute = OpenApiRoute | ContentRoute
+export type ApiRoute = OpenApiRoute | RepositoriesRoute | ContentRoute
 
 /** `/api/v1/openapi.json` */
 export interface OpenApiRoute {
   readonly resource: 'api-openapi'
 }
 
+/** `/api/v1/repositories` */
+export interface RepositoriesRoute {
+  readonly resource: 'api-repositories'
+  readonly query: URLSearchParams
+}
+
 /** `/api/v1/repositories/<name>/` and one of the words below. */
 export interface ContentRoute {
   readonly resource:
+    | 'api-tags'
+    | 'api-image'
     | 'api-deletion'
     | 'api-deleted'
     | 'api-undelete'
@@ -22,6 +30,8 @@ export interface ContentRoute {
 }
 
 const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
+  tags: 'api-tags',
+  image: 'api-image',
   deletion: 'api-deletion',
   deleted: 'api-deleted',
   undelete: 'api-undelete',
@@ -35,6 +45,7 @@ const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
 export function findApiRoute([version, kind, ...rest]: readonly string[], query: URLSearchParams): ApiRoute | undefined {
   if (version !== 'v1') return undefined
   if (kind === 'openapi.json' && rest.length === 0) return { resource: 'api-openapi' }
+  if (kind === 'repositories' && rest.length === 0) return { resource: 'api-repositories', query }
   const last = rest.at(-1) ?? ''
   const resource = Object.hasOwn(CONTENT, last) ? CONTENT[last] : undefined
   if (kind !== 'repositories' || resource === undefined || rest.length < 2) return undefined

@@ -92,3 +92,13 @@ export async function findDescriptions(query: Query, ids: readonly number[]): Pr
   )
   return new Map(rows.map(({ id, description }) => [id, description]))
 }
+
+/** The same by names. */
+export async function findDescriptionsOf(query: Query, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await query.all<{ name: string; description: string }>(
+    `SELECT r.name AS name, e.description AS description FROM json_each(?) j CROSS JOIN repository r ON r.name = j.value
+     CROSS JOIN search_entry e ON e.repository_id = r.id WHERE e.description IS NOT NULL`,
+    JSON.stringify(names),
+  )
+  return new Map(rows.map(({ name, description }) => [name, description]))
+}

@@ -3,6 +3,7 @@ import { type Metadata, MetadataNotWritableError } from '../../metadata/query.ts
 import {
   type FoundRow,
   findDescriptions,
+  findDescriptionsOf,
   listByPrefix,
   listByShortWords,
   listByTrigrams,
@@ -34,7 +35,7 @@ export interface SearchPage {
 }
 
 export interface FoundRepository {
-  readonly name: RepositoryName
+  readonly name: string
   readonly description: string
 }
 
@@ -68,6 +69,13 @@ export class Search {
       total: found.length,
       found: shown.map(({ id, name }) => ({ name, description: descriptions.get(id) ?? '' })),
     }
+  }
+
+  /** What is said of these repositories. */
+  async describe(names: readonly string[]): Promise<readonly FoundRepository[]> {
+    await this.#catchUp()
+    const descriptions = await findDescriptionsOf(this.#options.metadata.read, names)
+    return names.map((name) => ({ name, description: descriptions.get(name) ?? '' }))
   }
 
   /** Where nothing can be written, what was known before is searched. */
