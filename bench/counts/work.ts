@@ -108,12 +108,12 @@ function imageOf(name: string): Image {
   return {
     layers,
     config: ownConfig,
-    manifest: variant(manifest, (nonce) => ({ ...image, annotations: { name, nonce: `${nonce}` } })),
+    manifest: variant(manifest, (nonce) => ({ ...image, annotations: { name, nonce } })),
   }
 }
 
 function retagged({ manifest }: Image, time: number): Content {
-  return variant(manifest, (nonce) => ({ ...parsed(manifest), annotations: { time: `${time}`, nonce: `${nonce}` } }))
+  return variant(manifest, (nonce) => ({ ...parsed(manifest), annotations: { time: `${time}`, nonce } }))
 }
 
 function layerOf(name: string): Content {
@@ -125,8 +125,9 @@ function layerOf(name: string): Content {
   return contentOf('application/vnd.oci.image.layer.v1.tar+gzip', bytes)
 }
 
-function variant({ mediaType }: Content, value: (nonce: number) => unknown): Content {
-  const bytes = inFirstDirectory((nonce) => jsonContent(mediaType, value(nonce)).bytes)
+/** All variants have the same length: bytes are counted. */
+function variant({ mediaType }: Content, value: (nonce: string) => unknown): Content {
+  const bytes = inFirstDirectory((nonce) => jsonContent(mediaType, value(`${nonce}`.padStart(6, '0'))).bytes)
   return contentOf(mediaType, bytes)
 }
 
