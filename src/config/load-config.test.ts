@@ -97,8 +97,7 @@ describe('a file', () => {
       auth: { kind: 'none' },
       health: { storageDriver: { enabled: false, intervalMs: 10_000, threshold: 1 }, file: [], http: [], tcp: [] },
       catalog: { maxEntries: 1000 },
-      tags: { maxTags: 1000 },
-      search: { official: [expect.objectContaining({ text: 'library/*' })] },
+      ...{ tags: { maxTags: 1000 }, search: { official: [expect.objectContaining({ text: 'library/*' })] } },
       manifests: { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] },
       ...{ quotas: [], access: undefined, proxy: undefined, mirrors: [], retention: NO_RETENTION },
     })

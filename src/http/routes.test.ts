@@ -49,7 +49,8 @@ describe('routes', () => {
   })
 
   test.each([
-    '/v1/search',
+    '/v1/',
+    '/v1/search/more',
     '/v3/',
     '/v2/a',
     '/v2/a/b/c',

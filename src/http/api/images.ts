@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import type { KnownFacts } from '../../metadata/facts/image-facts.ts'
-import type { TagFactsRow } from '../../metadata/facts/tag-facts.ts'
 import type { ImageConfig } from '../../oci/image/image-config.ts'
+import type { ImageFacts } from '../../oci/image/image-facts.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import type { ShownTag } from '../../registry/search/images.ts'
 import { MOST_FOUND } from '../../registry/search/search.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
@@ -73,7 +73,7 @@ export async function getApiImage({ registry, route }: Call<ContentRoute>): Prom
   })
 }
 
-function shownTag({ tag: name, digest: of, mediaType, createdMs, size, platforms, movedMs, movedBy, movedHow }: TagFactsRow) {
+function shownTag({ tag: name, digest: of, mediaType, createdMs, size, platforms, movedMs, movedBy, movedHow }: ShownTag) {
   return {
     ...{ name, digest: of, mediaType, created: timeOf(createdMs), bytes: size },
     platforms: platforms === null ? [] : (JSON.parse(platforms) as string[]),
@@ -81,7 +81,7 @@ function shownTag({ tag: name, digest: of, mediaType, createdMs, size, platforms
   }
 }
 
-function shownFacts(facts: KnownFacts) {
+function shownFacts(facts: ImageFacts) {
   const { createdMs, size, platforms, title, description, source, version, baseName, baseDigest, firstImage, config } = facts
   return {
     ...{ created: timeOf(createdMs), bytes: size ?? null, platforms },

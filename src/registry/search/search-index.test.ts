@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
+import { collect, collectAll, forgetGone, TEST_POLICY } from '../../../test/support/collecting.ts'
 import { Gate } from '../../../test/support/gate.ts'
 import { makeImage } from '../../../test/support/images.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
@@ -43,4 +44,29 @@ test('a catch-up that is to end leaves the rest for the next one', async () => {
 
   expect(await index.catchUp(AbortSignal.abort())).toBe(false)
   expect(await index.catchUp(new AbortController().signal)).toBe(true)
+})
+
+test('a repository that has lost its row is in no index any more', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  await using berth = await BerthInProcess.start(folder.join('data'), { collector: TEST_POLICY })
+  await berth.scan()
+  const { read } = berth.opened.metadata
+  const index = new SearchIndex(berth.opened.metadata)
+  const { signal } = new AbortController()
+  const image = makeImage('one')
+  await pushImage(berth.client, image, 'v1', 'left')
+  await pushImage(berth.client, makeImage('two'), 'v1', 'other')
+  await index.catchUp(signal)
+  const found = () => read.all("SELECT rowid FROM search_words WHERE search_words MATCH 'lef'")
+  expect(await found()).toHaveLength(1)
+
+  await berth.client.deleteManifest('left', image.manifest.digest)
+  await collectAll(berth)
+  await forgetGone(berth)
+  await collect(berth)
+  await index.catchUp(signal)
+
+  expect(await read.all("SELECT id FROM repository WHERE name = 'left'")).toEqual([])
+  expect(await found()).toEqual([])
+  expect(await read.all('SELECT name FROM search_entry')).toEqual([{ name: 'other' }])
 })

@@ -1,7 +1,8 @@
-import { findFacts, type KnownFacts } from '../../metadata/facts/image-facts.ts'
+import { findFacts } from '../../metadata/facts/image-facts.ts'
 import { listTagFacts, type TagFactsRow } from '../../metadata/facts/tag-facts.ts'
 import { holdsManifest } from '../../metadata/listing.ts'
 import type { Metadata } from '../../metadata/query.ts'
+import type { ImageFacts } from '../../oci/image/image-facts.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference } from '../../oci/reference.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
@@ -16,10 +17,13 @@ export interface ImagesOptions {
   readonly scan: Pick<RepositoryScan, 'ensureScanned'>
 }
 
+/** A tag with what is known of its image and of its last move. */
+export type ShownTag = TagFactsRow
+
 export interface ShownImage {
   readonly manifest: StoredManifest
   /** Undefined where they have not been read yet. */
-  readonly facts: KnownFacts | undefined
+  readonly facts: ImageFacts | undefined
 }
 
 /** What is known of the images of a repository. */
@@ -31,7 +35,7 @@ export class Images {
   }
 
   /** Throws NAME_UNKNOWN for a repository without a manifest. */
-  async tags(repository: RepositoryName, after: string, limit: number): Promise<Page<TagFactsRow>> {
+  async tags(repository: RepositoryName, after: string, limit: number): Promise<Page<ShownTag>> {
     const { metadata, scan } = this.#options
     const id = await scan.ensureScanned(repository)
     if (id === undefined) throw nameUnknown(repository)
