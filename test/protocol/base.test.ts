@@ -42,7 +42,7 @@ onDriver('inmemory', (registry) => {
     expect(header(response, 'cache-control')).toBe('no-cache')
   })
 
-  test.each(['/v1/', '/v1/search?q=a', '/v2/a', '/v2/tags/list', '/favicon.ico'])(
+  test.each(['/v1/', '/v1/images/a/json', '/v2/a', '/v2/tags/list', '/favicon.ico'])(
     'GET %s is 404 with an error body',
     async (path) => {
       await expectError(await registry.request('GET', path), 404, 'NAME_UNKNOWN')
