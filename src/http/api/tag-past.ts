@@ -12,7 +12,7 @@ import type { ContentRoute } from './routes.ts'
 const MOST_MOVES = 1_000
 const USUAL_MOVES = 100
 /** A large registry has gigabytes of records: an answer has what the newest of them say. */
-const BOUNDS = { historyBytes: 256 * 1024 * 1024, deletions: 10_000 }
+const BOUNDS = { historyBytes: 32 * 1024 * 1024, moves: 2_000, remembered: 200, deletions: 10_000 }
 
 /** Whose moves, and how many. */
 export const HISTORY = z.strictObject({

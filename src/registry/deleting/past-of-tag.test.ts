@@ -57,6 +57,33 @@ async function loseDatabase(): Promise<void> {
 }
 
 describe('the past of a tag', () => {
+  test('within bounds has its newest moves, asks the storage about no more digests, and says that there is more', async () => {
+    for (const image of [one, two, three, one, two]) await pushImage(berth.client, image, 'v1')
+    const bounds = { historyBytes: 1e9, moves: 2, remembered: 2, deletions: 10 }
+    const bounded = await (await berth.registry.changes.past(app, { signal, onUnreadable: () => undefined, bounds })).of(app, v1)
+    await flush()
+    const roomy = { ...bounds, moves: 5, remembered: 3 }
+    const whole = await (await berth.registry.changes.past(app, { signal, onUnreadable: () => undefined, bounds: roomy })).of(
+      app,
+      v1,
+    )
+
+    expect(bounded.moves.map(({ digest }) => digest)).toEqual([second, first])
+    expect(bounded.isWhole).toBe(false)
+    expect(whole.moves.map(({ digest }) => digest)).toEqual([second, first, third, second, first])
+    expect(whole.isWhole).toBe(true)
+  })
+
+  test('that was lost with the database is told of the present image alone, where the tag came to more than the bound', async () => {
+    for (const image of [one, two, three]) await pushImage(berth.client, image, 'v1')
+    await loseDatabase()
+    const bounds = { historyBytes: 1e9, moves: 10, remembered: 2, deletions: 10 }
+
+    const found = await (await berth.registry.changes.past(app, { signal, onUnreadable: () => undefined, bounds })).of(app, v1)
+
+    expect([found.moves.map(({ digest }) => digest), found.isWhole]).toEqual([[third], false])
+  })
+
   test('has each move, the newest first, and none for a push that moved nothing', async () => {
     for (const image of [one, two, two, one]) await pushImage(berth.client, image, 'v1')
     await deletes('v1')

@@ -32,6 +32,10 @@ export interface PastOfTagOptions {
 export interface PastBounds {
   /** No further day of the records of moves is read after so many bytes. */
   readonly historyBytes: number
+  /** So many moves are put in order, the newest ones. */
+  readonly moves: number
+  /** A tag that has come to more digests than these is asked about the present one alone. */
+  readonly remembered: number
   /** So many records of deletions are read, the newest first. */
   readonly deletions: number
 }
@@ -75,8 +79,11 @@ export class PastOfTag {
     const { metadata, history } = this.#options
     const row = await findRepository(metadata.read, repository)
     const present = row && (await findTag(metadata.read, row.id, tag))?.digest
-    const { moves: recorded, isWhole } = await this.#recorded(repository, tag, row?.id)
-    const moves = withRemembered(recorded, await history.remembered(repository, tag), present)
+    const recorded = await this.#recorded(repository, tag, row?.id)
+    const most = this.#options.bounds?.remembered ?? Number.POSITIVE_INFINITY
+    const remembered = await history.remembered(repository, tag, { most, present })
+    const isWhole = recorded.isWhole && remembered.isWhole
+    const moves = withRemembered(recorded.moves, remembered.moves, present)
     const deletions = await this.#deletionsIn(repository)
     if (!present) moves.push(...unrecordedDeletion(moves, deletions, tag))
     // Those of one millisecond stay in the order of their records.
@@ -91,7 +98,9 @@ export class PastOfTag {
     const moves = new Map(recorded.moves.map((move) => [JSON.stringify(move), move]))
     for (const move of waiting.map((each) => findMove(lineOf(each))))
       if (move !== undefined) moves.set(JSON.stringify(move), move)
-    return { moves: [...moves.values()].sort((one, other) => one.atMs - other.atMs), isWhole: recorded.isWhole }
+    const sorted = [...moves.values()].sort((one, other) => one.atMs - other.atMs)
+    const newest = bounds === undefined ? sorted : sorted.slice(-bounds.moves)
+    return { moves: newest, isWhole: recorded.isWhole && newest.length === sorted.length }
   }
 
   /** The newest first. */

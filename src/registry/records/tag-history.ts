@@ -1,5 +1,6 @@
 import { deleteMovesUpTo, listMoves } from '../../metadata/history/moves.ts'
 import type { Metadata } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
@@ -16,7 +17,7 @@ const MOVES_AT_ONCE = 2_000
 const DAY_MS = 24 * 60 * 60 * 1000
 const KEPT_MS = 400 * DAY_MS
 /** So many days are read side by side. */
-const READ_AT_ONCE = 8
+const READ_AT_ONCE = 4
 
 export interface TagHistoryOptions {
   readonly storage: StorageDriver
@@ -94,15 +95,17 @@ export class TagHistory {
   }
 
   /** What registry:2 keeps for a tag that is there: the digests that it pointed to, and when it last came to each. */
-  async remembered(repository: RepositoryName, tag: Tag): Promise<readonly RecordedMove[]> {
+  async remembered(repository: RepositoryName, tag: Tag, { most, present }: Remembering): Promise<RecordedMoves> {
     const { storage } = this.#options
     const moves: RecordedMove[] = []
-    for (const digest of await listTagIndex(storage, repository, tag)) {
+    const index = await listTagIndex(storage, repository, tag)
+    const isWhole = index.length <= most
+    for (const digest of isWhole ? index : index.filter((each) => each === present)) {
       const entry = await storage.stat(storagePath(layout.tag(repository, tag), indexLinkFile(digest)))
       if (entry === undefined) continue
       moves.push({ atMs: entry.changedAtMs, by: undefined, repository, tag, digest, before: undefined, how: undefined })
     }
-    return moves.sort((one, other) => one.atMs - other.atMs)
+    return { moves: moves.sort((one, other) => one.atMs - other.atMs), isWhole }
   }
 
   /** The newest days first; false when it ended before the last of them. */
@@ -132,6 +135,12 @@ export interface RecordedMoves {
   readonly moves: readonly RecordedMove[]
   /** False: there may be older ones, which were not read. */
   readonly isWhole: boolean
+}
+
+export interface Remembering {
+  /** Each digest costs a question to the storage: of more than so many, the present one alone is asked about. */
+  readonly most: number
+  readonly present: Digest | null | undefined
 }
 
 export interface ReadingOfTag {
