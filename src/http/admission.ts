@@ -58,7 +58,7 @@ export async function logIn(
   return { permit: await access.permit(accessRequest), request: accessRequest }
 }
 
-/** The same caller, who wants something else. */
+/** The login of the same caller, for another route and action. */
 export function wanting(login: Login, route: Route, action: Action): Login {
   return { ...login, request: login.request && { ...login.request, wanted: wantedOf(route, action, {}) } }
 }

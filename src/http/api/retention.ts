@@ -13,7 +13,7 @@ import type { ContentRoute } from './routes.ts'
 const MOST_SHOWN = 1_000
 const USUALLY_SHOWN = 100
 
-/** Which part of it. */
+/** The parameters of a preview: which page of it, and whether only what would go. */
 export const RETENTION = z.strictObject({
   n: atMost(MOST_SHOWN)
     .optional()

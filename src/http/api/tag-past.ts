@@ -14,14 +14,14 @@ const USUAL_MOVES = 100
 /** A large registry has gigabytes of records: an answer has what the newest of them say. */
 const BOUNDS = { historyBytes: 32 * 1024 * 1024, moves: 2_000, remembered: 200, deletions: 10_000 }
 
-/** Whose moves, and how many. */
+/** The parameters of a history: the tag, and how many of its moves. */
 export const HISTORY = z.strictObject({
   tag,
   n: atMost(MOST_MOVES)
     .optional()
     .meta({ description: `How many moves; ${USUAL_MOVES} when left out, ${MOST_MOVES} at most.` }),
 })
-/** Which tag, and where it is to point. */
+/** The parameters of a restore: the tag, and the manifest to which it is to point. */
 export const RESTORATION = z
   .strictObject({
     tag,

@@ -13,7 +13,7 @@ export interface KnownFacts extends ImageFacts {
   readonly isRead: boolean
 }
 
-/** A manifest whose facts are to be read. */
+/** A manifest whose facts the background has to read. */
 export interface UnreadRow {
   readonly digest: Digest
   /** What it waits for; null where it waits for nothing. */
