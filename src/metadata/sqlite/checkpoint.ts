@@ -15,15 +15,24 @@ export function needsCheckpoint(log: LogIndex): boolean {
 export function checkpoint(path: string): void {
   const database = new Database(path, { readwrite: true, strict: true })
   try {
-    database.run('PRAGMA busy_timeout = 1000')
+    waitsForOthers(database, PATIENCE_MS)
     keepRoom(database, path)
-    // The long part lets others write; the short one that follows lets the log begin anew, in the space that it has.
+    // The long part lets others write; the short one that follows lets the log begin anew, in the space that it has. Others cannot write while it waits.
     database.run('PRAGMA wal_checkpoint(PASSIVE)')
+    waitsForOthers(database, 1000)
     database.run('PRAGMA wal_checkpoint(RESTART)')
+    waitsForOthers(database, PATIENCE_MS)
     beginLog(database)
   } finally {
     database.close()
   }
+}
+
+/** On a machine that is busy many transactions of others may come first. */
+const PATIENCE_MS = 30_000
+
+function waitsForOthers(database: Database, milliseconds: number): void {
+  database.run(`PRAGMA busy_timeout = ${milliseconds}`)
 }
 
 /**
