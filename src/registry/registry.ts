@@ -7,15 +7,11 @@ import type { Check } from './check/command/check.ts'
 import type { UnservableRemoval } from './check/command/unservable-removal.ts'
 import { createCheck } from './check/create-check.ts'
 import type { ScrubbedBlob, ScrubPolicy } from './check/scrub.ts'
-import { type Collected, Collector } from './collect/collector.ts'
-import { CollectorClock, StandingClock } from './collect/collector-clock.ts'
-import { CollectorDuty } from './collect/collector-duty.ts'
-import { CommandCollection } from './collect/command/collection.ts'
-import { EmptyRepositories } from './collect/empty-repositories.ts'
-import { isFull, Pace } from './collect/pace.ts'
+import type { Collected, Collector } from './collect/collector.ts'
+import type { CollectorDuty } from './collect/collector-duty.ts'
+import type { CommandCollection } from './collect/command/collection.ts'
+import { createCollector } from './collect/create-collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
-import { Removal } from './collect/removal.ts'
-import { Whether } from './collect/whether.ts'
 import { BlobPush } from './content/blob-push.ts'
 import { BlobStore, type BlobStoreOptions } from './content/blob-store.ts'
 import { Catalog } from './content/catalog.ts'
@@ -258,43 +254,4 @@ function createGuard({ storage, metadata, retention = NO_POLICY, log }: Registry
   const images = new EarlierImages({ storage, metadata, history, log })
   const guard = new TagGuard({ metadata, reconcile, holds, retention })
   return { holds, images, guard, kept: new KeptUntagged({ metadata, holds, images, rules: retention }) }
-}
-
-interface CollectorParts
-  extends Pick<RegistryOptions, 'storage' | 'metadata' | 'epoch' | 'log' | 'onCollected' | 'collectsOnce' | 'readersWait'> {
-  readonly policy: CollectorPolicy
-  readonly kept: KeptUntagged
-  readonly operations: Operations
-  readonly records: DeletedRecords
-  readonly backgroundScan: BackgroundScan
-  readonly unreadable: UnreadableNames
-}
-
-function createCollector({
-  operations,
-  records,
-  backgroundScan,
-  unreadable,
-  onCollected,
-  collectsOnce,
-  ...parts
-}: CollectorParts) {
-  const { storage, metadata, policy, kept, log, epoch } = parts
-  const Clock = collectsOnce === undefined ? CollectorClock : StandingClock
-  const clock = new Clock({ metadata, tickMs: policy.tickMs })
-  const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
-  const removal = new Removal({ storage, metadata, operations, records, requireAllowed: collectsOnce?.requireAllowed })
-  const fullness = { isFull: () => isFull(storage) }
-  const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
-  const removals = { removal, emptyRepositories: new EmptyRepositories({ storage, metadata, removal, log, epoch }) }
-  const collector = new Collector({ metadata, ...removals, kept, whether, clock, policy, pace, ...fullness, epoch })
-  const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }
-  const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, kept, ...told })
-  return {
-    collector,
-    duty,
-    clock,
-    whether,
-    command: new CommandCollection({ storage, metadata, collector, removal, kept, whether, clock, epoch }),
-  }
 }

@@ -1,0 +1,63 @@
+import type { Metadata, Query } from '../../metadata/query.ts'
+import type { Log } from '../../observe/log.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
+import type { KeptUntagged } from '../keeping/kept-untagged.ts'
+import type { DeletedRecords } from '../records/deleted-records.ts'
+import type { BackgroundScan } from '../scan/background-scan.ts'
+import type { UnreadableNames } from '../scan/unreadable-names.ts'
+import type { Operations } from '../writes/operations.ts'
+import { type Collected, Collector } from './collector.ts'
+import { CollectorClock, StandingClock } from './collector-clock.ts'
+import { CollectorDuty } from './collector-duty.ts'
+import { CommandCollection } from './command/collection.ts'
+import { EmptyRepositories } from './empty-repositories.ts'
+import { isFull, Pace } from './pace.ts'
+import type { CollectorPolicy } from './policy.ts'
+import { Removal } from './removal.ts'
+import { Whether } from './whether.ts'
+
+export interface CollectorParts {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly epoch: number
+  readonly log: Log
+  readonly onCollected?: ((collected: Collected) => void) | undefined
+  readonly collectsOnce?: { readonly requireAllowed: ((query: Query) => Promise<void>) | undefined } | undefined
+  readonly readersWait?: (() => boolean) | undefined
+  readonly policy: CollectorPolicy
+  readonly kept: KeptUntagged
+  readonly operations: Operations
+  readonly records: DeletedRecords
+  readonly backgroundScan: BackgroundScan
+  readonly unreadable: UnreadableNames
+}
+
+/** The collector and what belongs to it, put together. */
+export function createCollector({
+  operations,
+  records,
+  backgroundScan,
+  unreadable,
+  onCollected,
+  collectsOnce,
+  ...parts
+}: CollectorParts) {
+  const { storage, metadata, policy, kept, log, epoch } = parts
+  const Clock = collectsOnce === undefined ? CollectorClock : StandingClock
+  const clock = new Clock({ metadata, tickMs: policy.tickMs })
+  const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
+  const removal = new Removal({ storage, metadata, operations, records, requireAllowed: collectsOnce?.requireAllowed })
+  const fullness = { isFull: () => isFull(storage) }
+  const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
+  const removals = { removal, emptyRepositories: new EmptyRepositories({ storage, metadata, removal, log, epoch }) }
+  const collector = new Collector({ metadata, ...removals, kept, whether, clock, policy, pace, ...fullness, epoch })
+  const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }
+  const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, kept, ...told })
+  return {
+    collector,
+    duty,
+    clock,
+    whether,
+    command: new CommandCollection({ storage, metadata, collector, removal, kept, whether, clock, epoch }),
+  }
+}
