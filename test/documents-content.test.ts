@@ -135,13 +135,11 @@ test('the settings that the compatibility page calls later work are refused, and
   const [, row = ''] = /^\| Setting of later work \|([^\n]*)$/m.exec(page) ?? []
 
   for (const key of notYetKeys()) {
-    const words = key.startsWith('storage.') ? 'other storage drivers' : (SHORT_NAMES[key] ?? `\`${key}\``)
+    const words = key.startsWith('storage.') ? 'other storage drivers' : `\`${key}\``
     expect(row).toContain(words)
   }
   for (const [, key = ''] of row.matchAll(CODE)) expect(notYetKeys()).toContain(key)
 })
-
-const SHORT_NAMES: Readonly<Record<string, string>> = { 'notifications.endpoints': 'endpoints' }
 
 /** `yet` about a moment, not about the program. */
 function isAboutNow(sentence: string): boolean {

@@ -15,8 +15,9 @@ const NOTHING = {
   collector: undefined,
   scrub: undefined,
   quotas: undefined,
+  endpoints: undefined,
 }
-const STATE = { ready: true, duties: [], ...NOTHING }
+const STATE = { ready: true, duties: [], sent: [], ...NOTHING }
 
 test('what a mirror does is counted by its upstream, and told where that fails again and again', async () => {
   await using server = await FakeUpstream.start((_, response) => void response.writeHead(503).end())

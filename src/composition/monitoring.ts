@@ -67,7 +67,10 @@ export async function startMonitoring(options: MonitoringOptions): Promise<Monit
     const unreadable = found(await outcomeOf(() => status.unreadable())) ?? []
     const obstacles = found(await outcomeOf(() => status.obstacles())) ?? []
     const damaged = found(await outcomeOf(() => status.scrub()))?.missing ?? []
-    return { failing: health.failing, readiness: look, unreadable, obstacles, damaged, metrics: await families(look) }
+    const endpoints = found(await outcomeOf(() => status.endpoints())) ?? []
+    const silent = endpoints.flatMap(({ endpoint, failure }) => (failure === undefined ? [] : [`${endpoint} (${failure})`]))
+    const named = { unreadable, obstacles, damaged, silent }
+    return { failing: health.failing, readiness: look, ...named, metrics: await families(look) }
   }
   return {
     observers: [
@@ -132,17 +135,18 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
-    const [counts, space, collector, scrub, quotas, ofProcess] = await Promise.all([
+    const [counts, space, collector, scrub, quotas, endpoints, ofProcess] = await Promise.all([
       outcomeOf(() => status.counts()),
       outcomeOf(() => status.space()),
       outcomeOf(() => status.collector()),
       outcomeOf(() => status.scrub()),
       outcomeOf(() => status.quotas()),
+      outcomeOf(() => status.endpoints()),
       processFamilies(),
     ])
     const told = {
       ...{ counts: found(counts), space: found(space), collector: found(collector) },
-      ...{ scrub: found(scrub), quotas: found(quotas) },
+      ...{ scrub: found(scrub), quotas: found(quotas), endpoints: found(endpoints), sent: status.sent() },
     }
     const state = { ready, scan, duties: status.duties(), ...told }
     return [...metrics.families(state), ...ofProcess]

@@ -125,6 +125,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     ...maintenanceOf(parts, refusal !== undefined),
     manifestRules: config.manifests,
     quotas: config.quotas,
+    notifications: config.notifications,
     retention: config.retention,
     onlyReads: refusal !== undefined,
     mirrors: mirrorSourcesOf(config, parts),

@@ -14,6 +14,7 @@ import type {
   TokenConfig,
 } from './config.ts'
 import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
+import { notificationsConfig } from './schema/notification-schema.ts'
 import { retentionConfig } from './schema/retention-schema.ts'
 import { s3Config } from './schema/s3-schema.ts'
 import type { ParsedConfig } from './schema/schema.ts'
@@ -47,6 +48,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
     manifests: manifestRules(parsed),
     quotas: quotaConfigs(parsed),
+    notifications: notificationsConfig(parsed),
     access: accessConfig(parsed),
     proxy: proxyConfig(parsed.proxy),
     mirrors: mirrorConfigs(parsed.mirrors),

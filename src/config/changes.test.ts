@@ -25,3 +25,11 @@ test("who lets Let's Encrypt ask is told that it asks elsewhere", () => {
 
   expect(subjects({ storage: { inmemory: null }, http })).toEqual(['http.tls.letsencrypt', 'Uploads', 'The'])
 })
+
+test('events that are sent are told to wait elsewhere than in memory', () => {
+  const http = { addr: ':1', draintimeout: '1s' }
+  const told = (endpoints: object[]) => subjects({ storage: { inmemory: null }, http, notifications: { endpoints } as never })
+
+  expect(told([{ name: 'a', url: 'http://a' }])).toEqual(['notifications.endpoints', 'Uploads', 'The'])
+  expect(told([])).toEqual(['Uploads', 'The'])
+})

@@ -40,6 +40,11 @@ const CHANGES: readonly Change[] = [
     if (!isGiven(tree, 'http.tls.letsencrypt.cachefile')) return undefined
     return "http.tls.letsencrypt: Let's Encrypt asks on port 80 (http.tls.letsencrypt.challengeaddr), not on the HTTPS port; it must lead to Berth."
   },
+  (tree) => {
+    const endpoints = valueAt(tree, ['notifications', 'endpoints'])
+    if (!Array.isArray(endpoints) || endpoints.length === 0) return undefined
+    return 'notifications.endpoints: an event waits in the metadata database until its endpoint has taken it, where registry:2 keeps it in memory; after a crash it may come twice, with the same id.'
+  },
   () => 'Uploads that registry:2 has begun cannot go on; clients start them again by themselves.',
   () => 'The log has the same form but other messages, and one line for each request.',
 ]

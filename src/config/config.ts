@@ -1,6 +1,7 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { TagGlob } from '../oci/tag-glob.ts'
 import type { WhoConfig } from './schema/access-schema.ts'
+import type { NotificationsConfig } from './schema/notification-schema.ts'
 import type { S3Config } from './schema/s3-schema.ts'
 import type { MirrorConfig, ProxyConfig } from './schema/upstream/upstream-config.ts'
 import type { TlsConfig } from './tls-config.ts'
@@ -34,6 +35,8 @@ export interface Config {
   }
   readonly manifests: ManifestRules
   readonly quotas: readonly QuotaConfig[]
+  /** Undefined: nothing listens to what happens. */
+  readonly notifications: NotificationsConfig | undefined
   /** Undefined: Berth decides nothing by itself. */
   readonly access: AccessConfig | undefined
   /** Undefined: this registry serves its own content alone. */

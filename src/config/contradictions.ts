@@ -3,6 +3,7 @@ import type { ConfigProblem } from './config-error.ts'
 import { describePlace, locate } from './report.ts'
 import { AUTH_KINDS } from './schema/auth-schema.ts'
 import { collectorProblems } from './schema/collector-schema.ts'
+import { notificationProblems } from './schema/notification-schema.ts'
 import { quotaProblems } from './schema/quota-schema.ts'
 import { retentionProblems } from './schema/retention-schema.ts'
 import { contradictionsIn } from './schema/s3-schema.ts'
@@ -29,6 +30,7 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
       isCache: parsed.proxy.remoteurl !== undefined,
     }),
     ...quotaProblems(parsed.quotas),
+    ...notificationProblems(parsed.notifications),
     ...retentionProblems(parsed.retention, {
       graceMs: storage.maintenance.collector.grace,
       isCache: parsed.proxy.remoteurl !== undefined,

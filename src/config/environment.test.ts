@@ -83,7 +83,6 @@ test('sections that registry:2 cannot reach by variables are made', () => {
 })
 
 test.each([
-  ['REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL', 'notifications.endpoints'],
   ['REGISTRY_STORAGE_GCS_BUCKET', 'storage.gcs'],
   ['REGISTRY_LOG_HOOKS_0_MAILOPTIONS_FROM', 'log.hooks'],
 ])('%s asks for what Berth does not have yet, and is refused', (variable, key) => {

@@ -6,6 +6,7 @@ import { stringify } from 'yaml'
 import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { MIRROR_ROWS } from '../../test/support/mirror-key-rows.ts'
+import { NOTIFICATION_ROWS } from '../../test/support/notification-key-rows.ts'
 import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
 import { QUOTA_ROWS } from '../../test/support/quota-key-rows.ts'
 import { REFUSED_ROWS } from '../../test/support/refused-key-rows.ts'
@@ -133,6 +134,7 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
   ...PROXY_ROWS,
   ...MIRROR_ROWS,
   ...QUOTA_ROWS,
+  ...NOTIFICATION_ROWS,
   ...s3Together('s3'),
   ...s3Together('s3aws'),
   ['log.level', { log: { level: 'warn' }, loglevel: 'debug' }, ({ log }) => log.level, 'warn'],
@@ -162,7 +164,6 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
   ['validation.enabled', true, 'The key is out of date in registry:2 too; write validation.disabled.'],
   ['compatibility.schema1.enabled', true, NO_SCHEMA_1],
   ['compatibility.schema1.signingkeyfile', '/k', NO_SCHEMA_1],
-  ['notifications.events.includereferences', true, 'Berth sends no events yet.'],
   ['proxy.ttl', '168h', 'Berth keeps what it has fetched: nothing is removed for its age yet.'],
   ['proxy.cachewritetimeout', '5m', 'Berth fetches a blob to its end, whether or not a client waits.'],
   ...below('redis', 'Berth needs no cache in Redis; nothing here has an effect.'),
@@ -170,10 +171,7 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
 ]
 
 /** What asks for nothing, although its section could. */
-const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [
-  ['notifications.endpoints', [{ name: 'a', url: 'http://a', disabled: true }]],
-  ['log.hooks', [{ type: 'mail', disabled: 'yes' }]],
-]
+const ASKS_NOTHING: readonly (readonly [key: string, value: unknown])[] = [['log.hooks', [{ type: 'mail', disabled: 'yes' }]]]
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-keys-'))
 afterAll(() => rmSync(folder, { recursive: true }))

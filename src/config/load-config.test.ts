@@ -99,7 +99,7 @@ describe('a file', () => {
       catalog: { maxEntries: 1000 },
       ...{ tags: { maxTags: 1000 }, search: { official: [expect.objectContaining({ text: 'library/*' })] } },
       manifests: { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] },
-      ...{ quotas: [], access: undefined, proxy: undefined, mirrors: [], retention: NO_RETENTION },
+      ...{ quotas: [], notifications: undefined, access: undefined, proxy: undefined, mirrors: [], retention: NO_RETENTION },
     })
   })
 

@@ -206,9 +206,9 @@ describe('what is wrong is blamed on where it stands', () => {
       'REGISTRY_PROXY_REMOTEURL: proxy.remoteurl: "a" is not the root of a registry; write it as https://registry-1.docker.io, with nothing behind the host',
     ],
     [
-      { REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL: 'http://a', REGISTRY_NOTIFICATIONS_ENDPOINTS_0_NAME: 'a' },
-      'REGISTRY_NOTIFICATIONS_ENDPOINTS_0_NAME and REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL: notifications.endpoints is a setting that ' +
-        'Berth does not have yet; take it out, or write disabled: true below each endpoint',
+      { REGISTRY_LOG_HOOKS_0_TYPE: 'mail', REGISTRY_LOG_HOOKS_0_LEVELS: '[error]' },
+      'REGISTRY_LOG_HOOKS_0_LEVELS and REGISTRY_LOG_HOOKS_0_TYPE: log.hooks is a setting that Berth does not have yet; take it out, ' +
+        'and send mail from where the log is collected',
     ],
     [
       { REGISTRY_STORAGE_S3_BUCKET: 'images', REGISTRY_STORAGE_S3_REGION: 'a' },

@@ -145,7 +145,7 @@ Durations are numbers with units: \`10s\`, \`5m\`, \`168h\`, \`1h30m\`; below \`
 const LATER = `## Not yet
 
 What registry:2 or registry:3 has and Berth does not have yet. Berth does not start when one of these asks for something; empty, or with
-\`disabled: true\` on each endpoint or hook, they are accepted.
+\`disabled: true\` on each hook, they are accepted.
 `
 
 const NOT_NEEDED = `## Not needed

@@ -13,8 +13,8 @@ import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { blobUnknown, manifestUnknown, nameUnknown } from '../oci/unknown.ts'
 import { HiddenAnswer } from './answer/error-response.ts'
 import { emptyReferrers } from './handlers/referrers.ts'
-import type { Forwarded, IncomingRequest } from './pipeline.ts'
-import { parseUrl } from './request/target.ts'
+import type { IncomingRequest } from './pipeline.ts'
+import { originOf } from './request/asked-request.ts'
 import type { Route } from './routes.ts'
 
 export interface AdmissionRules {
@@ -92,13 +92,6 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
 
 function refusalLike({ code, message, detail }: RegistryError, reason: string): AccessRefusal {
   return new AccessRefusal(code, { message, detail, reason })
-}
-
-/** The scheme and host that a trusted proxy names, else those of the request. */
-function originOf(request: Request, forwarded: Forwarded | undefined, assumed: 'https' | undefined): string {
-  const url = parseUrl(request.url)
-  const scheme = forwarded?.scheme ?? assumed ?? url.protocol.slice(0, -1)
-  return `${scheme}://${forwarded?.host ?? url.host}`
 }
 
 function wantedOf(

@@ -8,6 +8,7 @@ import type { Catalog, PageRequest } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
 import type { Retention } from '../registry/retention/create-retention.ts'
@@ -36,6 +37,8 @@ export interface ServedRegistry {
   readonly mirrors?: { of(repository: RepositoryName): PulledMirror | undefined } | undefined
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: Pick<PullNotes, 'note'> | undefined
+  /** Left out, nothing listens to pulls. */
+  readonly pullEvents?: Pick<PullEvents, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
   readonly search: Pick<Search, 'find' | 'describe'>

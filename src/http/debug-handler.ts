@@ -11,7 +11,7 @@ export interface DebugOptions {
   readonly metrics: MetricsPage | undefined
 }
 
-export type Health = Pick<MergedReport, 'failing' | 'unreadable' | 'obstacles' | 'damaged'>
+export type Health = Pick<MergedReport, 'failing' | 'unreadable' | 'obstacles' | 'damaged' | 'silent'>
 
 export interface MetricsPage {
   /** Begins with a slash. */
@@ -33,7 +33,7 @@ export function createDebugHandler({ health, readiness, metrics }: DebugOptions)
 }
 
 /** `{}` or the failing checks by name, as in registry:2; and what is wrong with a part while the rest is served, which is no failure. */
-function healthResponse({ failing, unreadable, obstacles, damaged }: Health): Response {
+function healthResponse({ failing, unreadable, obstacles, damaged, silent }: Health): Response {
   const body = {
     ...failing,
     ...named('repositories', 'cannot be read, the others are served; the log has the reason', unreadable),
@@ -43,6 +43,7 @@ function healthResponse({ failing, unreadable, obstacles, damaged }: Health): Re
       obstacles,
     ),
     ...named('blobs', 'were damaged and are moved aside, push them again; the log names the repositories', damaged),
+    ...named('notifications', 'endpoints take no events, which wait for them', silent),
   }
   return responseOf(jsonResponse(body, {}, Object.keys(failing).length === 0 ? 200 : 503))
 }

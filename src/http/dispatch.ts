@@ -1,5 +1,6 @@
 import { callerName } from '../access/access.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
+import type { AskedRequest } from '../observe/actor.ts'
 import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StillNamed } from '../registry/content/still-named.ts'
@@ -29,6 +30,8 @@ export interface DispatchRules extends AdmissionRules {
   /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined
   readonly probes: Pick<Probes, 'health'>
+  /** What events tell of a request; undefined: nothing listens to them. */
+  readonly tellsOf?: ((incoming: IncomingRequest) => AskedRequest) | undefined
   /** Closed while the storage is not there; undefined: it is not looked at. */
   readonly gate: Pick<StorageGate, 'require' | 'requireNow'> | undefined
 }
@@ -135,7 +138,8 @@ async function answer(
   try {
     const { request, connection, requestId } = incoming
     const { permit } = login
-    const actor = { name: callerName(permit.caller), address: connection.client, requestId }
+    const sender = { name: callerName(permit.caller), address: connection.client, requestId }
+    const actor = rules.tellsOf === undefined ? sender : { ...sender, request: rules.tellsOf(incoming) }
     const answer = await endpoint.answer({ request, route, permit, actor, registry })
     return namespace === undefined ? answer : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
   } catch (error) {

@@ -8,6 +8,7 @@ import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirrors } from '../registry/mirror/mirrors.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
@@ -20,8 +21,9 @@ import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
 import { findIn } from './dispatch.ts'
 import { MirroredRoutes } from './mirrored-routes.ts'
-import { createPipeline, type Handler } from './pipeline.ts'
+import { createPipeline, type Handler, type IncomingRequest } from './pipeline.ts'
 import { type Probes, withProbes } from './probes.ts'
+import { askedRequest } from './request/asked-request.ts'
 import { type TrustedProxies, withForwarding } from './request/forwarding.ts'
 
 export interface HandlerOptions {
@@ -39,6 +41,8 @@ export interface HandlerOptions {
   readonly retention: Pick<Retention, 'decisionsIn' | 'dryRun'>
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
+  /** Left out, nothing listens to what happens. */
+  readonly pullEvents?: PullEvents | undefined
   /** Answer pulls with the content of other registries; left out, there are none. */
   readonly mirrors?: Mirrors | undefined
   /** The registry of which this one as a whole is a cache, as clients are told that nothing is pushed here. */
@@ -72,15 +76,18 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 
 /** The whole protocol as a function from request to answer; tests call it without a socket. */
 export function createHandler(options: HandlerOptions): Handler {
-  const { blobs, uploads, manifests, pulls, catalog, search, images, frees, changes, quotas, retention, handover } = options
+  const { blobs, uploads, manifests, pulls, pullEvents, catalog, search, images, frees, changes, quotas, retention, handover } =
+    options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
-  const paths = new Paths(rootPath(host, prefix))
+  const root = rootPath(host, prefix)
+  const paths = new Paths(root)
   const registry = {
     blobs,
     uploads,
     manifests,
     pulls,
+    pullEvents,
     mirrors,
     catalog,
     search,
@@ -96,8 +103,9 @@ export function createHandler(options: HandlerOptions): Handler {
     maxCatalogEntries,
   }
   const publicOrigin = publicOriginOf(host)
+  const tellsOf = pullEvents && ((incoming: IncomingRequest) => askedRequest(incoming, { publicOrigin, root }))
   const mirrored = mirrors === undefined || mirrors.names.isEmpty ? undefined : new MirroredRoutes(mirrors.names)
-  const rules = { prefix, upstream, mirrored, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes }
+  const rules = { prefix, upstream, mirrored, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes, tellsOf }
   const pipeline = createPipeline(findIn(registry, rules), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }

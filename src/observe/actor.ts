@@ -8,6 +8,17 @@ export interface Actor {
   readonly address: string | undefined
   /** Undefined: no request asked for it. */
   readonly requestId: string | undefined
+  /** What events tell of the request beside that; undefined where nothing listens, and for own work. */
+  readonly request?: AskedRequest | undefined
+}
+
+export interface AskedRequest {
+  readonly method: string
+  /** As its Host header says. */
+  readonly host: string | undefined
+  readonly userAgent: string
+  /** Where its sender finds the registry: scheme, host, and what stands before /v2/. */
+  readonly root: string
 }
 
 /** The registry itself, with the name of what it does. */

@@ -11,6 +11,7 @@ const well: ProcessReport = {
   unreadable: [],
   obstacles: [],
   damaged: [],
+  silent: [],
   metrics: [],
 }
 const ill: ProcessReport = {
@@ -24,6 +25,7 @@ const ill: ProcessReport = {
   unreadable: [],
   obstacles: [],
   damaged: [],
+  silent: [],
   metrics: [],
 }
 

@@ -13,6 +13,8 @@ export interface ProcessReport {
   readonly obstacles: readonly string[]
   /** Digests of blobs that were damaged and moved aside, and that no push has brought anew. */
   readonly damaged: readonly string[]
+  /** Endpoints that take no events, each with the reason. */
+  readonly silent: readonly string[]
   /** Empty when metrics are off. */
   readonly metrics: readonly MetricFamily[]
 }
@@ -24,6 +26,7 @@ export interface MergedReport {
   readonly unreadable: readonly string[]
   readonly obstacles: readonly string[]
   readonly damaged: readonly string[]
+  readonly silent: readonly string[]
   readonly metrics: readonly (readonly MetricFamily[])[]
 }
 
@@ -43,11 +46,12 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
     unreadable: namesOf(reports, 'unreadable'),
     obstacles: namesOf(reports, 'obstacles'),
     damaged: namesOf(reports, 'damaged'),
+    silent: namesOf(reports, 'silent'),
     metrics: reports.map((report) => report.metrics),
   }
 }
 
 /** Each process knows them from the same metadata. */
-function namesOf(reports: readonly ProcessReport[], of: 'unreadable' | 'obstacles' | 'damaged'): readonly string[] {
+function namesOf(reports: readonly ProcessReport[], of: 'unreadable' | 'obstacles' | 'damaged' | 'silent'): readonly string[] {
   return [...new Set(reports.flatMap((report) => report[of]))].sort()
 }

@@ -45,7 +45,7 @@ export async function withDatabase<Result>(config: Config, log: Log, work: (open
 }
 
 export interface RegistryParts extends Opened {
-  readonly config: Pick<Config, 'retention'>
+  readonly config: Pick<Config, 'retention' | 'notifications'>
   readonly log: Log
   readonly onReplaced: (error: Error) => void
   readonly policy: CollectorPolicy
@@ -77,6 +77,7 @@ export async function openRegistry(parts: RegistryParts): Promise<Registry> {
     uploadPurging: NO_PURGE,
     ...collecting,
     retention: config.retention,
+    notifications: config.notifications,
     log,
   })
   closers.push(() => registry.stop())

@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts'
 import { listDutyHolders } from '../metadata/duties.ts'
 import type { Log } from '../observe/log.ts'
+import type { EndpointState } from '../observe/metrics/notification-metrics.ts'
 import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import { SENTENCES } from '../registry/collect/collector-duty.ts'
@@ -31,6 +32,8 @@ export interface RegistryStatus {
   }
   /** `state` is undefined before its first pass. */
   readonly scrub: { readonly enabled: boolean; readonly state: ScrubState | undefined }
+  /** Where events go. */
+  readonly endpoints: readonly EndpointState[]
   /** The registries whose content is pulled through this one, each with the prefix that it is below, if there is one. */
   readonly mirrors: readonly string[]
 }
@@ -61,6 +64,7 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
       obstacles: (await status.obstacles()).slice(0, NAMED),
       collector: { enabled: collector.enabled, note, because: note?.waits && SENTENCES[note.waits] },
       scrub: { enabled: scrub.enabled, state: await status.scrub() },
+      endpoints: await status.endpoints(),
       mirrors: mirrorsIn(config),
     }
   })

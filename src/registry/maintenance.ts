@@ -8,7 +8,9 @@ import type { Scrub } from './check/scrub.ts'
 import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
+import { NO_EVENTS, removeOldEvents } from './events/event-keeping.ts'
 import type { FactsDuty } from './facts/facts-duty.ts'
+import type { Notifications } from './notifications/notifications.ts'
 import type { QuotaCount } from './quotas/quota-count.ts'
 import type { DeletedRecords } from './records/deleted-records.ts'
 import type { TagHistory } from './records/tag-history.ts'
@@ -60,6 +62,8 @@ export interface MaintenanceOptions {
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** Undefined where there are no quotas. */
   readonly quotas: QuotaCount | undefined
+  /** Undefined where nothing listens to what happens. */
+  readonly notifications: Pick<Notifications, 'pulls' | 'run'> | undefined
   readonly facts: Pick<FactsDuty, 'run'>
   readonly searchIndex: Pick<SearchIndex, 'catchUp'>
   /** A task failed; it is tried again at its next time. */
@@ -84,7 +88,7 @@ export class Maintenance {
   }
 
   start(): void {
-    const { operations, orphans, storage, liveness, collector, retention, onFailure } = this.#options
+    const { operations, orphans, storage, liveness, collector, retention, notifications, onFailure } = this.#options
     const removeOrphans = async () => {
       await orphans.run()
       await storage.removeLeftoversOf(async (owner) => !(await liveness.isAlive(owner)))
@@ -94,6 +98,7 @@ export class Maintenance {
     this.#tasks = [
       everySecond('settling', () => operations.sweep()),
       everySecond('closing dead scans', () => this.#closeDeadScans()),
+      ...(notifications === undefined ? [] : [everySecond('writing down pulls', () => notifications.pulls.write())]),
       // Each process knows alone what its own requests have open.
       new RepeatedTask({
         everyMs: ORPHANS_EVERY_MS,
@@ -122,12 +127,13 @@ export class Maintenance {
   /** Resolves when nothing runs any more. */
   async stop(): Promise<void> {
     await Promise.all([this.handOver(), ...this.#tasks.map((task) => task.stop())])
-    const { retention, onFailure } = this.#options
+    const { retention, notifications, onFailure } = this.#options
     await retention?.pulls.write().catch((error: unknown) => onFailure('noting pulls', error))
+    await notifications?.pulls.write().catch((error: unknown) => onFailure('writing down pulls', error))
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas, retention } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas, retention, notifications } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -140,14 +146,18 @@ export class Maintenance {
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
       ...(quotas === undefined ? [] : [{ name: 'quotas', everyMs: SECOND_MS, run: (signal: AbortSignal) => quotas.run(signal) }]),
+      ...(notifications === undefined
+        ? []
+        : [{ name: 'notifications', everyMs: SECOND_MS, run: (signal: AbortSignal) => notifications.run(signal) }]),
       ...(retention?.duty === undefined ? [] : [retentionDuty(retention.duty, retention.everyMs)]),
     ]
   }
 
   async #removeLeftovers(signal: AbortSignal): Promise<void> {
-    const { storage, records, metadata } = this.#options
+    const { storage, records, metadata, notifications } = this.#options
     await storage.removeLeftovers(LEFTOVERS_EVERY_MS)
     if (records.isReadOnly) return
+    if (notifications === undefined) await removeOldEvents(metadata, NO_EVENTS, signal)
     // A clock of the machine that jumped ahead makes nothing old.
     const { nowMs } = await readClock(metadata.read)
     const clocksMs = [nowMs, Date.now()]

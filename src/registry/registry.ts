@@ -35,6 +35,8 @@ import { TagGuard } from './keeping/tag-guard.ts'
 import { Maintenance } from './maintenance.ts'
 import { Mirror } from './mirror/mirror.ts'
 import { type MirrorSources, Mirrors } from './mirror/mirrors.ts'
+import { Notifications } from './notifications/notifications.ts'
+import type { NotificationSettings } from './notifications/settings.ts'
 import { endCount, QuotaCount } from './quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from './quotas/quota-rules.ts'
 import { Quotas } from './quotas/quotas.ts'
@@ -83,6 +85,8 @@ export interface RegistryOptions {
   readonly manifestRules?: ManifestRules
   /** How much repositories may hold; left out, as much as there is room for. */
   readonly quotas?: readonly QuotaRule[]
+  /** Where events go; left out, there are none. */
+  readonly notifications?: NotificationSettings | undefined
   /** Which tags stay; left out, no rule takes any, and all may move and go. */
   readonly retention?: RetentionPolicy
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
@@ -111,6 +115,8 @@ export interface Registry {
   readonly restoration: ManifestRestoration
   readonly changes: ContentChanges
   readonly quotas: Quotas
+  /** Undefined: nothing listens to what happens. */
+  readonly notifications: Notifications | undefined
   readonly scan: RepositoryScan
   readonly operations: Operations
   readonly backgroundScan: BackgroundScan
@@ -144,12 +150,13 @@ export function createRegistry(options: RegistryOptions): Registry {
   const scan = new RepositoryScan({ storage, metadata, reconcile, listed, unreadable, obstacles })
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
   const { quotas, quotaCount } = quotasOf(options)
-  const parts = { storage, metadata, view, operations, scanned, quotas }
+  const notifications = notificationsOf(options)
+  const parts = { storage, metadata, view, operations, scanned, quotas, events: notifications?.events }
   const backgroundScan = createBackgroundScan({ ...parts, scan, listed, reconcile, unreadable, obstacles, epoch })
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
-  const pushes = new BlobPush({ storage, operations, quotas })
+  const pushes = new BlobPush(parts)
   const { records, history } = recordsOf(options, collector)
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
   const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
@@ -157,7 +164,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const rules = options.manifestRules ?? NO_RULES
   const facts = new FactsReader({ storage, log })
   const factsDuty = new FactsDuty({ storage, metadata, reader: facts })
-  const manifestParts = { storage, metadata, operations, references, records, rules, quotas, scanned, guard, facts }
+  const manifestParts = { ...parts, references, records, rules, guard, facts }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
@@ -176,39 +183,39 @@ export function createRegistry(options: RegistryOptions): Registry {
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
-    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty, searchIndex },
+    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty, searchIndex, notifications },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
-    ...{ blobs, uploads, manifests, mirrors, holds, retention },
+    ...{ blobs, uploads, manifests, mirrors, holds, retention, notifications },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ records, history, restoration, quotas, facts: factsDuty, search, images: new Images({ metadata, manifests, scan }) },
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
-    collector: collecting.collector,
-    ...{ collectorDuty: collecting.duty, commandCollection: collecting.command },
+    ...{ collector: collecting.collector, collectorDuty: collecting.duty, commandCollection: collecting.command },
     ...{ check: checking.check, unservable: checking.unservable },
     status: new Status({
-      ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, quotas, epoch, onlyReads },
+      ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, quotas, notifications, epoch, onlyReads },
       dutyStates: () => maintenance.dutyStates(),
     }),
     handover: createHandover({ ...parts, reconcile: look }, { ...manifestParts, reconcile: look }),
-    ...lifeOf({ metadata, operations, maintenance, mirrors, countsQuotas: quotaCount !== undefined }),
+    ...lifeOf({ metadata, operations, maintenance, mirrors, notifications, countsQuotas: quotaCount !== undefined }),
   }
 }
 
-interface Living extends Pick<Registry, 'operations' | 'mirrors'> {
+interface Living extends Pick<Registry, 'operations' | 'mirrors' | 'notifications'> {
   readonly metadata: Metadata
   readonly maintenance: Maintenance
   readonly countsQuotas: boolean
 }
 
 function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'stop'> {
-  const { metadata, operations, maintenance, mirrors, countsQuotas } = living
+  const { metadata, operations, maintenance, mirrors, notifications, countsQuotas } = living
   return {
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
       if (!countsQuotas) await endCount(metadata)
+      await notifications?.begin()
       maintenance.start()
     },
     handOverDuties: () => maintenance.handOver(),
@@ -240,12 +247,17 @@ function quotasOf({ metadata, log, ...options }: RegistryOptions) {
   return { quotas, quotaCount: rules.isEmpty ? undefined : new QuotaCount({ metadata, rules, log }) }
 }
 
+/** Where nothing can be written, nothing happens either. */
+function notificationsOf({ notifications: settings, onlyReads = false, ...parts }: RegistryOptions): Notifications | undefined {
+  return settings === undefined || onlyReads ? undefined : new Notifications({ settings, ...parts })
+}
+
 type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'catalog' | 'operations'>
 
 function mirrorsOf(options: RegistryOptions, { operations, ...content }: Mirrored): Mirrors | undefined {
   if (options.mirrors === undefined) return undefined
-  // What is fetched for a pull is counted, and never refused.
-  const pushes = new BlobPush({ storage: options.storage, operations, quotas: undefined })
+  // What is fetched for a pull is counted, never refused, and no push that somebody would hear of.
+  const pushes = new BlobPush({ storage: options.storage, operations, quotas: undefined, events: undefined })
   return new Mirrors(options.mirrors, (source) => new Mirror({ ...options, source, pushes, ...content }))
 }
 

@@ -3,6 +3,7 @@ import { countClaims, countRepositories, countUnscannedRepositories, countUpload
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { CollectorState } from '../observe/metrics/collector-metrics.ts'
+import type { EndpointCounts, EndpointState } from '../observe/metrics/notification-metrics.ts'
 import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -11,6 +12,7 @@ import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import { readScrubNote } from './check/scrub-note.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
+import { endpointStates, type Notifications } from './notifications/notifications.ts'
 import type { QuotaState, Quotas } from './quotas/quotas.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { Obstacles } from './scan/obstacles.ts'
@@ -31,6 +33,8 @@ export interface StatusOptions {
   readonly unreadable: Pick<UnreadableNames, 'list'>
   readonly obstacles: Pick<Obstacles, 'list'>
   readonly quotas: Pick<Quotas, 'list'>
+  /** Undefined where nothing listens to what happens. */
+  readonly notifications: Pick<Notifications, 'counts'> | undefined
   readonly epoch: number
   readonly dutyStates: () => readonly DutyState[]
   /** Nothing is written here: a storage without an id stays one. */
@@ -124,6 +128,16 @@ export class Status {
   /** The fullest quotas, by bytes. Throws when the metadata does not answer. */
   async quotas(): Promise<readonly QuotaState[]> {
     return await this.#options.quotas.list(QUOTAS_LISTED)
+  }
+
+  /** How far the endpoints of notifications are. Throws when the metadata does not answer. */
+  async endpoints(): Promise<readonly EndpointState[]> {
+    return this.#options.notifications === undefined ? [] : await endpointStates(this.#options.metadata)
+  }
+
+  /** What this process has sent to them. */
+  sent(): readonly EndpointCounts[] {
+    return this.#options.notifications?.counts() ?? []
   }
 
   /** The background work that one process does for all. */

@@ -60,10 +60,24 @@ const MIRROR_MORE = { repositories: ['team/*'], ttl: '6h', default: true, offlin
 const HELPED = { prefix: 'ecr', url: ['https://a.example.com'], exec: { command: 'x', lifetime: '1h' }, public: true }
 const MIRROR_KEYS = { ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h', ...MIRROR_MORE }
 const SEARCH = { official: ['base/*'] }
+const EVENTS = { keep: '12h', size: '1GB' }
+const IGNORED = { mediatypes: ['application/octet-stream'], actions: ['pull'] }
+const PATIENCE = { timeout: '1s', threshold: 2, backoff: '1s', ignoredmediatypes: ['text/plain'] }
+const ENDPOINT = {
+  name: 'a',
+  disabled: false,
+  url: 'http://127.0.0.1:1/',
+  headers: { Authorization: ['Bearer secret'] },
+  ...PATIENCE,
+}
+const ENDPOINT_KEYS = { ...ENDPOINT, 'ignore.mediatypes': [], 'ignore.actions': [] }
+const NOTIFICATIONS = { events: { includereferences: true }, endpoints: [{ ...ENDPOINT, ignore: IGNORED }] }
 const OWN = [
   ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
   ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
   ['the search', 'search.', SEARCH, { search: SEARCH }],
+  ['events', 'events.', EVENTS, { events: EVENTS }],
+  ['notifications', 'notifications.endpoints[].', ENDPOINT_KEYS, { notifications: NOTIFICATIONS }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
   ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_MORE }, HELPED] }],
 ] as const

@@ -58,6 +58,8 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/keeping/earlier-images.ts #times': 'What tags led to, while rules with `moves` are applied',
   'registry/retention/pull-notes.ts #noted': 'Manifests whose pulls are noted',
   'registry/retention/pull-notes.ts #waiting': 'Manifests whose pulls are noted',
+  'registry/events/pull-events.ts #waiting': 'Pulls that wait for their events to be written',
+  'registry/notifications/endpoint-delivery.ts #statuses': 'Answers of an endpoint, by their status',
   'registry/deleting/removing.ts #kept': 'What a preview of `berth delete` tells of changes and of image indexes',
   'registry/deleting/removing.ts #changed': 'What a preview of `berth delete` tells of changes and of image indexes',
   'registry/deleting/preview.ts #namedBy': 'What a preview of `berth delete` tells of changes and of image indexes',

@@ -163,7 +163,11 @@ export const CONFIG_CASES: readonly ConfigCase[] = [
   {
     title: 'an endpoint',
     text: 'notifications: {endpoints: [{name: a, url: "http://127.0.0.1:1/", timeout: 1s, threshold: 1, backoff: 1s}]}',
-    difference: 'Setting of later work',
+  },
+  {
+    title: 'an endpoint without a URL',
+    text: 'notifications: {endpoints: [{name: a}]}',
+    difference: 'Endpoint without a URL, or with the name of another one',
     refused: true,
   },
   { title: 'nobody to know', text: 'auth: none' },

@@ -3,7 +3,6 @@ import type { CorpusConfig } from './config-corpus.ts'
 type Parts = Readonly<Record<'BASE' | 'HEALTH' | 'USERS' | 'DELETES' | 'HUB' | 'ENDPOINT', string>>
 
 const MIRROR = { needs: 'another registry' } as const
-const EVENTS = { refused: ['notifications.endpoints', 'notifications'] } as const
 
 /** The rest of the sixty: mirrors, events, variables, what Berth does not have, and mistakes. */
 export function MORE_CONFIGS({ BASE, HEALTH, USERS, DELETES, HUB, ENDPOINT }: Parts): readonly CorpusConfig[] {
@@ -42,22 +41,18 @@ export function MORE_CONFIGS({ BASE, HEALTH, USERS, DELETES, HUB, ENDPOINT }: Pa
     {
       title: 'events for a hook',
       text: `${BASE}${ENDPOINT}      timeout: 500ms\n      threshold: 5\n      backoff: 1s\n`,
-      ...EVENTS,
     },
     {
       title: 'events with a token',
       text: `${DELETES}${ENDPOINT}      headers:\n        Authorization: [Bearer secret]\n      timeout: 1s\n      threshold: 10\n      backoff: 5s\n`,
-      ...EVENTS,
     },
     {
       title: 'events without what lies elsewhere',
       text: `${BASE}${ENDPOINT}      ignoredmediatypes: [application/octet-stream]\n      timeout: 1s\n      threshold: 3\n      backoff: 1s\n`,
-      ...EVENTS,
     },
     {
       title: 'events for Portus, with tokens',
       text: `${DELETES}auth:\n  token:\n    realm: https://portus.example.com/v2/token\n    service: registry.example.com:5000\n    issuer: portus.example.com\n    rootcertbundle: ROOT/certs/auth.pem\n${ENDPOINT}      timeout: 2s\n      threshold: 5\n      backoff: 1s\n`,
-      ...EVENTS,
     },
     {
       title: 'events by variables',
@@ -66,12 +61,10 @@ export function MORE_CONFIGS({ BASE, HEALTH, USERS, DELETES, HUB, ENDPOINT }: Pa
         REGISTRY_NOTIFICATIONS_ENDPOINTS:
           '[{name: hook, url: "http://hook.example.com", timeout: 1s, threshold: 3, backoff: 1s}]',
       },
-      ...EVENTS,
     },
     {
       title: 'events to two places, one of them off',
       text: `${BASE}${ENDPOINT}      disabled: true\n    - name: other\n      url: http://other.example.com\n      timeout: 1s\n      threshold: 3\n      backoff: 1s\n`,
-      ...EVENTS,
     },
     { title: 'events that are off', text: `${BASE}${ENDPOINT}      disabled: true\n` },
     {

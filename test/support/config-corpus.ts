@@ -16,7 +16,7 @@ export interface CorpusConfig {
 }
 
 /** What is to come, what is left out on purpose, and mistakes that registry:2 refuses as well. */
-export type Reason = 'notifications' | 'middleware' | 'storage driver' | 'mail hook' | 'key below storage' | 'mistake'
+export type Reason = 'middleware' | 'storage driver' | 'mail hook' | 'key below storage' | 'mistake'
 
 const BASE = `version: 0.1
 log:

@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, search, images, frees, changes, quotas, retention }: Registry,
+  { blobs, uploads, manifests, catalog, search, images, frees, changes, quotas, retention, notifications }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -26,6 +26,7 @@ export function handlerOf(
     quotas,
     retention,
     pulls: retention.pulls,
+    pullEvents: notifications?.pulls,
     log,
     observers,
     probes: WELL,

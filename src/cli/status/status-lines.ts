@@ -14,6 +14,7 @@ export function statusLines(where: string, status: RegistryStatus): readonly str
     ...collectorLines(status),
     ...namedLines('obstacle', status.obstacles, 'is nothing that Berth knows, and keeps the collector from all bytes'),
     ...scrubLines(status),
+    ...status.endpoints.map(endpointLine),
     ...status.mirrors.map((mirror) => line('mirrors', mirror)),
   ]
 }
@@ -78,6 +79,12 @@ function scrubLines({ scrub: { enabled, state } }: RegistryStatus): readonly str
   if (state === undefined) return [line('scrub', 'no pass yet'), ...missing]
   const last = state.endedAtMs === undefined ? 'no whole pass yet' : `all was read last ${timeOf(state.endedAtMs)}`
   return [line('scrub', `${last}; ${readable(state.bytes)} in this pass`), ...missing]
+}
+
+function endpointLine({ endpoint, pending, lost, failingMs, failure }: RegistryStatus['endpoints'][number]): string {
+  const gone = lost === 0 ? '' : `; ${lost} were removed before it took them`
+  if (failingMs === undefined) return line('events', `${endpoint} takes them, ${pending} are on their way${gone}`)
+  return attention('events', `${endpoint} takes none since ${timeOf(failingMs)}, ${pending} wait for it: ${failure}${gone}`)
 }
 
 function namedLines(part: string, names: readonly string[], sentence: string): readonly string[] {

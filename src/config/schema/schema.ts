@@ -6,6 +6,7 @@ import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
 import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
+import { events, notifications } from './notification-schema.ts'
 import { quotas } from './quota-schema.ts'
 import { retention } from './retention-schema.ts'
 import { storage } from './storage-schema.ts'
@@ -47,25 +48,6 @@ const log = section({
     below: ['[]disabled', '[]type', '[]levels', '[]options'],
     asks: hasEnabledEntry,
     advice: 'take it out, and send mail from where the log is collected',
-  }),
-})
-
-const notifications = section({
-  events: section({
-    includereferences: optionalKey(boolean, {
-      about: 'Adds to an event what its manifest names.',
-      example: 'true',
-      notice: (value) => (findBoolean(value) === true ? 'Berth sends no events yet.' : undefined),
-    }),
-  }),
-  endpoints: notYet({
-    about: 'Where to send an event for each push, pull and delete.',
-    below: [
-      ...['[]name', '[]disabled', '[]url', '[]headers', '[]timeout', '[]threshold', '[]backoff', '[]ignoredmediatypes'],
-      ...['[]ignore.mediatypes', '[]ignore.actions'],
-    ],
-    asks: hasEnabledEntry,
-    advice: 'take it out, or write disabled: true below each endpoint',
   }),
 })
 
@@ -195,6 +177,7 @@ export const schema = section({
   access,
   quotas,
   notifications,
+  events,
   proxy,
   mirrors,
   retention,

@@ -1,4 +1,5 @@
 import type { StoredBlob } from '../../registry/content/blob-store.ts'
+import { blobEvent } from '../../registry/events/content-event.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { etagOf, isNotModified } from '../answer/etags.ts'
 import { multipartRanges } from '../answer/multipart-ranges.ts'
@@ -9,9 +10,17 @@ import { isForced } from '../forced-delete.ts'
 import type { BlobRoute } from '../routes.ts'
 
 /** end-2, GET and HEAD. */
-export async function getBlob({ registry, request, route }: Call<BlobRoute>): Promise<PlainResponse> {
-  const { blobs } = pulledFrom(registry, route.repository)
-  const blob = await blobs.get(route.repository, route.digest, { withBytes: request.method !== 'HEAD' })
+export async function getBlob({ registry, request, route, actor }: Call<BlobRoute>): Promise<PlainResponse> {
+  const { repository, digest } = route
+  const { blobs } = pulledFrom(registry, repository)
+  const blob = await blobs.get(repository, digest, { withBytes: request.method !== 'HEAD' })
+  const answer = await blobResponse(blobs, blob, request)
+  // As with registry:2, a HEAD is a pull, and so is the look of a client that has the blob already.
+  registry.pullEvents?.note(blobEvent('pull', repository, { digest, size: blob.size }), actor)
+  return answer
+}
+
+async function blobResponse(blobs: PulledBlobs, blob: StoredBlob, request: Request): Promise<PlainResponse> {
   const validators = validatorsOf(blob)
   if (isNotModified(request.headers, validators.ETag)) return bodilessResponse(304, validators)
   const headers = { ...validators, ...CONTENT_HEADERS, 'Content-Length': String(blob.size) }

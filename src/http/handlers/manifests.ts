@@ -3,6 +3,7 @@ import { parseTag, type Tag } from '../../oci/reference.ts'
 import { LARGE_MANIFEST_BYTES, type WholeManifest } from '../../registry/content/manifest-store.ts'
 import type { StoredManifest } from '../../registry/content/remembered-manifests.ts'
 import type { Freed } from '../../registry/deleting/frees.ts'
+import { manifestPull } from '../../registry/events/content-event.ts'
 import { streamOf } from '../answer/byte-stream.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { etagOf, isNotModified } from '../answer/etags.ts'
@@ -20,13 +21,26 @@ const MAX_TAGS_PER_PUSH = 100
  * end-3, GET and HEAD. What was pushed is served whatever Accept says: clients that list too little there can still read it. A Range is
  * ignored, as RFC 9110 allows; containerd adds `bytes=0-` to every GET.
  */
-export async function getManifest({ registry, request, route, actor }: Call<ManifestRoute>): Promise<PlainResponse> {
+export async function getManifest(call: Call<ManifestRoute>): Promise<PlainResponse> {
+  const { registry, request, route, actor } = call
   const { repository, reference } = route
   const { manifests } = pulledFrom(registry, repository)
-  if (request.method === 'HEAD') return manifestResponse(request, await manifests.get(repository, reference), null)
+  if (request.method === 'HEAD') return pulled(call, await manifests.get(repository, reference), null)
   const { manifest, content } = await manifests.read(repository, reference)
   registry.pulls?.note(repository, manifest.digest, actor.name)
-  return manifestResponse(request, manifest, content)
+  return pulled(call, manifest, content)
+}
+
+/** The answer, and its event: as with registry:2, a HEAD is a pull, and a client that has the manifest already pulls nothing. */
+function pulled(
+  { registry, request, route, actor }: Call<ManifestRoute>,
+  manifest: StoredManifest,
+  content: WholeManifest['content'] | null,
+): PlainResponse {
+  const answer = manifestResponse(request, manifest, content)
+  const { repository, reference } = route
+  if (answer.status === 200) registry.pullEvents?.note(manifestPull(repository, reference, manifest), actor)
+  return answer
 }
 
 /** end-7a, end-7b. */

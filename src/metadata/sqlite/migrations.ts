@@ -1,4 +1,5 @@
 import type { Database } from 'bun:sqlite'
+import { EVENT_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
@@ -108,6 +109,7 @@ export const MIGRATIONS: readonly Migration[] = [
     ],
   },
   { version: 14, statements: SEARCH_TABLES },
+  { version: 15, statements: EVENT_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

@@ -6,6 +6,7 @@ import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
 import { MirrorMetrics } from './mirror-metrics.ts'
+import { type EndpointCounts, type EndpointState, notificationFamilies } from './notification-metrics.ts'
 import { type QuotaState, quotaFamilies } from './quota-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { ScrubMetrics, type ScrubState } from './scrub-metrics.ts'
@@ -22,6 +23,9 @@ export interface RegistryState {
   /** Undefined before the first pass of the scrub. */
   readonly scrub: ScrubState | undefined
   readonly quotas: readonly QuotaState[] | undefined
+  /** How far the endpoints of notifications are, and what this process has sent to them. */
+  readonly endpoints: readonly EndpointState[] | undefined
+  readonly sent: readonly EndpointCounts[]
 }
 
 export interface RegistryCounts {
@@ -79,6 +83,7 @@ export class RegistryMetrics {
       ...this.mirror.families(),
       ...dutyFamilies(state.duties),
       ...quotaFamilies(state.quotas ?? []),
+      ...notificationFamilies(state.sent, state.endpoints ?? []),
       ...stateFamilies(state),
     ]
   }

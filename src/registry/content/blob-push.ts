@@ -4,6 +4,8 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver, UploadState } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import { blobEvent } from '../events/content-event.ts'
+import type { EventLog } from '../events/event-log.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
 import { confirmBlob, linkPlacements, planBlob } from './blob-store.ts'
@@ -23,6 +25,8 @@ export interface BlobPushOptions {
   readonly operations: Operations
   /** Undefined: it takes everything. */
   readonly quotas: Pick<Quotas, 'admit'> | undefined
+  /** Undefined: nothing listens to what is pushed. */
+  readonly events: EventLog | undefined
 }
 
 /** The last step of every upload: bytes and link to their places, side by side, then the rows (docs/orders-of-writing.md, Blob push). */
@@ -30,11 +34,13 @@ export class BlobPush {
   readonly #storage: StorageDriver
   readonly #operations: Operations
   readonly #quotas: Pick<Quotas, 'admit'> | undefined
+  readonly #events: EventLog | undefined
 
   constructor(options: BlobPushOptions) {
     this.#storage = options.storage
     this.#operations = options.operations
     this.#quotas = options.quotas
+    this.#events = options.events
   }
 
   /**
@@ -60,6 +66,7 @@ export class BlobPush {
       },
       confirm: async (query, plan, stamp) => {
         await confirmBlob(query, plan, blob, stamp)
+        await this.#events?.record(query, [blobEvent('push', repository, blob)], actor)
         return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
       },
     })

@@ -7,6 +7,8 @@ import type { RepositoryName } from '../../oci/name.ts'
 import { blobUnknown } from '../../oci/unknown.ts'
 import type { ByteRange, Placement, StorageDriver } from '../../storage/driver.ts'
 import { LINK_FILE, layout } from '../../storage/layout.ts'
+import { blobEvent } from '../events/content-event.ts'
+import type { EventLog } from '../events/event-log.ts'
 import type { Look } from '../heal/storage-look.ts'
 import type { StorageView } from '../heal/storage-view.ts'
 import type { Quotas } from '../quotas/quotas.ts'
@@ -47,6 +49,8 @@ export interface BlobStoreOptions {
   readonly quotas: Pick<Quotas, 'admit'>
   /** Resolves when every manifest of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
+  /** Undefined: nothing listens to what changes. */
+  readonly events: EventLog | undefined
 }
 
 export interface DeleteOptions {
@@ -64,6 +68,7 @@ export class BlobStore {
   readonly #quotas: Pick<Quotas, 'admit'>
   readonly #rescue: Rescue
   readonly #scanned: (repository: RepositoryName) => Promise<unknown>
+  readonly #events: EventLog | undefined
 
   constructor(options: BlobStoreOptions) {
     this.#storage = options.storage
@@ -74,6 +79,7 @@ export class BlobStore {
     this.#quotas = options.quotas
     this.#rescue = new Rescue(options.metadata)
     this.#scanned = options.scanned
+    this.#events = options.events
   }
 
   /** A blob that the repository owns (distribution-spec end-2). Throws BLOB_UNKNOWN. */
@@ -144,6 +150,7 @@ export class BlobStore {
       confirm: async (query, { repositoryId, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await renewGrace(query, target, stamp)
+        await this.#events?.record(query, [{ action: 'delete', kind: 'blob', repository, digest }], actor)
       },
     })
   }
@@ -193,7 +200,10 @@ export class BlobStore {
           if ((await this.#view.blobSize(blob.target)) !== blob.size) throw new SourceGone()
           await this.#storage.place(linkPlacements(repository, blob), plan)
         },
-        confirm: async (query, plan, stamp) => await confirmBlob(query, plan, blob, stamp),
+        confirm: async (query, plan, stamp) => {
+          await confirmBlob(query, plan, blob, stamp)
+          await this.#events?.record(query, [blobEvent('mount', repository, { ...blob, source })], actor)
+        },
       })
       return true
     } catch (error) {

@@ -11,6 +11,8 @@ import { manifestUnknown } from '../../oci/unknown.ts'
 import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout, MAX_LINK_BYTES } from '../../storage/layout.ts'
+import { removalEvents, tagRemoval } from '../events/content-event.ts'
+import type { EventLog } from '../events/event-log.ts'
 import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
@@ -26,6 +28,8 @@ export interface ManifestRemovalOptions {
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
   readonly guard: TagGuard
+  /** Undefined: nothing listens to what changes. */
+  readonly events: EventLog | undefined
 }
 
 export interface ManifestDelete {
@@ -66,8 +70,10 @@ export class ManifestRemoval {
         if (digest !== undefined) await this.#options.records.write([{ ...deleting, digest }])
         await this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)
       },
-      confirm: async (query, { repositoryId }, stamp) =>
-        await moveTag(query, { repositoryId, tag, digest: null }, { how: 'tag delete', actor, atMs: Date.now() }, stamp),
+      confirm: async (query, { repositoryId }, stamp) => {
+        await moveTag(query, { repositoryId, tag, digest: null }, { how: 'tag delete', actor, atMs: Date.now() }, stamp)
+        await this.#options.events?.record(query, [tagRemoval(repository, tag)], actor)
+      },
     })
   }
 
@@ -107,6 +113,7 @@ export class ManifestRemoval {
         for (const tag of tags)
           await moveTag(query, { repositoryId, tag, digest: null }, { how: 'manifest delete', actor, atMs: Date.now() }, stamp)
         await setManifestGone(query, repositoryId, digest, stamp)
+        await this.#options.events?.record(query, removalEvents(repository, digest, tags), actor)
         return tags
       },
     })

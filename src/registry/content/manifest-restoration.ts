@@ -10,6 +10,8 @@ import type { Tag } from '../../oci/reference.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
+import { manifestEvents } from '../events/content-event.ts'
+import type { EventLog } from '../events/event-log.ts'
 import type { TagGuard } from '../keeping/tag-guard.ts'
 import type { Operations } from '../writes/operations.ts'
 import { ensureRepositoryStays } from '../writes/repository-row.ts'
@@ -25,6 +27,8 @@ export interface ManifestRestorationOptions {
   readonly guard: Pick<TagGuard, 'seeImmutable' | 'requireUnmoved'>
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
+  /** Undefined: nothing listens to what changes. */
+  readonly events: EventLog | undefined
 }
 
 export interface ManifestRestore {
@@ -75,7 +79,7 @@ export class ManifestRestoration {
     { digest, tags, how, actor, overwrites = false }: ManifestRestore,
     { needsTag }: { readonly needsTag: boolean },
   ): Promise<RestoredManifest> {
-    const { operations, storage, references, rules, guard, scanned } = this.#options
+    const { operations, storage, references, rules, guard, scanned, events } = this.#options
     await operations.settleIn(repository)
     await scanned(repository)
     const content = await this.#contentInStorage(digest)
@@ -100,6 +104,7 @@ export class ManifestRestoration {
           const { repositoryId } = planned
           await confirmManifest(query, { ...planned, content }, stamp)
           for (const tag of free) await pushTag(query, { repositoryId, tag, digest }, { how, actor, atMs: Date.now() }, stamp)
+          await events?.record(query, manifestEvents('undelete', repository, { content, tags: free }), actor)
           return { tags: free, moved }
         },
       })

@@ -13,6 +13,8 @@ import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 import { manifestUnknown } from '../../oci/unknown.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
+import { manifestEvents } from '../events/content-event.ts'
+import type { EventLog } from '../events/event-log.ts'
 import type { FactsReader } from '../facts/facts-reader.ts'
 import type { Look } from '../heal/storage-look.ts'
 import type { KeptNames } from '../keeping/kept-names.ts'
@@ -52,6 +54,8 @@ export interface ManifestStoreOptions {
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
   readonly guard: TagGuard
   readonly facts: Pick<FactsReader, 'ofPush'>
+  /** Undefined: nothing listens to what changes. */
+  readonly events: EventLog | undefined
 }
 
 const MANIFEST_PUSH = 'manifest push'
@@ -119,6 +123,8 @@ export class ManifestStore {
           await confirmManifest(query, { ...plan, content, facts }, stamp)
           const by = { how: MANIFEST_PUSH, actor: push.actor, atMs: Date.now() }
           for (const tag of tags) await pushTag(query, { repositoryId, tag, digest: content.digest }, by, stamp)
+          if (isMirrored) return
+          await this.#options.events?.record(query, manifestEvents('push', repository, { content, tags }), push.actor)
         },
       })
     })

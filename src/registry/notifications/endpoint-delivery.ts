@@ -1,0 +1,164 @@
+import { type EventCursor, listCursors, moveCursor } from '../../metadata/events/cursors.ts'
+import { isEventKept, lastEventNumber, listEventsAfter, type StoredEvent } from '../../metadata/events/events.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import type { Log } from '../../observe/log.ts'
+import type { EndpointCounts } from '../../observe/metrics/notification-metrics.ts'
+import { pause } from '../../runtime/pause.ts'
+import { isIgnored } from './envelope.ts'
+import { postEnvelope, statusText } from './post.ts'
+import type { EndpointSettings } from './settings.ts'
+
+/** What is read at once: each event is about a kilobyte. */
+const EVENTS_AT_ONCE = 100
+/** So much of what was delivered may be repeated when the process is killed. */
+const SAVE_EVERY_MS = 250
+const LOOK_EVERY_MS = 200
+const LONGEST_PAUSE_MS = 60_000
+
+export interface EndpointDeliveryOptions {
+  readonly endpoint: EndpointSettings
+  readonly metadata: Metadata
+  /** The body of a notification. */
+  readonly bodyOf: (event: StoredEvent) => Promise<string>
+  readonly log: Log
+}
+
+type Cursor = { -readonly [Field in keyof EventCursor]: EventCursor[Field] }
+
+/** Tells one endpoint of every event, one after another. An event that it does not take is tried until it does, or is not kept any more. */
+export class EndpointDelivery {
+  readonly #options: EndpointDeliveryOptions
+  readonly #counts: { -readonly [Field in keyof EndpointCounts]: EndpointCounts[Field] }
+  readonly #statuses = new Map<string, number>()
+  #failuresInARow = 0
+  #failingSinceMs: number | null = null
+  #savedAt = 0
+
+  constructor(options: EndpointDeliveryOptions) {
+    this.#options = options
+    const { name: endpoint } = options.endpoint
+    this.#counts = { endpoint, events: 0, successes: 0, failures: 0, errors: 0, statuses: this.#statuses }
+  }
+
+  get counts(): EndpointCounts {
+    return this.#counts
+  }
+
+  /** Until the signal aborts: then it throws its reason. Throws what the metadata reports. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { metadata, endpoint } = this.#options
+    const found = (await listCursors(metadata.read)).find((cursor) => cursor.endpoint === endpoint.name)
+    if (found === undefined) throw new Error(`the metadata has no cursor of the endpoint ${endpoint.name}`)
+    const cursor = { ...found }
+    this.#failingSinceMs = cursor.failingMs
+    let saved = cursor.number
+    const save = async () => {
+      if (cursor.number === saved) return
+      await this.#save(cursor)
+      saved = cursor.number
+    }
+    try {
+      for (;;) {
+        const revision = await metadata.revision()
+        const last = await lastEventNumber(metadata.read)
+        const events = await listEventsAfter(metadata.read, cursor.number, EVENTS_AT_ONCE)
+        for (const event of events) {
+          await this.#tell(event, cursor, signal)
+          if (performance.now() - this.#savedAt > SAVE_EVERY_MS) await save()
+        }
+        if (events.length > 0) continue
+        // None is left of those that there were before this look.
+        cursor.lost += Math.max(0, last - cursor.number)
+        cursor.number = Math.max(last, cursor.number)
+        await save()
+        await this.#untilChanged(revision, signal)
+      }
+    } finally {
+      await save()
+    }
+  }
+
+  async #untilChanged(revision: number, signal: AbortSignal): Promise<void> {
+    do await pause(LOOK_EVERY_MS, signal)
+    while ((await this.#options.metadata.revision()) === revision)
+  }
+
+  /** Moves the cursor to the event: it was taken, or is none for this endpoint, or has gone meanwhile. */
+  async #tell(event: StoredEvent, cursor: Cursor, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    cursor.lost += Math.max(0, event.number - cursor.number - 1)
+    const isForIt = !isIgnored(event, this.#options.endpoint)
+    if (isForIt) this.#counts.events += 1
+    if (isForIt && !(await this.#deliver(event, cursor, signal))) cursor.lost += 1
+    cursor.number = event.number
+  }
+
+  /** False when the event is not kept any more. */
+  async #deliver(event: StoredEvent, cursor: Cursor, signal: AbortSignal): Promise<boolean> {
+    for (;;) {
+      const failure = await this.#try(event, signal)
+      if (failure === undefined) {
+        await this.#succeeded(cursor)
+        return true
+      }
+      this.#failuresInARow += 1
+      this.#failingSinceMs ??= Date.now()
+      const pauseMs = this.#pauseMs()
+      if (pauseMs === 0) continue
+      await this.#failed(failure, cursor)
+      await pause(pauseMs, signal)
+      if (!(await isEventKept(this.#options.metadata.read, event.number))) return false
+    }
+  }
+
+  /** Undefined when the endpoint took it, else why it did not. */
+  async #try(event: StoredEvent, signal: AbortSignal): Promise<string | undefined> {
+    const { endpoint, bodyOf } = this.#options
+    let status: number
+    try {
+      status = await postEnvelope(endpoint, await bodyOf(event), signal)
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      this.#counts.errors += 1
+      return error instanceof Error ? error.message : String(error)
+    }
+    const text = statusText(status)
+    this.#statuses.set(text, (this.#statuses.get(text) ?? 0) + 1)
+    // As registry:2: what a redirect leads to is the answer, and any other 3xx is one as well.
+    const isTaken = status >= 200 && status < 400
+    this.#counts[isTaken ? 'successes' : 'failures'] += 1
+    return isTaken ? undefined : `it answers ${text}`
+  }
+
+  /** 0 before the threshold; then `backoff`, twice as long each time, up to a minute. */
+  #pauseMs(): number {
+    const { threshold, backoffMs } = this.#options.endpoint
+    const beyond = this.#failuresInARow - threshold
+    if (beyond < 0) return 0
+    return Math.min(backoffMs * 2 ** Math.min(beyond, 20), Math.max(backoffMs, LONGEST_PAUSE_MS))
+  }
+
+  async #failed(failure: string, cursor: Cursor): Promise<void> {
+    const { endpoint, log } = this.#options
+    const isNew = cursor.failingMs === null
+    cursor.failingMs = this.#failingSinceMs
+    cursor.failure = failure
+    await this.#save(cursor)
+    if (isNew) log.warn('an endpoint does not take events, they wait for it', { endpoint: endpoint.name, failure })
+  }
+
+  async #succeeded(cursor: Cursor): Promise<void> {
+    this.#failuresInARow = 0
+    this.#failingSinceMs = null
+    if (cursor.failingMs === null) return
+    cursor.failingMs = null
+    cursor.failure = null
+    await this.#save(cursor)
+    this.#options.log.info('an endpoint takes events again', { endpoint: this.#options.endpoint.name })
+  }
+
+  async #save(cursor: EventCursor): Promise<void> {
+    await this.#options.metadata.write((query) => moveCursor(query, cursor))
+    this.#savedAt = performance.now()
+  }
+}

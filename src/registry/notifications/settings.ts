@@ -1,0 +1,24 @@
+import type { EventLimits } from '../events/event-keeping.ts'
+
+/** Where events go, and how, in the words of registry:2. */
+export interface EndpointSettings {
+  readonly name: string
+  readonly url: string
+  /** Sent with each request. They may be secrets. */
+  readonly headers: Readonly<Record<string, readonly string[]>>
+  readonly timeoutMs: number
+  /** After so many failures in a row there is a pause before each further try. */
+  readonly threshold: number
+  readonly backoffMs: number
+  readonly ignoredMediaTypes: readonly string[]
+  readonly ignoredActions: readonly string[]
+}
+
+export interface NotificationSettings extends EventLimits {
+  /** There is one at least. */
+  readonly endpoints: readonly EndpointSettings[]
+  /** An event says what its manifest names. */
+  readonly includesReferences: boolean
+  /** The port that events name as that of their source; undefined on a unix socket. */
+  readonly port: number | undefined
+}
