@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Metadata, Query } from '../../src/metadata/query.ts'
+import type { NotificationSettings } from '../../src/registry/notifications/settings.ts'
 import type { QuotaRule } from '../../src/registry/quotas/quota-rules.ts'
 import { BerthInProcess } from '../../test/support/berth-in-process.ts'
 import { WORK } from './work.ts'
@@ -17,11 +18,16 @@ export interface StatementCounts {
 export async function countStatements(
   directory: string,
   quotas: readonly QuotaRule[] = [],
+  notifications?: NotificationSettings,
 ): Promise<ReadonlyMap<string, StatementCounts>> {
   const folder = await mkdtemp(join(directory, 'berth-counts-'))
   const counter = new Counter()
   try {
-    await using berth = await BerthInProcess.start(folder, { metadata: (metadata) => counter.watch(metadata), quotas })
+    await using berth = await BerthInProcess.start(folder, {
+      metadata: (metadata) => counter.watch(metadata),
+      quotas,
+      notifications,
+    })
     await berth.scan()
     if (quotas.length > 0) await berth.countQuotas()
     const counts = new Map<string, StatementCounts>()
