@@ -1,0 +1,72 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pushImage } from '../collect/rows/row.ts'
+import { startBerth } from '../support/berth-process.ts'
+import { BERTH_PROGRAM } from '../support/berth-program.ts'
+import { EventReceiver } from '../support/event-receiver.ts'
+import { makeImage } from '../support/images.ts'
+import { commandsIn } from '../support/page-commands.ts'
+import { environmentIn, poll, run } from '../support/processes.ts'
+import { RegistryClient } from '../support/registry-client.ts'
+import { describeWith } from '../support/requirements.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+setDefaultTimeout(120_000)
+
+const PAGE = readFileSync(join(import.meta.dir, '../../docs/events.md'), 'utf8')
+const CONFIG = /^```yaml\n(notifications:\n[\s\S]*?)^```$/m.exec(PAGE)?.[1] ?? ''
+const CURL = [...PAGE.matchAll(/^curl (.*)$/gm)].map(([command]) => command)
+const EXAMPLE = JSON.parse(/^```json\n([\s\S]*?)^```$/m.exec(PAGE)?.[1] ?? '') as { readonly events: readonly object[] }
+const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
+
+describeWith({ programs: ['curl', 'grep'] }, 'docs/events.md', () => {
+  test('its configuration sends what the page shows, and its commands tell how that is going', async () => {
+    using folder = new TemporaryFolder()
+    using hook = new EventReceiver('answers 500')
+    using audit = new EventReceiver()
+    const config = CONFIG.replace('https://hook.example.com/events', hook.url).replace(
+      'http://audit.example.com:8080/',
+      audit.url,
+    )
+    await using berth = await startBerth({ folder, moreConfig: DEBUG + config })
+    await pushImage(new RegistryClient(berth.url), makeImage('image', { layers: 1 }), 'v1', 'team/app')
+    const event = await audit.until('the push is told', ({ events }) => events.find(({ target }) => target.tag === 'v1'))
+
+    const environment = { ...environmentIn(folder.path), BERTH: BERTH_PROGRAM, CONFIG: berth.config }
+    const debug = await berth.debugUrl()
+    const shell = async (words: string) => (await run(['sh', '-c', words], { environment })).stdout
+    const status = async () => await shell(`"$BERTH" ${commandsIn(PAGE)[0]} "$CONFIG"`)
+    const [metrics, health] = CURL.map((words) => words.replace('http://127.0.0.1:5001', debug))
+
+    const shown = await poll('the hook is known to fail', 60_000, async () => {
+      const text = await status()
+      return text.includes('! events') ? text : undefined
+    })
+    expect(shown).toMatch(/^! events {4}hook takes none since \S+Z, \d+ wait for it: it answers 500 Internal Server Error$/m)
+    expect(shown).toMatch(/^events {6}audit takes them, \d+ are on their way$/m)
+    expect(await shell(health ?? '')).toMatch(/"notifications":"endpoints take no events, [^"]*: hook \(it answers 500/)
+    const counted = await shell(metrics ?? '')
+    for (const line of [
+      'registry_notifications_events_total{type="Successes",endpoint="audit"} 3',
+      'registry_notifications_status_total{code="202 Accepted",endpoint="audit"} 3',
+      'registry_notifications_pending_total{endpoint="hook"} 3',
+      'berth_notifications_failing{endpoint="hook"} 1',
+      'berth_notifications_lost_events{endpoint="audit"} 0',
+    ])
+      expect(counted).toContain(`${line}\n`)
+
+    const [example] = EXAMPLE.events as readonly Record<string, Record<string, unknown>>[]
+    expect(Object.keys(event)).toEqual(Object.keys(example ?? {}))
+    expect(Object.keys(event.request)).toEqual(Object.keys(example?.request ?? {}))
+    expect(Object.keys(event.target).filter((name) => name !== 'references')).toEqual(Object.keys(example?.target ?? {}))
+    // Headers of endpoints are secrets.
+    expect([berth.program.output, counted, shown].join()).not.toContain('Bearer')
+
+    hook.reception = 'takes it'
+    await hook.until('the hook has all', ({ events }) => (events.length === 3 ? true : undefined), 60_000)
+    expect(hook.notifications.map(({ headers }) => headers.get('authorization'))).toEqual(
+      Array.from({ length: 3 }, () => 'Bearer secret'),
+    )
+  })
+})
