@@ -81,7 +81,7 @@ export class BlobFetch {
     try {
       const writer = await files.begin(own)
       try {
-        await this.#bringInto(writer)
+        await this.#bringAll(writer)
         await this.#place(writer)
         return writer.offset
       } catch (error) {
@@ -90,6 +90,14 @@ export class BlobFetch {
       }
     } finally {
       await files.leave(own)
+    }
+  }
+
+  async #bringAll(writer: UploadWriter): Promise<void> {
+    try {
+      await this.#bringInto(writer)
+    } finally {
+      await writer.close()
     }
   }
 
