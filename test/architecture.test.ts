@@ -64,13 +64,13 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['composition/start-error.ts', 'composition/only-database.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
-  'composition/mirror-source.ts': ['oci', 'config', 'observe', 'registry', 'upstream'],
+  'composition/mirror-source.ts': ['oci', 'config', 'observe', 'certificates', 'registry', 'upstream'],
   'composition/start-registry.ts': [
-    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry'],
+    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream/exchange.ts'],
     ...['composition/mirror-source.ts', 'composition/only-database.ts', 'composition/start-error.ts'],
   ],
   'composition/app.ts': [
-    ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'access', 'http'],
+    ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream/exchange.ts', 'access', 'http'],
     ...[
       'composition/access-control.ts',
       'composition/accounts-control.ts',

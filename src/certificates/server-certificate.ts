@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { getCACertificates } from 'node:tls'
 import { describeFileFailure } from '../config/source/file-failure.ts'
 import { CertificateError } from './certificate-error.ts'
 import { certificatesIn, findPrivateKeyIn } from './pem.ts'
@@ -68,6 +69,12 @@ function nameOf(certificate: X509Certificate): string {
 /** The certificates of authorities in a file. Throws CertificateError. */
 export async function readAuthorities(path: string): Promise<string[]> {
   return parseCertificates(await readText(path), path).map(pemOf)
+}
+
+/** The same beside those that every connection of this process trusts, for connections that are given a list of their own. */
+export async function readTrusted(path: string): Promise<string> {
+  const own = await readAuthorities(path)
+  return [...new Set([...getCACertificates('default'), ...own])].join('\n')
 }
 
 /** What a certificate in PEM form says about itself. */

@@ -15,6 +15,7 @@ import { requestOutput } from '../observe/standard-stream.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import type { CollectorPolicy } from '../registry/collect/policy.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { Patience } from '../upstream/exchange.ts'
 import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
 import { serveDebug } from './debug-server.ts'
@@ -48,6 +49,8 @@ export interface Waits {
   readonly presencePace?: number | undefined
   /** In place of what the configuration says of the collector, which keeps to minutes. */
   readonly collector?: Partial<CollectorPolicy> | undefined
+  /** For the answers of an upstream; as in `exchange.ts` when left out. */
+  readonly upstreamPatience?: Partial<Patience> | undefined
 }
 
 export interface StartOptions extends Waits {
@@ -87,6 +90,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       expiresSeconds: options.expiresSeconds,
       presencePace: options.presencePace,
       collector: options.collector,
+      upstreamPatience: options.upstreamPatience,
       withOrigins: options.withOrigins ?? ((error) => error),
       signal: options.signal ?? new AbortController().signal,
     })

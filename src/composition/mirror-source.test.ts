@@ -17,13 +17,14 @@ const NOTHING = {
   quotas: undefined,
   endpoints: undefined,
 }
+const SHOWN = { credentials: undefined, helper: undefined, authorities: undefined, httpProxy: undefined }
 const STATE = { ready: true, duties: [], sent: [], ...NOTHING }
 
 test('what a mirror does is counted by its upstream, and told where that fails again and again', async () => {
   await using server = await FakeUpstream.start((_, response) => void response.writeHead(503).end())
   const [metrics, log] = [new RegistryMetrics('filesystem', '1'), new RecordedLog()]
-  const config = { url: server.url, credentials: undefined, helper: undefined, tagsFreshMs: 0 }
-  const { upstream, events } = mirrorSourceOf(config, { metrics, log })
+  const config = { url: server.url, tagsFreshMs: 0, ...SHOWN }
+  const { upstream, events } = await mirrorSourceOf(config, { metrics, log })
   const counts = () =>
     metrics.families(STATE).flatMap(({ name, values }) => {
       const [first] = name.startsWith('berth_mirror_') ? values : []

@@ -1,5 +1,11 @@
+import { readTrusted } from '../certificates/server-certificate.ts'
 import type { Config } from '../config/config.ts'
-import type { MirrorConfig, ProxyConfig, UpstreamCredentialsConfig } from '../config/schema/upstream/upstream-config.ts'
+import type {
+  MirrorConfig,
+  ProxyConfig,
+  UpstreamCredentialsConfig,
+  WayConfig,
+} from '../config/schema/upstream/upstream-config.ts'
 import type { Log } from '../observe/log.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import { parseRepositoryName } from '../oci/name.ts'
@@ -7,6 +13,7 @@ import type { MirrorSource } from '../registry/mirror/mirror.ts'
 import type { MirrorSources } from '../registry/mirror/mirrors.ts'
 import { CredentialHelper } from '../upstream/credential-helper.ts'
 import { fixedCredentials } from '../upstream/credentials.ts'
+import type { Patience, Way } from '../upstream/exchange.ts'
 import { OfflineUpstream } from '../upstream/offline-upstream.ts'
 import { Upstream } from '../upstream/upstream.ts'
 import { Upstreams } from '../upstream/upstreams.ts'
@@ -14,38 +21,53 @@ import { Upstreams } from '../upstream/upstreams.ts'
 interface Observers {
   readonly metrics: RegistryMetrics | undefined
   readonly log: Log
+  /** For the answers of an upstream, in place of the usual. */
+  readonly upstreamPatience?: Partial<Patience> | undefined
 }
 
-/** The registries that `proxy` or `mirrors` name; undefined where there are none. */
-export function mirrorSourcesOf(
+/** The registries that `proxy` or `mirrors` name; undefined where there are none. Throws CertificateError. */
+export async function mirrorSourcesOf(
   { proxy, mirrors }: Pick<Config, 'proxy' | 'mirrors'>,
   observers: Observers,
-): MirrorSources | undefined {
+): Promise<MirrorSources | undefined> {
   if (proxy !== undefined) observers.log.info('this registry is a cache of another one', { upstream: proxy.url })
   for (const { prefix, urls } of mirrors) observers.log.info('another registry is mirrored', { prefix, upstream: urls.join(' ') })
   if (proxy === undefined && mirrors.length === 0) return undefined
   return {
-    whole: proxy && mirrorSourceOf(proxy, observers),
-    prefixes: mirrors.map((mirror) => ({ ...mirror, source: prefixSourceOf(mirror, observers) })),
+    whole: proxy && (await mirrorSourceOf(proxy, observers)),
+    prefixes: await Promise.all(mirrors.map(async (mirror) => ({ ...mirror, source: await prefixSourceOf(mirror, observers) }))),
   }
 }
 
-/** The registry that `proxy` names, with what is logged and counted of it. */
-export function mirrorSourceOf(proxy: ProxyConfig, observers: Observers): MirrorSource {
-  const upstream = upstreamOf(proxy.url, proxy, observers)
+/** The registry that `proxy` names, with what is logged and counted of it. Throws CertificateError. */
+export async function mirrorSourceOf(proxy: ProxyConfig, observers: Observers): Promise<MirrorSource> {
+  const upstream = upstreamOf(proxy.url, { shown: proxy, way: await wayOf(proxy) }, observers)
   return { upstream, tagsFreshMs: proxy.tagsFreshMs, events: eventsOf(upstream.origin, observers) }
 }
 
-function prefixSourceOf(mirror: MirrorConfig, observers: Observers): MirrorSource {
+async function prefixSourceOf(mirror: MirrorConfig, observers: Observers): Promise<MirrorSource> {
   const { prefix, urls, isOffline, tagsFreshMs } = mirror
   if (isOffline) return { upstream: new OfflineUpstream(prefix), tagsFreshMs: Number.POSITIVE_INFINITY }
-  const upstreams = urls.map((url) => upstreamOf(url, mirror, observers))
+  const way = await wayOf(mirror)
+  const upstreams = urls.map((url) => upstreamOf(url, { shown: mirror, way }, observers))
   const nameThere = (repository: string) => parseRepositoryName(repository.slice(prefix.length + 1))
   const [first] = upstreams
   return { upstream: new Upstreams({ upstreams, nameThere }), tagsFreshMs, events: eventsOf(first?.origin ?? prefix, observers) }
 }
 
-function upstreamOf(text: string, shown: UpstreamCredentialsConfig, { metrics, log }: Observers): Upstream {
+async function wayOf({ authorities, httpProxy }: WayConfig): Promise<Partial<Way>> {
+  return {
+    authorities: authorities === undefined ? undefined : await readTrusted(authorities),
+    proxy: httpProxy === 'none' ? false : httpProxy?.reveal(),
+  }
+}
+
+interface Meeting {
+  readonly shown: UpstreamCredentialsConfig
+  readonly way: Partial<Way>
+}
+
+function upstreamOf(text: string, { shown, way }: Meeting, { metrics, log, upstreamPatience }: Observers): Upstream {
   const url = new URL(text)
   const { origin } = url
   const { credentials, helper } = shown
@@ -54,6 +76,7 @@ function upstreamOf(text: string, shown: UpstreamCredentialsConfig, { metrics, l
   return new Upstream({
     url,
     credentials: helper === undefined ? fixed : new CredentialHelper({ ...helper, url }),
+    way: { ...way, ...upstreamPatience },
     onCircuit: (error) => {
       metrics?.mirror.leftAlone(origin, error !== undefined)
       if (error === undefined) log.info('an upstream answers again', { upstream: origin })

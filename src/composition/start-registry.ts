@@ -23,6 +23,7 @@ import type { StorageDriver } from '../storage/driver.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
+import type { Patience } from '../upstream/exchange.ts'
 import { mirrorSourcesOf } from './mirror-source.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
 import { explainedStartError, StartError, startErrorOf } from './start-error.ts'
@@ -44,6 +45,8 @@ export interface RegistryParts {
   readonly presencePace?: number | undefined
   /** In place of what the configuration says. */
   readonly collector?: Partial<CollectorPolicy> | undefined
+  /** For the answers of an upstream, in place of the usual. */
+  readonly upstreamPatience?: Partial<Patience> | undefined
   /** A failure that names settings, with where each was set. */
   readonly withOrigins: (error: unknown) => unknown
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
@@ -128,7 +131,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     notifications: config.notifications,
     retention: config.retention,
     onlyReads: refusal !== undefined,
-    mirrors: mirrorSourcesOf(config, parts),
+    mirrors: await mirrorSourcesOf(config, parts),
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const readersWait = () => parts.manifestDelay.isLong

@@ -24,6 +24,14 @@ export interface Patience {
 
 export const PATIENCE: Patience = { headMs: 30_000, stallMs: 30_000 }
 
+/** How the servers are reached that answer for one upstream: itself, its token server, and those that it redirects to. */
+export interface Way extends Patience {
+  /** The certificates in PEM form of all authorities that are trusted. Undefined: those of the system. */
+  readonly authorities?: string | undefined
+  /** The URL of the HTTP proxy on the way, with its user name and password; false: none. Undefined: the one that the environment names. */
+  readonly proxy?: string | false | undefined
+}
+
 /** Registries send to object stores, which send on once or twice at most. */
 const MOST_REDIRECTS = 5
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
@@ -32,11 +40,11 @@ const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
  * Asks, and follows redirects by hand: the runtime would keep headers of our own on the way. Throws UpstreamFailure when no answer begins in
  * time. The caller reads the body of the answer or discards it.
  */
-export async function ask(question: Question, patience: Patience): Promise<Answer> {
+export async function ask(question: Question, way: Way): Promise<Answer> {
   const { asked, url: first } = question
   let url = first
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
-    const answer = await askOnce({ ...question, url }, { patience, isFirstOrigin: url.origin === first.origin })
+    const answer = await askOnce({ ...question, url }, { way, isFirstOrigin: url.origin === first.origin })
     const location = REDIRECTS.has(answer.status) ? answer.headers.get('location') : null
     if (location === null || question.form !== undefined) return answer
     answer.discard()
@@ -47,12 +55,12 @@ export async function ask(question: Question, patience: Patience): Promise<Answe
 
 async function askOnce(
   { method, url, headers, authorization, form, asked, signal }: Question,
-  { patience, isFirstOrigin }: { readonly patience: Patience; readonly isFirstOrigin: boolean },
+  { way, isFirstOrigin }: { readonly way: Way; readonly isFirstOrigin: boolean },
 ): Promise<Answer> {
   const ending = new AbortController()
   const end = () => ending.abort(signal.reason)
   signal.addEventListener('abort', end, { once: true })
-  const timer = setTimeout(() => ending.abort(new Error(`no answer within ${patience.headMs / 1000} s`)), patience.headMs)
+  const timer = setTimeout(() => ending.abort(new Error(`no answer within ${way.headMs / 1000} s`)), way.headMs)
   const letGo = () => signal.removeEventListener('abort', end)
   try {
     signal.throwIfAborted()
@@ -63,15 +71,23 @@ async function askOnce(
       ...(form === undefined ? {} : { body: form }),
       redirect: 'manual',
       decompress: false,
+      ...connectionOf(way),
       signal: ending.signal,
     })
-    return new Answer(response, { url, asked, stallMs: patience.stallMs, ending, letGo })
+    return new Answer(response, { url, asked, stallMs: way.stallMs, ending, letGo })
   } catch (cause) {
     letGo()
     if (signal.aborted) throw signal.reason
     throw noAnswer(asked, ending.signal.aborted ? ending.signal.reason : cause)
   } finally {
     clearTimeout(timer)
+  }
+}
+
+function connectionOf({ authorities, proxy }: Way): Pick<BunFetchRequestInit, 'tls' | 'proxy'> {
+  return {
+    ...(authorities === undefined ? {} : { tls: { ca: authorities } }),
+    ...(proxy === undefined ? {} : { proxy }),
   }
 }
 

@@ -1,7 +1,7 @@
 import type { RepositoryName } from '../oci/name.ts'
 import { findChallenge } from './challenge.ts'
 import { basicOf, type CredentialSource, type Credentials } from './credentials.ts'
-import type { Patience } from './exchange.ts'
+import type { Way } from './exchange.ts'
 import { requestToken, type Token, type WantedToken } from './token-request.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
@@ -9,7 +9,7 @@ export interface LoginOptions {
   /** The registry. */
   readonly url: URL
   readonly credentials: CredentialSource
-  readonly patience: Patience
+  readonly way: Way
 }
 
 /** The names of repositories come from clients: tokens of the oldest are forgotten. */
@@ -90,9 +90,9 @@ export class Login {
   }
 
   async #request(wanted: WantedToken, credentials: Credentials | undefined, signal: AbortSignal): Promise<Token> {
-    const { url: registry, patience } = this.#options
+    const { url: registry, way } = this.#options
     const shown = this.#followed?.credentials === credentials ? this.#followed?.by : credentials
-    const token = await requestToken(wanted, { registry, credentials: shown, patience, signal })
+    const token = await requestToken(wanted, { registry, credentials: shown, way, signal })
     if (credentials?.kind === 'identity token' && token.identityToken !== undefined)
       this.#followed = { credentials, by: { kind: 'identity token', token: token.identityToken } }
     return token

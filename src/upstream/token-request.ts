@@ -1,5 +1,5 @@
 import { basicOf, type Credentials } from './credentials.ts'
-import { type Answer, ask, type Patience } from './exchange.ts'
+import { type Answer, ask, type Way } from './exchange.ts'
 import { mayKnowSecretsOf } from './site.ts'
 import { refusal, UpstreamFailure, wrongAnswer } from './upstream-failure.ts'
 
@@ -21,7 +21,7 @@ export interface TokenRequest {
   readonly registry: URL
   /** Undefined: it is asked for without a name. */
   readonly credentials: Credentials | undefined
-  readonly patience: Patience
+  readonly way: Way
   readonly signal: AbortSignal
 }
 
@@ -61,23 +61,19 @@ interface Question extends WantedToken {
 async function get(
   { url, service, scope, asked }: Question,
   credentials: Extract<Credentials, { kind: 'password' }> | undefined,
-  { patience, signal }: TokenRequest,
+  { way, signal }: TokenRequest,
 ): Promise<Answer> {
   if (service !== undefined) url.searchParams.set('service', service)
   url.searchParams.set('scope', scope)
   if (credentials !== undefined) url.searchParams.set('account', credentials.username)
-  return await ask({ method: 'GET', url, headers: {}, authorization: basicOf(credentials), asked, signal }, patience)
+  return await ask({ method: 'GET', url, headers: {}, authorization: basicOf(credentials), asked, signal }, way)
 }
 
 /** The grant refresh_token (RFC 6749 section 6), as Docker does. */
-async function grant(
-  { url, service, scope, asked }: Question,
-  token: string,
-  { patience, signal }: TokenRequest,
-): Promise<Answer> {
+async function grant({ url, service, scope, asked }: Question, token: string, { way, signal }: TokenRequest): Promise<Answer> {
   const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token, client_id: 'berth', scope })
   if (service !== undefined) form.set('service', service)
-  return await ask({ method: 'POST', url, headers: {}, form, asked, signal }, patience)
+  return await ask({ method: 'POST', url, headers: {}, form, asked, signal }, way)
 }
 
 /** RFC 6749 and Docker name it differently. */

@@ -21,13 +21,36 @@ export class UpstreamFailure extends RegistryError {
 
 /** It was not reached, fell silent, or broke its answer off. */
 export function noAnswer(asked: string, cause: unknown): UpstreamFailure {
-  const reason = cause instanceof Error ? cause.message : String(cause)
   return new UpstreamFailure('UNAVAILABLE', {
-    message: `${asked} does not answer as it should: ${reason.replace(/\.$/, '')}; try again later.`,
+    message: `${asked} does not answer as it should: ${reasonIn(cause)}; try again later.`,
     retryAfterSeconds: SECONDS_UNTIL_RETRY,
     mayPass: true,
     cause,
   })
+}
+
+const UNTRUSTED =
+  'no authority that is trusted here vouches for its certificate, and the key ca of the mirror can name the one that does'
+
+/** What is wrong with a certificate, by the code of the runtime. */
+const CERTIFICATE_REASONS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'its certificate has expired, or the clock of this machine is ahead',
+  CERT_NOT_YET_VALID: 'its certificate is not valid yet, or the clock of this machine is behind',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for other names than this one',
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+}
+
+/** What the runtime adds for programmers. */
+const ADVICE_OF_RUNTIME = / For more information, pass `verbose: true`.*$/s
+
+function reasonIn(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : ''
+  return CERTIFICATE_REASONS[code] ?? cause.message.replace(ADVICE_OF_RUNTIME, '').replace(/\.$/, '')
 }
 
 /** It answered with what no registry says. */
@@ -39,7 +62,7 @@ export function wrongAnswer(asked: string, what: string, cause?: unknown): Upstr
   })
 }
 
-/** It refused: 401, 403 and 429 stay what they are, every other status is an outage. */
+/** It refused: 401, 403 and 429 stay what they are, every other status is an outage. 407 is the answer of a proxy on the way. */
 export function refusal(asked: string, { status, headers }: Pick<Response, 'status' | 'headers'>): UpstreamFailure {
   const detail = { status }
   switch (status) {
@@ -53,6 +76,11 @@ export function refusal(asked: string, { status, headers }: Pick<Response, 'stat
         message: `${asked} does not allow this registry to pull that (403).`,
         status,
         detail,
+      })
+    case 407:
+      return new UpstreamFailure('UNAVAILABLE', {
+        message: `${asked} was not asked: the proxy on the way wants a user name and a password, or other ones than it was shown (407).`,
+        ...{ status, detail },
       })
     case 429:
       return new UpstreamFailure('TOOMANYREQUESTS', {

@@ -20,8 +20,8 @@ beforeEach(async () => {
 })
 afterEach(() => server[Symbol.asyncDispose]())
 
-function upstream(patience = { headMs: 20_000, stallMs: 20_000 }): Upstream {
-  return new Upstream({ url: new URL(server.url), patience })
+function upstream(way = { headMs: 20_000, stallMs: 20_000 }): Upstream {
+  return new Upstream({ url: new URL(server.url), way })
 }
 
 async function bytesOf(blob: UpstreamBlob | undefined): Promise<Buffer> {

@@ -5,7 +5,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import { findTag, isDigest, type Reference, type Tag } from '../oci/reference.ts'
 import { Circuit } from './circuit.ts'
 import { type CredentialSource, NO_CREDENTIALS } from './credentials.ts'
-import { type Answer, ask, PATIENCE, type Patience } from './exchange.ts'
+import { type Answer, ask, PATIENCE, type Way } from './exchange.ts'
 import { Login } from './login.ts'
 import { refusal, type UpstreamFailure, wrongAnswer } from './upstream-failure.ts'
 
@@ -13,8 +13,8 @@ export interface UpstreamOptions {
   /** Scheme, host and port; its API begins at /v2/. */
   readonly url: URL
   readonly credentials?: CredentialSource | undefined
-  /** Left out: the usual one. */
-  readonly patience?: Patience
+  /** What is left out: the usual. */
+  readonly way?: Partial<Way>
   /** Is told that the upstream is left alone after its last failure, and that it answers again: undefined. */
   readonly onCircuit?: (failure: UpstreamFailure | undefined) => void
 }
@@ -56,17 +56,17 @@ export class Upstream implements NamedUpstream {
   readonly origin: string
   readonly #url: URL
   readonly #login: Login
-  readonly #patience: Patience
+  readonly #way: Way
   readonly #circuit: Circuit
   readonly asked: string
 
-  constructor({ url, credentials = NO_CREDENTIALS, patience = PATIENCE, onCircuit }: UpstreamOptions) {
+  constructor({ url, credentials = NO_CREDENTIALS, way, onCircuit }: UpstreamOptions) {
     this.origin = url.origin
     this.#url = url
-    this.#patience = patience
-    this.#login = new Login({ url, credentials, patience })
+    this.#way = { ...PATIENCE, ...way }
+    this.#login = new Login({ url, credentials, way: this.#way })
     this.#circuit = new Circuit({ onChange: onCircuit })
-    this.asked = `The upstream ${url.origin}`
+    this.asked = `The upstream ${url.origin}${throughProxy(way?.proxy)}`
   }
 
   /** What a tag points to, by a HEAD: `known` where that has not changed. `digest` is undefined when the upstream does not say. */
@@ -153,7 +153,7 @@ export class Upstream implements NamedUpstream {
     const url = new URL(`/v2/${repository}/${path}`, this.#url)
     for (let isRetry = false; ; isRetry = true) {
       const authorization = await this.#login.authorizationFor(repository)
-      const answer = await ask({ method, url, headers, authorization, asked: this.asked, signal }, this.#patience)
+      const answer = await ask({ method, url, headers, authorization, asked: this.asked, signal }, this.#way)
       if (answer.status !== 401 || isRetry || answer.url.origin !== url.origin) return answer
       answer.discard()
       const challenge = answer.headers.get('www-authenticate') ?? ''
@@ -166,6 +166,11 @@ export class Upstream implements NamedUpstream {
     answer.discard()
     if (answer.status !== 404) throw refusal(this.asked, answer)
   }
+}
+
+/** The proxy is named where it was chosen for this upstream: the answer may be its own. */
+function throughProxy(proxy: Way['proxy']): string {
+  return proxy === undefined || proxy === false ? '' : ` (through the proxy ${new URL(proxy).origin})`
 }
 
 export interface FoundTags {

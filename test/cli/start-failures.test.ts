@@ -67,6 +67,16 @@ test.each([
     'http: {addr: ":0", tls: {certificate: ROOT/file, key: ROOT/file}}',
     'ROOT/file holds no certificate in PEM form. (http.tls.certificate is set in CONFIG:3; http.tls.key is set in CONFIG:3)',
   ],
+  [
+    'an authority of an upstream that is not there',
+    'proxy: {remoteurl: "https://hub.example.com", ca: ROOT/nowhere.crt}',
+    'ROOT/nowhere.crt cannot be read: there is no such file; correct the path, or mount it. (proxy.ca is set in CONFIG:3)',
+  ],
+  [
+    'an authority of an upstream that is none',
+    'mirrors: [{prefix: a, url: "https://hub.example.com", ca: ROOT/file}]',
+    'ROOT/file holds no certificate in PEM form. (mirrors.0.ca is set in CONFIG:3)',
+  ],
 ])('serve explains %s', async (_, lines, sentence) => {
   expect(await failureOf(`storage: inmemory\n${lines}`)).toBe(sentence)
 })

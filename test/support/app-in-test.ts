@@ -21,7 +21,7 @@ export class AppInTest implements AsyncDisposable {
   static async start(
     folder: TemporaryFolder,
     sections: Readonly<Record<string, object>>,
-    options: Pick<StartOptions, 'server' | 'expiresSeconds' | 'presencePace' | 'collector'> = {},
+    options: Pick<StartOptions, 'server' | 'expiresSeconds' | 'presencePace' | 'collector' | 'upstreamPatience'> = {},
   ): Promise<AppInTest> {
     const { http, ...others } = sections
     const storage = { inmemory: {}, delete: { enabled: true } }
@@ -36,7 +36,7 @@ export class AppInTest implements AsyncDisposable {
     return this.#app.url
   }
 
-  async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
+  async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body' | 'signal'> = {}): Promise<Response> {
     return await this.client.request(method, path, init)
   }
 

@@ -1,5 +1,12 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+
+/** What it shows by TLS. */
+export interface FakeCertificate {
+  readonly certificate: string
+  readonly key: string
+}
 
 export type FakeAnswer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 
@@ -11,32 +18,36 @@ export class FakeUpstream implements AsyncDisposable {
   readonly shown: (string | undefined)[] = []
   answer: FakeAnswer
   readonly #server: Server
+  readonly #scheme: string
   #port = 0
 
-  private constructor(server: Server, answer: FakeAnswer) {
+  private constructor(server: Server, answer: FakeAnswer, scheme: string) {
     this.#server = server
+    this.#scheme = scheme
     this.answer = answer
   }
 
-  static async start(answer: FakeAnswer = notFound): Promise<FakeUpstream> {
-    const server = createServer((request, response) => {
+  /** `shown`: it speaks TLS. `port`: left out, any. */
+  static async start(answer: FakeAnswer = notFound, shown?: FakeCertificate, port = 0): Promise<FakeUpstream> {
+    const listener: RequestListener = (request, response) => {
       upstream.asked.push(`${request.method} ${request.url}`)
       upstream.shown.push(request.headers.authorization)
       Promise.resolve(upstream.answer(request, response)).catch((error: unknown) => response.destroy(error as Error))
-    })
-    const upstream = new FakeUpstream(server, answer)
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    }
+    const server = shown ? createTlsServer({ cert: shown.certificate, key: shown.key }, listener) : createServer(listener)
+    const upstream = new FakeUpstream(server, answer, shown === undefined ? 'http' : 'https')
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
     upstream.#port = (server.address() as AddressInfo).port
     return upstream
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#port}`
+    return `${this.#scheme}://127.0.0.1:${this.#port}`
   }
 
   /** The same server under another name. */
   get otherUrl(): string {
-    return `http://localhost:${this.#port}`
+    return `${this.#scheme}://localhost:${this.#port}`
   }
 
   /** How many requests were of this method and path. */

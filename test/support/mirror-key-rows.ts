@@ -14,6 +14,13 @@ export const MIRROR_ROWS = [
   ['mirrors[].password', { mirrors: [SHOWN] }, of(({ credentials }) => credentials?.password.reveal()), '007'],
   ['mirrors[].exec.command', { mirrors: [HELPED] }, of(({ helper }) => helper?.command), 'x'],
   ['mirrors[].exec.lifetime', { mirrors: [HELPED] }, of(({ helper }) => helper?.lifetimeMs), 3_600_000],
+  ['mirrors[].ca', { mirrors: [{ ...MIRROR, ca: '/ca.crt' }] }, of(({ authorities }) => authorities), '/ca.crt'],
+  [
+    'mirrors[].httpproxy',
+    { mirrors: [{ ...MIRROR, httpproxy: 'http://a:b@proxy:3128' }] },
+    of(({ httpProxy }) => httpProxy !== 'none' && httpProxy?.reveal()),
+    'http://a:b@proxy:3128/',
+  ],
   [
     'mirrors[].repositories',
     { mirrors: [{ ...MIRROR, repositories: ['team/*'] }] },

@@ -1,7 +1,14 @@
 import type { Config } from '../../src/config/config.ts'
 
 const HUB = 'https://registry-1.docker.io'
-const PROXY = { url: HUB, credentials: undefined, helper: undefined, tagsFreshMs: 0 }
+const PROXY = {
+  url: HUB,
+  credentials: undefined,
+  helper: undefined,
+  authorities: undefined,
+  httpProxy: undefined,
+  tagsFreshMs: 0,
+}
 
 const HELPER = [{ command: 'x', lifetimeMs: undefined }, undefined] as const
 
@@ -17,6 +24,8 @@ export const PROXY_ROWS = [
     helper,
     [{ ...HELPER[0], lifetimeMs: 3_600_000 }, undefined],
   ],
+  ['proxy.ca', { proxy: { remoteurl: HUB, ca: '/ca.crt' } }, proxy, { ...PROXY, authorities: '/ca.crt' }],
+  ['proxy.httpproxy', { proxy: { remoteurl: HUB, httpproxy: 'none' } }, ({ proxy }: Config) => proxy?.httpProxy, 'none'],
   ['proxy.tagttl', { proxy: { remoteurl: HUB, tagttl: '5m' } }, proxy, { ...PROXY, tagsFreshMs: 300_000 }],
 ] as const
 

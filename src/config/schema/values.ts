@@ -77,6 +77,12 @@ export const registryUrl = parsed(
   'is not the root of a registry; write it as https://registry-1.docker.io, with nothing behind the host',
 )
 
+/** The URL of an HTTP proxy, with the user name and the password for it, or the word none. */
+export const httpProxy = parsed((value): Secret | 'none' | undefined => {
+  if (value === 'none') return value
+  return /^https?:\/\/[^/?#\s]+\/?$/i.test(value) && URL.canParse(value) ? new Secret(new URL(value).href) : undefined
+}, 'is not the address of a proxy; write it as http://proxy.example.com:3128, or http://name:password@host:3128, or none')
+
 /** '' or '/path', without the slash at the end. */
 export const pathPrefix = parsed(
   (value) => (/^(\/[A-Za-z0-9._~-]+)*\/?$/.test(value) ? value.replace(/\/$/, '') : undefined),

@@ -36,7 +36,8 @@ describe('section mirrors', () => {
       mirrors: [
         {
           ...{ prefix: 'docker.io', urls: ['https://near.example.com', HUB.url], repositories: [], tagsFreshMs: 0 },
-          ...{ credentials: undefined, helper: undefined, isDefault: false, isOffline: false },
+          ...{ credentials: undefined, helper: undefined, authorities: undefined, httpProxy: undefined },
+          ...{ isDefault: false, isOffline: false },
         },
         { prefix: 'quay', urls: ['https://quay.io'] },
       ],
@@ -122,8 +123,25 @@ describe('section mirrors', () => {
     expect(problems([], { proxy: { remoteurl: HUB.url } })).toEqual([])
   })
 
+  test('is reached through a proxy that is an address of one, or none', () => {
+    const problemOf = (httpproxy: string) => problems([{ ...HUB, httpproxy }])
+
+    for (const right of ['none', 'http://proxy:3128', 'https://proxy.example.com/', 'http://a:b@proxy']) {
+      expect(problemOf(right)).toEqual([])
+    }
+    for (const wrong of ['proxy:3128', 'socks5://proxy:1080', 'http://proxy/path', 'http://', 'None']) {
+      expect(problemOf(wrong)).toEqual([expect.stringContaining('mirrors.0.httpproxy is not the address of a proxy')])
+    }
+  })
+
   test('tells no password to anybody', () => {
-    const { settings, notices, outcome } = examined([{ ...HUB, ...SECRET, ttl: 'soon' }])
+    const httpproxy = 'http://a:hush@proxy:3128'
+    const { settings, notices, outcome } = examined([{ ...HUB, ...SECRET, httpproxy, ttl: 'soon' }])
+    const { outcome: right } = examined([{ ...HUB, ...SECRET, httpproxy, public: true }])
+    const { outcome: wrong } = examined([{ ...HUB, httpproxy: `${httpproxy}/path` }])
+
+    expect(right).toHaveProperty('mirrors')
+    expect(JSON.stringify([right, problems([{ ...HUB, httpproxy: `${httpproxy}/path` }]), wrong])).not.toContain('hush')
 
     expect(JSON.stringify([notices, outcome])).not.toContain('hush')
     expect(JSON.stringify(settings.tree)).toContain('hush')

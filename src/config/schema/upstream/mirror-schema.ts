@@ -4,6 +4,7 @@ import { GLOB_RULE, RepositoryGlob } from '../../../oci/repository-glob.ts'
 import type { ConfigProblem } from '../../config-error.ts'
 import { exact, key, list, oneOrMore, optionalKey, requiredKey, section } from '../keys.ts'
 import { boolean, durationMs, parsed, registryUrl, secret, text } from '../values.ts'
+import { way } from './way-schema.ts'
 
 const prefix = parsed(
   findRepositoryName,
@@ -43,6 +44,7 @@ export const mirrors = list(
       }),
       password: optionalKey(secret, { about: 'The password of that user, or a token in its place.', example: 'secret' }),
       exec,
+      ...way,
       repositories: list(glob, {
         about: 'The repositories that are fetched, by their names there, as patterns; all of them when left out.',
         example: "['library/*']",

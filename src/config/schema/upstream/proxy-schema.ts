@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import { key, notNeeded, optionalKey, section } from '../keys.ts'
 import { durationMs, registryUrl, secret, text } from '../values.ts'
+import { way } from './way-schema.ts'
 
-/** registry:2's section `proxy`, and `tagttl`, which only Berth has: this registry serves and keeps the content of another one. */
+/** registry:2's section `proxy`, and `tagttl`, `ca` and `httpproxy`, which only Berth has: this registry serves and keeps the content of another one. */
 export const proxy = section({
   remoteurl: optionalKey(registryUrl, {
     about: 'The registry whose content is served and kept here; nothing is pushed then. Empty: this registry is its own.',
@@ -14,6 +15,7 @@ export const proxy = section({
     example: 'robot',
   }),
   password: optionalKey(secret, { about: 'The password of that user, or a token in its place.', example: 'secret' }),
+  ...way,
   tagttl: key(durationMs, {
     default: '0s',
     example: '5m',

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { z } from 'zod'
 import type { RepositoryName } from '../../../oci/name.ts'
 import type { RepositoryGlob } from '../../../oci/repository-glob.ts'
@@ -9,7 +10,7 @@ type ParsedProxy = z.output<typeof proxy>
 type ParsedMirrors = z.output<typeof mirrors>
 
 /** Another registry, of which this one is a cache. */
-export interface ProxyConfig extends UpstreamCredentialsConfig {
+export interface ProxyConfig extends UpstreamCredentialsConfig, WayConfig {
   /** Scheme, host and port. */
   readonly url: string
   /** 0: each pull of a tag asks there. */
@@ -17,7 +18,7 @@ export interface ProxyConfig extends UpstreamCredentialsConfig {
 }
 
 /** Another registry whose content is here below a prefix. */
-export interface MirrorConfig extends UpstreamCredentialsConfig {
+export interface MirrorConfig extends UpstreamCredentialsConfig, WayConfig {
   readonly prefix: RepositoryName
   /** Scheme, host and port of each address, one at least, in the order in which they are tried. */
   readonly urls: readonly string[]
@@ -38,9 +39,17 @@ export interface UpstreamCredentialsConfig {
   readonly helper: { readonly command: string; readonly lifetimeMs: number | undefined } | undefined
 }
 
+/** How another registry is reached. */
+export interface WayConfig {
+  /** The path of a file with authorities that are trusted beside those of the system. */
+  readonly authorities: string | undefined
+  /** The URL of an HTTP proxy. Undefined: the one that the environment names. */
+  readonly httpProxy: Secret | 'none' | undefined
+}
+
 export function proxyConfig(parsed: ParsedProxy): ProxyConfig | undefined {
   const { remoteurl: url, tagttl } = parsed
-  return url === undefined ? undefined : { url, ...credentialsOf(parsed), tagsFreshMs: tagttl }
+  return url === undefined ? undefined : { url, ...credentialsOf(parsed), ...wayOf(parsed), tagsFreshMs: tagttl }
 }
 
 export function mirrorConfigs(parsed: ParsedMirrors): readonly MirrorConfig[] {
@@ -48,6 +57,7 @@ export function mirrorConfigs(parsed: ParsedMirrors): readonly MirrorConfig[] {
     prefix: mirror.prefix,
     urls: mirror.url,
     ...credentialsOf(mirror),
+    ...wayOf(mirror),
     repositories: mirror.repositories,
     tagsFreshMs: mirror.ttl,
     isDefault: mirror.default,
@@ -59,4 +69,8 @@ function credentialsOf({ username, password = new Secret(''), exec }: ParsedProx
   const helper = exec.command === undefined ? undefined : { command: exec.command, lifetimeMs: exec.lifetime }
   // As in registry:3, the program comes first.
   return { helper, credentials: username === undefined || helper !== undefined ? undefined : { username, password } }
+}
+
+function wayOf({ ca, httpproxy }: ParsedProxy | ParsedMirrors[number]): WayConfig {
+  return { authorities: ca === undefined ? undefined : resolve(ca), httpProxy: httpproxy }
 }
