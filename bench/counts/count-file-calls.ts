@@ -11,21 +11,31 @@ const TIMES = 5
 /** What a registry still does when it has answered belongs to the request. */
 const SETTLE_MS = 20
 
+export interface CountedWork {
+  /** Left out, all of it. */
+  readonly works?: readonly Work[]
+  readonly environment?: Readonly<Record<string, string>>
+}
+
 /** Runs a registry under strace, and gives what each kind of work has cost it, by name. */
-export async function countFileCalls(contestant: Contestant, directory: string): Promise<ReadonlyMap<string, FileCounts>> {
+export async function countFileCalls(
+  contestant: Contestant,
+  directory: string,
+  { works = WORK, environment }: CountedWork = {},
+): Promise<ReadonlyMap<string, FileCounts>> {
   const folder = await mkdtemp(join(directory, 'berth-counts-'))
   const isGone = atEnd(() => rm(folder, { recursive: true, force: true }))
   const log = join(folder, 'trace')
-  const registry = new RegistryUnderLoad({ contestant, folder, under: tracer(log) })
+  const registry = new RegistryUnderLoad({ contestant, folder, under: tracer(log), environment })
   try {
     await registry.start()
     await registry.scanned()
     const client = new RegistryClient(registry.url)
     const spans: TimeSpan[] = []
-    for (const work of WORK) spans.push(...(await timesOf(work, client)))
+    for (const work of works) spans.push(...(await timesOf(work, client)))
     await registry.stop()
     const counts = readTrace(log, registry.data, spans)
-    return new Map(WORK.map(({ name }, index) => [name, leastOf(counts.slice(index * TIMES, (index + 1) * TIMES))]))
+    return new Map(works.map(({ name }, index) => [name, leastOf(counts.slice(index * TIMES, (index + 1) * TIMES))]))
   } finally {
     await registry.stop()
     await rm(folder, { recursive: true, force: true })

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Metadata, Query } from '../../src/metadata/query.ts'
+import type { MirrorSources } from '../../src/registry/mirror/mirrors.ts'
 import type { NotificationSettings } from '../../src/registry/notifications/settings.ts'
 import type { QuotaRule } from '../../src/registry/quotas/quota-rules.ts'
 import { BerthInProcess } from '../../test/support/berth-in-process.ts'
-import { WORK } from './work.ts'
+import { WORK, type Work } from './work.ts'
 
 export interface StatementCounts {
   /** Statements outside of a transaction. */
@@ -14,11 +15,20 @@ export interface StatementCounts {
   readonly statements: number
 }
 
+export interface CountedRegistry {
+  readonly quotas?: readonly QuotaRule[]
+  readonly mirrors?: MirrorSources
+  readonly notifications?: NotificationSettings
+  /** Left out, all of it. */
+  readonly works?: readonly Work[]
+  /** Waits for what goes on when a work was done for the first time. */
+  readonly settle?: (berth: BerthInProcess) => Promise<unknown>
+}
+
 /** What each kind of work asks of the metadata, by name. In this process, with nothing going on besides. */
 export async function countStatements(
   directory: string,
-  quotas: readonly QuotaRule[] = [],
-  notifications?: NotificationSettings,
+  { quotas = [], mirrors, notifications, works = WORK, settle }: CountedRegistry = {},
 ): Promise<ReadonlyMap<string, StatementCounts>> {
   const folder = await mkdtemp(join(directory, 'berth-counts-'))
   const counter = new Counter()
@@ -26,14 +36,16 @@ export async function countStatements(
     await using berth = await BerthInProcess.start(folder, {
       metadata: (metadata) => counter.watch(metadata),
       quotas,
+      mirrors,
       notifications,
     })
     await berth.scan()
     if (quotas.length > 0) await berth.countQuotas()
     const counts = new Map<string, StatementCounts>()
-    for (const work of WORK) {
+    for (const work of works) {
       await work.prepare?.(berth.client)
       await work.run(berth.client, 0)
+      await settle?.(berth)
       counter.take()
       await work.run(berth.client, 1)
       counts.set(work.name, counter.take())

@@ -11,12 +11,12 @@ export interface Work {
   readonly run: (client: RegistryClient, time: number) => Promise<void>
 }
 
-const REPOSITORY = 'counts/app'
+export const REPOSITORY = 'counts/app'
 const KIB = 1024
 
 /** Its blobs all lie in one directory of 256, so that no push is the first in its own. */
-const PULLED = imageOf('pulled')
-const LARGE = contentOf(
+export const PULLED = imageOf('pulled')
+export const LARGE = contentOf(
   'application/octet-stream',
   inFirstDirectory((nonce) => new Uint8Array(1024 * KIB).fill(nonce % 251, nonce)),
 )

@@ -16,7 +16,7 @@ test('an event costs a push one statement in the transaction that confirms it, a
   using folder = new TemporaryFolder({ inMemory: true })
 
   const without = await countStatements(folder.path)
-  const counted = await countStatements(folder.path, [], notificationsTo('http://127.0.0.1:1/'))
+  const counted = await countStatements(folder.path, { notifications: notificationsTo('http://127.0.0.1:1/') })
 
   const expected = [...without].map(([work, counts]) => [work, plus(counts, MORE[work] ?? 0)] as const)
   expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(expected))

@@ -18,7 +18,7 @@ test('quotas, however many, cost a read for a request that brings bytes and a st
   const quota = { name: 'all', repositories, except: [], isEach: false, limitBytes: 1e12, warnBytes: 1e11 }
 
   const without = await countStatements(folder.path)
-  const counted = await countStatements(folder.path, [quota, { ...quota, name: 'again' }])
+  const counted = await countStatements(folder.path, { quotas: [quota, { ...quota, name: 'again' }] })
 
   const expected = [...without].map(([work, counts]) => [work, plus(counts, MORE[work])] as const)
   expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(expected))

@@ -4,6 +4,7 @@ import type { Metadata } from '../../src/metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../../src/registry/collect/policy.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
+import type { MirrorSources } from '../../src/registry/mirror/mirrors.ts'
 import type { NotificationSettings } from '../../src/registry/notifications/settings.ts'
 import { QuotaCount } from '../../src/registry/quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from '../../src/registry/quotas/quota-rules.ts'
@@ -27,6 +28,7 @@ export interface InProcessOptions {
   readonly quotas?: readonly QuotaRule[]
   readonly retention?: RetentionPolicy
   readonly notifications?: NotificationSettings | undefined
+  readonly mirrors?: MirrorSources | undefined
 }
 
 /**
@@ -74,8 +76,8 @@ export class BerthInProcess implements AsyncDisposable {
     const { locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
-    const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY, notifications } = options
-    const rules = { uploadPurging, collector, quotas, retention, notifications }
+    const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY, mirrors, notifications } = options
+    const rules = { uploadPurging, collector, quotas, retention, mirrors, notifications }
     const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, ...rules, log })
     if (opened.beganEpoch) await registry.operations.sweep()
     await registry.notifications?.begin()

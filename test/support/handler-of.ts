@@ -8,7 +8,7 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, search, images, frees, changes, quotas, retention, notifications }: Registry,
+  { blobs, uploads, manifests, catalog, search, images, frees, changes, quotas, retention, mirrors, notifications }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -25,6 +25,7 @@ export function handlerOf(
     changes,
     quotas,
     retention,
+    mirrors,
     pulls: retention.pulls,
     pullEvents: notifications?.pulls,
     log,

@@ -5,18 +5,24 @@ import { blobsOf, type Image } from './images.ts'
 export interface UpstreamImagesOptions {
   /** An Authorization header, without which nothing is given. */
   readonly authorization?: string
+  /** Left out, latest. */
+  readonly tag?: string
 }
 
-/** What a registry answers that has these images with the tag latest, by the names of their repositories. */
-export function serveImages(images: Readonly<Record<string, Image>>, { authorization }: UpstreamImagesOptions = {}): FakeAnswer {
+/** What a registry answers that has these images with one tag, by the names of their repositories. */
+export function serveImages(
+  images: Readonly<Record<string, Image>>,
+  { authorization, tag = 'latest' }: UpstreamImagesOptions = {},
+): FakeAnswer {
   return (request, response) => {
     if (authorization !== undefined && request.headers.authorization !== authorization)
       return void response.writeHead(401, { 'www-authenticate': 'Basic realm="upstream"' }).end()
     const [, repository = '', kind, last = ''] = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^?]+)/.exec(request.url ?? '') ?? []
     const image = images[repository]
     if (image === undefined) return notFound(request, response)
-    if (kind === 'tags') return void response.end(JSON.stringify({ name: repository, tags: ['latest'] }))
-    if (kind === 'manifests') return sendManifest(request, response, { image, reference: last })
+    if (kind === 'tags') return void response.end(JSON.stringify({ name: repository, tags: [tag] }))
+    if (kind === 'manifests')
+      return sendManifest(request, response, { image, isMeant: last === tag || last === image.manifest.digest })
     const blob = blobsOf(image).find(({ digest }) => digest === last)
     return blob === undefined ? notFound(request, response) : sendBlob(request, response, blob.bytes)
   }
@@ -25,10 +31,10 @@ export function serveImages(images: Readonly<Record<string, Image>>, { authoriza
 function sendManifest(
   request: IncomingMessage,
   response: ServerResponse,
-  { image: { manifest }, reference }: { readonly image: Image; readonly reference: string },
+  { image: { manifest }, isMeant }: { readonly image: Image; readonly isMeant: boolean },
 ): void {
   const { digest, mediaType, bytes } = manifest
-  if (reference !== digest && reference !== 'latest') notFound(request, response)
+  if (!isMeant) notFound(request, response)
   else if (request.headers['if-none-match'] === `"${digest}"`) response.writeHead(304).end()
   else {
     response.writeHead(200, { 'docker-content-digest': digest, 'content-type': mediaType, 'content-length': bytes.length })
