@@ -23,10 +23,8 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
     }),
     ...authProblems(auth, settings),
     ...accessProblems(auth, access),
-    ...proxyProblems(parsed),
     ...mirrorProblems(parsed.mirrors, {
       isOpen: access === undefined && AUTH_KINDS.every((kind) => auth[kind] === undefined),
-      isBucket: (storage.s3 ?? storage.s3aws) !== undefined,
       isCache: parsed.proxy.remoteurl !== undefined,
     }),
     ...quotaProblems(parsed.quotas),
@@ -93,12 +91,6 @@ function accessProblems(auth: ParsedConfig['auth'], access: ParsedConfig['access
       ? [{ path: 'access.tokenlifetime', message: 'is too short; write 1m or more' }]
       : []),
   ]
-}
-
-/** Readers of a blob on its way read what has arrived of it, which a bucket does not show. */
-function proxyProblems({ proxy: { remoteurl }, storage: { s3, s3aws } }: ParsedConfig): ConfigProblem[] {
-  if (remoteurl === undefined || (s3 ?? s3aws) === undefined) return []
-  return [{ path: 'proxy.remoteurl', message: 'needs storage.filesystem: a cache of another registry cannot be in a bucket yet' }]
 }
 
 function addressProblems({ addr, net, debug, tls }: ParsedConfig['http']): ConfigProblem[] {

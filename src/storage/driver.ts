@@ -72,8 +72,9 @@ export interface StorageDriver {
   /**
    * A new file for the bytes of one upload by one writer; nothing of it is visible under the layout's paths. With a `target`, where it
    * will be completed if at all, a remote storage gathers the bytes there: they go no further than this process and its `completeUpload`.
+   * `isReadMeanwhile`: what was handed over can be read by `openUpload` at once, from a file of this machine where the storage is a remote one.
    */
-  beginUpload(target?: StoragePath): Promise<UploadWriter>
+  beginUpload(target?: StoragePath, options?: BeginUploadOptions): Promise<UploadWriter>
 
   /** Goes on writing at `offset`, cutting off what lies beyond; undefined when the file is gone or shorter. The caller knows
    * that no other writer has it open. */
@@ -186,6 +187,10 @@ export interface ListedFile {
 export interface ByteRange {
   readonly start: number
   readonly end: number
+}
+
+export interface BeginUploadOptions {
+  readonly isReadMeanwhile: boolean
 }
 
 export interface PlaceOptions {

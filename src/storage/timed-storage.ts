@@ -20,7 +20,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     makeDurable: (path) => storage.makeDurable(path),
     redirectUrl: (path) => storage.redirectUrl(path),
     content: (...part) => storage.content(...part),
-    beginUpload: (target) => storage.beginUpload(target),
+    beginUpload: (target, options) => storage.beginUpload(target, options),
     resumeUpload: (state, offset) => storage.resumeUpload(state, offset),
     readUpload: (...part) => storage.readUpload(...part),
     openUpload: (state) => storage.openUpload(state),

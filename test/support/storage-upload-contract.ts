@@ -69,6 +69,24 @@ export function describeStorageUploads(name: string, open: () => Promise<OpenedS
       expect(await storage.driver.openUpload(writer.state)).toBeUndefined()
     })
 
+    test('that are read meanwhile show what was handed over at once, and become a file', async () => {
+      const writer = await storage.driver.beginUpload(target, { isReadMeanwhile: true })
+      await writer.write(bytesOf('hello'))
+      const reader = await storage.driver.openUpload(writer.state)
+      const read = async (start: number, end: number) =>
+        Buffer.from((await reader?.read({ start, end }, { isRecent: true })) ?? [])
+
+      expect((await read(0, 5)).toString()).toBe('hello')
+      await writer.write(bytesOf(' world'))
+      expect((await read(3, 8)).toString()).toBe('lo wo')
+      await writer.close()
+      await storage.driver.completeUpload(writer.state, target, 11)
+
+      expect(await storage.textAt(target)).toBe('hello world')
+      await reader?.close()
+      expect(await storage.driver.listUploads()).toEqual([])
+    })
+
     test('go on where they ended', async () => {
       const state = await storage.upload('one ')
 

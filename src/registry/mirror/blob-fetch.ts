@@ -5,6 +5,7 @@ import { algorithmOf, type Digest, RunningDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { StorageDriver, UploadWriter } from '../../storage/driver.ts'
+import { layout } from '../../storage/layout.ts'
 import type { NamedUpstream, UpstreamBlob } from '../../upstream/upstream.ts'
 import { noAnswer, UpstreamFailure, wrongAnswer } from '../../upstream/upstream-failure.ts'
 import type { PulledRegistry } from '../../upstream/upstreams.ts'
@@ -79,7 +80,7 @@ export class BlobFetch {
     const { files } = this.#parts
     const own = files.enter()
     try {
-      const writer = await files.begin(own)
+      const writer = await files.begin(own, layout.blob(this.#digest), { isReadMeanwhile: true })
       try {
         await this.#bringAll(writer)
         await this.#place(writer)

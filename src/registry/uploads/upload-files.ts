@@ -1,7 +1,7 @@
 import type { Liveness } from '../../metadata/processes.ts'
 import type { UploadRow } from '../../metadata/uploads.ts'
 import { algorithmOf, type Digest, type DigestAlgorithm, RunningDigest } from '../../oci/digest.ts'
-import type { StorageDriver, StoragePath, UploadState, UploadWriter } from '../../storage/driver.ts'
+import type { BeginUploadOptions, StorageDriver, StoragePath, UploadState, UploadWriter } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { UploadGoneError } from '../../storage/storage-errors.ts'
 import { Rest } from '../rest.ts'
@@ -120,8 +120,8 @@ export class UploadFiles {
   }
 
   /** A file for a request that no session stands behind. */
-  async begin(own: string, target?: StoragePath): Promise<UploadWriter> {
-    const file = await this.#options.storage.beginUpload(target)
+  async begin(own: string, target?: StoragePath, options?: BeginUploadOptions): Promise<UploadWriter> {
+    const file = await this.#options.storage.beginUpload(target, options)
     this.#use(own, file.state)
     return file
   }

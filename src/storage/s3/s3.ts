@@ -1,5 +1,6 @@
 import { Semaphore } from '../../runtime/semaphore.ts'
 import {
+  type BeginUploadOptions,
   type ByteRange,
   type ListedUpload,
   type StorageCapabilities,
@@ -116,8 +117,8 @@ export class S3Driver extends S3Objects implements StorageDriver {
     // What the store has answered is durable.
   }
 
-  async beginUpload(target?: StoragePath): Promise<UploadWriter> {
-    return await this.#uploads.begin(target)
+  async beginUpload(target?: StoragePath, options?: BeginUploadOptions): Promise<UploadWriter> {
+    return await this.#uploads.begin(target, options)
   }
 
   async resumeUpload(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
@@ -129,7 +130,7 @@ export class S3Driver extends S3Objects implements StorageDriver {
   }
 
   async openUpload(state: UploadState): Promise<UploadReader | undefined> {
-    return await readerByStreams(this, state)
+    return (await this.#uploads.openSpool(state)) ?? (await readerByStreams(this, state))
   }
 
   async completeUpload(

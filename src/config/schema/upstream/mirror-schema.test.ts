@@ -113,13 +113,11 @@ describe('section mirrors', () => {
     ])
   })
 
-  test('goes neither with proxy nor with a bucket', () => {
+  test('does not go with proxy', () => {
     expect(problems([HUB], { proxy: { remoteurl: HUB.url } })).toEqual([
       expect.stringContaining('mirrors and proxy.remoteurl exclude each other'),
     ])
-    expect(problems([HUB], { storage: { s3: { bucket: 'a', region: 'eu-central-1' } } })).toEqual([
-      expect.stringContaining('mirrors needs storage.filesystem: mirrors of other registries cannot be in a bucket yet'),
-    ])
+    expect(problems([HUB], { storage: { s3: { bucket: 'a', region: 'eu-central-1' } } })).toEqual([])
     expect(problems([], { proxy: { remoteurl: HUB.url } })).toEqual([])
   })
 

@@ -82,15 +82,13 @@ type ParsedMirrors = z.output<typeof mirrors>
 interface Around {
   /** Neither `auth` nor `access` asks callers for anything. */
   readonly isOpen: boolean
-  readonly isBucket: boolean
   /** The whole registry is a cache of another one. */
   readonly isCache: boolean
 }
 
-export function mirrorProblems(parsedMirrors: ParsedMirrors, { isOpen, isBucket, isCache }: Around): ConfigProblem[] {
+export function mirrorProblems(parsedMirrors: ParsedMirrors, { isOpen, isCache }: Around): ConfigProblem[] {
   if (parsedMirrors.length === 0) return []
   const whole = [
-    ...(isBucket ? ['needs storage.filesystem: mirrors of other registries cannot be in a bucket yet'] : []),
     ...(isCache ? ['and proxy.remoteurl exclude each other: with proxy the whole registry is a cache; leave one of them'] : []),
   ].map((message) => ({ path: 'mirrors', message }))
   const each = parsedMirrors.flatMap((mirror, index) => {

@@ -6,7 +6,7 @@ import type { LedgerEntry, Multipart, Piece, UploadedPart, UploadLedger } from '
 import type { Bucket } from '../bucket.ts'
 import { S3Error } from '../requests/s3-error.ts'
 import { createOwnMultipart } from './own-multipart.ts'
-import type { PartBuffer, PartSpace } from './part-space.ts'
+import type { PartBuffer, PartSpace, Spool } from './part-space.ts'
 import { readPieces } from './pieces.ts'
 
 /** What all uploads of a process share. */
@@ -26,6 +26,8 @@ export interface ObjectUploadOptions {
   readonly key: string
   /** Nothing is kept for a later writer: `finish` ends it, or nothing was. */
   readonly isDirect: boolean
+  /** All of it goes to a file of this machine as well, until it is disposed of. */
+  readonly isSpooled: boolean
 }
 
 /** Parts of one upload that are on their way while the next one is gathered. */
@@ -47,6 +49,7 @@ export class ObjectUpload implements UploadWriter {
   /** The bytes from here to the offset are in the buffer; those of the same part before it are in pieces. */
   #bufferStart: number
   #buffer: PartBuffer | undefined
+  #spool: Spool | undefined
   #failure: { readonly error: unknown } | undefined
 
   constructor(options: ObjectUploadOptions) {
@@ -66,7 +69,16 @@ export class ObjectUpload implements UploadWriter {
     return this.#offset
   }
 
+  /** Where what was handed over can be read. */
+  get spoolPath(): string | undefined {
+    return this.#spool?.path
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
+    if (this.#options.isSpooled) {
+      this.#spool ??= await this.#means.space.openSpool()
+      await this.#spool.append(bytes)
+    }
     let rest = bytes
     while (rest.length > 0) {
       this.#throwFailure()
@@ -103,11 +115,13 @@ export class ObjectUpload implements UploadWriter {
     await this.dispose()
   }
 
-  /** Gives back the memory of what was not sent. */
+  /** Gives back the memory of what was not sent, and the file beside it: what has that open reads on. */
   async dispose(): Promise<void> {
     await Promise.allSettled(this.#onTheirWay)
     await this.#buffer?.dispose()
     this.#buffer = undefined
+    await this.#spool?.dispose()
+    this.#spool = undefined
   }
 
   async #settle(): Promise<void> {

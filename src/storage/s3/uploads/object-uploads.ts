@@ -1,4 +1,5 @@
-import type { ListedUpload, StoragePath, UploadState, UploadWriter } from '../../driver.ts'
+import type { BeginUploadOptions, ListedUpload, StoragePath, UploadReader, UploadState, UploadWriter } from '../../driver.ts'
+import { openToRead } from '../../filesystem/open-file.ts'
 import { newOwnedName, ownerOf } from '../../owned-name.ts'
 import { UploadGoneError, uploadGone } from '../../storage-errors.ts'
 import type { LedgerEntry, Multipart, Piece } from '../../upload-ledger.ts'
@@ -34,14 +35,20 @@ export class ObjectUploads {
     this.#means = options.means
   }
 
-  async begin(target: StoragePath | undefined): Promise<UploadWriter> {
+  async begin(target: StoragePath | undefined, options?: BeginUploadOptions): Promise<UploadWriter> {
     const state = `${UPLOADS}/${newOwnedName(this.#options.owner)}` as UploadState
     const { ledger } = this.#means
     await ledger.begin(state, this.#options.chunkSize)
     const entry = newEntry(state, this.#options.chunkSize)
-    const upload = this.#open(entry, 0, target)
+    const upload = this.#open(entry, 0, target, options)
     if (target !== undefined) this.#direct.set(state, upload)
     return upload
+  }
+
+  /** Undefined for an upload without a spool. */
+  async openSpool(state: UploadState): Promise<UploadReader | undefined> {
+    const path = this.#direct.get(state)?.spoolPath
+    return path === undefined ? undefined : await openToRead(path, true)
   }
 
   async resume(state: UploadState, offset: number): Promise<UploadWriter | undefined> {
@@ -129,9 +136,11 @@ export class ObjectUploads {
     await this.#means.space.close()
   }
 
-  #open(entry: LedgerEntry, offset: number, target: StoragePath | undefined): ObjectUpload {
+  #open(entry: LedgerEntry, offset: number, target: StoragePath | undefined, options?: BeginUploadOptions): ObjectUpload {
     const key = this.#options.keys.keyOf(target ?? (entry.state as string as StoragePath))
-    return new ObjectUpload({ means: this.#means, entry, offset, key, isDirect: target !== undefined })
+    const isDirect = target !== undefined
+    const isSpooled = isDirect && options?.isReadMeanwhile === true
+    return new ObjectUpload({ means: this.#means, entry, offset, key, isDirect, isSpooled })
   }
 
   async #place(entry: LedgerEntry, key: string, size: number): Promise<void> {
@@ -169,6 +178,7 @@ export class ObjectUploads {
       offset: 0,
       key,
       isDirect: true,
+      isSpooled: false,
     })
     try {
       for await (const bytes of readPieces(this.#means.bucket, entry.pieces, 0, size)) await upload.write(bytes)

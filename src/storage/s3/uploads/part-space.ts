@@ -44,6 +44,11 @@ export class PartSpace {
     this.#spare.push(memory)
   }
 
+  /** A file for all bytes of one upload. The caller disposes of it. */
+  async openSpool(): Promise<Spool> {
+    return new Spool(await this.openFile())
+  }
+
   /** Throws UNAVAILABLE where the disk is full. */
   async openFile(): Promise<{ readonly path: string; readonly file: FileHandle }> {
     try {
@@ -144,6 +149,28 @@ export class PartBuffer {
     await writeAll(this.#file.file, this.#memory.subarray(0, this.#length), 0)
     this.#space.giveMemory(this.#memory)
     this.#memory = undefined
+  }
+}
+
+/** A file beside an upload, for those that read its bytes while they come. */
+export class Spool {
+  readonly path: string
+  readonly #file: FileHandle
+  #length = 0
+
+  constructor({ path, file }: { readonly path: string; readonly file: FileHandle }) {
+    this.path = path
+    this.#file = file
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await writeAll(this.#file, bytes, this.#length)
+    this.#length += bytes.length
+  }
+
+  async dispose(): Promise<void> {
+    await this.#file.close()
+    await rm(this.path, { force: true })
   }
 }
 
