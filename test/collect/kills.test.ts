@@ -1,5 +1,4 @@
 import { expect, test } from 'bun:test'
-import { metadataPath } from '../support/berth-in-process.ts'
 import { IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { CollectingStorm } from '../support/collecting-storm.ts'
 import { triesAll } from '../support/effort.ts'
@@ -8,6 +7,7 @@ import { seedFor } from '../support/seeded-random.ts'
 import { filesInDirectory } from '../support/stored-files.ts'
 import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { metadataPath } from '../support/test-root.ts'
 import { whenRemoving } from '../support/watched-claims.ts'
 
 const CLIENTS = 8

@@ -1,12 +1,12 @@
 import { expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
-import { metadataPath } from '../support/berth-in-process.ts'
 import { IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { CollectingStorm } from '../support/collecting-storm.ts'
 import { Fleet } from '../support/fleet.ts'
 import { seedFor } from '../support/seeded-random.ts'
 import { filesInDirectory } from '../support/stored-files.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { metadataPath } from '../support/test-root.ts'
 import { whenRemoving } from '../support/watched-claims.ts'
 
 const CLIENTS = 4

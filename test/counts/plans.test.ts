@@ -1,9 +1,10 @@
 import { Database } from 'bun:sqlite'
 import { expect, spyOn, test } from 'bun:test'
-import { BerthInProcess, metadataPath } from '../support/berth-in-process.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
 import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { metadataPath } from '../support/test-root.ts'
 
 const image = makeImage('image')
 const other = makeImage('other')

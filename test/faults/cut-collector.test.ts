@@ -1,25 +1,22 @@
-import { afterEach, beforeEach, expect, test } from 'bun:test'
+import { expect, test } from 'bun:test'
 import { listClaimOwners } from '../../src/metadata/claims.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
-import { blobPlaces, imagePlaces, missing } from '../support/collected-places.ts'
+import { blobPlaces, imagePlaces, type Place } from '../support/collected-places.ts'
 import { collect, collectAll, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
-import { cutEverywhere, loseDatabase } from '../support/cut-work.ts'
+import { cutEverywhere } from '../support/cut-work.ts'
+import { triesAll } from '../support/effort.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
-import { filesInDirectory } from '../support/stored-files.ts'
-import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { describeOnRoots } from '../support/on-roots.ts'
+import { filesIn } from '../support/stored-files.ts'
+import { loseDatabase, type TestRoot } from '../support/test-root.ts'
 
 const TEST_MS = 240_000
 const kept = makeImage('kept', { layers: 1 })
 const unneeded = makeImage('unneeded', { layers: 2 })
 const GOES = blobPlaces('app', ...blobsOf(unneeded))
 
-let folder: TemporaryFolder
-
-beforeEach(() => {
-  folder = new TemporaryFolder({ inMemory: true })
-})
-afterEach(() => folder[Symbol.dispose]())
+const pathsIn = async (root: TestRoot) => [...(await filesIn(root)).paths].toSorted()
 
 /** Up to the pass that removes, which is cut. */
 async function condemned(berth: BerthInProcess): Promise<void> {
@@ -31,33 +28,43 @@ async function condemned(berth: BerthInProcess): Promise<void> {
   await passTime(berth, HOUR_MS)
 }
 
-test.each(['kept', 'gone'])(
-  'a collection that is cut after any step, with the database %s after that, goes on, and where it is gone not before the time for what is found',
-  async (database) => {
-    const cuts = await cutEverywhere(
-      { options: { collector: TEST_POLICY }, before: condemned, work: collect },
-      { rootOf: ({ steps, after }) => folder.join(`${steps}-${after}`) },
-      async (root, cut) => {
-        if (database === 'gone') loseDatabase(root)
-        await using berth = await BerthInProcess.start(root, { collector: TEST_POLICY })
-        await berth.scan()
-        const left = [...filesInDirectory(root).paths].toSorted()
-        if (database === 'gone') {
-          for (let ms = 0; ms + DAY_MS < TEST_POLICY.foundMs; ms += DAY_MS) {
-            await passTime(berth, DAY_MS)
-            await collect(berth)
+async function missing(root: TestRoot, places: readonly Place[]): Promise<readonly Place[]> {
+  const { paths } = await filesIn(root)
+  return places.filter((place) => !paths.has(place))
+}
+
+describeOnRoots('a collection', (newRoot, kind) => {
+  test.each(['kept', 'gone'])(
+    'that is cut after any step, with the database %s after that, goes on, and where it is gone not before the time for what is found',
+    async (database) => {
+      const cuts = await cutEverywhere(
+        { options: { collector: TEST_POLICY }, before: condemned, work: collect },
+        {
+          rootOf: async ({ steps, after }) => await newRoot(`${steps}-${after}`),
+          stride: kind === 'bucket' && !triesAll ? 3 : 1,
+        },
+        async (root, cut) => {
+          if (database === 'gone') loseDatabase(root)
+          await using berth = await BerthInProcess.start(root, { collector: TEST_POLICY })
+          await berth.scan()
+          const left = await pathsIn(root)
+          if (database === 'gone') {
+            for (let ms = 0; ms + DAY_MS < TEST_POLICY.foundMs; ms += DAY_MS) {
+              await passTime(berth, DAY_MS)
+              await collect(berth)
+            }
+            expect([cut, await pathsIn(root)]).toEqual([cut, left])
           }
-          expect([cut, [...filesInDirectory(root).paths].toSorted()]).toEqual([cut, left])
-        }
 
-        await collectAll(berth, 4)
+          await collectAll(berth, 4)
 
-        expect([cut, missing(root, GOES)]).toEqual([cut, GOES])
-        expect([cut, missing(root, imagePlaces('app', kept))]).toEqual([cut, []])
-        expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
-      },
-    )
-    expect(cuts).toBeGreaterThan(10)
-  },
-  TEST_MS,
-)
+          expect([cut, await missing(root, GOES)]).toEqual([cut, GOES])
+          expect([cut, await missing(root, imagePlaces('app', kept))]).toEqual([cut, []])
+          expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
+        },
+      )
+      expect(cuts).toBeGreaterThan(kind === 'bucket' ? 4 : 10)
+    },
+    TEST_MS,
+  )
+})

@@ -1,5 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { rmSync } from 'node:fs'
+import { describe, expect, test } from 'bun:test'
 import { listClaimOwners } from '../../src/metadata/claims.ts'
 import { ownWork } from '../../src/observe/actor.ts'
 import { parseDigest } from '../../src/oci/digest.ts'
@@ -8,30 +7,46 @@ import { parseTag } from '../../src/oci/reference.ts'
 import { Undeletion } from '../../src/registry/deleting/undeletion.ts'
 import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { BerthInProcess, metadataPath } from '../support/berth-in-process.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
 import { DAY_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { cutAt } from '../support/cut-work.ts'
+import { someOf, triesAll } from '../support/effort.ts'
 import { type Image, makeImage } from '../support/images.ts'
+import { describeOnRoots } from '../support/on-roots.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { ruleOf } from '../support/retention-rule.ts'
-import { SteppedWork } from '../support/stepped-work.ts'
-import { movesOf } from '../support/tag-past.ts'
-import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { userAccess } from '../support/table-access.ts'
+import { pastIn } from '../support/tag-past.ts'
+import { loseDatabase } from '../support/test-root.ts'
 
-const TEST_MS = 120_000
+const TEST_MS = 240_000
 const app = parseRepositoryName('app')
 const signal = new AbortController().signal
 const [one, two] = ['one', 'two'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image]
 const [first, second] = [one.manifest.digest, two.manifest.digest]
-const BEFORE = [`${first} manifest push`, `${second} manifest push`]
 const RETENTION = { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'v*', { pushedMs: 7 * DAY_MS })] }
+const OPTIONS = { collector: TEST_POLICY, retention: RETENTION, access: userAccess('alice') }
+/** A store tells the time of an object to the second. */
+const TOLD_TO_MS = 1_000
+
+/** A move of the tag, in words: `<digest> by <what> of <name>`, or `deleted …`. */
+interface Told {
+  readonly move: string
+  readonly atMs: number
+}
+
+/** Where the tag points after a work, or 'nothing', what moved it there, and on whose behalf. */
+interface Moved {
+  readonly to: string
+  readonly how: string
+  readonly by: string
+}
 
 interface Work {
   readonly before?: (berth: BerthInProcess) => Promise<unknown>
-  /** What the tag points to after that, and the moves that it has then in addition. */
-  readonly led?: { readonly to: string; readonly by: string }
   readonly run: (berth: BerthInProcess) => Promise<unknown>
-  /** What the tag points to when it is done, or 'nothing', and the move that it then has in addition. */
-  readonly leads: { readonly to: string; readonly by: string } | undefined
+  /** Left out, it moves nothing. */
+  readonly leads?: Moved
   /** It is cut after every so many changes; left out, after each. */
   readonly step?: number
 }
@@ -42,11 +57,11 @@ const flush = async ({ registry }: BerthInProcess) => await registry.history.flu
 const WORKS: Readonly<Record<string, Work>> = {
   'a push': {
     run: async ({ client }) => await expectStatus(await client.putManifest('app', 'v1', one.manifest), 201),
-    leads: { to: first, by: 'manifest push' },
+    leads: { to: first, how: 'manifest push', by: 'alice' },
   },
   'a tag delete': {
     run: deletesTag,
-    leads: { to: 'nothing', by: 'tag delete' },
+    leads: { to: 'nothing', how: 'tag delete', by: 'alice' },
   },
   'a rule': {
     before: async (berth) => {
@@ -55,11 +70,10 @@ const WORKS: Readonly<Record<string, Work>> = {
       await passTime(berth, 8 * DAY_MS)
     },
     run: async ({ registry }) => await registry.retention.duty?.run(signal),
-    leads: { to: 'nothing', by: 'tag delete' },
+    leads: { to: 'nothing', how: 'tag delete', by: 'retention' },
   },
   'an undelete': {
     before: deletesTag,
-    led: { to: 'nothing', by: 'tag delete' },
     run: async ({ registry }) => {
       const [onRestored, onGone, onUnreadable] = [() => undefined, () => undefined, () => undefined]
       const { records, restoration } = registry
@@ -74,46 +88,39 @@ const WORKS: Readonly<Record<string, Work>> = {
       })
       await undeletion.bringBack({ kind: 'repository', repository: app })
     },
-    leads: { to: second, by: 'undelete' },
+    leads: { to: second, how: 'undelete', by: 'test' },
     step: 5,
   },
   'a manifest delete': {
     run: async ({ client }) => await expectStatus(await client.deleteManifest('app', second), 202),
-    leads: { to: 'nothing', by: 'manifest delete' },
+    leads: { to: 'nothing', how: 'manifest delete', by: 'alice' },
   },
   'a restore': {
     run: async ({ registry }) => {
       const restore = { digest: parseDigest(first), tags: [parseTag('v1')], actor: ownWork('test'), overwrites: true }
       await registry.restoration.restore(app, { ...restore, how: 'tag restore' }, { needsTag: true })
     },
-    leads: { to: first, by: 'tag restore' },
+    leads: { to: first, how: 'tag restore', by: 'test' },
     // The steps are those of a push.
     step: 7,
   },
-  'taking moves to the storage': { run: flush, leads: undefined },
+  'taking moves to the storage': { run: flush },
   'putting files together': {
     run: async (berth) => {
       await flush(berth)
       await berth.registry.history.tidy([Date.now()], signal)
     },
-    leads: undefined,
   },
 }
 
-/** Does a work up to a change of the disk, and kills its process there. False when it had come to its end. */
-async function cutAfter(changes: number, root: string, { before, run, leads }: Work): Promise<boolean> {
-  const stepped = new SteppedWork()
-  const berth = await BerthInProcess.start(root, { hook: stepped.hook, collector: TEST_POLICY, retention: RETENTION })
-  await pushImage(berth.client, one, 'v1')
-  await flush(berth)
-  await pushImage(berth.client, two, 'v1')
-  await before?.(berth)
-  if (leads !== undefined) await flush(berth)
-  stepped.begin()
-  stepped.limitChanges(changes)
-  const isDone = await Promise.race([stepped.stopped().then(() => false), run(berth).then(() => true)])
-  await berth.kill()
-  return !isDone
+/** The oldest first. */
+async function toldOf(berth: BerthInProcess): Promise<readonly Told[]> {
+  const { moves } = await pastIn(berth).of(app, parseTag('v1'))
+  return moves.map(({ digest, how, by, atMs }) => ({ move: inWords({ to: digest, how, by }), atMs })).reverse()
+}
+
+function inWords({ to, how, by }: { readonly [Fact in keyof Moved]: string | undefined }): string {
+  return `${to ?? 'nothing'} by ${how ?? 'what is not recorded'} of ${by ?? 'an unknown name'}`
 }
 
 async function pointsTo({ client }: BerthInProcess): Promise<string> {
@@ -121,47 +128,91 @@ async function pointsTo({ client }: BerthInProcess): Promise<string> {
   return response.headers.get('docker-content-digest') ?? 'nothing'
 }
 
-/** What the history has to be where the tag points there: the move of the work once if it did move the tag, and else not. */
-function expected(now: string, { led, leads }: Work, isDatabaseGone: boolean): readonly string[] {
-  const before = led === undefined ? BEFORE : [...BEFORE, moveOf(led.to, led.by)]
-  if (leads === undefined || now === (led?.to ?? second)) return before
-  return [...before, moveOf(leads.to, isDatabaseGone && leads.to !== 'nothing' ? 'not recorded' : leads.by)]
+/** A work, with what the history tells before it and how long it may have taken. */
+class TimedWork {
+  readonly #work: Work
+  before: readonly Told[] = []
+  pointed = ''
+  #beganMs = 0
+  #endedMs = 0
+
+  constructor(work: Work) {
+    this.#work = work
+  }
+
+  async prepare(berth: BerthInProcess): Promise<void> {
+    const { before, leads } = this.#work
+    await pushImage(berth.client, one, 'v1')
+    await flush(berth)
+    await pushImage(berth.client, two, 'v1')
+    await before?.(berth)
+    if (leads !== undefined) await flush(berth)
+    this.before = await toldOf(berth)
+    this.pointed = await pointsTo(berth)
+    this.#beganMs = Date.now()
+  }
+
+  async run(berth: BerthInProcess): Promise<void> {
+    await this.#work.run(berth)
+    this.#endedMs = Date.now()
+  }
+
+  /** What the move of the work is to be called; the record of a deletion is in the storage before it, and tells all. */
+  moveTold(database: string): string | undefined {
+    const { leads } = this.#work
+    if (leads === undefined || database === 'kept' || leads.to === 'nothing') return leads && inWords(leads)
+    return inWords({ to: leads.to, how: undefined, by: undefined })
+  }
+
+  /** Its move is not told of a time at which it was not made. */
+  expectTime({ atMs }: Told): void {
+    expect(atMs).toBeGreaterThanOrEqual(Math.floor(this.#beganMs / TOLD_TO_MS) * TOLD_TO_MS)
+    // Where it was cut, whatever goes on with it does so later.
+    expect(atMs).toBeLessThanOrEqual(this.#endedMs === 0 ? Date.now() : this.#endedMs)
+  }
 }
 
-function moveOf(to: string, how: string): string {
-  return `${to === 'nothing' ? 'deleted' : to} ${how}`
-}
+describeOnRoots('the history of a tag', (newRoot, kind) => {
+  const isDirectory = kind === 'directory'
 
-describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
-  test.each(Object.entries(WORKS).filter(([, { leads }]) => database === 'kept' || leads !== undefined))(
-    '%s that is cut after any change of the disk is in the history of its tag once, or has not moved it',
-    async (_, work) => {
-      let cuts = 0
-      for (let isCut = true; isCut; cuts += work.step ?? 1) {
-        const root = folder.join(`cut-${cuts}`)
-        isCut = await cutAfter(cuts, root, work)
-        if (database === 'gone') for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(root) + end, { force: true })
-        await using berth = await BerthInProcess.start(root)
-        await berth.registry.operations.sweep()
-        await berth.scan()
-        const now = await pointsTo(berth)
+  describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
+    const works = Object.entries(WORKS).filter(([, { leads }]) => database === 'kept' || leads !== undefined)
+    const chosen = isDirectory ? works : someOf('works that are cut on a bucket', works, 2)
 
-        const [waiting, written] = [await movesOf(berth, 'app', 'v1'), await flush(berth).then(() => movesOf(berth, 'app', 'v1'))]
+    test.each(chosen)(
+      '%s that is cut after any change of the storage is told once, with its time and on whose behalf it was, or has not moved the tag',
+      async (_, work) => {
+        const stride = isDirectory || triesAll ? (work.step ?? 1) : 2
+        let cuts = 0
+        for (let isCut = true; isCut; cuts += stride) {
+          const root = await newRoot(`cut-${cuts}`)
+          const timed = new TimedWork(work)
+          isCut = await cutAt({ steps: 'changes', after: cuts }, root, {
+            ...{ options: OPTIONS, before: async (berth) => await timed.prepare(berth) },
+            work: async (berth) => await timed.run(berth),
+          })
+          if (database === 'gone') loseDatabase(root)
+          await using berth = await BerthInProcess.start(root)
+          await berth.registry.operations.sweep()
+          await berth.scan()
+          const now = await pointsTo(berth)
 
-        expect({ cuts, moves: waiting }).toEqual({ cuts, moves: expected(now, work, database === 'gone') })
-        expect(written).toEqual(waiting)
-        if (!isCut) expect(now).toBe(work.leads?.to ?? second)
-        expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
-      }
-      expect(cuts).toBeGreaterThan(3)
-    },
-    TEST_MS,
-  )
+          const waiting = await toldOf(berth)
+          await flush(berth)
+          const written = await toldOf(berth)
+
+          const [before, added] = [waiting.slice(0, timed.before.length), waiting.slice(timed.before.length)]
+          expect({ cuts, before }).toEqual({ cuts, before: [...timed.before] })
+          const move = now === timed.pointed ? undefined : timed.moveTold(database)
+          expect({ cuts, added: added.map((told) => told.move) }).toEqual({ cuts, added: move === undefined ? [] : [move] })
+          for (const told of added) timed.expectTime(told)
+          expect(written).toEqual(waiting)
+          if (!isCut) expect(now).toBe(work.leads?.to ?? second)
+          expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
+        }
+        expect(cuts).toBeGreaterThan(isDirectory ? 3 : 2)
+      },
+      TEST_MS,
+    )
+  })
 })
-
-let folder: TemporaryFolder
-
-beforeEach(() => {
-  folder = new TemporaryFolder({ inMemory: true })
-})
-afterEach(() => folder[Symbol.dispose]())

@@ -1,31 +1,22 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { describe, expect, test } from 'bun:test'
 import { listClaimOwners } from '../../src/metadata/claims.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { bytes } from '../support/collected-places.ts'
-import { type CutWork, cutEverywhere, loseDatabase } from '../support/cut-work.ts'
-import { triesAll } from '../support/effort.ts'
+import { type Cut, type CutWork, cutEverywhere } from '../support/cut-work.ts'
+import { someOf, triesAll } from '../support/effort.ts'
 import { blobsOf, type Content, makeImage } from '../support/images.ts'
+import { describeOnRoots } from '../support/on-roots.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
-import { StoredLayout } from '../support/stored-layout.ts'
-import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { layoutOf, loseDatabase, readStored, type TestRoot, writeStored } from '../support/test-root.ts'
 
 const TEST_MS = 240_000
 const REPOSITORIES = ['app', 'other'] as const
 const image = makeImage('app', { layers: 1 })
 const [layer] = image.layers as [Content]
 
-let folder: TemporaryFolder
-
-beforeEach(() => {
-  folder = new TemporaryFolder({ inMemory: true })
-})
-afterEach(() => folder[Symbol.dispose]())
-
-const placeOf = (root: string, content: Content) => join(root, 'docker/registry/v2', bytes(content))
-const asideOf = (root: string, { digest }: Content) => join(root, 'berth/v1/quarantine', digest.replace(':', '.'))
+const placeOf = (content: Content) => `docker/registry/v2/${bytes(content)}`
+const asideOf = ({ digest }: Content) => `berth/v1/quarantine/${digest.replace(':', '.')}`
 const wrong = ({ bytes: right }: Content) => right.map((byte, place) => (place === 9 ? byte ^ 1 : byte))
 const repaired = async (berth: BerthInProcess) => await check(berth, true)
 
@@ -47,13 +38,18 @@ async function pushed({ client }: { readonly client: RegistryClient }): Promise<
 }
 
 /** An image in two repositories, of which a part has wrong bytes. */
-const damaged = (root: () => string, content: Content) => async (berth: BerthInProcess) => {
+const damaged = (root: () => TestRoot, content: Content) => async (berth: BerthInProcess) => {
   for (const repository of REPOSITORIES) await pushImage(berth.client, image, 'v1', repository)
   await berth.scan()
-  writeFileSync(placeOf(root(), content), wrong(content))
+  await writeStored(root(), placeOf(content), wrong(content))
 }
 
-type Work = (root: () => string) => CutWork
+async function holdsWrong(root: TestRoot, path: string, content: Content): Promise<boolean> {
+  const stored = await readStored(root, path)
+  return stored !== undefined && Buffer.from(stored).equals(Buffer.from(wrong(content)))
+}
+
+type Work = (root: () => TestRoot) => CutWork
 
 const WORKS: Readonly<Record<string, readonly [damages: Content, work: Work]>> = {
   'the quarantine of a layer': [layer, (root) => ({ before: damaged(root, layer), work: repaired })],
@@ -67,45 +63,50 @@ const WORKS: Readonly<Record<string, readonly [damages: Content, work: Work]>> =
   ],
 }
 
-describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
-  test.each(Object.entries(WORKS))(
-    '%s that is cut after any step loses no bytes, and a push makes all of it whole',
-    async (_, [content, work]) => {
-      let root = ''
-      const rootOf = ({ steps, after }: { readonly steps: string; readonly after: number }) => {
-        root = folder.join(`${steps}-${after}`)
-        return root
-      }
-      const cuts = await cutEverywhere(
-        work(() => root),
-        { rootOf, stride: triesAll ? 1 : 2 },
-        async (_, cut) => {
-          if (database === 'gone') loseDatabase(root)
-          await using berth = await BerthInProcess.start(root)
-          await berth.registry.operations.sweep()
-          await berth.scan()
-          const [place, aside] = [placeOf(root, content), asideOf(root, content)]
-          const kept = [place, aside].filter((path) => existsSync(path) && readFileSync(path).equals(wrong(content)))
-          expect([cut, kept.length > 0]).toEqual([cut, true])
+describeOnRoots('what was under way', (newRoot, kind) => {
+  const works = Object.entries(WORKS)
+  const chosen = kind === 'bucket' ? someOf('works that are cut on a bucket', works, 1) : works
 
-          await repaired(berth)
-          await pushed(berth)
-          // A repository that was not pushed to has the bytes again when its rows have followed the storage.
-          await repaired(berth)
+  describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
+    test.each(chosen)(
+      '%s that is cut after any step loses no bytes, and a push makes all of it whole',
+      async (_, [content, work]) => {
+        let root: TestRoot = ''
+        const rootOf = async ({ steps, after }: Cut) => {
+          root = await newRoot(`${steps}-${after}`)
+          return root
+        }
+        const cuts = await cutEverywhere(
+          work(() => root),
+          { rootOf, stride: triesAll ? 1 : 2 },
+          async (_, cut) => {
+            if (database === 'gone') loseDatabase(root)
+            await using berth = await BerthInProcess.start(root)
+            await berth.registry.operations.sweep()
+            await berth.scan()
+            const [place, aside] = [placeOf(content), asideOf(content)]
+            const kept = [await holdsWrong(root, place, content), await holdsWrong(root, aside, content)]
+            expect([cut, kept.includes(true)]).toEqual([cut, true])
 
-          expect([cut, await check(berth, false)]).toEqual([cut, []])
-          for (const repository of REPOSITORIES) {
-            await expectStatus(await berth.client.getManifest(repository, 'v1'), 200)
-            for (const blob of blobsOf(image))
-              expect(await (await berth.client.getBlob(repository, blob.digest)).bytes()).toEqual(new Uint8Array(blob.bytes))
-          }
-          expect([cut, readFileSync(aside).equals(wrong(content))]).toEqual([cut, true])
-          expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
-          expect(new StoredLayout(root).problems).toEqual([])
-        },
-      )
-      expect(cuts).toBeGreaterThan(4)
-    },
-    TEST_MS,
-  )
+            await repaired(berth)
+            await pushed(berth)
+            // A repository that was not pushed to has the bytes again when its rows have followed the storage.
+            await repaired(berth)
+
+            expect([cut, await check(berth, false)]).toEqual([cut, []])
+            for (const repository of REPOSITORIES) {
+              await expectStatus(await berth.client.getManifest(repository, 'v1'), 200)
+              for (const blob of blobsOf(image))
+                expect(await (await berth.client.getBlob(repository, blob.digest)).bytes()).toEqual(new Uint8Array(blob.bytes))
+            }
+            expect([cut, await holdsWrong(root, aside, content)]).toEqual([cut, true])
+            expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
+            expect((await layoutOf(root)).problems).toEqual([])
+          },
+        )
+        expect(cuts).toBeGreaterThan(4)
+      },
+      TEST_MS,
+    )
+  })
 })

@@ -1,23 +1,22 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { rmSync } from 'node:fs'
+import { describe, expect, test } from 'bun:test'
 import { listClaimOwners } from '../../src/metadata/claims.ts'
 import { ownWork } from '../../src/observe/actor.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { NoSuchDeletion, Undeletion } from '../../src/registry/deleting/undeletion.ts'
 import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { BerthInProcess, metadataPath } from '../support/berth-in-process.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, DAY_MS, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
-import { triesAll } from '../support/effort.ts'
+import { cutAt } from '../support/cut-work.ts'
+import { someOf, triesAll } from '../support/effort.ts'
 import { blobsOf, makeImage, makeImageIndex } from '../support/images.ts'
+import { describeOnRoots } from '../support/on-roots.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { ruleOf } from '../support/retention-rule.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
-import { SteppedWork } from '../support/stepped-work.ts'
-import { StoredLayout } from '../support/stored-layout.ts'
-import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { layoutOf, loseDatabase } from '../support/test-root.ts'
 
-const TEST_MS = 120_000
+const TEST_MS = 240_000
 const random = new SeededRandom(seedFor('cuts of a deletion'))
 const app = parseRepositoryName('app')
 const image = makeImage('app', { layers: 1 })
@@ -27,13 +26,6 @@ const index = makeImageIndex([child])
 const TAGGED = { v1: image.manifest, latest: image.manifest, multi: index.manifest, [child.manifest.digest]: child.manifest }
 /** `v1` goes a week after its push. */
 const RETENTION = { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'v*', { pushedMs: 7 * DAY_MS })] }
-
-let folder: TemporaryFolder
-
-beforeEach(() => {
-  folder = new TemporaryFolder({ inMemory: true })
-})
-afterEach(() => folder[Symbol.dispose]())
 
 const deletes =
   (reference: string) =>
@@ -72,19 +64,10 @@ async function digestOf({ client }: BerthInProcess, reference: string): Promise<
   return (await client.getManifest('app', reference)).headers.get('docker-content-digest')
 }
 
-/** Does a work, after what comes before it, up to a change of the disk, and kills its process there. False when it had come to its end. */
-async function cutAfter(changes: number, root: string, { before, work }: Works): Promise<boolean> {
-  const stepped = new SteppedWork()
-  const berth = await BerthInProcess.start(root, { hook: stepped.hook, collector: TEST_POLICY, retention: RETENTION })
-  for (const tag of ['v1', 'latest']) await pushImage(berth.client, image, tag)
-  await pushImage(berth.client, child, child.manifest.digest)
-  await expectStatus(await berth.client.putManifest('app', 'multi', index.manifest), 201)
-  await before?.(berth)
-  stepped.begin()
-  stepped.limitChanges(changes)
-  const isDone = await Promise.race([stepped.stopped().then(() => false), work(berth).then(() => true)])
-  await berth.kill()
-  return !isDone
+async function pushed({ client }: BerthInProcess): Promise<void> {
+  for (const tag of ['v1', 'latest']) await pushImage(client, image, tag)
+  await pushImage(client, child, child.manifest.digest)
+  await expectStatus(await client.putManifest('app', 'multi', index.manifest), 201)
 }
 
 interface Works {
@@ -108,40 +91,50 @@ const WORKS: Readonly<Record<string, Works>> = {
   },
 }
 
-describe.each(['gone', 'kept'])('with the database %s after that', (database) => {
-  test.each(Object.entries(WORKS))(
-    '%s that is cut after any change of the disk can be undone, or had removed nothing',
-    async (_, works) => {
-      const stride = triesAll ? 1 : 2
-      let cuts = triesAll ? 0 : random.below(stride)
-      // In CI every other one, beginning with the first or the second.
-      for (let isCut = true; isCut; cuts += stride) {
-        const root = folder.join(`cut-${cuts}`)
-        isCut = await cutAfter(cuts, root, works)
-        if (database === 'gone') for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(root) + end, { force: true })
-        await using berth = await BerthInProcess.start(root, { collector: TEST_POLICY })
-        await berth.scan()
-        // The last minute in which it can be undone.
-        await passTime(berth, DAY_MS - MINUTE_MS)
-        await collect(berth)
+describeOnRoots('what was under way', (newRoot, kind) => {
+  // Each cut on a bucket costs the requests of four pushes.
+  const works = Object.entries(WORKS)
+  const chosen = kind === 'bucket' ? someOf('works that are cut on a bucket', works, 2) : works
+  const stride = triesAll ? 1 : 2
 
-        await undeleted(berth).catch((error: unknown) => {
-          if (!(error instanceof NoSuchDeletion)) throw error
-        })
+  describe.each(['gone', 'kept'])('with the database %s after that', (database) => {
+    test.each(chosen)(
+      '%s that is cut after any change of the storage can be undone, or had removed nothing',
+      async (_, { before, work, comes }) => {
+        // In CI every other one, beginning with the first or the second.
+        let cuts = triesAll ? 0 : random.below(stride)
+        for (let isCut = true; isCut; cuts += stride) {
+          const root = await newRoot(`cut-${cuts}`)
+          isCut = await cutAt({ steps: 'changes', after: cuts }, root, {
+            options: { collector: TEST_POLICY, retention: RETENTION },
+            before: async (berth) => await pushed(berth).then(() => before?.(berth)),
+            work,
+          })
+          if (database === 'gone') loseDatabase(root)
+          await using berth = await BerthInProcess.start(root, { collector: TEST_POLICY })
+          await berth.scan()
+          // The last minute in which it can be undone.
+          await passTime(berth, DAY_MS - MINUTE_MS)
+          await collect(berth)
 
-        const expected = Object.entries(TAGGED).filter(([name]) => works.comes?.includes(name) ?? true)
-        const shown = expected.map(async ([name]) => [name, await digestOf(berth, name)] as const)
-        expect({ cuts, shown: await Promise.all(shown) }).toEqual({
-          cuts,
-          shown: expected.map(([name, { digest }]) => [name, digest]),
-        })
-        for (const { digest } of [...blobsOf(image), ...blobsOf(child)])
-          await expectStatus(await berth.client.getBlob('app', digest), 200)
-        expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
-        expect(new StoredLayout(root).problems).toEqual([])
-      }
-      expect(cuts).toBeGreaterThan(5)
-    },
-    TEST_MS,
-  )
+          await undeleted(berth).catch((error: unknown) => {
+            if (!(error instanceof NoSuchDeletion)) throw error
+          })
+
+          const expected = Object.entries(TAGGED).filter(([name]) => comes?.includes(name) ?? true)
+          const shown = expected.map(async ([name]) => [name, await digestOf(berth, name)] as const)
+          expect({ cuts, shown: await Promise.all(shown) }).toEqual({
+            cuts,
+            shown: expected.map(([name, { digest }]) => [name, digest]),
+          })
+          for (const { digest } of [...blobsOf(image), ...blobsOf(child)])
+            await expectStatus(await berth.client.getBlob('app', digest), 200)
+          expect(await listClaimOwners(berth.opened.metadata.read)).toEqual([])
+          expect((await layoutOf(root)).problems).toEqual([])
+        }
+        expect(cuts).toBeGreaterThan(kind === 'bucket' ? 3 : 5)
+      },
+      TEST_MS,
+    )
+  })
 })

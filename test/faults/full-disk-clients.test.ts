@@ -1,6 +1,5 @@
 import { expect, test } from 'bun:test'
 import { startBerth } from '../support/berth-process.ts'
-import { loseDatabase } from '../support/cut-work.ts'
 import { makeImage } from '../support/images.ts'
 import { MountedFileSystem } from '../support/mounts.ts'
 import { poll } from '../support/processes.ts'
@@ -8,6 +7,7 @@ import { problemsOf, push, pushUntilRefused, type Told } from '../support/pushin
 import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { loseDatabase } from '../support/test-root.ts'
 
 const CLIENTS = 16
 const SOME = 40

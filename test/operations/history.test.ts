@@ -2,7 +2,6 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
-import { metadataPath } from '../support/berth-in-process.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { type Image, makeImage } from '../support/images.ts'
@@ -12,6 +11,7 @@ import { environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { metadataPath } from '../support/test-root.ts'
 
 setDefaultTimeout(120_000)
 

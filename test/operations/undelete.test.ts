@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { rmSync, writeFileSync } from 'node:fs'
 import { pushImage } from '../collect/rows/row.ts'
-import { metadataPath } from '../support/berth-in-process.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { blobsOf, type Image, makeImage, makeImageIndex } from '../support/images.ts'
@@ -11,6 +10,7 @@ import { environmentIn, type Outcome, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { metadataPath } from '../support/test-root.ts'
 
 setDefaultTimeout(120_000)
 

@@ -1,22 +1,15 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
-import { metadataLedger } from '../../src/opening/upload-ledger.ts'
-import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { storagePath } from '../../src/storage/driver.ts'
 import { berthLayout } from '../../src/storage/layout.ts'
-import { S3Driver } from '../../src/storage/s3/s3.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { HandlerClient } from '../support/berth-in-process.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
 import { DAY_MS } from '../support/collecting.ts'
-import { handlerOf } from '../support/handler-of.ts'
 import { type Image, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
-import { RecordedLog } from '../support/recorded-log.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { ruleOf } from '../support/retention-rule.ts'
 import type { S3Place } from '../support/s3-client.ts'
-import { bucketOf, s3Settings } from '../support/s3-storage.ts'
 import { movesOf } from '../support/tag-past.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -26,17 +19,10 @@ const [one, two, three] = ['one', 'two', 'three'].map((name) => makeImage(name, 
 const [first, second] = [one.manifest.digest, two.manifest.digest]
 const retention = { ...NO_POLICY, rules: [ruleOf('**', '*', { moves: 2 })], untaggedMs: DAY_MS }
 
-interface Berth {
-  readonly opened: OpenedMetadata
-  readonly driver: S3Driver
-  readonly registry: Registry
-  readonly client: HandlerClient
-}
-
 describeOnStores('the history of a tag in a bucket', (store) => {
   let folder: TemporaryFolder
   let place: S3Place
-  let berth: Berth
+  let berth: BerthInProcess
 
   beforeEach(async () => {
     folder = new TemporaryFolder()
@@ -44,35 +30,16 @@ describeOnStores('the history of a tag in a bucket', (store) => {
     berth = await open('first')
   })
   afterEach(async () => {
-    await close()
+    await berth.stop()
     folder[Symbol.dispose]()
   })
 
-  /** As a process on the bucket is put together, inside the test. */
-  async function open(name: string): Promise<Berth> {
-    const [path, runDirectory] = [folder.join(`${name}.db`), folder.join('run')]
-    const opened = await openMetadata({ path, runDirectory, storeId: async () => 'a store' })
-    const { metadata, locks: liveness, processId, epoch } = opened
-    const settings = s3Settings(place)
-    const parts = { ledger: metadataLedger(metadata), partDirectory: folder.join('parts', processId), owner: processId }
-    const driver = new S3Driver({ settings, bucket: bucketOf(settings), ...parts })
-    const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
-    const log = new RecordedLog()
-    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, uploadPurging, retention, log })
-    return { opened, driver, registry, client: new HandlerClient(handlerOf(registry, log)) }
-  }
-
-  async function close(): Promise<void> {
-    await berth.registry.operations.finish()
-    await berth.driver.close()
-    await berth.opened.metadata.close()
-    berth.opened.locks.release(berth.opened.processId)
-  }
+  const open = async (name: string) => await BerthInProcess.start({ place, state: folder.join(name) }, { retention })
 
   async function loseDatabase(): Promise<void> {
-    await close()
+    await berth.stop()
     berth = await open('a database of its own')
-    await berth.registry.backgroundScan.run(signal)
+    await berth.scan()
   }
 
   const push = async (image: Image, tag = 'v1') => await pushImage(berth.client, image, tag)
@@ -102,8 +69,8 @@ describeOnStores('the history of a tag in a bucket', (store) => {
       await flush()
     }
     const objects = async () => {
-      const [day = ''] = await berth.driver.list(berthLayout.history)
-      return (await berth.driver.list(storagePath(berthLayout.history, day))).length
+      const [day = ''] = await berth.storage.list(berthLayout.history)
+      return (await berth.storage.list(storagePath(berthLayout.history, day))).length
     }
     const before = await objects()
 
@@ -117,7 +84,7 @@ describeOnStores('the history of a tag in a bucket', (store) => {
     for (const image of [one, two, three]) await push(image)
     await flush()
     const recorded = await reasons()
-    await berth.driver.remove(berthLayout.history)
+    await berth.storage.remove(berthLayout.history)
     await loseDatabase()
 
     expect(Object.fromEntries(recorded)).toEqual({ [first]: 'untagged unknown', [second]: 'moved away' })

@@ -1,22 +1,15 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
 import { ownWork } from '../../src/observe/actor.ts'
 import { parseDigest } from '../../src/oci/digest.ts'
 import { parseRepositoryName } from '../../src/oci/name.ts'
-import { metadataLedger } from '../../src/opening/upload-ledger.ts'
 import { type ContentGone, Undeletion } from '../../src/registry/deleting/undeletion.ts'
-import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { layout } from '../../src/storage/layout.ts'
-import { S3Driver } from '../../src/storage/s3/s3.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { HandlerClient } from '../support/berth-in-process.ts'
-import { handlerOf } from '../support/handler-of.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
 import { blobsOf, makeImage, makeImageIndex } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
-import { RecordedLog } from '../support/recorded-log.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
-import { bucketOf, s3Settings } from '../support/s3-storage.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
@@ -26,17 +19,10 @@ const children = [makeImage('app', { layers: 1 }), makeImage('app', { layers: 1,
 const index = makeImageIndex([...children])
 const digests = [index.manifest, ...children.map(({ manifest }) => manifest)].map(({ digest }) => parseDigest(digest))
 
-interface Berth {
-  readonly opened: OpenedMetadata
-  readonly driver: S3Driver
-  readonly registry: Registry
-  readonly client: HandlerClient
-}
-
 describeOnStores('what was deleted from a bucket', (store) => {
   let folder: TemporaryFolder
   let place: S3Place
-  let berth: Berth
+  let berth: BerthInProcess
 
   beforeEach(async () => {
     folder = new TemporaryFolder()
@@ -45,35 +31,16 @@ describeOnStores('what was deleted from a bucket', (store) => {
     for (const child of children) await pushImage(berth.client, child, child.manifest.digest)
     await expectStatus(await berth.client.putManifest('app', 'multi', index.manifest), 201)
     for (const digest of digests) await expectStatus(await berth.client.deleteManifest('app', digest), 202)
-    await close()
+    await berth.stop()
     berth = await open('a database of its own')
-    await berth.registry.backgroundScan.run(signal)
+    await berth.scan()
   })
   afterEach(async () => {
-    await close()
+    await berth.stop()
     folder[Symbol.dispose]()
   })
 
-  /** As a process on the bucket is put together, inside the test. */
-  async function open(name: string): Promise<Berth> {
-    const [path, runDirectory] = [folder.join(`${name}.db`), folder.join('run')]
-    const opened = await openMetadata({ path, runDirectory, storeId: async () => 'a store' })
-    const { metadata, locks: liveness, processId, epoch } = opened
-    const settings = s3Settings(place)
-    const parts = { ledger: metadataLedger(metadata), partDirectory: folder.join('parts', processId), owner: processId }
-    const driver = new S3Driver({ settings, bucket: bucketOf(settings), ...parts })
-    const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
-    const log = new RecordedLog()
-    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, uploadPurging, log })
-    return { opened, driver, registry, client: new HandlerClient(handlerOf(registry, log)) }
-  }
-
-  async function close(): Promise<void> {
-    await berth.registry.operations.finish()
-    await berth.driver.close()
-    await berth.opened.metadata.close()
-    berth.opened.locks.release(berth.opened.processId)
-  }
+  const open = async (name: string) => await BerthInProcess.start({ place, state: folder.join(name) })
 
   async function undelete(): Promise<ContentGone[]> {
     const gone: ContentGone[] = []
@@ -100,10 +67,10 @@ describeOnStores('what was deleted from a bucket', (store) => {
 
   test('is refused where a blob has gone, and its record stays', async () => {
     const missing = parseDigest(children[0].config.digest)
-    await berth.driver.removeOnlyFiles([layout.layerLink(app, missing), layout.blob(missing)])
-    await close()
+    await berth.storage.removeOnlyFiles([layout.layerLink(app, missing), layout.blob(missing)])
+    await berth.stop()
     berth = await open('another one')
-    await berth.registry.backgroundScan.run(signal)
+    await berth.scan()
 
     const gone = await undelete()
 

@@ -1,4 +1,4 @@
-import { join } from 'node:path'
+import type { AccessController } from '../../src/access/access.ts'
 import type { Handler } from '../../src/http/pipeline.ts'
 import type { Metadata } from '../../src/metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
@@ -10,38 +10,34 @@ import { QuotaCount } from '../../src/registry/quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from '../../src/registry/quotas/quota-rules.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
-import { type Disk, openDisk } from '../../src/storage/filesystem/disk.ts'
-import { FilesystemDriver } from '../../src/storage/filesystem/filesystem.ts'
-import { probeRoot } from '../../src/storage/filesystem/probe.ts'
+import type { StorageDriver } from '../../src/storage/driver.ts'
 import { handlerOf } from './handler-of.ts'
-import { type DiskHook, HeldDisk } from './held-disk.ts'
 import { RecordedLog } from './recorded-log.ts'
 import { RegistryClient } from './registry-client.ts'
+import { type OpenedRoot, openRoot, type RootOptions, type TestRoot } from './test-root.ts'
 
-export interface InProcessOptions {
-  /** Holds calls of the disk, or makes them fail. */
-  readonly hook?: DiskHook
-  /** Puts another disk in place of the real one. */
-  readonly disk?: (disk: Disk) => Disk
+export interface InProcessOptions extends RootOptions {
   readonly metadata?: (metadata: Metadata) => Metadata
   readonly collector?: CollectorPolicy
   readonly quotas?: readonly QuotaRule[]
   readonly retention?: RetentionPolicy
   readonly notifications?: NotificationSettings | undefined
   readonly mirrors?: MirrorSources | undefined
+  /** Left out, anonymous clients may do everything. */
+  readonly access?: AccessController
 }
 
 /**
- * What a Berth process is, inside the test: a registry with its own locks and its own connections on a data directory. Several of
- * them share a directory as processes do. Nothing runs in the background; a test says when the sweep and the scan run.
+ * What a Berth process is, inside the test: a registry with its own locks and its own connections on a data directory or a bucket. Several of
+ * them share it as processes do. Nothing runs in the background; a test says when the sweep and the scan run.
  */
 export class BerthInProcess implements AsyncDisposable {
   readonly registry: Registry
   readonly client: RegistryClient
   readonly opened: OpenedMetadata
   readonly log: RecordedLog
-  readonly #driver: FilesystemDriver
-  readonly #disk: HeldDisk
+  readonly storage: StorageDriver
+  readonly #root: OpenedRoot
   readonly #count: QuotaCount
   #isDead = false
 
@@ -49,8 +45,8 @@ export class BerthInProcess implements AsyncDisposable {
     readonly registry: Registry
     readonly handler: Handler
     readonly opened: OpenedMetadata
-    readonly driver: FilesystemDriver
-    readonly disk: HeldDisk
+    readonly storage: StorageDriver
+    readonly root: OpenedRoot
     readonly count: QuotaCount
     readonly log: RecordedLog
   }) {
@@ -58,31 +54,28 @@ export class BerthInProcess implements AsyncDisposable {
     this.client = new HandlerClient(parts.handler)
     this.opened = parts.opened
     this.log = parts.log
-    this.#driver = parts.driver
-    this.#disk = parts.disk
+    this.storage = parts.storage
+    this.#root = parts.root
     this.#count = parts.count
   }
 
   /** Starts as `berth serve` does, with the settling of what the last run left. */
-  static async start(root: string, options: InProcessOptions = {}): Promise<BerthInProcess> {
-    await probeRoot(root)
-    const realDisk = await openDisk(root)
-    const disk = new HeldDisk(options.disk?.(realDisk) ?? realDisk, root, options.hook ?? (() => undefined))
-    const objects = await FilesystemDriver.open(disk, root)
-    const runDirectory = join(root, 'berth/run')
-    const opened = await openMetadata({ path: metadataPath(root), runDirectory, storeId: () => ensureStoreId(objects) })
-    const driver = await FilesystemDriver.open(disk, root, opened.processId)
+  static async start(on: TestRoot, options: InProcessOptions = {}): Promise<BerthInProcess> {
+    const root = await openRoot(on, options)
+    const { objects, metadataPath: path, runDirectory } = root
+    const opened = await openMetadata({ path, runDirectory, storeId: () => ensureStoreId(objects) })
+    const storage = await root.driver(opened)
     const log = new RecordedLog()
     const { locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
-    const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY, mirrors, notifications } = options
+    const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY, mirrors, notifications, access } = options
     const rules = { uploadPurging, collector, quotas, retention, mirrors, notifications }
-    const registry = createRegistry({ storage: driver, metadata, liveness, processId, epoch, ...rules, log })
+    const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
     if (opened.beganEpoch) await registry.operations.sweep()
     await registry.notifications?.begin()
     const count = new QuotaCount({ metadata, rules: new QuotaRules(quotas), log })
-    return new BerthInProcess({ registry, handler: handlerOf(registry, log), opened, driver, disk, count, log })
+    return new BerthInProcess({ registry, handler: handlerOf(registry, log, access), opened, storage, root, count, log })
   }
 
   /** Looks at everything, as the background scan does. */
@@ -102,14 +95,14 @@ export class BerthInProcess implements AsyncDisposable {
   /** Removes what the dead have left, as each process does every few seconds. */
   async removeLeftovers(): Promise<void> {
     await this.registry.orphans.run()
-    await this.#driver.removeLeftoversOf(async (owner) => !(await this.opened.locks.isAlive(owner)))
+    await this.storage.removeLeftoversOf(async (owner) => !(await this.opened.locks.isAlive(owner)))
   }
 
   async stop(): Promise<void> {
     if (this.#isDead) return
     this.#isDead = true
     await this.registry.operations.finish()
-    await this.#driver.close()
+    await this.storage.close()
     await this.opened.metadata.close()
     this.opened.locks.release(this.opened.processId)
   }
@@ -118,7 +111,7 @@ export class BerthInProcess implements AsyncDisposable {
   async kill(): Promise<void> {
     if (this.#isDead) return
     this.#isDead = true
-    await this.#disk.die()
+    await this.#root.die()
     await this.opened.metadata.close()
     this.opened.locks.release(this.opened.processId)
   }
@@ -126,10 +119,6 @@ export class BerthInProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
-}
-
-export function metadataPath(root: string): string {
-  return join(root, 'berth/metadata.db')
 }
 
 /** Speaks to the protocol handler without a socket. */

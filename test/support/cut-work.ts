@@ -1,6 +1,6 @@
-import { rmSync } from 'node:fs'
-import { BerthInProcess, type InProcessOptions, metadataPath } from './berth-in-process.ts'
+import { BerthInProcess, type InProcessOptions } from './berth-in-process.ts'
 import { SteppedWork } from './stepped-work.ts'
+import type { TestRoot } from './test-root.ts'
 
 export interface CutWork {
   readonly options?: InProcessOptions
@@ -9,23 +9,29 @@ export interface CutWork {
   readonly work: (berth: BerthInProcess) => Promise<unknown>
 }
 
-/** Where a work is cut: after so many changes of the disk, or after so many transactions. */
+/** Where a work is cut: after so many changes of the storage, or after so many transactions. */
 export interface Cut {
   readonly steps: 'changes' | 'transactions'
   readonly after: number
 }
 
-/** Every cut of a work, each in a folder of its own, with `kill -9` at that step; then `use` looks at what is left. Gives how many there were. */
+export interface CutRoots {
+  /** Where the work is done and cut. */
+  readonly rootOf: (cut: Cut) => TestRoot | Promise<TestRoot>
+  readonly stride?: number
+}
+
+/** Every cut of a work, each on a root of its own, with `kill -9` at that step; then `use` looks at what is left. Gives how many there were. */
 export async function cutEverywhere(
   work: CutWork,
-  { rootOf, stride = 1 }: { readonly rootOf: (cut: Cut) => string; readonly stride?: number },
-  use: (root: string, cut: Cut) => Promise<void>,
+  { rootOf, stride = 1 }: CutRoots,
+  use: (root: TestRoot, cut: Cut) => Promise<void>,
 ): Promise<number> {
   let cuts = 0
   for (const steps of ['changes', 'transactions'] as const) {
     for (let after = 0, isCut = true; isCut; after += stride) {
       const cut = { steps, after }
-      const root = rootOf(cut)
+      const root = await rootOf(cut)
       isCut = await cutAt(cut, root, work)
       await use(root, cut)
       cuts += 1
@@ -34,12 +40,8 @@ export async function cutEverywhere(
   return cuts
 }
 
-export function loseDatabase(root: string): void {
-  for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(root) + end, { force: true })
-}
-
-/** False when the work had come to its end. */
-async function cutAt({ steps, after }: Cut, root: string, { options, before, work }: CutWork): Promise<boolean> {
+/** Does a work up to a step, and kills its process there. False when the work had come to its end. */
+export async function cutAt({ steps, after }: Cut, root: TestRoot, { options, before, work }: CutWork): Promise<boolean> {
   const stepped = new SteppedWork()
   const berth = await BerthInProcess.start(root, {
     ...options,

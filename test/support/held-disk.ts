@@ -13,14 +13,13 @@ export class HeldDisk implements Disk {
   readonly mayRemoveDirectories: boolean
   readonly #disk: Disk
   readonly #root: string
-  readonly #hook: DiskHook
+  readonly #calls: HeldCalls
   readonly #files = new Set<DiskFile>()
-  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor(disk: Disk, root: string, hook: DiskHook) {
     this.#disk = disk
     this.#root = root
-    this.#hook = hook
+    this.#calls = new HeldCalls(hook)
     this.syncsNames = disk.syncsNames
     this.mayRemoveDirectories = disk.mayRemoveDirectories
   }
@@ -75,7 +74,7 @@ export class HeldDisk implements Disk {
 
   /** What the system does when a process dies: calls that it has begun come to their end, and its files are closed. */
   async die(): Promise<void> {
-    await Promise.allSettled(this.#underWay)
+    await this.#calls.ended()
     for (const file of this.#files) await this.#close(file)
   }
 
@@ -90,6 +89,24 @@ export class HeldDisk implements Disk {
   }
 
   async #hold<Result>(call: DiskCall, task: () => Promise<Result>): Promise<Result> {
+    return await this.#calls.hold(call, task)
+  }
+
+  #name(path: string): string {
+    return withoutIds(relative(this.#root, path)) || '.'
+  }
+}
+
+/** Calls of a storage, each of which its hook may hold before it is done and after. */
+export class HeldCalls {
+  readonly #hook: DiskHook
+  readonly #underWay = new Set<Promise<unknown>>()
+
+  constructor(hook: DiskHook) {
+    this.#hook = hook
+  }
+
+  async hold<Result>(call: DiskCall, task: () => Promise<Result>): Promise<Result> {
     await this.#hook(call, 'before')
     const done = task()
     this.#underWay.add(done)
@@ -101,9 +118,15 @@ export class HeldDisk implements Disk {
     }
   }
 
-  #name(path: string): string {
-    return relative(this.#root, path).replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '*') || '.'
+  /** Those that have begun have come to their end. */
+  async ended(): Promise<void> {
+    await Promise.allSettled(this.#underWay)
   }
+}
+
+/** A path with `*` for each random name in it. */
+export function withoutIds(path: string): string {
+  return path.replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '*')
 }
 
 /** True for the calls that change something. */

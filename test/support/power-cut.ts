@@ -1,9 +1,9 @@
 import { linkSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { metadataPath } from './berth-in-process.ts'
 import { DiskModel, type DiskTree } from './disk-model.ts'
 import type { DatabaseFiles, Moment, RecordedRun } from './recorded-run.ts'
 import type { SeededRandom } from './seeded-random.ts'
+import { metadataPath } from './test-root.ts'
 
 /** One way in which the story may have ended. */
 export interface Cut {

@@ -1,10 +1,11 @@
 import { existsSync, linkSync, readFileSync, statSync } from 'node:fs'
 import type { Metadata } from '../../src/metadata/query.ts'
 import { NameTaken } from '../../src/registry/writes/operations.ts'
-import { BerthInProcess, type InProcessOptions, metadataPath } from './berth-in-process.ts'
+import { BerthInProcess, type InProcessOptions } from './berth-in-process.ts'
 import { DiskModel, type DiskStep } from './disk-model.ts'
 import { RecordingDisk } from './recording-disk.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
+import { metadataPath } from './test-root.ts'
 
 /** The metadata database and its log, as they were committed at a moment. */
 export interface DatabaseFiles {

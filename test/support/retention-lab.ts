@@ -3,10 +3,11 @@ import { bytesOf, type RetainedBytes } from '../../src/registry/retention/retent
 import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import { wordsOf } from '../../src/retention/reason.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { BerthInProcess, metadataPath } from './berth-in-process.ts'
+import { BerthInProcess } from './berth-in-process.ts'
 import { DAY_MS, passTime, TEST_POLICY } from './collecting.ts'
 import type { Image } from './images.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
+import { metadataPath } from './test-root.ts'
 
 const signal = new AbortController().signal
 

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { elementsOf, S3Client, type S3Place } from './s3-client.ts'
+import type { TestRoot } from './test-root.ts'
 
 const ROOT = 'docker/registry/v2'
 
@@ -18,19 +19,29 @@ export function filesInDirectory(dataDirectory: string): StoredFiles {
   return { paths: new Set(paths), read: async (path) => new Uint8Array(readFileSync(join(root, path))) }
 }
 
-export async function filesInBucket(place: S3Place): Promise<StoredFiles> {
+export async function filesIn(root: TestRoot): Promise<StoredFiles> {
+  return typeof root === 'string' ? filesInDirectory(root) : await filesInBucket(root.place)
+}
+
+/** With the bytes of each. */
+export async function filesInBucket(place: S3Place): Promise<StoredFiles & { readonly sizes: ReadonlyMap<string, number> }> {
   const client = new S3Client(place)
-  const paths = new Set<string>()
+  const sizes = new Map<string, number>()
   let query: Record<string, string> | undefined = { 'list-type': '2', prefix: `${ROOT}/` }
   while (query !== undefined) {
     const page: string = await client.sendToSuccess({ method: 'GET', query })
-    for (const key of elementsOf(page, 'Key')) paths.add(key.slice(ROOT.length + 1))
+    const lengths = elementsOf(page, 'Size')
+    for (const [index, key] of elementsOf(page, 'Key').entries()) sizes.set(key.slice(ROOT.length + 1), Number(lengths[index]))
     const [next] = elementsOf(page, 'NextContinuationToken')
     query = next === undefined ? undefined : { ...query, 'continuation-token': next }
   }
-  const read = async (path: string) =>
-    new TextEncoder().encode(await client.sendToSuccess({ method: 'GET', key: `${ROOT}/${path}` }))
-  return { paths, read }
+  const read = async (path: string) => {
+    const response = await client.send({ method: 'GET', key: `${ROOT}/${path}` })
+    const bytes = await response.bytes()
+    if (!response.ok) throw new Error(`GET ${path} answered ${response.status}`)
+    return bytes
+  }
+  return { paths: new Set(sizes.keys()), sizes, read }
 }
 
 const LAYER = /^repositories\/(.+)\/_layers\/sha256\/([0-9a-f]{64})\/link$/

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { rmSync, utimesSync } from 'node:fs'
-import { metadataPath } from '../../../test/support/berth-in-process.ts'
 import { DAY_MS } from '../../../test/support/collecting.ts'
 import { type Image, makeImage } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf as rule } from '../../../test/support/retention-rule.ts'
+import { metadataPath } from '../../../test/support/test-root.ts'
 
 const [one, two, three] = ['one', 'two', 'three'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image, Image]
 
