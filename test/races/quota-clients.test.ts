@@ -2,10 +2,12 @@ import { expect, test } from 'bun:test'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM, IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { blobsOf, contentOf, descriptorOf, type Image, jsonContent, makeImage } from '../support/images.ts'
+import { describeOnRoots } from '../support/on-roots.ts'
 import { environmentIn, poll, run } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { usedOnDisk } from '../support/used-on-disk.ts'
+import type { TestRoot } from '../support/test-root.ts'
+import { usedIn } from '../support/used-on-disk.ts'
 
 const CLIENTS = 16
 const ROUNDS = 4
@@ -23,58 +25,63 @@ interface Told {
   readonly text: string
 }
 
-test(
-  `${CLIENTS} clients of two processes fill a quota at once: what was acknowledged is there, the rest is refused in words, kill -9 leaves the number right, and a delete makes room`,
-  async () => {
-    using folder = new TemporaryFolder({ inMemory: true })
-    await using processes = new AsyncDisposableStack()
-    const start = async () => processes.use(await startBerth({ folder, moreConfig: QUOTAS, berth: IMPATIENT_BERTH }))
-    const both = await Promise.all([start(), start()])
-    await counted(both)
+describeOnRoots('a quota', (newRoot) => {
+  test(
+    `${CLIENTS} clients of two processes fill a quota at once: what was acknowledged is there, the rest is refused in words, kill -9 leaves the number right, and a delete makes room`,
+    async () => {
+      using folder = new TemporaryFolder({ inMemory: true })
+      const root = await newRoot('data')
+      const dataDirectory = typeof root === 'string' ? root : root.place
+      await using processes = new AsyncDisposableStack()
+      const serving = { folder, dataDirectory, moreConfig: QUOTAS, berth: IMPATIENT_BERTH }
+      const start = async () => processes.use(await startBerth(serving))
+      const both = await Promise.all([start(), start()])
+      await counted(both)
 
-    const told = (await Promise.all(Array.from({ length: CLIENTS }, (_, client) => push(both[client % 2], client)))).flat()
+      const told = (await Promise.all(Array.from({ length: CLIENTS }, (_, client) => push(both[client % 2], client)))).flat()
 
-    const [taken, refused] = [told.filter(({ status }) => status === 201), told.filter(({ status }) => status !== 201)]
-    const client = new RegistryClient(both[0].url)
-    expect(taken.length).toBeGreaterThan(0)
-    expect(refused.length).toBeGreaterThan(0)
-    for (const { status, text } of refused) {
-      expect(status).toBe(403)
-      expect(text).toMatch(
-        /"code":"DENIED","message":"The quota team allows [\d.]+ kB and holds [\d.]+ [kM]B: .* berth delete .* higher limit/,
-      )
-    }
-    for (const { repository, image } of taken) expect(await problemsOf(client, repository, image)).toEqual([])
-    // The collector may just be removing what the refused pushes left.
-    const used = await poll('the count is that of the disk', FILES_MS, async () => {
-      const counted = await check(folder, both[0])
-      return counted === onDisk(folder) ? counted : undefined
-    })
-    // Each of the clients may bring one layer while the others do.
-    expect(used).toBeLessThanOrEqual(LIMIT + CLIENTS * (LAYER_BYTES + 2_000))
+      const [taken, refused] = [told.filter(({ status }) => status === 201), told.filter(({ status }) => status !== 201)]
+      const client = new RegistryClient(both[0].url)
+      expect(taken.length).toBeGreaterThan(0)
+      expect(refused.length).toBeGreaterThan(0)
+      for (const { status, text } of refused) {
+        expect(status).toBe(403)
+        expect(text).toMatch(
+          /"code":"DENIED","message":"The quota team allows [\d.]+ kB and holds [\d.]+ [kM]B: .* berth delete .* higher limit/,
+        )
+      }
+      for (const { repository, image } of taken) expect(await problemsOf(client, repository, image)).toEqual([])
+      // The collector may just be removing what the refused pushes left.
+      const used = await poll('the count is that of the storage', FILES_MS, async () => {
+        const counted = await check(folder, both[0])
+        return counted === (await stored(root)) ? counted : undefined
+      })
+      // Each of the clients may bring one layer while the others do.
+      expect(used).toBeLessThanOrEqual(LIMIT + CLIENTS * (LAYER_BYTES + 2_000))
 
-    const cut = Promise.allSettled(Array.from({ length: CLIENTS }, (_, number) => push(both[number % 2], CLIENTS + number)))
-    for (const { image, repository } of taken.slice(0, taken.length / 2)) {
-      expect((await client.deleteManifest(repository, image.manifest.digest)).status).toBe(202)
-    }
-    await both[1].kill()
-    await cut
-    const room = makeImage('there is room again', { layers: 1 })
-    await poll('a push has room again', FILES_MS, async () => {
-      return (await pushImage(client, 'team/again', room)).status === 201 ? true : undefined
-    })
-    expect(await problemsOf(client, 'team/again', room)).toEqual([])
-    await poll('the count is that of the disk', FILES_MS, async () => {
-      return (await check(folder, both[0])) === onDisk(folder) ? true : undefined
-    })
-  },
-  TEST_MS,
-)
+      const cut = Promise.allSettled(Array.from({ length: CLIENTS }, (_, number) => push(both[number % 2], CLIENTS + number)))
+      for (const { image, repository } of taken.slice(0, taken.length / 2)) {
+        expect((await client.deleteManifest(repository, image.manifest.digest)).status).toBe(202)
+      }
+      await both[1].kill()
+      await cut
+      const room = makeImage('there is room again', { layers: 1 })
+      await poll('a push has room again', FILES_MS, async () => {
+        return (await pushImage(client, 'team/again', room)).status === 201 ? true : undefined
+      })
+      expect(await problemsOf(client, 'team/again', room)).toEqual([])
+      await poll('the count is that of the storage', FILES_MS, async () => {
+        return (await check(folder, both[0])) === (await stored(root)) ? true : undefined
+      })
+    },
+    TEST_MS,
+  )
+})
 
 const QUOTAS = `quotas: [{name: team, repositories: ['team/**'], limit: '${LIMIT}'}]\n`
 
-function onDisk(folder: TemporaryFolder): number {
-  return usedOnDisk(folder.join('data'), (repository) => repository.startsWith('team/'))
+async function stored(root: TestRoot): Promise<number> {
+  return await usedIn(root, (repository) => repository.startsWith('team/'))
 }
 
 /** One of the processes counts for both. */
@@ -84,7 +91,8 @@ async function counted(both: readonly BerthProcess[]): Promise<void> {
 
 /** The number that is kept, counted anew as well. */
 async function check(folder: TemporaryFolder, { config }: BerthProcess): Promise<number> {
-  const outcome = await run([BERTH_PROGRAM, 'quota', '--json', '--check', config], { environment: environmentIn(folder.path) })
+  const environment = { ...environmentIn(folder.path), STATE_DIRECTORY: folder.join('state') }
+  const outcome = await run([BERTH_PROGRAM, 'quota', '--json', '--check', config], { environment })
   expect([outcome.exitCode, outcome.stderr]).toEqual([0, ''])
   const { usedBytes, recountedBytes } = JSON.parse(outcome.stdout)
   expect(usedBytes).toBe(recountedBytes)
