@@ -4,7 +4,9 @@ import { type BearerChallenge, bearerChallenge } from './challenge.ts'
 import type { Identities, Identity } from './identities.ts'
 import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './own-tokens/issued-tokens.ts'
 import { covers, coversCatalog, formatAccess, type TokenAccess } from './own-tokens/token-scope.ts'
+import type { LoginAttempt } from './passwords/password-login.ts'
 import { isAllowed } from './requirement.ts'
+import type { SessionAccounts, SessionHolder } from './sessions.ts'
 import { wasBegunWithin } from './upload-begin.ts'
 
 export interface AccountsAccessOptions {
@@ -19,7 +21,7 @@ export interface AccountsAccessOptions {
  * Section `access`: accounts, rules, and tokens of our own. Clients are asked for a token, which a client without a login gets too, because Docker decides
  * by the answer to `/v2/` whether it ever sends a password; a password or a robot's token in HTTP Basic is good everywhere too.
  */
-export class AccountsAccess implements AccessController {
+export class AccountsAccess implements AccessController, SessionAccounts {
   readonly #options: AccountsAccessOptions
 
   constructor(options: AccountsAccessOptions) {
@@ -36,6 +38,20 @@ export class AccountsAccess implements AccessController {
     const token = findBearer(authorization)
     if (token !== undefined) return await this.#permitOf(token, request)
     return this.#permit(await this.#options.identities.login({ authorization, client, proxy, challenge: challenge() }), undefined)
+  }
+
+  async signIn(attempt: LoginAttempt): Promise<SessionHolder> {
+    return this.#holder(await this.#options.identities.login(attempt))
+  }
+
+  async resume(subject: string, revision: string): Promise<SessionHolder | undefined> {
+    const identity = await this.#options.identities.find(subject, revision)
+    return identity && this.#holder(identity)
+  }
+
+  #holder(identity: Identity): SessionHolder {
+    const { subject, revision, expiresAt } = identity
+    return { subject, revision, expiresAt, permit: this.#permit(identity, undefined) }
   }
 
   async #permitOf(token: string, request: AccessRequest): Promise<Permit> {

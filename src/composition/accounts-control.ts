@@ -18,6 +18,7 @@ import type { StandInOf } from '../access/own-tokens/token-scope.ts'
 import { FailureLimit } from '../access/passwords/failure-limit.ts'
 import { PasswordLogin } from '../access/passwords/password-login.ts'
 import type { PasswordBook } from '../access/passwords/passwords.ts'
+import { SESSION_MS, Sessions, type SignIn } from '../access/sessions.ts'
 import type { AccessConfig, Config, StorageConfig } from '../config/config.ts'
 import { rootPath, TOKEN_PATH } from '../http/answer/links.ts'
 import type { Log } from '../observe/log.ts'
@@ -44,7 +45,7 @@ export async function createAccountsAccess(
   config: Config,
   { rules: configured, service, realm, tokenLifetimeMs, refreshLifetimeMs }: AccessConfig,
   { storage, exclusively, lastChange, standInOf, isShared, log }: AccountsAccessOptions,
-): Promise<{ readonly controller: AccessController; readonly issuer: TokenIssuer }> {
+): Promise<{ readonly access: AccessController; readonly issuer: TokenIssuer; readonly signIn: SignIn }> {
   const { auth, http } = config
   const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
   const rules = new AccessRules(configured)
@@ -59,11 +60,14 @@ export async function createAccountsAccess(
   const failures = new FailureLimit({ namesProxies: http.trustedProxies.areNamed })
   const login = new PasswordLogin({ book, failures, checksAtOnce: isShared ? 1 : availableParallelism() })
   const identities = new Identities({ accounts, book, login, failures, rules })
-  const keys = new SigningKeys({ storage, exclusively, keepForMs: Math.max(tokenLifetimeMs, refreshLifetimeMs) })
+  const keepForMs = Math.max(tokenLifetimeMs, refreshLifetimeMs, SESSION_MS)
+  const keys = new SigningKeys({ storage, exclusively, keepForMs })
   const tokens = new IssuedTokens({ keys, service })
-  const controller = new AccountsAccess({ identities, tokens, service, realm: realmOf(http, realm) })
+  const access = new AccountsAccess({ identities, tokens, service, realm: realmOf(http, realm) })
   const lifetimes = { tokenLifetimeMs, refreshLifetimeMs }
-  return { controller, issuer: new TokenIssuer({ identities, tokens, service, ...lifetimes, standInOf }) }
+  const sessions = new Sessions({ accounts: access, tokens: async () => tokens })
+  const issuer = new TokenIssuer({ identities, tokens, service, ...lifetimes, standInOf })
+  return { access, issuer, signIn: { kind: 'password', sessions } }
 }
 
 /** Where tokens are to be had: what the operator says, else beside the registry, at the address that the client used. */

@@ -1,5 +1,6 @@
 import type { AccessController } from '../access/access.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
+import type { SignIn } from '../access/sessions.ts'
 import type { OnShown } from '../certificates/certificates.ts'
 import type { Config } from '../config/config.ts'
 import { Door } from '../http/door.ts'
@@ -140,31 +141,37 @@ interface AccessParts extends Pick<Registry, 'mirrors'> {
   readonly log: Log
 }
 
-/** The access control and the token issuer. Undefined: every caller may do everything, and there are no tokens. */
+/** The access control, the token issuer, and how people sign in. Undefined: every caller may do everything, and there are no tokens. */
 async function openAccess(config: Config, storage: OpenedStorage, { mirrors, ...options }: AccessParts) {
-  if (config.access === undefined) return { access: await createAccess(config, options), issuer: undefined }
+  const exclusively = exclusivelyIn(storage.runDirectory)
+  if (config.access === undefined) {
+    const sessionTokens = async () => {
+      const { createSessionTokens } = await import('../access/own-tokens/session-tokens.ts')
+      return createSessionTokens({ storage: storage.objects, exclusively })
+    }
+    return { ...(await createAccess(config, { ...options, sessionTokens })), issuer: undefined }
+  }
   // With it comes a library that others do not need.
   const { createAccountsAccess } = await import('./accounts-control.ts')
-  const exclusively = exclusivelyIn(storage.runDirectory)
-  const { controller, issuer } = await createAccountsAccess(config, config.access, {
+  return await createAccountsAccess(config, config.access, {
     ...options,
     storage: storage.objects,
     exclusively,
     standInOf: mirrors && ((repository) => mirrors.names.inDefault(repository)),
     lastChange: lastChangeIn(storage.runDirectory),
   })
-  return { access: controller, issuer }
 }
 
 interface Served extends Pick<StartedRegistry, 'registry' | 'gate'> {
   readonly access: AccessController | undefined
   readonly issuer: TokenIssuer | undefined
+  readonly signIn: SignIn
   readonly monitoring: Monitoring
   readonly log: Log
 }
 
-function handlerOf(config: Config, { registry, gate, access, issuer, monitoring, log }: Served): Handler {
-  const { http, storage, catalog, tags } = config
+function handlerOf(config: Config, { registry, gate, access, issuer, signIn, monitoring, log }: Served): Handler {
+  const { http, storage, catalog, tags, ui } = config
   return createHandler({
     blobs: registry.blobs,
     uploads: registry.uploads,
@@ -185,6 +192,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, monitoring,
     gate,
     access,
     issuer,
+    page: ui.enabled ? { signIn } : undefined,
     log,
     observers: monitoring.observers,
     probes: monitoring.probes,

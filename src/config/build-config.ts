@@ -45,6 +45,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
     // registry:2 and registry:3 take 0 and less for 'not set'.
     catalog: { maxEntries: catalog.maxentries > 0 ? catalog.maxentries : DEFAULT_MAX_ENTRIES },
     search: parsed.search,
+    ui: parsed.ui,
     tags: { maxTags: tags.maxtags > 0 ? tags.maxtags : DEFAULT_MAX_ENTRIES },
     manifests: manifestRules(parsed),
     quotas: quotaConfigs(parsed),

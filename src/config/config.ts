@@ -29,6 +29,10 @@ export interface Config {
     /** Repositories that a search calls official. */
     readonly official: readonly RepositoryGlob[]
   }
+  readonly ui: {
+    /** Browsers get the page. */
+    readonly enabled: boolean
+  }
   readonly tags: {
     /** The most tags in one answer. */
     readonly maxTags: number

@@ -93,6 +93,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['health.tcp[].threshold', 2, ({ health }) => health.tcp[0]?.threshold, 2],
   ['catalog.maxentries', 5, ({ catalog }) => catalog.maxEntries, 5],
   ['search.official', ['base/*'], ({ search }) => search.official.map(String), ['base/*']],
+  ['ui.enabled', false, ({ ui }) => ui.enabled, false],
   ['tags.maxtags', 5, ({ tags }) => tags.maxTags, 5],
   ['validation.disabled', false, ({ manifests }) => manifests.requiredPlatforms, 'all'],
   ['validation.manifests.urls.allow', ['^a'], ({ manifests }) => manifests.urls, { allow: [A], deny: [] }],

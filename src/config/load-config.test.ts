@@ -94,7 +94,7 @@ describe('a file', () => {
         ...{ processes: 1, tls: undefined },
         debug: { listen: undefined, prometheus: { enabled: false, path: '/metrics' } },
       },
-      auth: { kind: 'none' },
+      ...{ auth: { kind: 'none' }, ui: { enabled: true } },
       health: { storageDriver: { enabled: false, intervalMs: 10_000, threshold: 1 }, file: [], http: [], tcp: [] },
       catalog: { maxEntries: 1000 },
       ...{ tags: { maxTags: 1000 }, search: { official: [expect.objectContaining({ text: 'library/*' })] } },

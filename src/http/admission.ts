@@ -8,18 +8,23 @@ import {
   type Wanted,
 } from '../access/access.ts'
 import { requireAccess } from '../access/requirement.ts'
+import type { SignIn } from '../access/sessions.ts'
 import type { RegistryError } from '../oci/errors.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { blobUnknown, manifestUnknown, nameUnknown } from '../oci/unknown.ts'
 import { HiddenAnswer } from './answer/error-response.ts'
 import { emptyReferrers } from './handlers/referrers.ts'
+import { isOfPage } from './page/page-routes.ts'
+import { sessionIn } from './page/session-cookie.ts'
 import type { IncomingRequest } from './pipeline.ts'
-import { originOf } from './request/asked-request.ts'
+import { originOf } from './request/origin.ts'
 import type { Route } from './routes.ts'
 
 export interface AdmissionRules {
   /** Undefined: every caller may do everything. */
   readonly access: AccessController | undefined
+  /** How people sign in at the page. */
+  readonly signIn: SignIn
   /** Scheme and host under which clients see the registry; undefined: as they say themselves. */
   readonly publicOrigin: string | undefined
 }
@@ -41,13 +46,11 @@ export interface Asked {
 
 /** Finds the caller that the credentials of a request name. Throws AccessRefusal for wrong credentials. */
 export async function logIn(
-  { access, publicOrigin }: AdmissionRules,
+  { access, signIn, publicOrigin }: AdmissionRules,
   { request, connection }: IncomingRequest,
   { route, action, standIn }: Asked,
 ): Promise<Login> {
-  // Load balancers look at `/` without a password, and Docker at `/v1/_ping`.
-  if (access === undefined || route.resource === 'root' || route.resource === 'search-ping')
-    return { permit: OPEN_PERMIT, request: undefined }
+  if (access === undefined || OPEN.includes(route.resource)) return { permit: OPEN_PERMIT, request: undefined }
   const accessRequest = {
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,
@@ -55,7 +58,20 @@ export async function logIn(
     wanted: wantedOf(route, action, { standIn, headers: request.headers }),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
-  return { permit: await access.permit(accessRequest), request: accessRequest }
+  const signedIn = isOfPage(route) ? await sessionPermit(signIn, request) : undefined
+  return { permit: signedIn ?? (await access.permit(accessRequest)), request: accessRequest }
+}
+
+/** Load balancers look at `/` without a password, and Docker at `/v1/_ping`. What is on the page before a login tells nothing of what is here. */
+const OPEN: readonly Route['resource'][] = [
+  ...(['root', 'search-ping', 'page-asset', 'page-sign-in', 'page-sign-out', 'page-nowhere'] as const),
+]
+
+/** That of the session, where the request brings no other credentials; undefined where there is none, or it has ended. */
+async function sessionPermit(signIn: SignIn, { headers }: Request): Promise<Permit | undefined> {
+  if (signIn.kind !== 'password' || headers.has('authorization')) return undefined
+  const token = sessionIn(headers)
+  return token === undefined ? undefined : await signIn.sessions.permit(token)
 }
 
 /** The login of the same caller, for another route and action. */
@@ -77,11 +93,15 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
     case 'referrers':
       return new HiddenAnswer(emptyReferrers(route), { reason })
     case 'manifest':
+    case 'page-image':
+    case 'page-content':
+    case 'page-history':
       return refusalLike(manifestUnknown(route.reference), reason)
     case 'blob':
       return refusalLike(blobUnknown(route.digest), reason)
     case 'tags':
     case 'api-tags':
+    case 'page-repository':
       return refusalLike(nameUnknown(route.repository), reason)
     case 'api-image':
       return refusalLike(nameUnknown(route.repository), reason)
@@ -104,9 +124,14 @@ function wantedOf(
     case 'search-ping':
     case 'base':
     case 'api-openapi':
+    case 'page-asset':
+    case 'page-nowhere':
+    case 'page-sign-in':
+    case 'page-sign-out':
       return { kind: 'base' }
     case 'catalog':
     case 'api-repositories':
+    case 'page-repositories':
       return { kind: 'catalog' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }

@@ -1,4 +1,5 @@
 import type { Permit } from '../access/access.ts'
+import type { SignIn } from '../access/sessions.ts'
 import type { Actor } from '../observe/actor.ts'
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
@@ -17,6 +18,7 @@ import type { Images } from '../registry/search/images.ts'
 import type { Search } from '../registry/search/search.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
+import type { Connection } from './pipeline.ts'
 import type { Route } from './routes.ts'
 
 /** A request that was let in: what its handler works with. */
@@ -26,6 +28,7 @@ export interface Call<Found extends Route> {
   readonly permit: Permit
   /** Its sender, as what it changes is recorded. */
   readonly actor: Actor
+  readonly connection: Connection
   readonly registry: ServedRegistry
 }
 
@@ -42,7 +45,7 @@ export interface ServedRegistry {
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
   readonly search: Pick<Search, 'find' | 'describe'>
-  readonly images: Pick<Images, 'tags' | 'image'>
+  readonly images: Pick<Images, 'tags' | 'image' | 'overview' | 'tagsOf' | 'sizesOf' | 'firstFacts'>
   /** Repositories that a search calls official. */
   readonly official: readonly RepositoryGlob[]
   readonly frees: Pick<Frees, 'of'>
@@ -51,6 +54,10 @@ export interface ServedRegistry {
   readonly retention: Pick<Retention, 'decisionsIn' | 'dryRun'>
   readonly handover: PendingHandover | undefined
   readonly paths: Paths
+  /** Scheme and host under which clients see the registry; undefined: as they say themselves. */
+  readonly publicOrigin: string | undefined
+  /** How people sign in at the page. */
+  readonly signIn: SignIn
   /** The most tags in one page; a list without `n` is given whole. */
   readonly maxTags: number
   /** The most repositories in one page, and how many there are in it when the client does not say. */

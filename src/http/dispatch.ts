@@ -14,13 +14,17 @@ import { type Endpoint, endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { askForToken } from './handlers/token.ts'
 import type { MeantRoute, MirroredRoutes } from './mirrored-routes.ts'
-import type { Find, Found, Identified, IncomingRequest } from './pipeline.ts'
+import { findPageRoute } from './page/page-routes.ts'
+import { failureScreen } from './page/screens/failure.ts'
+import type { Failure, Find, Found, Identified, IncomingRequest } from './pipeline.ts'
 import type { Probes } from './probes.ts'
 import { findRoute, type Route } from './routes.ts'
 
 export interface DispatchRules extends AdmissionRules {
   /** '' or a path without the slash at its end. */
   readonly prefix: string
+  /** Browsers get the page. */
+  readonly hasPage: boolean
   readonly readOnly: boolean
   readonly deletesEnabled: boolean
   /** Set where this registry is a cache: the address of the registry that it fetches from. Clients cannot push or delete then. */
@@ -53,6 +57,15 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   blob: 'blob',
   catalog: 'catalog',
   manifest: 'manifest',
+  'page-asset': 'page',
+  'page-content': 'page',
+  'page-history': 'page',
+  'page-image': 'page',
+  'page-nowhere': 'page',
+  'page-repositories': 'page',
+  'page-repository': 'page',
+  'page-sign-in': 'page',
+  'page-sign-out': 'page',
   referrers: 'referrers',
   root: 'root',
   search: 'search',
@@ -73,7 +86,9 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
     return { handler: 'token', identify: async () => await identifyForToken(issuer, rules, incoming) }
   }
-  const route = findRoute(request.method, url, prefix)
+  const found = findRoute(request.method, url, prefix)
+  const page = rules.hasPage && isForPage(found) ? findPageRoute(request, url, prefix) : undefined
+  const route = page ?? found
   if (route === undefined) {
     throw new RegistryError('NAME_UNKNOWN', {
       message: 'There is nothing at this path; the registry API begins at /v2/, that of Berth at /api/v1/.',
@@ -83,7 +98,13 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
   return {
     handler: HANDLER_NAMES[route.resource],
     identify: async () => await identify({ registry, rules, incoming, ...meant }),
+    ...(page && { failed: async (failure: Failure) => await failureScreen({ registry, incoming, route: page }, failure) }),
   }
+}
+
+/** What is no API: nothing else is asked whether it is about the page. */
+function isForPage(found: Route | undefined): boolean {
+  return found === undefined || found.resource === 'root'
 }
 
 async function identifyForToken(issuer: TokenIssuer, { probes }: DispatchRules, incoming: IncomingRequest): Promise<Identified> {
@@ -140,7 +161,7 @@ async function answer(
     const { permit } = login
     const sender = { name: callerName(permit.caller), address: connection.client, requestId }
     const actor = rules.tellsOf === undefined ? sender : { ...sender, request: rules.tellsOf(incoming) }
-    const answer = await endpoint.answer({ request, route, permit, actor, registry })
+    const answer = await endpoint.answer({ request, route, permit, actor, connection, registry })
     return namespace === undefined ? answer : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.

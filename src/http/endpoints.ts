@@ -16,11 +16,19 @@ import { listReferrers } from './handlers/referrers.ts'
 import { pingSearch, search } from './handlers/search.ts'
 import { listTags } from './handlers/tags.ts'
 import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './handlers/uploads.ts'
+import { getAsset } from './page/assets.ts'
+import { showContent } from './page/screens/content.ts'
+import { showNowhere } from './page/screens/failure.ts'
+import { showHistory } from './page/screens/history.ts'
+import { showImage } from './page/screens/image.ts'
+import { showRepositories } from './page/screens/repositories.ts'
+import { showRepository } from './page/screens/repository.ts'
+import { showSignIn, signIn, signOut } from './page/screens/sign-in.ts'
 import type { Route } from './routes.ts'
 
 /** One method of one resource. HEAD is that of GET without the body. */
 export interface Endpoint<Found extends Route> {
-  /** The id in the spec's table of endpoints; 'root', 'base', 'catalog', 'search' and 'api' are outside it. */
+  /** The id in the spec's table of endpoints; 'root', 'base', 'catalog', 'search', 'api' and 'page' are outside it. */
   readonly id: string
   /** What its caller must be allowed to do. */
   readonly action: Action
@@ -72,6 +80,18 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-restore': { POST: { id: 'api', action: 'push', answer: restoreTag } },
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
   'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
+  'page-repositories': { GET: { id: 'page', action: 'list', answer: showRepositories } },
+  'page-repository': { GET: { id: 'page', action: 'list', answer: showRepository } },
+  'page-image': { GET: { id: 'page', action: 'pull', answer: showImage } },
+  'page-content': { GET: { id: 'page', action: 'pull', answer: showContent } },
+  'page-history': { GET: { id: 'page', action: 'pull', answer: showHistory } },
+  'page-asset': { GET: { id: 'page', action: 'pull', answer: getAsset, duringHandover: true } },
+  'page-sign-in': {
+    GET: { id: 'page', action: 'pull', answer: showSignIn, duringHandover: true },
+    POST: { id: 'page', action: 'pull', answer: signIn, duringHandover: true },
+  },
+  'page-sign-out': { POST: { id: 'page', action: 'pull', answer: signOut, duringHandover: true } },
+  'page-nowhere': { GET: { id: 'page', action: 'pull', answer: showNowhere, duringHandover: true } },
 }
 
 /** What can be done with the resource of a route. */

@@ -1,5 +1,6 @@
 import type { AccessController } from '../access/access.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
+import type { SignIn } from '../access/sessions.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
 import type { Log } from '../observe/log.ts'
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
@@ -53,6 +54,8 @@ export interface HandlerOptions {
   readonly gate?: StorageGate | undefined
   /** Decides what a caller may do; left out, every caller may do everything. */
   readonly access?: AccessController | undefined
+  /** What the page for browsers is to know; left out, there is no page. */
+  readonly page?: { readonly signIn: SignIn } | undefined
   /** Gives tokens; left out, there are none. */
   readonly issuer?: TokenIssuer | undefined
   readonly log: Log
@@ -82,6 +85,8 @@ export function createHandler(options: HandlerOptions): Handler {
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const root = rootPath(host, prefix)
   const paths = new Paths(root)
+  const publicOrigin = publicOriginOf(host)
+  const signIn = options.page?.signIn ?? { kind: 'none' }
   const registry = {
     blobs,
     uploads,
@@ -99,13 +104,18 @@ export function createHandler(options: HandlerOptions): Handler {
     retention,
     handover,
     paths,
+    publicOrigin,
+    signIn,
     maxTags,
     maxCatalogEntries,
   }
-  const publicOrigin = publicOriginOf(host)
   const tellsOf = pullEvents && ((incoming: IncomingRequest) => askedRequest(incoming, { publicOrigin, root }))
   const mirrored = mirrors === undefined || mirrors.names.isEmpty ? undefined : new MirroredRoutes(mirrors.names)
-  const rules = { prefix, upstream, mirrored, readOnly, deletesEnabled, access, issuer, publicOrigin, gate, probes, tellsOf }
+  const hasPage = options.page !== undefined
+  const rules = {
+    ...{ prefix, upstream, mirrored, hasPage, readOnly, deletesEnabled },
+    ...{ access, issuer, signIn, publicOrigin, gate, probes, tellsOf },
+  }
   const pipeline = createPipeline(findIn(registry, rules), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))
 }

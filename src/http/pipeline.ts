@@ -51,6 +51,14 @@ export type Find = (incoming: IncomingRequest) => Found
 export interface Found {
   readonly handler: HandlerName
   identify(): Promise<Identified>
+  /** How an error is answered, where that is not as the API answers one. */
+  readonly failed?: (failure: Failure) => Promise<PlainResponse>
+}
+
+export interface Failure {
+  readonly error: RegistryError
+  readonly requestId: string
+  readonly caller: string | undefined
 }
 
 export interface Identified {
@@ -99,26 +107,30 @@ async function outcomeOf(
   { requestId, observers, log }: { readonly requestId: string } & Pick<PipelineOptions, 'observers' | 'log'>,
 ): Promise<Outcome> {
   let target = request.url
-  let handler: HandlerName | undefined
+  let found: Found | undefined
   let caller: string | undefined
   try {
     const url = parseTarget(request.url)
     target = url.pathname + url.search
     requireHost(request.headers)
-    const found = find({ request, url, connection, requestId })
-    handler = found.handler
-    for (const observer of observers) tell(log, () => observer.routed?.(found.handler))
+    found = find({ request, url, connection, requestId })
+    const { handler } = found
+    for (const observer of observers) tell(log, () => observer.routed?.(handler))
     const identified = await found.identify()
     caller = identified.caller
     return { target, handler, caller, answer: await identified.answer() }
   } catch (cause) {
-    const facts = { target, handler, caller }
+    const facts = { target, handler: found?.handler, caller }
     const isCut = isGone(request, cause)
     const isStopping = connection.ending?.aborted === true
     if (isCut && !isStopping) return { ...facts, answer: { status: CLIENT_CLOSED_REQUEST, headers: {}, body: null } }
     const error = isCut ? stopping(cause) : asRegistryError(cause)
-    return { ...facts, answer: errorResponse(error, requestId), error }
+    return { ...facts, answer: await failureAnswer(found, { error, requestId, caller }), error }
   }
+}
+
+async function failureAnswer(found: Found | undefined, failure: Failure): Promise<PlainResponse> {
+  return (await found?.failed?.(failure)) ?? errorResponse(failure.error, failure.requestId)
 }
 
 /** An observer that throws does not change the answer. */

@@ -3,6 +3,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { parseRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag, parseReference, type Reference } from '../oci/reference.ts'
 import { type ApiRoute, findApiRoute } from './api/routes.ts'
+import type { PageRoute } from './page/page-routes.ts'
 import type { Target } from './request/target.ts'
 
 export type Route =
@@ -18,6 +19,7 @@ export type Route =
   | SearchPingRoute
   | SearchRoute
   | ApiRoute
+  | PageRoute
 
 /** `/`, outside the API: an answer for load balancers. */
 export interface RootRoute {

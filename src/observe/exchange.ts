@@ -1,4 +1,4 @@
-/** What answered a request, in the words of registry:2's metrics, and `api`, `referrers`, `root` and `search` beside them. */
+/** What answered a request, in the words of registry:2's metrics, and `api`, `page`, `referrers`, `root` and `search` beside them. */
 export type HandlerName =
   | 'api'
   | 'base'
@@ -7,6 +7,7 @@ export type HandlerName =
   | 'blob_upload_chunk'
   | 'catalog'
   | 'manifest'
+  | 'page'
   | 'referrers'
   | 'root'
   | 'search'

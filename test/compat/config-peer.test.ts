@@ -72,12 +72,14 @@ const ENDPOINT = {
 }
 const ENDPOINT_KEYS = { ...ENDPOINT, 'ignore.mediatypes': [], 'ignore.actions': [] }
 const NOTIFICATIONS = { events: { includereferences: true }, endpoints: [{ ...ENDPOINT, ignore: IGNORED }] }
+const UI = { enabled: false }
 const OWN = [
   ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
   ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
   ['the search', 'search.', SEARCH, { search: SEARCH }],
   ['events', 'events.', EVENTS, { events: EVENTS }],
   ['notifications', 'notifications.endpoints[].', ENDPOINT_KEYS, { notifications: NOTIFICATIONS }],
+  ['the page', 'ui.', UI, { ui: UI }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
   ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_MORE }, HELPED] }],
 ] as const

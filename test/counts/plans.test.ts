@@ -30,6 +30,13 @@ const REQUESTS: Readonly<Record<string, (client: RegistryClient) => Promise<unkn
   },
   'a search': async (client) => await expectStatus(await client.request('GET', '/v1/search?q=image'), 200),
   'a search for a short word': async (client) => await expectStatus(await client.request('GET', '/v1/search?q=im'), 200),
+  ...Object.fromEntries(
+    ['/', '/?q=image', '/ui/app', '/ui/app:latest'].map((path) => [
+      `the screen ${path}`,
+      async (client: RegistryClient) =>
+        await expectStatus(await client.request('GET', path, { headers: { accept: 'text/html' } }), 200),
+    ]),
+  ),
   'a tag delete': async (client) => await expectStatus(await client.deleteManifest('app', 'latest'), 202),
 }
 

@@ -58,7 +58,7 @@ describe('a password', () => {
       highestCost: () => 4,
     }
     // A guess of somebody else each time: nobody is slowed.
-    const access = () => new HtpasswdAccess(new PasswordLogin({ book, checksAtOnce: 4, failures: new FailureLimit() }), 'a')
+    const access = () => new HtpasswdAccess(book, new PasswordLogin({ book, checksAtOnce: 4, failures: new FailureLimit() }), 'a')
     const pairs = fc.tuple(
       fc.constantFrom('alice', 'Alice', 'alice ', 'bob', ''),
       fc.constantFrom('secret', 'Secret', 'secret\0', ''),

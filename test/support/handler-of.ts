@@ -15,6 +15,7 @@ export function handlerOf(
 ): Handler {
   return createHandler({
     access,
+    page: { signIn: { kind: 'none' } },
     blobs,
     uploads,
     manifests,

@@ -15,8 +15,8 @@ export interface TokenClaims {
   readonly expiresAt: Date
 }
 
-/** An access token is good for requests, a refresh token only for getting the former. */
-export type TokenUse = 'access' | 'refresh'
+/** An access token is good for requests, a refresh token only for getting the former, and a session for the page. */
+export type TokenUse = 'access' | 'refresh' | 'session'
 
 /** A token that is not to be believed. The message says why, for the log. */
 export class BadTokenError extends Error {
@@ -36,7 +36,11 @@ export interface IssuedTokensOptions {
 export class IssuedTokens {
   readonly #keys: SigningKeys
   readonly #service: string
-  readonly #memory = { access: new CredentialMemory<TokenClaims>(), refresh: new CredentialMemory<TokenClaims>() }
+  readonly #memory = {
+    access: new CredentialMemory<TokenClaims>(),
+    refresh: new CredentialMemory<TokenClaims>(),
+    session: new CredentialMemory<TokenClaims>(),
+  }
 
   constructor({ keys, service }: IssuedTokensOptions) {
     this.#keys = keys
@@ -100,7 +104,11 @@ export function isCurrent({ issuedAt, expiresAt }: TokenClaims, atMs: number): b
   return atMs < expiresAt.getTime() && atMs >= issuedAt.getTime() - LEEWAY_MS
 }
 
-const TYPES: Readonly<Record<TokenUse, string>> = { access: 'JWT', refresh: 'berth-refresh+jwt' }
+const TYPES: Readonly<Record<TokenUse, string>> = {
+  access: 'JWT',
+  refresh: 'berth-refresh+jwt',
+  session: 'berth-session+jwt',
+}
 
 const CLAIMS = z.object({
   sub: z.string(),

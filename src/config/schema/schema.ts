@@ -163,6 +163,15 @@ export const schema = section({
       ),
     }),
   ),
+  ui: exact(
+    section({
+      enabled: key(boolean, {
+        default: 'true',
+        example: 'false',
+        about: 'Serves the page for browsers at / (docs/page.md). Other clients get the same with it and without.',
+      }),
+    }),
+  ),
   validation,
   policy: section({
     repository: section({

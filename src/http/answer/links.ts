@@ -16,6 +16,11 @@ export class Paths {
     this.#root = root
   }
 
+  /** What stands before `/v2/`: '' or a path without the slash at its end. */
+  get root(): string {
+    return this.#root
+  }
+
   catalog(): string {
     return `${this.#root}/v2/_catalog`
   }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { RegistryError, unavailable } from '../../oci/errors.ts'
+import type { Tag } from '../../oci/reference.ts'
 import { ReferencesMissing } from '../../registry/content/reference-check.ts'
-import type { PastMove, PastOfTag } from '../../registry/deleting/past-of-tag.ts'
+import type { Past, PastMove, PastOfTag } from '../../registry/deleting/past-of-tag.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
@@ -39,12 +40,18 @@ const MOST_WAITING = 100
 /** How a tag moved, the newest move first. */
 export async function getTagHistory(call: Call<ContentRoute>): Promise<PlainResponse> {
   const { tag: moved, n = USUAL_MOVES } = parametersIn(call.route.query, HISTORY)
+  const { moves, isWhole, unreadable } = await readMoves(call, moved, n)
+  return jsonResponse({ moves: moves.map(shown), more: !isWhole, unreadable })
+}
+
+/** The newest moves of a tag, so many at most, and how many records could not be read. */
+export async function readMoves(call: Reading, moved: Tag, most: number): Promise<Past & { readonly unreadable: number }> {
   let unreadable = 0
   const onUnreadable = () => {
     unreadable += 1
   }
-  const { moves, isWhole } = await read(call, onUnreadable, (past) => past.of(call.route.repository, moved, n))
-  return jsonResponse({ moves: moves.map(shown), more: !isWhole, unreadable })
+  const past = await read(call, onUnreadable, (all) => all.of(call.route.repository, moved, most))
+  return { ...past, unreadable }
 }
 
 /** Points a tag to what it pointed to before, where that is still there. */
@@ -70,8 +77,11 @@ export async function restoreTag(call: Call<ContentRoute>): Promise<PlainRespons
   return jsonResponse({ tag: restored, digest: target })
 }
 
+/** A request about the past of a tag. */
+type Reading = Pick<Call<ContentRoute>, 'registry' | 'request'> & { readonly route: Pick<ContentRoute, 'repository'> }
+
 async function read<Result>(
-  { registry, request: { signal }, route }: Call<ContentRoute>,
+  { registry, request: { signal }, route }: Reading,
   onUnreadable: () => void,
   ask: (past: PastOfTag) => Promise<Result>,
 ): Promise<Result> {

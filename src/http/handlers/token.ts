@@ -1,12 +1,11 @@
 import { callerName } from '../../access/access.ts'
 import type { GrantedToken, Proof, TokenIssuer } from '../../access/own-tokens/token-issuer.ts'
 import { type AskedScope, parseScopes } from '../../access/own-tokens/token-scope.ts'
-import { restAfterSmallChunk } from '../../registry/rest.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { emptyResponse, jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Identified, IncomingRequest } from '../pipeline.ts'
+import { readForm } from '../request/form.ts'
 
-const MAX_FORM_BYTES = 64 * 1024
 /** Hundreds of scopes; the rules are asked about each. */
 const MAX_SCOPE_CHARACTERS = 16 * 1024
 /** A client sends the token in a header, and all headers together may have 64 KiB. */
@@ -97,18 +96,6 @@ function tokenResponse({ token, issuedAt, expiresInSeconds, scope, refreshToken 
 function requireService({ service }: TokenIssuer, asked: string | null): void {
   if (asked === null || asked === '' || asked === service) return
   throw badRequest(`Tokens are for the service ${service} here; access.service names it.`, { service: asked.slice(0, 200) })
-}
-
-async function readForm(request: Request): Promise<URLSearchParams> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of request.body ?? []) {
-    size += chunk.length
-    if (size > MAX_FORM_BYTES) throw badRequest('The form is too long.', { maxBytes: MAX_FORM_BYTES })
-    chunks.push(chunk)
-    await restAfterSmallChunk(chunk.length)
-  }
-  return new URLSearchParams(Buffer.concat(chunks, size).toString())
 }
 
 function badRequest(message: string, detail: unknown): Refusal {

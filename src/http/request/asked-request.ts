@@ -1,6 +1,6 @@
 import type { AskedRequest } from '../../observe/actor.ts'
-import type { Forwarded, IncomingRequest } from '../pipeline.ts'
-import { parseUrl } from './target.ts'
+import type { IncomingRequest } from '../pipeline.ts'
+import { originOf } from './origin.ts'
 
 /** What events tell of a request. `root`: what stands before /v2/ for clients; `publicOrigin`: scheme and host, where those are configured. */
 export function askedRequest(
@@ -14,11 +14,4 @@ export function askedRequest(
     userAgent: headers.get('user-agent') ?? '',
     root: `${publicOrigin ?? originOf(request, connection.forwarded)}${root}`,
   }
-}
-
-/** The scheme and host that a trusted proxy names, else those of the request. `assumed`: the scheme where no proxy says one. */
-export function originOf(request: Request, forwarded: Forwarded | undefined, assumed?: 'https'): string {
-  const url = parseUrl(request.url)
-  const scheme = forwarded?.scheme ?? assumed ?? url.protocol.slice(0, -1)
-  return `${scheme}://${forwarded?.host ?? url.host}`
 }

@@ -14,6 +14,7 @@ const HANDLERS: readonly HandlerName[] = [
   'blob_upload_chunk',
   'catalog',
   'manifest',
+  'page',
   'referrers',
   'search',
   'tags',

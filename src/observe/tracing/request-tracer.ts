@@ -12,6 +12,7 @@ const ROUTES: Readonly<Record<HandlerName, string>> = {
   blob_upload_chunk: '/v2/{name}/blobs/uploads/{uuid}',
   catalog: '/v2/_catalog',
   manifest: '/v2/{name}/manifests/{reference}',
+  page: '/ui/',
   referrers: '/v2/{name}/referrers/{digest}',
   root: '/',
   search: '/v1/',
