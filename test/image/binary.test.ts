@@ -9,6 +9,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 60_000
+const PAGE_ASSETS = join(import.meta.dir, '../../src/http/page/assets')
 const BUILD = join(import.meta.dir, '../../scripts/build.ts')
 const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
 /** In manifests that are kept in the database; its log is folded in when it has grown to 4 MiB. */
@@ -66,6 +67,17 @@ describe('the one-file program', () => {
     expect(refused).toContain('returned error 404')
     expect(made).toStartWith('Made the authority certs/ca.crt')
   }, 120_000)
+
+  test('has the page with its script, style and picture, byte for byte', async () => {
+    await using registry = await startBerth({ folder, processes: 1, dataDirectory: folder.join('page'), berth })
+
+    const page = await fetch(registry.url, { headers: { accept: 'text/html' } })
+    const paths = [...(await page.text()).matchAll(/"(\/ui\/-\/\w+\.[0-9a-f]{16}\.\w+)"/g)].map(([, path = '']) => path)
+    const served = await Promise.all(paths.map(async (path) => await (await fetch(`${registry.url}${path}`)).text()))
+    const made = await Promise.all(['icon.svg', 'page.css', 'page.js'].map((name) => readFile(join(PAGE_ASSETS, name), 'utf8')))
+
+    expect(served).toEqual(made)
+  })
 
   test('takes headers that are as large as tokens may be', async () => {
     await using registry = await startBerth({ folder, processes: 1, dataDirectory: folder.join('headers'), berth })

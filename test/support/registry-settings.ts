@@ -12,6 +12,8 @@ export interface Settings {
   readonly headers?: Readonly<Record<string, readonly string[]>>
   readonly maxTags?: number
   readonly maxEntries?: number
+  /** `ui.enabled`; true when left out. */
+  readonly page?: boolean
   /** `search.official`. */
   readonly official?: readonly string[]
   /** Uploads that rest longer than this are removed, looked at in this interval; left out, they stay. */
@@ -48,6 +50,7 @@ function configOf(folder: TemporaryFolder, storage: 'inmemory' | 'filesystem' | 
     catalog: { maxentries: maxEntries },
     tags: { maxtags: maxTags },
     search: { official },
+    ui: { enabled: settings.page ?? true },
   }
 }
 
