@@ -58,7 +58,8 @@ const QUOTA = { name: 'own', repositories: ['*/**'], except: ['team/**'], each: 
 const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', username: 'a', password: 'b' }
 const MIRROR_MORE = { repositories: ['team/*'], ttl: '6h', default: true, offline: false, public: true }
 const HELPED = { prefix: 'ecr', url: ['https://a.example.com'], exec: { command: 'x', lifetime: '1h' }, public: true }
-const MIRROR_KEYS = { ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h', ...MIRROR_MORE }
+const MIRROR_WAY = { ca: '/etc/ssl/certs/ca-certificates.crt', httpproxy: 'http://127.0.0.1:1' }
+const MIRROR_KEYS = { ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h', ...MIRROR_WAY, ...MIRROR_MORE }
 const SEARCH = { official: ['base/*'] }
 const EVENTS = { keep: '12h', size: '1GB' }
 const IGNORED = { mediatypes: ['application/octet-stream'], actions: ['pull'] }
@@ -81,7 +82,7 @@ const OWN = [
   ['notifications', 'notifications.endpoints[].', ENDPOINT_KEYS, { notifications: NOTIFICATIONS }],
   ['the page', 'ui.', UI, { ui: UI }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
-  ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_MORE }, HELPED] }],
+  ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_WAY, ...MIRROR_MORE }, HELPED] }],
 ] as const
 
 describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key', () => {
