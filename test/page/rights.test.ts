@@ -193,8 +193,12 @@ test.each([
   ['/ui/team/app:v1', '/ui/team/app:v1'],
   ['/?q=app', '/?q=app'],
   ['//evil.example/', '/'],
+  ['/.//evil.example/', '/'],
+  ['/ui/..//evil.example/', '/'],
+  ['//a.example//evil.example/', '/'],
   ['/\\evil.example/', '/'],
   ['https://evil.example/', '/'],
+  ['https://evil.example/ui/team/app', '/'],
   ['javascript:alert(1)', '/'],
   ['/\t/evil.example', '/'],
 ])('after signing in, %p leads to %p', async (to, location) => {

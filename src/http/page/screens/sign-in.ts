@@ -58,9 +58,10 @@ function requireOwnForm({ request, connection }: Pick<Call<Route>, 'request' | '
   })
 }
 
-/** A path of this registry, and nothing else. */
+/** A path of this registry, and nothing else: dots may leave two slashes at its beginning, which a browser takes for another host. */
 function destination(to: string | null, { home, origin }: Site): string {
-  if (to === null || !to.startsWith(home) || !URL.canParse(to, origin)) return home
+  if (to === null || !URL.canParse(to, origin)) return home
   const { pathname, search, origin: target } = new URL(to, origin)
-  return target === new URL(origin).origin && pathname.startsWith(home) ? pathname + search : home
+  const isHere = target === new URL(origin).origin && pathname.startsWith(home) && !pathname.startsWith('//')
+  return isHere ? pathname + search : home
 }
