@@ -129,7 +129,7 @@ export class Maintenance {
     await Promise.all([this.handOver(), ...this.#tasks.map((task) => task.stop())])
     const { retention, notifications, onFailure } = this.#options
     await retention?.pulls.write().catch((error: unknown) => onFailure('noting pulls', error))
-    await notifications?.pulls.write().catch((error: unknown) => onFailure('writing down pulls', error))
+    await notifications?.pulls.write()
   }
 
   #listDuties(): Duty[] {

@@ -63,10 +63,16 @@ describeWith({ programs: ['curl', 'grep'] }, 'docs/events.md', () => {
     // Headers of endpoints are secrets.
     expect([berth.program.output, counted, shown].join()).not.toContain('Bearer')
 
+    // A command beside the server is told of as well.
+    await shell('"$BERTH" delete team/app:v1 --config "$CONFIG"')
+    const removal = await audit.until('the delete is told', ({ events }) => events.find(({ action }) => action === 'delete'))
+    expect(removal.target).toEqual({ repository: 'team/app', tag: 'v1' })
+    expect(removal.request).toEqual({ id: '', method: '', useragent: '' })
+
     hook.reception = 'takes it'
-    await hook.until('the hook has all', ({ events }) => (events.length === 3 ? true : undefined), 60_000)
+    await hook.until('the hook has all', ({ events }) => (events.length === 4 ? true : undefined), 60_000)
     expect(hook.notifications.map(({ headers }) => headers.get('authorization'))).toEqual(
-      Array.from({ length: 3 }, () => 'Bearer secret'),
+      Array.from({ length: 4 }, () => 'Bearer secret'),
     )
   })
 })

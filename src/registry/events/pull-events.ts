@@ -22,6 +22,7 @@ export class PullEvents {
   readonly #waitingAtMost: number
   #waiting: NewEvent[] = []
   #dropped = 0
+  #isHeldUp = false
 
   constructor(options: PullEventsOptions) {
     this.#options = options
@@ -33,9 +34,21 @@ export class PullEvents {
     else this.#dropped += 1
   }
 
-  /** When it fails, what was gathered waits still. Not called twice at a time. */
+  /** Where the metadata takes nothing, what was gathered waits still, and the log tells that once. Not called twice at a time. */
   async write(): Promise<void> {
+    const { log } = this.#options
+    try {
+      await this.#writeAll()
+      if (this.#isHeldUp) log.info('pulls are written down again')
+      this.#isHeldUp = false
+    } catch (error) {
+      if (!this.#isHeldUp) log.warn('pulls cannot be written down, they wait', { error })
+      this.#isHeldUp = true
+    }
     this.#tellOfDropped()
+  }
+
+  async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       const rows = this.#waiting.slice(0, ROWS_AT_ONCE)
       await this.#options.metadata.write((query) => insertEvents(query, rows))
@@ -44,7 +57,7 @@ export class PullEvents {
   }
 
   #tellOfDropped(): void {
-    if (this.#dropped === 0) return
+    if (this.#dropped === 0 || this.#isHeldUp) return
     this.#options.log.warn('more pulls than can be written have no event', { pulls: this.#dropped })
     this.#dropped = 0
   }

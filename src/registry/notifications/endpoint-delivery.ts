@@ -30,6 +30,8 @@ export class EndpointDelivery {
   readonly #options: EndpointDeliveryOptions
   readonly #counts: { -readonly [Field in keyof EndpointCounts]: EndpointCounts[Field] }
   readonly #statuses = new Map<string, number>()
+  /** The last event that this process has told. */
+  #reached = 0
   #failuresInARow = 0
   #failingSinceMs: number | null = null
   #savedAt = 0
@@ -49,9 +51,10 @@ export class EndpointDelivery {
     const { metadata, endpoint } = this.#options
     const found = (await listCursors(metadata.read)).find((cursor) => cursor.endpoint === endpoint.name)
     if (found === undefined) throw new Error(`the metadata has no cursor of the endpoint ${endpoint.name}`)
-    const cursor = { ...found }
+    // What could not be saved, because the disk takes nothing, is not sent again for that.
+    const cursor = { ...found, number: Math.max(found.number, this.#reached) }
     this.#failingSinceMs = cursor.failingMs
-    let saved = cursor.number
+    let saved = found.number
     const save = async () => {
       if (cursor.number === saved) return
       await this.#save(cursor)
@@ -91,6 +94,7 @@ export class EndpointDelivery {
     if (isForIt) this.#counts.events += 1
     if (isForIt && !(await this.#deliver(event, cursor, signal))) cursor.lost += 1
     cursor.number = event.number
+    this.#reached = event.number
   }
 
   /** False when the event is not kept any more. */

@@ -5,6 +5,7 @@ import { blobsOf, contentOf, makeImage } from '../../../test/support/images.ts'
 import { endpointAt, notificationsTo } from '../../../test/support/notification-settings.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
+import type { Metadata } from '../../metadata/query.ts'
 import type { EndpointState } from '../../observe/metrics/notification-metrics.ts'
 import { endpointStates } from './notifications.ts'
 import type { NotificationSettings } from './settings.ts'
@@ -187,6 +188,31 @@ describe('An endpoint', () => {
       await untilState(berth, ({ pending, failure }) => pending === 0 && failure === undefined)
       expect(digestsOf(receiver)).toEqual([...digests])
     })
+  })
+
+  test('is not told again by the same process what could not be noted because the database takes nothing', async () => {
+    let isFull = false
+    const metadata = (real: Metadata): Metadata => ({
+      read: real.read,
+      revision: () => real.revision(),
+      write: async (work) => {
+        if (isFull) throw new Error('full')
+        return await real.write(work)
+      },
+    })
+    const notifications = notificationsTo(receiver.url)
+    await using berth = await BerthInProcess.start(folder.join('data'), { notifications, metadata })
+    await pushBlobs(berth, ['a', 'b'])
+
+    isFull = true
+    for (let times = 0; times < 2; times += 1)
+      await expect(berth.registry.notifications?.run(new AbortController().signal)).rejects.toThrow('full')
+    isFull = false
+    await whileSending(berth, async () => {
+      await untilTaken(berth)
+    })
+
+    expect(digestsOf(receiver)).toHaveLength(2)
   })
 
   test('is told how many events were removed before they could be sent, whether or not others came after them', async () => {
