@@ -45,7 +45,7 @@ test(
     for (const client of clients) await client.push(new RegistryClient(berth.url))
 
     for (const [name, receiver] of Object.entries(receivers)) {
-      await receiver.until(`${name} has every event`, ({ events }) => (hasAll(events, clients) ? true : undefined), TEST_MS)
+      await receiver.until(`${name} has every event`, ({ events }) => (hasAll(events, clients) ? true : undefined), 45_000)
       expect(problemsOf(receiver.events, clients)).toEqual([])
     }
     expect(asked).toBeGreaterThan(0)

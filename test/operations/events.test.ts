@@ -64,7 +64,7 @@ describeWith({ programs: ['curl', 'grep'] }, 'docs/events.md', () => {
     expect([berth.program.output, counted, shown].join()).not.toContain('Bearer')
 
     // A command beside the server is told of as well.
-    await shell('"$BERTH" delete team/app:v1 --config "$CONFIG"')
+    await shell('"$BERTH" delete team/app:v1 --yes --config "$CONFIG"')
     const removal = await audit.until('the delete is told', ({ events }) => events.find(({ action }) => action === 'delete'))
     expect(removal.target).toEqual({ repository: 'team/app', tag: 'v1' })
     expect(removal.request).toEqual({ id: '', method: '', useragent: '' })
