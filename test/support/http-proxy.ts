@@ -48,35 +48,42 @@ export class HttpProxy implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#server.close(() => resolve()))
   }
 
+  /** Each request that names a whole URL goes to its own host, and a tunnel takes what follows as it is. */
   #serve(client: Socket): void {
     this.#own(client)
     let head = ''
-    const read = (bytes: Buffer) => {
-      head += bytes.toString('latin1')
-      if (!head.includes('\r\n\r\n')) return
-      client.off('data', read)
-      this.#ask(client, head)
-    }
-    client.on('data', read)
+    let tunnel: Socket | undefined
     client.on('data', (bytes: Buffer) => {
-      this.#passed += bytes.toString('latin1')
+      const text = bytes.toString('latin1')
+      this.#passed += text
+      if (tunnel !== undefined) return void tunnel.write(bytes)
+      head += text
+      if (!head.includes('\r\n\r\n')) return
+      tunnel = this.#ask(client, head)
+      head = ''
     })
+    client.on('end', () => tunnel?.end())
   }
 
-  #ask(client: Socket, head: string): void {
+  /** Gives the other end of a tunnel. */
+  #ask(client: Socket, head: string): Socket | undefined {
     const [line = ''] = head.split(' HTTP/1.1', 1)
     this.asked.push({ line, head })
-    if (this.refusal !== undefined) return void client.end(`HTTP/1.1 ${this.refusal}\r\ncontent-length: 0\r\n\r\n`)
+    if (this.refusal !== undefined) {
+      client.end(`HTTP/1.1 ${this.refusal}\r\ncontent-length: 0\r\n\r\n`)
+      return undefined
+    }
     const isTunnel = line.startsWith('CONNECT ')
     const { hostname, port } = new URL(isTunnel ? `tcp://${line.slice('CONNECT '.length)}` : (line.split(' ')[1] ?? ''))
     const known = this.hosts.get(hostname)
     const server = known === undefined ? connect(Number(port), hostname) : connect(known, '127.0.0.1')
     this.#own(server)
+    server.on('error', () => client.end('HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n'))
+    server.on('data', (bytes: Buffer) => client.write(bytes))
+    if (isTunnel) server.on('end', () => client.end())
     if (isTunnel) client.write('HTTP/1.1 200 OK\r\n\r\n')
     else server.write(asPath(head), 'latin1')
-    client.on('data', (bytes: Buffer) => server.write(isTunnel ? bytes : Buffer.from(asPath(bytes.toString('latin1')), 'latin1')))
-    client.on('end', () => server.end())
-    server.pipe(client)
+    return isTunnel ? server : undefined
   }
 
   /** What breaks on one side ends the other one by itself. */

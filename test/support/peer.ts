@@ -11,7 +11,7 @@ export const PEER_PROGRAM = 'docker-registry'
 export const PEER_3_PROGRAM = 'registry-3'
 
 const START_MS = 60_000
-const LISTENING = /listening on [^ ]*:(\d+)"/
+const LISTENING = /listening on [^ ]*:(\d+)(?:, tls)?"/
 
 /** Serves a data directory with registry:2. The caller ends it. */
 export async function startPeer(options: ServeOptions): Promise<RegistryProcess> {
