@@ -38,9 +38,11 @@ export interface Bench {
   readonly security?: (lab: Lab) => Promise<Security>
   /** What stands below `storage` for a contestant, where that is no data directory. */
   readonly storage?: (lab: Lab, contestant: Contestant) => Promise<string>
+  /** Further sections of the configuration of a contestant. */
+  readonly sections?: (lab: Lab, contestant: Contestant) => Promise<string>
   /** Variables for a contestant beside those that each has. */
   readonly environment?: (lab: Lab, contestant: Contestant) => Readonly<Record<string, string>>
-  /** Ends what `storage` has begun. */
+  /** Ends what `storage` or `sections` has begun. */
   readonly end?: () => Promise<void>
   /** Fills the data directory of a contestant that does not run yet. */
   readonly fill?: (registry: RegistryUnderLoad, lab: Lab) => Promise<void>

@@ -5,6 +5,7 @@ import { collect, collectFast } from './cases/collect.ts'
 import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
+import { mirror } from './cases/mirror.ts'
 import { objectStore } from './cases/object-store.ts'
 import { scrub } from './cases/scrub.ts'
 import { start } from './cases/start.ts'
@@ -35,6 +36,7 @@ export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[
     start,
     // A bucket is no faster than the store that it is in.
     objectStore(blobBytes / 4),
+    mirror(blobBytes),
     collect(layers),
     collectFast(layers),
     scrub,

@@ -18,6 +18,8 @@ export interface RegistryOptions {
   readonly security?: Security | undefined
   /** What stands below `storage`; a data directory when left out. */
   readonly storage?: string | undefined
+  /** Further sections of the configuration. */
+  readonly sections?: string | undefined
   /** A program that runs the registry: a tracer. */
   readonly under?: readonly string[]
   readonly environment?: Readonly<Record<string, string>> | undefined
@@ -41,18 +43,20 @@ export class RegistryUnderLoad {
   readonly #folder: string
   readonly #security: Security
   readonly #storage: string
+  readonly #sections: string
   readonly #under: readonly string[]
   readonly #variables: Readonly<Record<string, string>>
   #port = 0
   #child: Bun.Subprocess | undefined
   #isEnded: () => void = () => undefined
 
-  constructor({ contestant, folder, security = {}, storage, under = [], environment = {} }: RegistryOptions) {
+  constructor({ contestant, folder, security = {}, storage, sections = '', under = [], environment = {} }: RegistryOptions) {
     this.contestant = contestant
     this.#folder = join(folder, contestant)
     this.data = join(this.#folder, 'data')
     this.#security = security
     this.#storage = storage ?? `  filesystem:\n    rootdirectory: ${this.data}\n`
+    this.#sections = sections
     this.#under = under
     this.#variables = environment
   }
@@ -164,7 +168,7 @@ export class RegistryUnderLoad {
   async #writeConfig(): Promise<string> {
     await mkdir(this.data, { recursive: true })
     this.#port = await freePort()
-    await Bun.write(this.config, configOf(this.#port, this.#storage, this.#security))
+    await Bun.write(this.config, configOf(this.#port, this.#storage, this.#security) + this.#sections)
     return this.config
   }
 

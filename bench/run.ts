@@ -22,8 +22,9 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
     const security = await bench.security?.(lab)
     for (const contestant of contestantsOf(bench, options)) {
       const storage = await bench.storage?.(lab, contestant)
+      const sections = await bench.sections?.(lab, contestant)
       const environment = bench.environment?.(lab, contestant)
-      const registry = new RegistryUnderLoad({ contestant, folder, security, storage, environment })
+      const registry = new RegistryUnderLoad({ contestant, folder, security, storage, sections, environment })
       registries.push(registry)
       await bench.fill?.(registry, lab)
       await registry.start()

@@ -2,7 +2,16 @@ import { type ResponseHead, Socket } from './socket.ts'
 
 /** One connection of a load, as a process of its own: it makes ready, says so, waits for the word, works, and reports. */
 
-export type Job = { readonly kind: 'download'; readonly port: number; readonly path: string; readonly times: number } | UploadJob
+export type Job = DownloadJob | UploadJob
+
+interface DownloadJob {
+  readonly kind: 'download'
+  readonly port: number
+  readonly path: string
+  readonly times: number
+  /** Of the blob, where what comes is counted. */
+  readonly bytes?: number
+}
 
 interface UploadJob {
   readonly kind: 'upload'
@@ -25,14 +34,22 @@ export interface PreparedBlob {
 export interface JobReport {
   readonly cpuSeconds: number
   readonly error: string | undefined
+  /** When the first byte of the first download came: milliseconds since 1970. */
+  readonly firstByteAtMs: number | undefined
 }
 
-function download(socket: Socket, { path, times }: Extract<Job, { kind: 'download' }>): void {
+/** Gives when the first byte came. */
+function download(socket: Socket, { path, times, bytes }: DownloadJob): number | undefined {
+  let firstByteAtMs: number | undefined
+  const onFirst = () => {
+    firstByteAtMs ??= performance.timeOrigin + performance.now()
+  }
   for (let time = 0; time < times; time += 1) {
     socket.send(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`))
-    const head = expected(socket.receiveHead(), 200)
-    socket.discard(Number(head.headers.get('content-length')))
+    const size = socket.discardBody(expected(socket.receiveHead(), 200), onFirst)
+    if (bytes !== undefined && size !== bytes) throw new Error(`${size} of ${bytes} bytes came`)
   }
+  return firstByteAtMs
 }
 
 function upload(socket: Socket, { repository, blobs, inOnePut = false }: UploadJob): void {
@@ -89,14 +106,15 @@ function expected(head: ResponseHead, status: number): ResponseHead {
 function work(socket: Socket, job: Job): JobReport {
   const before = process.cpuUsage()
   let error: string | undefined
+  let firstByteAtMs: number | undefined
   try {
-    if (job.kind === 'download') download(socket, job)
+    if (job.kind === 'download') firstByteAtMs = download(socket, job)
     else upload(socket, job)
   } catch (cause) {
     error = String(cause)
   }
   const { user, system } = process.cpuUsage(before)
-  return { cpuSeconds: (user + system) / 1e6, error }
+  return { cpuSeconds: (user + system) / 1e6, error, firstByteAtMs }
 }
 
 const job = JSON.parse(await Bun.file(process.argv[2] ?? '').text()) as Job

@@ -6,6 +6,8 @@ export interface LoadResult {
   readonly seconds: number
   /** What the generator itself has used. */
   readonly cpuSeconds: number
+  /** Of each download: milliseconds since 1970. */
+  readonly firstBytesAtMs: readonly number[]
 }
 
 interface Connection {
@@ -32,7 +34,11 @@ export async function openConnections(jobs: readonly Job[], folder: string): Pro
       const seconds = (performance.now() - startedAt) / 1000
       const failed = reports.find(({ error }) => error !== undefined)
       if (failed !== undefined) throw new Error(`a connection failed: ${failed.error}`)
-      return { seconds, cpuSeconds: reports.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) }
+      return {
+        seconds,
+        cpuSeconds: reports.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+        firstBytesAtMs: reports.flatMap(({ firstByteAtMs = [] }) => firstByteAtMs),
+      }
     },
   }
 }

@@ -18,6 +18,7 @@ const MSG_TRUNC = 0x20
 const MSG_NOSIGNAL = 0x4000
 
 const LONGEST_HEAD = 64 * 1024
+const LONGEST_CHUNK_LINE = 32
 const LARGEST_STEP = 8 * 1024 * 1024
 
 export interface ResponseHead {
@@ -75,6 +76,43 @@ export class Socket implements Disposable {
   discard(length: number): void {
     for (let left = length; left > 0; ) {
       left -= positive(libc.recv(this.#descriptor, ptr(this.#buffer), Math.min(left, LARGEST_STEP), MSG_TRUNC))
+    }
+  }
+
+  /** Drops the body of an answer, and gives its bytes. `onFirst` is called when the first of them has come. */
+  discardBody({ headers }: ResponseHead, onFirst: () => void = () => undefined): number {
+    const isChunked = headers.get('transfer-encoding') === 'chunked'
+    let size = 0
+    const drop = (length: number) => {
+      if (size === 0 && length > 0) {
+        this.discard(1)
+        onFirst()
+      }
+      this.discard(size === 0 ? length - 1 : length)
+      size += length
+    }
+    if (!isChunked) {
+      drop(Number(headers.get('content-length') ?? 0))
+      return size
+    }
+    for (let length = this.#chunkLength(); length > 0; length = this.#chunkLength()) {
+      drop(length)
+      this.discard(2)
+    }
+    this.discard(2)
+    return size
+  }
+
+  /** Reads the line before a chunk. */
+  #chunkLength(): number {
+    for (;;) {
+      const waiting = positive(libc.recv(this.#descriptor, ptr(this.#buffer), LONGEST_CHUNK_LINE, MSG_PEEK))
+      const line = Buffer.from(this.#buffer.buffer, 0, waiting).toString('latin1')
+      const end = line.indexOf('\r\n')
+      if (end < 0 && waiting === LONGEST_CHUNK_LINE) throw new Error('the line before a chunk does not end')
+      if (end < 0) continue
+      libc.recv(this.#descriptor, ptr(this.#buffer), end + 2, 0)
+      return Number.parseInt(line, 16)
     }
   }
 
