@@ -36,7 +36,11 @@ export class AppInTest implements AsyncDisposable {
     return this.#app.url
   }
 
-  async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body' | 'signal'> = {}): Promise<Response> {
+  async request(
+    method: string,
+    path: string,
+    init: Pick<RequestInit, 'headers' | 'body' | 'signal' | 'keepalive'> = {},
+  ): Promise<Response> {
     return await this.client.request(method, path, init)
   }
 

@@ -49,7 +49,7 @@ const OTHER_BLOB = /sends \d+ bytes whose digest is/
 const OTHER = { tag: OTHER_MANIFEST, digest: OTHER_MANIFEST, blob: OTHER_BLOB }
 const SHORT_MS = 400
 
-/** The blob goes on where it was, when a byte of it had come. */
+/** The blob goes on where it was. */
 function cuts(): readonly FaultRow[] {
   const tenths = Array.from({ length: 10 }, (_, tenth): FaultRow => {
     const does = onBody(async (exchange) => {
@@ -58,8 +58,7 @@ function cuts(): readonly FaultRow[] {
       await partOf(exchange, tenth / 10)
       exchange.reply.end()
     })
-    const row = failing(`a connection that is cut once, at ${tenth} tenths`, does, BROKEN)
-    return tenth === 0 ? row : { ...row, blob: 'whole' }
+    return { ...failing(`a connection that is cut once, at ${tenth} tenths`, does, BROKEN), blob: 'whole' }
   })
   const always = onBody(async (exchange) => {
     await partOf(exchange, exchange.honest.status === 206 ? 0 : 0.5)

@@ -44,6 +44,8 @@ export class BlobFetch {
   readonly #running: RunningDigest
   /** As the upstream declared it first. */
   #size: number | undefined
+  /** Readers were told its size: the runtime may have lost the first bytes of an answer that broke off. */
+  #hasBegun = false
   /** What sent the last bytes. */
   #from: NamedUpstream
 
@@ -112,7 +114,7 @@ export class BlobFetch {
         return await this.#bringRest(writer)
       } catch (error) {
         failures = writer.offset > before ? 1 : failures + 1
-        const mayGoOn = error instanceof UpstreamFailure && error.mayPass && writer.offset > 0 && failures < MOST_FAILURES
+        const mayGoOn = error instanceof UpstreamFailure && error.mayPass && this.#hasBegun && failures < MOST_FAILURES
         if (!mayGoOn) throw error
         log.warn('a fetch broke off, it goes on', {
           upstream: this.#from.origin,
@@ -137,11 +139,11 @@ export class BlobFetch {
   }
 
   async #takeAll(blob: UpstreamBlob, writer: UploadWriter): Promise<void> {
-    const isFirst = writer.offset === 0
     this.#from = blob.from
-    if (isFirst) this.#size = blob.size
+    if (!this.#hasBegun) this.#size = blob.size
     else if (isOther(blob.size, this.#size)) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
-    if (isFirst) this.#arriving.begin(writer.state, this.#size)
+    if (!this.#hasBegun) this.#arriving.begin(writer.state, this.#size)
+    this.#hasBegun = true
     await this.#take(blob, writer)
     if (this.#size !== undefined && writer.offset < this.#size) throw noAnswer(this.#from.asked, new Error('a blob ended early'))
   }
