@@ -231,6 +231,8 @@ export interface UploadWriter {
 export interface UploadReader {
   /** Undefined when the upload has ended and cannot be read on. `isRecent`: it was written a moment ago, no disk is waited for. */
   read(part: ByteRange, options: { readonly isRecent: boolean }): Promise<Uint8Array | undefined>
+  /** How many bytes it has by now, whichever process writes them; undefined where the storage does not tell. */
+  size(): Promise<number | undefined>
   close(): Promise<void>
 }
 

@@ -17,6 +17,7 @@ export async function readerByStreams(
         return undefined
       }
     },
+    size: async () => undefined,
     close: async () => undefined,
   }
 }

@@ -1,4 +1,4 @@
-import { close, open, read, readSync } from 'node:fs'
+import { close, fstatSync, open, read, readSync } from 'node:fs'
 import { promisify } from 'node:util'
 import type { ByteRange, UploadReader } from '../driver.ts'
 import { withDescriptor } from '../free-descriptor.ts'
@@ -41,6 +41,11 @@ class OpenFile implements UploadReader {
       has += bytes
     }
     return part
+  }
+
+  /** At once: nothing but the kernel's memory is asked. */
+  async size(): Promise<number> {
+    return fstatSync(this.#descriptor).size
   }
 
   async close(): Promise<void> {
