@@ -170,7 +170,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const catalog = new Catalog({ metadata, scan, epoch })
   const searchIndex = new SearchIndex(metadata)
   const search = new Search({ metadata, scan, index: searchIndex, epoch })
-  const mirrors = mirrorsOf(options, { blobs, manifests, catalog, operations })
+  const mirrors = mirrorsOf(options, { blobs, manifests, catalog, operations, quotas })
   const isOpen = (state: UploadState) => uploads.isOpen(state) || mirrors?.isOpen(state) === true
   const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
@@ -252,12 +252,13 @@ function notificationsOf({ notifications: settings, onlyReads = false, ...parts 
   return settings === undefined || onlyReads ? undefined : new Notifications({ settings, ...parts })
 }
 
-type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'catalog' | 'operations'>
+type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'catalog' | 'operations' | 'quotas'>
 
-function mirrorsOf(options: RegistryOptions, { operations, ...content }: Mirrored): Mirrors | undefined {
+function mirrorsOf(options: RegistryOptions, { operations, quotas, ...content }: Mirrored): Mirrors | undefined {
   if (options.mirrors === undefined) return undefined
   // What is fetched for a pull is counted, never refused, and no push that somebody would hear of.
-  const pushes = new BlobPush({ storage: options.storage, operations, quotas: undefined, events: undefined })
+  const admit = async (query: Query, repositoryId: number) => await quotas.count(query, repositoryId)
+  const pushes = new BlobPush({ storage: options.storage, operations, quotas: { admit }, events: undefined })
   return new Mirrors(options.mirrors, (source) => new Mirror({ ...options, source, pushes, ...content }))
 }
 

@@ -33,6 +33,11 @@ export async function findUses(query: Query, names: readonly string[], digest: D
   )
 }
 
+/** Repositories up to this row have been given to their quotas. */
+export async function countedTo(query: Query): Promise<number> {
+  return Number((await readText(query, SEEN_TO)) ?? 0)
+}
+
 export interface ListedQuota {
   readonly name: string
   readonly used: number

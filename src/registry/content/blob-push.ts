@@ -1,3 +1,4 @@
+import type { Query } from '../../metadata/query.ts'
 import { deleteUpload, type EndedUpload } from '../../metadata/uploads.ts'
 import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -6,7 +7,7 @@ import type { StorageDriver, UploadState } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { blobEvent } from '../events/content-event.ts'
 import type { EventLog } from '../events/event-log.ts'
-import type { Quotas } from '../quotas/quotas.ts'
+import type { Added } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
 import { confirmBlob, linkPlacements, planBlob } from './blob-store.ts'
 
@@ -23,17 +24,21 @@ export interface UploadedBlob {
 export interface BlobPushOptions {
   readonly storage: StorageDriver
   readonly operations: Operations
-  /** Undefined: it takes everything. */
-  readonly quotas: Pick<Quotas, 'admit'> | undefined
+  readonly quotas: BlobQuotas
   /** Undefined: nothing listens to what is pushed. */
   readonly events: EventLog | undefined
+}
+
+/** Is told in the plan what comes into a repository. Throws QuotaReached. */
+export interface BlobQuotas {
+  admit(query: Query, repositoryId: number, added: Added): Promise<unknown>
 }
 
 /** The last step of every upload: bytes and link to their places, side by side, then the rows (docs/orders-of-writing.md, Blob push). */
 export class BlobPush {
   readonly #storage: StorageDriver
   readonly #operations: Operations
-  readonly #quotas: Pick<Quotas, 'admit'> | undefined
+  readonly #quotas: BlobQuotas
   readonly #events: EventLog | undefined
 
   constructor(options: BlobPushOptions) {
@@ -55,7 +60,7 @@ export class BlobPush {
       actor,
       plan: async (query, stamp) => {
         const planned = await planBlob(query, stamp, repository, blob)
-        await this.#quotas?.admit(query, planned.plan.repositoryId, { repository, digest, size })
+        await this.#quotas.admit(query, planned.plan.repositoryId, { repository, digest, size })
         return planned
       },
       act: async ({ isLive, anew }) => {

@@ -30,7 +30,7 @@ export class QuotaCount {
     const { text } = this.#rules
     if (!(await countsBy(this.#metadata.read, text))) await this.#repeat(signal, (query) => beginRules(query, text))
     if (!(await isAllCounted(this.#metadata.read))) {
-      await this.#repeat(signal, (query) => addMembers(query, (name) => this.#rules.of(name).map((quota) => quota.name)))
+      await this.#repeat(signal, (query) => addMembers(query, (name) => this.#rules.countedAs(name)))
       await this.#repeat(signal, countSome)
     }
     if (signal.aborted || this.#isTold) return

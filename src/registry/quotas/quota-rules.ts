@@ -23,30 +23,48 @@ export interface Quota {
   readonly warnBytes: number | undefined
 }
 
+/** Repositories whose content is counted, without a limit. */
+export interface CountedRepositories {
+  /** No quota has it. */
+  readonly name: string
+  readonly repositories: RepositoryGlob
+}
+
 /** Which quotas hold for which repositories. Several may hold for one: each of them counts. */
 export class QuotaRules {
   readonly #rules: readonly QuotaRule[]
+  readonly #counted: readonly CountedRepositories[]
 
-  constructor(rules: readonly QuotaRule[]) {
+  /** `counted`: what is only counted, whichever quotas hold there. */
+  constructor(rules: readonly QuotaRule[], counted: readonly CountedRepositories[] = []) {
     this.#rules = rules
+    this.#counted = counted
   }
 
+  /** Nothing is counted. */
   get isEmpty(): boolean {
-    return this.#rules.length === 0
+    return this.#rules.length + this.#counted.length === 0
   }
 
   /** Names and patterns decide what is counted for which quota. Limits do not: they may change without a new count. */
   get text(): string {
     return this.isEmpty
       ? ''
-      : JSON.stringify(
-          this.#rules.map(({ name, repositories, except, isEach }) => ({
+      : JSON.stringify([
+          ...this.#rules.map(({ name, repositories, except, isEach }) => ({
             name,
             repositories: repositories.map(String),
             except: except.map(String),
             isEach,
           })),
-        )
+          ...this.#counted.map(({ name, repositories }) => ({ name, repositories: String(repositories) })),
+        ])
+  }
+
+  /** Under which names the content of a repository is counted: those of its quotas, and others. */
+  countedAs(repository: RepositoryName): readonly string[] {
+    const counted = this.#counted.filter(({ repositories }) => repositories.fits(repository))
+    return [...this.of(repository), ...counted].map(({ name }) => name)
   }
 
   of(repository: RepositoryName): readonly Quota[] {

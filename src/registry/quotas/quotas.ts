@@ -1,5 +1,5 @@
 import type { Metadata, Query } from '../../metadata/query.ts'
-import { addMembers, findUses, isAllCounted, listQuotas, setWarned } from '../../metadata/quotas/quotas.ts'
+import { addMembers, countedTo, findUses, isAllCounted, listQuotas, setWarned } from '../../metadata/quotas/quotas.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -66,7 +66,7 @@ export class Quotas {
     const quotas = this.#options.rules.of(repository)
     if (quotas.length === 0) return []
     const looked = await look(query, quotas, digest)
-    if (looked.some(({ seenTo }) => seenTo < repositoryId)) await addMembers(query, (name) => this.#namesOf(name))
+    if (looked.some(({ seenTo }) => seenTo < repositoryId)) await this.#addMembers(query)
     const warnings: string[] = []
     for (const { quota, used, holds, warned } of looked) {
       const added = holds ? 0 : size
@@ -76,6 +76,11 @@ export class Quotas {
       if (isAbove !== warned) await this.#noteWarning(query, quota, { used: used + added, isAbove })
     }
     return warnings
+  }
+
+  /** In the plan of an operation whose content is counted and never refused: from here on that of a new repository is. */
+  async count(query: Query, repositoryId: number): Promise<void> {
+    if (!this.#options.rules.isEmpty && (await countedTo(query)) < repositoryId) await this.#addMembers(query)
   }
 
   /** Those that hold for a repository, which need not be there yet. */
@@ -99,8 +104,8 @@ export class Quotas {
     })
   }
 
-  #namesOf(repository: RepositoryName): readonly string[] {
-    return this.#options.rules.of(repository).map(({ name }) => name)
+  async #addMembers(query: Query): Promise<void> {
+    await addMembers(query, (name) => this.#options.rules.countedAs(name))
   }
 
   /** Once, until the use has been below again. The line is written before the commit: one that fails writes it again. */
