@@ -8,6 +8,7 @@ import { mirrorSourceOf } from './mirror-source.ts'
 
 const APP = parseRepositoryName('app')
 const DIGEST = digestOf('sha256', new Uint8Array())
+const NO_LIMITS = { sizeBytes: undefined, unusedMs: undefined, keep: [] }
 const NOTHING = {
   scan: undefined,
   counts: undefined,
@@ -16,6 +17,7 @@ const NOTHING = {
   scrub: undefined,
   quotas: undefined,
   endpoints: undefined,
+  mirrors: [{ mirror: 'proxy', usedBytes: 7, sizeBytes: 10 }],
 }
 const SHOWN = { credentials: undefined, helper: undefined, authorities: undefined, httpProxy: undefined }
 const STATE = { ready: true, duties: [], sent: [], ...NOTHING }
@@ -23,7 +25,7 @@ const STATE = { ready: true, duties: [], sent: [], ...NOTHING }
 test('what a mirror does is counted by its upstream, and told where that fails again and again', async () => {
   await using server = await FakeUpstream.start((_, response) => void response.writeHead(503).end())
   const [metrics, log] = [new RegistryMetrics('filesystem', '1'), new RecordedLog()]
-  const config = { url: server.url, tagsFreshMs: 0, ...SHOWN }
+  const config = { url: server.url, tagsFreshMs: 0, limits: NO_LIMITS, ...SHOWN }
   const { upstream, events } = await mirrorSourceOf(config, { metrics, log })
   const counts = () =>
     metrics.families(STATE).flatMap(({ name, values }) => {
@@ -38,12 +40,17 @@ test('what a mirror does is counted by its upstream, and told where that fails a
   events?.fetched(100, server.url)
   events?.fetched(20, server.url)
   events?.servedStale()
+  events?.evicted(3, 50)
 
   expect(counts()).toEqual([
     ['fetched_blobs_total', 2, of],
     ['fetched_bytes_total', 120, of],
     ['stale_total', 1, of],
+    ['evicted_images_total', 3, of],
+    ['evicted_bytes_total', 50, of],
     ['upstream_left_alone', 1, of],
+    ['bytes', 7, { mirror: 'proxy' }],
+    ['size_bytes', 10, { mirror: 'proxy' }],
   ])
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
     ['warn', 'an upstream fails, it is left alone and tried again later'],

@@ -2,15 +2,17 @@ import { readTrusted } from '../certificates/server-certificate.ts'
 import type { Config } from '../config/config.ts'
 import type {
   MirrorConfig,
+  MirrorLimitsConfig,
   ProxyConfig,
   UpstreamCredentialsConfig,
   WayConfig,
 } from '../config/schema/upstream/upstream-config.ts'
 import type { Log } from '../observe/log.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
-import { parseRepositoryName } from '../oci/name.ts'
+import { parseRepositoryName, type RepositoryName } from '../oci/name.ts'
 import type { MirrorSource } from '../registry/mirror/mirror.ts'
 import type { MirrorSources } from '../registry/mirror/mirrors.ts'
+import type { MirrorLimits } from '../registry/mirror/space/mirror-limits.ts'
 import { CredentialHelper } from '../upstream/credential-helper.ts'
 import { fixedCredentials } from '../upstream/credentials.ts'
 import type { Patience, Way } from '../upstream/exchange.ts'
@@ -42,7 +44,8 @@ export async function mirrorSourcesOf(
 /** The registry that `proxy` names, with what is logged and counted of it. Throws CertificateError. */
 export async function mirrorSourceOf(proxy: ProxyConfig, observers: Observers): Promise<MirrorSource> {
   const upstream = upstreamOf(proxy.url, { shown: proxy, way: await wayOf(proxy) }, observers)
-  return { upstream, tagsFreshMs: proxy.tagsFreshMs, events: eventsOf(upstream.origin, observers) }
+  const limits = limitsOf(proxy.limits, (repository) => repository)
+  return { upstream, tagsFreshMs: proxy.tagsFreshMs, limits, events: eventsOf(upstream.origin, observers) }
 }
 
 async function prefixSourceOf(mirror: MirrorConfig, observers: Observers): Promise<MirrorSource> {
@@ -52,7 +55,14 @@ async function prefixSourceOf(mirror: MirrorConfig, observers: Observers): Promi
   const upstreams = urls.map((url) => upstreamOf(url, { shown: mirror, way }, observers))
   const nameThere = (repository: string) => parseRepositoryName(repository.slice(prefix.length + 1))
   const [first] = upstreams
-  return { upstream: new Upstreams({ upstreams, nameThere }), tagsFreshMs, events: eventsOf(first?.origin ?? prefix, observers) }
+  const limits = limitsOf(mirror.limits, nameThere)
+  const events = eventsOf(first?.origin ?? prefix, observers)
+  return { upstream: new Upstreams({ upstreams, nameThere }), tagsFreshMs, limits, events }
+}
+
+/** `nameThere`: what the other registry calls a repository. */
+function limitsOf({ keep, ...limits }: MirrorLimitsConfig, nameThere: (repository: RepositoryName) => string): MirrorLimits {
+  return { ...limits, isKept: (repository) => keep.some((glob) => glob.fits(nameThere(repository))) }
 }
 
 async function wayOf({ authorities, httpProxy }: WayConfig): Promise<Partial<Way>> {
@@ -85,10 +95,11 @@ function upstreamOf(text: string, { shown, way }: Meeting, { metrics, log, upstr
   })
 }
 
-/** What could not be confirmed counts for the first address of a mirror. */
+/** What could not be confirmed, and what goes, counts for the first address of a mirror. */
 function eventsOf(first: string, { metrics }: Observers) {
   return {
     fetched: (bytes: number, origin: string) => metrics?.mirror.fetched(origin, bytes),
     servedStale: () => metrics?.mirror.servedStale(first),
+    evicted: (images: number, bytes: number) => metrics?.mirror.evicted(first, images, bytes),
   }
 }

@@ -135,18 +135,25 @@ async function measure(metrics: RegistryMetrics, status: Status): Promise<(look:
   const { measureProcess } = await import('../observe/metrics/prometheus.ts')
   const processFamilies = measureProcess()
   return async ({ ready, scan }) => {
-    const [counts, space, collector, scrub, quotas, endpoints, ofProcess] = await Promise.all([
+    const [counts, space, collector, scrub, quotas, mirrors, endpoints, ofProcess] = await Promise.all([
       outcomeOf(() => status.counts()),
       outcomeOf(() => status.space()),
       outcomeOf(() => status.collector()),
       outcomeOf(() => status.scrub()),
       outcomeOf(() => status.quotas()),
+      outcomeOf(() => status.mirrors()),
       outcomeOf(() => status.endpoints()),
       processFamilies(),
     ])
     const told = {
       ...{ counts: found(counts), space: found(space), collector: found(collector) },
-      ...{ scrub: found(scrub), quotas: found(quotas), endpoints: found(endpoints), sent: status.sent() },
+      ...{
+        scrub: found(scrub),
+        quotas: found(quotas),
+        mirrors: found(mirrors),
+        endpoints: found(endpoints),
+        sent: status.sent(),
+      },
     }
     const state = { ready, scan, duties: status.duties(), ...told }
     return [...metrics.families(state), ...ofProcess]

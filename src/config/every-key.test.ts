@@ -165,7 +165,6 @@ const NOTICED: readonly (readonly [key: string, value: unknown, notice: string])
   ['validation.enabled', true, 'The key is out of date in registry:2 too; write validation.disabled.'],
   ['compatibility.schema1.enabled', true, NO_SCHEMA_1],
   ['compatibility.schema1.signingkeyfile', '/k', NO_SCHEMA_1],
-  ['proxy.ttl', '168h', 'Berth keeps what it has fetched: nothing is removed for its age yet.'],
   ['proxy.cachewritetimeout', '5m', 'Berth fetches a blob to its end, whether or not a client waits.'],
   ...below('redis', 'Berth needs no cache in Redis; nothing here has an effect.'),
   ...below('reporting', 'Berth reports to no such service; failures are in its log.'),

@@ -156,5 +156,5 @@ test('config-cache.yml is a cache of Docker Hub, open to every caller, and says 
   ])
   expect(tagsFreshMs).toBe(0)
   expect(notices).toContainEqual(expect.stringContaining('proxy.username: every caller of this registry can pull'))
-  expect(notices).toContainEqual(expect.stringContaining('proxy.ttl: Berth keeps what it has fetched'))
+  expect(config.proxy?.limits.unusedMs).toBe(604_800_000)
 })

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import { countsBy, isAllCounted, recountQuotas } from '../metadata/quotas/quotas.ts'
 import type { Log } from '../observe/log.ts'
 import { DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import { countedMirrors, type LimitedMirror } from '../registry/mirror/space/counted-mirrors.ts'
 import { QuotaCount } from '../registry/quotas/quota-count.ts'
 import { QuotaRules } from '../registry/quotas/quota-rules.ts'
 import { type QuotaState, Quotas } from '../registry/quotas/quotas.ts'
@@ -32,7 +33,7 @@ export interface CountedQuotas {
 export async function readQuotas(config: Config, log: Log, request: QuotasRequest): Promise<CountedQuotas> {
   if (config.quotas.length === 0)
     throw new StartError('The configuration has no section quotas: nothing is counted; see docs/operations/quotas.md.')
-  const rules = new QuotaRules(config.quotas)
+  const rules = new QuotaRules(config.quotas, countedMirrors(mirrorsIn(config)))
   return await withDatabase(config, log, async (opened) => {
     const { metadata, beganEpoch: isAlone } = opened.database
     if (isAlone) await countAll(opened, { config, rules, log, signal: request.signal })
@@ -47,6 +48,10 @@ export async function readQuotas(config: Config, log: Log, request: QuotasReques
     })
     return { quotas: [...quotas, ...unused(rules, states)], isUnderWay: !(await isAllCounted(metadata.read)) }
   })
+}
+
+function mirrorsIn({ proxy, mirrors }: Config): readonly LimitedMirror[] {
+  return proxy === undefined ? mirrors : [{ prefix: '', limits: proxy.limits }, ...mirrors]
 }
 
 interface Counting {

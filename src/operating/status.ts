@@ -1,12 +1,15 @@
 import type { Config } from '../config/config.ts'
 import { listDutyHolders } from '../metadata/duties.ts'
+import type { Query } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
+import type { MirrorUse } from '../observe/metrics/mirror-metrics.ts'
 import type { EndpointState } from '../observe/metrics/notification-metrics.ts'
 import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import { SENTENCES } from '../registry/collect/collector-duty.ts'
 import { type CollectorNote, readCollectorNote } from '../registry/collect/collector-note.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import { mirrorUses } from '../registry/mirror/space/counted-mirrors.ts'
 import type { StatusCounts } from '../registry/status.ts'
 import type { StorageSpace } from '../storage/driver.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
@@ -35,7 +38,13 @@ export interface RegistryStatus {
   /** Where events go. */
   readonly endpoints: readonly EndpointState[]
   /** The registries whose content is pulled through this one, each with the prefix that it is below, if there is one. */
-  readonly mirrors: readonly string[]
+  readonly mirrors: readonly MirrorStatus[]
+}
+
+export interface MirrorStatus {
+  readonly name: string
+  /** Undefined where it has no size. */
+  readonly use: MirrorUse | undefined
 }
 
 const NAMED = 20
@@ -65,15 +74,21 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
       collector: { enabled: collector.enabled, note, because: note?.waits && SENTENCES[note.waits] },
       scrub: { enabled: scrub.enabled, state: await status.scrub() },
       endpoints: await status.endpoints(),
-      mirrors: mirrorsIn(config),
+      mirrors: await mirrorsIn(config, metadata.read),
     }
   })
 }
 
-function mirrorsIn({ proxy, mirrors }: Config): readonly string[] {
-  const whole = proxy === undefined ? [] : [proxy.url]
-  return [
-    ...whole,
-    ...mirrors.map(({ prefix, urls, isOffline }) => `${prefix} of ${urls.join(' or ')}${isOffline ? ', offline' : ''}`),
-  ]
+async function mirrorsIn(config: Config, read: Query): Promise<readonly MirrorStatus[]> {
+  const { proxy, mirrors } = config
+  const whole = proxy === undefined ? [] : [{ name: proxy.url, prefix: '', limits: proxy.limits }]
+  const named = mirrors.map(({ prefix, urls, isOffline, limits }) => {
+    return { name: `${prefix} of ${urls.join(' or ')}${isOffline ? ', offline' : ''}`, prefix, limits }
+  })
+  const shown: MirrorStatus[] = []
+  for (const mirror of [...whole, ...named]) {
+    const [use] = await mirrorUses(read, [mirror])
+    shown.push({ name: mirror.name, use })
+  }
+  return shown
 }

@@ -66,6 +66,8 @@ export interface MaintenanceOptions {
   readonly notifications: Pick<Notifications, 'pulls' | 'run'> | undefined
   readonly facts: Pick<FactsDuty, 'run'>
   readonly searchIndex: Pick<SearchIndex, 'catchUp'>
+  /** Keeps the mirrors of other registries within their limits; undefined where there are none. */
+  readonly tendMirrors?: (() => Promise<void>) | undefined
   /** A task failed; it is tried again at its next time. */
   readonly onFailure: (task: string, error: unknown) => void
 }
@@ -133,7 +135,7 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas, retention, notifications } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -150,6 +152,7 @@ export class Maintenance {
         ? []
         : [{ name: 'notifications', everyMs: SECOND_MS, run: (signal: AbortSignal) => notifications.run(signal) }]),
       ...(retention?.duty === undefined ? [] : [retentionDuty(retention.duty, retention.everyMs)]),
+      ...(tendMirrors === undefined ? [] : [{ name: 'mirrors', everyMs: SECOND_MS, run: tendMirrors }]),
     ]
   }
 

@@ -33,8 +33,9 @@ import { Holds } from './keeping/holds.ts'
 import { KeptUntagged } from './keeping/kept-untagged.ts'
 import { TagGuard } from './keeping/tag-guard.ts'
 import { Maintenance } from './maintenance.ts'
-import { Mirror } from './mirror/mirror.ts'
-import { type MirrorSources, Mirrors } from './mirror/mirrors.ts'
+import { createMirrors, limitedMirrors, tendingOf } from './mirror/create-mirrors.ts'
+import type { MirrorSources, Mirrors } from './mirror/mirrors.ts'
+import { countedMirrors } from './mirror/space/counted-mirrors.ts'
 import { Notifications } from './notifications/notifications.ts'
 import type { NotificationSettings } from './notifications/settings.ts'
 import { endCount, QuotaCount } from './quotas/quota-count.ts'
@@ -169,16 +170,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
   const searchIndex = new SearchIndex(metadata)
-  const search = new Search({ metadata, scan, index: searchIndex, epoch })
-  const mirrors = mirrorsOf(options, { blobs, manifests, catalog, operations, quotas })
-  const isOpen = (state: UploadState) => uploads.isOpen(state) || mirrors?.isOpen(state) === true
-  const orphans = new UploadOrphans({ storage, metadata, liveness, processId, uploads: { isOpen } })
   const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const { whether } = collecting
-  const retention = createRetention({ ...options, policy: options.retention, holds, images, scan, manifests, whether, collector })
+  const ruled = { policy: options.retention, holds, images, collector, notesEachMinute: options.mirrors !== undefined }
+  const retention = createRetention({ ...options, ...ruled, scan, manifests, whether })
+  const mirrors = createMirrors({ ...options, ...manifestParts, ...collecting, ...retention, blobs, manifests, catalog })
+  const orphans = createOrphans(options, { uploads, mirrors })
   const maintenance = new Maintenance({
-    ...(onlyReads ? {} : { retention }),
+    ...(onlyReads ? {} : { retention, tendMirrors: mirrors && tendingOf(mirrors, { metadata, liveness }) }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, isReadOnly: collector.isReadOnly },
@@ -189,14 +189,15 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...{ blobs, uploads, manifests, mirrors, holds, retention, notifications },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, history, restoration, quotas, facts: factsDuty, search, images: new Images({ metadata, manifests, scan }) },
+    ...{ records, history, restoration, quotas, facts: factsDuty, images: new Images({ metadata, manifests, scan }) },
+    search: new Search({ metadata, scan, index: searchIndex, epoch }),
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     ...{ collector: collecting.collector, collectorDuty: collecting.duty, commandCollection: collecting.command },
     ...{ check: checking.check, unservable: checking.unservable },
     status: new Status({
       ...{ storage, metadata, scan, backgroundScan, unreadable, obstacles, quotas, notifications, epoch, onlyReads },
-      dutyStates: () => maintenance.dutyStates(),
+      ...{ mirrors: limitedMirrors(options.mirrors), dutyStates: () => maintenance.dutyStates() },
     }),
     handover: createHandover({ ...parts, reconcile: look }, { ...manifestParts, reconcile: look }),
     ...lifeOf({ metadata, operations, maintenance, mirrors, notifications, countsQuotas: quotaCount !== undefined }),
@@ -242,7 +243,7 @@ function recordsOf({ storage, metadata, log }: RegistryOptions, { graceMs }: Col
 }
 
 function quotasOf({ metadata, log, ...options }: RegistryOptions) {
-  const rules = new QuotaRules(options.quotas ?? [])
+  const rules = new QuotaRules(options.quotas ?? [], countedMirrors(limitedMirrors(options.mirrors)))
   const quotas = new Quotas({ metadata, rules, log })
   return { quotas, quotaCount: rules.isEmpty ? undefined : new QuotaCount({ metadata, rules, log }) }
 }
@@ -252,19 +253,14 @@ function notificationsOf({ notifications: settings, onlyReads = false, ...parts 
   return settings === undefined || onlyReads ? undefined : new Notifications({ settings, ...parts })
 }
 
-type Mirrored = Pick<Registry, 'blobs' | 'manifests' | 'catalog' | 'operations' | 'quotas'>
-
-function mirrorsOf(options: RegistryOptions, { operations, quotas, ...content }: Mirrored): Mirrors | undefined {
-  if (options.mirrors === undefined) return undefined
-  // What is fetched for a pull is counted, never refused, and no push that somebody would hear of.
-  const admit = async (query: Query, repositoryId: number) => await quotas.count(query, repositoryId)
-  const pushes = new BlobPush({ storage: options.storage, operations, quotas: { admit }, events: undefined })
-  return new Mirrors(options.mirrors, (source) => new Mirror({ ...options, source, pushes, ...content }))
-}
-
 function createGuard({ storage, metadata, retention = NO_POLICY, log }: RegistryOptions, history: TagHistory, reconcile: Look) {
   const holds = new Holds(storage)
   const images = new EarlierImages({ storage, metadata, history, log })
   const guard = new TagGuard({ metadata, reconcile, holds, retention })
   return { holds, images, guard, kept: new KeptUntagged({ metadata, holds, images, rules: retention }) }
+}
+
+function createOrphans(options: RegistryOptions, { uploads, mirrors }: Pick<Registry, 'uploads' | 'mirrors'>): UploadOrphans {
+  const isOpen = (state: UploadState) => uploads.isOpen(state) || mirrors?.isOpen(state) === true
+  return new UploadOrphans({ ...options, uploads: { isOpen } })
 }

@@ -3,6 +3,7 @@ import { countClaims, countRepositories, countUnscannedRepositories, countUpload
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { CollectorState } from '../observe/metrics/collector-metrics.ts'
+import type { MirrorUse } from '../observe/metrics/mirror-metrics.ts'
 import type { EndpointCounts, EndpointState } from '../observe/metrics/notification-metrics.ts'
 import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
@@ -12,6 +13,7 @@ import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import { readScrubNote } from './check/scrub-note.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
+import { type LimitedMirror, mirrorUses } from './mirror/space/counted-mirrors.ts'
 import { endpointStates, type Notifications } from './notifications/notifications.ts'
 import type { QuotaState, Quotas } from './quotas/quotas.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
@@ -33,6 +35,7 @@ export interface StatusOptions {
   readonly unreadable: Pick<UnreadableNames, 'list'>
   readonly obstacles: Pick<Obstacles, 'list'>
   readonly quotas: Pick<Quotas, 'list'>
+  readonly mirrors: readonly LimitedMirror[]
   /** Undefined where nothing listens to what happens. */
   readonly notifications: Pick<Notifications, 'counts'> | undefined
   readonly epoch: number
@@ -128,6 +131,11 @@ export class Status {
   /** The fullest quotas, by bytes. Throws when the metadata does not answer. */
   async quotas(): Promise<readonly QuotaState[]> {
     return await this.#options.quotas.list(QUOTAS_LISTED)
+  }
+
+  /** How full the mirrors are that have a size. Throws when the metadata does not answer. */
+  async mirrors(): Promise<readonly MirrorUse[]> {
+    return await mirrorUses(this.#options.metadata.read, this.#options.mirrors)
   }
 
   /** How far the endpoints of notifications are. Throws when the metadata does not answer. */

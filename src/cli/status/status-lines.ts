@@ -15,7 +15,7 @@ export function statusLines(where: string, status: RegistryStatus): readonly str
     ...namedLines('obstacle', status.obstacles, 'is nothing that Berth knows, and keeps the collector from all bytes'),
     ...scrubLines(status),
     ...status.endpoints.map(endpointLine),
-    ...status.mirrors.map((mirror) => line('mirrors', mirror)),
+    ...status.mirrors.map(({ name, use }) => line('mirrors', `${name}${use === undefined ? '' : useOf(use)}`)),
   ]
 }
 
@@ -85,6 +85,10 @@ function endpointLine({ endpoint, pending, lost, failingMs, failure }: RegistryS
   const gone = lost === 0 ? '' : `; ${lost} were removed before it took them`
   if (failingMs === undefined) return line('events', `${endpoint} takes them, ${pending} are on their way${gone}`)
   return attention('events', `${endpoint} takes none since ${timeOf(failingMs)}, ${pending} wait for it: ${failure}${gone}`)
+}
+
+function useOf({ usedBytes, sizeBytes }: NonNullable<RegistryStatus['mirrors'][number]['use']>): string {
+  return `, ${readable(usedBytes)} of ${readable(sizeBytes)}`
 }
 
 function namedLines(part: string, names: readonly string[], sentence: string): readonly string[] {

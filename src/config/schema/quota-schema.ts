@@ -1,14 +1,8 @@
 import type { z } from 'zod'
 import { GLOB_RULE, RepositoryGlob } from '../../oci/repository-glob.ts'
 import type { ConfigProblem } from '../config-error.ts'
-import { findByteSize } from '../words/byte-size.ts'
 import { exact, key, list, optionalKey, requiredKey, section } from './keys.ts'
-import { boolean, parsed, text } from './values.ts'
-
-const byteSize = parsed(
-  (value) => findByteSize(value) || undefined,
-  'is not a size; write a number with its unit, as in 500MB, 10GB, 1.5TB or 10GiB',
-)
+import { boolean, byteSize, parsed, text } from './values.ts'
 
 const quotaName = text.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, {
   error: "can be no name; write up to 64 letters, digits, '.', '_' and '-'",

@@ -5,10 +5,8 @@ import type { RetentionConfig } from '../config.ts'
 import type { ConfigProblem } from '../config-error.ts'
 import { findSpanMs } from '../words/duration.ts'
 import { exact, key, list, optionalKey, section } from './keys.ts'
-import { boolean, filled, parsed, wholeNumber } from './values.ts'
+import { boolean, filled, parsed, SPAN_RULE, spanMs, wholeNumber } from './values.ts'
 
-const SPAN_RULE = 'a number of days or a duration, as in 30d, 12h or 1h30m'
-const span = parsed(findSpanMs, `is not allowed; write ${SPAN_RULE}`)
 const untagged = parsed(
   (value) => (value === 'keep' ? ('keep' as const) : findSpanMs(value)),
   `is not allowed; write keep, or ${SPAN_RULE}`,
@@ -36,8 +34,8 @@ const keep = section({
     example: '3',
     about: 'So many versions, the highest by their numbers: v1.10 is above v1.9. A tag that is no version stays.',
   }),
-  pushed: optionalKey(span, { example: '14d', about: 'What was pushed within this time.' }),
-  pulled: optionalKey(span, {
+  pushed: optionalKey(spanMs, { example: '14d', about: 'What was pushed within this time.' }),
+  pulled: optionalKey(spanMs, {
     example: '7d',
     about: 'What was pulled within this time; also what may have been, because pulls are not noted for so long.',
   }),

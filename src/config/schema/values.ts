@@ -2,7 +2,8 @@ import { isIP } from 'node:net'
 import { z } from 'zod'
 import { findAddressRange } from '../words/address-range.ts'
 import { findByteCount } from '../words/byte-count.ts'
-import { findDurationMs } from '../words/duration.ts'
+import { findByteSize } from '../words/byte-size.ts'
+import { findDurationMs, findSpanMs } from '../words/duration.ts'
 import { findEveryInterface, findTcpAddress, type ListenAddress } from '../words/listen-address.ts'
 import { Pattern } from '../words/pattern.ts'
 import { Secret } from '../words/secret.ts'
@@ -22,6 +23,17 @@ export const secret = text.transform((value) => new Secret(value))
 export const boolean = parsed(findBoolean, 'is not allowed; use true or false')
 
 export const durationMs = parsed(findDurationMs, 'is not a duration; write a number with its unit, as in 10s, 5m, 168h or 1h30m')
+
+export const SPAN_RULE = 'a number of days or a duration, as in 30d, 12h or 1h30m'
+
+/** Days, or a duration, of more than nothing. */
+export const spanMs = parsed(findSpanMs, `is not allowed; write ${SPAN_RULE}`)
+
+/** Of a storage, or a part of one. */
+export const byteSize = parsed(
+  (value) => findByteSize(value) || undefined,
+  'is not a size; write a number with its unit, as in 500MB, 10GB, 1.5TB or 10GiB',
+)
 
 export const byteCount = parsed(findByteCount, 'is not a number of bytes; write it with its unit, as in 500kB, 20MB or 1GiB')
 

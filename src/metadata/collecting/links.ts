@@ -81,6 +81,22 @@ export async function listCondemnedLinks(query: Query, condemnedBefore: number, 
   )
 }
 
+/** Those of these links that are condemned, since whenever. */
+export async function findCondemnedLinks(
+  query: Query,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<CondemnedLink[]> {
+  return await query.all<CondemnedLink>(
+    `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,
+            l.condemned_ms AS condemnedMs
+     FROM link l JOIN repository r ON r.id = l.repository_id
+     WHERE l.repository_id = ? AND l.digest IN (SELECT value FROM json_each(?)) AND l.condemned_ms > 0`,
+    repositoryId,
+    JSON.stringify(digests),
+  )
+}
+
 /**
  * As `listCondemnedLinks`, but it compares the first rows and gives the links with the largest bytes. Only the first rows, because no index has the
  * links by size.

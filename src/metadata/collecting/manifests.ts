@@ -90,6 +90,21 @@ export async function listCondemnedManifests(query: Query, condemnedBefore: numb
   )
 }
 
+/** Those of these manifests that are condemned, since whenever. */
+export async function findCondemnedManifests(
+  query: Query,
+  repositoryId: number,
+  digests: readonly Digest[],
+): Promise<CondemnedManifest[]> {
+  return await query.all<CondemnedManifest>(
+    `SELECT r.name AS repository, m.repository_id AS repositoryId, m.digest AS digest, m.condemned_ms AS condemnedMs
+     FROM manifest m JOIN repository r ON r.id = m.repository_id
+     WHERE m.repository_id = ? AND m.digest IN (SELECT value FROM json_each(?)) AND m.condemned_ms > 0`,
+    repositoryId,
+    JSON.stringify(digests),
+  )
+}
+
 export interface TakenManifest extends CondemnedManifest {
   /** By which it is attached to what has gone: they go with it. */
   readonly tags: readonly Tag[]

@@ -2,6 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { EVENT_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
+import { FETCH_TABLES } from '../mirroring/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { SEARCH_TABLES } from '../search/tables.ts'
 import { BASE_VERSION } from './schema.ts'
@@ -110,6 +111,7 @@ export const MIGRATIONS: readonly Migration[] = [
   },
   { version: 14, statements: SEARCH_TABLES },
   { version: 15, statements: EVENT_TABLES },
+  { version: 16, statements: FETCH_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

@@ -1,6 +1,8 @@
 import type { Digest } from '../../oci/digest.ts'
+import { RegistryError } from '../../oci/errors.ts'
 import type { ByteRange, StorageDriver, UploadReader, UploadState } from '../../storage/driver.ts'
 import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
+import type { ToldFile } from './fetch-rows.ts'
 
 /**
  * Asked for at once. The server takes several pieces ahead for each client, whatever their size, and a file comes in half megabytes otherwise: then 64
@@ -33,9 +35,13 @@ export class ArrivingBlob {
   #readers = 0
   /** While there are readers. */
   #opened: Promise<UploadReader | undefined> | undefined
+  /** Those of files into which it came before. */
+  #retired: Promise<UploadReader | undefined>[] = []
   /** Readers may have the bytes before it. */
   #givenUpTo = 0
   #declared: number | undefined
+  #told: number | undefined
+  #bytesId: string | undefined
   #stored: StoredBlob | undefined
   #failure: { readonly error: unknown } | undefined
 
@@ -48,9 +54,29 @@ export class ArrivingBlob {
 
   /** The bytes will come into this file. `size` is what the upstream declares. An empty blob is told at its end: it has no last byte to keep back. */
   begin(file: UploadState, size: number | undefined): void {
+    this.#retire()
     this.#file = file
     this.#declared = size
-    if (size !== undefined && size > 0) this.#sized.resolve(size)
+    if (size !== undefined && size > 0) this.#tell(size)
+  }
+
+  /**
+   * The bytes come into this file from now on, those that readers have among them: they wait until these are there. Throws where it is not known that
+   * they are the same.
+   */
+  comeInto({ file, bytesId, size }: ToldFile): void {
+    if (this.#bytesId !== undefined && this.#bytesId !== bytesId) throw this.givenUp()
+    this.#bytesId = bytesId
+    this.begin(file, size)
+    this.#givenUpTo = 0
+  }
+
+  /** Its readers have bytes that no process goes on with. */
+  givenUp(): RegistryError {
+    return new RegistryError('UNAVAILABLE', {
+      message: 'The process of this registry that fetched the blob has given up; pull it again.',
+      detail: { digest: this.#parts.digest },
+    })
   }
 
   /** So many bytes are in the file. */
@@ -60,14 +86,14 @@ export class ArrivingBlob {
 
   /** The bytes in the file, all of them, are those of the digest. */
   prove(size: number): void {
-    this.#sized.resolve(size)
+    this.#tell(size)
     this.#giveUpTo(size)
   }
 
   /** The blob is in its place. */
   end(stored: StoredBlob): void {
+    this.#tell(stored.size)
     this.#stored = stored
-    this.#sized.resolve(stored.size)
     this.#ended.resolve()
     this.#giveUpTo(stored.size)
   }
@@ -116,12 +142,28 @@ export class ArrivingBlob {
     return await this.#opened
   }
 
-  async #close(): Promise<void> {
-    const opened = this.#opened
+  /** Its readers were told a size: it is that one, in whatever file the bytes come. */
+  #tell(size: number): void {
+    if (this.#told !== undefined && this.#told !== size) throw new Error(`a blob has ${size} bytes, and had ${this.#told} before`)
+    this.#told = size
+    this.#sized.resolve(size)
+  }
+
+  /** A reader may be at work with it still. */
+  #retire(): void {
+    if (this.#opened !== undefined) this.#retired.push(this.#opened)
     this.#opened = undefined
-    // What kept it from being opened was told to the readers.
-    const reader = await opened?.catch(() => undefined)
-    await reader?.close()
+  }
+
+  async #close(): Promise<void> {
+    this.#retire()
+    const retired = this.#retired
+    this.#retired = []
+    for (const opened of retired) {
+      // What kept it from being opened was told to the readers.
+      const reader = await opened.catch(() => undefined)
+      await reader?.close()
+    }
   }
 
   async #bytesInPlace(stored: StoredBlob, part: ByteRange): Promise<Uint8Array> {

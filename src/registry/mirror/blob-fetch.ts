@@ -16,7 +16,9 @@ import { requireSpace } from '../uploads/incoming.ts'
 import type { Turns } from '../uploads/turns.ts'
 import type { UploadFiles } from '../uploads/upload-files.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
+import type { FetchRows, ToldFile } from './fetch-rows.ts'
 import type { MirrorEvents } from './mirror-events.ts'
+import type { MirrorSpace } from './space/mirror-space.ts'
 
 export interface BlobFetchParts {
   readonly upstream: PulledRegistry
@@ -25,6 +27,9 @@ export interface BlobFetchParts {
   readonly pushes: BlobPush
   readonly files: UploadFiles
   readonly turns: Turns
+  readonly rows: Pick<FetchRows, 'tell'>
+  /** Undefined: it has no limit. */
+  readonly space: Pick<MirrorSpace, 'admit'> | undefined
   readonly events: MirrorEvents
   /** Ends the fetch where it is. */
   readonly signal: AbortSignal
@@ -34,6 +39,7 @@ export interface BlobFetchParts {
 /** How often a fetch that broke off is tried again before another byte has come: half a minute in all. */
 const MOST_FAILURES = 8
 const FIRST_PAUSE_MS = 100
+const COPIED_AT_ONCE = 1024 * 1024
 
 /** Brings one blob of one repository from the upstream into the storage, whether or not a request still waits for it. */
 export class BlobFetch {
@@ -44,8 +50,9 @@ export class BlobFetch {
   readonly #running: RunningDigest
   /** As the upstream declared it first. */
   #size: number | undefined
-  /** Readers were told its size: the runtime may have lost the first bytes of an answer that broke off. */
+  /** Its readers know of its file and size: the runtime may have lost the first bytes of an answer that broke off. */
   #hasBegun = false
+  #bytesId: string = crypto.randomUUID()
   /** What sent the last bytes. */
   #from: NamedUpstream
 
@@ -58,16 +65,16 @@ export class BlobFetch {
     this.#from = parts.upstream
   }
 
-  /** Never rejects: `arriving` tells its readers how it ended. */
-  async run(): Promise<void> {
+  /** Never rejects: `arriving` tells its readers how it ended. `left`: what the fetch of a process that died has brought. */
+  async run(left: ToldFile | undefined): Promise<void> {
     const { blobs, storage, events, log } = this.#parts
-    const fields = () => ({ upstream: this.#from.origin, repository: this.#repository, digest: this.#digest })
+    const fields = () => ({ upstream: this.#from.origin, ...this.#name })
     try {
       // The fetch before this one may have ended since the request looked.
       const found = await blobs.find(this.#repository, this.#digest)
       if (found !== undefined) return this.#arriving.end(found)
       await requireSpace(storage)
-      const size = await this.#fetch()
+      const size = await this.#fetch(left)
       this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
       events.fetched(size, this.#from.origin)
       log.info('a blob was fetched', { ...fields(), size })
@@ -77,14 +84,18 @@ export class BlobFetch {
     }
   }
 
+  get #name() {
+    return { repository: this.#repository, digest: this.#digest }
+  }
+
   /** Gives its size. The file of the upload belongs to this fetch until then, and goes with it when it fails. */
-  async #fetch(): Promise<number> {
+  async #fetch(left: ToldFile | undefined): Promise<number> {
     const { files } = this.#parts
     const own = files.enter()
     try {
       const writer = await files.begin(own, layout.blob(this.#digest), { isReadMeanwhile: true })
       try {
-        await this.#bringAll(writer)
+        await this.#bringAll(writer, left)
         await this.#place(writer)
         return writer.offset
       } catch (error) {
@@ -96,19 +107,50 @@ export class BlobFetch {
     }
   }
 
-  async #bringAll(writer: UploadWriter): Promise<void> {
+  async #bringAll(writer: UploadWriter, left: ToldFile | undefined): Promise<void> {
     try {
+      if (left !== undefined) await this.#takeOver(left, writer)
       await this.#bringInto(writer)
     } finally {
       await writer.close()
     }
   }
 
-  /** A fetch that broke off goes on where it was; one that has not begun is for its clients to repeat. */
+  /** What has come before is hashed anew, and goes on in a file of this process: that of a dead one is removed by any other. */
+  async #takeOver({ file, bytesId, size }: ToldFile, writer: UploadWriter): Promise<void> {
+    const { storage, turns, log } = this.#parts
+    const reader = await storage.openUpload(file)
+    if (reader === undefined) return
+    try {
+      this.#size = size
+      this.#bytesId = bytesId
+      await this.#begin(writer)
+      const end = Math.min((await reader.size()) ?? 0, size ?? Number.POSITIVE_INFINITY)
+      while (writer.offset < end) {
+        const part = { start: writer.offset, end: Math.min(end, writer.offset + COPIED_AT_ONCE) }
+        const bytes = await reader.read(part, { isRecent: false })
+        if (bytes === undefined) break
+        await this.#keep(bytes, writer)
+        await turns.pass(bytes.length, () => true)
+      }
+    } finally {
+      await reader.close()
+    }
+    log.info('a fetch goes on for a process that has ended', { ...this.#name, offset: writer.offset })
+  }
+
+  async #keep(bytes: Uint8Array, writer: UploadWriter): Promise<void> {
+    const offset = writer.offset + bytes.length
+    this.#running.update(bytes)
+    await writer.write(bytes)
+    this.#arriving.arrive(offset)
+  }
+
+  /** A fetch that broke off goes on where it was; one of which no client has heard yet is for its clients to repeat. */
   async #bringInto(writer: UploadWriter): Promise<void> {
     const { log, signal } = this.#parts
     let failures = 0
-    for (;;) {
+    while (this.#size === undefined || writer.offset < this.#size || !this.#hasBegun) {
       const before = writer.offset
       try {
         return await this.#bringRest(writer)
@@ -140,12 +182,21 @@ export class BlobFetch {
 
   async #takeAll(blob: UpstreamBlob, writer: UploadWriter): Promise<void> {
     this.#from = blob.from
-    if (!this.#hasBegun) this.#size = blob.size
+    const isFirst = !this.#hasBegun
+    if (isFirst) this.#size = blob.size
     else if (isOther(blob.size, this.#size)) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
-    if (!this.#hasBegun) this.#arriving.begin(writer.state, this.#size)
-    this.#hasBegun = true
+    if (isFirst) await this.#begin(writer)
     await this.#take(blob, writer)
     if (this.#size !== undefined && writer.offset < this.#size) throw noAnswer(this.#from.asked, new Error('a blob ended early'))
+  }
+
+  async #begin({ state: file }: UploadWriter): Promise<void> {
+    const { space, rows } = this.#parts
+    const told = { file, bytesId: this.#bytesId, size: this.#size }
+    await space?.admit(this.#name, this.#size ?? 0)
+    await rows.tell(this.#name, told)
+    this.#hasBegun = true
+    this.#arriving.comeInto(told)
   }
 
   async #take({ start, chunks }: UpstreamBlob, writer: UploadWriter): Promise<void> {
@@ -160,9 +211,7 @@ export class BlobFetch {
       const offset = writer.offset + length
       if (this.#size !== undefined && offset > this.#size)
         throw this.#wrong(`sends more than the ${this.#size} bytes that it says`)
-      this.#running.update(bytes)
-      await writer.write(bytes)
-      this.#arriving.arrive(offset)
+      await this.#keep(bytes, writer)
       await turns.pass(length, () => true)
       await restAfterSmallChunk(length)
     }

@@ -1,3 +1,4 @@
+import type { FetchName } from '../../metadata/mirroring/fetches.ts'
 import type { Liveness } from '../../metadata/processes.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -8,9 +9,12 @@ import { Turns } from '../uploads/turns.ts'
 import { UploadFiles } from '../uploads/upload-files.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
 import { BlobFetch, type BlobFetchParts } from './blob-fetch.ts'
+import { FetchElsewhere } from './fetch-elsewhere.ts'
+import type { FetchRows, ToldFile } from './fetch-rows.ts'
 
 export interface BlobFetchesOptions
-  extends Pick<BlobFetchParts, 'upstream' | 'storage' | 'blobs' | 'pushes' | 'events' | 'signal' | 'log'> {
+  extends Pick<BlobFetchParts, 'upstream' | 'storage' | 'blobs' | 'pushes' | 'space' | 'events' | 'signal' | 'log'> {
+  readonly rows: FetchRows
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness
@@ -58,9 +62,28 @@ export class BlobFetches {
   }
 
   async #run(repository: RepositoryName, digest: Digest, arriving: ArrivingBlob): Promise<void> {
+    try {
+      await this.#bring({ repository, digest }, arriving)
+    } catch (error) {
+      arriving.fail(error)
+    } finally {
+      this.#running.delete(nameOf(repository, digest))
+    }
+  }
+
+  /** Of all processes of the storage one brings it; the others take its place when it dies, or gives up. */
+  async #bring(name: FetchName, arriving: ArrivingBlob): Promise<void> {
+    const { rows } = this.#options
+    for (;;) {
+      const begun = await rows.begin(name)
+      if (begun !== undefined) return await this.#fetch(name, arriving, begun.left).finally(() => rows.end(name))
+      if (await new FetchElsewhere(name, arriving, this.#options).follow()) return
+    }
+  }
+
+  async #fetch({ repository, digest }: FetchName, arriving: ArrivingBlob, left: ToldFile | undefined): Promise<void> {
     const parts = { ...this.#options, files: this.#files, turns: this.#turns }
-    await this.#permits.run(() => new BlobFetch(repository, digest, arriving, parts).run())
-    this.#running.delete(nameOf(repository, digest))
+    await this.#permits.run(() => new BlobFetch(repository, digest, arriving, parts).run(left))
   }
 }
 

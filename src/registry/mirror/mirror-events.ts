@@ -4,6 +4,8 @@ export interface MirrorEvents {
   fetched(bytes: number, origin: string): void
   /** The upstream did not answer, and what is here was served. */
   servedStale(): void
+  /** So many images went for their size or age, and bytes with them. */
+  evicted(images: number, bytes: number): void
 }
 
-export const NO_EVENTS: MirrorEvents = { fetched: () => undefined, servedStale: () => undefined }
+export const NO_EVENTS: MirrorEvents = { fetched: () => undefined, servedStale: () => undefined, evicted: () => undefined }

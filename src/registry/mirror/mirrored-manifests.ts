@@ -26,6 +26,7 @@ export interface MirroredManifestsOptions {
 
 /** The names of tags come from clients. */
 const MOST_FRESH_TAGS = 10_000
+const MOST_TRIES = 3
 
 /**
  * Manifests as pulls see them. One that is here is never fetched again, for its digest says what it is. A tag is looked up at the upstream
@@ -44,22 +45,39 @@ export class MirroredManifests {
 
   /** Throws MANIFEST_UNKNOWN where the upstream answers 404, and UpstreamFailure. */
   async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
-    const unconfirmedBy = await this.#bring(repository, reference)
-    return { ...(await this.#options.manifests.get(repository, reference)), unconfirmedBy }
+    const { manifests } = this.#options
+    const { held, unconfirmedBy } = await this.#brought(repository, reference, () => manifests.get(repository, reference))
+    return { ...held, unconfirmedBy }
   }
 
-  /** As `get`. A manifest whose bytes the storage has lost is fetched again. */
+  /** As `get`. */
   async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
+    const { held, unconfirmedBy } = await this.#brought(repository, reference, () => this.#readWhole(repository, reference))
+    return { manifest: { ...held.manifest, unconfirmedBy }, content: held.content }
+  }
+
+  /** A manifest whose bytes the storage has lost is fetched again. */
+  async #readWhole(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
     const { manifests } = this.#options
-    const unconfirmedBy = await this.#bring(repository, reference)
     try {
-      const { manifest, content } = await manifests.read(repository, reference)
-      return { manifest: { ...manifest, unconfirmedBy }, content }
+      return await manifests.read(repository, reference)
     } catch (error) {
-      if (!isUnknown(error)) throw error
-      const { digest } = await manifests.get(repository, reference)
+      const digest = isUnknown(error) ? (await this.#find(repository, reference))?.digest : undefined
+      if (digest === undefined) throw error
       await this.#once(repository, digest, () => this.#fetch(repository, digest))
       return await manifests.read(repository, reference)
+    }
+  }
+
+  /** What is here now. Between the two steps the mirror may have needed its room for another one: then it is brought again. */
+  async #brought<Held>(repository: RepositoryName, reference: Reference, take: () => Promise<Held>) {
+    for (let tries = 1; ; tries += 1) {
+      const unconfirmedBy = await this.#bring(repository, reference)
+      try {
+        return { held: await take(), unconfirmedBy }
+      } catch (error) {
+        if (!isUnknown(error) || tries === MOST_TRIES) throw error
+      }
     }
   }
 

@@ -2,6 +2,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { UploadState } from '../../storage/driver.ts'
 import type { Mirror, MirrorSource } from './mirror.ts'
 import { MirrorNames, type NamedMirror } from './mirror-names.ts'
+import type { MirrorSpace } from './space/mirror-space.ts'
 
 /** A mirror below a prefix. */
 export interface PrefixSource extends NamedMirror {
@@ -21,9 +22,10 @@ export class Mirrors {
   readonly #whole: Mirror | undefined
   readonly #all: readonly Mirror[]
 
-  constructor({ whole, prefixes }: MirrorSources, create: (source: MirrorSource) => Mirror) {
-    const named = prefixes.map(({ source, ...name }) => ({ ...name, mirror: create(source) }))
-    this.#whole = whole && create(whole)
+  /** `create` is given the prefix of a mirror, or '' for that of the whole registry. */
+  constructor({ whole, prefixes }: MirrorSources, create: (source: MirrorSource, prefix: string) => Mirror) {
+    const named = prefixes.map(({ source, ...name }) => ({ ...name, mirror: create(source, name.prefix) }))
+    this.#whole = whole && create(whole, '')
     this.names = new MirrorNames(named)
     this.#all = [...(this.#whole === undefined ? [] : [this.#whole]), ...named.map(({ mirror }) => mirror)]
   }
@@ -31,6 +33,11 @@ export class Mirrors {
   /** What answers pulls from a repository; undefined: it has its own content alone. */
   of(repository: RepositoryName): Mirror | undefined {
     return this.#whole ?? this.names.find(repository)?.mirror
+  }
+
+  /** What keeps them within their limits. */
+  get spaces(): readonly MirrorSpace[] {
+    return this.#all.flatMap(({ space }) => space ?? [])
   }
 
   /** Whether a fetch of this process writes to the file of an upload. */

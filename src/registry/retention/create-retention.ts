@@ -15,6 +15,8 @@ import { RetentionDuty } from './retention-duty.ts'
 import { type RepositoryDecisions, RetentionLook } from './retention-look.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention-policy.ts'
 
+const MINUTE_MS = 60 * 1000
+
 export interface RetentionParts {
   readonly storage: StorageDriver
   readonly metadata: Metadata
@@ -26,6 +28,8 @@ export interface RetentionParts {
   /** Undefined: there are no rules. */
   readonly policy: RetentionPolicy | undefined
   readonly collector: Pick<CollectorPolicy, 'graceMs' | 'intervalMs'>
+  /** What is pulled is noted once a minute, in place of once a day. */
+  readonly notesEachMinute: boolean
   readonly log: Log
 }
 
@@ -56,7 +60,7 @@ export function createRetention(parts: RetentionParts): Retention {
     look,
     decisionsIn: (name, signal) => look(seen).of(name, signal),
     dryRun,
-    pulls: new PullNotes(metadata, policy.ignoredPullers),
+    pulls: new PullNotes(metadata, policy.ignoredPullers, parts.notesEachMinute ? { periodMs: MINUTE_MS } : {}),
     duty: rules.length === 0 && untaggedMs === undefined ? undefined : duty,
     everyMs: Math.max(1, collector.intervalMs),
   }

@@ -4,17 +4,18 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
-/** Of one day. Beyond these a manifest may be noted once more, and of those that wait to be written it is not known any more what was pulled. */
+/** Of one period. Beyond these a manifest may be noted once more, and of those that wait to be written it is not known any more what was pulled. */
 const MOST_NOTES = 50_000
 
 /**
- * Which manifests clients pull: gathered in memory, each once a day, and written by one statement now and then. No pull waits for it; what was
+ * Which manifests clients pull: gathered in memory, each once in a period, a day, and written by one statement now and then. No pull waits for it; what was
  * gathered since the last write is lost with the process.
  */
 export class PullNotes {
   readonly #metadata: Metadata
   readonly #ignored: ReadonlySet<string>
-  #day = 0
+  readonly #periodMs: number
+  #period = 0
   #noted = new Set<string>()
   readonly #waitingAtMost: number
   #waiting: Pull[] = []
@@ -22,17 +23,18 @@ export class PullNotes {
   #hasLost = false
   #hasBegun = false
 
-  constructor(metadata: Metadata, ignoredPullers: readonly string[], { waitingAtMost = MOST_NOTES } = {}) {
+  constructor(metadata: Metadata, ignoredPullers: readonly string[], { waitingAtMost = MOST_NOTES, periodMs = DAY_MS } = {}) {
     this.#metadata = metadata
+    this.#periodMs = periodMs
     this.#waitingAtMost = waitingAtMost
     this.#ignored = new Set(ignoredPullers)
   }
 
   note(repository: RepositoryName, digest: Digest, caller: string | undefined): void {
     if (caller !== undefined && this.#ignored.has(caller)) return
-    const day = Math.floor(Date.now() / DAY_MS)
-    if (day !== this.#day || this.#noted.size >= MOST_NOTES) this.#noted.clear()
-    this.#day = day
+    const period = Math.floor(Date.now() / this.#periodMs)
+    if (period !== this.#period || this.#noted.size >= MOST_NOTES) this.#noted.clear()
+    this.#period = period
     const name = `${repository}@${digest}`
     if (this.#noted.has(name)) return
     if (this.#waiting.length >= this.#waitingAtMost) {

@@ -45,6 +45,24 @@ describe('section mirrors', () => {
     expect(notices).toEqual([])
   })
 
+  test('has no limit but those that are set, and none while it is offline', () => {
+    const limited = { ...QUAY, size: '1.5GB', unused: '30d', keep: ['team/*'] }
+    const limitsOf = (mirror: object) => {
+      const { outcome } = examined([mirror])
+      const { sizeBytes, unusedMs, keep } = outcome instanceof ConfigError ? {} : (outcome.mirrors[0]?.limits ?? {})
+      return [sizeBytes, unusedMs, keep?.map(String)]
+    }
+
+    expect(limitsOf(QUAY)).toEqual([undefined, undefined, []])
+    expect(limitsOf(limited)).toEqual([1_500_000_000, 2_592_000_000, ['team/*']])
+    expect(limitsOf({ ...limited, offline: true })).toEqual([undefined, undefined, []])
+    expect(problems([{ ...QUAY, size: 'much', unused: '0', keep: ['A*'] }])).toEqual([
+      expect.stringContaining('mirrors.0.size is not a size'),
+      expect.stringContaining('mirrors.0.unused is not allowed'),
+      expect.stringContaining('mirrors.0.keep.0 is not a pattern'),
+    ])
+  })
+
   test('names every mistake, each at its key', () => {
     const mistakes = [
       { prefix: 'Docker.io', url: 'https://hub.example.com/v2' },

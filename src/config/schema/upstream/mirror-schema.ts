@@ -3,7 +3,7 @@ import { findRepositoryName } from '../../../oci/name.ts'
 import { GLOB_RULE, RepositoryGlob } from '../../../oci/repository-glob.ts'
 import type { ConfigProblem } from '../../config-error.ts'
 import { exact, key, list, oneOrMore, optionalKey, requiredKey, section } from '../keys.ts'
-import { boolean, durationMs, parsed, registryUrl, secret, text } from '../values.ts'
+import { boolean, byteSize, durationMs, parsed, registryUrl, secret, spanMs, text } from '../values.ts'
 import { way } from './way-schema.ts'
 
 const prefix = parsed(
@@ -53,6 +53,19 @@ export const mirrors = list(
         default: '0s',
         example: '6h',
         about: 'For so long a tag that was looked up there is not looked up again; 0s: it is looked up at every pull.',
+      }),
+      size: optionalKey(byteSize, {
+        about:
+          'So much of it stays here, each blob counted once. What was pulled least recently goes first, and comes again when it is pulled. Left out: everything stays.',
+        example: '100GiB',
+      }),
+      unused: optionalKey(spanMs, {
+        about: 'What no client has pulled for so long goes. Left out: everything stays.',
+        example: '30d',
+      }),
+      keep: list(glob, {
+        about: 'Repositories, by their names there, of which all stays, whatever size and unused say.',
+        example: "['library/*']",
       }),
       default: key(boolean, {
         default: 'false',

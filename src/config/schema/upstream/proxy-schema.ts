@@ -1,9 +1,12 @@
 import type { z } from 'zod'
-import { key, notNeeded, optionalKey, section } from '../keys.ts'
-import { durationMs, registryUrl, secret, text } from '../values.ts'
+import { GLOB_RULE, RepositoryGlob } from '../../../oci/repository-glob.ts'
+import { key, list, notNeeded, optionalKey, section } from '../keys.ts'
+import { byteSize, durationMs, parsed, registryUrl, secret, text } from '../values.ts'
 import { way } from './way-schema.ts'
 
-/** registry:2's section `proxy`, and `tagttl`, `ca` and `httpproxy`, which only Berth has: this registry serves and keeps the content of another one. */
+const glob = parsed((value) => RepositoryGlob.find(value), GLOB_RULE)
+
+/** registry:2's section `proxy`, and `tagttl`, `size`, `keep`, `ca` and `httpproxy`, which only Berth has: this registry serves and keeps the content of another one. */
 export const proxy = section({
   remoteurl: optionalKey(registryUrl, {
     about: 'The registry whose content is served and kept here; nothing is pushed then. Empty: this registry is its own.',
@@ -21,11 +24,20 @@ export const proxy = section({
     example: '5m',
     about: 'For so long a tag that was looked up there is not looked up again; 0s: at every pull, as registry:2 does.',
   }),
-  ttl: optionalKey(durationMs, {
-    about: 'When registry:2 removes what it has fetched. Berth keeps it.',
-    example: '168h',
-    notice: (value) =>
-      /^0[a-z]*$/.test(value) ? undefined : 'Berth keeps what it has fetched: nothing is removed for its age yet.',
+  ttl: key(durationMs, {
+    default: '168h',
+    about:
+      'What no client has pulled for so long goes, and comes again when it is pulled; 0: nothing does. registry:2 counts from when it came, whether or not it is pulled.',
+    example: '720h',
+  }),
+  size: optionalKey(byteSize, {
+    about:
+      'So much of the other registry stays here, each blob counted once. What was pulled least recently goes first. Left out: as much as there is room for.',
+    example: '100GiB',
+  }),
+  keep: list(glob, {
+    about: 'Repositories of which all stays, whatever ttl and size say.',
+    example: "['library/*']",
   }),
   exec: section({
     command: optionalKey(text, {

@@ -15,6 +15,7 @@ export interface ProxyConfig extends UpstreamCredentialsConfig, WayConfig {
   readonly url: string
   /** 0: each pull of a tag asks there. */
   readonly tagsFreshMs: number
+  readonly limits: MirrorLimitsConfig
 }
 
 /** Another registry whose content is here below a prefix. */
@@ -30,6 +31,17 @@ export interface MirrorConfig extends UpstreamCredentialsConfig, WayConfig {
   readonly isDefault: boolean
   /** It is never asked. */
   readonly isOffline: boolean
+  readonly limits: MirrorLimitsConfig
+}
+
+/** How much of another registry stays here. */
+export interface MirrorLimitsConfig {
+  /** Undefined: as much as there is room for. */
+  readonly sizeBytes: number | undefined
+  /** So long after its last pull an image goes; undefined: it stays. */
+  readonly unusedMs: number | undefined
+  /** Repositories that stay, by their names there. */
+  readonly keep: readonly RepositoryGlob[]
 }
 
 /** What another registry is shown. */
@@ -47,9 +59,13 @@ export interface WayConfig {
   readonly httpProxy: Secret | 'none' | undefined
 }
 
+const NO_LIMITS: MirrorLimitsConfig = { sizeBytes: undefined, unusedMs: undefined, keep: [] }
+
 export function proxyConfig(parsed: ParsedProxy): ProxyConfig | undefined {
-  const { remoteurl: url, tagttl } = parsed
-  return url === undefined ? undefined : { url, ...credentialsOf(parsed), ...wayOf(parsed), tagsFreshMs: tagttl }
+  const { remoteurl: url, tagttl, ttl, size, keep } = parsed
+  if (url === undefined) return undefined
+  const limits = { sizeBytes: size, unusedMs: ttl === 0 ? undefined : ttl, keep }
+  return { url, ...credentialsOf(parsed), ...wayOf(parsed), tagsFreshMs: tagttl, limits }
 }
 
 export function mirrorConfigs(parsed: ParsedMirrors): readonly MirrorConfig[] {
@@ -62,6 +78,8 @@ export function mirrorConfigs(parsed: ParsedMirrors): readonly MirrorConfig[] {
     tagsFreshMs: mirror.ttl,
     isDefault: mirror.default,
     isOffline: mirror.offline,
+    // What goes could not be fetched again.
+    limits: mirror.offline ? NO_LIMITS : { sizeBytes: mirror.size, unusedMs: mirror.unused, keep: mirror.keep },
   }))
 }
 

@@ -1,0 +1,7 @@
+/** Which blobs are on their way from other registries. A row stays when its process has died: another one takes its place, or removes it. */
+export const FETCH_TABLES: readonly string[] = [
+  // mirror: the prefix of its mirror, or ''. state: the file into which it comes, null before the first byte. bytes_id: the same only where a process goes
+  // on with the bytes of another one. size: as the other registry declared it; null: not known. reserved: how many bytes of the limit of the mirror are kept for it. There are few rows at a time: no index is worth its page.
+  `CREATE TABLE fetch (repository TEXT NOT NULL, digest TEXT NOT NULL, process TEXT NOT NULL, mirror TEXT NOT NULL, epoch INTEGER NOT NULL,
+     state TEXT, bytes_id TEXT, size INTEGER, reserved INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (repository, digest)) WITHOUT ROWID`,
+]

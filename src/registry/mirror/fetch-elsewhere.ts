@@ -1,0 +1,87 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { FetchName, FetchRow } from '../../metadata/mirroring/fetches.ts'
+import type { StorageDriver, UploadReader, UploadState } from '../../storage/driver.ts'
+import type { BlobStore } from '../content/blob-store.ts'
+import type { ArrivingBlob } from './arriving-blob.ts'
+import { type FetchRows, toldFile } from './fetch-rows.ts'
+
+export interface FetchElsewhereParts {
+  readonly rows: Pick<FetchRows, 'find' | 'isAlive'>
+  readonly storage: Pick<StorageDriver, 'openUpload'>
+  readonly blobs: Pick<BlobStore, 'find'>
+  readonly signal: AbortSignal
+}
+
+/** How often the file is looked at: what is there is read at once, and only what has just come waits. */
+const LOOK_MS = 10
+/** While bytes are missing, of so many looks one asks which process brings them, and of so many whether it is alive. */
+const LOOKS_TO_ROW = 10
+const LOOKS_TO_PROCESS = 30
+
+/** A blob that another process of this storage brings: its readers here take from the same file. */
+export class FetchElsewhere {
+  readonly #name: FetchName
+  readonly #arriving: ArrivingBlob
+  readonly #parts: FetchElsewhereParts
+  #file: UploadState | undefined
+  #reader: UploadReader | undefined
+  /** As the upstream declared it. */
+  #size: number | undefined
+  /** The process that brought it last has died. */
+  #isDead = false
+
+  constructor(name: FetchName, arriving: ArrivingBlob, parts: FetchElsewhereParts) {
+    this.#name = name
+    this.#arriving = arriving
+    this.#parts = parts
+  }
+
+  /** True: the blob is here. False: no other living process brings it. Throws where one has begun and given up: its bytes may have been wrong. */
+  async follow(): Promise<boolean> {
+    const { signal } = this.#parts
+    try {
+      for (let looks = 0; ; looks += 1) {
+        const size = await this.#reader?.size()
+        if (size !== undefined) this.#arriving.arrive(size)
+        const isWhole = size === undefined || size === this.#size
+        if ((isWhole || looks % LOOKS_TO_ROW === 0) && !(await this.#isBrought(looks))) return await this.#end()
+        await pause(LOOK_MS, undefined, { signal })
+      }
+    } finally {
+      await this.#reader?.close()
+    }
+  }
+
+  async #isBrought(looks: number): Promise<boolean> {
+    const { rows } = this.#parts
+    const row = await rows.find(this.#name)
+    this.#isDead = row !== undefined && looks % LOOKS_TO_PROCESS === 0 && !(await rows.isAlive(row))
+    if (row === undefined || this.#isDead) return false
+    await this.#open(row)
+    return true
+  }
+
+  /** Where its bytes come now: a process that goes on for one that died has a file of its own. */
+  async #open(row: FetchRow): Promise<void> {
+    const told = toldFile(row)
+    if (told === undefined || told.file === this.#file) return
+    const reader = await this.#parts.storage.openUpload(told.file)
+    // It has ended meanwhile, and the row tells so next.
+    if (reader === undefined) return
+    await this.#reader?.close()
+    this.#reader = reader
+    this.#file = told.file
+    this.#size = told.size
+    this.#arriving.comeInto(told)
+    this.#arriving.arrive((await reader.size()) ?? 0)
+  }
+
+  async #end(): Promise<boolean> {
+    const { repository, digest } = this.#name
+    const found = await this.#parts.blobs.find(repository, digest)
+    if (found === undefined && this.#file !== undefined && !this.#isDead) throw this.#arriving.givenUp()
+    if (found === undefined) return false
+    this.#arriving.end(found)
+    return true
+  }
+}

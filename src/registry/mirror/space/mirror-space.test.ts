@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { RecordedLog } from '../../../../test/support/recorded-log.ts'
+import { TemporaryFolder } from '../../../../test/support/temporary-folder.ts'
+import { beginFetch, endFetch, sumReserved } from '../../../metadata/mirroring/fetches.ts'
+import { type OpenedMetadata, openMetadata } from '../../../metadata/sqlite/open.ts'
+import { digestOf } from '../../../oci/digest.ts'
+import { parseRepositoryName } from '../../../oci/name.ts'
+import { NO_EVENTS } from '../mirror-events.ts'
+import type { Unused } from './least-used.ts'
+import { MirrorSpace, type MirrorSpaceOptions } from './mirror-space.ts'
+
+const REPOSITORY = parseRepositoryName('hub/app')
+
+let folder: TemporaryFolder
+let opened: OpenedMetadata
+let log: RecordedLog
+beforeEach(async () => {
+  folder = new TemporaryFolder()
+  const [path, runDirectory] = [folder.join('metadata.db'), folder.join('run')]
+  opened = await openMetadata({ path, runDirectory, storeId: async () => 'store' })
+  log = new RecordedLog()
+})
+afterEach(async () => {
+  await opened.metadata.close()
+  opened.locks.release(opened.processId)
+  folder[Symbol.dispose]()
+})
+
+/** One of 100 bytes in which nothing is, and of which nothing can go. */
+function createSpace(options: Partial<MirrorSpaceOptions> = {}): MirrorSpace {
+  return new MirrorSpace({
+    metadata: opened.metadata,
+    ...{ mirror: 'hub', countedAs: 'mirror:hub', processId: opened.processId, epoch: opened.epoch },
+    limits: { sizeBytes: 100, unusedMs: undefined, isKept: () => false },
+    leastUsed: { find: async () => [] },
+    eviction: { take: async () => ({ images: 0, bytes: 0 }) },
+    pulls: { write: async () => undefined },
+    whether: { waits: async () => undefined, hasObstacle: async () => false },
+    clock: { marginMs: 0 },
+    events: NO_EVENTS,
+    signal: new AbortController().signal,
+    log,
+    ...options,
+  })
+}
+
+async function begin(content: string) {
+  const fetch = { repository: REPOSITORY, digest: digestOf('sha256', new TextEncoder().encode(content)) }
+  const { processId: process, epoch } = opened
+  await opened.metadata.write((query) => beginFetch(query, { ...fetch, process, epoch, mirror: 'hub' }, undefined))
+  return fetch
+}
+
+const reserved = async () => await sumReserved(opened.metadata.read, { mirror: 'hub', epoch: opened.epoch })
+
+describe('the room of a mirror', () => {
+  test('is given at once while there is some, and counts for whatever process', async () => {
+    const [one, two] = [await begin('one'), await begin('two')]
+
+    await createSpace().admit(one, 60)
+    await createSpace().admit(two, 40)
+
+    expect(await reserved()).toBe(100)
+    expect(log.lines).toEqual([])
+  })
+
+  test('is waited for while other fetches have it', async () => {
+    const [one, two] = [await begin('one'), await begin('two')]
+    const space = createSpace()
+    await space.admit(one, 80)
+    let isAdmitted = false
+
+    const waiting = space.admit(two, 50).then(() => {
+      isAdmitted = true
+    })
+    await Bun.sleep(0)
+    expect(isAdmitted).toBe(false)
+    await opened.metadata.write((query) => endFetch(query, { ...one, process: opened.processId }))
+    await waiting
+
+    expect(await reserved()).toBe(50)
+    expect(log.lines).toEqual([])
+  })
+
+  test('is taken nonetheless when it was waited for long enough', async () => {
+    const [one, two] = [await begin('one'), await begin('two')]
+    const space = createSpace({ patienceMs: 50 })
+    await space.admit(one, 80)
+
+    await space.admit(two, 50)
+
+    expect(await reserved()).toBe(130)
+    expect(log.lines.map(({ message }) => message)).toEqual(['a mirror holds more than its size, nothing more of it can go'])
+  })
+
+  const reasons: readonly (readonly [what: string, options: Partial<MirrorSpaceOptions>])[] = [
+    ['nothing can go', {}],
+    ['the storage has not been read', { whether: { waits: async () => 'scan', hasObstacle: async () => false } }],
+    ['there is an obstacle', { whether: { waits: async () => undefined, hasObstacle: async () => true } }],
+    ['a removal fails', { leastUsed: { find: async () => Promise.reject(new Error('EIO')) } }],
+  ]
+
+  test.each(reasons)('is no reason to refuse a pull where %s', async (_, options) => {
+    const one = await begin('one')
+
+    await createSpace(options).admit(one, 300)
+
+    expect(await reserved()).toBe(300)
+  })
+
+  test('is made for all fetches that wait, and a tenth more', async () => {
+    const fetches = [await begin('one'), await begin('two'), await begin('three')]
+    const [unused, asked]: [Unused[], number[]] = [[], []]
+    const gate = Promise.withResolvers<void>()
+    const space = createSpace({
+      leastUsed: {
+        find: async () => {
+          await gate.promise
+          return [
+            {
+              kind: 'image',
+              repository: REPOSITORY,
+              repositoryId: 1,
+              digest: fetches[0]?.digest ?? digestOf('sha256', new Uint8Array()),
+              usedMs: 0,
+            },
+          ]
+        },
+      },
+      eviction: {
+        take: async (found, bytes) => {
+          asked.push(bytes)
+          unused.push(...found.splice(0))
+          return { images: 0, bytes: 0 }
+        },
+      },
+      patienceMs: 100,
+    })
+    const waiting = fetches.map((fetch) => space.admit(fetch, 110))
+    await Bun.sleep(0)
+    gate.resolve()
+    await Promise.all(waiting)
+
+    expect(asked[0]).toBe(330 - 90)
+    expect(unused.length).toBeGreaterThan(0)
+  })
+})

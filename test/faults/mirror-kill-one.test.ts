@@ -1,0 +1,56 @@
+import { expect, setDefaultTimeout, test } from 'bun:test'
+import { startBerth } from '../support/berth-process.ts'
+import { BodyReader } from '../support/body-reader.ts'
+import { someOf } from '../support/effort.ts'
+import { FakeUpstream, sendBlob, startOf } from '../support/fake-upstream.ts'
+import { Gate } from '../support/gate.ts'
+import { fixedBytes, sha256 } from '../support/images.ts'
+import { RegistryClient } from '../support/registry-client.ts'
+import { ownerOfPort } from '../support/socket-owner.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
+
+setDefaultTimeout(120_000)
+
+const BYTES = fixedBytes(2_000_000)
+const DIGEST = sha256(BYTES)
+const TENTHS = Array.from({ length: 11 }, (_, tenth) => tenth)
+
+test.each(someOf('tenths of a fetch', TENTHS, 2))(
+  'kill -9 of the process that fetches, after %d tenths: the other one goes on from there, and gives the whole',
+  async (tenths) => {
+    using folder = new TemporaryFolder()
+    await using upstream = await FakeUpstream.start()
+    const sent = (BYTES.length / 10) * tenths
+    const gate = new Gate()
+    let port = 0
+    upstream.answer = async (request, response) => {
+      port = request.socket.remotePort ?? 0
+      response.writeHead(200, { 'content-length': BYTES.length })
+      response.flushHeaders()
+      if (sent > 0) await new Promise<void>((written) => response.write(BYTES.subarray(0, sent), () => written()))
+      await gate.pass()
+    }
+    const moreConfig = `proxy:\n  remoteurl: ${upstream.url}\n`
+    await using mirror = await startBerth({ folder, moreConfig, processes: 2, expectsFaults: true })
+    const client = new RegistryClient(mirror.url)
+    // The kernel spreads the connections: with so many, each process has some.
+    const clients = await Promise.all(Array.from({ length: 24 }, () => BodyReader.of(client.getBlob('app', DIGEST))))
+    // The last byte is given when all are proven.
+    await Promise.all(clients.map((client) => client.until(Math.min(sent, BYTES.length - 1))))
+    const fetching = ownerOfPort(port, await mirror.workers())
+    const starts: number[] = []
+    upstream.answer = (request, response) => {
+      starts.push(startOf(request.headers.range))
+      sendBlob(request, response, BYTES)
+    }
+
+    if (fetching !== undefined) process.kill(fetching, 'SIGKILL')
+
+    const outcomes = await Promise.all(clients.map((client) => client.whole().then(sha256, () => 'cut')))
+    // With every byte sent it may have been whole by then, and the connection to the upstream in the hands of no process.
+    if (tenths < 10) expect(new Set(outcomes)).toEqual(new Set(['cut', DIGEST]))
+    else expect(['cut', DIGEST]).toEqual(expect.arrayContaining([...new Set(outcomes)]))
+    if (tenths < 10) expect(starts).toEqual([sent])
+    for (let pulls = 0; pulls < 8; pulls += 1) expect(sha256(await (await client.getBlob('app', DIGEST)).bytes())).toBe(DIGEST)
+  },
+)
