@@ -27,7 +27,7 @@ const WHENEVER_TOUCHED = Number.MAX_SAFE_INTEGER
 export interface EvictionOptions {
   readonly metadata: Metadata
   readonly manifests: Pick<ManifestStore, 'delete'>
-  readonly removal: Removal
+  readonly removal: Pick<Removal, 'manifests' | 'links' | 'bytes'>
   readonly windowMs?: number
 }
 

@@ -108,6 +108,26 @@ describe('the room of a mirror', () => {
     expect(await reserved()).toBe(300)
   })
 
+  const unsure: readonly (readonly [what: string, whether: MirrorSpaceOptions['whether']])[] = [
+    ['the storage has not been read', { waits: async () => 'scan', hasObstacle: async () => false }],
+    ['something in the storage is not known', { waits: async () => undefined, hasObstacle: async () => true }],
+  ]
+
+  test.each(unsure)('is not made while %s', async (_, whether) => {
+    const one = await begin('one')
+    let looks = 0
+    const find = async () => {
+      looks += 1
+      return []
+    }
+    const space = createSpace({ whether, leastUsed: { find }, limits: { sizeBytes: 100, unusedMs: 1, isKept: () => false } })
+
+    await space.admit(one, 300)
+    await space.tend()
+
+    expect(looks).toBe(0)
+  })
+
   test('is made for all fetches that wait, and a tenth more', async () => {
     const fetches = [await begin('one'), await begin('two'), await begin('three')]
     const [unused, asked]: [Unused[], number[]] = [[], []]
