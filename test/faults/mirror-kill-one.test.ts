@@ -5,8 +5,9 @@ import { someOf } from '../support/effort.ts'
 import { FakeUpstream, sendBlob, startOf } from '../support/fake-upstream.ts'
 import { Gate } from '../support/gate.ts'
 import { fixedBytes, sha256 } from '../support/images.ts'
+import { poll } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
-import { ownerOfPort } from '../support/socket-owner.ts'
+import { listenersOn, ownerOfPort } from '../support/socket-owner.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
@@ -32,6 +33,7 @@ test.each(someOf('tenths of a fetch', TENTHS, 2))(
     }
     const moreConfig = `proxy:\n  remoteurl: ${upstream.url}\n`
     await using mirror = await startBerth({ folder, moreConfig, processes: 2, expectsFaults: true })
+    await poll('both processes listen', 60_000, async () => listenersOn(mirror.port) === 2 || undefined)
     const client = new RegistryClient(mirror.url)
     // The kernel spreads the connections: with so many, each process has some.
     const clients = await Promise.all(Array.from({ length: 24 }, () => BodyReader.of(client.getBlob('app', DIGEST))))

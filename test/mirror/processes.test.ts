@@ -6,6 +6,7 @@ import { Gate } from '../support/gate.ts'
 import { fixedBytes, sha256 } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
+import { listenersOn } from '../support/socket-owner.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
@@ -15,7 +16,10 @@ const DIGEST = sha256(BYTES)
 const GET = `GET /v2/app/blobs/${DIGEST}`
 
 async function startMirror(folder: TemporaryFolder, upstream: FakeUpstream): Promise<BerthProcess> {
-  return await startBerth({ folder, moreConfig: `proxy:\n  remoteurl: ${upstream.url}\n`, processes: 2, expectsFaults: true })
+  const moreConfig = `proxy:\n  remoteurl: ${upstream.url}\n`
+  const mirror = await startBerth({ folder, moreConfig, processes: 2, expectsFaults: true })
+  await poll('both processes listen', 60_000, async () => listenersOn(mirror.port) === 2 || undefined)
+  return mirror
 }
 
 /** The connections are spread by the kernel: with so many, each process has some. */
