@@ -2,7 +2,7 @@ import { algorithmOf, type Digest, digestOf, findDigest } from '../oci/digest.ts
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts'
 import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import { findTag, isDigest, type Reference, type Tag } from '../oci/reference.ts'
+import { findTag, isDigest, type Reference } from '../oci/reference.ts'
 import { Circuit } from './circuit.ts'
 import { type CredentialSource, NO_CREDENTIALS } from './credentials.ts'
 import { type Answer, ask, PATIENCE, type Way } from './exchange.ts'
@@ -69,8 +69,8 @@ export class Upstream implements NamedUpstream {
     this.asked = `The upstream ${url.origin}${throughProxy(way?.proxy)}`
   }
 
-  /** What a tag points to, by a HEAD: `known` where that has not changed. `digest` is undefined when the upstream does not say. */
-  async findTag(repository: RepositoryName, tag: Tag, known: Digest, signal: AbortSignal): Promise<FoundTag | undefined> {
+  /** What a tag points to, or that a digest is there, by a HEAD: `known` where that has not changed. `digest` is undefined when the upstream does not say. */
+  async findTag(repository: RepositoryName, tag: Reference, known: Digest, signal: AbortSignal): Promise<FoundTag | undefined> {
     const headers = { accept: MANIFEST_MEDIA_TYPES.join(', '), 'if-none-match': `"${known}"` }
     const answer = await this.#ask('HEAD', { repository, path: `manifests/${tag}`, headers, signal })
     answer.discard()

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import type { Reference, Tag } from '../oci/reference.ts'
+import type { Reference } from '../oci/reference.ts'
 import type { FoundBlob, FoundTag, FoundTags, Upstream, UpstreamBlob, UpstreamManifest } from './upstream.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
@@ -32,7 +32,7 @@ export class Upstreams implements PulledRegistry {
     this.#nameThere = nameThere
   }
 
-  async findTag(repository: RepositoryName, tag: Tag, known: Digest, signal: AbortSignal): Promise<FoundTag | undefined> {
+  async findTag(repository: RepositoryName, tag: Reference, known: Digest, signal: AbortSignal): Promise<FoundTag | undefined> {
     return await this.#first(repository, (upstream, name) => upstream.findTag(name, tag, known, signal))
   }
 

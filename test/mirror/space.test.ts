@@ -114,6 +114,38 @@ describe('the space of a mirror', () => {
     await pull('mine/app', IMAGES.two)
   })
 
+  test('keeps what the other registry does not have any more, and what was pushed before there was a mirror', async () => {
+    await start({})
+    await push('hub/mine', IMAGES.sharing)
+    await restart(mirrors({}))
+    await pullHub('one', 'two')
+    const there = serveImages({ two: IMAGES.two })
+    upstream.answer = there
+    await restart(mirrors({ unused: '1s' }))
+
+    await isGone('two')
+
+    expect([used('hub/one') > 0, used('hub/mine') > 0]).toEqual([true, true])
+    await pull('hub/mine', IMAGES.sharing)
+  })
+
+  test('keeps all while the other registry is away', async () => {
+    await start(mirrors({ unused: '1s' }))
+    await pullHub('one')
+    const answer = upstream.answer
+    let isAsked = false
+    upstream.answer = (_, response) => {
+      isAsked = true
+      response.writeHead(503).end()
+    }
+    await poll('it is asked whether it has the image', SOON_MS, async () => isAsked || undefined)
+    expect(used('hub/one')).toBeGreaterThan(0)
+    upstream.answer = answer
+    await restart(mirrors({ unused: '1s' }))
+
+    await isGone('one')
+  })
+
   test('keeps the repositories that it is to keep, and what an operator holds', async () => {
     const keeping = mirrors({ unused: '1s', keep: ['one'] })
     await start(mirrors({}))

@@ -23,6 +23,7 @@ import { countedName, type LimitedMirror } from './space/counted-mirrors.ts'
 import { Eviction } from './space/eviction.ts'
 import { LeastUsed } from './space/least-used.ts'
 import { MirrorSpace } from './space/mirror-space.ts'
+import { OnlyHere } from './space/only-here.ts'
 
 export interface MirrorsParts {
   readonly mirrors?: MirrorSources | undefined
@@ -72,10 +73,11 @@ export function tendingOf(mirrors: Mirrors, parts: Pick<MirrorsParts, 'metadata'
 }
 
 function spaceOf(place: MirrorPlace, parts: Omit<MirrorsParts, 'mirrors'>): MirrorSpace | undefined {
-  const { prefix, limits } = place
+  const { prefix, limits, upstream, signal } = place
   if (limits.sizeBytes === undefined && limits.unusedMs === undefined) return undefined
-  const leastUsed = new LeastUsed({ metadata: parts.metadata, prefix, isKept: limits.isKept })
-  const eviction = new Eviction({ ...parts, ...removalsOf(parts) })
+  const onlyHere = new OnlyHere({ upstream, signal })
+  const leastUsed = new LeastUsed({ metadata: parts.metadata, prefix, isKept: limits.isKept, onlyHere })
+  const eviction = new Eviction({ ...parts, ...removalsOf(parts), onlyHere })
   return new MirrorSpace({ ...parts, ...place, mirror: prefix, countedAs: countedName(prefix), leastUsed, eviction })
 }
 

@@ -29,6 +29,7 @@ export interface MirrorPlace {
   readonly prefix: string
   readonly events: MirrorEvents
   readonly limits: MirrorLimits
+  readonly upstream: Pick<PulledRegistry, 'findTag'>
   /** Ends what it does. */
   readonly signal: AbortSignal
 }
@@ -59,7 +60,7 @@ export class Mirror {
 
   constructor({ source: { events = NO_EVENTS, limits = NO_LIMITS, ...source }, manifests, catalog, ...options }: MirrorOptions) {
     const { signal } = this.#ending
-    this.space = options.createSpace({ prefix: options.prefix, events, limits, signal })
+    this.space = options.createSpace({ prefix: options.prefix, events, limits, upstream: source.upstream, signal })
     const rows = new FetchRows({ ...options, mirror: options.prefix })
     const parts = { ...options, ...source, events, absences: new Absences(), signal, rows, space: this.space }
     this.#fetches = new BlobFetches(parts)

@@ -53,7 +53,12 @@ const pull = async (repository: RepositoryName, name: string) =>
   await change((query) => notePulls(query, [{ repository, digest: digest(name) }], { areAll: true }))
 
 const leastUsed = (isKept: (repository: RepositoryName) => boolean = () => false) =>
-  new LeastUsed({ metadata: opened.metadata, prefix: 'hub', isKept })
+  new LeastUsed({
+    metadata: opened.metadata,
+    prefix: 'hub',
+    isKept,
+    onlyHere: { has: (_, image) => image === digest('only here') },
+  })
 
 async function found(...options: Parameters<typeof leastUsed>): Promise<readonly string[]> {
   const names = new Map(['one', 'two', 'three', 'index', 'child', 'blob'].map((name) => [digest(name), name]))
@@ -109,6 +114,7 @@ describe('an eviction', () => {
         },
       },
       removal: { manifests: none, links: none, bytes: none },
+      onlyHere: { mayBe: async (_, image) => image === digest('only here') },
       windowMs: 0,
     })
   }
@@ -122,6 +128,20 @@ describe('an eviction', () => {
     await pull(APP, 'one')
 
     await evictionInto(deleted).take(unused, Number.POSITIVE_INFINITY, taking)
+
+    expect(deleted).toEqual([digest('two')])
+  })
+
+  test('leaves what the other registry does not have', async () => {
+    await addManifest(APP, 'only here')
+    await addManifest(APP, 'two')
+    const unused = [...(await leastUsed().find(NEVER))]
+    const deleted: string[] = []
+
+    expect(unused.map((found) => found.digest)).toEqual([digest('two')])
+    const [two] = unused
+    const all = two === undefined ? [] : [{ ...two, digest: digest('only here') }, two]
+    await evictionInto(deleted).take(all, Number.POSITIVE_INFINITY, taking)
 
     expect(deleted).toEqual([digest('two')])
   })

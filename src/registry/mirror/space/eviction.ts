@@ -13,6 +13,7 @@ import type { Removal } from '../../collect/removal.ts'
 import type { ManifestStore } from '../../content/manifest-store.ts'
 import { Removing } from '../../deleting/removing.ts'
 import type { Unused } from './least-used.ts'
+import type { OnlyHere } from './only-here.ts'
 
 /**
  * So long blobs stay, condemned, before they go: a request that looked before has opened its file by then, and one that comes later rescues
@@ -28,6 +29,7 @@ export interface EvictionOptions {
   readonly metadata: Metadata
   readonly manifests: Pick<ManifestStore, 'delete'>
   readonly removal: Pick<Removal, 'manifests' | 'links' | 'bytes'>
+  readonly onlyHere: Pick<OnlyHere, 'mayBe'>
   readonly windowMs?: number
 }
 
@@ -68,8 +70,8 @@ export class Eviction {
   }
 
   /**
-   * Takes the first of these until they hold so many bytes; those that were used since they were found stay, and what an operator holds. The
-   * ones that it did not come to are left in `unused`. `onFreed` is told of bytes as soon as they have gone.
+   * Takes the first of these until they hold so many bytes; those that were used since they were found stay, what an operator holds, and what the
+   * other registry does not have. The ones that it did not come to are left in `unused`. `onFreed` is told of bytes as soon as they have gone.
    */
   async take(unused: Unused[], bytes: number, { signal, onFreed }: Taking): Promise<Evicted> {
     const leaving = await this.#choose(unused, bytes, signal)
@@ -122,10 +124,12 @@ export class Eviction {
 
   /** Undefined where it stays. */
   async #image({ repository, repositoryId, digest, usedMs }: Unused): Promise<Leaving | undefined> {
-    const { read } = this.#options.metadata
+    const { metadata, onlyHere } = this.#options
+    const { read } = metadata
     const asOf = await currentNumber(read)
     const use = await findImageUse(read, repositoryId, digest)
     if (use === undefined || use.isHeld === 0 || use.isPart === 1 || use.usedMs !== usedMs) return undefined
+    if (await onlyHere.mayBe(repository, digest)) return undefined
     return { root: { digest, asOf }, repository, repositoryId, ...(await this.#allOf(repositoryId, digest)) }
   }
 
