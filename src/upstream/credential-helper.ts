@@ -7,6 +7,8 @@ export interface CredentialHelperOptions {
   readonly command: string
   /** The registry whose credentials it is asked for. */
   readonly url: URL
+  /** By which it knows the registry; left out: host and port. */
+  readonly serverAddress?: string
   /** For so long what it printed is used; undefined: until the registry refuses it. 0: it is asked each time. */
   readonly lifetimeMs: number | undefined
   /** Left out: the usual one. */
@@ -67,13 +69,13 @@ export class CredentialHelper implements CredentialSource {
 
   /** Nothing that the program prints is part of an error: it may be a secret. */
   async #ask(): Promise<Credentials> {
-    const { command, url, patienceMs = PATIENCE_MS } = this.#options
-    const outcome = await outcomeOf(command, url.host, patienceMs)
+    const { command, url, serverAddress = url.host, patienceMs = PATIENCE_MS } = this.#options
+    const outcome = await outcomeOf(command, serverAddress, patienceMs)
     const credentials = typeof outcome === 'string' ? undefined : credentialsIn(outcome.printed)
     if (credentials !== undefined) return credentials
     const what = typeof outcome === 'string' ? outcome : 'prints no Username and Secret'
     throw new UpstreamFailure('UNAVAILABLE', {
-      message: `The program ${command} gives no credentials for the upstream ${url.origin}: it ${what}; its operator can run "${command} get" with ${url.host} as its input.`,
+      message: `The program ${command} gives no credentials for the upstream ${url.origin}: it ${what}; its operator can run "${command} get" with ${serverAddress} as its input.`,
       retryAfterSeconds: LEAST_AGE_MS / 1000,
     })
   }

@@ -2,13 +2,13 @@ import { noAnswer, wrongAnswer } from './upstream-failure.ts'
 
 /** One request to another server. */
 export interface Question {
-  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'PUT'
   readonly url: URL
   readonly headers: Readonly<Record<string, string>>
   /** Goes to the origin of `url` alone, never along with a redirect to another one. */
   readonly authorization?: string | undefined
-  /** What a POST sends. It may hold secrets: no redirect is followed with it. */
-  readonly form?: URLSearchParams
+  /** What is sent. It may hold secrets: only GET and HEAD, which send nothing, follow redirects. */
+  readonly body?: URLSearchParams | Uint8Array<ArrayBuffer> | undefined
   /** As errors name the server. */
   readonly asked: string
   /** Ends the exchange, body and all. */
@@ -34,6 +34,7 @@ export interface Way extends Patience {
 
 /** Registries send to object stores, which send on once or twice at most. */
 const MOST_REDIRECTS = 5
+const FOLLOWING: ReadonlySet<string> = new Set(['GET', 'HEAD'])
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
 /**
@@ -46,7 +47,7 @@ export async function ask(question: Question, way: Way): Promise<Answer> {
   for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects += 1) {
     const answer = await askOnce({ ...question, url }, { way, isFirstOrigin: url.origin === first.origin })
     const location = REDIRECTS.has(answer.status) ? answer.headers.get('location') : null
-    if (location === null || question.form !== undefined) return answer
+    if (location === null || !FOLLOWING.has(question.method)) return answer
     answer.discard()
     url = redirected(location, url, asked)
   }
@@ -54,7 +55,7 @@ export async function ask(question: Question, way: Way): Promise<Answer> {
 }
 
 async function askOnce(
-  { method, url, headers, authorization, form, asked, signal }: Question,
+  { method, url, headers, authorization, body, asked, signal }: Question,
   { way, isFirstOrigin }: { readonly way: Way; readonly isFirstOrigin: boolean },
 ): Promise<Answer> {
   const ending = new AbortController()
@@ -68,7 +69,7 @@ async function askOnce(
       method,
       // The bytes are wanted as they are stored: a digest is over those.
       headers: { ...headers, 'accept-encoding': 'identity', ...(authorization && isFirstOrigin ? { authorization } : {}) },
-      ...(form === undefined ? {} : { body: form }),
+      ...(body === undefined ? {} : { body }),
       redirect: 'manual',
       decompress: false,
       ...connectionOf(way),

@@ -10,6 +10,8 @@ export interface LoginOptions {
   readonly url: URL
   readonly credentials: CredentialSource
   readonly way: Way
+  /** Tokens are asked for these as well, to be read: blobs are mounted from there. */
+  readonly mountedFrom?: readonly RepositoryName[] | undefined
 }
 
 /** The names of repositories come from clients: tokens of the oldest are forgotten. */
@@ -49,11 +51,17 @@ export class Login {
     const current = await this.authorizationFor(repository)
     if (current !== undefined && current !== shown) return true
     this.#tokens.delete(repository)
-    const { scope = `repository:${repository}:pull`, ...bearer } = challenge
+    const { scope: asked = `repository:${repository}:pull`, ...bearer } = challenge
+    const scope = [asked, ...this.#scopesToRead(asked)].join(' ')
     const renewal = this.#renewals.get(repository) ?? this.#renew(repository, { ...bearer, scope }, signal)
     this.#renewals.set(repository, renewal)
     await renewal
     return true
+  }
+
+  #scopesToRead(asked: string): readonly string[] {
+    const { mountedFrom = [] } = this.#options
+    return mountedFrom.filter((name) => !asked.includes(`repository:${name}:`)).map((name) => `repository:${name}:pull`)
   }
 
   async #meetBasic(shown: string | undefined): Promise<boolean> {

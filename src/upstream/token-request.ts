@@ -64,7 +64,7 @@ async function get(
   { way, signal }: TokenRequest,
 ): Promise<Answer> {
   if (service !== undefined) url.searchParams.set('service', service)
-  url.searchParams.set('scope', scope)
+  for (const one of scope.split(' ')) url.searchParams.append('scope', one)
   if (credentials !== undefined) url.searchParams.set('account', credentials.username)
   return await ask({ method: 'GET', url, headers: {}, authorization: basicOf(credentials), asked, signal }, way)
 }
@@ -73,7 +73,7 @@ async function get(
 async function grant({ url, service, scope, asked }: Question, token: string, { way, signal }: TokenRequest): Promise<Answer> {
   const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: token, client_id: 'berth', scope })
   if (service !== undefined) form.set('service', service)
-  return await ask({ method: 'POST', url, headers: {}, form, asked, signal }, way)
+  return await ask({ method: 'POST', url, headers: {}, body: form, asked, signal }, way)
 }
 
 /** RFC 6749 and Docker name it differently. */

@@ -5,17 +5,21 @@ interface FailureFacts extends ErrorFacts {
   readonly status?: number
   /** The same question may be answered in a moment. */
   readonly mayPass?: boolean
+  /** As sentences begin that say what it did. */
+  readonly asked?: string
 }
 
 /** Another registry did not give what it was asked for. The message names it and what it answered; that it has no such content is none. */
 export class UpstreamFailure extends RegistryError {
   readonly status: number | undefined
   readonly mayPass: boolean
+  readonly asked: string | undefined
 
-  constructor(code: ErrorCode, { status, mayPass = false, ...facts }: FailureFacts) {
+  constructor(code: ErrorCode, { status, mayPass = false, asked, ...facts }: FailureFacts) {
     super(code, facts)
     this.status = status
     this.mayPass = mayPass
+    this.asked = asked
   }
 }
 
@@ -69,7 +73,7 @@ export function refusal(asked: string, { status, headers }: Pick<Response, 'stat
     case 401:
       return new UpstreamFailure('UNAUTHORIZED', {
         message: `${asked} asks for credentials, or for other ones than the operator of this registry gave (401).`,
-        ...{ status, detail },
+        ...{ status, detail, asked },
       })
     case 403:
       return new UpstreamFailure('DENIED', {

@@ -5,8 +5,8 @@ import type { RepositoryName } from '../oci/name.ts'
 import { findTag, isDigest, type Reference } from '../oci/reference.ts'
 import { Circuit } from './circuit.ts'
 import { type CredentialSource, NO_CREDENTIALS } from './credentials.ts'
-import { type Answer, ask, PATIENCE, type Way } from './exchange.ts'
-import { Login } from './login.ts'
+import { type Answer, PATIENCE, type Way } from './exchange.ts'
+import { RegistrySession } from './registry-session.ts'
 import { refusal, type UpstreamFailure, wrongAnswer } from './upstream-failure.ts'
 
 export interface UpstreamOptions {
@@ -54,19 +54,15 @@ export interface UpstreamBlob {
  */
 export class Upstream implements NamedUpstream {
   readonly origin: string
-  readonly #url: URL
-  readonly #login: Login
-  readonly #way: Way
+  readonly #session: RegistrySession
   readonly #circuit: Circuit
   readonly asked: string
 
   constructor({ url, credentials = NO_CREDENTIALS, way, onCircuit }: UpstreamOptions) {
     this.origin = url.origin
-    this.#url = url
-    this.#way = { ...PATIENCE, ...way }
-    this.#login = new Login({ url, credentials, way: this.#way })
-    this.#circuit = new Circuit({ onChange: onCircuit })
     this.asked = `The upstream ${url.origin}${throughProxy(way?.proxy)}`
+    this.#session = new RegistrySession({ url, credentials, asked: this.asked, way: { ...PATIENCE, ...way } })
+    this.#circuit = new Circuit({ onChange: onCircuit })
   }
 
   /** What a tag points to, or that a digest is there, by a HEAD: `known` where that has not changed. `digest` is undefined when the upstream does not say. */
@@ -145,20 +141,7 @@ export class Upstream implements NamedUpstream {
   /** A server that only fails is left alone for a while: its last failure is thrown then. */
   async #ask(method: 'GET' | 'HEAD', asked: Asked): Promise<Answer> {
     const failureIn = (answer: Answer) => (answer.status >= 500 ? refusal(this.asked, answer) : undefined)
-    return await this.#circuit.ask(() => this.#askAllowed(method, asked), failureIn)
-  }
-
-  /** A challenge is met once; one of another server than the upstream, to which it sent on, is none of ours. */
-  async #askAllowed(method: 'GET' | 'HEAD', { repository, path, headers, signal }: Asked): Promise<Answer> {
-    const url = new URL(`/v2/${repository}/${path}`, this.#url)
-    for (let isRetry = false; ; isRetry = true) {
-      const authorization = await this.#login.authorizationFor(repository)
-      const answer = await ask({ method, url, headers, authorization, asked: this.asked, signal }, this.#way)
-      if (answer.status !== 401 || isRetry || answer.url.origin !== url.origin) return answer
-      answer.discard()
-      const challenge = answer.headers.get('www-authenticate') ?? ''
-      if (!(await this.#login.meet(repository, challenge, authorization, signal))) return answer
-    }
+    return await this.#circuit.ask(() => this.#session.ask({ method, ...asked }), failureIn)
   }
 
   /** Undefined for a 404. Throws for everything else. */
