@@ -24,6 +24,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   recipes: [],
   doctor: [],
   upstream: ['oci'],
+  images: ['oci', 'upstream', 'config/source/yaml-text.ts'],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [
@@ -95,7 +96,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
       'composition/start-error.ts',
     ],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
-    ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating'],
+    ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating', 'images', 'oci/name.ts'],
   ],
   'main.ts': ['cli'],
 }
@@ -235,7 +236,7 @@ describe('what belongs to one place', () => {
           'cli/storage/storage-check.ts',
           'cli/storage/served-config.ts',
           'cli/serve/re-execute.ts',
-          'cli/operate.ts',
+          ...['cli/operate.ts', 'cli/images/user-settings.ts'],
         ],
         ...['storage/filesystem/disk.ts', 'composition/app.ts', 'opening/local-state.ts'],
       ],

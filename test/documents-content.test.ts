@@ -193,7 +193,8 @@ function commandsIn(text: string): string[][] {
 function problemOf(words: readonly string[], command: Command): string | undefined {
   const [word, ...rest] = words
   if (word === undefined) return undefined
-  if (word.startsWith('-')) {
+  // A hyphen alone stands for standard input or output.
+  if (word.startsWith('-') && word !== '-') {
     const name = word.split('=')[0]
     const option = command.options.find(({ long, short }) => long === name || short === name)
     const isHelp = name === '--help' || name === '--version'

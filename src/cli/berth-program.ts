@@ -8,6 +8,7 @@ import { addDoctor } from './clients/doctor.ts'
 import { addProxyConfig } from './clients/proxy-config.ts'
 import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
+import { addImageCommands } from './images/image-program.ts'
 import { programName } from './program-name.ts'
 import { addRetentionCommands } from './retention/retention-program.ts'
 import { serve } from './serve/serve.ts'
@@ -37,6 +38,7 @@ export function berthProgram(): Command {
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)
+  addImageCommands(program)
   addConfigCommands(program)
   addCertificateCommands(program)
   addClientCommands(program)

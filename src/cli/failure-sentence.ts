@@ -4,6 +4,7 @@ import { STORAGE_UNUSABLE, StartError } from '../composition/start-error.ts'
 import { ConfigError } from '../config/config-error.ts'
 import type { Settings } from '../config/settings.ts'
 import { type Tree, valueAt } from '../config/source/tree.ts'
+import { ImageError } from '../images/image-error.ts'
 import { CommandError } from './command-error.ts'
 
 /** A failure that names settings, or the files in them, with where each of them was set. */
@@ -39,7 +40,7 @@ function isOfStorage(message: string, key: string): boolean {
 }
 
 /** What an operator can mend. */
-const OPERATORS = [ConfigError, StartError, CommandError, AccountError, DamagedRecordError]
+const OPERATORS = [ConfigError, StartError, CommandError, AccountError, DamagedRecordError, ImageError]
 
 /** What a person reads when a command fails. An unexpected failure comes with its stack. */
 export function failureSentence(error: unknown): string {

@@ -96,7 +96,7 @@ const TABLES: Readonly<Record<string, string>> = {
 }
 
 /** Commands end, and what they hold with them. */
-const OF_COMMANDS = /^(cli|config|doctor|recipes|storage-copy|registry\/(?:collect|check)\/command)\//
+const OF_COMMANDS = /^(cli|config|doctor|images|recipes|storage-copy|registry\/(?:collect|check)\/command)\//
 const FIELD = /^ {2}(?:readonly )?(#?\w+)(?:: .+?)? = (?:new (?:Map|Set)\b|\[\])/gm
 
 test('the limits name every table in the memory of a process, with its bound and its end', () => {

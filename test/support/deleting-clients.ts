@@ -1,10 +1,10 @@
 import type { AccessRegistry } from './access-registry.ts'
 import { basic } from './access-registry.ts'
 import { ContainersTools } from './containers-tools.ts'
+import { buildCrane } from './crane.ts'
 import { buildGoProgram } from './go-program.ts'
 import { type Environment, environmentIn, type Outcome, run } from './processes.ts'
 
-const CRANE = { source: 'github.com/google/go-containerregistry/cmd/crane', version: 'v0.22.1' } as const
 const REGCTL = { source: 'github.com/regclient/regclient/cmd/regctl', version: 'v0.11.7' } as const
 
 /** A client that deletes: each in its own words, and each finds out in its own way what it may. */
@@ -21,7 +21,7 @@ export interface DeletingClient {
 
 /** Builds those that are built from source; they are kept for the next run. */
 export async function deletingClients(registry: AccessRegistry): Promise<readonly DeletingClient[]> {
-  const crane = await buildGoProgram(CRANE.source, CRANE.version)
+  const crane = await buildCrane()
   const regctl = await buildGoProgram(REGCTL.source, REGCTL.version)
   const tools = await ContainersTools.create(registry.folder)
   return [craneOn(registry, crane), regctlOn(registry, regctl), skopeoOn(registry, tools), curlOn(registry)]

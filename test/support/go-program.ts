@@ -5,7 +5,7 @@ import { type Environment, PROGRAM_PATH, runToSuccess } from './processes.ts'
 
 /** Go is often installed where no shell looks by itself. */
 const GO_PATH = `${PROGRAM_PATH}:/usr/local/go/bin`
-const BUILD_MS = 15 * 60_000
+export const BUILD_MS = 15 * 60_000
 
 /** As `describeWith` wants it. */
 export const GO = Bun.which('go', { PATH: GO_PATH }) ?? 'go'

@@ -1,5 +1,4 @@
 import { X509Certificate } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { type Command, Option } from 'commander'
 import { certificatesIn } from '../../certificates/pem.ts'
 import { findHost } from '../../config/schema/values.ts'
@@ -7,6 +6,7 @@ import type { Access, PulledThrough, Trust } from '../../recipes/client-recipe.t
 import { CLIENT_NAMES, type ClientName, ONLY_WHEN_NAMED } from '../../recipes/clients.ts'
 import { setupScript, setupScriptForWhatIsThere } from '../../recipes/setup-script.ts'
 import { CommandError } from '../command-error.ts'
+import { readText } from './read-text.ts'
 
 interface SetupOptions {
   readonly client: readonly ClientName[]
@@ -113,14 +113,6 @@ async function findAuthority(registry: string, options: SetupOptions): Promise<T
     )
   }
   return { kind: 'authority', certificate }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new CommandError(`${path} cannot be read: ${(cause as Error).message}`, { cause })
-  }
 }
 
 function authorityIn(text: string, source: string): string {

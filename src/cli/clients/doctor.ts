@@ -1,10 +1,10 @@
-import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { publicUrl } from '../../config/schema/values.ts'
 import { examine, SIZES } from '../../doctor/examine.ts'
 import type { Finding } from '../../doctor/finding.ts'
 import { Patient } from '../../doctor/patient.ts'
 import { CommandError } from '../command-error.ts'
+import { readText } from './read-text.ts'
 
 interface DoctorOptions {
   readonly ca?: string
@@ -56,14 +56,6 @@ const SIGNS = { good: 'ok    ', odd: 'odd   ', bad: 'FAILED' }
 function describe({ looked, outcome, seen, advice }: Finding): string {
   const line = `${SIGNS[outcome]} ${looked}: ${seen}\n`
   return advice === undefined ? line : `${line}       ${advice}\n`
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (cause) {
-    throw new CommandError(`${path} cannot be read: ${(cause as Error).message}`, { cause })
-  }
 }
 
 async function certificateOf({ cert, key }: DoctorOptions) {

@@ -1,0 +1,29 @@
+import { Registries } from '../../images/registry/registries.ts'
+import { readText } from '../clients/read-text.ts'
+import { CommandError } from '../command-error.ts'
+import type { RegistryFlags } from './registry-flags.ts'
+import { credentialFiles } from './user-settings.ts'
+
+const CERTIFICATE_FOLDER = '/etc/docker/certs.d'
+
+/** `registry`: the one that the flags are about. Throws CommandError. */
+export async function registriesFor(
+  { login, passwordStdin, ca, plainHttp }: RegistryFlags,
+  registry: string,
+): Promise<Registries> {
+  return new Registries({
+    registry,
+    login: await loginOf(login, passwordStdin),
+    authority: ca === undefined ? undefined : await readText(ca),
+    plainHttp,
+    credentialFiles: credentialFiles(),
+    certificateFolder: CERTIFICATE_FOLDER,
+  })
+}
+
+async function loginOf(user: string | undefined, passwordStdin: boolean) {
+  if (user === undefined && passwordStdin) throw new CommandError('--password-stdin is the password of a user: add --login NAME')
+  if (user === undefined) return undefined
+  if (!passwordStdin) throw new CommandError('the password of the user is read from standard input: add --password-stdin')
+  return { user, password: (await Bun.stdin.text()).replace(/\r?\n$/, '') }
+}
