@@ -46,8 +46,8 @@ afterAll(async () => await lab[Symbol.asyncDispose](), TEST_MS)
 
 test('the page has commands of all kinds', () => {
   expect(COMMANDS.filter((command) => !command.startsWith('berth image '))).toEqual([])
-  expect(new Set(COMMANDS.map((command) => command.split(' ')[2]))).toEqual(new Set(['load', 'save']))
-  expect(COMMANDS.length).toBeGreaterThan(5)
+  expect(new Set(COMMANDS.map((command) => command.split(' ')[2]))).toEqual(new Set(['load', 'save', 'create']))
+  expect(COMMANDS.length).toBeGreaterThan(10)
 })
 
 test.each(COMMANDS)(
