@@ -8,7 +8,7 @@ import { layoutEntries, madeTar } from '../support/made-tar.ts'
 import { runToSuccess } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 180_000
 
 describeWith({ programs: [GO] }, 'crane', () => {
   let lab: ImageLab

@@ -8,7 +8,7 @@ import { layoutEntries, madeTar } from '../support/made-tar.ts'
 import { type Environment, environmentIn, type Outcome, run } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 180_000
 const IMAGE = makeImage('login', { layers: 3 })
 const ACCESS = `  rules:
     - {who: ['user:alice'], repositories: ['team/**'], can: [pull, push]}

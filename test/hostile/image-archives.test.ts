@@ -10,7 +10,7 @@ import { ImageLab } from '../support/image-lab.ts'
 import { makeImage } from '../support/images.ts'
 import { layoutEntries, madeTar } from '../support/made-tar.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 180_000
 const signal = new AbortController().signal
 
 let lab: ImageLab
