@@ -10,6 +10,7 @@ import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { addImageCommands } from './images/image-program.ts'
 import { programName } from './program-name.ts'
+import { addDescribe } from './remarks/remarks-program.ts'
 import { addRetentionCommands } from './retention/retention-program.ts'
 import { serve } from './serve/serve.ts'
 import { addStatus } from './status/status-program.ts'
@@ -35,6 +36,7 @@ export function berthProgram(): Command {
   addStatus(program)
   addQuota(program)
   addRetentionCommands(program)
+  addDescribe(program)
   addAccountCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)

@@ -183,6 +183,8 @@ function handlerOf(config: Config, { registry, gate, access, issuer, signIn, mon
     catalog: registry.catalog,
     search: registry.search,
     images: registry.images,
+    shown: registry.shown,
+    remarks: registry.remarks,
     official: config.search.official,
     pulls: registry.retention.pulls,
     pullEvents: registry.notifications?.pulls,

@@ -102,8 +102,11 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
     case 'tags':
     case 'api-tags':
     case 'page-repository':
-      return refusalLike(nameUnknown(route.repository), reason)
     case 'api-image':
+    case 'api-repository':
+    case 'api-storage':
+    case 'api-compare':
+    case 'api-star':
       return refusalLike(nameUnknown(route.repository), reason)
     default:
       return new AccessRefusal('DENIED', { reason })
@@ -132,6 +135,7 @@ function wantedOf(
     case 'catalog':
     case 'api-repositories':
     case 'page-repositories':
+    case 'api-activity':
       return { kind: 'catalog' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }

@@ -11,11 +11,13 @@ import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
+import type { PullNotes } from '../registry/pulls/pull-notes.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
+import type { Remarks } from '../registry/remarks/remarks.ts'
 import type { Retention } from '../registry/retention/create-retention.ts'
-import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { Images } from '../registry/search/images.ts'
 import type { Search } from '../registry/search/search.ts'
+import type { Shown } from '../registry/shown/create-shown.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
 import type { Connection } from './pipeline.ts'
@@ -39,13 +41,15 @@ export interface ServedRegistry {
   /** Answer pulls of what other registries have; undefined: there are none. */
   readonly mirrors?: { of(repository: RepositoryName): PulledMirror | undefined } | undefined
   /** Left out, pulls are noted nowhere. */
-  readonly pulls?: Pick<PullNotes, 'note'> | undefined
+  readonly pulls?: Pick<PullNotes, 'looked' | 'pulled'> | undefined
   /** Left out, nothing listens to pulls. */
   readonly pullEvents?: Pick<PullEvents, 'note'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
   readonly search: Pick<Search, 'find' | 'describe'>
   readonly images: Pick<Images, 'tags' | 'image' | 'overview' | 'tagsOf' | 'sizesOf' | 'firstFacts'>
+  readonly shown: Shown
+  readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>
   /** Repositories that a search calls official. */
   readonly official: readonly RepositoryGlob[]
   readonly frees: Pick<Frees, 'of'>

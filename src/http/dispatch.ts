@@ -42,15 +42,21 @@ export interface DispatchRules extends AdmissionRules {
 
 /** What registry:2's metrics call it. */
 const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
+  'api-activity': 'api',
+  'api-compare': 'api',
   'api-deleted': 'api',
   'api-deletion': 'api',
+  'api-description': 'api',
   'api-history': 'api',
   'api-image': 'api',
   'api-openapi': 'api',
   'api-quotas': 'api',
   'api-repositories': 'api',
+  'api-repository': 'api',
   'api-restore': 'api',
   'api-retention': 'api',
+  'api-star': 'api',
+  'api-storage': 'api',
   'api-tags': 'api',
   'api-undelete': 'api',
   base: 'base',
@@ -74,6 +80,9 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   upload: 'blob_upload_chunk',
   uploads: 'blob_upload',
 }
+
+const READ_ONLY =
+  'The registry is read-only for maintenance; its operator can end that with storage.maintenance.readonly.enabled.'
 
 /** What finds the way of each request through the API of a registry. */
 export function findIn(registry: ServedRegistry, rules: DispatchRules): Find {
@@ -172,12 +181,12 @@ async function answer(
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */
-function obstacleTo({ action }: Endpoint<Route>, route: Route, rules: DispatchRules): string | undefined {
+function obstacleTo({ action, changesRemarks }: Endpoint<Route>, route: Route, rules: DispatchRules): string | undefined {
   const { readOnly, deletesEnabled, upstream, mirrored } = rules
+  if (changesRemarks === true) return readOnly ? READ_ONLY : undefined
   if (upstream !== undefined && (action === 'push' || action === 'delete'))
     return `This registry is a cache of ${upstream}: push and delete there.`
-  if (readOnly && (action === 'push' || action === 'delete'))
-    return 'The registry is read-only for maintenance; its operator can end that with storage.maintenance.readonly.enabled.'
+  if (readOnly && (action === 'push' || action === 'delete')) return READ_ONLY
   if (action === 'delete' && !deletesEnabled) {
     return 'Deleting is switched off in this registry; its operator can allow it with storage.delete.enabled.'
   }

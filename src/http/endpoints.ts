@@ -1,9 +1,12 @@
 import type { Action } from '../access/access.ts'
 import type { PlainResponse } from './answer/responses.ts'
+import { listActivity } from './api/activity.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
 import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
 import { getOpenApi } from './api/openapi.ts'
 import { listQuotas } from './api/quotas.ts'
+import { describeRepository, starRepository, undescribeRepository, unstarRepository } from './api/remarks.ts'
+import { compareImages, getApiRepository, getStorageUse } from './api/repository.ts'
 import { previewRetention } from './api/retention.ts'
 import { getTagHistory, restoreTag } from './api/tag-past.ts'
 import { listDeleted, undelete } from './api/undeletions.ts'
@@ -35,6 +38,8 @@ export interface Endpoint<Found extends Route> {
   readonly answer: (call: Call<Found>) => PlainResponse | Promise<PlainResponse>
   /** It is answered also while another database may be at work on the storage. */
   readonly duringHandover?: true
+  /** It changes what is said of a repository, and nothing in it. */
+  readonly changesRemarks?: true
 }
 
 type Resource = Route['resource']
@@ -68,6 +73,18 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   search: { GET: { id: 'search', action: 'list', answer: search } },
   'api-openapi': { GET: { id: 'api', action: 'pull', answer: getOpenApi } },
   'api-repositories': { GET: { id: 'api', action: 'list', answer: listApiRepositories } },
+  'api-activity': { GET: { id: 'api', action: 'list', answer: listActivity } },
+  'api-repository': { GET: { id: 'api', action: 'list', answer: getApiRepository } },
+  'api-star': {
+    PUT: { id: 'api', action: 'pull', answer: starRepository, changesRemarks: true },
+    DELETE: { id: 'api', action: 'pull', answer: unstarRepository, changesRemarks: true },
+  },
+  'api-description': {
+    PUT: { id: 'api', action: 'push', answer: describeRepository, changesRemarks: true },
+    DELETE: { id: 'api', action: 'push', answer: undescribeRepository, changesRemarks: true },
+  },
+  'api-storage': { GET: { id: 'api', action: 'list', answer: getStorageUse } },
+  'api-compare': { GET: { id: 'api', action: 'pull', answer: compareImages } },
   'api-tags': { GET: { id: 'api', action: 'list', answer: listApiTags } },
   'api-image': { GET: { id: 'api', action: 'pull', answer: getApiImage } },
   'api-deletion': {

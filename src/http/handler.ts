@@ -12,11 +12,13 @@ import type { Frees } from '../registry/deleting/frees.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirrors } from '../registry/mirror/mirrors.ts'
+import type { PullNotes } from '../registry/pulls/pull-notes.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
+import type { Remarks } from '../registry/remarks/remarks.ts'
 import type { Retention } from '../registry/retention/create-retention.ts'
-import type { PullNotes } from '../registry/retention/pull-notes.ts'
 import type { Images } from '../registry/search/images.ts'
 import type { Search } from '../registry/search/search.ts'
+import type { Shown } from '../registry/shown/create-shown.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
@@ -34,6 +36,8 @@ export interface HandlerOptions {
   readonly catalog: Catalog
   readonly search: Search
   readonly images: Images
+  readonly shown: Shown
+  readonly remarks: Remarks
   /** `search.official`; left out, a search calls no repository official. */
   readonly official?: readonly RepositoryGlob[]
   readonly frees: Frees
@@ -81,6 +85,7 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 export function createHandler(options: HandlerOptions): Handler {
   const { blobs, uploads, manifests, pulls, pullEvents, catalog, search, images, frees, changes, quotas, retention, handover } =
     options
+  const { shown, remarks } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const root = rootPath(host, prefix)
@@ -97,6 +102,8 @@ export function createHandler(options: HandlerOptions): Handler {
     catalog,
     search,
     images,
+    shown,
+    remarks,
     official: options.official ?? [],
     frees,
     changes,

@@ -4,7 +4,7 @@ import type { Tag } from '../oci/reference.ts'
 import { deleteUnheldContent } from './manifest-content.ts'
 import { currentNumber, type Query } from './query.ts'
 
-/** How far the scan of the present epoch is. */
+/** How far the scan of the present epoch is, and what was read of the records in the storage. */
 export type ScanProperty =
   | 'names-epoch'
   | 'blobs-epoch'
@@ -14,6 +14,9 @@ export type ScanProperty =
   | 'passed-over'
   | 'obstacles'
   | 'scrub'
+  | 'pulls-restored'
+  | 'remarks-epoch'
+  | 'activity-restored'
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone

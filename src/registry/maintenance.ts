@@ -11,9 +11,11 @@ import { Duties, type Duty } from './duties.ts'
 import { NO_EVENTS, removeOldEvents } from './events/event-keeping.ts'
 import type { FactsDuty } from './facts/facts-duty.ts'
 import type { Notifications } from './notifications/notifications.ts'
+import type { PullRecords } from './pulls/pull-records.ts'
 import type { QuotaCount } from './quotas/quota-count.ts'
 import type { DeletedRecords } from './records/deleted-records.ts'
 import type { TagHistory } from './records/tag-history.ts'
+import type { Remarks } from './remarks/remarks.ts'
 import { RepeatedTask } from './repeated-task.ts'
 import type { Retention } from './retention/create-retention.ts'
 import type { RetentionDuty } from './retention/retention-duty.ts'
@@ -27,6 +29,10 @@ const SECOND_MS = 1_000
 const SCAN_EVERY_MS = 10 * SECOND_MS
 /** A pull that was noted is written down within so long. */
 const PULLS_EVERY_MS = 60 * SECOND_MS
+/** With a lost database no more pulls are lost than of so long. */
+const PULL_RECORDS_EVERY_MS = 60 * 60 * SECOND_MS
+/** They are looked at once in an epoch; a look that failed is repeated within so long. */
+const REMARKS_EVERY_MS = 10 * SECOND_MS
 const TOMBSTONES_EVERY_MS = 60 * SECOND_MS
 /** What a process left that was killed is gone within a minute. */
 const ORPHANS_EVERY_MS = 20 * SECOND_MS
@@ -51,7 +57,9 @@ export interface MaintenanceOptions {
   /** They stay as they are while the storage is to stay as it is. */
   readonly records: {
     readonly deleted: Pick<DeletedRecords, 'removeOld'>
-    readonly history: Pick<TagHistory, 'flush' | 'tidy'>
+    readonly history: Pick<TagHistory, 'flush' | 'tidy' | 'restoreActivity'>
+    readonly pulls: Pick<PullRecords, 'run'>
+    readonly remarks: Pick<Remarks, 'run'>
     readonly isReadOnly: boolean
   }
   /** Undefined when it is off. */
@@ -143,6 +151,8 @@ export class Maintenance {
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
       { name: 'facts', everyMs: FACTS_EVERY_MS, run: (signal) => this.#readFacts(signal) },
       { name: 'history', everyMs: HISTORY_EVERY_MS, run: (signal) => this.#writeHistory(signal) },
+      { name: 'pulls', everyMs: PULL_RECORDS_EVERY_MS, run: (signal) => this.#recordPulls(signal) },
+      { name: 'remarks', everyMs: REMARKS_EVERY_MS, run: (signal) => this.#options.records.remarks.run(signal) },
       ...(scrub === undefined
         ? []
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
@@ -170,7 +180,14 @@ export class Maintenance {
 
   async #writeHistory(signal: AbortSignal): Promise<void> {
     const { history, isReadOnly } = this.#options.records
+    // Before the first that is newer than all of these.
+    await history.restoreActivity(signal)
     if (!isReadOnly) await history.flush(signal)
+  }
+
+  async #recordPulls(signal: AbortSignal): Promise<void> {
+    const { pulls, isReadOnly } = this.#options.records
+    if (!isReadOnly) await pulls.run(signal)
   }
 
   async #readFacts(signal: AbortSignal): Promise<void> {

@@ -38,11 +38,13 @@ import type { MirrorSources, Mirrors } from './mirror/mirrors.ts'
 import { countedMirrors } from './mirror/space/counted-mirrors.ts'
 import { Notifications } from './notifications/notifications.ts'
 import type { NotificationSettings } from './notifications/settings.ts'
+import { PullRecords } from './pulls/pull-records.ts'
 import { endCount, QuotaCount } from './quotas/quota-count.ts'
 import { type QuotaRule, QuotaRules } from './quotas/quota-rules.ts'
 import { Quotas } from './quotas/quotas.ts'
 import { DeletedRecords } from './records/deleted-records.ts'
 import { TagHistory } from './records/tag-history.ts'
+import type { Remarks } from './remarks/remarks.ts'
 import { createRetention, type Retention } from './retention/create-retention.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention/retention-policy.ts'
 import { BackgroundScan, type BackgroundScanOptions } from './scan/background-scan.ts'
@@ -52,9 +54,10 @@ import { Obstacles } from './scan/obstacles.ts'
 import { RepositoryScan } from './scan/repository-scan.ts'
 import { TagIndexes, type TagIndexesOptions } from './scan/tag-indexes.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
-import { Images } from './search/images.ts'
+import type { Images } from './search/images.ts'
 import { Search } from './search/search.ts'
 import { SearchIndex } from './search/search-index.ts'
+import { createShown, type Shown } from './shown/create-shown.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
 import { createPurge, type UploadPurging } from './uploads/upload-purge.ts'
@@ -110,6 +113,9 @@ export interface Registry {
   readonly facts: FactsDuty
   readonly search: Search
   readonly images: Images
+  readonly shown: Shown
+  readonly remarks: Remarks
+  readonly pullRecords: PullRecords
   readonly frees: Frees
   readonly records: DeletedRecords
   readonly history: TagHistory
@@ -157,31 +163,30 @@ export function createRegistry(options: RegistryOptions): Registry {
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
-  const pushes = new BlobPush(parts)
   const { records, history } = recordsOf(options, collector)
   const references = new ReferenceCheck({ metadata, blobs, reconcile })
-  const uploads = new UploadSessions({ storage, metadata, blobs, pushes, quotas, processId, epoch, liveness })
+  const uploads = new UploadSessions({ ...parts, blobs, pushes: new BlobPush(parts), processId, epoch, liveness })
   const { holds, images, guard, kept } = createGuard(options, history, believed)
-  const rules = options.manifestRules ?? NO_RULES
   const facts = new FactsReader({ storage, log })
   const factsDuty = new FactsDuty({ storage, metadata, reader: facts })
-  const manifestParts = { ...parts, references, records, rules, guard, facts }
+  const manifestParts = { ...parts, references, records, rules: options.manifestRules ?? NO_RULES, guard, facts }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
   const searchIndex = new SearchIndex(metadata)
   const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
-  const { whether } = collecting
-  const ruled = { policy: options.retention, holds, images, collector, notesEachMinute: options.mirrors !== undefined }
-  const retention = createRetention({ ...options, ...ruled, scan, manifests, whether })
+  const pullRecords = new PullRecords(options)
+  const retaining = { holds, images, scan, manifests, whether: collecting.whether, pullRecords, collector }
+  const retention = createRetention({ ...options, ...retaining, policy: options.retention })
   const mirrors = createMirrors({ ...options, ...manifestParts, ...collecting, ...retention, blobs, manifests, catalog })
   const orphans = createOrphans(options, { uploads, mirrors })
+  const said = createShown({ storage, metadata, epoch, manifests, scan, backgroundScan })
   const maintenance = new Maintenance({
     ...(onlyReads ? {} : { retention, tendMirrors: mirrors && tendingOf(mirrors, { metadata, liveness }) }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
-    records: { deleted: records, history, isReadOnly: collector.isReadOnly },
+    records: { deleted: records, history, pulls: pullRecords, remarks: said.remarks, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
     ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty, searchIndex, notifications },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
@@ -189,7 +194,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     ...{ blobs, uploads, manifests, mirrors, holds, retention, notifications },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
-    ...{ records, history, restoration, quotas, facts: factsDuty, images: new Images({ metadata, manifests, scan }) },
+    ...{ records, history, restoration, quotas, facts: factsDuty, ...said, pullRecords },
     search: new Search({ metadata, scan, index: searchIndex, epoch }),
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },

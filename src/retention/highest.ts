@@ -30,6 +30,11 @@ export class Highest<Value> {
     return this.#heap[0]
   }
 
+  /** In no order. */
+  values(): readonly Value[] {
+    return this.#heap
+  }
+
   #rise(from: number): void {
     for (let place = from; place > 0; ) {
       const above = (place - 1) >> 1

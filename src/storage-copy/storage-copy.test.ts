@@ -62,15 +62,17 @@ describe('a copy', () => {
     await record(source, berthLayout.users, 'kept')
     await record(source, berthLayout.users, 'revoked')
     await record(source, storagePath(berthLayout.deleted, '20261128'), 'over')
+    await record(source, berthLayout.starsOf(APP), 'taken')
     await copy(source, target)
     await source.remove(storagePath(berthLayout.users, 'revoked'))
+    await source.remove(storagePath(berthLayout.starsOf(APP), 'taken'))
     await source.remove(storagePath(berthLayout.deleted, '20261128'))
 
     const { progress } = await copy(source, target)
 
     expect([await target.list(berthLayout.users), await target.list(berthLayout.deleted)]).toEqual([['kept'], []])
-    expect(progress).toMatchObject({ recordsCopied: 0, recordsRemoved: 2 })
-    expect(target.secrets).toEqual(new Set(['kept', 'revoked', 'over', 'record']))
+    expect(progress).toMatchObject({ recordsCopied: 0, recordsRemoved: 3 })
+    expect(target.secrets).toEqual(new Set(['kept', 'revoked', 'over', 'taken', 'record']))
   })
 
   test('has the accounts that a list of the source does not show yet', async () => {

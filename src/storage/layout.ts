@@ -1,5 +1,5 @@
 import { algorithmOf, DIGEST_ALGORITHMS, type Digest, findDigest, hexOf } from '../oci/digest.ts'
-import type { RepositoryName } from '../oci/name.ts'
+import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import { type StoragePath, storagePath } from './driver.ts'
 
@@ -73,6 +73,9 @@ export function findBlobAt(path: StoragePath): Digest | undefined {
 
 const ACCESS = 'berth/v1/access'
 const QUARANTINE = 'berth/v1/quarantine'
+const REMARKS = 'berth/v1/remarks'
+export const DESCRIPTION_FILE = '_description'
+const STARS = '_stars'
 
 /**
  * Berth's own records. registry:2 never looks here.
@@ -84,6 +87,10 @@ const QUARANTINE = 'berth/v1/quarantine'
  *     deleted/<yyyymmdd>/<id>   secret; what one deletion took, one JSON record a file, kept for the grace of the collector
  *     quarantine/<alg>.<hex>    bytes that were found under a digest which is not theirs
  *     history/<yyyymmdd>/<id>   secret; how tags moved, one JSON object a line, kept for 400 days
+ *     pulls/<00 to ff>          secret; how often repositories were pulled, and what is in them, one JSON object a line
+ *     remarks/<name>/           what people say of a repository
+ *       _description            one JSON record
+ *       _stars/<hex>            secret; one user's star, one JSON record. <hex>: the SHA-256 of the user's name
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -98,6 +105,11 @@ export const berthLayout = {
   clock: storagePath('berth/v1/clock'),
   deleted: storagePath('berth/v1/deleted'),
   history: storagePath('berth/v1/history'),
+  pulls: storagePath('berth/v1/pulls'),
+  pullsOf: (shard: number): StoragePath => storagePath('berth/v1/pulls', shard.toString(16).padStart(2, '0')),
+  remarks: storagePath(REMARKS),
+  remarksOn: (repository: RepositoryName): StoragePath => storagePath(REMARKS, repository),
+  starsOf: (repository: RepositoryName): StoragePath => storagePath(REMARKS, repository, STARS),
   access: storagePath(ACCESS),
   quarantine: storagePath(QUARANTINE),
   quarantined: (digest: Digest): StoragePath => storagePath(QUARANTINE, `${algorithmOf(digest)}.${hexOf(digest)}`),
@@ -107,6 +119,15 @@ export const berthLayout = {
   robots: storagePath(ACCESS, 'robots'),
   keys: storagePath(ACCESS, 'keys'),
 } as const
+
+const REMARK = new RegExp(`^${REMARKS}/(.+)/(?:${DESCRIPTION_FILE}|${STARS}/([0-9a-f]{64}))$`)
+
+/** What the record at a path is about: no user for a description. Undefined where it is no remark. No part of a repository's name begins with '_'. */
+export function findRemarkAt(path: StoragePath): { readonly repository: RepositoryName; readonly user: string } | undefined {
+  const [, name, user = ''] = REMARK.exec(path) ?? []
+  const repository = name === undefined ? undefined : findRepositoryName(name)
+  return repository && { repository, user }
+}
 
 export const LINK_FILE = 'link'
 export const CURRENT_LINK_FILE = 'current/link'

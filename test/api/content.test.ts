@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { z } from 'zod'
-import { ANSWERS } from '../../src/http/api/openapi.ts'
+import { ANSWERS } from '../../src/http/api/answers.ts'
 import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { expectError } from '../support/answers.ts'
@@ -201,7 +201,15 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     const repository = '/api/v1/repositories/{name}'
     expect(described).toEqual([
       ['get', '/api/v1/repositories', ['n', 'after', 'q', 'page']],
-      ['get', `${repository}/tags`, ['n', 'after']],
+      ['get', '/api/v1/activity', ['n', 'before']],
+      ['get', repository, []],
+      ['put', `${repository}/star`, []],
+      ['delete', `${repository}/star`, []],
+      ['put', `${repository}/description`, ['text']],
+      ['delete', `${repository}/description`, []],
+      ['get', `${repository}/storage`, ['tag', 'digest', 'n', 'after']],
+      ['get', `${repository}/compare`, ['from', 'to', 'platform']],
+      ['get', `${repository}/tags`, ['n', 'sort', 'order', 'q', 'after']],
       ['get', `${repository}/image`, ['tag', 'digest']],
       ['get', `${repository}/deletion`, ['tag', 'digest', 'tags']],
       ['post', `${repository}/deletion`, ['tag', 'digest', 'tags', 'token', 'force']],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { z } from 'zod'
-import { ANSWERS } from '../../src/http/api/openapi.ts'
+import { ANSWERS } from '../../src/http/api/answers.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { expectError } from '../support/answers.ts'
 import { descriptorOf, type Image, jsonContent, makeImage, makeImageIndex } from '../support/images.ts'
@@ -59,8 +59,8 @@ describe.each(SERVERS)('what /api/v1 of %s knows of images:', (_, server) => {
   test('repositories by name, with their descriptions, page by page', async () => {
     expect(await repositories()).toEqual({
       repositories: [
-        { name: 'team/app', description: 'An app that is described' },
-        ...['team/other', 'team/tags/image', 'z'].map((name) => ({ name, description: '' })),
+        { name: 'team/app', description: 'An app that is described', stars: 0, automated: false },
+        ...['team/other', 'team/tags/image', 'z'].map((name) => ({ name, description: '', stars: 0, automated: false })),
       ],
       more: false,
     })
@@ -72,7 +72,8 @@ describe.each(SERVERS)('what /api/v1 of %s knows of images:', (_, server) => {
 
   test('repositories that a search finds, in its order, page by page', async () => {
     expect(await repositories('?q=described')).toEqual({
-      ...{ repositories: [{ name: 'team/app', description: 'An app that is described' }], total: 1, more: false },
+      repositories: [{ name: 'team/app', description: 'An app that is described', stars: 0, automated: false }],
+      ...{ total: 1, more: false },
     })
     const page = await repositories('?q=team&n=2&page=2')
     expect([page.repositories.map(({ name }) => name), page.total, page.more]).toEqual([['team/tags/image'], 3, false])
@@ -92,6 +93,7 @@ describe.each(SERVERS)('what /api/v1 of %s knows of images:', (_, server) => {
         ...{ name: 'v1', digest: described.manifest.digest, mediaType: OCI, created: '2024-01-02T03:04:05.000Z' },
         ...{ bytes: config.bytes.length, platforms: ['linux/arm64/v8'] },
         moved: { at: expect.any(String), by: null, how: 'manifest push' },
+        ...{ pulls: { days7: 0, days30: 0, last: null }, sameAs: [] },
       },
     ])
     expect(Math.abs(Date.parse(listed[0]?.moved?.at ?? '') - Date.now())).toBeLessThan(600_000)
@@ -116,7 +118,9 @@ describe.each(SERVERS)('what /api/v1 of %s knows of images:', (_, server) => {
     expect(byDigest).toEqual(byTag)
     expect(JSON.stringify(byTag)).not.toMatch(/secret|\u202e|\\u0000/)
     expect(byTag).toEqual({
-      ...{ digest: described.manifest.digest, mediaType: OCI, manifestBytes: described.manifest.bytes.length },
+      ...{ digest: described.manifest.digest, mediaType: OCI, manifestBytes: described.manifest.bytes.length, tags: ['v1'] },
+      contents: { artifactType: config.mediaType, subject: null, layers: [], images: [] },
+      ...{ referrers: [], moreReferrers: false, pulls: { days7: 0, days30: 0, last: null, byDay: [] } },
       facts: {
         ...{ created: '2024-01-02T03:04:05.000Z', bytes: config.bytes.length, platforms: ['linux/arm64/v8'] },
         ...{ title: 'App', description: 'An app that is described', source: 'https://example.com', version: '1.2.3' },
@@ -146,7 +150,10 @@ describe.each(SERVERS)('what /api/v1 of %s knows of images:', (_, server) => {
     ['?other=1'],
     ['?q=a&q=b'],
     ['/team/app/tags?n=0'],
-    ['/team/app/tags?q=a'],
+    ['/team/app/tags?q='],
+    ['/team/app/tags?sort=other'],
+    ['/team/app/tags?sort=size&after=v1'],
+    ['/team/app/tags?after=-'],
     ['/team/app/image'],
     [`/team/app/image?tag=v1&digest=sha256:${'0'.repeat(64)}`],
     ['/team/app/image?tag=/'],

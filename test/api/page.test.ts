@@ -30,12 +30,20 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
     })
 
     const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
-    expect(printed).toStartWith('/api/v1/repositories\n/api/v1/repositories/{name}/deleted\n')
+    expect(printed).toStartWith('/api/v1/activity\n/api/v1/repositories\n/api/v1/repositories/{name}\n')
     expect(answers).toMatchObject([
       { repositories: [{ name: 'team/app' }], more: false },
       { repositories: [{ name: 'team/app' }], total: 1 },
+      { name: 'team/app', tags: 5, images: 5, stars: 0, pulls: { total: 0 } },
       { tags: [{ name: 'pr-1' }, { name: 'pr-2' }], more: true },
+      { tags: [{ name: 'v2' }, { name: 'v1' }], more: true, next: 'v1' },
       { facts: { platforms: ['linux/amd64'] } },
+      { bytes: expect.any(Number) },
+      { bytes: expect.any(Number) },
+      { config: expect.any(Array) },
+      { activity: expect.any(Array) },
+      { description: 'Payment service' },
+      { description: null },
       { tags: 1, manifests: 0 },
       { tags: 1, manifests: 1 },
       { tags: 3, manifests: 0, leftUntagged: 3 },

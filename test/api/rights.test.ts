@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { pushImage } from '../collect/rows/row.ts'
 import { AccessRegistry } from '../support/access-registry.ts'
 import { makeImage } from '../support/images.ts'
+import { poll } from '../support/processes.ts'
 import type { RegistryClient } from '../support/registry-client.ts'
 
 setDefaultTimeout(60_000)
@@ -44,6 +45,14 @@ const QUOTAS = ['GET', 'quotas'] as const
 const RETENTION = ['GET', 'retention'] as const
 const TAGS = ['GET', 'tags'] as const
 const IMAGE = ['GET', 'image?tag=v1'] as const
+const REPOSITORY = ['GET', ''] as const
+const STORAGE = ['GET', 'storage'] as const
+const STORAGE_OF_TAGS = ['GET', 'storage?n=10'] as const
+const COMPARE = ['GET', 'compare?from=v1&to=v1'] as const
+const STAR = ['PUT', 'star'] as const
+const UNSTAR = ['DELETE', 'star'] as const
+const DESCRIBE = ['PUT', 'description?text=Service'] as const
+const UNDESCRIBE = ['DELETE', 'description'] as const
 
 // Nothing is changed here: a token that fits nothing is 409, and what was never deleted 404, once the caller is let in.
 test.each([
@@ -57,6 +66,28 @@ test.each([
   ['anonymous', RETENTION, [401, 401, 401]],
   ['anonymous', TAGS, [401, 401, 401]],
   ['anonymous', IMAGE, [401, 401, 401]],
+  ...[REPOSITORY, STORAGE, STORAGE_OF_TAGS, COMPARE, STAR, UNSTAR, DESCRIBE, UNDESCRIBE].map(
+    (thing) => ['anonymous', thing, [401, 401, 401]] as const,
+  ),
+  ...[REPOSITORY, STORAGE, STORAGE_OF_TAGS, COMPARE].flatMap((thing) => [
+    ...(['reader', 'writer', 'owner'] as const).map((caller) => [caller, thing, [200, 404, 404]] as const),
+    ['operator', thing, [200, 200, 404]] as const,
+  ]),
+  ['robot', REPOSITORY, [200, 404, 404]],
+  ['robot', COMPARE, [200, 404, 404]],
+  ['reader', STAR, [200, 404, 404]],
+  ['reader', UNSTAR, [200, 404, 404]],
+  ['operator', STAR, [200, 200, 404]],
+  ['operator', UNSTAR, [200, 200, 404]],
+  ['robot', STAR, [403, 404, 404]],
+  ['robot', UNSTAR, [403, 404, 404]],
+  ['reader', DESCRIBE, [403, 403, 403]],
+  ['reader', UNDESCRIBE, [403, 403, 403]],
+  ['writer', DESCRIBE, [200, 403, 403]],
+  ['writer', UNDESCRIBE, [200, 403, 403]],
+  ['robot', DESCRIBE, [200, 403, 403]],
+  ['operator', DESCRIBE, [200, 200, 404]],
+  ['operator', UNDESCRIBE, [200, 200, 404]],
   ['reader', TAGS, [200, 404, 404]],
   ['reader', IMAGE, [200, 404, 404]],
   ['writer', TAGS, [200, 404, 404]],
@@ -93,7 +124,9 @@ test.each([
   ['operator', RETENTION, [200, 200, 404]],
 ] as const)('%s: %j answers %j', async (caller, [method, thing], statuses) => {
   const answers = await Promise.all(
-    REPOSITORIES.map((repository) => clientOf(caller).request(method, `/api/v1/repositories/${repository}/${thing}`)),
+    REPOSITORIES.map((repository) =>
+      clientOf(caller).request(method, `/api/v1/repositories/${repository}${thing === '' ? '' : `/${thing}`}`),
+    ),
   )
 
   expect(answers.map(({ status }) => status)).toEqual([...statuses])
@@ -123,6 +156,20 @@ test('a list of repositories, and a search, show those that the caller may list'
     expect(await listed('reader', query)).toEqual(['team/app'])
     expect(await listed('operator', query)).toEqual(['secret/app', 'team/app'])
   }
+})
+
+test('activity shows the moves in repositories that the caller may list', async () => {
+  const shown = async (caller: string) => {
+    const answer = await clientOf(caller).request('GET', '/api/v1/activity')
+    const { activity } = (await answer.json()) as { activity?: { repository: string }[] }
+    return activity?.map(({ repository }) => repository).toSorted() ?? answer.status
+  }
+
+  await poll('the moves are there', 30_000, async () => ((await shown('operator')) as unknown[]).length === 2 || undefined)
+
+  expect(await shown('operator')).toEqual(['secret/app', 'team/app'])
+  expect(await shown('reader')).toEqual(['team/app'])
+  expect(await shown('anonymous')).toBe(401)
 })
 
 test('openapi.json needs the login that /v2/ needs', async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import type { z } from 'zod'
-import { ANSWERS } from '../../src/http/api/openapi.ts'
+import { ANSWERS } from '../../src/http/api/answers.ts'
 import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { expectError } from '../support/answers.ts'

@@ -22,6 +22,11 @@ const ACCESS = `  rules:
 `
 const OPEN = `    - {who: [anonymous], repositories: ['public/**'], can: [pull, list]}
 `
+const LIKED = `  rules:
+    - {who: [authenticated], repositories: ['**'], can: [pull, push, list]}
+`
+const AUTOMATED = ['user2/mysql', 'user4/mysql', 'user0/redis']
+const REDIS = ['library/redis', ...[0, 1, 2, 4].map((number) => `user${number}/redis`)]
 const HIDDEN = { 'team/app': 'An app of the team', 'public/app': 'An app for all', 'secret/app': 'An app for nobody' }
 
 describeWith({ programs: [...DOCKER_PROGRAMS, 'podman'], root: true }, 'a search', () => {
@@ -110,6 +115,50 @@ describeWith({ programs: [...DOCKER_PROGRAMS, 'podman'], root: true }, 'a search
       expect(JSON.parse(json)).toMatchObject([
         { Name: `${registry.address}/tools/idl`, Description: 'Compiles interfaces of Thrift' },
       ])
+    })
+  })
+
+  describe('of 60 images that robots have pushed and users like', () => {
+    let registry: AccessRegistry
+
+    beforeAll(async () => {
+      registry = resources.use(await AccessRegistry.start({ access: LIKED }))
+      const robot = registry.basic('ci', await registry.addRobot('ci'))
+      const byRobot = Object.entries(SEARCHED).filter(([name]) => AUTOMATED.includes(name))
+      await registry.addUser('user1', 'a-long-secret')
+      await pushSearched(registry.basic('user1', 'a-long-secret'))
+      await pushSearched(robot, Object.fromEntries(byRobot.map(([name, text]) => [name, `${text} again`])))
+      for (const number of [1, 2, 3, 4, 5]) {
+        if (number > 1) await registry.addUser(`user${number}`, 'a-long-secret')
+        const client = registry.basic(`user${number}`, 'a-long-secret')
+        const liked = number > 1 ? ['user3/redis', 'library/redis'] : ['user3/redis']
+        for (const name of liked) expect((await client.request('PUT', `/api/v1/repositories/${name}/star`)).status).toBe(200)
+      }
+      const words = ['docker', 'login', '--username', 'user1', '--password-stdin', registry.address]
+      expect(await run(words, { environment: daemon.environment, stdin: new Blob(['a-long-secret']) })).toMatchObject({
+        exitCode: 0,
+      })
+    })
+
+    test('by Docker takes the filters and the limit of the registry lab', async () => {
+      const filtered = async (term: string, ...words: readonly string[]) => await docker(`${registry.address}/${term}`, ...words)
+
+      expect(await filtered('redis', '--filter', 'stars=5')).toEqual(['user3/redis'])
+      expect(await filtered('redis', '--filter', 'stars=4')).toEqual(['user3/redis', 'library/redis'])
+      expect(await filtered('redis', '--filter', 'stars=6')).toEqual([])
+      expect(await filtered('mysql', '--filter', 'is-automated=true')).toEqual(AUTOMATED.slice(0, 2))
+      expect(await filtered('mysql', '--filter', 'is-automated=false')).toHaveLength(8)
+      expect(await filtered('postgres', '--filter', 'is-official=true')).toEqual(['library/postgres'])
+      expect(await filtered('redis', '--limit', '5')).toEqual(['user3/redis', ...REDIS.slice(0, 4)])
+    })
+
+    test('by Docker shows the stars, and the descriptions that were set by hand', async () => {
+      const format = '{{.Name}}|{{.Description}}|{{.StarCount}}|{{.IsOfficial}}'
+      const described = await registry.berth(['describe', 'user3/redis', 'Redis as we run it'])
+
+      expect(described).toBe('user3/redis is described: Redis as we run it\n')
+      const found = await daemon.docker('search', '--limit', '2', '--format', format, `${registry.address}/redis`)
+      expect(lines(found)).toEqual(['user3/redis|Redis as we run it|5|', 'library/redis|The official image of redis|4|[OK]'])
     })
   })
 

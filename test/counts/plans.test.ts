@@ -11,7 +11,9 @@ const other = makeImage('other')
 const blob = contentOf('application/octet-stream', fixedBytes(1000))
 
 /** But for what the request brings, what is under way at the moment, and what an index of words leads to. */
-const LARGE_SCAN = /^SCAN (?!CONSTANT|json_each|j |claim|search_pending|s VIRTUAL TABLE INDEX \d+:M)/
+const LARGE_SCAN =
+  /^SCAN (?!CONSTANT|json_each|j |claim|search_pending|pull_repository USING INDEX pull_repository_changed|s VIRTUAL TABLE INDEX \d+:M)/
+const API = '/api/v1/repositories'
 /** Rows that the statement itself has made, of what its other steps read. */
 const SUBQUERY = /^(?:CO-ROUTINE|MATERIALIZE) (\w+)$/
 
@@ -37,18 +39,35 @@ const REQUESTS: Readonly<Record<string, (client: RegistryClient) => Promise<unkn
         await expectStatus(await client.request('GET', path, { headers: { accept: 'text/html' } }), 200),
     ]),
   ),
+  'a repository': async (client) => await expectStatus(await client.request('GET', `${API}/app`), 200),
+  'tags by name': async (client) => await expectStatus(await client.request('GET', `${API}/app/tags?q=lat`), 200),
+  'tags by their pulls': async (client) => await expectStatus(await client.request('GET', `${API}/app/tags?sort=pulls`), 200),
+  'an image': async (client) => await expectStatus(await client.request('GET', `${API}/app/image?tag=latest`), 200),
+  'what an image takes': async (client) => await expectStatus(await client.request('GET', `${API}/app/storage?tag=latest`), 200),
+  'what tags take': async (client) => await expectStatus(await client.request('GET', `${API}/app/storage?n=10`), 200),
+  'a comparison': async (client) =>
+    await expectStatus(await client.request('GET', `${API}/app/compare?from=latest&to=latest`), 200),
+  'the activity': async (client) => await expectStatus(await client.request('GET', '/api/v1/activity'), 200),
+  'a description': async (client) => await expectStatus(await client.request('PUT', `${API}/app/description?text=a`), 200),
   'a tag delete': async (client) => await expectStatus(await client.deleteManifest('app', 'latest'), 202),
+}
+
+async function pushAll(client: RegistryClient): Promise<void> {
+  for (const content of [image.config, ...image.layers, other.config, ...other.layers]) await client.pushBlob('app', content)
+  await expectStatus(await client.putManifest('app', 'latest', image.manifest), 201)
 }
 
 test.each(Object.entries(REQUESTS))('%s costs the same in a large store: no statement reads a whole table', async (_, send) => {
   using folder = new TemporaryFolder({ inMemory: true })
   const root = folder.join('data')
   await using berth = await BerthInProcess.start(root)
-  for (const content of [image.config, ...image.layers, other.config, ...other.layers])
-    await berth.client.pushBlob('app', content)
-  await expectStatus(await berth.client.putManifest('app', 'latest', image.manifest), 201)
+  await pushAll(berth.client)
 
-  const statements = await statementsOf(root, send)
+  await expectNoScans(root, ({ client }) => send(client))
+})
+
+async function expectNoScans(root: string, work: (berth: BerthInProcess) => Promise<unknown>): Promise<void> {
+  const statements = await statementsOf(root, work)
 
   using database = new Database(metadataPath(root), { readonly: true })
   const plans = statements.map((sql) => database.query<{ detail: string }, []>(`EXPLAIN QUERY PLAN ${sql}`).all())
@@ -59,14 +78,14 @@ test.each(Object.entries(REQUESTS))('%s costs the same in a large store: no stat
   })
   expect(statements.length).toBeGreaterThan(0)
   expect(scans).toEqual([])
-})
+}
 
 /** What a process that starts on the directory asks the database for one request. */
-async function statementsOf(root: string, send: (client: RegistryClient) => Promise<unknown>): Promise<readonly string[]> {
+async function statementsOf(root: string, work: (berth: BerthInProcess) => Promise<unknown>): Promise<readonly string[]> {
   await using berth = await BerthInProcess.start(root)
   const prepare = spyOn(Database.prototype, 'prepare')
   try {
-    await send(berth.client)
+    await work(berth)
     return [...new Set(prepare.mock.calls.map(([sql]) => sql))].filter((sql) =>
       /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/i.test(sql),
     )
@@ -74,3 +93,25 @@ async function statementsOf(root: string, send: (client: RegistryClient) => Prom
     prepare.mockRestore()
   }
 }
+
+/** What runs beside requests, each minute or hour. */
+const WORKS: Readonly<Record<string, (berth: BerthInProcess) => Promise<unknown>>> = {
+  'the write of pulls': async ({ client, registry }) => {
+    await expectStatus(await client.getManifest('app', 'latest'), 200)
+    await registry.retention.pulls.write()
+  },
+  'the record of pulls': async ({ client, registry }) => {
+    await expectStatus(await client.getManifest('app', 'latest'), 200)
+    await registry.retention.pulls.write()
+    await registry.pullRecords.run(new AbortController().signal)
+  },
+}
+
+test.each(Object.entries(WORKS))('%s reads no whole table', async (_, work) => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  const root = folder.join('data')
+  await using berth = await BerthInProcess.start(root)
+  await pushAll(berth.client)
+
+  await expectNoScans(root, work)
+})

@@ -52,6 +52,23 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
     '/api/v1/repositories/fuzz/history?tag=%00&n=1e9',
   ],
   restore: [`/api/v1/repositories/fuzz/restore?tag=v1&digest=${DIGEST}`, '/api/v1/repositories/fuzz/restore?tag=v1&back=1'],
+  repository: ['/api/v1/repositories/fuzz', '/api/v1/repositories/fuzz/repository?x=1', '/api/v1/repositories//'],
+  activity: ['/api/v1/activity', '/api/v1/activity?n=1&before=1', '/api/v1/activity?before=%00'],
+  star: ['/api/v1/repositories/fuzz/star', '/api/v1/repositories/none/star?user=x'],
+  description: ['/api/v1/repositories/fuzz/description?text=%00%E2%80%AE%3Cscript%3E', '/api/v1/repositories/fuzz/description'],
+  storage: [
+    '/api/v1/repositories/fuzz/storage',
+    '/api/v1/repositories/kept/storage?n=2',
+    '/api/v1/repositories/kept/storage?tag=latest',
+  ],
+  compare: [
+    '/api/v1/repositories/kept/compare?from=latest&to=latest&platform=%00',
+    `/api/v1/repositories/kept/compare?from=latest&to=${DIGEST}`,
+  ],
+  sorted: [
+    '/api/v1/repositories/kept/tags?sort=pulls&n=1',
+    '/api/v1/repositories/fuzz/tags?sort=size&after=%3A&q=%00&order=ascending',
+  ],
   quotas: ['/api/v1/repositories/fuzz/quotas', '/api/v1/repositories/quotas/quotas?x=1'],
   probe: ['/livez', '/readyz'],
   other: ['/v2/%2e%2e/x', '/v2/a%00b/tags/list', `/v2/${'a/'.repeat(200)}tags/list`, '/x', '*', '/v2/A/tags/list'],

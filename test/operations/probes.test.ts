@@ -11,6 +11,8 @@ const DUTIES = {
   facts: expect.any(String),
   history: expect.any(String),
   leftovers: expect.any(String),
+  pulls: expect.any(String),
+  remarks: expect.any(String),
   uploads: expect.any(String),
 }
 

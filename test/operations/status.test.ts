@@ -44,7 +44,7 @@ test('the commands of docs/operations/status.md tell of a server that runs, and 
     ...['storage', 'room', 'database', 'processes', 'scan', 'content', 'deletes', 'collector', '', '! obstacle', 'scrub', ''],
   ])
   expect(running.stdout).toMatch(
-    /^processes {3}1; at work in the background: collector, facts, history, leftovers, scan, tombstones, uploads$/m,
+    /^processes {3}1; at work in the background: collector, facts, history, leftovers, pulls, remarks, scan, tombstones, uploads$/m,
   )
   expect(running.stdout).toContain('scan        complete: the database says what the storage says\n')
   expect(running.stdout).toContain('content     1 repositories, 0 uploads that have not ended')

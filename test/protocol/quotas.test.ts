@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
-import { ANSWERS } from '../../src/http/api/openapi.ts'
+import { ANSWERS } from '../../src/http/api/answers.ts'
 import { listen } from '../../src/http/server/server.ts'
 import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { expectError, header } from '../support/answers.ts'

@@ -8,7 +8,22 @@ import type { RecordedLog } from './recorded-log.ts'
 
 /** The protocol over a registry that a test has put together, with deletes and the usual limits. */
 export function handlerOf(
-  { blobs, uploads, manifests, catalog, search, images, frees, changes, quotas, retention, mirrors, notifications }: Registry,
+  {
+    blobs,
+    uploads,
+    manifests,
+    catalog,
+    search,
+    images,
+    shown,
+    remarks,
+    frees,
+    changes,
+    quotas,
+    retention,
+    mirrors,
+    notifications,
+  }: Registry,
   log: RecordedLog,
   access?: AccessController,
   observers: readonly RequestObserver[] = [],
@@ -22,6 +37,8 @@ export function handlerOf(
     catalog,
     search,
     images,
+    shown,
+    remarks,
     frees,
     changes,
     quotas,

@@ -1,160 +1,15 @@
 import { z } from 'zod'
 import { jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
+import { ACTIVITY } from './activity.ts'
+import { ANSWERS } from './answers.ts'
 import { DELETION, LOOK } from './deletions.ts'
 import { IMAGE, REPOSITORIES, TAGS } from './images.ts'
 import { QUOTAS } from './quotas.ts'
+import { DESCRIPTION, NO_WORDS } from './remarks.ts'
+import { COMPARISON, STORAGE } from './repository.ts'
 import { RETENTION } from './retention.ts'
 import { HISTORY, RESTORATION } from './tag-past.ts'
 import { LIST, UNDELETION } from './undeletions.ts'
-
-const text = z.string()
-const count = z.int().min(0)
-const time = z.iso.datetime()
-const digest = text.meta({ example: `sha256:${'0'.repeat(64)}` })
-
-const unreadable = count.meta({ description: 'Files among the records of deletions that are no records.' })
-
-const created = time.nullable().meta({ description: 'When it was made, as its builder says.' })
-const bytes = count.nullable().meta({ description: 'Of its config and its layers, each once; null for an image index.' })
-const platforms = z.array(text).meta({ description: 'What it runs on.', example: ['linux/amd64'] })
-const said = text.nullable()
-
-/** What is answered. Tests hold the answers against these. */
-export const ANSWERS = {
-  preview: z.strictObject({
-    tags: count.meta({ description: 'Tags that go.' }),
-    manifests: count.meta({ description: 'Manifests that go.' }),
-    released: count.meta({
-      description: 'Manifests that go later with those: children, referrers, and what is attached by a tag.',
-    }),
-    leftUntagged: count.meta({ description: 'Manifests that lose their last tag, and stay.' }),
-    unreadable: count.meta({ description: 'Revisions that cannot be read, and so stay.' }),
-    kept: count.meta({ description: 'What a rule or a hold keeps.' }),
-    bytes: count.meta({ description: 'Bytes that nothing else needs.' }),
-    freedBy: time.optional().meta({ description: 'When they are free; left out where no collector runs.' }),
-    namedBy: z.array(digest).meta({ description: 'Image indexes that name the manifest: its deletion needs force=true.' }),
-    token: text.meta({ description: 'To be sent with the deletion.' }),
-    goes: z.array(z.strictObject({ kind: z.enum(['tag', 'manifest', 'released']), tag: text.optional(), digest })),
-    stays: z
-      .array(z.strictObject({ reference: text, because: text }))
-      .meta({ description: 'What a rule or a hold keeps, and why.' }),
-    more: z.boolean().meta({ description: 'More goes or stays than is named.' }),
-  }),
-  deletion: z.strictObject({
-    ...{ tags: count, manifests: count },
-    changed: count.meta({ description: 'What was pushed or moved meanwhile, and stays.' }),
-    kept: count.meta({ description: 'What the configuration or a hold keeps.' }),
-  }),
-  deleted: z.strictObject({
-    deleted: z.array(
-      z.strictObject({
-        ...{
-          id: text,
-          at: time,
-          until: time,
-          by: text.nullable(),
-          kind: z.enum(['tag', 'manifest']),
-          digest,
-          tags: z.array(text).meta({ description: 'The first hundred.' }),
-          tagCount: count,
-        },
-      }),
-    ),
-    more: z.boolean(),
-    unreadable,
-  }),
-  undeletion: z.strictObject({
-    manifests: count.meta({ description: 'Manifests that are back.' }),
-    restored: z.array(
-      z.strictObject({ digest, tags: z.array(text), moved: z.array(z.strictObject({ tag: text, digest })) }).meta({
-        description: '`moved`: tags that point elsewhere by now, and stay so.',
-      }),
-    ),
-    gone: z.array(z.strictObject({ digest, missing: z.array(digest) })).meta({ description: 'What cannot be brought back.' }),
-    more: z.boolean().meta({ description: 'More came back, or is gone, than is named.' }),
-    unreadable,
-  }),
-  repositories: z.strictObject({
-    repositories: z.array(z.strictObject({ name: text, description: text })),
-    total: count.optional().meta({ description: 'How many a search has found, at most 1,000.' }),
-    more: z.boolean(),
-  }),
-  tags: z.strictObject({
-    tags: z.array(
-      z.strictObject({
-        ...{ name: text, digest, mediaType: said, created, bytes, platforms },
-        moved: z
-          .strictObject({ at: time, by: said, how: said })
-          .nullable()
-          .meta({ description: 'What moved it to where it points; null where that is not known.' }),
-      }),
-    ),
-    more: z.boolean(),
-  }),
-  image: z.strictObject({
-    ...{ digest, mediaType: text, manifestBytes: count },
-    facts: z
-      .strictObject({
-        ...{ created, bytes, platforms, title: said, description: said, source: said, version: said },
-        ...{ baseName: said, baseDigest: said },
-        firstImage: said.meta({ description: 'Of an image index: the digest of its first image.' }),
-        config: z
-          .strictObject({
-            ...{ user: text, workingDirectory: text, entrypoint: z.array(text), command: z.array(text), ports: z.array(text) },
-            environment: z.array(text).meta({ description: 'Names alone: values may be secrets.' }),
-            labels: z.record(text, text),
-            history: z.array(z.strictObject({ created, by: text, comment: text, isEmpty: z.boolean() })),
-          })
-          .nullable(),
-      })
-      .nullable()
-      .meta({ description: 'Null where they have not been read yet.' }),
-  }),
-  history: z.strictObject({
-    moves: z.array(
-      z.strictObject({
-        at: time,
-        by: text.nullable().meta({ description: 'Who moved it; null where that is not known.' }),
-        how: text.nullable().meta({ description: 'What moved it; null where only the storage tells of it.' }),
-        digest: digest.nullable().meta({ description: 'Where to; null: it was deleted.' }),
-        state: z.enum(['there', 'deleted', 'gone']).meta({ description: 'Of that manifest; deleted: it can be brought back.' }),
-        until: time.nullable().meta({ description: 'Until when it can be brought back.' }),
-      }),
-    ),
-    more: z.boolean().meta({ description: 'There may be older moves.' }),
-    unreadable: count.meta({ description: 'Files among the records that are no records.' }),
-  }),
-  restoration: z.strictObject({ tag: text, digest }),
-  quotas: z.strictObject({
-    quotas: z.array(
-      z.strictObject({
-        name: text,
-        used: count.meta({ description: 'Bytes.' }),
-        limit: count.nullable().meta({ description: 'Bytes above which pushes are refused; null: there is no such limit.' }),
-        warn: count.nullable().meta({ description: 'Bytes above which pushes are warned.' }),
-      }),
-    ),
-    counted: z.boolean().meta({ description: 'false: not everything has been counted yet.' }),
-  }),
-  retention: z.strictObject({
-    tags: z.strictObject({ go: count, stay: count }).meta({ description: 'How many tags would go, and stay.' }),
-    untagged: z.strictObject({ go: count, stay: count }).meta({ description: 'The same of manifests without a tag.' }),
-    dryRun: z.boolean().meta({ description: 'true: the rules are only shown, and nothing goes.' }),
-    contents: z.array(
-      z.strictObject({
-        tag: text.nullable().meta({ description: 'null: a manifest without a tag.' }),
-        digest,
-        goes: z.boolean(),
-        reason: text.meta({ description: 'A word or two, for a program.' }),
-        because: text.meta({ description: 'To be read after stays: or goes:.' }),
-      }),
-    ),
-    next: text.nullable().meta({ description: 'To be sent as last; null: this was all.' }),
-  }),
-  errors: z.strictObject({
-    errors: z.array(z.strictObject({ code: text, message: text, detail: z.unknown().optional() })),
-  }),
-}
 
 interface Operation {
   readonly summary: string
@@ -165,17 +20,57 @@ interface Operation {
 }
 
 const LISTED = '/api/v1/repositories'
+const ACTIVITY_PATH = '/api/v1/activity'
 const REPOSITORY = `${LISTED}/{name}`
-const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post', Operation>>>>> = {
+const OPERATIONS: Readonly<Record<string, Readonly<Partial<Record<'get' | 'post' | 'put' | 'delete', Operation>>>>> = {
   [LISTED]: {
     get: {
       summary: 'Repositories that the caller may list, by name or as a search finds them.',
       ...{ parameters: REPOSITORIES, answer: ANSWERS.repositories, errors: [] },
     },
   },
+  [ACTIVITY_PATH]: {
+    get: {
+      summary: 'The newest moves and deletions of tags in the repositories that the caller may list.',
+      ...{ parameters: ACTIVITY, answer: ANSWERS.activity, errors: [] },
+    },
+  },
+  [REPOSITORY]: {
+    get: {
+      summary: 'One repository. Where its name ends in a word of these paths: /repository behind it.',
+      ...{ parameters: NO_WORDS, answer: ANSWERS.repository, errors: [404] },
+    },
+  },
+  [`${REPOSITORY}/star`]: {
+    put: { summary: 'Gives the star of the caller.', parameters: NO_WORDS, answer: ANSWERS.star, errors: [404, 405] },
+    delete: { summary: 'Takes it back.', parameters: NO_WORDS, answer: ANSWERS.star, errors: [404, 405] },
+  },
+  [`${REPOSITORY}/description`]: {
+    put: {
+      summary: 'Describes the repository by hand.',
+      ...{ parameters: DESCRIPTION, answer: ANSWERS.description, errors: [404, 405] },
+    },
+    delete: {
+      summary: 'Its newest image describes it again.',
+      ...{ parameters: NO_WORDS, answer: ANSWERS.description, errors: [404, 405] },
+    },
+  },
+  [`${REPOSITORY}/storage`]: {
+    get: {
+      summary:
+        'How many bytes an image needs, or with n each tag, or all of the repository; and how many of these nothing else needs.',
+      ...{ parameters: STORAGE, answer: z.union([ANSWERS.storage, ANSWERS.storageOfTags]), errors: [404] },
+    },
+  },
+  [`${REPOSITORY}/compare`]: {
+    get: {
+      summary: 'Two images: the layers that both have, and what their configs say differently.',
+      ...{ parameters: COMPARISON, answer: ANSWERS.comparison, errors: [404, 405] },
+    },
+  },
   [`${REPOSITORY}/tags`]: {
     get: {
-      summary: 'Tags by name, with what is known of their images.',
+      summary: 'Tags, sorted, with what is known of their images.',
       ...{ parameters: TAGS, answer: ANSWERS.tags, errors: [404] },
     },
   },

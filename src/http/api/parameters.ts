@@ -54,7 +54,8 @@ function parsed<Value>(find: (text: string) => Value | undefined, rule: string) 
   })
 }
 
-function invalid(what: string): RegistryError {
+/** `what`: to be read after 'The parameters are not valid:'. */
+export function invalid(what: string): RegistryError {
   return new RegistryError('PARAMETER_INVALID', { message: `The parameters are not valid: ${what}; see /api/v1/openapi.json.` })
 }
 

@@ -1,6 +1,6 @@
 import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
 
-export type ApiRoute = OpenApiRoute | RepositoriesRoute | ContentRoute
+export type ApiRoute = OpenApiRoute | RepositoriesRoute | ActivityRoute | ContentRoute
 
 /** `/api/v1/openapi.json` */
 export interface OpenApiRoute {
@@ -13,9 +13,20 @@ export interface RepositoriesRoute {
   readonly query: URLSearchParams
 }
 
-/** `/api/v1/repositories/<name>/` and one of the words below. */
+/** `/api/v1/activity` */
+export interface ActivityRoute {
+  readonly resource: 'api-activity'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/repositories/<name>/` and one of the words below, or none of them. */
 export interface ContentRoute {
   readonly resource:
+    | 'api-repository'
+    | 'api-star'
+    | 'api-description'
+    | 'api-storage'
+    | 'api-compare'
     | 'api-tags'
     | 'api-image'
     | 'api-deletion'
@@ -30,6 +41,12 @@ export interface ContentRoute {
 }
 
 const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
+  // For a repository whose name ends in one of these words.
+  repository: 'api-repository',
+  star: 'api-star',
+  description: 'api-description',
+  storage: 'api-storage',
+  compare: 'api-compare',
   tags: 'api-tags',
   image: 'api-image',
   deletion: 'api-deletion',
@@ -46,8 +63,10 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (version !== 'v1') return undefined
   if (kind === 'openapi.json' && rest.length === 0) return { resource: 'api-openapi' }
   if (kind === 'repositories' && rest.length === 0) return { resource: 'api-repositories', query }
+  if (kind === 'activity' && rest.length === 0) return { resource: 'api-activity', query }
+  if (kind !== 'repositories') return undefined
   const last = rest.at(-1) ?? ''
-  const resource = Object.hasOwn(CONTENT, last) ? CONTENT[last] : undefined
-  if (kind !== 'repositories' || resource === undefined || rest.length < 2) return undefined
-  return { resource, repository: parseRepositoryName(rest.slice(0, -1).join('/')), query }
+  const resource = Object.hasOwn(CONTENT, last) && rest.length > 1 ? CONTENT[last] : undefined
+  const name = resource === undefined ? rest : rest.slice(0, -1)
+  return { resource: resource ?? 'api-repository', repository: parseRepositoryName(name.join('/')), query }
 }

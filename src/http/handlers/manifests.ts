@@ -25,9 +25,13 @@ export async function getManifest(call: Call<ManifestRoute>): Promise<PlainRespo
   const { registry, request, route, actor } = call
   const { repository, reference } = route
   const { manifests } = pulledFrom(registry, repository)
-  if (request.method === 'HEAD') return pulled(call, await manifests.get(repository, reference), null)
+  if (request.method === 'HEAD') {
+    const manifest = await manifests.get(repository, reference)
+    registry.pulls?.looked({ repository, reference, ...manifest }, actor)
+    return pulled(call, manifest, null)
+  }
   const { manifest, content } = await manifests.read(repository, reference)
-  registry.pulls?.note(repository, manifest.digest, actor.name)
+  registry.pulls?.pulled({ repository, reference, ...manifest }, actor)
   return pulled(call, manifest, content)
 }
 

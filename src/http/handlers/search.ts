@@ -23,8 +23,8 @@ export async function search({ registry, permit, route: { query } }: Call<Search
   const { total, found } = await registry.search.find(q, { first: (page - 1) * size, count: size }, isShown)
   return jsonResponse({
     ...{ query: q, num_results: total, num_pages: Math.ceil(total / size), page, page_size: size },
-    results: found.map(({ name, description }) => ({
-      ...{ name, description, star_count: 0, is_automated: false, is_trusted: false },
+    results: found.map(({ name, description, stars, isAutomated }) => ({
+      ...{ name, description, star_count: stars, is_automated: isAutomated, is_trusted: isAutomated },
       is_official: registry.official.some((pattern) => pattern.fits(name)),
     })),
   })

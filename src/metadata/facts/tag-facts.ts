@@ -19,16 +19,27 @@ export interface TagFactsRow {
   readonly movedHow: string | null
 }
 
+const TAG_FACTS = `SELECT t.name AS tag, t.digest AS digest, c.media_type AS mediaType, coalesce(f.created_ms, i.created_ms) AS createdMs,
+            f.size AS size, f.platforms AS platforms, t.moved_ms AS movedMs, t.moved_by AS movedBy, t.moved_how AS movedHow`
+const ITS_IMAGE = `LEFT JOIN manifest_content c ON c.digest = t.digest LEFT JOIN image_facts f ON f.digest = t.digest
+     LEFT JOIN image_facts i ON i.digest = f.first_image`
+
 /** A page in byte order, as the list of tags has it. */
 export async function listTagFacts(query: Query, repositoryId: number, after: string, limit: number): Promise<TagFactsRow[]> {
   return await query.all<TagFactsRow>(
-    `SELECT t.name AS tag, t.digest AS digest, c.media_type AS mediaType, coalesce(f.created_ms, i.created_ms) AS createdMs,
-            f.size AS size, f.platforms AS platforms, t.moved_ms AS movedMs, t.moved_by AS movedBy, t.moved_how AS movedHow
-     FROM tag t LEFT JOIN manifest_content c ON c.digest = t.digest LEFT JOIN image_facts f ON f.digest = t.digest
-     LEFT JOIN image_facts i ON i.digest = f.first_image
+    `${TAG_FACTS} FROM tag t ${ITS_IMAGE}
      WHERE t.repository_id = CAST(? AS INTEGER) AND t.name > CAST(? AS TEXT) AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)`,
     repositoryId,
     after,
     limit,
+  )
+}
+
+/** The same of these tags, in no order. */
+export async function listTagFactsOf(query: Query, repositoryId: number, tags: readonly Tag[]): Promise<TagFactsRow[]> {
+  return await query.all<TagFactsRow>(
+    `${TAG_FACTS} FROM json_each(?) j CROSS JOIN tag t ON t.repository_id = CAST(? AS INTEGER) AND t.name = j.value AND t.held = 1 ${ITS_IMAGE}`,
+    JSON.stringify(tags),
+    repositoryId,
   )
 }

@@ -1,5 +1,4 @@
 import type { Digest } from '../../oci/digest.ts'
-import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { CLOCK_MS, type Query } from '../query.ts'
 
@@ -66,24 +65,4 @@ export async function noteUntagged(query: Query, repositoryId: number, digests: 
 export async function countUntagged(query: Query, repositoryId: number): Promise<number> {
   const row = await query.get<{ count: number }>('SELECT count(*) AS count FROM untagged WHERE repository_id = ?', repositoryId)
   return row?.count ?? 0
-}
-
-export interface Pull {
-  readonly repository: RepositoryName
-  readonly digest: Digest
-}
-
-/** Notes that manifests were pulled just now. From the first time on every pull is noted, or from this time on where these are not all. */
-export async function notePulls(query: Query, pulls: readonly Pull[], { areAll }: { readonly areAll: boolean }): Promise<void> {
-  await query.run(
-    `INSERT INTO counter (name, value) VALUES ('pulls-known-since-ms', ${CLOCK_MS})
-     ON CONFLICT (name) DO ${areAll ? 'NOTHING' : 'UPDATE SET value = excluded.value'}`,
-  )
-  if (pulls.length === 0) return
-  await query.run(
-    `UPDATE manifest SET pulled_ms = ${CLOCK_MS}
-     FROM (SELECT r.id AS id, value ->> 1 AS digest FROM json_each(?) JOIN repository r ON r.name = value ->> 0) j
-     WHERE manifest.repository_id = j.id AND manifest.digest = j.digest`,
-    JSON.stringify(pulls.map(({ repository, digest }) => [repository, digest])),
-  )
 }

@@ -20,6 +20,8 @@ export interface SearchEntry {
   readonly words: string
   readonly description: string | null
   readonly source: Digest | null
+  /** Whether the last push came from a robot; undefined: as far as it is known already. */
+  readonly isAutomated: boolean | undefined
 }
 
 /** A manifest that says something, by which an entry may be made. Null: unknown. */
@@ -48,17 +50,35 @@ export interface EntrySource {
   readonly name: RepositoryName
   /** Undefined where it has no entry yet, or says nothing. */
   readonly source: SourceRow | undefined
+  /** Set by hand; null where it is not. */
+  readonly description: string | null
 }
 
 /** The name of a repository, and what its entry is made of, as long as the repository holds that. */
 export async function findEntrySource(query: Query, repositoryId: number): Promise<EntrySource | undefined> {
-  const row = await query.get<{ name: RepositoryName; source: Digest | null }>(
-    `SELECT r.name AS name, e.source AS source FROM repository r LEFT JOIN search_entry e ON e.repository_id = r.id
+  const row = await query.get<{ name: RepositoryName; source: Digest | null; description: string | null }>(
+    `SELECT r.name AS name, e.source AS source, d.description AS description FROM repository r
+     LEFT JOIN search_entry e ON e.repository_id = r.id LEFT JOIN remark d ON d.repository = r.name
      WHERE r.id = CAST(? AS INTEGER)`,
     repositoryId,
   )
   if (row === undefined) return undefined
-  return { name: row.name, source: row.source === null ? undefined : await findSource(query, repositoryId, row.source) }
+  const { name, source, description } = row
+  return { name, description, source: source === null ? undefined : await findSource(query, repositoryId, source) }
+}
+
+/** What last moved a tag to one of these manifests by a push; undefined where no tag leads there, or that is not known. */
+export async function findLastPusher(
+  query: Query,
+  repositoryId: number,
+  digests: readonly string[],
+): Promise<{ readonly by: string | null } | undefined> {
+  return await query.get(
+    `SELECT t.moved_by AS by FROM json_each(?) j CROSS JOIN tag t INDEXED BY tag_by_digest ON t.repository_id = CAST(? AS INTEGER) AND t.digest = j.value
+     WHERE t.moved_how = 'manifest push' ORDER BY t.moved_ms DESC LIMIT 1`,
+    JSON.stringify(digests),
+    repositoryId,
+  )
 }
 
 /** A manifest of the repository that says something. An image index is as old as its first image. */
@@ -92,16 +112,16 @@ const SOURCES = `SELECT m.digest AS digest, coalesce(f.created_ms, i.created_ms)
 const SAYS_SOMETHING = 'm.held = 1 AND m.subject IS NULL AND f.words IS NOT NULL'
 
 /** Nothing is written where nothing has changed: its index is what costs. */
-export async function putEntry(query: Query, { repositoryId, words, description, source }: SearchEntry): Promise<void> {
+export async function putEntry(query: Query, entry: SearchEntry): Promise<void> {
+  const { repositoryId, words, description, source, isAutomated } = entry
+  const automated = isAutomated === undefined ? null : Number(isAutomated)
   await query.run(
-    `INSERT INTO search_entry (repository_id, name, words, description, source)
-     SELECT id, name, ?, ?, ? FROM repository WHERE id = ?
-     ON CONFLICT (repository_id) DO UPDATE SET words = excluded.words, description = excluded.description, source = excluded.source
+    `INSERT INTO search_entry (repository_id, name, words, description, source, automated)
+     SELECT id, name, ?, ?, ?, coalesce(?, 0) FROM repository WHERE id = ?
+     ON CONFLICT (repository_id) DO UPDATE SET words = excluded.words, description = excluded.description, source = excluded.source,
+       automated = coalesce(?, search_entry.automated)
      WHERE search_entry.words <> excluded.words OR search_entry.description IS NOT excluded.description
-       OR search_entry.source IS NOT excluded.source`,
-    words,
-    description,
-    source,
-    repositoryId,
+       OR search_entry.source IS NOT excluded.source OR search_entry.automated <> coalesce(?, search_entry.automated)`,
+    ...[words, description, source, automated, repositoryId, automated, automated],
   )
 }

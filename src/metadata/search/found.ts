@@ -84,21 +84,28 @@ export async function listThere(query: Query, epoch: number, ids: readonly numbe
   return new Set(rows.map(({ id }) => id))
 }
 
-export async function findDescriptions(query: Query, ids: readonly number[]): Promise<ReadonlyMap<number, string>> {
-  const rows = await query.all<{ id: number; description: string }>(
-    `SELECT e.repository_id AS id, e.description AS description FROM json_each(?) j CROSS JOIN search_entry e ON e.repository_id = j.value
-     WHERE e.description IS NOT NULL`,
-    JSON.stringify(ids),
-  )
-  return new Map(rows.map(({ id, description }) => [id, description]))
+/** What an answer says of a repository. */
+export interface FoundFacts {
+  readonly description: string
+  /** The last push came from a robot, as far as that is known. */
+  readonly isAutomated: boolean
+  readonly stars: number
 }
 
-/** The same by names. */
-export async function findDescriptionsOf(query: Query, names: readonly string[]): Promise<ReadonlyMap<string, string>> {
-  const rows = await query.all<{ name: string; description: string }>(
-    `SELECT r.name AS name, e.description AS description FROM json_each(?) j CROSS JOIN repository r ON r.name = j.value
-     CROSS JOIN search_entry e ON e.repository_id = r.id WHERE e.description IS NOT NULL`,
+export const NOTHING_FOUND: FoundFacts = { description: '', isAutomated: false, stars: 0 }
+
+/** Of these repositories, by their names. */
+export async function findFoundFacts(query: Query, names: readonly string[]): Promise<ReadonlyMap<string, FoundFacts>> {
+  const rows = await query.all<{ name: string; description: string | null; automated: number | null; stars: number | null }>(
+    `SELECT r.name AS name, e.description AS description, e.automated AS automated, m.stars AS stars
+     FROM json_each(?) j CROSS JOIN repository r ON r.name = j.value
+     LEFT JOIN search_entry e ON e.repository_id = r.id LEFT JOIN remark m ON m.repository = r.name`,
     JSON.stringify(names),
   )
-  return new Map(rows.map(({ name, description }) => [name, description]))
+  return new Map(
+    rows.map(({ name, description, automated, stars }) => [
+      name,
+      { description: description ?? '', isAutomated: automated === 1, stars: stars ?? 0 },
+    ]),
+  )
 }

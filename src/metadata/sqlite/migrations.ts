@@ -3,8 +3,11 @@ import { EVENT_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
 import { FETCH_TABLES } from '../mirroring/tables.ts'
+import { PULL_TABLES } from '../pulls/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
+import { REMARK_TABLES } from '../remarks/tables.ts'
 import { SEARCH_TABLES } from '../search/tables.ts'
+import { ACTIVITY_TABLES } from '../shown/tables.ts'
 import { BASE_VERSION } from './schema.ts'
 
 /** One change of the tables. How to add one: CONTRIBUTING.md. */
@@ -112,6 +115,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 14, statements: SEARCH_TABLES },
   { version: 15, statements: EVENT_TABLES },
   { version: 16, statements: FETCH_TABLES },
+  { version: 17, statements: [...PULL_TABLES, ...REMARK_TABLES, ...ACTIVITY_TABLES] },
 ]
 
 /** The version of a database that went through all of these. */

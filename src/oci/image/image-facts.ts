@@ -29,7 +29,7 @@ const MAX_TEXT = 1_000
 const MAX_PLATFORMS = 100
 const MAX_LABEL_WORDS = 200
 const MAX_WORDS = 4_000
-/** What BuildKit puts beside the images of an index: they are about an image, and none. */
+/** They are about an image, and none. */
 const ATTESTATION = 'vnd.docker.reference.type'
 
 /** Annotations count before labels: they are of the manifest, and labels may come from the image that it was built on. */
@@ -39,7 +39,7 @@ export function factsOf(manifest: Manifest, config: ImageConfig | undefined): Im
     const name = `org.opencontainers.image.${word}`
     return shownText(ownText(annotations, name) || ownText(config?.labels ?? {}, name), MAX_TEXT) || undefined
   }
-  const images = isImageIndex(mediaType) ? references.filter(isImage) : []
+  const images = isImageIndex(mediaType) ? references.filter((reference) => !isAttestation(reference)) : []
   return {
     createdMs: config?.createdMs ?? timeIn(said('created')),
     size: isImageIndex(mediaType) ? undefined : sizeOf(references),
@@ -67,8 +67,9 @@ export function configOf({ references }: Pick<Manifest, 'references'>) {
 
 const IMAGE_CONFIGS = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json']
 
-function isImage({ descriptor: { annotations = {}, platform } }: ManifestReference): boolean {
-  return !Object.hasOwn(annotations, ATTESTATION) && platform?.os !== 'unknown'
+/** What BuildKit puts beside the images of an index. */
+export function isAttestation({ descriptor: { annotations = {}, platform } }: ManifestReference): boolean {
+  return Object.hasOwn(annotations, ATTESTATION) || platform?.os === 'unknown'
 }
 
 function sizeOf(references: readonly ManifestReference[]): number {

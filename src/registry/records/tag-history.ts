@@ -1,8 +1,11 @@
 import { deleteMovesUpTo, listMoves } from '../../metadata/history/moves.ts'
 import type { Metadata } from '../../metadata/query.ts'
+import { readProperty, writeProperty } from '../../metadata/scans.ts'
+import { addActivity, clearActivity, MOST_ACTIVITY, trimActivity } from '../../metadata/shown/activity.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
+import { Highest } from '../../retention/highest.ts'
 import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { indexLinkFile, layout } from '../../storage/layout.ts'
 import { StorageFullError } from '../../storage/storage-errors.ts'
@@ -18,6 +21,9 @@ const DAY_MS = 24 * 60 * 60 * 1000
 const KEPT_MS = 400 * DAY_MS
 /** So many days are read side by side. */
 const READ_AT_ONCE = 4
+/** Of a database that was lost the newest moves are read in so much of the records. */
+const ACTIVITY_BYTES = 8 * 1024 * 1024
+const ACTIVITY_AT_ONCE = 500
 
 export interface TagHistoryOptions {
   readonly storage: StorageDriver
@@ -52,8 +58,29 @@ export class TagHistory {
         if (error instanceof StorageFullError) return
         throw error
       }
-      await metadata.write((query) => deleteMovesUpTo(query, last))
+      await metadata.write(async (query) => {
+        await deleteMovesUpTo(query, last)
+        await trimActivity(query)
+      })
     }
+  }
+
+  /** The newest moves, where the database has none: it is new. Called before the first flush. */
+  async restoreActivity(signal: AbortSignal): Promise<void> {
+    const { metadata } = this.#options
+    if ((await readProperty(metadata.read, 'activity-restored')) !== undefined) return
+    const newest = new Highest<RecordedLine>(MOST_ACTIVITY, (one, other) => one.move.atMs - other.move.atMs)
+    const told = (move: RecordedMove, line: string) => newest.add({ move, line })
+    await this.#read({ fits: () => true, told, onUnreadable: () => undefined, signal, mostBytes: ACTIVITY_BYTES })
+    // Some are told twice.
+    const moves = [...new Map(newest.values().map(({ move, line }) => [line, move])).values()]
+    moves.sort((one, other) => one.atMs - other.atMs)
+    await metadata.write((query) => clearActivity(query))
+    for (let start = 0; start < moves.length; start += ACTIVITY_AT_ONCE) {
+      const some = moves.slice(start, start + ACTIVITY_AT_ONCE)
+      await metadata.write((query) => addActivity(query, some))
+    }
+    await metadata.write((query) => writeProperty(query, 'activity-restored', String(Date.now())))
   }
 
   /** Puts the files of each day together, and removes the days that are over by each of these clocks. */
@@ -129,6 +156,11 @@ export class TagHistory {
     }
     return true
   }
+}
+
+interface RecordedLine {
+  readonly move: RecordedMove
+  readonly line: string
 }
 
 export interface RecordedMoves {

@@ -8,14 +8,13 @@ import type { ManifestStore } from '../content/manifest-store.ts'
 import type { Seen } from '../deleting/selected-repositories.ts'
 import type { EarlierImages } from '../keeping/earlier-images.ts'
 import type { Holds } from '../keeping/holds.ts'
+import { PullNotes } from '../pulls/pull-notes.ts'
+import type { PullRecords } from '../pulls/pull-records.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
-import { PullNotes } from './pull-notes.ts'
 import { PushedTimes } from './pushed-times.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import { type RepositoryDecisions, RetentionLook } from './retention-look.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention-policy.ts'
-
-const MINUTE_MS = 60 * 1000
 
 export interface RetentionParts {
   readonly storage: StorageDriver
@@ -25,11 +24,10 @@ export interface RetentionParts {
   readonly scan: RepositoryScan
   readonly manifests: Pick<ManifestStore, 'delete'>
   readonly whether: Whether
+  readonly pullRecords: PullRecords
   /** Undefined: there are no rules. */
   readonly policy: RetentionPolicy | undefined
   readonly collector: Pick<CollectorPolicy, 'graceMs' | 'intervalMs'>
-  /** What is pulled is noted once a minute, in place of once a day. */
-  readonly notesEachMinute: boolean
   readonly log: Log
 }
 
@@ -60,7 +58,7 @@ export function createRetention(parts: RetentionParts): Retention {
     look,
     decisionsIn: (name, signal) => look(seen).of(name, signal),
     dryRun,
-    pulls: new PullNotes(metadata, policy.ignoredPullers, parts.notesEachMinute ? { periodMs: MINUTE_MS } : {}),
+    pulls: new PullNotes({ metadata, records: parts.pullRecords, ignoredPullers: policy.ignoredPullers }),
     duty: rules.length === 0 && untaggedMs === undefined ? undefined : duty,
     everyMs: Math.max(1, collector.intervalMs),
   }

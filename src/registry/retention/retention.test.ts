@@ -5,6 +5,7 @@ import { expectStatus } from '../../../test/support/registry-client.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf as rule } from '../../../test/support/retention-rule.ts'
 import { parseDigest } from '../../oci/digest.ts'
+import { OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
 
@@ -214,7 +215,9 @@ describe('manifests without a tag', () => {
     await lab.pass()
     await lab.passDays(40)
     await expectStatus(await lab.berth.client.getManifest('ci/app', one.manifest.digest), 200)
-    pulls.note(CI, parseDigest(two.manifest.digest), 'scanner')
+    const digest = parseDigest(two.manifest.digest)
+    const pulled = { repository: CI, reference: digest, digest, mediaType: OCI_IMAGE_MANIFEST }
+    pulls.pulled(pulled, { name: 'scanner', address: undefined, requestId: 'request' })
     await pulls.write()
 
     await lab.pass()

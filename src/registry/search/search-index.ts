@@ -4,6 +4,7 @@ import {
   ANY_CAME,
   deletePending,
   findEntrySource,
+  findLastPusher,
   findSource,
   listPending,
   listSources,
@@ -64,8 +65,17 @@ export class SearchIndex {
     const known = await findEntrySource(read, repositoryId)
     if (known === undefined) return undefined
     const source = await this.#newestOf(repositoryId, known.source, changes)
-    const words = source === undefined ? known.name : `${known.name}\n${source.words}`
-    return { repositoryId, words, description: source?.description ?? null, source: source?.digest ?? null }
+    const words = [known.name, known.description?.toLowerCase(), source?.words].filter((text) => text !== undefined).join('\n')
+    const pusher = await findLastPusher(
+      read,
+      repositoryId,
+      changes.map(({ digest }) => digest),
+    )
+    return {
+      ...{ repositoryId, words, source: source?.digest ?? null },
+      description: known.description ?? source?.description ?? null,
+      isAutomated: pusher && isRobot(pusher.by),
+    }
   }
 
   /** With a source that is still held only what was pushed can be newer; else every manifest is looked at. */
@@ -88,6 +98,11 @@ export class SearchIndex {
       await setImmediate()
     }
   }
+}
+
+/** As the names of callers are written down. */
+function isRobot(name: string | null): boolean {
+  return name?.startsWith('robot:') === true
 }
 
 /** By when the image was made, which a rebuild finds again. Where builds say nothing, or all the same, by when it was pushed. */

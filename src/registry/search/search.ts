@@ -1,13 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Metadata, MetadataNotWritableError } from '../../metadata/query.ts'
+import { findWeights, type Weight } from '../../metadata/remarks/remarks.ts'
 import {
+  type FoundFacts,
   type FoundRow,
-  findDescriptions,
-  findDescriptionsOf,
+  findFoundFacts,
   listByPrefix,
   listByShortWords,
   listByTrigrams,
   listThere,
+  NOTHING_FOUND,
 } from '../../metadata/search/found.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -21,6 +23,7 @@ const ROWS_AT_ONCE = 500
 /** Entries that are read in one go where no index helps. */
 const ENTRIES_AT_ONCE = 2_000
 const PATIENCE_MS = 5_000
+const NO_WEIGHT: Weight = { stars: 0, pulls: 0 }
 
 export interface SearchOptions {
   readonly metadata: Metadata
@@ -34,9 +37,8 @@ export interface SearchPage {
   readonly count: number
 }
 
-export interface FoundRepository {
+export interface FoundRepository extends FoundFacts {
   readonly name: string
-  readonly description: string
 }
 
 export interface SearchResult {
@@ -54,8 +56,8 @@ export class Search {
   }
 
   /**
-   * The repository of that name first, then those whose name begins so, then those with all words in their name, then the rest, each by
-   * name. With `isShown`, those for which it says yes. Throws UNAVAILABLE while what there is has not been looked at.
+   * The repository of that name first, then those whose name begins so, then those with all words in their name, then the rest; in each of
+   * these by stars, then by pulls, then by name. With `isShown`, those for which it says yes. Throws UNAVAILABLE while what there is has not been looked at.
    */
   async find(query: string, page: SearchPage, isShown?: (name: RepositoryName) => boolean): Promise<SearchResult> {
     const { metadata, scan } = this.#options
@@ -64,18 +66,16 @@ export class Search {
     await this.#catchUp()
     const found = await this.#all(terms, isShown ?? (() => true))
     const shown = found.slice(page.first, page.first + page.count)
-    const descriptions = await findDescriptions(metadata.read, shown.map(idOf))
-    return {
-      total: found.length,
-      found: shown.map(({ id, name }) => ({ name, description: descriptions.get(id) ?? '' })),
-    }
+    const names = shown.map(({ name }) => name)
+    const facts = await findFoundFacts(metadata.read, names)
+    return { total: found.length, found: names.map((name) => ({ name, ...(facts.get(name) ?? NOTHING_FOUND) })) }
   }
 
   /** What is said of these repositories. */
   async describe(names: readonly string[]): Promise<readonly FoundRepository[]> {
     await this.#catchUp()
-    const descriptions = await findDescriptionsOf(this.#options.metadata.read, names)
-    return names.map((name) => ({ name, description: descriptions.get(name) ?? '' }))
+    const facts = await findFoundFacts(this.#options.metadata.read, names)
+    return names.map((name) => ({ name, ...(facts.get(name) ?? NOTHING_FOUND) }))
   }
 
   /** Where nothing can be written, what was known before is searched. */
@@ -96,12 +96,32 @@ export class Search {
       const rows = await listByPrefix(metadata.read, text, last?.name ?? '', ROWS_AT_ONCE)
       return { rows, next: rows.length < ROWS_AT_ONCE ? undefined : rows.at(-1) }
     }, isShown)
-    if (words.length === 0 || first.length === MOST_FOUND) return first
+    if (words.length === 0) return first
     const known = new Set(first.map(({ name }) => name))
-    const others = await this.#collect(this.#listByWords(terms), (name) => !known.has(name) && isShown(name))
-    const inName = ({ name }: FoundRow) => (words.every((word) => name.includes(word)) ? 0 : 1)
-    const ordered = others.toSorted((one, other) => inName(one) - inName(other) || (one.name < other.name ? -1 : 1))
-    return [...first, ...ordered].slice(0, MOST_FOUND)
+    const others =
+      first.length === MOST_FOUND
+        ? []
+        : await this.#collect(this.#listByWords(terms), (name) => !known.has(name) && isShown(name))
+    const group = ({ name }: FoundRow) => {
+      if (known.has(name)) return name === text ? 0 : 1
+      return words.every((word) => name.includes(word)) ? 2 : 3
+    }
+    return (await this.#weighed([...first, ...others], group)).slice(0, MOST_FOUND)
+  }
+
+  /** What is liked and used most stands first in its group. */
+  async #weighed(found: readonly FoundRow[], group: (row: FoundRow) => number): Promise<readonly FoundRow[]> {
+    const names = found.map(({ name }) => name)
+    const weights = await findWeights(this.#options.metadata.read, names)
+    const rows = found.map((row) => ({ row, group: group(row), weight: weights.get(row.name) ?? NO_WEIGHT }))
+    const ordered = rows.toSorted(
+      (one, other) =>
+        one.group - other.group ||
+        other.weight.stars - one.weight.stars ||
+        other.weight.pulls - one.weight.pulls ||
+        (one.row.name < other.row.name ? -1 : 1),
+    )
+    return ordered.map(({ row }) => row)
   }
 
   #listByWords({ words, trigrams }: SearchTerms): ListStep {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { TemporaryFolder } from '../../../../test/support/temporary-folder.ts'
 import { ensureRepository, putReferences, setBlobLive, setLink, setManifestHeld } from '../../../metadata/changes.ts'
 import { advanceClock } from '../../../metadata/collecting/clock.ts'
-import { notePulls } from '../../../metadata/keeping/times.ts'
+import { notePulls } from '../../../metadata/pulls/notes.ts'
 import { nextNumber, type Query, type Stamp } from '../../../metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../../metadata/sqlite/open.ts'
 import { type Digest, digestOf } from '../../../oci/digest.ts'
@@ -50,7 +50,9 @@ async function addManifest(repository: RepositoryName, name: string, children: r
 }
 
 const pull = async (repository: RepositoryName, name: string) =>
-  await change((query) => notePulls(query, [{ repository, digest: digest(name) }], { areAll: true }))
+  await change((query) =>
+    notePulls(query, [{ repository, digest: digest(name), tag: undefined, shard: 0, count: 1, ofRepository: 1, lastMs: 0 }]),
+  )
 
 const leastUsed = (isKept: (repository: RepositoryName) => boolean = () => false) =>
   new LeastUsed({

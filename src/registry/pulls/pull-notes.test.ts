@@ -4,7 +4,9 @@ import { type Image, makeImage } from '../../../test/support/images.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf } from '../../../test/support/retention-rule.ts'
 import { readClockMs, readPullsKnownSinceMs } from '../../metadata/keeping/times.ts'
+import { ownWork } from '../../observe/actor.ts'
 import { parseDigest } from '../../oci/digest.ts'
+import { OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { PullNotes } from './pull-notes.ts'
 
@@ -26,8 +28,12 @@ test('pulls beyond those that wait for their write are not known, which keeps: a
     [two, 'release'],
   ])
   const { metadata } = lab.berth.opened
-  const notes = new PullNotes(metadata, [], { waitingAtMost: 1 })
-  const pull = ({ manifest }: Image) => notes.note(APP, parseDigest(manifest.digest), undefined)
+  const records = { restore: async () => undefined }
+  const notes = new PullNotes({ metadata, records, ignoredPullers: [], waitingAtMost: 1 })
+  const pull = ({ manifest }: Image) => {
+    const digest = parseDigest(manifest.digest)
+    notes.pulled({ repository: APP, reference: digest, digest, mediaType: OCI_IMAGE_MANIFEST }, ownWork('client'))
+  }
   await notes.write()
   await lab.passDays(30)
 

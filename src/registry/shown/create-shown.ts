@@ -1,0 +1,55 @@
+import type { Metadata } from '../../metadata/query.ts'
+import type { StorageDriver } from '../../storage/driver.ts'
+import type { ManifestStore } from '../content/manifest-store.ts'
+import { PullCounts } from '../pulls/pull-counts.ts'
+import { Remarks } from '../remarks/remarks.ts'
+import type { BackgroundScan } from '../scan/background-scan.ts'
+import type { RepositoryScan } from '../scan/repository-scan.ts'
+import { Images } from '../search/images.ts'
+import { Activities } from './activities.ts'
+import { Comparisons } from './comparison.ts'
+import { ImageContentsReader } from './image-contents.ts'
+import { OrderedTags } from './ordered-tags.ts'
+import { Repositories } from './repositories.ts'
+import { StorageUses } from './storage-uses.ts'
+import { TagPages } from './tag-pages.ts'
+import { TagUses } from './tag-uses.ts'
+
+/** What people ask of a registry beside its content: answered from the metadata. */
+export interface Shown {
+  readonly repositories: Pick<Repositories, 'of' | 'require' | 'useOf' | 'useOfImage'>
+  readonly tags: Pick<TagPages, 'page' | 'leadingTo'>
+  readonly tagUses: Pick<TagUses, 'page'>
+  readonly contents: Pick<ImageContentsReader, 'of'>
+  readonly comparisons: Pick<Comparisons, 'of'>
+  readonly activities: Pick<Activities, 'page'>
+  readonly pulls: Pick<PullCounts, 'of'>
+}
+
+export interface ShownParts {
+  readonly storage: StorageDriver
+  readonly metadata: Metadata
+  readonly scan: RepositoryScan
+  readonly backgroundScan: BackgroundScan
+  readonly manifests: Pick<ManifestStore, 'get'>
+  readonly epoch: number
+}
+
+/** What answers such questions, put together. */
+export function createShown({ storage, metadata, epoch, manifests, scan, backgroundScan }: ShownParts) {
+  const images = new Images({ metadata, manifests, scan })
+  const remarks = new Remarks({ storage, metadata, epoch })
+  const pulls = new PullCounts(metadata)
+  const ordered = new OrderedTags({ metadata, pulls })
+  const uses = new StorageUses(metadata)
+  const contents = new ImageContentsReader({ storage, metadata })
+  const repositories = new Repositories({ metadata, scan, backgroundScan, ordered, uses, pulls, remarks })
+  const tags = new TagPages({ metadata, scan, ordered, pulls })
+  const shown: Shown = {
+    ...{ repositories, tags, contents, pulls },
+    tagUses: new TagUses({ metadata, repositories }),
+    comparisons: new Comparisons({ images, contents }),
+    activities: new Activities(metadata),
+  }
+  return { images, remarks, shown }
+}
