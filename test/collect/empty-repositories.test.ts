@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseRepositoryName } from '../../src/oci/name.ts'
-import { HOUR_MS, passTime } from '../support/collecting.ts'
+import { HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { someOf } from '../support/effort.ts'
 import {
   catalogOf,
@@ -41,6 +41,21 @@ describe.each([1, 2] as const)('an empty repository, through %d processes,', (pr
       message: 'collected what nothing needs',
       fields: { repositories: 1 },
     })
+    await pushImage(lab.client, NAME)
+    await lab.expectWhole()
+  })
+
+  test('goes by `garbage-collect` beside a server as well', async () => {
+    const ignore = () => undefined
+    const told = { repository: ignore, marksManifest: ignore, marksBlob: ignore, untagged: ignore }
+
+    const { collected } = await lab.pair.collecting.registry.commandCollection.run({
+      ...{ removesUntagged: false, dryRun: false, told, signal: new AbortController().signal, onPlan: ignore },
+      ...{ graceMs: TEST_POLICY.graceMs, windowMs: TEST_POLICY.windowMs },
+    })
+
+    expect(collected.repositories).toBe(1)
+    await lab.expectGone()
     await pushImage(lab.client, NAME)
     await lab.expectWhole()
   })

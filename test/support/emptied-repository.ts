@@ -6,7 +6,7 @@ import { parseRepositoryName } from '../../src/oci/name.ts'
 import { collect, forgetGone } from './collecting.ts'
 import { Gate, holdFirst } from './gate.ts'
 import { HeldPair } from './held-pair.ts'
-import { blobsOf, jsonContent, makeImage } from './images.ts'
+import { blobsOf, type Content, jsonContent, makeImage } from './images.ts'
 import { expectStatus, type RegistryClient } from './registry-client.ts'
 
 export const NAME = 'team/app'
@@ -28,8 +28,16 @@ export const REMOVAL = [
   .map((below) => `${NAME}/${below}`)
   .concat(NAME, 'team')
 
+/** A look at what came into the repository. */
+export interface Looks {
+  readonly client: RegistryClient
+  missingDirectories(): readonly string[]
+  expectBlob(blob?: Content): Promise<void>
+  expectWhole(): Promise<void>
+}
+
 /** What a client may bring into the repository. Gives the look whether it is there. */
-export type Write = (client: RegistryClient, lab: EmptiedRepository) => Promise<() => Promise<void>>
+export type Write = (client: RegistryClient, lab: Looks) => Promise<() => Promise<void>>
 
 export const WRITES: Readonly<Record<string, Write>> = {
   'an image that is pushed': async (client, lab) => {
@@ -64,7 +72,7 @@ export async function catalogOf(client: RegistryClient): Promise<unknown> {
 }
 
 /** A repository that stays, and one that is empty, whose directories are known to both processes, if there are two. */
-export class EmptiedRepository implements AsyncDisposable {
+export class EmptiedRepository implements Looks, AsyncDisposable {
   readonly pair: HeldPair
 
   private constructor(pair: HeldPair) {
@@ -92,12 +100,8 @@ export class EmptiedRepository implements AsyncDisposable {
     await this.emptyIt()
   }
 
-  /** Takes out again what came in, by whatever way. The serving process remembers the directories of manifests then, and none of links. */
   async emptyIt(): Promise<void> {
-    const { collecting } = this.pair
-    for (const { digest } of [IMAGE.manifest, EMPTY_INDEX]) await collecting.client.deleteManifest(NAME, digest)
-    for (const { digest } of [...blobsOf(IMAGE), OTHER.config]) await this.client.deleteBlob(NAME, digest)
-    await forgetGone(collecting)
+    await emptyIt(this.pair)
   }
 
   /** Begins a turn of the collector and holds it before a step of the removal. */
@@ -146,6 +150,13 @@ export class EmptiedRepository implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.pair[Symbol.asyncDispose]()
   }
+}
+
+/** Takes out again what came in, by whatever way. The serving process remembers the directories of manifests then, and none of links. */
+export async function emptyIt({ collecting, serving }: HeldPair): Promise<void> {
+  for (const { digest } of [IMAGE.manifest, EMPTY_INDEX]) await collecting.client.deleteManifest(NAME, digest)
+  for (const { digest } of [...blobsOf(IMAGE), OTHER.config]) await serving.client.deleteBlob(NAME, digest)
+  await forgetGone(collecting)
 }
 
 export async function expectWhole(client: RegistryClient): Promise<void> {
