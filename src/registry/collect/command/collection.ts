@@ -89,7 +89,7 @@ export class CommandCollection {
     while ((await removeCondemned()) > 0)
     await this.#condemn(plan.links, (query, id, digests) => condemnLinks(query, id, digests, NEVER))
     await removeCondemned()
-    if (windowMs > 0) return sumOf(...parts)
+    if (windowMs > 0) return sumOf(...parts, await collector.removeEmptyRepositories(signal))
     for (const digests of batches(plan.blobs)) {
       signal.throwIfAborted()
       const freed = await removal.bytes(digests, NEVER)
