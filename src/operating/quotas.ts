@@ -29,11 +29,16 @@ export interface CountedQuotas {
   readonly isUnderWay: boolean
 }
 
+/** As a server with this configuration counts. */
+export function quotaRulesOf(config: Config): QuotaRules {
+  return new QuotaRules(config.quotas, countedMirrors(mirrorsIn(config)))
+}
+
 /** How full the quotas of a storage are, beside a server or while none runs. Throws StartError. */
 export async function readQuotas(config: Config, log: Log, request: QuotasRequest): Promise<CountedQuotas> {
   if (config.quotas.length === 0)
     throw new StartError('The configuration has no section quotas: nothing is counted; see docs/operations/quotas.md.')
-  const rules = new QuotaRules(config.quotas, countedMirrors(mirrorsIn(config)))
+  const rules = quotaRulesOf(config)
   return await withDatabase(config, log, async (opened) => {
     const { metadata, beganEpoch: isAlone } = opened.database
     if (isAlone) await countAll(opened, { config, rules, log, signal: request.signal })

@@ -1,6 +1,7 @@
-import type { Config } from '../config/config.ts'
+import type { Config, RetentionConfig } from '../config/config.ts'
 import { listDutyHolders } from '../metadata/duties.ts'
-import type { Query } from '../metadata/query.ts'
+import type { Metadata, Query } from '../metadata/query.ts'
+import { countsBy, isAllCounted } from '../metadata/quotas/quotas.ts'
 import type { Log } from '../observe/log.ts'
 import type { MirrorUse } from '../observe/metrics/mirror-metrics.ts'
 import type { EndpointState } from '../observe/metrics/notification-metrics.ts'
@@ -10,9 +11,11 @@ import { SENTENCES } from '../registry/collect/collector-duty.ts'
 import { type CollectorNote, readCollectorNote } from '../registry/collect/collector-note.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
 import { mirrorUses } from '../registry/mirror/space/counted-mirrors.ts'
+import { type QuotaState, Quotas } from '../registry/quotas/quotas.ts'
 import type { StatusCounts } from '../registry/status.ts'
 import type { StorageSpace } from '../storage/driver.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
+import { quotaRulesOf } from './quotas.ts'
 
 /** All that an operator asks first, as plain data. */
 export interface RegistryStatus {
@@ -37,6 +40,15 @@ export interface RegistryStatus {
   readonly scrub: { readonly enabled: boolean; readonly state: ScrubState | undefined }
   /** Where events go. */
   readonly endpoints: readonly EndpointState[]
+  readonly quotas: {
+    /** Names of the configuration. */
+    readonly configured: number
+    /** The fullest ones that hold anything, as far as the server has counted. */
+    readonly fullest: readonly QuotaState[]
+    readonly areCounted: boolean
+  }
+  /** `untaggedMs` is undefined where manifests without a tag stay. */
+  readonly retention: Pick<RetentionConfig, 'dryRun' | 'untaggedMs'> & { readonly rules: number }
   /** The registries whose content is pulled through this one, each with the prefix that it is below, if there is one. */
   readonly mirrors: readonly MirrorStatus[]
 }
@@ -74,9 +86,26 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
       collector: { enabled: collector.enabled, note, because: note?.waits && SENTENCES[note.waits] },
       scrub: { enabled: scrub.enabled, state: await status.scrub() },
       endpoints: await status.endpoints(),
+      quotas: await quotasOf(config, metadata, log),
+      retention: retentionOf(config),
       mirrors: await mirrorsIn(config, metadata.read),
     }
   })
+}
+
+/** What a server has counted by another configuration tells nothing of this one. */
+async function quotasOf(config: Config, metadata: Metadata, log: Log): Promise<RegistryStatus['quotas']> {
+  const rules = quotaRulesOf(config)
+  const areThese = !rules.isEmpty && (await countsBy(metadata.read, rules.text))
+  return {
+    configured: config.quotas.length,
+    fullest: areThese ? await new Quotas({ metadata, rules, log }).list(NAMED) : [],
+    areCounted: areThese && (await isAllCounted(metadata.read)),
+  }
+}
+
+function retentionOf({ retention: { rules, dryRun, untaggedMs } }: Config): RegistryStatus['retention'] {
+  return { rules: rules.length, dryRun, untaggedMs }
 }
 
 async function mirrorsIn(config: Config, read: Query): Promise<readonly MirrorStatus[]> {

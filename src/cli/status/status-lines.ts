@@ -1,4 +1,6 @@
+import type { QuotaState } from '../../operating/quotas.ts'
 import type { RegistryStatus } from '../../operating/status.ts'
+import { fullnessOf } from '../storage/quota-report.ts'
 
 /** One screen: a word for each part, and a sentence. What needs a person begins with `!`. */
 export function statusLines(where: string, status: RegistryStatus): readonly string[] {
@@ -15,6 +17,8 @@ export function statusLines(where: string, status: RegistryStatus): readonly str
     ...namedLines('obstacle', status.obstacles, 'is nothing that Berth knows, and keeps the collector from all bytes'),
     ...scrubLines(status),
     ...status.endpoints.map(endpointLine),
+    line('retention', retention(status)),
+    ...quotaLines(status),
     ...status.mirrors.map(({ name, use }) => line('mirrors', `${name}${use === undefined ? '' : useOf(use)}`)),
   ]
 }
@@ -89,6 +93,33 @@ function endpointLine({ endpoint, pending, lost, failingMs, failure }: RegistryS
 
 function useOf({ usedBytes, sizeBytes }: NonNullable<RegistryStatus['mirrors'][number]['use']>): string {
   return `, ${readable(usedBytes)} of ${readable(sizeBytes)}`
+}
+
+function retention({ retention: { rules, dryRun, untaggedMs } }: RegistryStatus): string {
+  if (rules === 0 && untaggedMs === undefined) return 'no rules: nothing that has a tag goes by itself'
+  const what = [
+    ...(rules === 0 ? [] : [`${rules} rules for tags`]),
+    ...(untaggedMs === undefined ? [] : ['a time for manifests without a tag']),
+  ]
+  return `${what.join(', ')}; ${dryRun ? 'only shown, nothing goes while retention.dryrun is true' : 'at work'}`
+}
+
+/** The one that holds most, and each in which there is little room. */
+function quotaLines({ quotas: { configured, fullest, areCounted } }: RegistryStatus): readonly string[] {
+  if (configured === 0) return []
+  const [first] = fullest
+  const most = first === undefined ? 'nothing is held' : `${usedOf(first)} holds most`
+  return [
+    line('quotas', `${configured} in the configuration; ${areCounted ? most : 'not everything has been counted yet'}`),
+    ...fullest.flatMap((quota) => {
+      const fullness = fullnessOf(quota)
+      return fullness === '' ? [] : [attention('quota', `${usedOf(quota)} is ${fullness}`)]
+    }),
+  ]
+}
+
+function usedOf({ name, usedBytes, limitBytes }: QuotaState): string {
+  return `${name} with ${readable(usedBytes)}${limitBytes === undefined ? '' : ` of ${readable(limitBytes)}`}`
 }
 
 function namedLines(part: string, names: readonly string[], sentence: string): readonly string[] {

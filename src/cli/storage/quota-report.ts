@@ -1,4 +1,4 @@
-import type { CountedQuota, CountedQuotas } from '../../operating/quotas.ts'
+import type { CountedQuota, CountedQuotas, QuotaState } from '../../operating/quotas.ts'
 import { readableBytes } from '../../runtime/readable-bytes.ts'
 
 type Write = (line: string) => void
@@ -26,14 +26,15 @@ export function writeQuotaObjects(write: Write, { quotas, isUnderWay }: CountedQ
 function rowOf(quota: CountedQuota): readonly string[] {
   const { name, usedBytes, limitBytes, warnBytes } = quota
   const left = limitBytes === undefined ? undefined : Math.max(0, limitBytes - usedBytes)
-  return [name, ...[usedBytes, limitBytes, warnBytes, left].map(shown), wordsOf(quota)]
+  return [name, ...[usedBytes, limitBytes, warnBytes, left].map(shown), fullnessOf(quota)]
 }
 
 function shown(bytes: number | undefined): string {
   return bytes === undefined ? '-' : readableBytes(bytes)
 }
 
-function wordsOf({ usedBytes, limitBytes, warnBytes }: CountedQuota): string {
+/** Empty while there is room. */
+export function fullnessOf({ usedBytes, limitBytes, warnBytes }: QuotaState): string {
   if (limitBytes !== undefined && usedBytes >= limitBytes) return 'full'
   return warnBytes !== undefined && usedBytes > warnBytes ? 'nearly full' : ''
 }
