@@ -55,7 +55,7 @@ export interface ServedRegistry {
   readonly frees: Pick<Frees, 'of'>
   readonly changes: Pick<ContentChanges, 'deletions' | 'undeletion' | 'records' | 'past' | 'restoreTag'>
   readonly quotas: Pick<Quotas, 'of'>
-  readonly retention: Pick<Retention, 'decisionsIn' | 'dryRun'>
+  readonly retention: Pick<Retention, 'bytesOf' | 'decisionsIn' | 'dryRun'>
   readonly handover: PendingHandover | undefined
   readonly paths: Paths
   /** Scheme and host under which clients see the registry; undefined: as they say themselves. */

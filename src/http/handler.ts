@@ -43,7 +43,7 @@ export interface HandlerOptions {
   readonly frees: Frees
   readonly changes: ContentChanges
   readonly quotas: Quotas
-  readonly retention: Pick<Retention, 'decisionsIn' | 'dryRun'>
+  readonly retention: Pick<Retention, 'bytesOf' | 'decisionsIn' | 'dryRun'>
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
   /** Left out, nothing listens to what happens. */

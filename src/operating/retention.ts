@@ -2,7 +2,8 @@ import { setImmediate } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
 import { seenIn } from '../registry/deleting/content-changes.ts'
-import { bytesOf } from '../registry/retention/retention-bytes.ts'
+import { Questions } from '../registry/deleting/questions.ts'
+import { RetentionBytes } from '../registry/retention/retention-bytes.ts'
 import { type ShownContent, shownOf } from '../registry/retention/shown-content.ts'
 import { slicesOf } from '../retention/turns.ts'
 import { withContent } from './content-registry.ts'
@@ -34,10 +35,10 @@ export interface PreviewRequest {
 export async function previewRetention(config: Config, log: Log, { told, signal }: PreviewRequest): Promise<PreviewTotals> {
   return await withContent(config, log, signal, async ({ registry, metadata, isAlone, signal }) => {
     const look = registry.retention.look(seenIn(registry.scan, signal))
-    const [tags, untagged, bytes] = [
+    const bytes = new RetentionBytes(new Questions(metadata.read, { signal }))
+    const [tags, untagged] = [
       { go: 0, stay: 0 },
       { go: 0, stay: 0 },
-      { going: 0, untagged: 0 },
     ]
     for await (const repository of look.repositories(signal)) {
       for await (const slice of slicesOf([...repository.tags, ...repository.untagged], setImmediate)) {
@@ -45,10 +46,8 @@ export async function previewRetention(config: Config, log: Log, { told, signal 
         for (const { tag, goes } of contents) (tag === undefined ? untagged : tags)[goes ? 'go' : 'stay'] += 1
         told(contents)
       }
-      const freed = await bytesOf(metadata.read, repository)
-      bytes.going += freed.going
-      bytes.untagged += freed.untagged
+      await bytes.add(repository)
     }
-    return { tags, untagged, bytes, isAlone }
+    return { tags, untagged, bytes: await bytes.total(), isAlone }
   })
 }

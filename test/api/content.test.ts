@@ -218,7 +218,7 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
       ['get', `${repository}/history`, ['tag', 'n']],
       ['post', `${repository}/restore`, ['tag', 'digest', 'back']],
       ['get', `${repository}/quotas`, []],
-      ['get', `${repository}/retention`, ['n', 'last', 'goes']],
+      ['get', `${repository}/retention`, ['n', 'last', 'goes', 'bytes']],
     ])
   })
 })

@@ -60,7 +60,8 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { contents: [{ reason: 'no rule' }, { reason: 'no rule' }], dryRun: true },
       { contents: [{ goes: false }, { goes: false }], untagged: { go: 0, stay: 0 } },
       { contents: [], tags: { go: 0 }, next: null },
+      { going: 0, untagged: 0 },
     ])
-    expect(printed).toMatch(/\}team: \d+ of 1000000000 bytes\n$/)
+    expect(printed).toMatch(/\}\nteam: \d+ of 1000000000 bytes\n$/)
   })
 })

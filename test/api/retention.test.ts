@@ -4,15 +4,16 @@ import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { expectError } from '../support/answers.ts'
 import { DAY_MS } from '../support/collecting.ts'
-import { type Image, makeImage } from '../support/images.ts'
+import { blobsOf, type Image, makeImage } from '../support/images.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { ruleOf, tagSetOf } from '../support/retention-rule.ts'
 import { SERVERS } from '../support/wire.ts'
 
 const IMAGES = ['one', 'two', 'three'].map((name) => makeImage(name)) as [Image, Image, Image]
+const [OLD, NEW] = [makeImage('old', { layers: 1 }), makeImage('new', { layers: 1 })]
 const retention = {
-  ...{ ...NO_POLICY, untaggedMs: 30 * DAY_MS, rules: [ruleOf('team/**', 'v*', { versions: 1 })] },
+  ...{ ...NO_POLICY, untaggedMs: 30 * DAY_MS, rules: ['team/**', 'old/**'].map((name) => ruleOf(name, 'v*', { versions: 1 })) },
   protected: [tagSetOf('**', 'latest')],
 }
 
@@ -26,6 +27,7 @@ describe.each(SERVERS)('/api/v1 of %s, the rules for tags:', (_, server) => {
     for (const [tag, image] of [...['v1', 'v2', 'v3', 'latest', 'main'].entries()].map(([place, name]) => [name, place] as const))
       await pushImage(client, IMAGES[image % 3] as Image, tag, 'team/app')
     for (const image of IMAGES) await pushImage(client, image, 'main', 'lab/app')
+    for (const [tag, image] of [['v1', OLD] as const, ['v2', NEW] as const]) await pushImage(client, image, tag, 'old/app')
   })
   afterAll(() => registry[Symbol.asyncDispose]())
 
@@ -73,7 +75,20 @@ describe.each(SERVERS)('/api/v1 of %s, the rules for tags:', (_, server) => {
     expect([rest.contents.map(({ tag }) => tag), rest.next]).toEqual([['v2'], null])
   })
 
+  test('bytes=true adds what that sets free, of all that goes, whatever the page is', async () => {
+    const [with_, without] = [await ask('team/app/retention?bytes=true&n=1'), await ask('team/app/retention?n=1')]
+
+    // The images of `v1` and `v2` have other tags, or are in another repository as well.
+    expect(with_.bytes).toEqual({ going: 0, untagged: 0 })
+    expect(without.bytes).toBeUndefined()
+    expect(await ask('old/app/retention?bytes=true')).toMatchObject({
+      tags: { go: 1, stay: 1 },
+      bytes: { going: 0, untagged: [OLD.manifest, ...blobsOf(OLD)].reduce((sum, { bytes }) => sum + bytes.length, 0) },
+    })
+  })
+
   test.each([
+    ['team/app/retention?bytes=1', 400, 'PARAMETER_INVALID'],
     ['team/app/retention?n=0', 400, 'PARAMETER_INVALID'],
     ['team/app/retention?n=1001', 400, 'PARAMETER_INVALID'],
     ['team/app/retention?last=..', 400, 'PARAMETER_INVALID'],

@@ -56,6 +56,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'retention/tag-decisions.ts #unknown': 'Tags and manifests of one repository, while rules are applied',
   'retention/tag-decisions.ts #versionKeys': 'Tags and manifests of one repository, while rules are applied',
   'registry/keeping/earlier-images.ts #times': 'What tags led to, while rules with `moves` are applied',
+  'registry/retention/retention-bytes.ts #gathered': 'Tags and manifests of one repository, while rules are applied',
   'registry/events/pull-events.ts #waiting': 'Pulls that wait for their events to be written',
   'registry/notifications/endpoint-delivery.ts #statuses': 'Answers of an endpoint, by their status',
   'registry/pulls/pull-notes.ts #waiting': 'Pulls that wait to be written',

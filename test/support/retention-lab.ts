@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
-import { bytesOf, type RetainedBytes } from '../../src/registry/retention/retention-bytes.ts'
+import { Questions } from '../../src/registry/deleting/questions.ts'
+import { type RetainedBytes, RetentionBytes } from '../../src/registry/retention/retention-bytes.ts'
 import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import { wordsOf } from '../../src/retention/reason.ts'
 import { pushImage } from '../collect/rows/row.ts'
@@ -71,7 +72,11 @@ export class RetentionLab implements AsyncDisposable {
   /** Of each repository. */
   async bytes(): Promise<readonly RetainedBytes[]> {
     const found: RetainedBytes[] = []
-    for await (const repository of this.#look()) found.push(await bytesOf(this.berth.opened.metadata.read, repository))
+    for await (const repository of this.#look()) {
+      const bytes = new RetentionBytes(new Questions(this.berth.opened.metadata.read, { signal }))
+      await bytes.add(repository)
+      found.push(await bytes.total())
+    }
     return found
   }
 

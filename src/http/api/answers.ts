@@ -208,6 +208,13 @@ export const ANSWERS = {
     tags: z.strictObject({ go: count, stay: count }).meta({ description: 'How many tags would go, and stay.' }),
     untagged: z.strictObject({ go: count, stay: count }).meta({ description: 'The same of manifests without a tag.' }),
     dryRun: z.boolean().meta({ description: 'true: the rules are only shown, and nothing goes.' }),
+    bytes: z
+      .strictObject({
+        going: count.meta({ description: 'Of manifests without a tag that go.' }),
+        untagged: count.meta({ description: 'Of images that lose their last tag.' }),
+      })
+      .optional()
+      .meta({ description: 'Bytes that nothing else needs, of all that goes; only with bytes=true.' }),
     contents: z.array(
       z.strictObject({
         tag: text.nullable().meta({ description: 'null: a manifest without a tag.' }),

@@ -13,13 +13,14 @@ import type { ContentRoute } from './routes.ts'
 const MOST_SHOWN = 1_000
 const USUALLY_SHOWN = 100
 
-/** The parameters of a preview: which page of it, and whether only what would go. */
+/** The parameters of a preview: which page of it, whether only what would go, and whether with the bytes. */
 export const RETENTION = z.strictObject({
   n: atMost(MOST_SHOWN)
     .optional()
     .meta({ description: `How many tags and manifests; ${USUALLY_SHOWN} when left out, ${MOST_SHOWN} at most.` }),
   last: reference.optional().meta({ description: 'The tag or the digest after which to go on: next of the answer before.' }),
   goes: flag.optional().meta({ description: 'true: only what would go.' }),
+  bytes: flag.optional().meta({ description: 'true: also how many bytes that sets free.' }),
 })
 
 /** One request of a process decides at a time: a repository may have many tags. */
@@ -28,14 +29,20 @@ const MOST_WAITING = 100
 
 /** What the rules for tags do in the repository: tags by name, then manifests without one by digest. Removes nothing. */
 export async function previewRetention({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
-  const { n = USUALLY_SHOWN, last, goes: onlyGoing = false } = parametersIn(route.query, RETENTION)
+  const { n = USUALLY_SHOWN, last, goes: onlyGoing = false, bytes: asksBytes = false } = parametersIn(route.query, RETENTION)
   if (deciding.waiting >= MOST_WAITING) throw unavailable('Too many repositories are being looked at; ask again in a moment.')
-  const decisions = await deciding.run(() => registry.retention.decisionsIn(route.repository, request.signal))
-  if (decisions === undefined) throw nameUnknown(route.repository)
+  const found = await deciding.run(async () => {
+    const decisions = await registry.retention.decisionsIn(route.repository, request.signal)
+    const bytes = asksBytes ? decisions && (await registry.retention.bytesOf(decisions, request.signal)) : undefined
+    return decisions && { decisions, bytes }
+  })
+  if (found === undefined) throw nameUnknown(route.repository)
+  const { decisions, bytes } = found
   const page = pageOf(decisions, { n, last, onlyGoing })
   const end = page.length > n ? page[n - 1] : undefined
   return jsonResponse({
     ...{ tags: countOf(decisions.tags), untagged: countOf(decisions.untagged), dryRun: registry.retention.dryRun },
+    bytes,
     contents: page.slice(0, n).map(({ tag = null, ...content }) => ({ tag, ...content })),
     next: end?.tag ?? end?.digest ?? null,
   })

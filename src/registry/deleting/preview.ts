@@ -8,7 +8,6 @@ import {
   type ManifestInSet,
   type TagSeen,
 } from '../../metadata/deleting/sets.ts'
-import { countBytesOnlyIn } from '../../metadata/keeping/bytes.ts'
 import { currentNumber, type Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
@@ -19,6 +18,7 @@ import type { KeptBy, KeptNames } from '../keeping/kept-names.ts'
 import { type FreedWhen, freedAfterMs } from './freed-when.ts'
 import { ImageClosure } from './image-closure.ts'
 import { KeptImages } from './kept-images.ts'
+import { OnlyHeld } from './only-held.ts'
 import type { Questions } from './questions.ts'
 import { bytesOfRepository } from './repository-bytes.ts'
 import type { FoundRepository, SelectedRepositories } from './selected-repositories.ts'
@@ -165,7 +165,7 @@ export class Previewer {
       if (kept.has(digest)) this.#stays(repository, name, names.by(name) ?? names.by(digest))
       else this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
     }
-    const going: Digest[] = []
+    const going = new Set<Digest>()
     const unreadableBefore = this.#unreadable
     const list = (query: Query, after: string) => listManifestsInSet(query, repository.id, after)
     for await (const slice of questions.slices(list, '', ({ digest }: ManifestInSet) => digest)) {
@@ -174,14 +174,14 @@ export class Previewer {
         else if (isHeld === 0) this.#unreadable += isLinked
         else {
           this.#goes({ kind: 'manifest', repository: repository.name, digest })
-          if (!kept.isEmpty) going.push(digest)
+          if (!kept.isEmpty) going.add(digest)
         }
       }
     }
     if (await this.#keepsAll(repository)) return
     if (!kept.isEmpty) {
       // What other repositories have as well is not counted, though they may go too.
-      this.#bytes += await questions.ask((query) => countBytesOnlyIn(query, repository.id, going))
+      this.#bytes += await new OnlyHeld(questions).bytesOf([{ repositoryId: repository.id, going }])
       return
     }
     const hasUnreadable = this.#unreadable > unreadableBefore

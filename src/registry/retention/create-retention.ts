@@ -5,6 +5,7 @@ import type { StorageDriver } from '../../storage/driver.ts'
 import type { CollectorPolicy } from '../collect/policy.ts'
 import type { Whether } from '../collect/whether.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
+import { Questions } from '../deleting/questions.ts'
 import type { Seen } from '../deleting/selected-repositories.ts'
 import type { EarlierImages } from '../keeping/earlier-images.ts'
 import type { Holds } from '../keeping/holds.ts'
@@ -12,6 +13,7 @@ import { PullNotes } from '../pulls/pull-notes.ts'
 import type { PullRecords } from '../pulls/pull-records.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 import { PushedTimes } from './pushed-times.ts'
+import { type RetainedBytes, RetentionBytes } from './retention-bytes.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import { type RepositoryDecisions, RetentionLook } from './retention-look.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention-policy.ts'
@@ -37,6 +39,8 @@ export interface Retention {
   look(seen: Seen): RetentionLook
   /** The same in one repository, for a request; undefined where there is none of this name. Throws the reason of the signal, and UNAVAILABLE. */
   decisionsIn(repository: RepositoryName, signal: AbortSignal): Promise<RepositoryDecisions | undefined>
+  /** What they set free. Throws the reason of the signal. */
+  bytesOf(decisions: RepositoryDecisions, signal: AbortSignal): Promise<RetainedBytes>
   readonly pulls: PullNotes
   /** The rules are only shown. */
   readonly dryRun: boolean
@@ -57,6 +61,11 @@ export function createRetention(parts: RetentionParts): Retention {
   return {
     look,
     decisionsIn: (name, signal) => look(seen).of(name, signal),
+    bytesOf: async (decisions, signal) => {
+      const bytes = new RetentionBytes(new Questions(metadata.read, { signal }))
+      await bytes.add(decisions)
+      return await bytes.total()
+    },
     dryRun,
     pulls: new PullNotes({ metadata, records: parts.pullRecords, ignoredPullers: policy.ignoredPullers }),
     duty: rules.length === 0 && untaggedMs === undefined ? undefined : duty,

@@ -10,6 +10,7 @@ import { belongingOf, decideUntagged, isMovesTag, movesRuleFor } from '../../ret
 import { fitsAny, type RetentionRules, ruleFor } from '../../retention/rules.ts'
 import { decideTags } from '../../retention/tag-decisions.ts'
 import { slicesOf } from '../../retention/turns.ts'
+import { ahead } from '../../runtime/ahead.ts'
 import { Questions } from '../deleting/questions.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from '../deleting/selected-repositories.ts'
 import type { EarlierImages, MovedRepository } from '../keeping/earlier-images.ts'
@@ -39,6 +40,8 @@ export interface RepositoryDecisions {
 
 const EVERY = { kind: 'repositories', repositories: { fits: () => true } } as const
 
+/** The holds of each repository are a question to the storage. */
+const HOLDS_AT_ONCE = 16
 /** Tags and manifests that are held until the records of moves are read once for all of them. */
 const GATHERED_AT_MOST = 20_000
 
@@ -55,12 +58,15 @@ export class RetentionLook {
 
   /** One after another, by name. `onlyRuled`: those about which the rules say nothing are left out. Throws the reason of the signal. */
   async *repositories(signal: AbortSignal, { onlyRuled = false } = {}): AsyncGenerator<RepositoryDecisions> {
-    const { metadata, seen, rules } = this.#options
+    const { metadata, seen, rules, holds } = this.#options
     const questions = new Questions(metadata.read, { signal })
     let [gathered, count]: [Looked[], number] = [[], 0]
-    for await (const repository of new SelectedRepositories(questions, seen).of(EVERY)) {
-      if (onlyRuled && rules.untaggedMs === undefined && ruleFor(rules, repository.name) === undefined) continue
-      const looked = await this.#lookInto(repository, questions, signal)
+    const isMeant = ({ name }: FoundRepository) =>
+      !onlyRuled || rules.untaggedMs !== undefined || ruleFor(rules, name) !== undefined
+    const meant = only(new SelectedRepositories(questions, seen).of(EVERY), isMeant)
+    // A hold that comes meanwhile is seen by the delete.
+    for await (const [repository, held] of ahead(meant, HOLDS_AT_ONCE, ({ name }) => holds.of(name))) {
+      const looked = await this.#lookInto(repository, held, { questions, signal })
       gathered.push(looked)
       count += looked.moved === undefined && count === 0 ? 0 : 1 + looked.facts.tags.length + looked.facts.untagged.length
       if (count > 0 && count < GATHERED_AT_MOST) continue
@@ -72,19 +78,19 @@ export class RetentionLook {
 
   /** What is in one repository; undefined where there is none of this name. */
   async of(name: RepositoryName, signal: AbortSignal): Promise<RepositoryDecisions | undefined> {
-    const { metadata, seen } = this.#options
+    const { metadata, seen, holds } = this.#options
     const id = await seen.repository(name)
     if (id === undefined) return undefined
-    const looked = await this.#lookInto({ id, name }, new Questions(metadata.read, { signal }), signal)
+    const questions = new Questions(metadata.read, { signal })
+    const looked = await this.#lookInto({ id, name }, await holds.of(name), { questions, signal })
     for await (const decisions of this.#decided([looked], signal)) return decisions
     return undefined
   }
 
-  async #lookInto(repository: FoundRepository, questions: Questions, signal: AbortSignal): Promise<Looked> {
-    const { rules, holds } = this.#options
+  async #lookInto(repository: FoundRepository, held: HeldNames, { questions, signal }: Omit<LookParts, 'held'>): Promise<Looked> {
+    const { rules } = this.#options
     const { id, name } = repository
     const asOf = await questions.ask(currentNumber)
-    const held = await holds.of(name)
     const tags = await this.#tags(repository, { questions, held, signal })
     const untagged = rules.untaggedMs === undefined ? [] : await this.#untagged(repository, { questions, held, signal })
     const pullsKnownSinceMs = await questions.ask(readPullsKnownSinceMs)
@@ -152,6 +158,10 @@ export class RetentionLook {
     }
     return untagged
   }
+}
+
+async function* only<Value>(values: AsyncIterable<Value>, fits: (value: Value) => boolean): AsyncGenerator<Value> {
+  for await (const value of values) if (fits(value)) yield value
 }
 
 /** All that is known of a repository but what its tags led to. */
