@@ -60,16 +60,21 @@ describeOnStores(
 
     beforeEach(async () => {
       folder = new TemporaryFolder({ inMemory: true })
-      place = await store().newBucket()
-      pair = await HeldPair.start(2, { place, state: folder.join('state') })
-      await pushImage(pair.serving.client, 'stays', OTHER)
-      await pushImage(pair.serving.client, NAME)
-      await emptyIt(pair)
+      await begin()
     })
     afterEach(async () => {
       await pair[Symbol.asyncDispose]()
       folder[Symbol.dispose]()
     })
+
+    /** On a bucket of their own. */
+    async function begin(): Promise<void> {
+      place = await store().newBucket()
+      pair = await HeldPair.start(2, { place, state: folder.join(place.bucket) })
+      await pushImage(pair.serving.client, 'stays', OTHER)
+      await pushImage(pair.serving.client, NAME)
+      await emptyIt(pair)
+    }
 
     const row = async () => await findRepository(pair.serving.opened.metadata.read, parseRepositoryName(NAME))
 
@@ -157,8 +162,8 @@ describeOnStores(
           await pair.collecting.scan()
           await passTime(pair.collecting, HOUR_MS)
           await expectGone()
-          await pushImage(pair.serving.client, NAME)
-          await emptyIt(pair)
+          await pair[Symbol.asyncDispose]()
+          await begin()
         }
       })
     })

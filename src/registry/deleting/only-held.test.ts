@@ -49,10 +49,10 @@ const digestAt = (place: number): Digest => parseDigest(`sha256:${place.toString
 
 /** A few repositories, in which few digests are everything: manifests, what they name, links by another name. */
 function randomRows(): Rows {
-  const digests = Array.from({ length: 14 }, (_, place) => digestAt(place))
+  const digests = Array.from({ length: 32 }, (_, place) => digestAt(place))
   const pairs = [1, 2, 3].flatMap((id) => digests.map((digest) => ({ id, digest })))
   const manifests = pairs
-    .filter(() => random.chance(0.4))
+    .filter(() => random.chance(0.5))
     .map((pair) => ({
       ...pair,
       linked: random.chance(0.85) ? (1 as const) : (0 as const),
@@ -60,7 +60,7 @@ function randomRows(): Rows {
     }))
   const references = manifests.flatMap(({ id, digest: manifest }) =>
     digests.flatMap((target) =>
-      ['layer', 'child'].filter(() => random.chance(0.12)).map((role) => ({ id, manifest, target, role })),
+      ['layer', 'child'].filter(() => random.chance(0.04)).map((role) => ({ id, manifest, target, role })),
     ),
   )
   const links = pairs
