@@ -5,6 +5,7 @@ import { LARGE, PULLED, REPOSITORY, WORK, type Work } from '../../bench/counts/w
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { Upstream } from '../../src/upstream/upstream.ts'
 import { Upstreams } from '../../src/upstream/upstreams.ts'
+import type { BerthInProcess } from '../support/berth-in-process.ts'
 import { FakeUpstream } from '../support/fake-upstream.ts'
 import type { Image } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
@@ -39,6 +40,15 @@ async function inItsPlace(client: RegistryClient): Promise<void> {
   })
 }
 
+/** Its process has told the others that the fetch is over. */
+async function isOver({ log, opened }: BerthInProcess): Promise<void> {
+  await log.line(({ message }) => message === 'a blob was fetched')
+  await poll('the fetch is over', 20_000, async () => {
+    const rows = await opened.metadata.read.all('SELECT digest FROM fetch')
+    return rows.length === 0 || undefined
+  })
+}
+
 const ASKED = [`GET /v2/${REPOSITORY}/blobs/${LARGE.digest}`, `GET /v2/${REPOSITORY}/manifests/${TAG}`]
 
 describe('a pull of what a mirror has fetched, within its ttl', () => {
@@ -62,7 +72,7 @@ describe('a pull of what a mirror has fetched, within its ttl', () => {
     const fetched = await countStatements(folder.path, {
       works: mirrored,
       mirrors: { whole, prefixes: [] },
-      settle: async ({ log }) => await log.line(({ message }) => message === 'a blob was fetched'),
+      settle: isOver,
     })
 
     expect(Object.fromEntries(fetched)).toEqual(Object.fromEntries(pushed))
