@@ -11,7 +11,7 @@ export type SignIn =
   /** Another server gives the tokens, to clients of registries alone. */
   | { readonly kind: 'elsewhere'; readonly realm: string }
 
-/** A caller whose name was proven. */
+/** A caller who has proven a name by a password or a token. */
 export interface SessionHolder {
   /** As in `user:alice`. */
   readonly subject: string

@@ -15,11 +15,11 @@ interface AccessOptions {
   /** Other processes serve beside this one. */
   readonly isShared: boolean
   readonly log: Log
-  /** What signs the sessions of people who sign in with a password. */
+  /** The keys that sign the sessions of people who sign in with a password. */
   readonly sessionTokens: () => Promise<IssuedTokens>
 }
 
-/** Who may do what, and how people sign in. */
+/** The access rules of the configuration, and the way in which people sign in. */
 export interface CreatedAccess {
   /** Undefined: every caller may do everything. */
   readonly access: AccessController | undefined

@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { startBerth } from '../support/berth-process.ts'
-import { BodyReader } from '../support/body-reader.ts'
 import { someOf } from '../support/effort.ts'
 import { FakeUpstream, sendBlob, startOf } from '../support/fake-upstream.ts'
 import { Gate } from '../support/gate.ts'
 import { fixedBytes, sha256 } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
+import { Reader } from '../support/reader.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { listenersOn, ownerOfPort } from '../support/socket-owner.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -36,7 +36,7 @@ test.each(someOf('tenths of a fetch', TENTHS, 2))(
     await poll('both processes listen', 60_000, async () => listenersOn(mirror.port) === 2 || undefined)
     const client = new RegistryClient(mirror.url)
     // The kernel spreads the connections: with so many, each process has some.
-    const clients = await Promise.all(Array.from({ length: 24 }, () => BodyReader.of(client.getBlob('app', DIGEST))))
+    const clients = await Promise.all(Array.from({ length: 24 }, () => Reader.of(client.getBlob('app', DIGEST))))
     // The last byte is given when all are proven.
     await Promise.all(clients.map((client) => client.until(Math.min(sent, BYTES.length - 1))))
     const fetching = ownerOfPort(port, await mirror.workers())

@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
-import { BodyReader } from '../support/body-reader.ts'
 import { FakeUpstream, sendBlob } from '../support/fake-upstream.ts'
 import { Gate } from '../support/gate.ts'
 import { fixedBytes, sha256 } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
+import { Reader } from '../support/reader.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { listenersOn } from '../support/socket-owner.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -23,9 +23,9 @@ async function startMirror(folder: TemporaryFolder, upstream: FakeUpstream): Pro
 }
 
 /** The connections are spread by the kernel: with so many, each process has some. */
-function readers(url: string, count: number): readonly Promise<BodyReader>[] {
+function readers(url: string, count: number): readonly Promise<Reader>[] {
   const client = new RegistryClient(url)
-  return Array.from({ length: count }, () => BodyReader.of(client.getBlob('app', DIGEST)))
+  return Array.from({ length: count }, () => Reader.of(client.getBlob('app', DIGEST)))
 }
 
 test('64 clients of two processes read a blob while it comes, by one request to the upstream', async () => {

@@ -18,7 +18,7 @@ export interface ProxyConfig extends UpstreamCredentialsConfig, WayConfig {
   readonly limits: MirrorLimitsConfig
 }
 
-/** Another registry whose content is here below a prefix. */
+/** A mirror: the content of another registry is served below this prefix. */
 export interface MirrorConfig extends UpstreamCredentialsConfig, WayConfig {
   readonly prefix: RepositoryName
   /** Scheme, host and port of each address, one at least, in the order in which they are tried. */
