@@ -86,15 +86,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'composition/account-operator.ts': ['composition/start-error.ts', 'config', 'opening', 'access', 'metadata'],
   processes: ['config', 'observe'],
   cli: [
-    ...[
-      'composition/app.ts',
-      'composition/account-operator.ts',
-      'composition/storage-commands.ts',
-      'storage-copy',
-      'composition/debug-server.ts',
-      'composition/listen-error.ts',
-      'composition/start-error.ts',
-    ],
+    ...['composition/app.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts', 'storage-copy'],
+    ...['composition/debug-server.ts', 'composition/listen-error.ts', 'composition/start-error.ts'],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
     ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating', 'images', 'oci/name.ts'],
   ],
@@ -116,8 +109,12 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config'],
   zod: ['config', 'oci', 'access', 'http'],
   'bun:ffi': ['http'],
-  'bun:sqlite': ['metadata'],
+  // rpm's database in an image is one of SQLite.
+  'bun:sqlite': ['metadata', 'images'],
 }
+
+/** What asks rpm's own tables in an image. */
+const RPM_DATABASE = 'images/inside/packages/rpm.ts'
 
 /** Where things are put together. */
 const COMPOSING = [
@@ -215,7 +212,9 @@ describe('what belongs to one place', () => {
     const sql =
       /[`'"]\s*(select|insert into|insert or|delete from|update \w+ set|create (unique )?(table|index)|pragma|begin|with \w+ as)\s/i
     const violations = sources.flatMap((file) =>
-      layerOf(file.path) !== 'metadata' && sql.test(file.code) ? [`${file.path} holds SQL, which belongs to metadata`] : [],
+      layerOf(file.path) !== 'metadata' && file.path !== RPM_DATABASE && sql.test(file.code)
+        ? [`${file.path} holds SQL, which belongs to metadata`]
+        : [],
     )
 
     expect(violations).toEqual([])

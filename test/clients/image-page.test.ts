@@ -9,7 +9,8 @@ import { dockerEntries, layoutEntries, madeTar } from '../support/made-tar.ts'
 import { run } from '../support/processes.ts'
 
 const TEST_MS = 120_000
-const PAGE = readFileSync(join(import.meta.dir, '../../docs/images.md'), 'utf8')
+/** The second one asks about what the commands of the first one made. */
+const PAGE = ['images.md', 'inside.md'].map((name) => readFileSync(join(import.meta.dir, '../../docs', name), 'utf8')).join('\n')
 
 /** Each command of the blocks for a shell, on one line. */
 const COMMANDS = [...PAGE.matchAll(/^```sh\n([\s\S]*?)^```$/gm)].flatMap(([, block = '']) =>
@@ -46,7 +47,9 @@ afterAll(async () => await lab[Symbol.asyncDispose](), TEST_MS)
 
 test('the page has commands of all kinds', () => {
   expect(COMMANDS.filter((command) => !command.startsWith('berth image '))).toEqual([])
-  expect(new Set(COMMANDS.map((command) => command.split(' ')[2]))).toEqual(new Set(['load', 'save', 'create']))
+  expect(new Set(COMMANDS.map((command) => command.split(' ')[2]))).toEqual(
+    new Set(['load', 'save', 'create', 'inspect', 'files', 'diff', 'sbom']),
+  )
   expect(COMMANDS.length).toBeGreaterThan(10)
 })
 

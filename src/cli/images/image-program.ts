@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { addInsideCommands } from './inside/inside-program.ts'
 import { addRegistryFlags } from './registry-flags.ts'
 
 /** The commands that make, push and pull images without a daemon. What they need is loaded by them alone. */
@@ -10,6 +11,7 @@ export function addImageCommands(program: Command): void {
   addCreate(image)
   addLoad(image)
   addSave(image)
+  addInsideCommands(image)
 }
 
 function addCreate(image: Command): void {

@@ -1,0 +1,44 @@
+import type { Found } from '../told/found.ts'
+
+export type FileKind =
+  | 'file'
+  | 'directory'
+  | 'symbolic link'
+  | 'hard link'
+  | 'character device'
+  | 'block device'
+  | 'pipe'
+  | 'other'
+
+/** What a layer says of a path. */
+export interface LayerFile {
+  /** Without a slash at either end; '' is the root. */
+  readonly path: string
+  readonly kind: FileKind
+  /** Of its content, unpacked. */
+  readonly size: number
+  /** The permissions alone. */
+  readonly mode: number
+  readonly userId: number
+  readonly groupId: number
+  /** Of a link: as the layer has it. */
+  readonly target: string
+  /** What its content tells, where it is of a kind that is read. */
+  readonly found: Found | undefined
+  /** Of its content: another one has another fingerprint. Undefined where none was asked for, and of what is no file. */
+  readonly fingerprint: string | undefined
+}
+
+/** What a layer takes from those below it (image-spec layer.md, Whiteouts). */
+export interface Whiteout {
+  /** The path that goes, or the directory whose content goes. */
+  readonly path: string
+  readonly isOpaque: boolean
+}
+
+export interface LayerContents {
+  readonly files: readonly LayerFile[]
+  readonly whiteouts: readonly Whiteout[]
+  /** Why something of the layer is not told, a sentence each. */
+  readonly problems: readonly string[]
+}

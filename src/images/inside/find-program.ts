@@ -1,0 +1,39 @@
+import type { ImageConfig } from '../../oci/image/image-config.ts'
+import type { ImageFile, ImageFiles } from './files/image-files.ts'
+
+/** Where programs are looked for when the config of an image says nothing of it. */
+const PATH = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin']
+const SHELLS = ['sh', 'bash', 'ash', 'dash']
+
+/**
+ * The file that a container of the image runs. A shell that runs one program (`sh -c "exec /app"`) is passed over. Undefined: the image runs
+ * nothing, or the file is not in it.
+ */
+export function findProgram(files: ImageFiles, { entrypoint, command, workingDirectory }: ImageConfig): ImageFile | undefined {
+  const [word, ...rest] = wordsOf([...entrypoint, ...command])
+  if (word === undefined) return undefined
+  const file = fileOf(files, word, workingDirectory)
+  // `tini -- /app` and the like start what follows.
+  const [next] = rest.filter((argument) => !argument.startsWith('-'))
+  if (next === undefined || !/(^|\/)(tini|dumb-init|docker-init|catatonit|docker-entrypoint\.sh)$/.test(word)) return file
+  return fileOf(files, next, workingDirectory) ?? file
+}
+
+function wordsOf(words: readonly string[]): readonly string[] {
+  const [shell, option, line] = words
+  const isShell = SHELLS.includes(shell?.split('/').at(-1) ?? '') && option === '-c' && line !== undefined
+  if (!isShell) return words
+  const inner = line
+    .trim()
+    .replace(/^exec\s+/, '')
+    .split(/\s+/)
+  // What is more than one program with words is the shell's.
+  return /[;&|$`<>(){}]/.test(line) ? words : inner
+}
+
+function fileOf(files: ImageFiles, word: string, workingDirectory: string): ImageFile | undefined {
+  const paths = word.includes('/')
+    ? [word.startsWith('/') ? word : `${workingDirectory}/${word}`]
+    : PATH.map((folder) => `${folder}/${word}`)
+  return paths.map((path) => files.find(path)).find((file) => file?.kind === 'file')
+}

@@ -1,0 +1,47 @@
+import type { Interest, Package } from '../told/found.ts'
+import { packageOf } from './package.ts'
+
+const MOST_BYTES = 1024 * 1024
+
+/** A package of Node: the name and the version of its package.json. */
+export const npm: Interest = {
+  matches: (path) => /(^|\/)node_modules\/(@[^/]+\/)?[^/@][^/]*\/package\.json$/.test(path),
+  mostBytes: MOST_BYTES,
+  read: (bytes, path) => {
+    const told: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    if (typeof told !== 'object' || told === null) return undefined
+    const { name, version } = told as Readonly<Record<string, unknown>>
+    if (typeof name !== 'string' || typeof version !== 'string') return undefined
+    return { packages: packageOf({ type: 'npm', path, name, version }) }
+  },
+}
+
+/** A distribution of Python, as pip and setuptools leave it. */
+export const python: Interest = {
+  matches: (path) => /\.dist-info\/METADATA$|\.egg-info\/PKG-INFO$|\.egg-info$/.test(path),
+  mostBytes: MOST_BYTES,
+  read: (bytes, path) => {
+    const [head = ''] = new TextDecoder().decode(bytes).split(/\r?\n\r?\n/, 1)
+    const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.+)$`, 'im').exec(head)?.[1]
+    return { packages: packageOf({ type: 'pypi', path, name: field('Name'), version: field('Version') }) }
+  },
+}
+
+/** A gem of Ruby, by the name of its specification: `json-2.7.1.gemspec`. */
+export const ruby: Interest = {
+  matches: (path) => /(^|\/)specifications\/(default\/)?[^/]+\.gemspec$/.test(path),
+  mostBytes: 0,
+  read: (_, path) => ({ packages: named('gem', path, /([^/]+?)-(\d[^/]*)\.gemspec$/) }),
+}
+
+/** An archive of Java, by its name: `log4j-core-2.17.1.jar`. */
+export const java: Interest = {
+  matches: (path) => /\.(jar|war|ear)$/.test(path),
+  mostBytes: 0,
+  read: (_, path) => ({ packages: named('maven', path, /([^/]+?)(?:-(\d[^/]*))?\.[jwe]ar$/) }),
+}
+
+function named(type: Package['type'], path: string, pattern: RegExp): readonly Package[] {
+  const [, name, version] = pattern.exec(path) ?? []
+  return packageOf({ type, path, name, version })
+}
