@@ -36,6 +36,7 @@ import { Maintenance } from './maintenance.ts'
 import { createMirrors, limitedMirrors, tendingOf } from './mirror/create-mirrors.ts'
 import type { MirrorSources, Mirrors } from './mirror/mirrors.ts'
 import { countedMirrors } from './mirror/space/counted-mirrors.ts'
+import { LeavingBytes } from './mirror/space/leaving-bytes.ts'
 import { Notifications } from './notifications/notifications.ts'
 import type { NotificationSettings } from './notifications/settings.ts'
 import { PullRecords } from './pulls/pull-records.ts'
@@ -174,7 +175,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
   const searchIndex = new SearchIndex(metadata)
-  const collecting = createCollector({ ...options, policy: collector, kept, operations, records, backgroundScan, unreadable })
+  const removing = { operations, records, leaving: leavingOf(options) }
+  const collecting = createCollector({ ...options, ...removing, policy: collector, kept, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const pullRecords = new PullRecords(options)
   const retaining = { holds, images, scan, manifests, whether: collecting.whether, pullRecords, collector }
@@ -251,6 +253,11 @@ function quotasOf({ metadata, log, ...options }: RegistryOptions) {
   const rules = new QuotaRules(options.quotas ?? [], countedMirrors(limitedMirrors(options.mirrors)))
   const quotas = new Quotas({ metadata, rules, log })
   return { quotas, quotaCount: rules.isEmpty ? undefined : new QuotaCount({ metadata, rules, log }) }
+}
+
+/** Where no mirror has a size, nothing waits for room. */
+function leavingOf(options: RegistryOptions): LeavingBytes | undefined {
+  return countedMirrors(limitedMirrors(options.mirrors)).length === 0 ? undefined : new LeavingBytes(options)
 }
 
 /** Where nothing can be written, nothing happens either. */

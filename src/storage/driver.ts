@@ -54,6 +54,9 @@ export interface StorageDriver {
    */
   removeOnlyFiles(paths: readonly StoragePath[]): Promise<void>
 
+  /** Resolves when what this process has removed so far takes no room any more. A storage may free it a while after its removal. */
+  untilFreed(): Promise<void>
+
   /**
    * Removes directories, one after the other and each only while nothing is in it, durably; ends at the first that holds something. How many of them
    * are not there any more. What is placed there later says so by `anew`, and what another request is placing above or beside it at this moment is made again. Called only where `removesEmptyDirectories`.

@@ -14,6 +14,7 @@ export function timedStorage(storage: StorageDriver, time: Timer): StorageDriver
     place: (...placed) => time('PutContent', () => storage.place(...placed)),
     remove: (path, visibleBy) => time('Delete', () => storage.remove(path, visibleBy)),
     removeOnlyFiles: (paths) => time('Delete', () => storage.removeOnlyFiles(paths)),
+    untilFreed: () => storage.untilFreed(),
     removeEmptyDirectories: (paths) => time('Delete', () => storage.removeEmptyDirectories(paths)),
     move: (from, to) => time('Move', () => storage.move(from, to)),
     completeUpload: (...upload) => time('Move', () => storage.completeUpload(...upload)),

@@ -1,8 +1,7 @@
 import { expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { type Dirent, readdirSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { AppInTest } from '../support/app-in-test.ts'
+import { blobBytesOnDisk } from '../support/bytes-on-disk.ts'
 import { IMPATIENT_POLICY } from '../support/collecting.ts'
 import { triesAll } from '../support/effort.ts'
 import { FakeUpstream } from '../support/fake-upstream.ts'
@@ -38,11 +37,11 @@ test(
     const client = new PatientClient(app.url)
     const own = images.slice(0, 3)
     for (const image of own) await push(client, image)
-    const local = bytesBelow(folder.join('data'))
+    const local = blobBytesOnDisk(folder.join('data'))
 
     let mostHeld = 0
     const watching = setInterval(() => {
-      mostHeld = Math.max(mostHeld, bytesBelow(folder.join('data')) - local)
+      mostHeld = Math.max(mostHeld, blobBytesOnDisk(folder.join('data')) - local)
     }, 25)
     const random = new SeededRandom(seedFor('churn of a mirror'))
     let pulled = 0
@@ -106,30 +105,4 @@ async function push(client: RegistryClient, { manifest, config, layers }: Patter
   ])
     await client.pushBlob(repository, { digest, bytes })
   await expectStatus(await client.putManifest(repository, 'latest', manifest), 201)
-}
-
-/** Of blobs, uploads and the trash: all that a pull may add. */
-function bytesBelow(data: string): number {
-  const places = ['docker/registry/v2/blobs', 'berth/uploads', 'berth/staging', 'berth/trash'].map((place) => join(data, place))
-  return places.reduce((sum, place) => sum + bytesIn(place), 0)
-}
-
-function bytesIn(place: string): number {
-  let bytes = 0
-  for (const entry of entriesOf(place)) {
-    const path = join(place, entry.name)
-    if (entry.isDirectory()) bytes += bytesIn(path)
-    else if (entry.name === 'data') bytes += statSync(path, { throwIfNoEntry: false })?.size ?? 0
-  }
-  return bytes
-}
-
-/** A directory may go while its names are read. */
-function entriesOf(place: string): readonly Dirent[] {
-  try {
-    return readdirSync(place, { withFileTypes: true })
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return []
-    throw error
-  }
 }

@@ -88,11 +88,14 @@ export async function reserve(
   )
 }
 
+/** Those that fetch, or remove what was fetched. */
 export async function listFetchingProcesses(query: Query): Promise<string[]> {
-  return (await query.all<{ process: string }>('SELECT DISTINCT process FROM fetch')).map(({ process }) => process)
+  const rows = await query.all<{ process: string }>('SELECT process FROM fetch UNION SELECT process FROM leaving')
+  return rows.map(({ process }) => process)
 }
 
-/** Those of a process that has died, and that no other one has taken over. */
+/** Those of a process that has died, and that no other one has taken over. What it has left in its removals is for the collector. */
 export async function deleteFetchesOf(query: Query, process: string): Promise<void> {
   await query.run('DELETE FROM fetch WHERE process = ?', process)
+  await query.run('DELETE FROM leaving WHERE process = ?', process)
 }

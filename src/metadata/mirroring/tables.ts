@@ -5,3 +5,10 @@ export const FETCH_TABLES: readonly string[] = [
   `CREATE TABLE fetch (repository TEXT NOT NULL, digest TEXT NOT NULL, process TEXT NOT NULL, mirror TEXT NOT NULL, epoch INTEGER NOT NULL,
      state TEXT, bytes_id TEXT, size INTEGER, reserved INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (repository, digest)) WITHOUT ROWID`,
 ]
+
+/** Bytes whose links a process removes: what counts links counts them no more, and they take room until they are gone. */
+export const LEAVING_TABLES: readonly string[] = [
+  // id: of one removal. counted_as: the name of what counted them. There are few rows at a time: no index is worth its page.
+  `CREATE TABLE leaving (id TEXT NOT NULL, counted_as TEXT NOT NULL, process TEXT NOT NULL, epoch INTEGER NOT NULL, bytes INTEGER NOT NULL,
+     PRIMARY KEY (id, counted_as)) WITHOUT ROWID`,
+]

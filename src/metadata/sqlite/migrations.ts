@@ -2,7 +2,7 @@ import type { Database } from 'bun:sqlite'
 import { EVENT_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
-import { FETCH_TABLES } from '../mirroring/tables.ts'
+import { FETCH_TABLES, LEAVING_TABLES } from '../mirroring/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
@@ -116,6 +116,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 15, statements: EVENT_TABLES },
   { version: 16, statements: FETCH_TABLES },
   { version: 17, statements: [...PULL_TABLES, ...REMARK_TABLES, ...ACTIVITY_TABLES] },
+  { version: 18, statements: LEAVING_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

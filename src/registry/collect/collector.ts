@@ -214,11 +214,9 @@ export class Collector {
       const condemned = await list(metadata.read, await this.#touchedBefore(windowMs), pace.atOnce)
       const [kept, candidates] = parted(condemned, ({ repository }) => opaque.has(repository))
       await this.#spare(kept)
-      const taken = await removal.links(candidates)
+      const { links: taken, blobs: freed } = await removal.linksAndBytes(candidates, { bytesStay })
       links += taken.length
       if (taken.length === 0) break
-      const targets = [...new Set(taken.map(({ target }) => target))]
-      const freed = bytesStay ? [] : await removal.bytes(targets, 0)
       blobs += freed.length
       bytes += sizeOf(freed)
       if (!(await this.#mayGoOn(taken.length + freed.length, signal))) break

@@ -13,7 +13,7 @@ import { CommandCollection } from './command/collection.ts'
 import { EmptyRepositories } from './empty-repositories.ts'
 import { isFull, Pace } from './pace.ts'
 import type { CollectorPolicy } from './policy.ts'
-import { Removal } from './removal.ts'
+import { type Leaving, Removal } from './removal.ts'
 import { Whether } from './whether.ts'
 
 export interface CollectorParts {
@@ -30,6 +30,8 @@ export interface CollectorParts {
   readonly records: DeletedRecords
   readonly backgroundScan: BackgroundScan
   readonly unreadable: UnreadableNames
+  /** As the removals are told. */
+  readonly leaving: Leaving | undefined
 }
 
 /** The collector and what belongs to it, put together. */
@@ -42,11 +44,12 @@ export function createCollector({
   collectsOnce,
   ...parts
 }: CollectorParts) {
-  const { storage, metadata, policy, kept, log, epoch } = parts
+  const { storage, metadata, policy, kept, leaving, log, epoch } = parts
   const Clock = collectsOnce === undefined ? CollectorClock : StandingClock
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
-  const removal = new Removal({ storage, metadata, operations, records, requireAllowed: collectsOnce?.requireAllowed })
+  const { requireAllowed } = collectsOnce ?? {}
+  const removal = new Removal({ storage, metadata, operations, records, requireAllowed, leaving })
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
   const removals = { removal, emptyRepositories: new EmptyRepositories({ storage, metadata, removal, log, epoch }) }
@@ -54,10 +57,7 @@ export function createCollector({
   const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }
   const duty = new CollectorDuty({ collector, whether, clock, metadata, policy, kept, ...told })
   return {
-    collector,
-    duty,
-    clock,
-    whether,
+    ...{ collector, duty, clock, whether, leaving },
     command: new CommandCollection({ storage, metadata, collector, removal, kept, whether, clock, epoch }),
   }
 }

@@ -37,6 +37,17 @@ export interface RemovalOptions {
   readonly records: Pick<DeletedRecords, 'write'>
   /** Asked in each claiming transaction: throws when nothing may be removed any more. */
   readonly requireAllowed?: ((query: Query) => Promise<void>) | undefined
+  /** Is told of bytes from before their links go until they take no room; undefined where nothing waits for room. */
+  readonly leaving?: Leaving | undefined
+}
+
+export interface Leaving {
+  during<Result>(links: readonly CondemnedLink[], removal: () => Promise<Result>): Promise<Result>
+}
+
+export interface RemovedLinks {
+  readonly links: readonly CondemnedLink[]
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[]
 }
 
 /**
@@ -52,22 +63,15 @@ export class Removal {
     this.#holds = new Holds(options.storage)
   }
 
-  /** Gives the links that were removed. What is needed again is condemned no more. */
-  async links(candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
-    const { metadata, storage } = this.#options
-    await metadata.write((query) => spareNeededLinks(query, candidates))
-    return await this.#perform({
-      name: 'collecting links',
-      take: (query) => takeCondemnedLinks(query, candidates),
-      claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
-      remove: async (taken) =>
-        await storage.removeOnlyFiles(taken.map(({ repository, digest }) => layout.layerLink(repository, digest))),
-      confirm: async (query, taken, stamp) => {
-        await setLinksGone(query, taken, stamp)
-        const targets = taken.map(({ target }) => target)
-        await endGraceOfUnlinked(query, targets)
-      },
-    })
+  /** Removes links, and with each the bytes of which it was the last one, unless all bytes are to stay. */
+  async linksAndBytes(candidates: readonly CondemnedLink[], { bytesStay = false } = {}): Promise<RemovedLinks> {
+    const remove = async (): Promise<RemovedLinks> => {
+      const links = await this.#links(candidates)
+      const targets = [...new Set(links.map(({ target }) => target))]
+      return { links, blobs: bytesStay || links.length === 0 ? [] : await this.bytes(targets, 0) }
+    }
+    const { leaving } = this.#options
+    return leaving === undefined ? await remove() : await leaving.during(candidates, remove)
   }
 
   /** Gives the blobs whose bytes were removed. `touchedBefore`: nothing may have needed them since. */
@@ -142,6 +146,24 @@ export class Removal {
       },
     })
     return gone.length
+  }
+
+  /** Gives the links that were removed. What is needed again is condemned no more. */
+  async #links(candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
+    const { metadata, storage } = this.#options
+    await metadata.write((query) => spareNeededLinks(query, candidates))
+    return await this.#perform({
+      name: 'collecting links',
+      take: (query) => takeCondemnedLinks(query, candidates),
+      claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
+      remove: async (taken) =>
+        await storage.removeOnlyFiles(taken.map(({ repository, digest }) => layout.layerLink(repository, digest))),
+      confirm: async (query, taken, stamp) => {
+        await setLinksGone(query, taken, stamp)
+        const targets = taken.map(({ target }) => target)
+        await endGraceOfUnlinked(query, targets)
+      },
+    })
   }
 
   /** They have no directories: nothing is claimed, for nothing is waited for. */

@@ -5,7 +5,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference } from '../../oci/reference.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import type { CollectorClock } from '../collect/collector-clock.ts'
-import { Removal } from '../collect/removal.ts'
+import { type Leaving, Removal } from '../collect/removal.ts'
 import type { Whether } from '../collect/whether.ts'
 import { BlobPush } from '../content/blob-push.ts'
 import type { BlobStore } from '../content/blob-store.ts'
@@ -42,6 +42,7 @@ export interface MirrorsParts {
   readonly whether: Whether
   readonly clock: CollectorClock
   readonly pulls: Pick<PullNotes, 'write'>
+  readonly leaving: Leaving | undefined
   readonly log: Log
 }
 

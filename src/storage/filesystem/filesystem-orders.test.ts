@@ -162,6 +162,15 @@ describe('the orders of the filesystem driver (docs/orders-of-writing.md)', () =
     expect(stepsThatMatter().slice(0, 3).sort()).toEqual(renames.sort())
     expect(stepsThatMatter()[3]).toBe('sync docker/')
   })
+
+  test('what is removed takes no room any more when the storage says that it is freed', async () => {
+    await driver.place([placementOf(directory, { link: 'x' })])
+    await driver.removeOnlyFiles([storagePath(directory, 'link')])
+
+    await driver.untilFreed()
+
+    expect(await readdir(folder.join('berth/trash'))).toEqual([])
+  })
 })
 
 describe('a disk that fails', () => {

@@ -80,12 +80,7 @@ export class FilesystemDriver implements StorageDriver {
     const entry = await this.#disk.stat(this.#at(path))
     if (entry === undefined || entry.isDirectory) return undefined
     if (entry.size > maxBytes) throw new FileTooLargeError(`${path} has ${entry.size} bytes, more than ${maxBytes}`)
-    try {
-      return await this.#disk.readFile(this.#at(path))
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
+    return await ifThere(this.#disk.readFile(this.#at(path)))
   }
 
   async content(path: StoragePath, range?: ByteRange): Promise<Blob> {
@@ -125,6 +120,10 @@ export class FilesystemDriver implements StorageDriver {
     // Those too of which nothing was there: as in `remove`.
     await allEnded([...new Set(directories.map(dirname))].map((parent) => this.#syncIfThere(parent)))
     for (const place of taken) if (place !== undefined) this.#trash.emptyLater(place)
+  }
+
+  async untilFreed(): Promise<void> {
+    await this.#trash.rest()
   }
 
   async removeEmptyDirectories(paths: readonly StoragePath[]): Promise<number> {
@@ -199,8 +198,7 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async listUploads(): Promise<readonly ListedUpload[]> {
-    const names = await this.list(UPLOADS)
-    const uploads = names.map(async (name) => {
+    const uploads = (await this.list(UPLOADS)).map(async (name) => {
       const state = `${UPLOADS}/${name}` as UploadState
       const entry = (await this.#uploadedFile(state)) ?? (await this.#disk.stat(dirname(this.#uploadPath(state))))
       return entry === undefined ? [] : [{ state, changedAtMs: entry.modifiedAtMs, owner: ownerOf(name) }]
@@ -228,7 +226,7 @@ export class FilesystemDriver implements StorageDriver {
   }
 
   async close(): Promise<void> {
-    await this.#trash.rest()
+    await this.untilFreed()
   }
 
   async #stage(placements: readonly Placement[]): Promise<readonly Staged[]> {
@@ -258,23 +256,15 @@ export class FilesystemDriver implements StorageDriver {
 
   async #syncFileIfThere(path: string): Promise<void> {
     const file = await this.#openIfThere(path)
-    if (file === undefined) return
-    await file.sync().finally(() => file.close())
+    await file?.sync().finally(() => file.close())
   }
 
   async #syncIfThere(directory: string): Promise<void> {
-    await this.#disk.syncDirectory(directory).catch((error: unknown) => {
-      if (!isMissing(error)) throw error
-    })
+    await ifThere(this.#disk.syncDirectory(directory))
   }
 
   async #openIfThere(path: string): Promise<DiskFile | undefined> {
-    try {
-      return await this.#disk.open(path, 'modify')
-    } catch (error) {
-      if (isMissing(error)) return undefined
-      throw error
-    }
+    return await ifThere(this.#disk.open(path, 'modify'))
   }
 
   #uploadedFile(state: UploadState): Promise<DiskEntry | undefined> {
@@ -296,5 +286,15 @@ export class FilesystemDriver implements StorageDriver {
 
   #at(path: StoragePath): string {
     return join(this.#root, path)
+  }
+}
+
+/** Undefined where there is no such file. */
+async function ifThere<Result>(work: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (isMissing(error)) return undefined
+    throw error
   }
 }

@@ -82,6 +82,10 @@ export class MemoryDriver implements StorageDriver {
     for (const path of paths) await this.remove(path.slice(0, path.lastIndexOf('/')) as StoragePath)
   }
 
+  async untilFreed(): Promise<void> {
+    // What is removed is gone at once.
+  }
+
   async removeEmptyDirectories(paths: readonly StoragePath[]): Promise<number> {
     for (const [gone, path] of paths.entries()) {
       if (this.#namesBelow(path).size > 0) return gone

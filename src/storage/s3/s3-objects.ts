@@ -120,6 +120,10 @@ export class S3Objects {
     }
   }
 
+  async untilFreed(): Promise<void> {
+    // What is removed is gone at once.
+  }
+
   async removeEmptyDirectories(paths: readonly StoragePath[]): Promise<number> {
     return paths.length
   }

@@ -7,6 +7,8 @@ import { nextNumber, type Query, type Stamp } from '../../../metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../../metadata/sqlite/open.ts'
 import { type Digest, digestOf } from '../../../oci/digest.ts'
 import { parseRepositoryName, type RepositoryName } from '../../../oci/name.ts'
+import { ChangedMeanwhile } from '../../content/manifest-removal.ts'
+import { KeptContent } from '../../keeping/tag-guard.ts'
 import { Eviction } from './eviction.ts'
 import { LeastUsed } from './least-used.ts'
 
@@ -105,17 +107,18 @@ describe('what was used least', () => {
 
 describe('an eviction', () => {
   /** What it asks to be deleted; nothing is removed. */
-  function evictionInto(deleted: string[]): Eviction {
+  function evictionInto(deleted: string[], refusal?: Error): Eviction {
     const none = async () => []
     return new Eviction({
       metadata: opened.metadata,
       manifests: {
         delete: async (_, reference) => {
+          if (refusal !== undefined) throw refusal
           deleted.push(reference)
           return { tags: [] }
         },
       },
-      removal: { manifests: none, links: none, bytes: none },
+      removal: { manifests: none, linksAndBytes: async () => ({ links: [], blobs: [] }), bytes: none },
       onlyHere: { mayBe: async (_, image) => image === digest('only here') },
       windowMs: 0,
     })
@@ -129,9 +132,22 @@ describe('an eviction', () => {
     const deleted: string[] = []
     await pull(APP, 'one')
 
-    await evictionInto(deleted).take(unused, Number.POSITIVE_INFINITY, taking)
+    const evicted = await evictionInto(deleted).take(unused, Number.POSITIVE_INFINITY, taking)
 
     expect(deleted).toEqual([digest('two')])
+    expect(evicted).toEqual({ images: 1, bytes: 0, later: 1 })
+  })
+
+  test.each([
+    ['is held', new KeptContent('It is held.', {}), 0],
+    ['has changed', new ChangedMeanwhile(), 1],
+  ] as const)('tells whether what %s may go at another time', async (_, error, later) => {
+    await addManifest(APP, 'one')
+    const unused = [...(await leastUsed().find(NEVER))]
+
+    const evicted = await evictionInto([], error).take(unused, Number.POSITIVE_INFINITY, taking)
+
+    expect(evicted).toEqual({ images: 0, bytes: 0, later })
   })
 
   test('leaves what the other registry does not have', async () => {

@@ -28,7 +28,7 @@ const WHENEVER_TOUCHED = Number.MAX_SAFE_INTEGER
 export interface EvictionOptions {
   readonly metadata: Metadata
   readonly manifests: Pick<ManifestStore, 'delete'>
-  readonly removal: Pick<Removal, 'manifests' | 'links' | 'bytes'>
+  readonly removal: Pick<Removal, 'manifests' | 'linksAndBytes' | 'bytes'>
   readonly onlyHere: Pick<OnlyHere, 'mayBe'>
   readonly windowMs?: number
 }
@@ -37,11 +37,13 @@ export interface Evicted {
   readonly images: number
   /** Of blobs that are in the storage no more. */
   readonly bytes: number
+  /** What stayed for the moment alone: it was used or changed since it was found, or a request rescued it. */
+  readonly later: number
 }
 
 export interface Taking {
   readonly signal: AbortSignal
-  readonly onFreed: (bytes: number) => void
+  readonly onFreed: () => void
 }
 
 /** What goes with an image, or goes alone. */
@@ -56,6 +58,14 @@ interface Leaving {
   readonly blobs: readonly Digest[]
   /** As far as it is known; of what other repositories link as well, a part. */
   readonly bytes: number
+}
+
+/** Why something stays: `later`, it is another matter when it is found again. */
+type Staying = 'kept' | 'later'
+
+interface Chosen {
+  readonly leaving: readonly Leaving[]
+  readonly later: number
 }
 
 /**
@@ -74,8 +84,8 @@ export class Eviction {
    * other registry does not have. The ones that it did not come to are left in `unused`. `onFreed` is told of bytes as soon as they have gone.
    */
   async take(unused: Unused[], bytes: number, { signal, onFreed }: Taking): Promise<Evicted> {
-    const leaving = await this.#choose(unused, bytes, signal)
-    const evicted = { images: 0, bytes: 0 }
+    const { leaving, later } = await this.#choose(unused, bytes, signal)
+    const evicted = { images: 0, bytes: 0, later }
     const condemned: { readonly gone: readonly Leaving[]; readonly untilMs: number }[] = []
     const removeDue = async (isLast: boolean) => {
       for (let next = condemned[0]; next !== undefined; next = condemned[0]) {
@@ -85,13 +95,15 @@ export class Eviction {
         condemned.shift()
         const freed = await this.#removeBlobs(next.gone)
         evicted.bytes += freed
-        if (freed > 0) onFreed(freed)
+        if (freed > 0) onFreed()
+        else evicted.later += next.gone.filter(({ root }) => root === undefined).length
       }
     }
     for (const some of batches(leaving, IMAGES_AT_ONCE)) {
       signal.throwIfAborted()
-      const gone = await this.#removeImages(some, signal)
+      const { gone, changed } = await this.#removeImages(some, signal)
       await this.#condemnBlobs(gone)
+      evicted.later += changed
       evicted.images += gone.filter(({ root }) => root !== undefined).length
       if (gone.length > 0) condemned.push({ gone, untilMs: performance.now() + (this.#options.windowMs ?? WINDOW_MS) })
       await removeDue(false)
@@ -100,18 +112,20 @@ export class Eviction {
     return evicted
   }
 
-  async #choose(unused: Unused[], bytes: number, signal: AbortSignal): Promise<readonly Leaving[]> {
+  async #choose(unused: Unused[], bytes: number, signal: AbortSignal): Promise<Chosen> {
     const leaving: Leaving[] = []
+    let later = 0
     for (let chosen = 0; chosen < bytes; ) {
       const next = unused.shift()
       if (next === undefined) break
       signal.throwIfAborted()
       const found = next.kind === 'blob' ? await this.#blob(next) : await this.#image(next)
-      if (found === undefined) continue
+      if (found === 'later') later += 1
+      if (typeof found === 'string') continue
       leaving.push(found)
       chosen += found.bytes
     }
-    return leaving
+    return { leaving, later }
   }
 
   async #blob({ repository, repositoryId, digest }: Unused): Promise<Leaving> {
@@ -122,14 +136,13 @@ export class Eviction {
     return { root: undefined, repository, repositoryId, manifests: [], blobs: [digest], bytes }
   }
 
-  /** Undefined where it stays. */
-  async #image({ repository, repositoryId, digest, usedMs }: Unused): Promise<Leaving | undefined> {
+  async #image({ repository, repositoryId, digest, usedMs }: Unused): Promise<Leaving | Staying> {
     const { metadata, onlyHere } = this.#options
     const { read } = metadata
     const asOf = await currentNumber(read)
     const use = await findImageUse(read, repositoryId, digest)
-    if (use === undefined || use.isHeld === 0 || use.isPart === 1 || use.usedMs !== usedMs) return undefined
-    if (await onlyHere.mayBe(repository, digest)) return undefined
+    if (use === undefined || use.isHeld === 0 || use.isPart === 1 || use.usedMs !== usedMs) return 'later'
+    if (await onlyHere.mayBe(repository, digest)) return 'kept'
     return { root: { digest, asOf }, repository, repositoryId, ...(await this.#allOf(repositoryId, digest)) }
   }
 
@@ -148,23 +161,28 @@ export class Eviction {
     return { manifests: [...manifests], blobs: [...blobs.keys()], bytes }
   }
 
-  /** Gives those that went. */
-  async #removeImages(leaving: readonly Leaving[], signal: AbortSignal): Promise<readonly Leaving[]> {
-    const went = await allEnded(leaving.map((each) => this.#removeImage(each, signal)))
-    return leaving.filter((_, place) => went[place])
+  /** Gives those that went, and how many did not because they have changed. */
+  async #removeImages(leaving: readonly Leaving[], signal: AbortSignal) {
+    const results = await allEnded(leaving.map((each) => this.#removeImage(each, signal)))
+    return {
+      gone: leaving.filter((_, place) => results[place] === 'gone'),
+      changed: results.filter((result) => result === 'later').length,
+    }
   }
 
-  async #removeImage(leaving: Leaving, signal: AbortSignal): Promise<boolean> {
+  async #removeImage(leaving: Leaving, signal: AbortSignal): Promise<'gone' | Staying> {
     const { root, repository } = leaving
-    if (root === undefined) return true
+    if (root === undefined) return 'gone'
     let isGone = false
     const told = () => {
       isGone = true
     }
     const deletion = { actor: ownWork('mirror'), isForced: false, asOf: root.asOf, signal, told }
-    await new Removing(this.#options.manifests, deletion).each(repository, [root.digest])
-    if (isGone) await this.#removeParts(leaving)
-    return isGone
+    const removing = new Removing(this.#options.manifests, deletion)
+    await removing.each(repository, [root.digest])
+    if (!isGone) return removing.deleted.kept > 0 ? 'kept' : 'later'
+    await this.#removeParts(leaving)
+    return 'gone'
   }
 
   /** Level by level: what a manifest leads to is free when that has gone. */
@@ -190,8 +208,8 @@ export class Eviction {
       condemned.push(...(await findCondemnedLinks(metadata.read, repositoryId, blobs)))
     let bytes = 0
     for (const candidates of batches(condemned, MOST_AT_ONCE)) {
-      const links = await removal.links(candidates)
-      bytes += sumOf(await removal.bytes([...new Set(links.map(({ target }) => target))], 0))
+      const { blobs } = await removal.linksAndBytes(candidates)
+      bytes += sumOf(blobs)
     }
     const manifests = [...new Set(leaving.flatMap((each) => each.manifests))]
     for (const digests of batches(manifests, MOST_AT_ONCE)) bytes += sumOf(await removal.bytes(digests, WHENEVER_TOUCHED))

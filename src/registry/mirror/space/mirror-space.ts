@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { readClockMs } from '../../../metadata/keeping/times.ts'
 import { type FetchName, reserve, sumReserved } from '../../../metadata/mirroring/fetches.ts'
+import { sumLeaving } from '../../../metadata/mirroring/leaving.ts'
 import { type Metadata, MetadataNotWritableError, type Query } from '../../../metadata/query.ts'
 import type { Log } from '../../../observe/log.ts'
 import { Semaphore } from '../../../runtime/semaphore.ts'
@@ -13,15 +14,18 @@ import { usedBy } from './counted-mirrors.ts'
 import type { Evicted, Eviction } from './eviction.ts'
 import type { LeastUsed, Unused } from './least-used.ts'
 import type { MirrorLimits } from './mirror-limits.ts'
+import { Patience } from './patience.ts'
 
 /** From this part of its size on a mirror is made smaller in the background, so that few fetches wait for room. */
 const HIGH = 0.95
 /** As far down it goes then. */
 const LOW = 0.9
-/** A fetch waits for room for so long, while others are under way: after that it is done nonetheless. */
+/** A fetch waits for room for so long after something has gone: then it is done nonetheless. */
 const PATIENCE_MS = 30_000
+/** What removes may fail for a moment. */
+const FAILURES_IN_A_ROW = 3
 const LOOK_AGAIN_MS = 200
-/** Where nothing could go, all that a mirror holds is looked at again after so long. */
+/** Where nothing could go, all that a mirror holds is looked at again after so long, or when it holds more. */
 const REST_MS = 2_000
 const SECOND_MS = 1_000
 const HOUR_MS = 60 * 60 * SECOND_MS
@@ -42,10 +46,22 @@ export interface MirrorSpaceOptions {
   readonly whether: Pick<Whether, 'waits' | 'hasObstacle'>
   readonly clock: Pick<CollectorClock, 'marginMs'>
   readonly events: MirrorEvents
-  readonly patienceMs?: number
+  /** Of each fetch that wants room. */
+  readonly createPatience?: () => Patience
   /** Ends it where it is. */
   readonly signal: AbortSignal
   readonly log: Log
+}
+
+/**
+ * What came of a try to free room. `nothing`: of the bytes that it held at that time nothing may go. `later`: what could have gone is in use. `forbidden`: it is not known
+ * what may go.
+ */
+type Freed = { readonly kind: 'some' | 'later' | 'forbidden' } | { readonly kind: 'nothing'; readonly used: number }
+
+interface Waiting extends FetchName {
+  readonly bytes: number
+  readonly patience: Patience
 }
 
 /** Keeps a mirror within its size, and what is not used any more out of it. */
@@ -55,11 +71,14 @@ export class MirrorSpace {
   readonly #order = new Semaphore(1)
   /** Bytes for which fetches wait. */
   #wanted = 0
-  #freeing: Promise<number | undefined> | undefined
-  #freed = Promise.withResolvers<number>()
+  #freeing: Promise<Freed> | undefined
+  #freed = Promise.withResolvers<Freed>()
+  /** Of removals, one after the other. */
+  #failures = 0
   /** The least used of it, as they were found last. */
   #unused: Unused[] = []
-  #restsUntilMs = 0
+  /** Of so many bytes nothing could go. */
+  #nothing: { readonly used: number; readonly untilMs: number } | undefined
   #nextAgedAtMs = 0
   #isOver = false
 
@@ -72,24 +91,24 @@ export class MirrorSpace {
    * a long time, the mirror holds more than its size.
    */
   async admit(fetch: FetchName, bytes: number): Promise<void> {
-    const { limits, signal } = this.#options
-    if (limits.sizeBytes === undefined || bytes === 0) return
-    const untilMs = performance.now() + (this.#options.patienceMs ?? PATIENCE_MS)
+    if (this.#options.limits.sizeBytes === undefined || bytes === 0) return
+    const { createPatience = () => new Patience(PATIENCE_MS) } = this.#options
+    const waiting: Waiting = { ...fetch, bytes, patience: createPatience() }
     this.#wanted += bytes
     try {
-      await this.#order.run(async () => {
-        for (;;) {
-          const { isDone, reserved } = await this.#reserve(fetch, bytes)
-          if (isDone) return
-          // As soon as something has gone there may be room.
-          const freed = await Promise.race([this.#freed.promise, this.#free()])
-          const isHopeless = freed === undefined || (freed === 0 && reserved === 0)
-          if (isHopeless || performance.now() >= untilMs) return await this.#reserveNonetheless(fetch, bytes)
-          if (freed === 0) await pause(LOOK_AGAIN_MS, undefined, { signal })
-        }
-      })
+      await this.#order.run(() => this.#waitForRoom(waiting))
     } finally {
       this.#wanted -= bytes
+    }
+  }
+
+  async #waitForRoom(waiting: Waiting): Promise<void> {
+    const { signal } = this.#options
+    for (let freed: Freed | undefined; !(await this.#takeRoom(waiting, freed)); ) {
+      if (freed !== undefined && freed.kind !== 'some') await pause(LOOK_AGAIN_MS, undefined, { signal })
+      // As soon as something has gone there may be room.
+      freed = await Promise.race([this.#freed.promise, this.#free()])
+      if (freed.kind === 'some') waiting.patience.renew()
     }
   }
 
@@ -107,26 +126,29 @@ export class MirrorSpace {
     this.#nextAgedAtMs = performance.now() + Math.min(Math.max(unusedMs / 20, SECOND_MS), HOUR_MS)
   }
 
-  /** Where there is no room, `reserved` bytes are on their way and may go when they are here. */
-  async #reserve(fetch: FetchName, bytes: number): Promise<{ readonly isDone: boolean; readonly reserved: number }> {
+  /** False: there is no room yet. What makes it hopeless to wait is asked for with it: no fetch of another process ends between the two. */
+  async #takeRoom({ bytes, patience, ...fetch }: Waiting, freed: Freed | undefined): Promise<boolean> {
     const { metadata, limits, processId } = this.#options
     try {
-      return await metadata.write(async (query) => {
-        const reserved = await sumReserved(query, this.#options)
-        const isDone = (await this.#used(query)) + reserved + bytes <= (limits.sizeBytes ?? 0)
-        if (isDone) await reserve(query, { ...fetch, process: processId }, bytes)
-        return { isDone, reserved }
+      const room = await metadata.write(async (query) => {
+        const used = await this.#used(query)
+        const passing = await this.#passing(query)
+        const fits = used + passing + bytes <= (limits.sizeBytes ?? 0)
+        const isTaken = fits || patience.isOver || isHopeless(freed, used, passing)
+        if (isTaken) await reserve(query, { ...fetch, process: processId }, bytes)
+        return { fits, isTaken }
       })
+      if (room.isTaken && !room.fits) this.#tellOver(fetch, bytes)
+      return room.isTaken
     } catch (error) {
       // Then nothing of it stays.
-      if (error instanceof MetadataNotWritableError) return { isDone: true, reserved: 0 }
+      if (error instanceof MetadataNotWritableError) return true
       throw error
     }
   }
 
-  async #reserveNonetheless(fetch: FetchName, bytes: number): Promise<void> {
-    const { metadata, processId, mirror, limits, log } = this.#options
-    await metadata.write((query) => reserve(query, { ...fetch, process: processId }, bytes))
+  #tellOver(fetch: FetchName, bytes: number): void {
+    const { mirror, limits, log } = this.#options
     if (this.#isOver) return
     this.#isOver = true
     log.warn('a mirror holds more than its size, nothing more of it can go', { mirror, size: limits.sizeBytes, ...fetch, bytes })
@@ -134,25 +156,30 @@ export class MirrorSpace {
 
   /** What is here, and what is on its way. */
   async #held(query: Query): Promise<number> {
-    return (await this.#used(query)) + (await sumReserved(query, this.#options))
+    return (await this.#used(query)) + (await this.#reserved(query))
   }
 
   async #used(query: Query): Promise<number> {
     return await usedBy(query, this.#options.countedAs)
   }
 
-  async #reserved(): Promise<number> {
-    return await sumReserved(this.#options.metadata.read, this.#options)
+  async #reserved(query: Query): Promise<number> {
+    return await sumReserved(query, this.#options)
   }
 
-  readonly #onFreed = (bytes: number) => {
+  /** What is on its way, and what is about to be gone. */
+  async #passing(query: Query): Promise<number> {
+    return (await this.#reserved(query)) + (await sumLeaving(query, this.#options.countedAs, this.#options.epoch))
+  }
+
+  readonly #onFreed = () => {
     const { resolve } = this.#freed
     this.#freed = Promise.withResolvers()
-    resolve(bytes)
+    resolve({ kind: 'some' })
   }
 
-  /** Whatever number of fetches ask for it, once at a time. Gives the bytes that it freed; undefined: nothing may go now. */
-  async #free(): Promise<number | undefined> {
+  /** Whatever number of fetches ask for it, once at a time. */
+  async #free(): Promise<Freed> {
     this.#freeing ??= this.#tryToFree().finally(() => {
       this.#freeing = undefined
     })
@@ -160,39 +187,46 @@ export class MirrorSpace {
   }
 
   /** No pull fails because something else could not go. */
-  async #tryToFree(): Promise<number | undefined> {
+  async #tryToFree(): Promise<Freed> {
     const { mirror, signal, log } = this.#options
     try {
-      if (performance.now() < this.#restsUntilMs) return 0
-      return (await this.#mayTake()) ? await this.#freeDown() : undefined
+      const freed: Freed = (await this.#mayTake()) ? await this.#freeDown() : { kind: 'forbidden' }
+      this.#failures = 0
+      return freed
     } catch (error) {
       if (signal.aborted) throw error
+      this.#failures += 1
       log.warn('a mirror could not let go of what was used least', { mirror, error })
-      return undefined
+      return { kind: this.#failures < FAILURES_IN_A_ROW ? 'later' : 'forbidden' }
     }
   }
 
-  async #freeDown(): Promise<number> {
+  async #freeDown(): Promise<Freed> {
     const { metadata, limits, pulls, leastUsed, eviction, signal } = this.#options
+    const { read } = metadata
+    const before = await this.#used(read)
+    if (this.#nothing !== undefined && performance.now() < this.#nothing.untilMs && before <= this.#nothing.used)
+      return { kind: 'nothing', used: this.#nothing.used }
     await pulls.write()
-    const before = await this.#used(metadata.read)
-    const goal = before + (await this.#reserved()) + this.#wanted - LOW * (limits.sizeBytes ?? 0)
-    const evicted = { images: 0, bytes: 0 }
-    for (let hasLooked = false; ; ) {
-      const missing = goal - (before - (await this.#used(metadata.read)))
-      if (missing <= 0) break
+    const goal = before + (await this.#reserved(read)) + this.#wanted - LOW * (limits.sizeBytes ?? 0)
+    const evicted = { images: 0, bytes: 0, later: 0 }
+    let hasLooked = false
+    for (;;) {
+      const missing = goal - (before - (await this.#used(read)))
+      if (missing <= 0 || (hasLooked && this.#unused.length === 0)) break
       if (this.#unused.length === 0) {
-        if (hasLooked) break
         this.#unused = [...(await leastUsed.find(signal))]
         hasLooked = true
       }
       add(evicted, await eviction.take(this.#unused, missing, { signal, onFreed: this.#onFreed }))
     }
-    const freed = before - (await this.#used(metadata.read))
-    if (evicted.bytes === 0 && freed <= 0) this.#restsUntilMs = performance.now() + REST_MS
-    else this.#isOver = false
     this.#tell(evicted, 'size')
-    return Math.max(freed, evicted.bytes)
+    const hasFreed = evicted.images + evicted.bytes > 0 || (await this.#used(read)) < before
+    if (hasFreed) this.#isOver = false
+    if (hasFreed) return { kind: 'some' }
+    if (evicted.later > 0 || !hasLooked) return { kind: 'later' }
+    this.#nothing = { used: before, untilMs: performance.now() + REST_MS }
+    return { kind: 'nothing', used: before }
   }
 
   async #takeAged(unusedMs: number): Promise<void> {
@@ -214,7 +248,7 @@ export class MirrorSpace {
     return (await whether.waits(0)) === undefined && !(await whether.hasObstacle())
   }
 
-  #tell({ images, bytes }: Evicted, because: 'size' | 'age'): void {
+  #tell({ images, bytes }: Pick<Evicted, 'images' | 'bytes'>, because: 'size' | 'age'): void {
     const { mirror, events, log } = this.#options
     if (images + bytes === 0) return
     events.evicted(images, bytes)
@@ -222,7 +256,14 @@ export class MirrorSpace {
   }
 }
 
-function add(sum: { images: number; bytes: number }, { images, bytes }: Evicted): void {
+/** What has come since nothing could go may go, what is on its way will have come, and what leaves will have gone. */
+function isHopeless(freed: Freed | undefined, used: number, passing: number): boolean {
+  if (freed?.kind === 'nothing') return passing === 0 && used <= freed.used
+  return freed?.kind === 'forbidden'
+}
+
+function add(sum: { images: number; bytes: number; later: number }, { images, bytes, later }: Evicted): void {
   sum.images += images
   sum.bytes += bytes
+  sum.later += later
 }
