@@ -1,3 +1,4 @@
+import { type NameRange, rangesOf, rangesWithin } from '../oci/name-ranges.ts'
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { Action, Caller } from './access.ts'
 
@@ -13,6 +14,15 @@ export interface AccessRule {
   readonly can: readonly Action[]
 }
 
+/** What is allowed in repositories. */
+export interface RepositoryRules {
+  may(action: Action, repository: string): boolean
+  /** Whether there can be a repository with which the caller may do this. */
+  mayAnywhere(action: Action): boolean
+  /** With nothing outside of these the caller may do this. */
+  ranges(action: Action): readonly NameRange[]
+}
+
 /** What the operator allows. The first rule that is about the caller and the repository decides; where none is, nothing is allowed. */
 export class AccessRules {
   readonly #rules: readonly AccessRule[]
@@ -26,6 +36,20 @@ export class AccessRules {
     return new CallerRules(this.#rules.filter((rule) => rule.who.some((who) => isAbout(who, caller))))
   }
 
+  /** The rule that decides, with its number from 1; undefined where none is about both. */
+  deciding(caller: Caller, repository: string): { readonly number: number; readonly rule: AccessRule } | undefined {
+    const index = this.#rules.findIndex(({ who, repositories }) => {
+      return who.some((each) => isAbout(each, caller)) && repositories.some((glob) => glob.fits(repository))
+    })
+    const rule = this.#rules[index]
+    return rule && { number: index + 1, rule }
+  }
+
+  /** In their order. */
+  get all(): readonly AccessRule[] {
+    return this.#rules
+  }
+
   /** Whom the rules name, each once. */
   named(kind: 'user' | 'group' | 'robot'): readonly string[] {
     const all = this.#rules.flatMap(({ who }) => who).flatMap((who) => ('name' in who && who.kind === kind ? [who.name] : []))
@@ -34,7 +58,7 @@ export class AccessRules {
 }
 
 /** The rules that are about one caller. */
-export class CallerRules {
+export class CallerRules implements RepositoryRules {
   readonly #rules: readonly Pick<AccessRule, 'repositories' | 'can'>[]
 
   constructor(rules: readonly Pick<AccessRule, 'repositories' | 'can'>[]) {
@@ -46,13 +70,38 @@ export class CallerRules {
     return first?.can.includes(action) ?? false
   }
 
-  /** Whether there can be a repository with which the caller may do this. */
   mayAnywhere(action: Action): boolean {
     return this.#rules.some(({ can }) => can.includes(action))
   }
+
+  ranges(action: Action): readonly NameRange[] {
+    return rangesOf(this.#rules.filter(({ can }) => can.includes(action)).flatMap(({ repositories }) => repositories))
+  }
 }
 
-function isAbout(who: Who, caller: Caller): boolean {
+/** What both allow. */
+export class BothRules implements RepositoryRules {
+  readonly #both: readonly [RepositoryRules, RepositoryRules]
+
+  constructor(one: RepositoryRules, other: RepositoryRules) {
+    this.#both = [one, other]
+  }
+
+  may(action: Action, repository: string): boolean {
+    return this.#both.every((rules) => rules.may(action, repository))
+  }
+
+  mayAnywhere(action: Action): boolean {
+    return this.#both.every((rules) => rules.mayAnywhere(action))
+  }
+
+  ranges(action: Action): readonly NameRange[] {
+    const [one, other] = this.#both
+    return one.ranges(action).flatMap((range) => rangesWithin(other.ranges(action), range))
+  }
+}
+
+export function isAbout(who: Who, caller: Caller): boolean {
   switch (who.kind) {
     case 'anonymous':
       return caller.kind === 'anonymous'

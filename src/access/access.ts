@@ -1,10 +1,14 @@
 import { type ErrorCode, type ErrorFacts, RegistryError } from '../oci/errors.ts'
 import type { RepositoryName } from '../oci/name.ts'
+import type { NameRange } from '../oci/name-ranges.ts'
 
 /** The words of access: the caller, the action, the permit. The decision stands behind `AccessController`. */
 
 /** What one may do with a repository. `list`: see its name in the catalog, and its tags, which `pull` shows too. */
 export type Action = 'pull' | 'push' | 'delete' | 'list'
+
+/** What one may do with accounts: nothing, see oneself and make robots of one's own, or all of it. */
+export type AccountsRight = 'none' | 'own' | 'all'
 
 /** The sender of a request, as far as it was proven. */
 export type Caller =
@@ -20,6 +24,8 @@ export type Wanted =
   | { readonly kind: 'base' }
   /** `needsName`: the client could have logged in, and gets less than that shows where it has not. */
   | { readonly kind: 'catalog'; readonly needsName?: boolean }
+  /** Users, groups, rules and robots. */
+  | { readonly kind: 'accounts'; readonly right: AccountsRight }
   | {
       readonly kind: 'repository'
       readonly repository: RepositoryName
@@ -54,6 +60,10 @@ export interface Permit {
   /** What the catalog is to this caller: all of it, the repositories it may list, or forbidden. */
   readonly catalog: 'everything' | 'visible' | 'nothing'
   may(action: Action, repository: RepositoryName): boolean
+  /** Left out: no accounts are kept here. */
+  readonly accounts?: AccountsRight
+  /** The caller may list nothing outside of these, where that is known. */
+  listed?(): readonly NameRange[]
   /** Whether the caller may know of a repository, where that is not what the credentials of this request are good for. */
   sees?(repository: RepositoryName): boolean
   /** Whether there can be a repository from which the caller may delete, where that is known. */

@@ -1,11 +1,10 @@
 import { type AccessController, AccessRefusal, type AccessRequest, type Permit, type Wanted } from './access.ts'
-import type { CallerRules } from './access-rules.ts'
 import { type BearerChallenge, bearerChallenge } from './challenge.ts'
 import type { Identities, Identity } from './identities.ts'
 import { BadTokenError, type IssuedTokens, isCurrent, type TokenClaims } from './own-tokens/issued-tokens.ts'
-import { covers, coversCatalog, formatAccess, type TokenAccess } from './own-tokens/token-scope.ts'
+import { covers, coversAccounts, coversCatalog, formatAccess, type TokenAccess } from './own-tokens/token-scope.ts'
 import type { LoginAttempt } from './passwords/password-login.ts'
-import { isAllowed } from './requirement.ts'
+import { includesRight, isAllowed } from './requirement.ts'
 import type { SessionAccounts, SessionHolder } from './sessions.ts'
 import { wasBegunWithin } from './upload-begin.ts'
 
@@ -80,16 +79,19 @@ export class AccountsAccess implements AccessController, SessionAccounts {
   }
 
   /** `access`: what the token is good for; undefined without one, where the rules alone say what may be done. */
-  #permit({ caller, rules }: Identity, access: readonly TokenAccess[] | undefined): Permit {
+  #permit(identity: Identity, access: readonly TokenAccess[] | undefined): Permit {
+    const { caller, rules, accounts } = identity
     const isCatalogCovered = access === undefined || coversCatalog(access)
     return {
       caller,
       catalog: isCatalogCovered && rules.mayAnywhere('list') ? 'visible' : 'nothing',
       may: (action, repository) => (access === undefined || covers(access, action, repository)) && rules.may(action, repository),
+      accounts: access === undefined || coversAccounts(access) ? accounts : 'none',
+      listed: () => rules.ranges('list'),
       sees: (repository) => rules.may('pull', repository) || rules.may('list', repository),
       mayDeleteAnywhere: () => rules.mayAnywhere('delete'),
       challenge: (request) => {
-        if (access !== undefined && wouldAllow(rules, request.wanted)) return this.#challenge(request, 'insufficient_scope')
+        if (access !== undefined && wouldAllow(identity, request.wanted)) return this.#challenge(request, 'insufficient_scope')
         // A caller without a name may get more with one; for any other the refusal is final.
         return caller.kind === 'anonymous' ? this.#challenge(request, undefined) : undefined
       },
@@ -120,12 +122,14 @@ function findBearer(authorization: string): string | undefined {
 }
 
 /** Whether a token that says more would be enough. */
-function wouldAllow(rules: CallerRules, wanted: Wanted): boolean {
+function wouldAllow({ rules, accounts }: Identity, wanted: Wanted): boolean {
   switch (wanted.kind) {
     case 'base':
       return true
     case 'catalog':
       return rules.mayAnywhere('list')
+    case 'accounts':
+      return includesRight(accounts, wanted.right)
     case 'repository':
       return isAllowed({ may: (action, repository) => rules.may(action, repository) }, wanted.action, wanted.repository)
   }

@@ -31,6 +31,8 @@ export function scopesOf(wanted: Wanted): readonly string[] {
       return []
     case 'catalog':
       return ['registry:catalog:*']
+    case 'accounts':
+      return wanted.right === 'none' ? [] : ['registry:accounts:*']
     case 'repository': {
       const { repository, action, mountFrom } = wanted
       const scope = scopeOf(repository, SCOPE_ACTIONS[action])

@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto'
 import { RegistryError, unavailable } from '../oci/errors.ts'
-import { AccessRefusal, ANONYMOUS, type Caller } from './access.ts'
-import { type AccessRules, CallerRules } from './access-rules.ts'
+import { AccessRefusal, type AccountsRight, ANONYMOUS, type Caller } from './access.ts'
+import { type AccessRules, BothRules, CallerRules, isAbout, type RepositoryRules, type Who } from './access-rules.ts'
 import type { Robot } from './accounts/account.ts'
 import type { Member } from './accounts/account-book.ts'
 import { findAccountName } from './accounts/account-name.ts'
@@ -19,7 +19,9 @@ export interface Identity {
   readonly subject: string
   /** Of the account; '' for an anonymous caller. */
   readonly revision: string
-  readonly rules: CallerRules
+  readonly rules: RepositoryRules
+  /** What the caller may do with accounts. */
+  readonly accounts: AccountsRight
   /** When the account ends; undefined: never. */
   readonly expiresAt: Date | undefined
 }
@@ -31,6 +33,8 @@ export interface IdentitiesOptions {
   /** The same as that of `login`: guesses at both count together. */
   readonly failures: FailureLimit
   readonly rules: AccessRules
+  /** Users and groups who may change accounts. */
+  readonly admins: readonly Who[]
 }
 
 /** Finds the caller's identity by a password, a robot's token, or the name in a token of ours. */
@@ -44,7 +48,7 @@ export class Identities {
   /** A caller that gives no name. */
   anonymous(): Identity {
     const rules = this.#options.rules.for(ANONYMOUS)
-    return { caller: ANONYMOUS, subject: '', revision: '', rules, expiresAt: undefined }
+    return { caller: ANONYMOUS, subject: '', revision: '', rules, accounts: 'none', expiresAt: undefined }
   }
 
   /** By HTTP Basic. Throws AccessRefusal with UNAUTHORIZED or TOOMANYREQUESTS, and UNAVAILABLE. */
@@ -71,12 +75,17 @@ export class Identities {
     })
   }
 
+  /** By the name alone, which nothing has proven; '' for an anonymous caller. For showing what a caller of that name may do. Throws UNAVAILABLE. */
+  async called(subject: string): Promise<Identity | undefined> {
+    return subject === '' ? this.anonymous() : await this.#looking(async () => await this.#findSubject(subject))
+  }
+
   async #findSubject(subject: string): Promise<Identity | undefined> {
     const colon = subject.indexOf(':')
     const [kind, name] = [subject.slice(0, colon), subject.slice(colon + 1)]
     if (kind === 'robot') {
       const robot = await this.#findRobot(name)
-      return robot === undefined ? undefined : this.#ofRobot(robot)
+      return robot === undefined ? undefined : await this.#ofRobot(robot)
     }
     const member = kind === 'user' ? await this.#options.book.find(name) : undefined
     return member === undefined ? undefined : this.#ofMember(member)
@@ -93,7 +102,10 @@ export class Identities {
       const reason = robot === undefined ? 'no such token' : 'wrong token'
       throw refuse(reason, 'The name or the token of the robot is wrong; log in with the name that berth token create was given.')
     }
-    const identity = this.#ofRobot(robot)
+    const identity = await this.#ofRobot(robot)
+    if (identity === undefined) {
+      throw refuse('the owner of the token is gone', 'The user whose token it is, is gone; ask for a new one.')
+    }
     if (identity.expiresAt === undefined || identity.expiresAt.getTime() > Date.now()) return identity
     throw refuse('the token has expired', `The token has expired on ${identity.expiresAt.toISOString()}; ask for a new one.`)
   }
@@ -105,17 +117,26 @@ export class Identities {
 
   #ofMember({ name, groups, revision }: Member): Identity {
     const caller: Caller = { kind: 'user', name, groups }
-    return { caller, subject: `user:${name}`, revision, rules: this.#options.rules.for(caller), expiresAt: undefined }
+    const { rules, admins } = this.#options
+    const accounts = admins.some((who) => isAbout(who, caller)) ? 'all' : 'own'
+    return { caller, subject: `user:${name}`, revision, rules: rules.for(caller), accounts, expiresAt: undefined }
   }
 
-  /** Its scopes are rules of its own, and then all that it has. */
-  #ofRobot({ name, scopes, revision, expiresAt }: Robot): Identity {
-    const caller: Caller = { kind: 'robot', name }
-    const rules =
-      scopes === undefined
-        ? this.#options.rules.for(caller)
-        : new CallerRules(scopes.map(({ repositories, can }) => ({ repositories: [repositories], can })))
-    return { caller, subject: `robot:${name}`, revision, rules, expiresAt }
+  /** A robot makes no further ones. Undefined where it belongs to a user who is gone. */
+  async #ofRobot(robot: Robot): Promise<Identity | undefined> {
+    const { name, revision, expiresAt } = robot
+    const rules = await this.#rulesOf(robot)
+    return rules && { caller: { kind: 'robot', name }, subject: `robot:${name}`, revision, rules, accounts: 'none', expiresAt }
+  }
+
+  /** Its scopes are rules of its own, and then all that it has. A user's robot may never do more than that user may now. */
+  async #rulesOf({ name, scopes, owner }: Robot): Promise<RepositoryRules | undefined> {
+    const { rules, book } = this.#options
+    const own = scopes && new CallerRules(scopes.map(({ repositories, can }) => ({ repositories: [repositories], can })))
+    if (owner === undefined) return own ?? rules.for({ kind: 'robot', name })
+    const user = await book.find(owner)
+    const ofOwner = user && rules.for({ kind: 'user', name: user.name, groups: user.groups })
+    return own === undefined || ofOwner === undefined ? ofOwner : new BothRules(own, ofOwner)
   }
 
   /** A storage that cannot be read does not make a user unknown: it throws. */

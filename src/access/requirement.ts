@@ -1,5 +1,5 @@
 import type { RepositoryName } from '../oci/name.ts'
-import { AccessRefusal, type AccessRequest, type Action, type Permit, type Wanted } from './access.ts'
+import { AccessRefusal, type AccessRequest, type AccountsRight, type Action, type Permit, type Wanted } from './access.ts'
 
 /**
  * Throws AccessRefusal unless the permit covers what the request wants: UNAUTHORIZED where other credentials could help, `hidden` for
@@ -21,8 +21,13 @@ export function requireAccess(permit: Permit, request: AccessRequest, hidden: (r
 }
 
 function reasonOf(permit: Permit, wanted: Wanted): string {
-  const lacking = `may not ${wanted.kind === 'repository' ? `${wanted.action} in ${wanted.repository}` : 'list the catalog'}`
+  const lacking = `may not ${lackingWords(wanted)}`
   return permit.describe === undefined ? lacking : `${lacking}: ${permit.describe()}`
+}
+
+function lackingWords(wanted: Wanted): string {
+  if (wanted.kind === 'repository') return `${wanted.action} in ${wanted.repository}`
+  return wanted.kind === 'accounts' ? 'see or change accounts' : 'list the catalog'
 }
 
 function isCovered(permit: Permit, wanted: Wanted): boolean {
@@ -31,9 +36,16 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
       return true
     case 'catalog':
       return permit.catalog !== 'nothing' && !(wanted.needsName === true && permit.caller.kind === 'anonymous')
+    case 'accounts':
+      return permit.accounts === undefined || includesRight(permit.accounts, wanted.right)
     case 'repository':
       return isAllowed(permit, wanted.action, wanted.repository)
   }
+}
+
+/** Whether a caller with one right has the other. */
+export function includesRight(has: AccountsRight, wanted: AccountsRight): boolean {
+  return has === 'all' || wanted === 'none' || has === wanted
 }
 
 /** A caller who may pull may also list, as with registry:2. */
@@ -49,6 +61,12 @@ function isOutOfSight(permit: Permit, wanted: Wanted): boolean {
   return !(permit.sees?.(repository) ?? (permit.may('pull', repository) || permit.may('list', repository)))
 }
 
+const ACCOUNTS_DENIED: Readonly<Record<AccountsRight, string>> = {
+  none: 'You are not allowed to see accounts; ask the operator of the registry.',
+  own: 'Only users have tokens of their own: log in as one, or with a token for registry:accounts:*.',
+  all: 'Only admins of the registry may do this; its configuration names them in access.admins.',
+}
+
 /** What was asked for, in the form that registry:2 gives it and some clients show. */
 function detailOf(wanted: Wanted): unknown {
   if (wanted.kind !== 'repository') return undefined
@@ -57,6 +75,7 @@ function detailOf(wanted: Wanted): unknown {
 }
 
 function deniedMessage(wanted: Wanted): string {
+  if (wanted.kind === 'accounts') return ACCOUNTS_DENIED[wanted.right]
   if (wanted.kind !== 'repository') return 'You are not allowed to list the catalog; ask the operator of the registry.'
   const { action, repository } = wanted
   const what = { pull: 'pull from', push: 'push to', delete: 'delete from', list: 'list the tags of' }[action]

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { AccessController } from '../access/access.ts'
-import { AccessRules } from '../access/access-rules.ts'
+import { AccessRules, type Who } from '../access/access-rules.ts'
 import type { Group, Robot, User } from '../access/accounts/account.ts'
 import { AccountBook } from '../access/accounts/account-book.ts'
 import { findAccountName } from '../access/accounts/account-name.ts'
@@ -9,6 +9,7 @@ import { Accounts, type Exclusively } from '../access/accounts/accounts.ts'
 import { CurrentAccounts } from '../access/accounts/current-accounts.ts'
 import type { RecordStorage } from '../access/accounts/record-storage.ts'
 import { AccountsAccess } from '../access/accounts-access.ts'
+import { type Administration, createAdministration } from '../access/administration/administration.ts'
 import { HtpasswdFile } from '../access/htpasswd/htpasswd-file.ts'
 import { Identities } from '../access/identities.ts'
 import { IssuedTokens } from '../access/own-tokens/issued-tokens.ts'
@@ -40,18 +41,26 @@ const REMOTE: Readonly<Record<StorageConfig['driver']['kind'], boolean>> = { fil
 /** For so long a server trusts what it knew of accounts there, unless a command on the same machine has changed them. */
 const TRUSTED_FOR_MS = 5_000
 
+interface CreatedAccountsAccess {
+  readonly access: AccessController
+  readonly issuer: TokenIssuer
+  readonly signIn: SignIn
+  readonly administration: Administration
+}
+
 /** Puts together what section `access` asks for. Throws UnusableAccessError. */
 export async function createAccountsAccess(
   config: Config,
-  { rules: configured, service, realm, tokenLifetimeMs, refreshLifetimeMs }: AccessConfig,
+  { rules: configured, admins, service, realm, tokenLifetimeMs, refreshLifetimeMs }: AccessConfig,
   { storage, exclusively, lastChange, standInOf, isShared, log }: AccountsAccessOptions,
-): Promise<{ readonly access: AccessController; readonly issuer: TokenIssuer; readonly signIn: SignIn }> {
+): Promise<CreatedAccountsAccess> {
   const { auth, http } = config
   const file = auth.kind === 'htpasswd' ? await HtpasswdFile.open(auth.path, log) : undefined
   const rules = new AccessRules(configured)
-  await new Accounts(storage, exclusively).settle()
+  const changed = new Accounts(storage, exclusively)
+  await changed.settle()
   const records = accountRecords(storage)
-  await tellOfStrangers(rules, records, file, log)
+  await tellOfStrangers(rules, admins, { records, file, log })
   await tellOfNobody(records, file, log)
   const remote = REMOTE[config.storage.driver.kind] ? { remote: { trustedForMs: TRUSTED_FOR_MS, lastChange } } : {}
   const accounts = new CurrentAccounts({ storage, ...remote })
@@ -59,7 +68,7 @@ export async function createAccountsAccess(
   // Processes that share a machine share its cores.
   const failures = new FailureLimit({ namesProxies: http.trustedProxies.areNamed })
   const login = new PasswordLogin({ book, failures, checksAtOnce: isShared ? 1 : availableParallelism() })
-  const identities = new Identities({ accounts, book, login, failures, rules })
+  const identities = new Identities({ accounts, book, login, failures, rules, admins })
   const keepForMs = Math.max(tokenLifetimeMs, refreshLifetimeMs, SESSION_MS)
   const keys = new SigningKeys({ storage, exclusively, keepForMs })
   const tokens = new IssuedTokens({ keys, service })
@@ -67,7 +76,8 @@ export async function createAccountsAccess(
   const lifetimes = { tokenLifetimeMs, refreshLifetimeMs }
   const sessions = new Sessions({ accounts: access, tokens: async () => tokens })
   const issuer = new TokenIssuer({ identities, tokens, service, ...lifetimes, standInOf })
-  return { access, issuer, signIn: { kind: 'password', sessions } }
+  const administration = createAdministration({ accounts: changed, records, current: accounts, identities, rules, admins })
+  return { access, issuer, signIn: { kind: 'password', sessions }, administration }
 }
 
 /** Where tokens are to be had: what the operator says, else beside the registry, at the address that the client used. */
@@ -75,8 +85,14 @@ function realmOf({ host, prefix }: Config['http'], configured: string | undefine
   return (origin) => configured ?? `${origin}${rootPath(host, prefix)}${TOKEN_PATH}`
 }
 
+interface Told {
+  readonly records: AllRecords
+  readonly file: PasswordBook | undefined
+  readonly log: Log
+}
+
 /** A rule may name an account that does not exist: a spelling mistake, or one that will be made later. A warning, no error. */
-async function tellOfStrangers(rules: AccessRules, records: AllRecords, file: PasswordBook | undefined, log: Log): Promise<void> {
+async function tellOfStrangers(rules: AccessRules, admins: readonly Who[], { records, file, log }: Told): Promise<void> {
   const isRecord = async (of: AccountRecords<User> | AccountRecords<Group> | AccountRecords<Robot>, text: string) => {
     const name = findAccountName(text)
     return name !== undefined && (await of.find(name)) !== undefined
@@ -87,7 +103,8 @@ async function tellOfStrangers(rules: AccessRules, records: AllRecords, file: Pa
     robot: async (name: string) => await isRecord(records.robots, name),
   }
   for (const kind of ['user', 'group', 'robot'] as const) {
-    for (const name of rules.named(kind)) {
+    const admin = admins.flatMap((who) => ('name' in who && who.kind === kind ? [who.name] : []))
+    for (const name of new Set([...rules.named(kind), ...admin])) {
       if (!(await known[kind](name))) log.warn('a rule of section access names somebody who is not there', { [kind]: name })
     }
   }

@@ -1,4 +1,5 @@
 import type { AccessController } from '../access/access.ts'
+import type { Administration } from '../access/administration/administration.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
 import type { SignIn } from '../access/sessions.ts'
 import type { OnShown } from '../certificates/certificates.ts'
@@ -149,7 +150,7 @@ async function openAccess(config: Config, storage: OpenedStorage, { mirrors, ...
       const { createSessionTokens } = await import('../access/own-tokens/session-tokens.ts')
       return createSessionTokens({ storage: storage.objects, exclusively })
     }
-    return { ...(await createAccess(config, { ...options, sessionTokens })), issuer: undefined }
+    return { ...(await createAccess(config, { ...options, sessionTokens })), issuer: undefined, administration: undefined }
   }
   // With it comes a library that others do not need.
   const { createAccountsAccess } = await import('./accounts-control.ts')
@@ -166,11 +167,12 @@ interface Served extends Pick<StartedRegistry, 'registry' | 'gate'> {
   readonly access: AccessController | undefined
   readonly issuer: TokenIssuer | undefined
   readonly signIn: SignIn
+  readonly administration: Administration | undefined
   readonly monitoring: Monitoring
   readonly log: Log
 }
 
-function handlerOf(config: Config, { registry, gate, access, issuer, signIn, monitoring, log }: Served): Handler {
+function handlerOf(config: Config, { registry, gate, access, issuer, signIn, administration, monitoring, log }: Served): Handler {
   const { http, storage, catalog, tags, ui } = config
   return createHandler({
     blobs: registry.blobs,
@@ -194,6 +196,8 @@ function handlerOf(config: Config, { registry, gate, access, issuer, signIn, mon
     gate,
     access,
     issuer,
+    administration,
+    progress: registry.status,
     page: ui.enabled ? { signIn } : undefined,
     log,
     observers: monitoring.observers,

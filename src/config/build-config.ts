@@ -169,8 +169,8 @@ function requiredPlatforms({
 
 function accessConfig({ access }: ParsedConfig): AccessConfig | undefined {
   if (access === undefined) return undefined
-  const { rules, service, realm, tokenlifetime, refreshlifetime } = access
-  return { rules, service, realm, tokenLifetimeMs: tokenlifetime, refreshLifetimeMs: refreshlifetime }
+  const { rules, admins, service, realm, tokenlifetime, refreshlifetime } = access
+  return { rules, admins, service, realm, tokenLifetimeMs: tokenlifetime, refreshLifetimeMs: refreshlifetime }
 }
 
 function quotaConfigs({ quotas }: ParsedConfig): readonly QuotaConfig[] {

@@ -93,6 +93,8 @@ export interface QuotaConfig {
 /** Who may do what. */
 export interface AccessConfig {
   readonly rules: readonly AccessRuleConfig[]
+  /** Users and groups that may change accounts. */
+  readonly admins: readonly WhoConfig[]
   /** The audience of tokens. */
   readonly service: string
   /** Undefined: below the address that a client used. */

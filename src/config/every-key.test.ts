@@ -106,6 +106,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ['access.rules[].who', ['user:a'], ({ access }) => access?.rules[0]?.who, [{ kind: 'user', name: 'a' }]],
   ['access.rules[].repositories', ['a/**'], ({ access }) => String(access?.rules[0]?.repositories), 'a/**'],
   ['access.rules[].can', ['pull'], ({ access }) => access?.rules[0]?.can, ['pull']],
+  ['access.admins', ['group:a'], ({ access }) => access?.admins, [{ kind: 'group', name: 'a' }]],
   ['access.service', 'a', ({ access }) => access?.service, 'a'],
   ['access.realm', 'https://a/token', ({ access }) => access?.realm, 'https://a/token'],
   ['access.tokenlifetime', '5m', ({ access }) => access?.tokenLifetimeMs, 300_000],

@@ -18,7 +18,8 @@ import { isOfPage } from './page/page-routes.ts'
 import { sessionIn } from './page/session-cookie.ts'
 import type { IncomingRequest } from './pipeline.ts'
 import { originOf } from './request/origin.ts'
-import type { Route } from './routes.ts'
+import { refuseOtherSite, requireOwnSite } from './request/own-site.ts'
+import { isOfApi, type Route } from './routes.ts'
 
 export interface AdmissionRules {
   /** Undefined: every caller may do everything. */
@@ -34,6 +35,8 @@ export interface Login {
   readonly permit: Permit
   /** Undefined where nothing is asked of callers. */
   readonly request: AccessRequest | undefined
+  /** A cookie has proven the name. */
+  readonly hasSession?: true
 }
 
 /** What a request asks for. */
@@ -58,8 +61,21 @@ export async function logIn(
     wanted: wantedOf(route, action, { standIn, headers: request.headers }),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
-  const signedIn = isOfPage(route) ? await sessionPermit(signIn, request) : undefined
-  return { permit: signedIn ?? (await access.permit(accessRequest)), request: accessRequest }
+  const signedIn = isOfPage(route) || isOfApi(route) ? await sessionPermit(signIn, request) : undefined
+  if (signedIn !== undefined) return { permit: signedIn, request: accessRequest, hasSession: true }
+  return { permit: await access.permit(accessRequest), request: accessRequest }
+}
+
+/** Throws DENIED for a change at /api/v1 that another site asks a browser for: a session's cookie, or nothing at all, may be all that it takes. */
+export function requireNoOtherSite(
+  { publicOrigin }: AdmissionRules,
+  { request, connection }: IncomingRequest,
+  login: Login,
+): void {
+  if (request.method === 'GET' || request.method === 'HEAD') return
+  const asking = { request, connection, publicOrigin }
+  if (login.hasSession === true) requireOwnSite(asking)
+  else refuseOtherSite(asking)
 }
 
 /** Load balancers look at `/` without a password, and Docker at `/v1/_ping`. What is on the page before a login tells nothing of what is here. */
@@ -100,15 +116,10 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
     case 'blob':
       return refusalLike(blobUnknown(route.digest), reason)
     case 'tags':
-    case 'api-tags':
     case 'page-repository':
-    case 'api-image':
-    case 'api-repository':
-    case 'api-storage':
-    case 'api-compare':
-    case 'api-star':
       return refusalLike(nameUnknown(route.repository), reason)
     default:
+      if (isOfApi(route) && 'repository' in route) return refusalLike(nameUnknown(route.repository), reason)
       return new AccessRefusal('DENIED', { reason })
   }
 }
@@ -136,7 +147,22 @@ function wantedOf(
     case 'api-repositories':
     case 'page-repositories':
     case 'api-activity':
+    case 'api-progress':
       return { kind: 'catalog' }
+    case 'api-account':
+    case 'api-permissions':
+      return { kind: 'accounts', right: 'none' }
+    case 'api-robots':
+    case 'api-robot':
+      return { kind: 'accounts', right: 'own' }
+    case 'api-rules':
+    case 'api-users':
+    case 'api-user':
+    case 'api-password':
+    case 'api-groups':
+    case 'api-group':
+    case 'api-member':
+      return { kind: 'accounts', right: 'all' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }
     case 'uploads':

@@ -1,4 +1,5 @@
 import type { Permit } from '../access/access.ts'
+import type { Administration } from '../access/administration/administration.ts'
 import type { SignIn } from '../access/sessions.ts'
 import type { Actor } from '../observe/actor.ts'
 import type { Digest } from '../oci/digest.ts'
@@ -18,6 +19,7 @@ import type { Retention } from '../registry/retention/create-retention.ts'
 import type { Images } from '../registry/search/images.ts'
 import type { Search } from '../registry/search/search.ts'
 import type { Shown } from '../registry/shown/create-shown.ts'
+import type { Status } from '../registry/status.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import type { Paths } from './answer/links.ts'
 import type { Connection } from './pipeline.ts'
@@ -50,6 +52,9 @@ export interface ServedRegistry {
   readonly images: Pick<Images, 'tags' | 'image' | 'overview' | 'tagsOf' | 'sizesOf' | 'firstFacts'>
   readonly shown: Shown
   readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>
+  /** Undefined: no accounts are kept here. */
+  readonly administration: Administration | undefined
+  readonly progress: Pick<Status, 'progress'>
   /** Repositories that a search calls official. */
   readonly official: readonly RepositoryGlob[]
   readonly frees: Pick<Frees, 'of'>

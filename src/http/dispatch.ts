@@ -5,7 +5,7 @@ import type { HandlerName } from '../observe/exchange.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StillNamed } from '../registry/content/still-named.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
-import { type AdmissionRules, type Login, logIn, requireAdmission, wanting } from './admission.ts'
+import { type AdmissionRules, type Login, logIn, requireAdmission, requireNoOtherSite, wanting } from './admission.ts'
 import { OutOfRotation, Refusal } from './answer/error-response.ts'
 import { TOKEN_PATH } from './answer/links.ts'
 import { emptyResponse, type PlainResponse } from './answer/responses.ts'
@@ -18,7 +18,7 @@ import { findPageRoute } from './page/page-routes.ts'
 import { failureScreen } from './page/screens/failure.ts'
 import type { Failure, Find, Found, Identified, IncomingRequest } from './pipeline.ts'
 import type { Probes } from './probes.ts'
-import { findRoute, type Route } from './routes.ts'
+import { findRoute, isOfApi, type Route } from './routes.ts'
 
 export interface DispatchRules extends AdmissionRules {
   /** '' or a path without the slash at its end. */
@@ -42,23 +42,35 @@ export interface DispatchRules extends AdmissionRules {
 
 /** What registry:2's metrics call it. */
 const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
+  'api-account': 'api',
   'api-activity': 'api',
   'api-compare': 'api',
   'api-deleted': 'api',
   'api-deletion': 'api',
   'api-description': 'api',
+  'api-group': 'api',
+  'api-groups': 'api',
   'api-history': 'api',
   'api-image': 'api',
+  'api-member': 'api',
   'api-openapi': 'api',
+  'api-password': 'api',
+  'api-permissions': 'api',
+  'api-progress': 'api',
   'api-quotas': 'api',
   'api-repositories': 'api',
   'api-repository': 'api',
   'api-restore': 'api',
   'api-retention': 'api',
+  'api-robot': 'api',
+  'api-robots': 'api',
+  'api-rules': 'api',
   'api-star': 'api',
   'api-storage': 'api',
   'api-tags': 'api',
   'api-undelete': 'api',
+  'api-user': 'api',
+  'api-users': 'api',
   base: 'base',
   blob: 'blob',
   catalog: 'catalog',
@@ -142,6 +154,7 @@ async function identify(routed: Routed): Promise<Identified> {
   const standIn = rules.mirrored?.standInOf(route, method)
   const { action } = endpoint
   const login = await logIn(rules, incoming, { route, action, standIn })
+  if (isOfApi(route)) requireNoOtherSite(rules, incoming, login)
   const { permit } = login
   return {
     caller: callerName(permit.caller),
@@ -181,9 +194,9 @@ async function answer(
 }
 
 /** What keeps the registry as a whole from doing it, in words for the client. */
-function obstacleTo({ action, changesRemarks }: Endpoint<Route>, route: Route, rules: DispatchRules): string | undefined {
+function obstacleTo({ action, changesRecords }: Endpoint<Route>, route: Route, rules: DispatchRules): string | undefined {
   const { readOnly, deletesEnabled, upstream, mirrored } = rules
-  if (changesRemarks === true) return readOnly ? READ_ONLY : undefined
+  if (changesRecords === true) return readOnly ? READ_ONLY : undefined
   if (upstream !== undefined && (action === 'push' || action === 'delete'))
     return `This registry is a cache of ${upstream}: push and delete there.`
   if (readOnly && (action === 'push' || action === 'delete')) return READ_ONLY

@@ -1,9 +1,14 @@
 import type { Action } from '../access/access.ts'
 import type { PlainResponse } from './answer/responses.ts'
+import { getAccount, getPermissions, listRules } from './api/accounts/account.ts'
+import { addMember, listGroups, removeGroup, removeMember } from './api/accounts/groups.ts'
+import { createRobot, listRobots, revokeRobot } from './api/accounts/robots.ts'
+import { addUser, listUsers, removeUser, setPassword } from './api/accounts/users.ts'
 import { listActivity } from './api/activity.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
 import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
-import { getOpenApi } from './api/openapi.ts'
+import { getOpenApi } from './api/openapi/document.ts'
+import { getProgress } from './api/progress.ts'
 import { listQuotas } from './api/quotas.ts'
 import { describeRepository, starRepository, undescribeRepository, unstarRepository } from './api/remarks.ts'
 import { compareImages, getApiRepository, getStorageUse } from './api/repository.ts'
@@ -38,8 +43,8 @@ export interface Endpoint<Found extends Route> {
   readonly answer: (call: Call<Found>) => PlainResponse | Promise<PlainResponse>
   /** It is answered also while another database may be at work on the storage. */
   readonly duringHandover?: true
-  /** It changes what is said of a repository, and nothing in it. */
-  readonly changesRemarks?: true
+  /** It changes records of Berth, and nothing in a repository. */
+  readonly changesRecords?: true
 }
 
 type Resource = Route['resource']
@@ -76,12 +81,12 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-activity': { GET: { id: 'api', action: 'list', answer: listActivity } },
   'api-repository': { GET: { id: 'api', action: 'list', answer: getApiRepository } },
   'api-star': {
-    PUT: { id: 'api', action: 'pull', answer: starRepository, changesRemarks: true },
-    DELETE: { id: 'api', action: 'pull', answer: unstarRepository, changesRemarks: true },
+    PUT: { id: 'api', action: 'pull', answer: starRepository, changesRecords: true },
+    DELETE: { id: 'api', action: 'pull', answer: unstarRepository, changesRecords: true },
   },
   'api-description': {
-    PUT: { id: 'api', action: 'push', answer: describeRepository, changesRemarks: true },
-    DELETE: { id: 'api', action: 'push', answer: undescribeRepository, changesRemarks: true },
+    PUT: { id: 'api', action: 'push', answer: describeRepository, changesRecords: true },
+    DELETE: { id: 'api', action: 'push', answer: undescribeRepository, changesRecords: true },
   },
   'api-storage': { GET: { id: 'api', action: 'list', answer: getStorageUse } },
   'api-compare': { GET: { id: 'api', action: 'pull', answer: compareImages } },
@@ -97,6 +102,27 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-restore': { POST: { id: 'api', action: 'push', answer: restoreTag } },
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
   'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
+  'api-progress': { GET: { id: 'api', action: 'list', answer: getProgress } },
+  'api-account': { GET: { id: 'api', action: 'pull', answer: getAccount } },
+  'api-permissions': { GET: { id: 'api', action: 'pull', answer: getPermissions } },
+  'api-rules': { GET: { id: 'api', action: 'pull', answer: listRules } },
+  'api-users': {
+    GET: { id: 'api', action: 'pull', answer: listUsers },
+    POST: { id: 'api', action: 'push', answer: addUser, changesRecords: true },
+  },
+  'api-user': { DELETE: { id: 'api', action: 'push', answer: removeUser, changesRecords: true } },
+  'api-password': { PUT: { id: 'api', action: 'push', answer: setPassword, changesRecords: true } },
+  'api-groups': { GET: { id: 'api', action: 'pull', answer: listGroups } },
+  'api-group': { DELETE: { id: 'api', action: 'push', answer: removeGroup, changesRecords: true } },
+  'api-member': {
+    PUT: { id: 'api', action: 'push', answer: addMember, changesRecords: true },
+    DELETE: { id: 'api', action: 'push', answer: removeMember, changesRecords: true },
+  },
+  'api-robots': {
+    GET: { id: 'api', action: 'pull', answer: listRobots },
+    POST: { id: 'api', action: 'push', answer: createRobot, changesRecords: true },
+  },
+  'api-robot': { DELETE: { id: 'api', action: 'push', answer: revokeRobot, changesRecords: true } },
   'page-repositories': { GET: { id: 'page', action: 'list', answer: showRepositories } },
   'page-repository': { GET: { id: 'page', action: 'list', answer: showRepository } },
   'page-image': { GET: { id: 'page', action: 'pull', answer: showImage } },

@@ -1,4 +1,5 @@
 import type { AccessController } from '../access/access.ts'
+import type { Administration } from '../access/administration/administration.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
 import type { SignIn } from '../access/sessions.ts'
 import type { RequestObserver } from '../observe/exchange.ts'
@@ -19,6 +20,7 @@ import type { Retention } from '../registry/retention/create-retention.ts'
 import type { Images } from '../registry/search/images.ts'
 import type { Search } from '../registry/search/search.ts'
 import type { Shown } from '../registry/shown/create-shown.ts'
+import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
@@ -38,6 +40,10 @@ export interface HandlerOptions {
   readonly images: Images
   readonly shown: Shown
   readonly remarks: Remarks
+  /** Users, groups, rules and robots; left out, none are kept here. */
+  readonly administration?: Administration | undefined
+  /** How far a takeover is. */
+  readonly progress: Pick<Status, 'progress'>
   /** `search.official`; left out, a search calls no repository official. */
   readonly official?: readonly RepositoryGlob[]
   readonly frees: Frees
@@ -104,6 +110,8 @@ export function createHandler(options: HandlerOptions): Handler {
     images,
     shown,
     remarks,
+    administration: options.administration,
+    progress: options.progress,
     official: options.official ?? [],
     frees,
     changes,

@@ -110,6 +110,10 @@ export function findRoute(method: string, url: Target, prefix: string): Route | 
   return findRepositoryRoute(method, segments, url.searchParams)
 }
 
+export function isOfApi(route: Route): route is ApiRoute {
+  return route.resource.startsWith('api-')
+}
+
 function findSearchRoute([word, ...rest]: readonly string[], query: URLSearchParams): Route | undefined {
   if (rest.length > 0) return undefined
   if (word === '_ping') return { resource: 'search-ping' }

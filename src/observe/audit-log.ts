@@ -37,7 +37,10 @@ function eventOf({ request, handler, caller, status, denial }: Exchange): string
   // A request that only asks how to log in is no failed login.
   if (denial !== undefined) return denial.reason === undefined ? undefined : failureOf(status, caller)
   if (handler === undefined || status >= 400) return undefined
-  const isWrite = request.method === 'PUT' || request.method === 'DELETE' || (request.method === 'POST' && status === 201)
+  const isWrite =
+    request.method === 'PUT' ||
+    request.method === 'DELETE' ||
+    (request.method === 'POST' && (status === 201 || handler === 'api'))
   return isWrite ? 'write' : undefined
 }
 

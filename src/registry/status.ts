@@ -1,5 +1,6 @@
 import { findBlob } from '../metadata/content.ts'
 import { countClaims, countRepositories, countUnscannedRepositories, countUploads } from '../metadata/counts.ts'
+import { countUnread } from '../metadata/facts/image-facts.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { CollectorState } from '../observe/metrics/collector-metrics.ts'
@@ -57,6 +58,12 @@ export interface StatusCounts {
   readonly obstacles: number
 }
 
+/** How far what is derived from the storage has come. */
+export interface Progress extends ScanState {
+  /** Manifests whose facts are to be read. */
+  readonly unreadFacts: number
+}
+
 /** How the registry is, for its operator. */
 export class Status {
   readonly #options: StatusOptions
@@ -85,6 +92,12 @@ export class Status {
     return { epoch, complete: false, names: await scan.areNamesKnown(), scanned }
   }
 
+  /** How far a takeover is: the scan, and then the reading of what images say. Throws when the metadata does not answer. */
+  async progress(): Promise<Progress> {
+    const scan = await this.scanState()
+    return { ...scan, unreadFacts: (await this.#repositories()).unreadFacts }
+  }
+
   /** Throws when the metadata does not answer. */
   async counts(): Promise<StatusCounts> {
     const { read } = this.#options.metadata
@@ -92,7 +105,8 @@ export class Status {
     const [openUploads, openClaims, repositories] = await Promise.all(counts)
     const { length: unreadableRepositories } = await this.unreadable()
     const { length: obstacles } = await this.obstacles()
-    return { openUploads, openClaims, ...repositories, unreadableRepositories, obstacles }
+    const { repositories: all, scannedRepositories } = repositories
+    return { openUploads, openClaims, repositories: all, scannedRepositories, unreadableRepositories, obstacles }
   }
 
   /** What the scan passed over. Throws when the metadata does not answer. */
@@ -169,8 +183,9 @@ export class Status {
   async #countRepositories(): Promise<RepositoryCounts> {
     const { metadata, epoch } = this.#options
     const repositories = await countRepositories(metadata.read)
-    return { repositories, scannedRepositories: repositories - (await countUnscannedRepositories(metadata.read, epoch)) }
+    const scannedRepositories = repositories - (await countUnscannedRepositories(metadata.read, epoch))
+    return { repositories, scannedRepositories, unreadFacts: await countUnread(metadata.read) }
   }
 }
 
-type RepositoryCounts = Pick<StatusCounts, 'repositories' | 'scannedRepositories'>
+type RepositoryCounts = Pick<StatusCounts, 'repositories' | 'scannedRepositories'> & Pick<Progress, 'unreadFacts'>

@@ -190,42 +190,4 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     await expectError(refusal, 405, 'UNSUPPORTED')
     expect(refusal.headers.get('allow')).toBe('GET, HEAD, POST')
   })
-
-  test('openapi.json describes each of these paths with its parameters and answers', async () => {
-    const document = (await (await client.request('GET', '/api/v1/openapi.json')).json()) as OpenApi
-
-    expect(document.openapi).toBe('3.1.0')
-    const described = Object.entries(document.paths).flatMap(([path, { parameters: _, ...methods }]) =>
-      Object.entries(methods).map(([method, { parameters }]) => [method, path, parameters.map(({ name }) => name)]),
-    )
-    const repository = '/api/v1/repositories/{name}'
-    expect(described).toEqual([
-      ['get', '/api/v1/repositories', ['n', 'after', 'q', 'page']],
-      ['get', '/api/v1/activity', ['n', 'before']],
-      ['get', repository, []],
-      ['put', `${repository}/star`, []],
-      ['delete', `${repository}/star`, []],
-      ['put', `${repository}/description`, ['text']],
-      ['delete', `${repository}/description`, []],
-      ['get', `${repository}/storage`, ['tag', 'digest', 'n', 'after']],
-      ['get', `${repository}/compare`, ['from', 'to', 'platform']],
-      ['get', `${repository}/tags`, ['n', 'sort', 'order', 'q', 'after']],
-      ['get', `${repository}/image`, ['tag', 'digest']],
-      ['get', `${repository}/deletion`, ['tag', 'digest', 'tags']],
-      ['post', `${repository}/deletion`, ['tag', 'digest', 'tags', 'token', 'force']],
-      ['get', `${repository}/deleted`, []],
-      ['post', `${repository}/undelete`, ['id', 'tag', 'digest', 'as']],
-      ['get', `${repository}/history`, ['tag', 'n']],
-      ['post', `${repository}/restore`, ['tag', 'digest', 'back']],
-      ['get', `${repository}/quotas`, []],
-      ['get', `${repository}/retention`, ['n', 'last', 'goes', 'bytes']],
-    ])
-  })
 })
-
-interface OpenApi {
-  readonly openapi: string
-  readonly paths: Readonly<
-    Record<string, Readonly<Record<string, { readonly parameters: readonly { readonly name: string }[] }>>>
-  >
-}

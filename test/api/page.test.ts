@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
+import { AccessRegistry } from '../support/access-registry.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { makeImage } from '../support/images.ts'
 import { environmentIn, runToSuccess } from '../support/processes.ts'
@@ -12,7 +13,13 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 setDefaultTimeout(60_000)
 
 const PAGE = readFileSync(join(import.meta.dir, '../../docs/api.md'), 'utf8')
-const SCRIPT = [...PAGE.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join('')
+const ACCOUNTS = PAGE.indexOf('## Users, groups, rules and robots')
+const SCRIPT = commandsIn(PAGE.slice(0, ACCOUNTS))
+const ACCOUNT_SCRIPT = commandsIn(PAGE.slice(ACCOUNTS))
+
+function commandsIn(text: string): string {
+  return [...text.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block).join('')
+}
 
 describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
   test('its commands work, one after another', async () => {
@@ -30,7 +37,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
     })
 
     const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
-    expect(printed).toStartWith('/api/v1/activity\n/api/v1/repositories\n/api/v1/repositories/{name}\n')
+    expect(printed).toStartWith('/api/v1/account\n/api/v1/activity\n/api/v1/groups\n')
     expect(answers).toMatchObject([
       { repositories: [{ name: 'team/app' }], more: false },
       { repositories: [{ name: 'team/app' }], total: 1 },
@@ -42,6 +49,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { bytes: expect.any(Number) },
       { config: expect.any(Array) },
       { activity: expect.any(Array) },
+      { names: true, complete: expect.any(Boolean), scanned: expect.any(Number) },
       { description: 'Payment service' },
       { description: null },
       { tags: 1, manifests: 0 },
@@ -63,5 +71,32 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { going: 0, untagged: 0 },
     ])
     expect(printed).toMatch(/\}\nteam: \d+ of 1000000000 bytes\n$/)
+  })
+
+  test('the commands for accounts work, one after another, for an admin', async () => {
+    const access = "  admins: ['user:alice']\n  rules: [{ who: ['user:alice'], repositories: ['**'], can: [pull, push] }]\n"
+    await using registry = await AccessRegistry.start({ access })
+    await registry.addUser('alice', 'alice-secret')
+    await registry.folder.file('home/.netrc', 'machine 127.0.0.1 login alice password alice-secret\n')
+
+    const printed = await runToSuccess(['sh', '-ec', ACCOUNT_SCRIPT], {
+      environment: { ...environmentIn(registry.folder.path), REGISTRY: registry.url },
+    })
+
+    const answers = printed.split(/(?<=\})(?=\{)/).map((text) => JSON.parse(text))
+    expect(answers).toMatchObject([
+      { name: 'alice', admin: true },
+      { name: 'bob' },
+      { name: 'bob' },
+      { name: 'developers', member: 'bob', known: true },
+      { users: [{ name: 'alice' }, { name: 'bob', groups: ['developers'] }] },
+      { rules: [{ number: 1 }], admins: ['user:alice'] },
+      { who: 'user:bob', can: [], rule: null, groups: ['developers'] },
+      { name: 'developers' },
+      { name: 'bob' },
+      { name: 'alice.ci', owner: 'alice', token: expect.stringMatching(/^berth_robot_/) },
+      { robots: [{ name: 'alice.ci' }] },
+      { name: 'alice.ci' },
+    ])
   })
 })

@@ -1,181 +1,178 @@
-import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
-import { pushImage } from '../collect/rows/row.ts'
-import { AccessRegistry } from '../support/access-registry.ts'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { API_CALLERS, type ApiCaller, ApiLab } from '../support/api-lab.ts'
 import { makeImage } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
-import type { RegistryClient } from '../support/registry-client.ts'
+import { SERVERS } from '../support/wire.ts'
 
 setDefaultTimeout(60_000)
 
-const ACCESS = `  rules:
-    - {who: ['user:operator'], repositories: ['**'], can: [pull, push, delete, list]}
-    - {who: ['user:reader'], repositories: ['team/**'], can: [pull, list]}
-    - {who: ['user:writer'], repositories: ['team/**'], can: [pull, push, list]}
-    - {who: ['user:owner'], repositories: ['team/**'], can: [pull, push, delete, list]}
-    - {who: ['robot:ci'], repositories: ['team/**'], can: [pull, push, delete]}
-`
-const USERS = ['operator', 'reader', 'writer', 'owner'] as const
-/** In a repository that they may see, in one that is hidden from them, and in one that is not there. */
-const REPOSITORIES = ['team/app', 'secret/app', 'secret/none']
-const image = makeImage('image')
+/** One that the callers may see as far as their rules go, one that is hidden from all of them, and one that is not there. */
+const [VISIBLE, HIDDEN, NONE] = ['team/app', 'secret/app', 'secret/none'] as const
 
-let registry: AccessRegistry
-let robot: string
-
-beforeAll(async () => {
-  registry = await AccessRegistry.start({ access: ACCESS })
-  for (const user of USERS) await registry.addUser(user, `${user}-secret`)
-  robot = await registry.addRobot('ci')
-  for (const repository of REPOSITORIES.slice(0, 2)) await pushImage(clientOf('operator'), image, 'v1', repository)
-})
-afterAll(async () => await registry[Symbol.asyncDispose]())
-
-function clientOf(caller: string): RegistryClient {
-  if (caller === 'anonymous') return registry.client()
-  return caller === 'robot' ? registry.basic('ci', robot) : registry.basic(caller, `${caller}-secret`)
+interface Row {
+  /** Behind the path, for a request that changes nothing where the caller is let in. */
+  readonly query?: string
+  readonly body?: unknown
+  /** Statuses of the repository that may be seen and of the hidden one; one alone where a path is about none. In the order of `API_CALLERS`. */
+  readonly statuses: Readonly<Record<ApiCaller, readonly [number, number] | number>>
 }
 
-const LOOK = ['GET', 'deletion?tag=v1'] as const
-const DELETE = ['POST', 'deletion?tag=v1&token=none'] as const
-const DELETED = ['GET', 'deleted'] as const
-const UNDELETE = ['POST', 'undelete?tag=none'] as const
-const HISTORY = ['GET', 'history?tag=v1'] as const
-const RESTORE = ['POST', 'restore?tag=none&back=1'] as const
-const QUOTAS = ['GET', 'quotas'] as const
-const RETENTION = ['GET', 'retention'] as const
-const TAGS = ['GET', 'tags'] as const
-const IMAGE = ['GET', 'image?tag=v1'] as const
-const REPOSITORY = ['GET', ''] as const
-const STORAGE = ['GET', 'storage'] as const
-const STORAGE_OF_TAGS = ['GET', 'storage?n=10'] as const
-const COMPARE = ['GET', 'compare?from=v1&to=v1'] as const
-const STAR = ['PUT', 'star'] as const
-const UNSTAR = ['DELETE', 'star'] as const
-const DESCRIBE = ['PUT', 'description?text=Service'] as const
-const UNDESCRIBE = ['DELETE', 'description'] as const
+function row(...statuses: readonly (readonly [number, number] | number)[]): Row['statuses'] {
+  return Object.fromEntries(API_CALLERS.map((caller, index) => [caller, statuses[index] ?? 0])) as Row['statuses']
+}
 
-// Nothing is changed here: a token that fits nothing is 409, and what was never deleted 404, once the caller is let in.
-test.each([
-  ['anonymous', LOOK, [401, 401, 401]],
-  ['anonymous', DELETE, [401, 401, 401]],
-  ['anonymous', DELETED, [401, 401, 401]],
-  ['anonymous', UNDELETE, [401, 401, 401]],
-  ['anonymous', HISTORY, [401, 401, 401]],
-  ['anonymous', RESTORE, [401, 401, 401]],
-  ['anonymous', QUOTAS, [401, 401, 401]],
-  ['anonymous', RETENTION, [401, 401, 401]],
-  ['anonymous', TAGS, [401, 401, 401]],
-  ['anonymous', IMAGE, [401, 401, 401]],
-  ...[REPOSITORY, STORAGE, STORAGE_OF_TAGS, COMPARE, STAR, UNSTAR, DESCRIBE, UNDESCRIBE].map(
-    (thing) => ['anonymous', thing, [401, 401, 401]] as const,
-  ),
-  ...[REPOSITORY, STORAGE, STORAGE_OF_TAGS, COMPARE].flatMap((thing) => [
-    ...(['reader', 'writer', 'owner'] as const).map((caller) => [caller, thing, [200, 404, 404]] as const),
-    ['operator', thing, [200, 200, 404]] as const,
-  ]),
-  ['robot', REPOSITORY, [200, 404, 404]],
-  ['robot', COMPARE, [200, 404, 404]],
-  ['reader', STAR, [200, 404, 404]],
-  ['reader', UNSTAR, [200, 404, 404]],
-  ['operator', STAR, [200, 200, 404]],
-  ['operator', UNSTAR, [200, 200, 404]],
-  ['robot', STAR, [403, 404, 404]],
-  ['robot', UNSTAR, [403, 404, 404]],
-  ['reader', DESCRIBE, [403, 403, 403]],
-  ['reader', UNDESCRIBE, [403, 403, 403]],
-  ['writer', DESCRIBE, [200, 403, 403]],
-  ['writer', UNDESCRIBE, [200, 403, 403]],
-  ['robot', DESCRIBE, [200, 403, 403]],
-  ['operator', DESCRIBE, [200, 200, 404]],
-  ['operator', UNDESCRIBE, [200, 200, 404]],
-  ['reader', TAGS, [200, 404, 404]],
-  ['reader', IMAGE, [200, 404, 404]],
-  ['writer', TAGS, [200, 404, 404]],
-  ['owner', IMAGE, [200, 404, 404]],
-  ['robot', TAGS, [200, 404, 404]],
-  ['robot', IMAGE, [200, 404, 404]],
-  ['operator', TAGS, [200, 200, 404]],
-  ['operator', IMAGE, [200, 200, 404]],
-  ['reader', LOOK, [403, 403, 403]],
-  ['reader', DELETE, [403, 403, 403]],
-  ['reader', DELETED, [403, 403, 403]],
-  ['reader', UNDELETE, [403, 403, 403]],
-  ['reader', HISTORY, [200, 403, 403]],
-  ['reader', RESTORE, [403, 403, 403]],
-  ['reader', QUOTAS, [403, 403, 403]],
-  ['reader', RETENTION, [403, 403, 403]],
-  ['writer', LOOK, [403, 403, 403]],
-  ['writer', DELETE, [403, 403, 403]],
-  ['writer', DELETED, [200, 403, 403]],
-  ['writer', UNDELETE, [404, 403, 403]],
-  ['writer', HISTORY, [200, 403, 403]],
-  ['writer', RESTORE, [404, 403, 403]],
-  ['writer', QUOTAS, [200, 403, 403]],
-  ['writer', RETENTION, [200, 403, 403]],
-  ['owner', LOOK, [200, 403, 403]],
-  ['owner', DELETE, [409, 403, 403]],
-  ['owner', DELETED, [200, 403, 403]],
-  ['owner', UNDELETE, [404, 403, 403]],
-  ['robot', LOOK, [200, 403, 403]],
-  ['robot', DELETE, [409, 403, 403]],
-  ['operator', LOOK, [200, 200, 404]],
-  ['operator', HISTORY, [200, 200, 200]],
-  ['operator', QUOTAS, [200, 200, 200]],
-  ['operator', RETENTION, [200, 200, 404]],
-] as const)('%s: %j answers %j', async (caller, [method, thing], statuses) => {
-  const answers = await Promise.all(
-    REPOSITORIES.map((repository) =>
-      clientOf(caller).request(method, `/api/v1/repositories/${repository}${thing === '' ? '' : `/${thing}`}`),
-    ),
-  )
+const LOGIN: readonly [number, number] = [401, 401]
+/** A push is refused, and not hidden: 'unknown' would send a client looking for another mistake. */
+const REFUSED: readonly [number, number] = [403, 403]
+const READ = row(LOGIN, [200, 404], [200, 404], [200, 404], [200, 404])
+const FOR_WRITERS = row(LOGIN, REFUSED, [200, 403], [200, 403], [200, 403])
+const FOR_ALL = row(401, 200, 200, 200, 200)
+const FOR_ADMINS = row(401, 403, 403, 200, 403)
+const REPOSITORY = '/api/v1/repositories/{name}'
 
-  expect(answers.map(({ status }) => status)).toEqual([...statuses])
-})
+/** What each caller gets from each method of each path. A path without a row fails the test below. */
+const ROWS: Readonly<Record<string, Row>> = {
+  'get /api/v1/openapi.json': { statuses: FOR_ALL },
+  'get /v1/_ping': { statuses: row(200, 200, 200, 200, 200) },
+  'get /v1/search': { query: 'q=app', statuses: FOR_ALL },
+  'get /api/v1/repositories': { statuses: FOR_ALL },
+  'get /api/v1/activity': { statuses: FOR_ALL },
+  'get /api/v1/progress': { statuses: FOR_ALL },
+  [`get ${REPOSITORY}`]: { statuses: READ },
+  [`put ${REPOSITORY}/star`]: { statuses: row(LOGIN, [200, 404], [200, 404], [200, 404], [403, 404]) },
+  [`delete ${REPOSITORY}/star`]: { statuses: row(LOGIN, [200, 404], [200, 404], [200, 404], [403, 404]) },
+  [`put ${REPOSITORY}/description`]: { query: 'text=Service', statuses: FOR_WRITERS },
+  [`delete ${REPOSITORY}/description`]: { statuses: FOR_WRITERS },
+  [`get ${REPOSITORY}/storage`]: { query: 'n=10', statuses: READ },
+  [`get ${REPOSITORY}/compare`]: { query: 'from=v1&to=v1', statuses: READ },
+  [`get ${REPOSITORY}/tags`]: { statuses: READ },
+  [`get ${REPOSITORY}/image`]: { query: 'tag=v1', statuses: READ },
+  // A caller who may delete nowhere is told so, whatever the name.
+  [`get ${REPOSITORY}/deletion`]: { query: 'tag=v1', statuses: row(LOGIN, REFUSED, REFUSED, [200, 404], [200, 404]) },
+  [`post ${REPOSITORY}/deletion`]: {
+    query: 'tag=v1&token=none',
+    statuses: row(LOGIN, REFUSED, REFUSED, [409, 404], [409, 404]),
+  },
+  [`get ${REPOSITORY}/deleted`]: { statuses: FOR_WRITERS },
+  [`post ${REPOSITORY}/undelete`]: { query: 'tag=none', statuses: row(LOGIN, REFUSED, [404, 403], [404, 403], [404, 403]) },
+  [`get ${REPOSITORY}/history`]: { query: 'tag=v1', statuses: READ },
+  [`post ${REPOSITORY}/restore`]: {
+    query: 'tag=none&back=1',
+    statuses: row(LOGIN, REFUSED, [404, 403], [404, 403], [404, 403]),
+  },
+  [`get ${REPOSITORY}/quotas`]: { statuses: FOR_WRITERS },
+  [`get ${REPOSITORY}/retention`]: { statuses: FOR_WRITERS },
+  'get /api/v1/account': { statuses: row(200, 200, 200, 200, 200) },
+  'get /api/v1/permissions': { query: 'repository=secret/app', statuses: row(200, 200, 200, 200, 200) },
+  'get /api/v1/rules': { statuses: FOR_ADMINS },
+  'get /api/v1/users': { statuses: FOR_ADMINS },
+  'post /api/v1/users': { body: {}, statuses: row(401, 403, 403, 400, 403) },
+  'put /api/v1/users/{user}/password': { body: { password: 'x' }, statuses: row(401, 403, 403, 404, 403) },
+  'delete /api/v1/users/{user}': { statuses: row(401, 403, 403, 404, 403) },
+  'get /api/v1/groups': { statuses: FOR_ADMINS },
+  'put /api/v1/groups/{group}/members/{user}': { statuses: FOR_ADMINS },
+  'delete /api/v1/groups/{group}/members/{user}': { query: 'none=1', statuses: row(401, 403, 403, 400, 403) },
+  'delete /api/v1/groups/{group}': { query: 'none=1', statuses: row(401, 403, 403, 400, 403) },
+  'get /api/v1/robots': { statuses: row(401, 200, 200, 200, 403) },
+  'post /api/v1/robots': { body: {}, statuses: row(401, 400, 400, 400, 403) },
+  'delete /api/v1/robots/{robot}': { statuses: row(401, 404, 404, 404, 403) },
+}
 
-test('a token for a repository opens its paths to a caller who may delete there, and to no other', async () => {
-  const scopes = ['repository:team/app:delete']
-  const owner = await registry.bearer(scopes, 'owner', 'owner-secret')
-  const writer = await registry.bearer(scopes, 'writer', 'writer-secret')
+describe.each(SERVERS)('the rights at %s:', (_, server) => {
+  let lab: ApiLab
 
-  const look = (client: RegistryClient) => client.request('GET', '/api/v1/repositories/team/app/deletion?tag=v1')
-  const [byOwner, byWriter, byAnonymous] = await Promise.all([look(owner), look(writer), look(registry.client())])
+  beforeAll(async () => {
+    lab = await ApiLab.start(server)
+    for (const repository of [VISIBLE, HIDDEN]) await lab.push(makeImage('image'), 'v1', repository)
+  })
+  afterAll(() => lab[Symbol.asyncDispose]())
 
-  expect([byOwner.status, byWriter.status]).toEqual([200, 403])
-  expect(byAnonymous.headers.get('www-authenticate')).toContain('scope="repository:team/app:delete"')
-})
-
-test('a list of repositories, and a search, show those that the caller may list', async () => {
-  const listed = async (caller: string, query: string) => {
-    const answer = await clientOf(caller).request('GET', `/api/v1/repositories${query}`)
-    const { repositories } = (await answer.json()) as { repositories?: { name: string }[] }
-    return repositories?.map(({ name }) => name) ?? answer.status
+  /** Of one caller; the id of the request and the name of the repository are taken out. */
+  async function answerTo(caller: ApiCaller, operation: string, repository: string) {
+    const [method = '', path = ''] = operation.split(' ')
+    const { query, body } = ROWS[operation] ?? {}
+    const filled = path.replace('{name}', repository).replace(/\{(\w+)\}/g, 'none-such')
+    const answer = await lab.ask(caller, method.toUpperCase(), `${filled}${query === undefined ? '' : `?${query}`}`, body)
+    const id = answer.headers.get('x-request-id') ?? ''
+    const text = (await answer.text()).replaceAll(id, 'ID').replaceAll(repository, 'NAME')
+    const challenge = answer.headers.get('www-authenticate')?.replaceAll(repository, 'NAME')
+    return { status: answer.status, text, challenge }
   }
 
-  for (const query of ['', '?q=app', '?q=image', '?q=ap']) {
-    expect(await listed('anonymous', query)).toBe(401)
-    expect(await listed('reader', query)).toEqual(['team/app'])
-    expect(await listed('operator', query)).toEqual(['secret/app', 'team/app'])
-  }
-})
+  test('each method of each path that openapi.json describes has a row', async () => {
+    const document = (await (await lab.ask('admin', 'GET', '/api/v1/openapi.json')).json()) as {
+      paths: Record<string, Record<string, unknown>>
+    }
+    const described = Object.entries(document.paths).flatMap(([path, { parameters: _parameters, ...methods }]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    )
 
-test('activity shows the moves in repositories that the caller may list', async () => {
-  const shown = async (caller: string) => {
-    const answer = await clientOf(caller).request('GET', '/api/v1/activity')
-    const { activity } = (await answer.json()) as { activity?: { repository: string }[] }
-    return activity?.map(({ repository }) => repository).toSorted() ?? answer.status
-  }
+    const others = ['get /api/v1/openapi.json', 'get /v1/_ping', 'get /v1/search']
+    expect(Object.keys(ROWS).toSorted()).toEqual([...described, ...others].toSorted())
+  })
 
-  await poll('the moves are there', 30_000, async () => ((await shown('operator')) as unknown[]).length === 2 || undefined)
+  test.each(Object.keys(ROWS))('%s', async (operation) => {
+    const { statuses } = ROWS[operation] ?? {}
+    for (const caller of API_CALLERS) {
+      const expected = statuses?.[caller]
+      if (typeof expected === 'number') {
+        const { status, text } = await answerTo(caller, operation, VISIBLE)
+        expect(`${caller} ${status}`).toBe(`${caller} ${expected}`)
+        if (!operation.includes('permissions')) expect(text).not.toContain(HIDDEN)
+        continue
+      }
+      const [visible, hidden, none] = [
+        await answerTo(caller, operation, VISIBLE),
+        await answerTo(caller, operation, HIDDEN),
+        await answerTo(caller, operation, NONE),
+      ]
+      expect([caller, visible.status, hidden.status]).toEqual([caller, ...(expected ?? [])])
+      expect(hidden).toEqual(none)
+    }
+  })
 
-  expect(await shown('operator')).toEqual(['secret/app', 'team/app'])
-  expect(await shown('reader')).toEqual(['team/app'])
-  expect(await shown('anonymous')).toBe(401)
-})
+  test('lists and searches show what the caller may list, and nothing else', async () => {
+    const names = async (caller: ApiCaller | 'keeper', path: string, list: string) => {
+      const answer = (await (await lab.ask(caller, 'GET', path)).json()) as Record<string, Record<string, string>[]>
+      return answer[list]?.map(({ name, repository }) => name ?? repository).toSorted()
+    }
+    await poll(
+      'the moves are there',
+      30_000,
+      async () => (await names('keeper', '/api/v1/activity', 'activity'))?.length === 2 || undefined,
+    )
 
-test('openapi.json needs the login that /v2/ needs', async () => {
-  const statuses = await Promise.all(
-    ['anonymous', 'reader'].map(async (caller) => (await clientOf(caller).request('GET', '/api/v1/openapi.json')).status),
-  )
+    for (const [path, list] of [
+      ['/api/v1/activity', 'activity'],
+      ['/api/v1/repositories', 'repositories'],
+      ['/api/v1/repositories?q=app', 'repositories'],
+      ['/api/v1/repositories?q=image', 'repositories'],
+      ['/v1/search?q=ap', 'results'],
+    ] as const) {
+      for (const caller of API_CALLERS.slice(1)) expect(await names(caller, path, list)).toEqual([VISIBLE])
+      expect(await names('keeper', path, list)).toEqual([HIDDEN, VISIBLE])
+    }
+  })
 
-  expect(statuses).toEqual([401, 200])
+  test('a token for a repository opens its paths to a caller who may delete there, and to no other; nor does it open accounts', async () => {
+    const tokenOf = async (caller: ApiCaller, scope: string) => {
+      const answer = await lab.ask(caller, 'GET', `/v2/token?service=berth&scope=${scope}`)
+      return ((await answer.json()) as { token: string }).token
+    }
+    const statusWith = async (token: string, path: string) =>
+      (await lab.berth.request('GET', path, { headers: { authorization: `Bearer ${token}` } })).status
+    const look = `/api/v1/repositories/${VISIBLE}/deletion?tag=v1`
+    const [scope, accounts] = [`repository:${VISIBLE}:delete`, 'registry:accounts:*']
+
+    expect(await statusWith(await tokenOf('admin', scope), look)).toBe(200)
+    expect(await statusWith(await tokenOf('writer', scope), look)).toBe(403)
+    expect(await statusWith(await tokenOf('admin', scope), '/api/v1/users')).toBe(401)
+    expect(await statusWith(await tokenOf('admin', scope), '/api/v1/robots')).toBe(401)
+    expect(await statusWith(await tokenOf('admin', accounts), '/api/v1/users')).toBe(200)
+    expect(await statusWith(await tokenOf('reader', accounts), '/api/v1/users')).toBe(403)
+    expect(await statusWith(await tokenOf('reader', accounts), '/api/v1/robots')).toBe(200)
+    expect(await statusWith(await tokenOf('robot', accounts), '/api/v1/robots')).toBe(403)
+    const unnamed = await lab.ask('anonymous', 'GET', '/api/v1/users')
+    expect(unnamed.headers.get('www-authenticate')).toContain(`scope="${accounts}"`)
+  })
 })

@@ -9,6 +9,20 @@ const MAX_RECORD_BYTES = 1024 * 1024
 /** On an object store each is a request. */
 const READ_AT_ONCE = 32
 
+export interface AccountsAsked {
+  /** The page begins behind this name. */
+  readonly after: string
+  readonly limit: number
+  /** What the names begin with. */
+  readonly beginning?: string
+}
+
+export interface AccountPage<Account> {
+  readonly entries: readonly Account[]
+  /** Behind which the next page begins; undefined: this was the last. */
+  readonly next: AccountName | undefined
+}
+
 /** The records of one kind, a file for each below one directory of the storage. */
 export class AccountRecords<Account extends { readonly name: AccountName }> {
   readonly #storage: RecordStorage
@@ -28,14 +42,25 @@ export class AccountRecords<Account extends { readonly name: AccountName }> {
     return bytes === undefined ? undefined : this.#format.parse(new TextDecoder().decode(bytes), path)
   }
 
-  /** Without reading them, in their order. */
-  async names(): Promise<readonly AccountName[]> {
-    return (await this.#storage.list(this.#directory)).map(findAccountName).filter((name) => name !== undefined)
+  /** Those that begin with a text, without reading them, in their order. */
+  async names(beginning = ''): Promise<readonly AccountName[]> {
+    const all = (await this.#storage.list(this.#directory)).map(findAccountName).filter((name) => name !== undefined)
+    return all.filter((name) => name.startsWith(beginning))
   }
 
-  /** In the order of their names. Throws as `find`. */
-  async list(): Promise<readonly Account[]> {
-    const names = await this.names()
+  /** Those whose names begin with a text, in the order of their names. Throws as `find`. */
+  async list(beginning = ''): Promise<readonly Account[]> {
+    return await this.#read(await this.names(beginning))
+  }
+
+  /** A part of such a list. Throws as `find`. */
+  async page({ after, limit, beginning = '' }: AccountsAsked): Promise<AccountPage<Account>> {
+    const names = (await this.names(beginning)).filter((name) => name > after)
+    const shown = names.slice(0, limit)
+    return { entries: await this.#read(shown), next: names.length > limit ? shown.at(-1) : undefined }
+  }
+
+  async #read(names: readonly AccountName[]): Promise<readonly Account[]> {
     const found: Account[] = []
     for (let start = 0; start < names.length; start += READ_AT_ONCE) {
       const read = await Promise.all(names.slice(start, start + READ_AT_ONCE).map((name) => this.find(name)))

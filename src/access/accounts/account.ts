@@ -31,6 +31,8 @@ export interface Robot {
   readonly name: AccountName
   /** SHA-256 of the token, in hex: it is random enough to need nothing slower. */
   readonly tokenHash: string
+  /** The user whose robot it is: it may do no more than that user, and goes when that user goes. Undefined: the registry's. */
+  readonly owner: string | undefined
   /** What it may do, and nothing else; undefined: what the rules of the configuration say. */
   readonly scopes: readonly RobotScope[] | undefined
   /** Undefined: never. */
@@ -67,12 +69,13 @@ export const ROBOT_FORMAT: RecordFormat<Robot> = formatOf(
     .object({
       name,
       tokenHash: z.string().regex(/^[0-9a-f]{64}$/),
+      owner: z.string().optional(),
       scopes: z.array(scope).optional(),
       expiresAt: time.optional(),
       revision,
       createdAt: time,
     })
-    .transform(({ scopes, expiresAt, ...robot }): Robot => ({ ...robot, scopes, expiresAt })),
+    .transform(({ owner, scopes, expiresAt, ...robot }): Robot => ({ ...robot, owner, scopes, expiresAt })),
   (robot) => ({ ...robot, scopes: robot.scopes?.map(formatScope) }),
 )
 

@@ -9,15 +9,28 @@ import type { RobotScope } from './robot-scope.ts'
 /** Runs a task while no other process changes accounts of this storage. */
 export type Exclusively = <Result>(task: () => Promise<Result>) => Promise<Result>
 
-/** A change that cannot be made. The message is a sentence for the operator. */
+/** A change that cannot be made. The message is a sentence for the operator at a terminal. */
 export class AccountError extends Error {
   override readonly name = 'AccountError'
+  readonly problem: 'exists' | 'missing' | 'too many'
+  /** The message without what to do at a terminal. */
+  readonly fact: string
+
+  constructor(problem: AccountError['problem'], fact: string, advice?: string) {
+    super(advice === undefined ? `${fact}.` : `${fact}; ${advice}.`)
+    this.problem = problem
+    this.fact = `${fact}.`
+  }
 }
 
 export interface NewRobot {
   readonly name: AccountName
+  /** The user whose robot it is; left out, it is the registry's. */
+  readonly owner?: string | undefined
   readonly scopes: readonly RobotScope[] | undefined
   readonly expiresAt: Date | undefined
+  /** How many robots the owner may have; left out: any number. */
+  readonly atMost?: number
 }
 
 /**
@@ -55,7 +68,8 @@ export class Accounts {
   async addUser(name: AccountName, passwordHash: string): Promise<void> {
     await this.#change(async ({ users }) => {
       const existing = await users.find(name)
-      if (existing !== undefined) throw new AccountError(`There is a user ${name} already; berth user passwd sets the password.`)
+      if (existing !== undefined)
+        throw new AccountError('exists', `There is a user ${name} already`, 'berth user passwd sets the password')
       const now = new Date()
       await users.write({ name, passwordHash, revision: newRevision(), createdAt: now, changedAt: now })
     })
@@ -64,19 +78,19 @@ export class Accounts {
   async setPassword(name: AccountName, passwordHash: string): Promise<void> {
     await this.#change(async ({ users }) => {
       const user = await users.find(name)
-      if (user === undefined) throw new AccountError(`There is no user ${name}; berth user list shows who there is.`)
+      if (user === undefined) throw noUser(name)
       await users.write({ ...user, passwordHash, revision: newRevision(), changedAt: new Date() })
     })
   }
 
-  /** Takes the user out of every group too: a later user of that name begins without rights. */
+  /** Takes the user out of every group too, and the user's robots: a later user of that name begins without rights. */
   async removeUser(name: AccountName): Promise<void> {
-    await this.#change(async ({ users, groups }) => {
-      if ((await users.find(name)) === undefined)
-        throw new AccountError(`There is no user ${name}; berth user list shows who there is.`)
+    await this.#change(async ({ users, groups, robots }) => {
+      if ((await users.find(name)) === undefined) throw noUser(name)
       for (const group of await groups.list()) {
         if (group.members.includes(name)) await groups.write(without(group, [name]))
       }
+      for (const robot of await robots.list(`${name}.`)) if (robot.owner === name) await robots.remove(robot.name)
       await users.remove(name)
     })
   }
@@ -97,7 +111,7 @@ export class Accounts {
       const group = await groups.find(name)
       if (group === undefined) throw noGroup(name)
       const strangers = members.filter((member) => !group.members.includes(member))
-      if (strangers.length > 0) throw new AccountError(`The group ${name} has no member ${strangers.join(', ')}.`)
+      if (strangers.length > 0) throw new AccountError('missing', `The group ${name} has no member ${strangers.join(', ')}`)
       await groups.write(without(group, members))
     })
   }
@@ -110,20 +124,25 @@ export class Accounts {
   }
 
   /** Gives the token, which is never shown again. */
-  async createRobot({ name, scopes, expiresAt }: NewRobot): Promise<string> {
+  async createRobot({ name, owner, scopes, expiresAt, atMost }: NewRobot): Promise<string> {
     return await this.#change(async ({ robots }) => {
-      if ((await robots.find(name)) !== undefined) throw new AccountError(`There is a token ${name} already; revoke it first.`)
+      if ((await robots.find(name)) !== undefined)
+        throw new AccountError('exists', `There is a token ${name} already`, 'revoke it first')
+      if (owner !== undefined && atMost !== undefined && (await robots.names(`${owner}.`)).length >= atMost)
+        throw new AccountError('too many', `${owner} has ${atMost} tokens already`, 'revoke one first')
       const token = ROBOT_TOKEN_PREFIX + randomBytes(32).toString('base64url')
       const tokenHash = hashRobotToken(token)
-      await robots.write({ name, tokenHash, scopes, expiresAt, revision: newRevision(), createdAt: new Date() })
+      await robots.write({ name, tokenHash, owner, scopes, expiresAt, revision: newRevision(), createdAt: new Date() })
       return token
     })
   }
 
-  async revokeRobot(name: AccountName): Promise<void> {
+  /** `owner`: only a robot of that user. */
+  async revokeRobot(name: AccountName, owner?: string): Promise<void> {
     await this.#change(async ({ robots }) => {
-      if ((await robots.find(name)) === undefined)
-        throw new AccountError(`There is no token ${name}; berth token list shows those there are.`)
+      const robot = await robots.find(name)
+      if (robot === undefined || (owner !== undefined && robot.owner !== owner))
+        throw new AccountError('missing', `There is no token ${name}`, 'berth token list shows those there are')
       await robots.remove(name)
     })
   }
@@ -148,6 +167,10 @@ function without(group: Group, members: readonly string[]): Group {
   return { ...group, members: group.members.filter((member) => !members.includes(member)), revision: newRevision() }
 }
 
+function noUser(name: AccountName): AccountError {
+  return new AccountError('missing', `There is no user ${name}`, 'berth user list shows who there is')
+}
+
 function noGroup(name: AccountName): AccountError {
-  return new AccountError(`There is no group ${name}; berth group list shows those there are.`)
+  return new AccountError('missing', `There is no group ${name}`, 'berth group list shows those there are')
 }

@@ -60,7 +60,7 @@ export class TokenIssuer {
     const identity = await this.#identify(proof, from)
     const { tokenLifetimeMs, standInOf } = this.#options
     const issuedAt = new Date()
-    const access = grant(identity.rules, scopes, standInOf)
+    const access = grant(identity, scopes, standInOf)
     const expiresAt = endOf(issuedAt, tokenLifetimeMs, identity)
     const { subject, revision } = identity
     const token = await this.#options.tokens.sign('access', { subject, revision, access, issuedAt, expiresAt })

@@ -3,7 +3,16 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import type { Action } from '../access.ts'
 import { CallerRules } from '../access-rules.ts'
-import { accessSize, covers, coversCatalog, formatAccess, grant, parseScopes } from './token-scope.ts'
+import {
+  accessSize,
+  covers,
+  coversAccounts,
+  coversCatalog,
+  formatAccess,
+  type GrantedCaller,
+  grant,
+  parseScopes,
+} from './token-scope.ts'
 
 const APP = parseRepositoryName('team/app')
 
@@ -43,7 +52,7 @@ test('of many scopes none is passed over', () => {
 test('granted is what is asked and allowed, and nothing when nothing is', () => {
   const rules = rulesFor({ 'team/*': ['pull', 'push'], base: ['pull', 'list'] })
   const granted = grant(
-    rules,
+    { rules, accounts: 'none' },
     parseScopes(['repository:team/app:pull,push,delete', 'repository:base:push', 'repository:other:pull']),
   )
 
@@ -54,7 +63,7 @@ test('granted is what is asked and allowed, and nothing when nothing is', () => 
 test('a repository that is asked for again and again is granted once', () => {
   const asked = Array.from({ length: 100 }, (_, index) => `repository:team/app:${index % 2 === 0 ? 'pull' : 'push'}`)
 
-  expect(grant(rulesFor({ 'team/*': ['pull', 'push'] }), parseScopes(asked))).toEqual([
+  expect(grant(byRules({ 'team/*': ['pull', 'push'] }), parseScopes(asked))).toEqual([
     { type: 'repository', name: 'team/app', actions: ['pull', 'push'] },
   ])
 })
@@ -62,7 +71,7 @@ test('a repository that is asked for again and again is granted once', () => {
 test('a hundred names without a right leave nothing in a token, and nothing in memory', () => {
   const asked = Array.from({ length: 100 }, (_, index) => `repository:${'a'.repeat(200)}/${index}:pull,push`)
 
-  const granted = grant(rulesFor({ base: ['pull'] }), parseScopes(asked))
+  const granted = grant(byRules({ base: ['pull'] }), parseScopes(asked))
 
   expect(granted).toEqual([])
   expect(accessSize(granted)).toBe(0)
@@ -70,13 +79,13 @@ test('a hundred names without a right leave nothing in a token, and nothing in m
 
 test('who asks to pull may look at tags, also where the rules allow that alone', () => {
   const rules = rulesFor({ 'team/app': ['list'], base: ['pull', 'list'] })
-  const granted = grant(rules, parseScopes(['repository:team/app:pull', 'repository:base:pull']))
+  const granted = grant({ rules, accounts: 'none' }, parseScopes(['repository:team/app:pull', 'repository:base:pull']))
 
   expect(granted.map(({ actions }) => actions)).toEqual([['list'], ['pull', 'list']])
 })
 
 test('a star stands for everything that is allowed', () => {
-  const granted = grant(rulesFor({ 'team/app': ['pull', 'delete'] }), parseScopes(['repository:team/app:*']))
+  const granted = grant(byRules({ 'team/app': ['pull', 'delete'] }), parseScopes(['repository:team/app:*']))
 
   expect(granted[0]?.actions).toEqual(['pull', 'delete'])
 })
@@ -84,8 +93,20 @@ test('a star stands for everything that is allowed', () => {
 test('the catalog is granted to those who may list something', () => {
   const asked = parseScopes(['registry:catalog:*'])
 
-  expect(coversCatalog(grant(rulesFor({ base: ['list'] }), asked))).toBe(true)
-  expect(coversCatalog(grant(rulesFor({ base: ['pull'] }), asked))).toBe(false)
+  expect(coversCatalog(grant(byRules({ base: ['list'] }), asked))).toBe(true)
+  expect(coversCatalog(grant(byRules({ base: ['pull'] }), asked))).toBe(false)
+})
+
+test('accounts are granted to those who may do something with them', () => {
+  const asked = parseScopes(['registry:accounts:*'])
+  const { rules } = byRules({ base: ['pull'] })
+
+  for (const accounts of ['own', 'all'] as const) {
+    expect(coversAccounts(grant({ rules, accounts }, asked))).toBe(true)
+    expect(coversCatalog(grant({ rules, accounts }, asked))).toBe(false)
+  }
+  expect(coversAccounts(grant({ rules, accounts: 'none' }, asked))).toBe(false)
+  expect(coversAccounts(grant({ rules, accounts: 'all' }, parseScopes(['registry:catalog:*', 'repository:base:*'])))).toBe(false)
 })
 
 test('a token covers its own repository and its own actions, and nothing beside', () => {
@@ -107,4 +128,8 @@ function rulesFor(rules: Readonly<Record<string, readonly Action[]>>): CallerRul
       can,
     })),
   )
+}
+
+function byRules(rights: Parameters<typeof rulesFor>[0]): GrantedCaller {
+  return { rules: rulesFor(rights), accounts: 'none' }
 }

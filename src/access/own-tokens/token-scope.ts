@@ -1,6 +1,6 @@
 import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
-import type { Action } from '../access.ts'
-import type { CallerRules } from '../access-rules.ts'
+import type { AccountsRight, Action } from '../access.ts'
+import type { RepositoryRules } from '../access-rules.ts'
 
 /** What a token is good for, in the form that registry:2 knows. */
 export interface TokenAccess {
@@ -12,7 +12,7 @@ export interface TokenAccess {
 /** What a client asks a token for. Everything that is not of this form is left out: it would be granted nothing. */
 export type AskedScope =
   | { readonly type: 'repository'; readonly name: RepositoryName; readonly actions: readonly string[] }
-  | { readonly type: 'registry'; readonly name: 'catalog'; readonly actions: readonly string[] }
+  | { readonly type: 'registry'; readonly name: 'catalog' | 'accounts'; readonly actions: readonly string[] }
 
 /** What a pull may mean in place of a repository. */
 export type StandInOf = (repository: RepositoryName) => RepositoryName | undefined
@@ -28,21 +28,27 @@ export function parseScopes(parameters: readonly string[]): readonly AskedScope[
 function findAskedScope(text: string): AskedScope | undefined {
   const { type, name = '', actions = '' } = SCOPE.exec(text)?.groups ?? {}
   const asked = actions.split(',').filter((action) => action !== '')
-  if (type === 'registry' && name === 'catalog') return { type, name, actions: asked }
+  if (type === 'registry' && (name === 'catalog' || name === 'accounts')) return { type, name, actions: asked }
   const repository = type === 'repository' ? findRepositoryName(name) : undefined
   return repository === undefined ? undefined : { type: 'repository', name: repository, actions: asked }
+}
+
+/** The caller whose token it is. */
+export interface GrantedCaller {
+  readonly rules: RepositoryRules
+  readonly accounts: AccountsRight
 }
 
 /**
  * The part of what is asked that the rules allow, each repository once. Nothing allowed is no mistake, and nothing in the token: else a
  * client without rights could have large ones made.
  */
-export function grant(rules: CallerRules, asked: readonly AskedScope[], standInOf?: StandInOf): readonly TokenAccess[] {
+export function grant(caller: GrantedCaller, asked: readonly AskedScope[], standInOf?: StandInOf): readonly TokenAccess[] {
   const byName = Map.groupBy(asked, ({ type, name }) => `${type}:${name}`)
   const granted = [...byName.values()].flatMap(([first, ...others]) => {
     if (first === undefined) return []
     const actions = [first, ...others].flatMap((scope) => scope.actions)
-    return [{ type: first.type, name: first.name, actions: grantedActions(rules, first, { actions, standInOf }) }]
+    return [{ type: first.type, name: first.name, actions: grantedActions(caller, first, { actions, standInOf }) }]
   })
   return granted.filter(({ actions }) => actions.length > 0)
 }
@@ -53,7 +59,12 @@ interface AskedActions {
 }
 
 /** Clients ask by the name that they use: where it may stand for another one, a pull that is allowed from that is granted. */
-function grantedActions(rules: CallerRules, scope: AskedScope, { actions: asked, standInOf }: AskedActions): readonly string[] {
+function grantedActions(
+  { rules, accounts }: GrantedCaller,
+  scope: AskedScope,
+  { actions: asked, standInOf }: AskedActions,
+): readonly string[] {
+  if (scope.type === 'registry' && scope.name === 'accounts') return accounts !== 'none' && asked.includes('*') ? ['*'] : []
   if (scope.type === 'registry') return rules.mayAnywhere('list') ? OF_CATALOG.filter((action) => asked.includes(action)) : []
   const standIn = standInOf?.(scope.name)
   const mayThere = (action: Action) => standIn !== undefined && PULLED.includes(action) && rules.may(action, standIn)
@@ -81,6 +92,11 @@ export function covers(access: readonly TokenAccess[], action: Action, repositor
 
 export function coversCatalog(access: readonly TokenAccess[]): boolean {
   return access.some(({ type, name, actions }) => type === 'registry' && isForCatalog({ name, actions }))
+}
+
+/** Whether a token is good for accounts, as far as its caller may do something with them. */
+export function coversAccounts(access: readonly TokenAccess[]): boolean {
+  return access.some(({ type, name, actions }) => type === 'registry' && name === 'accounts' && actions.includes('*'))
 }
 
 function isForCatalog({ name, actions }: Pick<TokenAccess, 'name' | 'actions'>): boolean {

@@ -1,7 +1,6 @@
+import { mistakeInPassword } from '../../access/passwords/new-password.ts'
 import { CommandError } from '../command-error.ts'
 
-/** bcrypt reads no further. */
-const MAX_PASSWORD_BYTES = 72
 const MAX_INPUT_BYTES = 4096
 
 export interface PasswordOptions {
@@ -22,16 +21,9 @@ export async function readNewPassword(name: string, { passwordStdin = false }: P
 
 /** Throws CommandError for a password that no login could use. */
 export function checkPassword(password: string): string {
-  const length = Buffer.byteLength(password)
-  if (length === 0) throw new CommandError('The password is empty; nothing was changed.')
-  if (length > MAX_PASSWORD_BYTES) {
-    throw new CommandError(
-      `The password has ${length} bytes; more than ${MAX_PASSWORD_BYTES} cannot be told apart. Nothing was changed.`,
-    )
-  }
-  if (/\p{Cc}/u.test(password))
-    throw new CommandError('The password has control characters, which no client can send. Nothing was changed.')
-  return password
+  const mistake = mistakeInPassword(password)
+  if (mistake === undefined) return password
+  throw new CommandError(`The password ${mistake}; nothing was changed.`)
 }
 
 /** Without the end of the line that `echo` adds. */

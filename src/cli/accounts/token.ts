@@ -40,8 +40,9 @@ export async function revokeToken(text: string, options: OperateOptions): Promis
 export async function listTokens(options: OperateOptions & ListOptions): Promise<void> {
   const robots = await operate(options, (accounts) => accounts.listRobots())
   const now = new Date()
-  const entries = robots.map(({ name, scopes, expiresAt, createdAt }) => ({
+  const entries = robots.map(({ name, owner, scopes, expiresAt, createdAt }) => ({
     name,
+    owner,
     scopes: scopes?.map(formatScope),
     createdAt,
     expiresAt,
@@ -49,7 +50,10 @@ export async function listTokens(options: OperateOptions & ListOptions): Promise
   }))
   const columns = {
     TOKEN: ({ name }: (typeof entries)[number]) => name,
-    MAY: ({ scopes }: (typeof entries)[number]) => scopes?.join(' ') ?? 'what the rules say',
+    MAY: ({ owner, scopes }: (typeof entries)[number]) => {
+      const own = owner === undefined ? 'what the rules say' : `what ${owner} may`
+      return scopes === undefined ? own : `${scopes.join(' ')}${owner === undefined ? '' : `, if ${owner} may`}`
+    },
     EXPIRES: ({ expiresAt, expired }: (typeof entries)[number]) =>
       expiresAt === undefined ? 'never' : `${minute(expiresAt)}${expired ? ' (expired)' : ''}`,
   }

@@ -1,22 +1,20 @@
 import { ROBOT_TOKEN_PREFIX } from '../../access/accounts/accounts.ts'
+import { hashPassword } from '../../access/passwords/new-password.ts'
 import { CommandError } from '../command-error.ts'
 import { type OperateOptions, operate, parseName } from '../operate.ts'
 import { day, type ListOptions, print, printList } from './account-output.ts'
 import { type PasswordOptions, readNewPassword } from './password-input.ts'
 
-/** A check takes a server a twentieth of a second, and a thief of the storage as long for each guess. */
-const BCRYPT_COST = 10
-
 export async function addUser(text: string, options: OperateOptions & PasswordOptions): Promise<void> {
   const name = parseName(text)
-  const hash = await hashOf(await readUserPassword(name, options))
+  const hash = await hashPassword(await readUserPassword(name, options))
   await operate(options, (accounts) => accounts.addUser(name, hash))
   print(`User ${name} was added and can log in.`)
 }
 
 export async function setPassword(text: string, options: OperateOptions & PasswordOptions): Promise<void> {
   const name = parseName(text)
-  const hash = await hashOf(await readUserPassword(name, options))
+  const hash = await hashPassword(await readUserPassword(name, options))
   await operate(options, (accounts) => accounts.setPassword(name, hash))
   print(`The password of ${name} was changed; the old one and every token that it brought are void.`)
 }
@@ -52,8 +50,4 @@ async function readUserPassword(name: string, options: PasswordOptions): Promise
   throw new CommandError(
     `The password begins with ${ROBOT_TOKEN_PREFIX} and would be taken for a robot's token; berth token create makes one. Nothing was changed.`,
   )
-}
-
-async function hashOf(password: string): Promise<string> {
-  return await Bun.password.hash(password, { algorithm: 'bcrypt', cost: BCRYPT_COST })
 }

@@ -45,6 +45,16 @@ test('rules come in the order of the file, as the program uses them', () => {
   expect(access?.rules.map(({ can }) => can)).toEqual([['pull', 'push'], []])
 })
 
+test('admins are users and groups', () => {
+  expect(load("access: {admins: ['user:alice', 'group:ops']}").config.access?.admins).toEqual([
+    { kind: 'user', name: 'alice' },
+    { kind: 'group', name: 'ops' },
+  ])
+  expect(problemsOf("access: {admins: [authenticated, 'robot:ci', alice]}")).toEqual([
+    ...[0, 1, 2].map((index) => expect.stringContaining(`access.admins.${index}: `)),
+  ])
+})
+
 test('the section alone is a decision: nothing is allowed to anybody', () => {
   expect(load('access:\n').config.access?.rules).toEqual([])
   expect(load('').config.access).toBeUndefined()

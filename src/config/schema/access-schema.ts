@@ -9,6 +9,8 @@ export type WhoConfig =
 
 const who = parsed(findWho, 'is nobody; write anonymous, authenticated, user:NAME, group:NAME or robot:NAME')
 
+const admin = parsed(findAdmin, 'can be no admin; write user:NAME or group:NAME')
+
 const repositories = parsed((value) => RepositoryGlob.find(value), GLOB_RULE)
 
 const rule = section({
@@ -34,6 +36,11 @@ export const access = exact(
         about:
           'What is allowed. The first rule that is about the caller and the repository decides; where none is, nothing is allowed.',
         example: "[{who: [authenticated], repositories: ['**'], can: [pull, list]}]",
+      }),
+      admins: list(admin, {
+        about:
+          'Users and groups that may change users, groups and robots by /api/v1 and the page. What they may do with repositories the rules say, as for all others.',
+        example: "['group:admins']",
       }),
       service: key(text, {
         default: 'berth',
@@ -64,6 +71,11 @@ function findWho(value: string): WhoConfig | undefined {
   const [kind, name] = splitOnce(value)
   if (name === '' || (kind !== 'user' && kind !== 'group' && kind !== 'robot')) return undefined
   return { kind, name }
+}
+
+function findAdmin(value: string): WhoConfig | undefined {
+  const found = findWho(value)
+  return found?.kind === 'user' || found?.kind === 'group' ? found : undefined
 }
 
 function splitOnce(text: string): readonly [string, string] {

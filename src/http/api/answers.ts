@@ -3,13 +3,13 @@ import { z } from 'zod'
 const text = z.string()
 const count = z.int().min(0)
 const time = z.iso.datetime()
-const digest = text.meta({ example: `sha256:${'0'.repeat(64)}` })
+const digest = text.meta({ description: 'As in sha256:…' })
 
 const unreadable = count.meta({ description: 'Files among the records of deletions that are no records.' })
 
 const created = time.nullable().meta({ description: 'When it was made, as its builder says.' })
 const bytes = count.nullable().meta({ description: 'Of its config and its layers, each once; null for an image index.' })
-const platforms = z.array(text).meta({ description: 'What it runs on.', example: ['linux/amd64'] })
+const platforms = z.array(text).meta({ description: 'What it runs on.' })
 const said = text.nullable()
 
 const automated = z.boolean().meta({ description: 'The last push came from a robot, as far as that is known.' })
@@ -129,6 +129,15 @@ export const ANSWERS = {
     config: z
       .array(z.strictObject({ name: text, from: said, to: said }))
       .meta({ description: 'What the configs say differently; null: nothing.' }),
+  }),
+  progress: z.strictObject({
+    names: z.boolean().meta({ description: 'The names of all repositories are known.' }),
+    scanned: z.number().min(0).max(1).meta({ description: 'The part of the repositories that has been looked at.' }),
+    complete: z.boolean().meta({ description: 'Everything has been looked at.' }),
+    facts: z.boolean().meta({ description: 'And what images say of themselves has been read.' }),
+    unreadFacts: count
+      .optional()
+      .meta({ description: 'Of so many manifests it has not; only for callers who may see all of them.' }),
   }),
   activity: z.strictObject({
     activity: z.array(

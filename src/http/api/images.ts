@@ -44,7 +44,7 @@ export const TAGS = z.strictObject({
     description: 'name when left out. Of all but names the highest stand first: versions, times, sizes, pulls of 30 days.',
   }),
   order: z.enum(['ascending', 'descending']).optional().meta({ description: 'The other way round.' }),
-  q: z.string().min(1).max(128).optional().meta({ description: 'A part of their names, in whatever letters.', example: 'v' }),
+  q: z.string().min(1).max(128).optional().meta({ description: 'A part of their names, in whatever letters.' }),
   after: z.string().max(300).optional().meta({ description: 'next of the page before; of names any tag.' }),
 })
 /** One of both. */

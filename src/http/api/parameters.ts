@@ -6,11 +6,10 @@ import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
 import { findRecordId } from '../../registry/records/deleted-record.ts'
 
 /** The types of parameters, as `/api/v1/openapi.json` tells of them as well. */
-export const tag = parsed(findTag, 'can be no tag').meta({ description: 'A tag.', example: 'v1' })
+export const tag = parsed(findTag, 'can be no tag').meta({ description: 'A tag.' })
 export const digest = parsed(findDigest, 'is no digest').meta({ description: 'The digest of a manifest.' })
 export const tags = parsed(TagGlob.find, TAG_GLOB_RULE).meta({
   description: 'A pattern of tags, in which `*` stands for any letters.',
-  example: 'pr-*',
 })
 export const reference = parsed((text) => findTag(text) ?? findDigest(text), 'is neither a tag nor a digest')
 export const recordId = parsed(findRecordId, 'is no id of a deletion').meta({ description: 'The id of a deletion.' })
@@ -45,7 +44,7 @@ export function parametersIn<Schema extends z.ZodType>(query: URLSearchParams, s
   throw invalid(name === undefined ? (issue?.message ?? 'they do not fit together') : `${String(name)}: ${issue?.message}`)
 }
 
-function parsed<Value>(find: (text: string) => Value | undefined, rule: string) {
+export function parsed<Value>(find: (text: string) => Value | undefined, rule: string) {
   return z.string().transform((text, context) => {
     const value = find(text)
     if (value !== undefined) return value

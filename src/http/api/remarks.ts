@@ -9,11 +9,7 @@ import type { ContentRoute } from './routes.ts'
 
 export const NO_WORDS = z.strictObject({})
 export const DESCRIPTION = z.strictObject({
-  text: z
-    .string()
-    .min(1)
-    .max(MAX_DESCRIPTION)
-    .meta({ description: 'One line: what is no letter or sign in it is taken out.', example: 'Payment service' }),
+  text: z.string().min(1).max(MAX_DESCRIPTION).meta({ description: 'One line: what is no letter or sign in it is taken out.' }),
 })
 
 /** Gives the star of the caller. */

@@ -23,7 +23,7 @@ export const STORAGE = z
   })
   .refine((value) => value.after === undefined || value.n !== undefined, { message: 'after is for a page of tags; send n' })
 
-const compared = reference.meta({ description: 'A tag or a digest.', example: 'v1' })
+const compared = reference.meta({ description: 'A tag or a digest.' })
 /** Two images, and which of an image index. */
 export const COMPARISON = z.strictObject({
   ...{ from: compared, to: compared },

@@ -1,6 +1,7 @@
 import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
+import { type AccountsRoute, findAccountsRoute } from './accounts/routes.ts'
 
-export type ApiRoute = OpenApiRoute | RepositoriesRoute | ActivityRoute | ContentRoute
+export type ApiRoute = OpenApiRoute | RepositoriesRoute | ActivityRoute | ProgressRoute | AccountsRoute | ContentRoute
 
 /** `/api/v1/openapi.json` */
 export interface OpenApiRoute {
@@ -16,6 +17,12 @@ export interface RepositoriesRoute {
 /** `/api/v1/activity` */
 export interface ActivityRoute {
   readonly resource: 'api-activity'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/progress` */
+export interface ProgressRoute {
+  readonly resource: 'api-progress'
   readonly query: URLSearchParams
 }
 
@@ -64,7 +71,8 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'openapi.json' && rest.length === 0) return { resource: 'api-openapi' }
   if (kind === 'repositories' && rest.length === 0) return { resource: 'api-repositories', query }
   if (kind === 'activity' && rest.length === 0) return { resource: 'api-activity', query }
-  if (kind !== 'repositories') return undefined
+  if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
+  if (kind !== 'repositories') return findAccountsRoute([kind ?? '', ...rest], query)
   const last = rest.at(-1) ?? ''
   const resource = Object.hasOwn(CONTENT, last) && rest.length > 1 ? CONTENT[last] : undefined
   const name = resource === undefined ? rest : rest.slice(0, -1)

@@ -1,5 +1,6 @@
-const NAME = 'berth_session'
-const COOKIE = new RegExp(`(?:^|;)\\s*${NAME}=([A-Za-z0-9._-]+)\\s*(?:;|$)`)
+/** Its name. */
+export const SESSION_COOKIE = 'berth_session'
+const COOKIE = new RegExp(`(?:^|;)\\s*${SESSION_COOKIE}=([A-Za-z0-9._-]+)\\s*(?:;|$)`)
 
 /** What of a session the browser keeps and sends. */
 export function sessionIn(headers: Headers): string | undefined {
@@ -18,7 +19,7 @@ interface CookieOptions {
  */
 export function sessionCookie(token: string, lifetimeSeconds: number, { path, isEncrypted }: CookieOptions): string {
   const secure = isEncrypted ? '; Secure' : ''
-  return `${NAME}=${token}; Path=${path}; Max-Age=${lifetimeSeconds}; HttpOnly; SameSite=Lax${secure}`
+  return `${SESSION_COOKIE}=${token}; Path=${path}; Max-Age=${lifetimeSeconds}; HttpOnly; SameSite=Lax${secure}`
 }
 
 export function endedSessionCookie(options: CookieOptions): string {

@@ -60,6 +60,11 @@ export async function listUnread(query: Query, after: string, limit: number): Pr
   return rows.map(({ digest }) => digest)
 }
 
+export async function countUnread(query: Query): Promise<number> {
+  const sql = `SELECT count(*) AS count FROM image_facts WHERE state = 1 AND ${IS_UNREAD}`
+  return (await query.get<{ count: number }>(sql))?.count ?? 0
+}
+
 /** Some that wait for their config, by digest, and whether its bytes have come. */
 export async function listWaiting(query: Query, after: string, limit: number): Promise<UnreadRow[]> {
   return await query.all<UnreadRow>(

@@ -2,7 +2,7 @@ import { RegistryError } from '../../../oci/errors.ts'
 import { emptyResponse, type PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
 import { readForm } from '../../request/form.ts'
-import { originOf } from '../../request/origin.ts'
+import { requireOwnSite } from '../../request/own-site.ts'
 import type { Route } from '../../routes.ts'
 import { guardsOf, pageResponse } from '../document.ts'
 import type { SignInPage, SignOutPage } from '../page-routes.ts'
@@ -20,7 +20,7 @@ export async function showSignIn(call: Call<SignInPage>): Promise<PlainResponse>
 /** `POST /ui/-/sign-in`. Throws AccessRefusal as a login does, and DENIED for a form of another site. */
 export async function signIn(call: Call<SignInPage>): Promise<PlainResponse> {
   const site = siteOf(call)
-  requireOwnForm(call, site)
+  requireOwnForm(call)
   if (site.signIn.kind !== 'password') throw new RegistryError('DENIED', { message: 'Nobody signs in to this page.' })
   const form = await readForm(call.request)
   const { client, proxy } = call.connection
@@ -32,8 +32,13 @@ export async function signIn(call: Call<SignInPage>): Promise<PlainResponse> {
 /** `POST /ui/-/sign-out`. Throws DENIED for a form of another site. */
 export async function signOut(call: Call<SignOutPage>): Promise<PlainResponse> {
   const site = siteOf(call)
-  requireOwnForm(call, site)
+  requireOwnForm(call)
   return leadTo(site, site.home, endedSessionCookie(cookieOptions(site)))
+}
+
+/** Throws DENIED for a form of another site. */
+export function requireOwnForm({ request, connection, registry }: Call<Route>): void {
+  requireOwnSite({ request, connection, publicOrigin: registry.publicOrigin })
 }
 
 function leadTo(site: Site, location: string, cookie: string): PlainResponse {
@@ -42,20 +47,6 @@ function leadTo(site: Site, location: string, cookie: string): PlainResponse {
 
 function cookieOptions({ home, isEncrypted }: Site) {
   return { path: home, isEncrypted }
-}
-
-/**
- * Browsers say where a form comes from, and no page can make them say something else: in Sec-Fetch-Site, which they send over HTTPS, and in
- * Origin. A request that says nothing is no browser's, and has no business here.
- */
-function requireOwnForm({ request, connection }: Pick<Call<Route>, 'request' | 'connection'>, { origin }: Site): void {
-  const from = request.headers.get('sec-fetch-site')
-  const own = [origin, originOf(request, connection.forwarded)]
-  if (from === null ? own.includes(request.headers.get('origin') ?? '') : from === 'same-origin') return
-  throw new RegistryError('DENIED', {
-    message:
-      'The form came from another site, or through a proxy that does not say which host you asked; open this page again and send it from there.',
-  })
 }
 
 /** A path of this registry, and nothing else: dots may leave two slashes at its beginning, which a browser takes for another host. */

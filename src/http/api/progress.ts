@@ -1,0 +1,15 @@
+import { includesRight } from '../../access/requirement.ts'
+import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
+import type { Call } from '../call.ts'
+import { parametersIn } from './parameters.ts'
+import { NO_WORDS } from './remarks.ts'
+import type { ProgressRoute } from './routes.ts'
+
+/** How far a takeover is. How much there is, is told to callers who may see all of it. */
+export async function getProgress({ registry, route, permit }: Call<ProgressRoute>): Promise<PlainResponse> {
+  parametersIn(route.query, NO_WORDS)
+  const { names, scanned, complete, unreadFacts } = await registry.progress.progress()
+  const seesAll = permit.catalog === 'everything' || includesRight(permit.accounts ?? 'none', 'all')
+  const facts = complete && unreadFacts === 0
+  return jsonResponse({ names, scanned, complete, facts, ...(seesAll ? { unreadFacts } : {}) })
+}

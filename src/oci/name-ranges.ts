@@ -1,0 +1,58 @@
+import type { RepositoryName } from './name.ts'
+import type { RepositoryGlob } from './repository-glob.ts'
+
+/** Names of repositories from one text on, and below another, in byte order. */
+export interface NameRange {
+  readonly from: string
+  readonly below: string
+}
+
+/** The repositories that a caller may see. */
+export interface ShownNames {
+  fits(name: RepositoryName): boolean
+  /** Nothing outside of these fits, in their order; none meets another. */
+  readonly ranges: readonly NameRange[]
+}
+
+/** Greater than every letter of a name. */
+const LAST_CHARACTER = '\u{10ffff}'
+/** So many are looked through one after another; more are one that holds all of them. */
+const MOST_RANGES = 100
+
+/** Names that begin with a text. */
+export function rangeFrom(beginning: string): NameRange {
+  return { from: beginning, below: `${beginning}${LAST_CHARACTER}` }
+}
+
+/** All names that fit one of the patterns lie in these. */
+export function rangesOf(patterns: readonly RepositoryGlob[]): readonly NameRange[] {
+  const ranges = patterns.map(({ text }) => rangeOf(text)).toSorted((one, other) => (one.from < other.from ? -1 : 1))
+  const joined: NameRange[] = []
+  for (const range of ranges) {
+    const last = joined.at(-1)
+    if (last === undefined || last.below < range.from) joined.push(range)
+    else if (last.below < range.below) joined[joined.length - 1] = { from: last.from, below: range.below }
+  }
+  const [first, end] = [joined[0], joined.at(-1)]
+  return joined.length > MOST_RANGES && first && end ? [{ from: first.from, below: end.below }] : joined
+}
+
+/** The part of the ranges that begins with a text. */
+export function rangesWithin(ranges: readonly NameRange[], { from, below }: NameRange): readonly NameRange[] {
+  return ranges.flatMap((range) => {
+    const part = { from: range.from > from ? range.from : from, below: range.below < below ? range.below : below }
+    return part.from < part.below ? [part] : []
+  })
+}
+
+/** Every name from the text on comes after it, and no name before the text does. */
+export function justBefore(text: string): string {
+  const last = text.charCodeAt(text.length - 1)
+  return text === '' ? '' : `${text.slice(0, -1)}${String.fromCharCode(last - 1)}${LAST_CHARACTER}`
+}
+
+/** A pattern without a star is one name: what comes next in order is a blank behind it, which no name has. */
+function rangeOf(pattern: string): NameRange {
+  const star = pattern.indexOf('*')
+  return star < 0 ? { from: pattern, below: `${pattern} ` } : rangeFrom(pattern.slice(0, star))
+}
