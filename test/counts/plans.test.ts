@@ -12,7 +12,7 @@ const blob = contentOf('application/octet-stream', fixedBytes(1000))
 
 /** But for what the request brings, what is under way at the moment, and what an index of words leads to. */
 const LARGE_SCAN =
-  /^SCAN (?!CONSTANT|json_each|j |claim|search_pending|pull_repository USING INDEX pull_repository_changed|s VIRTUAL TABLE INDEX \d+:M)/
+  /^SCAN (?!CONSTANT|json_each|j |claim|search_pending|pull_repository USING INDEX pull_repository_changed|s VIRTUAL TABLE INDEX \d+:M|search_trigrams VIRTUAL TABLE INDEX \d+:)/
 const API = '/api/v1/repositories'
 /** Rows that the statement itself has made, of what its other steps read. */
 const SUBQUERY = /^(?:CO-ROUTINE|MATERIALIZE) (\w+)$/

@@ -2,7 +2,6 @@ import { z } from 'zod'
 import type { Digest } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image/image-config.ts'
 import type { ImageFacts } from '../../oci/image/image-facts.ts'
-import type { RepositoryName } from '../../oci/name.ts'
 import { findTag } from '../../oci/reference.ts'
 import { type FoundRepository, MOST_FOUND } from '../../registry/search/search.ts'
 import type { ImageContents } from '../../registry/shown/image-contents.ts'
@@ -10,6 +9,7 @@ import { placeOf, TAG_SORTS, type TagPlace, type TagSort } from '../../registry/
 import type { ShownTag } from '../../registry/shown/tag-pages.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
+import { shownNames } from '../shown-names.ts'
 import { atMost, digest, invalid, parametersIn, tag } from './parameters.ts'
 import type { ContentRoute, RepositoriesRoute } from './routes.ts'
 import { shownPulls, shownSums, timeOf } from './shown.ts'
@@ -57,13 +57,13 @@ export const IMAGE = z
 /** Those that the caller may list. */
 export async function listApiRepositories({ registry, permit, route }: Call<RepositoriesRoute>): Promise<PlainResponse> {
   const words = parametersIn(route.query, REPOSITORIES)
-  const isShown = permit.catalog === 'everything' ? undefined : (name: RepositoryName) => permit.may('list', name)
+  const shown = shownNames(permit)
   const { n: limit = USUALLY_LISTED, page = 1 } = words
   if (words.q !== undefined) {
-    const { total, found } = await registry.search.find(words.q, { first: (page - 1) * limit, count: limit }, isShown)
+    const { total, found } = await registry.search.find(words.q, { first: (page - 1) * limit, count: limit }, shown)
     return jsonResponse({ repositories: found.map(shownRepository), total, more: page * limit < total })
   }
-  const { entries, more } = await registry.catalog.listRepositories({ last: words.after, limit }, isShown)
+  const { entries, more } = await registry.catalog.listRepositories({ last: words.after, limit }, shown)
   return jsonResponse({ repositories: (await registry.search.describe(entries)).map(shownRepository), more })
 }
 

@@ -1,9 +1,9 @@
 import { RegistryError } from '../../oci/errors.ts'
-import type { RepositoryName } from '../../oci/name.ts'
 import { requestedCount } from '../answer/pagination.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
 import type { SearchRoute } from '../routes.ts'
+import { shownNames } from '../shown-names.ts'
 
 /** Docker asks for 1 to 100, and for 25 where its user does not say. */
 const MOST_RESULTS = 100
@@ -18,9 +18,9 @@ export function pingSearch(): PlainResponse {
 export async function search({ registry, permit, route: { query } }: Call<SearchRoute>): Promise<PlainResponse> {
   const size = Math.max(1, requestedCount(query, MOST_RESULTS) ?? USUAL_RESULTS)
   const page = requestedPage(query)
-  const isShown = permit.catalog === 'everything' ? undefined : (name: RepositoryName) => permit.may('list', name)
+  const shown = shownNames(permit)
   const q = query.get('q') ?? ''
-  const { total, found } = await registry.search.find(q, { first: (page - 1) * size, count: size }, isShown)
+  const { total, found } = await registry.search.find(q, { first: (page - 1) * size, count: size }, shown)
   return jsonResponse({
     ...{ query: q, num_results: total, num_pages: Math.ceil(total / size), page, page_size: size },
     results: found.map(({ name, description, stars, isAutomated }) => ({

@@ -1,4 +1,5 @@
 import type { RepositoryName } from '../../oci/name.ts'
+import { type NameRange, rangeFrom } from '../../oci/name-ranges.ts'
 import type { Query } from '../query.ts'
 
 export interface FoundRow {
@@ -21,42 +22,75 @@ function valuesOf(words: readonly string[]): readonly string[] {
   return Array.from({ length: MOST_WORDS }, (_, index) => words[index] ?? '')
 }
 
-/** Names that begin with a text, in their order. The one that is just that text is the first. */
-export async function listByPrefix(query: Query, prefix: string, after: string, limit: number): Promise<FoundRow[]> {
+/** Names in a range, in their order. */
+export async function listNames(query: Query, { from, below }: NameRange, after: string, limit: number): Promise<FoundRow[]> {
   return await query.all<FoundRow>(
     'SELECT id, name FROM repository WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT ?',
-    prefix,
-    `${prefix}${LAST_CHARACTER}`,
+    from,
+    below,
     after,
     limit,
   )
 }
 
-const LAST_CHARACTER = '\u{10ffff}'
-
-/** Those that have all words, by id. `trigrams`: sequences of three letters that they must have, as the index takes them. */
-export async function listByTrigrams(
+/** Those that have all words, by id. `match`: what they must have, as the index of sequences of three letters takes it. */
+export async function listByMatch(
   query: Query,
-  { words, trigrams }: { readonly words: readonly string[]; readonly trigrams: string },
+  { words, match }: { readonly words: readonly string[]; readonly match: string },
   { after, limit }: SearchStep,
 ): Promise<FoundRow[]> {
   return await query.all<FoundRow>(
     `SELECT e.repository_id AS id, e.name AS name FROM search_words s CROSS JOIN search_entry e ON e.repository_id = s.rowid
      WHERE s.search_words MATCH CAST(? AS TEXT) AND s.rowid > CAST(? AS INTEGER) AND ${HAS_WORDS}
      ORDER BY s.rowid LIMIT CAST(? AS INTEGER)`,
-    trigrams,
+    match,
     after,
     ...valuesOf(words),
     limit,
   )
 }
 
-/** The same for words that are too short for the index, among the next entries by id. Gives how far it has come; undefined: to the end. */
-export async function listByShortWords(
+/** Whether the index has more entries for a match than so many. */
+export async function hasMoreThan(query: Query, match: string, most: number): Promise<boolean> {
+  const row = await query.get(
+    'SELECT rowid FROM search_words WHERE search_words MATCH CAST(? AS TEXT) LIMIT 1 OFFSET CAST(? AS INTEGER)',
+    match,
+    most,
+  )
+  return row !== undefined
+}
+
+/** A sequence of three letters in the index. */
+export interface TrigramRow {
+  readonly trigram: string
+  /** How many entries have it. */
+  readonly entries: number
+}
+
+/** Sequences that begin with one or two letters. Counting the entries of one takes longer the more there are. */
+export async function listTrigrams(query: Query, beginning: string, after: string, limit: number): Promise<TrigramRow[]> {
+  const { from, below } = rangeFrom(beginning)
+  return await query.all<TrigramRow>(
+    'SELECT term AS trigram, doc AS entries FROM search_trigrams WHERE term >= ? AND term < ? AND term > ? LIMIT ?',
+    from,
+    below,
+    after,
+    limit,
+  )
+}
+
+export interface WordsSlice<Place> {
+  readonly rows: readonly FoundRow[]
+  /** How far it has come; undefined: to the end. */
+  readonly upTo: Place | undefined
+}
+
+/** Those that have all words, among the next entries by id. */
+export async function listAmongAll(
   query: Query,
   words: readonly string[],
   { after, limit }: SearchStep,
-): Promise<{ readonly rows: readonly FoundRow[]; readonly upTo: number | undefined }> {
+): Promise<WordsSlice<number>> {
   const [end] = await query.all<{ id: number }>(
     'SELECT repository_id AS id FROM search_entry WHERE repository_id > ? ORDER BY repository_id LIMIT 1 OFFSET ?',
     after,
@@ -70,6 +104,27 @@ export async function listByShortWords(
     ...valuesOf(words),
   )
   return { rows, upTo: end?.id }
+}
+
+/** The same among the next names of a range. */
+export async function listAmongNames(
+  query: Query,
+  words: readonly string[],
+  range: NameRange & { readonly after: string; readonly limit: number },
+): Promise<WordsSlice<string>> {
+  const { from, below, after, limit } = range
+  const [end] = await query.all<{ name: string }>(
+    'SELECT name FROM repository WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT 1 OFFSET ?',
+    ...[from, below, after, limit - 1],
+  )
+  const rows = await query.all<FoundRow>(
+    `SELECT e.repository_id AS id, r.name AS name FROM repository r CROSS JOIN search_entry e ON e.repository_id = r.id
+     WHERE r.name >= CAST(? AS TEXT) AND r.name < CAST(? AS TEXT) AND r.name > CAST(? AS TEXT) AND r.name <= CAST(? AS TEXT)
+       AND ${HAS_WORDS} ORDER BY r.name`,
+    ...[from, below, after, end?.name ?? below],
+    ...valuesOf(words),
+  )
+  return { rows, upTo: end?.name }
 }
 
 /** Which of these repositories there are, as the catalog has it: they hold a manifest that this epoch has seen. */

@@ -36,6 +36,14 @@ export const SEARCH_TABLES: readonly string[] = [
   "INSERT INTO search_pending (repository_id, digest, mark) SELECT id, '', 0 FROM repository",
 ]
 
+/** What came later: words of one or two letters are found by the sequences that begin with them. */
+export const SHORT_WORD_TABLES: readonly string[] = [
+  "CREATE VIRTUAL TABLE search_trigrams USING fts5vocab ('search_words', 'row')",
+  // Every entry is made anew: its text ends in blanks now, so that its last letters begin a sequence as well.
+  `INSERT INTO search_pending (repository_id, digest, mark) SELECT id, '', ${MARK} FROM repository WHERE true
+   ON CONFLICT DO UPDATE SET mark = ${MARK}`,
+]
+
 function pending(repositoryId: string, digest: string): string {
   return `INSERT INTO search_pending (repository_id, digest, mark) SELECT ${repositoryId}, ${digest}, ${MARK}
      WHERE true ON CONFLICT DO UPDATE SET mark = ${MARK};`

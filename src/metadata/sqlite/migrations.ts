@@ -6,7 +6,7 @@ import { FETCH_TABLES, LEAVING_TABLES } from '../mirroring/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
-import { SEARCH_TABLES } from '../search/tables.ts'
+import { SEARCH_TABLES, SHORT_WORD_TABLES } from '../search/tables.ts'
 import { ACTIVITY_TABLES } from '../shown/tables.ts'
 import { BASE_VERSION } from './schema.ts'
 
@@ -117,6 +117,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 16, statements: FETCH_TABLES },
   { version: 17, statements: [...PULL_TABLES, ...REMARK_TABLES, ...ACTIVITY_TABLES] },
   { version: 18, statements: LEAVING_TABLES },
+  { version: 19, statements: SHORT_WORD_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

@@ -4,7 +4,9 @@ import { ownWork } from '../../observe/actor.ts'
 import { type Digest, digestOf } from '../../oci/digest.ts'
 import { OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
+import { rangesOf } from '../../oci/name-ranges.ts'
 import { parseTag } from '../../oci/reference.ts'
+import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import type { Page } from './catalog.ts'
 
 const ALL = { last: undefined, limit: undefined }
@@ -86,6 +88,31 @@ describe.each([
     for (const limit of [1, 3, 8, 9]) {
       expect(await inPages(limit, (page) => catalog.listRepositories(page), String)).toEqual(inByteOrder(NAMES))
     }
+  })
+
+  test.each([
+    [['a'], ['a']],
+    [
+      ['a/*', 'b/**'],
+      ['a/b', 'b/c/d'],
+    ],
+    [['a*'], ['a', 'a-b', 'a.b', 'a0', 'a_b', 'aa']],
+    [
+      ['a0', 'aa', 'b/c/*'],
+      ['a0', 'aa', 'b/c/d'],
+    ],
+    [
+      ['**/d', 'a'],
+      ['a', 'b/c/d'],
+    ],
+    [['c/**'], []],
+  ] as const)('of repositories that fit %j has %j', async (patterns, expected) => {
+    const globs = patterns.map((text) => RepositoryGlob.find(text)).filter((glob) => glob !== undefined)
+    const shown = { fits: (name: string) => globs.some((glob) => glob.fits(name)), ranges: rangesOf(globs) }
+    const { catalog } = berth.registry
+
+    for (const limit of [1, 2, 3, 9])
+      expect(await inPages(limit, (page) => catalog.listRepositories(page, shown), String)).toEqual([...expected])
   })
 
   test('of tags is in byte order, in pages of any size', async () => {

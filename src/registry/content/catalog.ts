@@ -5,6 +5,7 @@ import { findAnnotationPiece, findAnnotations } from '../../metadata/manifest-co
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import { justBefore, type NameRange, type ShownNames } from '../../oci/name-ranges.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 
@@ -64,11 +65,13 @@ export class Catalog {
     return id !== undefined && (await holdsContent(read, id))
   }
 
-  /** Repositories that hold a manifest; with `isShown`, those of them for which it says yes. */
-  async listRepositories(page: PageRequest, isShown?: (repository: RepositoryName) => boolean): Promise<Page<string>> {
+  /** Repositories that hold a manifest; with `shown`, those of them that fit it. */
+  async listRepositories(page: PageRequest, shown?: ShownNames): Promise<Page<string>> {
     await this.#scan.ensureNames()
     const list = (after: string, limit: number) => listRepositories(this.#metadata.read, this.#epoch, after, limit)
-    return await onePage(page, isShown === undefined ? list : shownOf(list, { key: (name) => name, isShown }))
+    if (shown === undefined) return await onePage(page, list)
+    const fits = (name: RepositoryName) => shown.fits(name)
+    return await onePage(page, shownOf(list, { key: (name) => name, isShown: fits, next: nextIn(shown.ranges) }))
   }
 
   /** end-12. Empty for an unknown subject or repository. Ordered by digest; `page.last` is a digest. */
@@ -115,18 +118,31 @@ interface Filter<Entry> {
   /** By what the list is ordered. */
   readonly key: (entry: Entry) => string
   readonly isShown: (entry: Entry) => boolean
+  /** Where the list goes on behind an entry, if that is not the one that follows; undefined: nothing behind it is shown. Left out: it goes on there. */
+  readonly next?: (last: string) => string | undefined
+}
+
+/** Names outside of the ranges are passed over. */
+function nextIn(ranges: readonly NameRange[]): (last: string) => string | undefined {
+  return (last) => {
+    const range = ranges.find(({ below }) => below > last)
+    if (range === undefined) return undefined
+    const start = justBefore(range.from)
+    return last > start ? last : start
+  }
 }
 
 /** The same list without what is not shown: it is read on until the page is full. */
-function shownOf<Entry>(list: List<Entry>, { key, isShown }: Filter<Entry>): List<Entry> {
+function shownOf<Entry>(list: List<Entry>, { key, isShown, next = (last) => last }: Filter<Entry>): List<Entry> {
   return async (after, limit) => {
     const shown: Entry[] = []
-    for (let last = after; ; ) {
+    for (let last = next(after); ; ) {
+      if (last === undefined) return shown
       const entries = await list(last, FILTER_STEP)
       shown.push(...entries.filter(isShown))
       const end = entries.at(-1)
       if (shown.length >= limit || entries.length < FILTER_STEP || end === undefined) return shown.slice(0, limit)
-      last = key(end)
+      last = next(key(end))
       await setImmediate()
     }
   }

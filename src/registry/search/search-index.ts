@@ -65,7 +65,9 @@ export class SearchIndex {
     const known = await findEntrySource(read, repositoryId)
     if (known === undefined) return undefined
     const source = await this.#newestOf(repositoryId, known.source, changes)
-    const words = [known.name, known.description?.toLowerCase(), source?.words].filter((text) => text !== undefined).join('\n')
+    const texts = [known.name, known.description?.toLowerCase(), source?.words].filter((text) => text !== undefined)
+    // With two letters behind the last ones, every letter begins a sequence of three.
+    const words = `${texts.join('\n')}\n\n`
     const pusher = await findLastPusher(
       read,
       repositoryId,

@@ -10,15 +10,17 @@ export interface SearchTerms {
   /** The whole of it, which may be the beginning of a name. */
   readonly text: string
   readonly words: readonly string[]
-  /** What the index is asked for; undefined where all words have fewer than three letters. */
-  readonly trigrams: string | undefined
+  /** Sequences of three letters that an entry must have. */
+  readonly trigrams: readonly string[]
+  /** Words of one or two letters: in an entry that has one, a sequence begins with it. */
+  readonly shortWords: readonly string[]
 }
 
 export function searchTermsOf(query: string): SearchTerms {
   const text = shownText(query.slice(0, MAX_QUERY), MAX_QUERY).toLowerCase()
   const words = [...new Set(text.split(/\s+/).filter((word) => word !== ''))].slice(0, MOST_WORDS)
   const trigrams = [...new Set(words.flatMap(trigramsOf))].slice(0, MAX_TRIGRAMS)
-  return { text, words, trigrams: trigrams.length === 0 ? undefined : trigrams.map(quoted).join(' AND ') }
+  return { text, words, trigrams, shortWords: words.filter((word) => [...word].length < 3) }
 }
 
 function trigramsOf(word: string): readonly string[] {
@@ -26,7 +28,11 @@ function trigramsOf(word: string): readonly string[] {
   return letters.slice(2).map((letter, index) => `${letters[index]}${letters[index + 1]}${letter}`)
 }
 
-/** As the query language of SQLite's FTS5 has texts. */
+/** One of these texts, and all of those: as the query language of SQLite's FTS5 has it. */
+export function matchOf(clauses: readonly (readonly string[])[]): string {
+  return clauses.map((texts) => `(${texts.map(quoted).join(' OR ')})`).join(' AND ')
+}
+
 function quoted(text: string): string {
   return `"${text.replaceAll('"', '""')}"`
 }

@@ -8,6 +8,7 @@ import { metadataPath } from '../../../test/support/test-root.ts'
 import { MetadataNotWritableError } from '../../metadata/query.ts'
 import { listPending } from '../../metadata/search/entries.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import { rangeFrom, type ShownNames } from '../../oci/name-ranges.ts'
 
 setDefaultTimeout(60_000)
 
@@ -55,8 +56,13 @@ async function push(repository: string, said: Said = {}, reference = 'latest'): 
   return image
 }
 
-async function names(query: string, isShown?: (name: RepositoryName) => boolean): Promise<readonly string[]> {
-  return (await berth.registry.search.find(query, ALL, isShown)).found.map(({ name }) => name)
+async function names(query: string, fits?: (name: RepositoryName) => boolean): Promise<readonly string[]> {
+  return (await berth.registry.search.find(query, ALL, fits && shownBy(fits))).found.map(({ name }) => name)
+}
+
+/** Nothing is known of where these names lie. */
+function shownBy(fits: (name: RepositoryName) => boolean): ShownNames {
+  return { fits, ranges: [rangeFrom('')] }
 }
 
 async function descriptionOf(repository: string): Promise<string | undefined> {
@@ -125,7 +131,7 @@ describe('a search', () => {
 
     expect(await names('app', isShown)).toEqual(['app', 'team/app'])
     expect(await names('go', isShown)).toEqual(['go'])
-    expect((await berth.registry.search.find('app', ALL, isShown)).total).toBe(2)
+    expect((await berth.registry.search.find('app', ALL, shownBy(isShown))).total).toBe(2)
   })
 
   test('goes through more than one step of the lists to what its caller may see', async () => {

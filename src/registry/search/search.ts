@@ -1,27 +1,17 @@
 import { setImmediate } from 'node:timers/promises'
 import { type Metadata, MetadataNotWritableError } from '../../metadata/query.ts'
 import { findWeights, type Weight } from '../../metadata/remarks/remarks.ts'
-import {
-  type FoundFacts,
-  type FoundRow,
-  findFoundFacts,
-  listByPrefix,
-  listByShortWords,
-  listByTrigrams,
-  listThere,
-  NOTHING_FOUND,
-} from '../../metadata/search/found.ts'
+import { type FoundFacts, type FoundRow, findFoundFacts, listThere, NOTHING_FOUND } from '../../metadata/search/found.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import { rangeFrom, rangesWithin, type ShownNames } from '../../oci/name-ranges.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
+import { type FoundList, listInRanges, listWithWords } from './found-lists.ts'
 import type { SearchIndex } from './search-index.ts'
 import { type SearchTerms, searchTermsOf } from './search-terms.ts'
 
 /** An answer counts and orders no more. */
 export const MOST_FOUND = 1_000
-const ROWS_AT_ONCE = 500
-/** Entries that are read in one go where no index helps. */
-const ENTRIES_AT_ONCE = 2_000
 const PATIENCE_MS = 5_000
 const NO_WEIGHT: Weight = { stars: 0, pulls: 0 }
 
@@ -57,16 +47,15 @@ export class Search {
 
   /**
    * The repository of that name first, then those whose name begins so, then those with all words in their name, then the rest; in each of
-   * these by stars, then by pulls, then by name. With `isShown`, those for which it says yes. Throws UNAVAILABLE while what there is has not been looked at.
+   * these by stars, then by pulls, then by name. With `shown`, those that fit it. Throws UNAVAILABLE while what there is has not been looked at.
    */
-  async find(query: string, page: SearchPage, isShown?: (name: RepositoryName) => boolean): Promise<SearchResult> {
+  async find(query: string, page: SearchPage, shown?: ShownNames): Promise<SearchResult> {
     const { metadata, scan } = this.#options
     const terms = searchTermsOf(query)
     await scan.ensureNames()
     await this.#catchUp()
-    const found = await this.#all(terms, isShown ?? (() => true))
-    const shown = found.slice(page.first, page.first + page.count)
-    const names = shown.map(({ name }) => name)
+    const found = await this.#all(terms, shown)
+    const names = found.slice(page.first, page.first + page.count).map(({ name }) => name)
     const facts = await findFoundFacts(metadata.read, names)
     return { total: found.length, found: names.map((name) => ({ name, ...(facts.get(name) ?? NOTHING_FOUND) })) }
   }
@@ -89,19 +78,16 @@ export class Search {
     throw unavailable('What the search looks at is being made; search again in a moment.')
   }
 
-  async #all(terms: SearchTerms, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
-    const { metadata } = this.#options
+  async #all(terms: SearchTerms, shown: ShownNames | undefined): Promise<readonly FoundRow[]> {
+    const { read } = this.#options.metadata
     const { text, words } = terms
-    const first = await this.#collect(async (last) => {
-      const rows = await listByPrefix(metadata.read, text, last?.name ?? '', ROWS_AT_ONCE)
-      return { rows, next: rows.length < ROWS_AT_ONCE ? undefined : rows.at(-1) }
-    }, isShown)
+    const fits = (name: RepositoryName) => shown?.fits(name) ?? true
+    const beginning = rangeFrom(text)
+    const first = await this.#collect(listInRanges(read, rangesWithin(shown?.ranges ?? [beginning], beginning)), fits)
     if (words.length === 0) return first
     const known = new Set(first.map(({ name }) => name))
-    const others =
-      first.length === MOST_FOUND
-        ? []
-        : await this.#collect(this.#listByWords(terms), (name) => !known.has(name) && isShown(name))
+    const rest = first.length === MOST_FOUND ? undefined : await listWithWords(read, terms, shown)
+    const others = rest === undefined ? [] : await this.#collect(rest, (name) => !known.has(name) && fits(name))
     const group = ({ name }: FoundRow) => {
       if (known.has(name)) return name === text ? 0 : 1
       return words.every((word) => name.includes(word)) ? 2 : 3
@@ -124,40 +110,20 @@ export class Search {
     return ordered.map(({ row }) => row)
   }
 
-  #listByWords({ words, trigrams }: SearchTerms): ListStep {
-    const { read } = this.#options.metadata
-    if (trigrams === undefined) {
-      return async (last) => {
-        const { rows, upTo } = await listByShortWords(read, words, { after: last?.id ?? 0, limit: ENTRIES_AT_ONCE })
-        return { rows, next: upTo === undefined ? undefined : { id: upTo } }
-      }
-    }
-    return async (last) => {
-      const rows = await listByTrigrams(read, { words, trigrams }, { after: last?.id ?? 0, limit: ROWS_AT_ONCE })
-      return { rows, next: rows.length < ROWS_AT_ONCE ? undefined : rows.at(-1) }
-    }
-  }
-
   /** Reads on until there are enough, or no more; other requests have their turn in between. */
-  async #collect(list: ListStep, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
+  async #collect(list: FoundList, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
     const { metadata, epoch } = this.#options
     const found: FoundRow[] = []
-    for (let last: Place | undefined; ; ) {
-      const { rows, next } = await list(last)
+    for await (const rows of list) {
       const shown = rows.filter(({ name }) => isShown(name))
       const there = shown.length === 0 ? undefined : await listThere(metadata.read, epoch, shown.map(idOf))
       found.push(...shown.filter(({ id }) => there?.has(id)))
-      if (next === undefined || found.length >= MOST_FOUND) return found.slice(0, MOST_FOUND)
-      last = next
+      if (found.length >= MOST_FOUND) break
       await setImmediate()
     }
+    return found.slice(0, MOST_FOUND)
   }
 }
-
-/** Where a list goes on. */
-type Place = Partial<FoundRow>
-/** The next names that fit, and where it goes on; nowhere, at its end. */
-type ListStep = (last: Place | undefined) => Promise<{ readonly rows: readonly FoundRow[]; readonly next: Place | undefined }>
 
 function idOf({ id }: FoundRow): number {
   return id

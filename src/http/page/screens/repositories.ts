@@ -1,8 +1,8 @@
 import { RegistryError } from '../../../oci/errors.ts'
-import type { RepositoryName } from '../../../oci/name.ts'
 import { MOST_FOUND } from '../../../registry/search/search.ts'
 import type { PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
+import { shownNames } from '../../shown-names.ts'
 import { pageResponse } from '../document.ts'
 import { type Html, html } from '../html.ts'
 import type { RepositoriesPage } from '../page-routes.ts'
@@ -22,16 +22,14 @@ export async function showRepositories(call: Call<RepositoriesPage>): Promise<Pl
   return words === '' ? await showTree(call, below) : await showFound(call, words)
 }
 
-type IsShown = ((name: RepositoryName) => boolean) | undefined
-
-function isShownTo({ permit }: Call<RepositoriesPage>): IsShown {
-  return permit.catalog === 'everything' ? undefined : (name) => permit.may('list', name)
-}
-
 async function showFound(call: Call<RepositoriesPage>, words: string): Promise<PlainResponse> {
   const site = siteOf(call)
   const page = pageNumber(call.route.query)
-  const { total, found } = await call.registry.search.find(words, { first: (page - 1) * ROWS, count: ROWS }, isShownTo(call))
+  const { total, found } = await call.registry.search.find(
+    words,
+    { first: (page - 1) * ROWS, count: ROWS },
+    shownNames(call.permit),
+  )
   const link = (number: number) => site.repositories({ q: words, page: number === 1 ? undefined : number })
   const count = total < MOST_FOUND ? countText(total, 'repository', 'repositories') : `${MOST_FOUND} repositories or more`
   const main = html`<div class="sorts"><h1>${words}</h1><span class="quiet">${count}</span></div>
@@ -57,10 +55,10 @@ async function showTree(call: Call<RepositoriesPage>, below: string): Promise<Pl
   const site = siteOf(call)
   const { catalog, search } = call.registry
   const after = call.route.query.get('after') || undefined
-  const isShown = isShownTo(call)
-  const list = (last: string, limit: number) => catalog.listRepositories({ last, limit }, isShown)
+  const shown = shownNames(call.permit)
+  const list = (last: string, limit: number) => catalog.listRepositories({ last, limit }, shown)
   const { entries, next } = await treePage(list, { below, after, limit: ROWS })
-  if (entries.length === 0 && after === undefined) return await nothingThere(site, below, isShown === undefined)
+  if (entries.length === 0 && after === undefined) return await nothingThere(site, below, shown === undefined)
   const names = entries.flatMap((entry) => (entry.kind === 'repository' ? [entry.name] : []))
   const descriptions = new Map((await search.describe(names)).map(({ name, description }) => [name, description]))
   const rows = entries.map((entry) => ({ ...entry, description: descriptions.get(entry.name) ?? '' }))

@@ -1,0 +1,118 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Query } from '../../metadata/query.ts'
+import {
+  type FoundRow,
+  hasMoreThan,
+  listAmongAll,
+  listAmongNames,
+  listByMatch,
+  listNames,
+  listTrigrams,
+} from '../../metadata/search/found.ts'
+import type { NameRange, ShownNames } from '../../oci/name-ranges.ts'
+import { matchOf, type SearchTerms } from './search-terms.ts'
+
+const ROWS_AT_ONCE = 500
+/** Entries that are read in one go where no index helps. */
+const ENTRIES_AT_ONCE = 2_000
+const TRIGRAMS_AT_ONCE = 10
+
+export interface SearchLimits {
+  /** What more entries have tells little: looking at the entries themselves is quicker. */
+  readonly common: number
+  /** For one short word. Each is merged with the others, entry by entry. */
+  readonly trigrams: number
+}
+
+const LIMITS: SearchLimits = { common: 10_000, trigrams: 1_000 }
+
+/** Rows of names that fit, a few at a time. */
+export type FoundList = AsyncIterable<readonly FoundRow[]>
+
+/** Names in the ranges, in their order. */
+export async function* listInRanges(read: Query, ranges: readonly NameRange[]): FoundList {
+  for (const range of ranges) {
+    for (let last = ''; ; ) {
+      const rows = await listNames(read, range, last, ROWS_AT_ONCE)
+      yield rows
+      const end = rows.at(-1)
+      if (rows.length < ROWS_AT_ONCE || end === undefined) break
+      last = end.name
+    }
+  }
+}
+
+/**
+ * Entries that have all words: by the index, unless that would lead to very many of which the caller may see few; then among the names that it may see.
+ * Undefined where the index says that there is none.
+ */
+export async function listWithWords(
+  read: Query,
+  terms: SearchTerms,
+  shown: ShownNames | undefined,
+  limits = LIMITS,
+): Promise<FoundList | undefined> {
+  const { words, trigrams, shortWords } = terms
+  const clauses: (readonly string[])[] = trigrams.map((trigram) => [trigram])
+  for (const word of shortWords) {
+    const found = await trigramsFrom(read, word, limits)
+    if (found?.length === 0) return undefined
+    if (found !== undefined) clauses.push(found)
+  }
+  const match = clauses.length === 0 ? undefined : matchOf(clauses)
+  const isCommon = match === undefined || (shown !== undefined && (await hasMoreThan(read, match, limits.common)))
+  if (!isCommon) return listMatching(read, words, match)
+  const ranges = shown?.ranges ?? []
+  const isWhole = shown === undefined || ranges.some(({ from }) => from === '')
+  return isWhole ? listAll(read, words) : listAmong(read, words, ranges)
+}
+
+/** Undefined: very many entries have one of them. */
+async function trigramsFrom(
+  read: Query,
+  word: string,
+  { common, trigrams }: SearchLimits,
+): Promise<readonly string[] | undefined> {
+  const found: string[] = []
+  for (let last = ''; ; ) {
+    const rows = await listTrigrams(read, word, last, TRIGRAMS_AT_ONCE)
+    found.push(...rows.map(({ trigram }) => trigram))
+    if (found.length > trigrams || rows.some(({ entries }) => entries > common)) return undefined
+    const end = rows.at(-1)
+    if (rows.length < TRIGRAMS_AT_ONCE || end === undefined) return found
+    last = end.trigram
+    await setImmediate()
+  }
+}
+
+async function* listMatching(read: Query, words: readonly string[], match: string): FoundList {
+  for (let after = 0; ; ) {
+    const rows = await listByMatch(read, { words, match }, { after, limit: ROWS_AT_ONCE })
+    yield rows
+    const end = rows.at(-1)
+    if (rows.length < ROWS_AT_ONCE || end === undefined) return
+    after = end.id
+  }
+}
+
+async function* listAll(read: Query, words: readonly string[]): FoundList {
+  for (let after: number | undefined = 0; after !== undefined; ) {
+    const { rows, upTo }: Awaited<ReturnType<typeof listAmongAll>> = await listAmongAll(read, words, {
+      after,
+      limit: ENTRIES_AT_ONCE,
+    })
+    yield rows
+    after = upTo
+  }
+}
+
+async function* listAmong(read: Query, words: readonly string[], ranges: readonly NameRange[]): FoundList {
+  for (const range of ranges) {
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const slice = { ...range, after, limit: ENTRIES_AT_ONCE }
+      const { rows, upTo }: Awaited<ReturnType<typeof listAmongNames>> = await listAmongNames(read, words, slice)
+      yield rows
+      after = upTo
+    }
+  }
+}
