@@ -27,6 +27,9 @@ import { type PublicServer, type PublicServerOptions, servePublic } from './publ
 import { explainedStartError, StartError } from './start-error.ts'
 import { type StartedRegistry, startRegistry } from './start-registry.ts'
 
+/** So long before connections are cut at a stop, requests that wait for another registry are answered. */
+const LAST_WORDS_MS = 500
+
 /** A running registry. */
 export interface App {
   /** Where it listens. */
@@ -116,7 +119,9 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
     const listening = early ?? (await serve(handler, server))
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
       monitoring.drain()
+      const lastWords = setTimeout(() => registry.mirrors?.end(), Math.max(timeoutMs / 2, timeoutMs - LAST_WORDS_MS))
       await Promise.all([registry.handOverDuties(), listening.stop({ timeoutMs })])
+      clearTimeout(lastWords)
       await closeAll(closers)
     }
     return { url: listening.url, store: gate?.store, stop, failed: failed.promise, refused: refused.promise, report }

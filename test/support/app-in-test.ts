@@ -44,8 +44,13 @@ export class AppInTest implements AsyncDisposable {
     return await this.client.request(method, path, init)
   }
 
+  /** What still runs after so long is cut. */
+  async stop(timeoutMs = 0): Promise<void> {
+    await this.#app.stop({ timeoutMs })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#app.stop({ timeoutMs: 0 })
+    await this.stop()
   }
 }
 

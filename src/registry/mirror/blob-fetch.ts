@@ -67,7 +67,7 @@ export class BlobFetch {
 
   /** Never rejects: `arriving` tells its readers how it ended. `left`: what the fetch of a process that died has brought. */
   async run(left: ToldFile | undefined): Promise<void> {
-    const { blobs, storage, events, log } = this.#parts
+    const { blobs, storage, events, signal, log } = this.#parts
     const fields = () => ({ upstream: this.#from.origin, ...this.#name })
     try {
       // The fetch before this one may have ended since the request looked.
@@ -78,7 +78,9 @@ export class BlobFetch {
       this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
       events.fetched(size, this.#from.origin)
       log.info('a blob was fetched', { ...fields(), size })
-    } catch (error) {
+    } catch (cause) {
+      // What is broken off fails in many ways.
+      const error = signal.aborted ? signal.reason : cause
       this.#arriving.fail(error)
       if (!isAnswer(error)) log.warn('a blob was not fetched', { ...fields(), error })
     }

@@ -65,7 +65,8 @@ export class BlobFetches {
     try {
       await this.#bring({ repository, digest }, arriving)
     } catch (error) {
-      arriving.fail(error)
+      const { signal } = this.#options
+      arriving.fail(signal.aborted ? signal.reason : error)
     } finally {
       this.#running.delete(nameOf(repository, digest))
     }

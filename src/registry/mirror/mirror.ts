@@ -1,4 +1,5 @@
 import type { Log } from '../../observe/log.ts'
+import { unavailable } from '../../oci/errors.ts'
 import type { UploadState } from '../../storage/driver.ts'
 import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { BlobStore } from '../content/blob-store.ts'
@@ -74,9 +75,14 @@ export class Mirror {
     return this.#fetches.isOpen(state)
   }
 
-  /** Breaks off what is under way, and resolves when nothing of it runs any more. */
+  /** Breaks off what is under way. Requests that wait for it hear why. */
+  end(): void {
+    this.#ending.abort(unavailable('The registry stops; send the request again.'))
+  }
+
+  /** The same, and resolves when nothing of it runs any more. */
   async stop(): Promise<void> {
-    this.#ending.abort(new Error('the registry stops'))
+    this.end()
     await this.#fetches.finish()
   }
 }

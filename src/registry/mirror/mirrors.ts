@@ -45,7 +45,12 @@ export class Mirrors {
     return this.#all.some((mirror) => mirror.isOpen(state))
   }
 
-  /** Breaks off what is under way, and resolves when nothing of it runs any more. */
+  /** Breaks off what is under way. Requests that wait for it hear why. */
+  end(): void {
+    for (const mirror of this.#all) mirror.end()
+  }
+
+  /** The same, and resolves when nothing of it runs any more. */
   async stop(): Promise<void> {
     await Promise.all(this.#all.map((mirror) => mirror.stop()))
   }
