@@ -74,7 +74,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/mirror/absences.ts #untilMs': 'What an upstream did not have a moment ago',
   'registry/mirror/arriving-blob.ts #retired': 'Fetches from an upstream (`mirrors`, `proxy`)',
   'registry/mirror/fetch-rows.ts #deadSinceMs': 'Processes that died while they fetched',
-  'registry/mirror/space/only-here.ts #untilMs': 'Images that an upstream does not have',
+  'registry/mirror/space/staying.ts #untilMs': 'Images that a mirror was to let go of, and that stay',
   'registry/mirror/space/least-used.ts #found': 'What a mirror may let go of next',
   'registry/mirror/space/mirror-space.ts #unused': 'What a mirror may let go of next',
   'registry/mirror/blob-fetches.ts #running': 'Fetches from an upstream (`mirrors`, `proxy`)',

@@ -24,6 +24,7 @@ import { Eviction } from './space/eviction.ts'
 import { LeastUsed } from './space/least-used.ts'
 import { MirrorSpace } from './space/mirror-space.ts'
 import { OnlyHere } from './space/only-here.ts'
+import { Staying } from './space/staying.ts'
 
 export interface MirrorsParts {
   readonly mirrors?: MirrorSources | undefined
@@ -76,9 +77,10 @@ export function tendingOf(mirrors: Mirrors, parts: Pick<MirrorsParts, 'metadata'
 function spaceOf(place: MirrorPlace, parts: Omit<MirrorsParts, 'mirrors'>): MirrorSpace | undefined {
   const { prefix, limits, upstream, signal } = place
   if (limits.sizeBytes === undefined && limits.unusedMs === undefined) return undefined
-  const onlyHere = new OnlyHere({ upstream, signal })
-  const leastUsed = new LeastUsed({ metadata: parts.metadata, prefix, isKept: limits.isKept, onlyHere })
-  const eviction = new Eviction({ ...parts, ...removalsOf(parts), onlyHere })
+  const staying = new Staying()
+  const onlyHere = new OnlyHere({ upstream, signal, staying })
+  const leastUsed = new LeastUsed({ metadata: parts.metadata, prefix, isKept: limits.isKept, staying })
+  const eviction = new Eviction({ ...parts, ...removalsOf(parts), onlyHere, staying })
   return new MirrorSpace({ ...parts, ...place, mirror: prefix, countedAs: countedName(prefix), leastUsed, eviction })
 }
 

@@ -14,12 +14,15 @@ import type { ManifestStore } from '../../content/manifest-store.ts'
 import { Removing } from '../../deleting/removing.ts'
 import type { Unused } from './least-used.ts'
 import type { OnlyHere } from './only-here.ts'
+import type { Staying } from './staying.ts'
 
 /**
  * So long blobs stay, condemned, before they go: a request that looked before has opened its file by then, and one that comes later rescues
  * them. Much shorter than the collector's window: what is missed is fetched again.
  */
 const WINDOW_MS = 1_000
+/** What an operator keeps is tried again after so long. */
+const KEPT_MS = 60_000
 /** Each waits for the disk. */
 const IMAGES_AT_ONCE = 8
 /** In the claiming transaction nothing but need counts: a touch gives no grace to what can be fetched again. */
@@ -30,6 +33,7 @@ export interface EvictionOptions {
   readonly manifests: Pick<ManifestStore, 'delete'>
   readonly removal: Pick<Removal, 'manifests' | 'linksAndBytes' | 'bytes'>
   readonly onlyHere: Pick<OnlyHere, 'mayBe'>
+  readonly staying: Pick<Staying, 'add'>
   readonly windowMs?: number
 }
 
@@ -61,7 +65,7 @@ interface Leaving {
 }
 
 /** Why something stays: `later`, it is another matter when it is found again. */
-type Staying = 'kept' | 'later'
+type Stays = 'kept' | 'later'
 
 interface Chosen {
   readonly leaving: readonly Leaving[]
@@ -136,7 +140,7 @@ export class Eviction {
     return { root: undefined, repository, repositoryId, manifests: [], blobs: [digest], bytes }
   }
 
-  async #image({ repository, repositoryId, digest, usedMs }: Unused): Promise<Leaving | Staying> {
+  async #image({ repository, repositoryId, digest, usedMs }: Unused): Promise<Leaving | Stays> {
     const { metadata, onlyHere } = this.#options
     const { read } = metadata
     const asOf = await currentNumber(read)
@@ -170,7 +174,7 @@ export class Eviction {
     }
   }
 
-  async #removeImage(leaving: Leaving, signal: AbortSignal): Promise<'gone' | Staying> {
+  async #removeImage(leaving: Leaving, signal: AbortSignal): Promise<'gone' | Stays> {
     const { root, repository } = leaving
     if (root === undefined) return 'gone'
     let isGone = false
@@ -180,7 +184,9 @@ export class Eviction {
     const deletion = { actor: ownWork('mirror'), isForced: false, asOf: root.asOf, signal, told }
     const removing = new Removing(this.#options.manifests, deletion)
     await removing.each(repository, [root.digest])
-    if (!isGone) return removing.deleted.kept > 0 ? 'kept' : 'later'
+    const isKept = removing.deleted.kept > 0
+    if (isKept) this.#options.staying.add(repository, root.digest, KEPT_MS)
+    if (!isGone) return isKept ? 'kept' : 'later'
     await this.#removeParts(leaving)
     return 'gone'
   }

@@ -5,7 +5,7 @@ import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import { Candidates } from '../../collect/candidates.ts'
 import { Rest } from '../../rest.ts'
-import type { OnlyHere } from './only-here.ts'
+import type { Staying } from './staying.ts'
 
 /** Something of a mirror that may go: an image with all that only it leads to, or a blob that no manifest here names. */
 export interface Unused {
@@ -22,7 +22,7 @@ export interface LeastUsedOptions {
   /** Of the mirror; '' where it is the whole registry. */
   readonly prefix: string
   readonly isKept: (repository: RepositoryName) => boolean
-  readonly onlyHere: Pick<OnlyHere, 'has'>
+  readonly staying: Pick<Staying, 'has'>
 }
 
 /** So many are found by one look at all that a mirror holds: enough for some time. */
@@ -39,11 +39,11 @@ export class LeastUsed {
 
   /** The first ones of all, in their order. `usedBefore`: those alone that were used last before it, by the collector's clock. */
   async find(signal: AbortSignal, usedBefore = Number.POSITIVE_INFINITY): Promise<readonly Unused[]> {
-    const { onlyHere } = this.#options
+    const { staying } = this.#options
     const oldest = new Oldest()
     for await (const repository of this.#repositories(signal)) {
       for await (const unused of this.#in(repository, signal))
-        if (unused.usedMs < usedBefore && !onlyHere.has(unused.repository, unused.digest)) oldest.add(unused)
+        if (unused.usedMs < usedBefore && !staying.has(unused.repository, unused.digest)) oldest.add(unused)
     }
     return oldest.all()
   }

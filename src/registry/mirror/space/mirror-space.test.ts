@@ -9,7 +9,7 @@ import { digestOf } from '../../../oci/digest.ts'
 import { parseRepositoryName } from '../../../oci/name.ts'
 import { NO_EVENTS } from '../mirror-events.ts'
 import type { Evicted } from './eviction.ts'
-import type { Unused } from './least-used.ts'
+import { FOUND_AT_MOST, type Unused } from './least-used.ts'
 import { MirrorSpace, type MirrorSpaceOptions } from './mirror-space.ts'
 import { Patience } from './patience.ts'
 
@@ -63,11 +63,7 @@ async function begin(content: string) {
 
 /** What it holds, as the triggers of quotas would count it. */
 async function hold(query: Query, bytes: number): Promise<void> {
-  await query.run(
-    'INSERT INTO quota (name, used) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET used = excluded.used',
-    'mirror:hub',
-    bytes,
-  )
+  await query.run("INSERT OR REPLACE INTO quota (name, used) VALUES ('mirror:hub', ?)", bytes)
 }
 
 async function takeAll(unused: Unused[]): Promise<Evicted> {
@@ -122,12 +118,7 @@ describe('the room of a mirror', () => {
 
   test('is waited for while bytes that have left the count are about to be gone', async () => {
     const one = await begin('one')
-    await opened.metadata.write((query) =>
-      query.run(
-        "INSERT INTO leaving (id, counted_as, process, epoch, bytes) VALUES ('x', 'mirror:hub', 'p', ?, 80)",
-        opened.epoch,
-      ),
-    )
+    await opened.metadata.write((query) => query.run("INSERT INTO leaving VALUES ('x', 'mirror:hub', 'p', ?, 80)", opened.epoch))
     const tried = Promise.withResolvers<void>()
     const hasObstacle = async () => {
       tried.resolve()
@@ -203,6 +194,25 @@ describe('the room of a mirror', () => {
     await createSpace({ leastUsed: { find }, eviction: { take }, createPatience }).admit(await begin('one'), 60)
 
     expect(held).toBe(40)
+    expect(messages()).not.toContain(OVER)
+  })
+
+  test('is made of what was used more recently where all that was found first is kept', async () => {
+    await opened.metadata.write((query) => hold(query, 100))
+    let looks = 0
+    const find = async () => {
+      looks += 1
+      return looks === 1 ? Array.from({ length: FOUND_AT_MOST }, () => IMAGE) : [IMAGE]
+    }
+    const take = async (unused: Unused[]) => {
+      if (looks > 1) return await takeAll(unused)
+      unused.length = 0
+      return NONE
+    }
+
+    await createSpace({ leastUsed: { find }, eviction: { take } }).admit(await begin('one'), 50)
+
+    expect(looks).toBe(2)
     expect(messages()).not.toContain(OVER)
   })
 

@@ -12,7 +12,7 @@ import type { PullNotes } from '../../pulls/pull-notes.ts'
 import type { MirrorEvents } from '../mirror-events.ts'
 import { usedBy } from './counted-mirrors.ts'
 import type { Evicted, Eviction } from './eviction.ts'
-import type { LeastUsed, Unused } from './least-used.ts'
+import { FOUND_AT_MOST, type LeastUsed, type Unused } from './least-used.ts'
 import type { MirrorLimits } from './mirror-limits.ts'
 import { Patience } from './patience.ts'
 
@@ -211,14 +211,19 @@ export class MirrorSpace {
     const goal = before + (await this.#reserved(read)) + this.#wanted - LOW * (limits.sizeBytes ?? 0)
     const evicted = { images: 0, bytes: 0, later: 0 }
     let hasLooked = false
-    for (;;) {
+    let isLast = false
+    while (!isLast || this.#unused.length > 0) {
       const missing = goal - (before - (await this.#used(read)))
-      if (missing <= 0 || (hasLooked && this.#unused.length === 0)) break
+      if (missing <= 0) break
       if (this.#unused.length === 0) {
         this.#unused = [...(await leastUsed.find(signal))]
         hasLooked = true
+        isLast = this.#unused.length < FOUND_AT_MOST
       }
-      add(evicted, await eviction.take(this.#unused, missing, { signal, onFreed: this.#onFreed }))
+      const taken = await eviction.take(this.#unused, missing, { signal, onFreed: this.#onFreed })
+      add(evicted, taken)
+      // Others come next where these stay for a long time, and the same again where they do for a moment.
+      if (hasLooked && taken.images + taken.bytes === 0 && taken.later > 0) break
     }
     this.#tell(evicted, 'size')
     const hasFreed = evicted.images + evicted.bytes > 0 || (await this.#used(read)) < before
@@ -235,10 +240,11 @@ export class MirrorSpace {
     const usedBefore = (await readClockMs(metadata.read)) - unusedMs - clock.marginMs
     for (;;) {
       const aged = [...(await leastUsed.find(signal, usedBefore))]
+      const isLast = aged.length < FOUND_AT_MOST
       const evicted = await eviction.take(aged, Number.POSITIVE_INFINITY, { signal, onFreed: this.#onFreed })
       this.#tell(evicted, 'age')
       // What is left of them stays: an operator keeps it, or it is used again.
-      if (evicted.images + evicted.bytes === 0) return
+      if (evicted.images + evicted.bytes === 0 && (isLast || evicted.later > 0)) return
     }
   }
 

@@ -3,6 +3,7 @@ import { digestOf } from '../../../oci/digest.ts'
 import { parseRepositoryName } from '../../../oci/name.ts'
 import { UpstreamFailure } from '../../../upstream/upstream-failure.ts'
 import { OnlyHere } from './only-here.ts'
+import { Staying } from './staying.ts'
 
 const REPOSITORY = parseRepositoryName('hub/app')
 const DIGEST = digestOf('sha256', new TextEncoder().encode('one'))
@@ -15,15 +16,16 @@ function create(answer: 'has it' | 'has it not' | 'fails') {
     if (state.answer === 'fails') throw new UpstreamFailure('UNAVAILABLE', { message: 'It fails.' })
     return state.answer === 'has it' ? { digest: DIGEST } : undefined
   }
-  const onlyHere = new OnlyHere({ upstream: { findTag }, signal: new AbortController().signal, now: () => state.nowMs })
-  return { state, onlyHere }
+  const staying = new Staying(() => state.nowMs)
+  const onlyHere = new OnlyHere({ upstream: { findTag }, signal: new AbortController().signal, staying })
+  return { state, onlyHere, staying }
 }
 
 test('an image that the other registry has is not only here', async () => {
-  const { onlyHere } = create('has it')
+  const { onlyHere, staying } = create('has it')
 
   expect(await onlyHere.mayBe(REPOSITORY, DIGEST)).toBe(false)
-  expect(onlyHere.has(REPOSITORY, DIGEST)).toBe(false)
+  expect(staying.has(REPOSITORY, DIGEST)).toBe(false)
 })
 
 test('one that it does not have is only here, and it is asked again a day later', async () => {
@@ -40,12 +42,12 @@ test('one that it does not have is only here, and it is asked again a day later'
 })
 
 test('where the other registry fails, all may be only here until it answers again', async () => {
-  const { onlyHere, state } = create('fails')
+  const { onlyHere, state, staying } = create('fails')
 
   expect(await onlyHere.mayBe(REPOSITORY, DIGEST)).toBe(true)
   state.answer = 'has it'
   state.nowMs += 59_000
-  expect(onlyHere.has(REPOSITORY, DIGEST)).toBe(true)
+  expect(staying.has(REPOSITORY, DIGEST)).toBe(true)
   state.nowMs += 2_000
 
   expect(await onlyHere.mayBe(REPOSITORY, DIGEST)).toBe(false)
