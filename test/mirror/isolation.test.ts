@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { AppInTest, basic } from '../support/app-in-test.ts'
 import { FakeUpstream } from '../support/fake-upstream.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
+import { poll } from '../support/processes.ts'
 import { AuthorizedClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { serveImages } from '../support/upstream-images.ts'
@@ -15,6 +16,8 @@ const MIRRORS = ['open', 'closed'] as const
 type Caller = (typeof CALLERS)[number]
 type Mirror = (typeof MIRRORS)[number]
 
+/** As a browser says. */
+const PAGE = { accept: 'text/html' }
 const ROBOT = { username: 'robot', password: 'there' }
 const IMAGES = { open: makeImage('open'), closed: makeImage('closed') }
 /** Never pulled by the caller that may. */
@@ -57,9 +60,13 @@ beforeAll(async () => {
   )
   clients.set('anonymous', new AuthorizedClient(registry.url, {}))
   for (const name of ['reader', 'other'] as const) clients.set(name, new AuthorizedClient(registry.url, basic(name, name)))
-  // Everything of both is here: what is refused is not refused for its absence.
+  // Everything of both is here, and can be searched: what is refused is not refused for its absence.
   for (const mirror of MIRRORS)
     for (const { path } of thingsOf(mirror)) expect((await as('reader').request('GET', path)).status).toBe(200)
+  await poll('the search has both', 60_000, async () => {
+    const text = await (await as('reader').request('GET', '/v1/search?q=team')).text()
+    return MIRRORS.every((mirror) => text.includes(`${mirror}/team/app`)) || undefined
+  })
 })
 afterAll(async () => await resources.disposeAsync())
 
@@ -129,6 +136,42 @@ describe.each(cells)('$caller at the $mirror mirror, allowed: $may', ({ caller, 
 
     const { repositories } = (await answer.json()) as { repositories: readonly string[] }
     expect([answer.status, repositories.includes(`${mirror}/team/app`)]).toEqual([200, may])
+  })
+
+  test('searches, the lists of the API, and those of the page', async () => {
+    const name = `${mirror}/team/app`
+    // By its name, by a part of it, and by what its image says.
+    const searches = [name, 'team', mirror].flatMap((q) => [`/v1/search?q=${q}`, `/api/v1/repositories?q=${q}`, `/?q=${q}`])
+    const listed = new RegExp(`"name":"${name}"|href="/ui/${name}"`)
+
+    for (const path of [...searches, '/v1/search?q=', '/api/v1/repositories', '/', '/ui/', `/ui/${mirror}/`]) {
+      const text = await (await as(caller).request('GET', path, { headers: PAGE })).text()
+      expect([path, listed.test(text)]).toEqual([path, may])
+    }
+    if (!may) expect(await (await as(caller).request('GET', '/api/v1/activity')).text()).not.toContain(name)
+  })
+
+  test('what the API and the page show of it', async () => {
+    const asked = [...upstreams[mirror].asked]
+    const { digest } = IMAGES[mirror].manifest
+    const api = ['', '/tags', '/storage', '/image?tag=latest', `/image?digest=${digest}`, `/compare?from=latest&to=${digest}`]
+    const screens = ['', ':latest', ':latest/history', `@${digest}`, `@${digest}/manifest`, `@${digest}/config`]
+    const paths = [
+      ...api.map((path) => `/api/v1/repositories/${mirror}/team/app${path}`),
+      ...screens.map((path) => `/ui/${mirror}/team/app${path}`),
+      ...screens.map((path) => `/ui/team/app${path}?ns=${mirror}`),
+    ]
+
+    for (const path of paths) {
+      const { status } = await as(caller).request('GET', path, { headers: PAGE })
+      expect([path, status]).toEqual([path, may ? 200 : refused])
+    }
+    // It is the same as of a repository that is not there.
+    const history = async (app: string) =>
+      (await as(caller).request('GET', `/api/v1/repositories/${mirror}/team/${app}/history?tag=latest`)).status
+    if (!may) expect(await history('app')).toBe(await history('none'))
+    // They show what is here.
+    expect(upstreams[mirror].asked).toEqual(asked)
   })
 })
 
