@@ -9,7 +9,7 @@ import { blobsOf, type Image, makeImage, makeImageIndex } from '../support/image
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import { environmentIn, runToSuccess } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
-import type { RegistryProcess } from '../support/registry-process.ts'
+import type { RegistryProcess, ServeOptions } from '../support/registry-process.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { TokenIssuer } from '../support/token-issuer.ts'
@@ -56,7 +56,7 @@ const KINDS: readonly Kind[] = [
       return { registry, keys: { url: registry.url, ...SHOWN } }
     },
   },
-  { name: 'registry:2 behind Bearer, with a token server on another host', start: withTokenServer },
+  { name: 'registry:2 behind Bearer, with a token server on another host', start: (lab) => withTokenServer(lab, startPeer) },
   {
     name: 'registry:2 with HTTPS by an authority of its own',
     start: async ({ folder, data }) => {
@@ -79,6 +79,7 @@ const KINDS: readonly Kind[] = [
       return { registry, keys: { url: registry.url, ...SHOWN } }
     },
   },
+  { name: 'Berth behind Bearer, with a token server on another host', start: (lab) => withTokenServer(lab, startBerth) },
   {
     name: 'Berth with rules, which gives tokens itself',
     start: async ({ folder, data }) => {
@@ -151,13 +152,16 @@ function withTls({ certificate, key }: { readonly certificate: string; readonly 
 }
 
 /** Both are known by names of their own to a proxy alone: no name server of this machine knows them. */
-async function withTokenServer({ folder, data, resources }: Lab): Promise<Started> {
+async function withTokenServer(
+  { folder, data, resources }: Lab,
+  startRegistry: (options: ServeOptions & { readonly dataDirectory: string }) => Promise<RegistryProcess>,
+): Promise<Started> {
   const issuer = await TokenIssuer.create(folder, 'ES256')
   const header = { kid: libtrustKeyId(issuer.certificate.publicKey) }
   const tokens = resources.use(new TokenServer({ issuer, header, service: 'the registry', users: { alice: 'secret' } }))
   const realm = 'http://auth.lab.example/token'
   const token = { realm, service: 'the registry', issuer: 'test', rootcertbundle: issuer.certificatePath }
-  const registry = await startPeer({ folder, dataDirectory: data, moreConfig: stringify({ auth: { token } }) })
+  const registry = await startRegistry({ folder, dataDirectory: data, moreConfig: stringify({ auth: { token } }) })
   const proxy = resources.use(await HttpProxy.start())
   proxy.hosts.set('registry.lab.example', registry.port).set('auth.lab.example', Number(new URL(tokens.url).port))
   return { registry, keys: { url: 'http://registry.lab.example', httpproxy: proxy.url, ...SHOWN } }
