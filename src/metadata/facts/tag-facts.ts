@@ -12,6 +12,8 @@ export interface TagFactsRow {
   readonly createdMs: number | null
   /** Null for an image index. */
   readonly size: number | null
+  /** Of the first image of an image index. */
+  readonly firstSize: number | null
   /** A list of JSON. */
   readonly platforms: string | null
   readonly movedMs: number | null
@@ -20,7 +22,7 @@ export interface TagFactsRow {
 }
 
 const TAG_FACTS = `SELECT t.name AS tag, t.digest AS digest, c.media_type AS mediaType, coalesce(f.created_ms, i.created_ms) AS createdMs,
-            f.size AS size, f.platforms AS platforms, t.moved_ms AS movedMs, t.moved_by AS movedBy, t.moved_how AS movedHow`
+            f.size AS size, i.size AS firstSize, f.platforms AS platforms, t.moved_ms AS movedMs, t.moved_by AS movedBy, t.moved_how AS movedHow`
 const ITS_IMAGE = `LEFT JOIN manifest_content c ON c.digest = t.digest LEFT JOIN image_facts f ON f.digest = t.digest
      LEFT JOIN image_facts i ON i.digest = f.first_image`
 

@@ -29,6 +29,17 @@ export async function listActivity(query: Query, below: number, limit: number): 
   )
 }
 
+/** Of each repository that is there the newest move that is kept, the newest first: a slice below an id. */
+export async function listLastMoves(query: Query, below: number, limit: number): Promise<ActivityRow[]> {
+  return await query.all<ActivityRow>(
+    `SELECT a.id AS id, a.repository AS repository, a.tag AS tag, a.digest AS digest, a.before AS before, a.at_ms AS atMs, a.by AS by, a.how AS how
+     FROM (SELECT max(id) AS id FROM activity GROUP BY repository) l JOIN activity a ON a.id = l.id JOIN repository r ON r.name = a.repository
+     WHERE a.id < ? AND EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id AND m.held = 1) ORDER BY a.id DESC LIMIT ?`,
+    below,
+    limit,
+  )
+}
+
 /** Those beyond the newest go. */
 export async function trimActivity(query: Query): Promise<void> {
   await query.run('DELETE FROM activity WHERE id <= (SELECT max(id) FROM activity) - ?', MOST_ACTIVITY)

@@ -10,7 +10,7 @@ export interface TagKeyRow {
   readonly createdMs: number | null
   /** When it came to point there, as far as that is known: else when it was pushed, or when its image was made. */
   readonly movedMs: number | null
-  /** Bytes of its image; null for an image index. */
+  /** Bytes of its image; of an image index, those of its first image. */
   readonly size: number | null
 }
 
@@ -18,7 +18,7 @@ export interface TagKeyRow {
 export async function listTagKeys(query: Query, repositoryId: number, after: string, limit: number): Promise<TagKeyRow[]> {
   return await query.all<TagKeyRow>(
     `SELECT t.name AS tag, t.digest AS digest, coalesce(f.created_ms, i.created_ms) AS createdMs,
-       coalesce(t.moved_ms, t.pushed_ms, f.created_ms, i.created_ms) AS movedMs, f.size AS size
+       coalesce(t.moved_ms, t.pushed_ms, f.created_ms, i.created_ms) AS movedMs, coalesce(f.size, i.size) AS size
      FROM tag t LEFT JOIN image_facts f ON f.digest = t.digest LEFT JOIN image_facts i ON i.digest = f.first_image
      WHERE t.repository_id = CAST(? AS INTEGER) AND t.name > CAST(? AS TEXT) AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)`,
     repositoryId,

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Metadata } from '../../metadata/query.ts'
-import { type ActivityRow, listActivity } from '../../metadata/shown/activity.ts'
+import { type ActivityRow, listActivity, listLastMoves } from '../../metadata/shown/activity.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 
 const ROWS_AT_ONCE = 500
@@ -26,10 +26,19 @@ export class Activities {
     this.#metadata = metadata
   }
 
-  async page({ before, limit, isShown }: ActivityRequest): Promise<ActivityPage> {
+  async page(request: ActivityRequest): Promise<ActivityPage> {
+    return await this.#collect(listActivity, request)
+  }
+
+  /** The repositories whose tags have moved last, each with that move: as far as it is among those that are kept. */
+  async repositories(request: ActivityRequest): Promise<ActivityPage> {
+    return await this.#collect(listLastMoves, request)
+  }
+
+  async #collect(list: typeof listActivity, { before, limit, isShown }: ActivityRequest): Promise<ActivityPage> {
     const found: ActivityRow[] = []
     for (let last = before ?? Number.MAX_SAFE_INTEGER; ; ) {
-      const rows = await listActivity(this.#metadata.read, last, ROWS_AT_ONCE)
+      const rows = await list(this.#metadata.read, last, ROWS_AT_ONCE)
       found.push(...rows.filter(({ repository }) => isShown?.(repository) ?? true))
       if (found.length > limit) return { entries: found.slice(0, limit), next: found[limit - 1]?.id }
       const end = rows.at(-1)

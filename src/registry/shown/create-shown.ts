@@ -8,6 +8,7 @@ import type { RepositoryScan } from '../scan/repository-scan.ts'
 import { Images } from '../search/images.ts'
 import { Activities } from './activities.ts'
 import { Comparisons } from './comparison.ts'
+import { Holders } from './holders.ts'
 import { ImageContentsReader } from './image-contents.ts'
 import { OrderedTags } from './ordered-tags.ts'
 import { Repositories } from './repositories.ts'
@@ -18,11 +19,12 @@ import { TagUses } from './tag-uses.ts'
 /** What people ask of a registry beside its content: answered from the metadata. */
 export interface Shown {
   readonly repositories: Pick<Repositories, 'of' | 'require' | 'useOf' | 'useOfImage'>
-  readonly tags: Pick<TagPages, 'page' | 'leadingTo'>
+  readonly tags: Pick<TagPages, 'page' | 'find' | 'leadingTo' | 'attachedTo'>
   readonly tagUses: Pick<TagUses, 'page'>
   readonly contents: Pick<ImageContentsReader, 'of'>
   readonly comparisons: Pick<Comparisons, 'of'>
-  readonly activities: Pick<Activities, 'page'>
+  readonly activities: Pick<Activities, 'page' | 'repositories'>
+  readonly holders: Pick<Holders, 'of'>
   readonly pulls: Pick<PullCounts, 'of'>
 }
 
@@ -50,6 +52,7 @@ export function createShown({ storage, metadata, epoch, manifests, scan, backgro
     tagUses: new TagUses({ metadata, repositories }),
     comparisons: new Comparisons({ images, contents }),
     activities: new Activities(metadata),
+    holders: new Holders(metadata),
   }
   return { images, remarks, shown }
 }

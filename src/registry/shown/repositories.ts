@@ -3,6 +3,7 @@ import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
+import { isAttachedTag } from '../../retention/attached-tag.ts'
 import type { PullCounts } from '../pulls/pull-counts.ts'
 import type { Remarks, ShownRemark } from '../remarks/remarks.ts'
 import type { BackgroundScan } from '../scan/background-scan.ts'
@@ -86,7 +87,8 @@ export class Repositories {
     try {
       const tags = await this.#options.ordered.of(repository, 'moved', signal)
       let newest: OrderedTag | undefined
-      for (const tag of tags) if ((tag.value ?? -1) > (newest?.value ?? -2)) newest = tag
+      // A signature comes after its image, and is none.
+      for (const tag of tags) if ((tag.value ?? -1) > (newest?.value ?? -2) && !isAttachedTag(tag.tag)) newest = tag
       return { tags: tags.length, images: new Set(tags.map(({ digest }) => digest)).size, newest }
     } catch (error) {
       if (error instanceof TooManyTags) return { tags: undefined, images: undefined, newest: undefined }

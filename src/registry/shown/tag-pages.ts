@@ -7,6 +7,7 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
+import { attachedName } from '../../retention/attached-tag.ts'
 import { Highest } from '../../retention/highest.ts'
 import { slicesOf } from '../../retention/turns.ts'
 import type { PullCounts } from '../pulls/pull-counts.ts'
@@ -76,6 +77,24 @@ export class TagPages {
     const id = await scan.ensureScanned(repository)
     const found = id === undefined ? undefined : await listTagsLeadingTo(metadata.read, id, [digest], atMost)
     return found?.get(digest) ?? []
+  }
+
+  /** One tag; undefined where it is not there. */
+  async find(repository: RepositoryName, tag: Tag): Promise<ShownTag | undefined> {
+    const { metadata, scan } = this.#options
+    const id = await scan.ensureScanned(repository)
+    if (id === undefined) return undefined
+    return (await this.#shown(repository, id, await listTagFactsOf(metadata.read, id, [tag])))[0]
+  }
+
+  /** Tags that attach something to an image by their names, as those of cosign do. */
+  async attachedTo(repository: RepositoryName, digest: Digest, atMost: number): Promise<readonly Tag[]> {
+    const { metadata, scan } = this.#options
+    const id = await scan.ensureScanned(repository)
+    if (id === undefined) return []
+    const name = attachedName(digest)
+    const rows = await listTagFacts(metadata.read, id, name.slice(0, -1), atMost)
+    return rows.map(({ tag }) => tag).filter((tag) => tag.startsWith(name))
   }
 
   /** By the index that lists of tags have, however many there are. */
