@@ -120,7 +120,7 @@ describe.each(SERVERS)('what /api/v1 of %s knows of images:', (_, server) => {
     expect(byTag).toEqual({
       ...{ digest: described.manifest.digest, mediaType: OCI, manifestBytes: described.manifest.bytes.length, tags: ['v1'] },
       contents: { artifactType: config.mediaType, subject: null, layers: [], images: [] },
-      ...{ referrers: [], moreReferrers: false, pulls: { days7: 0, days30: 0, last: null, byDay: [] } },
+      ...{ referrers: [], moreReferrers: false, attachedTags: [], pulls: { days7: 0, days30: 0, last: null, byDay: [] } },
       facts: {
         ...{ created: '2024-01-02T03:04:05.000Z', bytes: config.bytes.length, platforms: ['linux/arm64/v8'] },
         ...{ title: 'App', description: 'An app that is described', source: 'https://example.com', version: '1.2.3' },

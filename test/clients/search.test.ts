@@ -152,6 +152,25 @@ describeWith({ programs: [...DOCKER_PROGRAMS, 'podman'], root: true }, 'a search
       expect(await filtered('redis', '--limit', '5')).toEqual(['user3/redis', ...REDIS.slice(0, 4)])
     })
 
+    test('by podman, which sends its login to the catalog alone, finds names, and has no stars or signs to filter by', async () => {
+      const { address } = registry
+      const words = ['login', '--tls-verify=false', '--username=user1', '--password=a-long-secret']
+      const filtered = async (term: string, ...more: readonly string[]) =>
+        (await podman(`${address}/${term}`, ...more)).map((name) => name.slice(address.length + 1)).toSorted()
+      expect(await refusedOr(() => filtered('redis'))).toEqual([])
+      await tools.run('podman', ...words, address)
+
+      expect(await filtered('redis')).toEqual([
+        'library/redis',
+        ...Array.from({ length: 9 }, (_, number) => `user${number}/redis`),
+      ])
+      expect(await filtered('redis', '--limit', '5')).toHaveLength(5)
+      expect(await filtered('thrift')).toEqual(THRIFT.filter((name) => name.includes('thrift')).toSorted())
+      for (const filter of ['stars=5', 'is-official=true', 'is-automated=true'])
+        expect([filter, await filtered('redis', '--filter', filter)]).toEqual([filter, []])
+      await tools.run('podman', 'logout', address)
+    })
+
     test('by Docker shows the stars, and the descriptions that were set by hand', async () => {
       const format = '{{.Name}}|{{.Description}}|{{.StarCount}}|{{.IsOfficial}}'
       const described = await registry.berth(['describe', 'user3/redis', 'Redis as we run it'])

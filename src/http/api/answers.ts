@@ -169,6 +169,9 @@ export const ANSWERS = {
       .array(layer.extend({ artifactType: said }))
       .meta({ description: 'What is attached to it: the first hundred. GET /v2/<name>/referrers/<digest> has all.' }),
     moreReferrers: z.boolean(),
+    attachedTags: z
+      .array(text)
+      .meta({ description: 'Tags that attach something to it by their names, as those of cosign do: the first hundred.' }),
     pulls,
     facts: z
       .strictObject({

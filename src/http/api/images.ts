@@ -119,6 +119,7 @@ export async function getApiImage({ registry, route }: Call<ContentRoute>): Prom
     contents: contents === undefined ? null : shownContents(contents),
     referrers: referrers.entries.map((referrer) => ({ ...shownLayer(referrer), artifactType: referrer.artifactType ?? null })),
     moreReferrers: referrers.more,
+    attachedTags: await shown.tags.attachedTo(repository, manifest.digest, MOST_ATTACHED),
     pulls: shownPulls(await shown.pulls.of(repository, manifest.digest)),
     facts: facts === undefined ? null : shownFacts(facts),
   })

@@ -33,6 +33,17 @@ export async function listNames(query: Query, { from, below }: NameRange, after:
   )
 }
 
+/** How many names there are in a range, at most so many. */
+export async function countNames(query: Query, { from, below }: NameRange, most: number): Promise<number> {
+  const row = await query.get<{ count: number }>(
+    'SELECT count(*) AS count FROM (SELECT 1 FROM repository WHERE name >= ? AND name < ? LIMIT ?) found',
+    from,
+    below,
+    most,
+  )
+  return row?.count ?? 0
+}
+
 /** Those that have all words, by id. `match`: what they must have, as the index of sequences of three letters takes it. */
 export async function listByMatch(
   query: Query,

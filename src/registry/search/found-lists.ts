@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Query } from '../../metadata/query.ts'
 import {
+  countNames,
   type FoundRow,
   hasMoreThan,
   listAmongAll,
@@ -60,11 +61,22 @@ export async function listWithWords(
     if (found !== undefined) clauses.push(found)
   }
   const match = clauses.length === 0 ? undefined : matchOf(clauses)
-  const isCommon = match === undefined || (shown !== undefined && (await hasMoreThan(read, match, limits.common)))
-  if (!isCommon) return listMatching(read, words, match)
+  if (match !== undefined && (shown === undefined || !(await leadsFar(read, match, shown, limits)))) {
+    return listMatching(read, words, match)
+  }
   const ranges = shown?.ranges ?? []
   const isWhole = shown === undefined || ranges.some(({ from }) => from === '')
   return isWhole ? listAll(read, words) : listAmong(read, words, ranges)
+}
+
+/** Whether the index has more entries than the caller may see. */
+async function leadsFar(read: Query, match: string, { ranges }: ShownNames, { common }: SearchLimits): Promise<boolean> {
+  let seen = 0
+  for (const range of ranges) {
+    seen += await countNames(read, range, common - seen)
+    if (seen >= common) break
+  }
+  return await hasMoreThan(read, match, seen)
 }
 
 /** Undefined: very many entries have one of them. */
