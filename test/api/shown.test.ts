@@ -262,39 +262,4 @@ describe.each(SERVERS)('what /api/v1 of %s shows:', (_, server) => {
     await expectError(await client.request('PUT', `${LIST}/none/description?text=a`), 404, 'NAME_UNKNOWN')
     await expectError(await client.request('PUT', `${LIST}/team/base/star`), 403, 'DENIED')
   })
-
-  test('openapi.json with examples, each of which is answered', async () => {
-    for (const tag of ['v1', 'v2']) await pushImage(client, makeImage(tag), tag, 'team/app')
-    const { paths } = (await (await client.request('GET', '/api/v1/openapi.json')).json()) as OpenApi
-    let answered = 0
-    for (const [path, { parameters: _, ...methods }] of Object.entries(paths)) {
-      for (const [method, { parameters }] of Object.entries(methods)) {
-        if (method === 'post') continue
-        const required = parameters.filter((parameter) => parameter.required)
-        const others = parameters.filter(({ required: isRequired, schema }) => !isRequired && schema.example !== undefined)
-        for (const other of [undefined, ...others]) {
-          const words = [...required, ...(other === undefined ? [] : [other])]
-          const query = words.map(({ name, schema }) => `${name}=${encodeURIComponent(String(schema.example))}`).join('&')
-          const url = `${path.replace('{name}', 'team/app')}${query === '' ? '' : `?${query}`}`
-          const { status } = await client.request(method.toUpperCase(), url)
-          const ofImage = other === undefined ? 400 : 200
-          const expected = path.endsWith('/image') ? ofImage : 200
-          // Stars are given by users.
-          expect([url, method, status]).toEqual([url, method, path.endsWith('/star') ? 403 : expected])
-          answered += 1
-        }
-      }
-    }
-    expect(answered).toBeGreaterThan(20)
-  })
 })
-
-interface OpenApi {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, { readonly parameters: readonly Parameter[] }>>>>
-}
-
-interface Parameter {
-  readonly name: string
-  readonly required: boolean
-  readonly schema: { readonly example?: unknown }
-}
