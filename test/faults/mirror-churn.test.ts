@@ -1,8 +1,9 @@
 import { expect, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { AppInTest } from '../support/app-in-test.ts'
+import { stringify } from 'yaml'
+import { startBerth } from '../support/berth-process.ts'
+import { IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { blobBytesOnDisk } from '../support/bytes-on-disk.ts'
-import { IMPATIENT_POLICY } from '../support/collecting.ts'
 import { triesAll } from '../support/effort.ts'
 import { FakeUpstream } from '../support/fake-upstream.ts'
 import { type PatternedImage, patternedImages, servePatterned } from '../support/patterned-upstream.ts'
@@ -20,21 +21,18 @@ const BLOCK = LIMIT / 250
 const BLOCKS = 4
 
 test(
-  `16 clients pull ten times as much at random as a mirror may hold, while the collector runs: it is never a tenth above its size, no pull fails, and nothing local is lost`,
+  `16 clients pull ten times as much at random as a mirror may hold, from two processes, while the collector runs: it is never a tenth above its size, no pull fails, and nothing local is lost`,
   async () => {
     using folder = new TemporaryFolder()
     const images = patternedImages({ images: 120, sharedBy: 6, blockBytes: BLOCK, blocks: BLOCKS })
     await using upstream = await FakeUpstream.start(servePatterned(images))
-    const sections = {
-      storage: { filesystem: { rootdirectory: folder.join('data') } },
-      mirrors: [{ prefix: 'hub', url: upstream.url, size: `${LIMIT}` }],
-    }
-    await using app = await AppInTest.start(folder, sections, { collector: { ...IMPATIENT_POLICY, brake: 100 } })
+    const moreConfig = stringify({ mirrors: [{ prefix: 'hub', url: upstream.url, size: `${LIMIT}` }] })
+    await using mirror = await startBerth({ folder, moreConfig, processes: 2, berth: IMPATIENT_BERTH })
+    const client = new PatientClient(mirror.url)
     await poll('the storage has been read', 60_000, async () => {
-      const { scan } = (await (await app.request('GET', '/readyz')).json()) as { scan?: { complete: boolean } }
+      const { scan } = (await (await client.request('GET', '/readyz')).json()) as { scan?: { complete: boolean } }
       return scan?.complete || undefined
     })
-    const client = new PatientClient(app.url)
     const own = images.slice(0, 3)
     for (const image of own) await push(client, image)
     const local = blobBytesOnDisk(folder.join('data'))
@@ -64,7 +62,7 @@ test(
     expect(failures).toEqual([])
     expect(mostHeld).toBeLessThan(1.1 * LIMIT)
     expect(mostHeld).toBeGreaterThan(0.5 * LIMIT)
-    expect(app.log.lines.some(({ message }) => message === 'a mirror let go of what was used least')).toBe(true)
+    expect(mirror.program.output).toContain('a mirror let go of what was used least')
     for (const [number, image] of own.entries()) await pull(client, `mine/image-${number}`, image)
   },
   triesAll ? 1_800_000 : 240_000,
