@@ -72,6 +72,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/deleting/kept-images.ts #kept': 'Manifests of one repository that stay when it is deleted',
   'registry/deleting/image-closure.ts #steps': 'Manifests to which only one leads that is being deleted',
   'registry/mirror/absences.ts #untilMs': 'What an upstream did not have a moment ago',
+  'registry/mirror/arriving-blob.ts #pieces': 'Fetches from an upstream (`mirrors`, `proxy`)',
   'registry/mirror/arriving-blob.ts #retired': 'Fetches from an upstream (`mirrors`, `proxy`)',
   'registry/mirror/fetch-rows.ts #deadSinceMs': 'Processes that died while they fetched',
   'registry/mirror/space/staying.ts #untilMs': 'Images that a mirror was to let go of, and that stay',

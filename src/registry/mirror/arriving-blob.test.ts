@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { digestOf } from '../../oci/digest.ts'
-import { type ByteRange, storagePath, type UploadState } from '../../storage/driver.ts'
+import { type ByteRange, type StorageDriver, storagePath, type UploadReader, type UploadState } from '../../storage/driver.ts'
 import { MemoryDriver } from '../../storage/memory/memory.ts'
 import type { StoredBlob } from '../content/blob-store.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
@@ -13,7 +13,7 @@ const PLACE = storagePath('blob')
 const WHOLE: ByteRange = { start: 0, end: BYTES.length }
 
 /** A blob whose bytes are in a storage, as far as a test has written them there. */
-async function arrivingIn(storage: MemoryDriver) {
+async function arrivingIn(storage: MemoryDriver, readFrom: Pick<StorageDriver, 'openUpload'> = storage) {
   const writer = await storage.beginUpload()
   const blobs = {
     content: async (_: StoredBlob, range?: ByteRange) => {
@@ -22,7 +22,7 @@ async function arrivingIn(storage: MemoryDriver) {
       return content
     },
   }
-  const arriving = new ArrivingBlob({ digest: DIGEST, storage, blobs })
+  const arriving = new ArrivingBlob({ digest: DIGEST, storage: readFrom, blobs })
   const write = async (from: number, to: number) => {
     await writer.write(BYTES.slice(from, to))
     arriving.arrive(to)
@@ -120,5 +120,32 @@ describe('a blob that arrives', () => {
     await settled()
 
     expect(has).toEqual([0])
+  })
+
+  test('is read from its file once for readers that are equally far', async () => {
+    const storage = new MemoryDriver()
+    let reads = 0
+    const counted = {
+      openUpload: async (state: UploadState) => {
+        const reader = await storage.openUpload(state)
+        const read: UploadReader['read'] = async (...part) => {
+          reads += 1
+          return await reader?.read(...part)
+        }
+        return reader && { ...reader, read, size: () => reader.size(), close: () => reader.close() }
+      },
+    }
+    const { arriving, write, file } = await arrivingIn(storage, counted)
+    arriving.begin(file, BYTES.length)
+    const readers = Array.from({ length: 64 }, () => reader(arriving.read(WHOLE)))
+
+    await write(0, 10)
+    await settled()
+    await write(10, BYTES.length)
+    await settled()
+
+    expect(new Set(readers.map(({ has }) => has.text))).toEqual(new Set([TEXT.slice(0, -1)]))
+    expect(reads).toBe(2)
+    arriving.fail(new Error('enough'))
   })
 })

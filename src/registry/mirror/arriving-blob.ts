@@ -6,9 +6,11 @@ import type { ToldFile } from './fetch-rows.ts'
 
 /**
  * Asked for at once. The server takes several pieces ahead for each client, whatever their size, and a file comes in half megabytes otherwise: then 64
- * clients took 494 MB in place of 173.
+ * clients took 494 MB in place of 173. A server gives back the memory of larger chunks when they are sent, and readers share these.
  */
-const PIECE_BYTES = 64 * 1024
+const PIECE_BYTES = 60 * 1024
+/** Readers of a blob are about equally far: each piece is read once for all that come to it soon, for less than half the processor time of 64 readers. */
+const PIECES_SHARED = 8
 /** So much of what was written last is in the memory of any machine. */
 const RECENT_BYTES = 64 * 1024 * 1024
 const NONE = new Uint8Array()
@@ -37,6 +39,8 @@ export class ArrivingBlob {
   #opened: Promise<UploadReader | undefined> | undefined
   /** Those of files into which it came before. */
   #retired: Promise<UploadReader | undefined>[] = []
+  /** Those that were read last, and are the same for each reader: the oldest first. */
+  readonly #pieces = new Map<string, Promise<Uint8Array>>()
   /** Readers may have the bytes before it. */
   #givenUpTo = 0
   #declared: number | undefined
@@ -112,10 +116,10 @@ export class ArrivingBlob {
       let at = start
       while (at < end) {
         if (this.#failure !== undefined) throw this.#failure.error
-        const arrived = Math.min(end, this.#givenUpTo, at + PIECE_BYTES)
+        const arrived = Math.min(end, this.#givenUpTo, at + PIECE_BYTES - (at % PIECE_BYTES))
         if (arrived <= at) await this.#changed.promise
         else {
-          const bytes = await this.#bytes({ start: at, end: arrived })
+          const bytes = await this.#piece({ start: at, end: arrived })
           at += bytes.length
           if (bytes.length > 0) yield bytes
         }
@@ -123,6 +127,28 @@ export class ArrivingBlob {
     } finally {
       this.#readers -= 1
       if (this.#readers === 0) await this.#close()
+    }
+  }
+
+  /** As `#bytes`; what was read last is not read again. */
+  async #piece(part: ByteRange): Promise<Uint8Array> {
+    const name = `${part.start}-${part.end}`
+    const known = this.#pieces.get(name)
+    if (known !== undefined) return await known
+    const reading = this.#bytes(part)
+    this.#pieces.set(name, reading)
+    const [oldest] = this.#pieces.keys()
+    if (this.#pieces.size > PIECES_SHARED && oldest !== undefined) this.#pieces.delete(oldest)
+    const forget = () => {
+      if (this.#pieces.get(name) === reading) this.#pieces.delete(name)
+    }
+    try {
+      const bytes = await reading
+      if (bytes.length === 0) forget()
+      return bytes
+    } catch (error) {
+      forget()
+      throw error
     }
   }
 
@@ -153,6 +179,7 @@ export class ArrivingBlob {
   #retire(): void {
     if (this.#opened !== undefined) this.#retired.push(this.#opened)
     this.#opened = undefined
+    this.#pieces.clear()
   }
 
   async #close(): Promise<void> {
