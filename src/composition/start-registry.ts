@@ -14,6 +14,7 @@ import { waitForStore } from '../opening/wait-for-store.ts'
 import type { ScrubbedBlob } from '../registry/check/scrub.ts'
 import type { Collected } from '../registry/collect/collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import type { OnRescued } from '../registry/content/rescue.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
@@ -134,9 +135,10 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     mirrors: await mirrorSourcesOf(config, parts),
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
+  const onRescued: OnRescued = (kind, count) => metrics?.collector.rescued(kind, count)
   const readersWait = () => parts.manifestDelay.isLong
   const onScrubbed = (read: ScrubbedBlob) => metrics?.scrub.read(read)
-  const told = { onCollected, onScrubbed, readersWait, log }
+  const told = { onCollected, onRescued, onScrubbed, readersWait, log }
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...told })
   closers.push(() => registry.stop())
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })

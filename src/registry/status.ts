@@ -1,3 +1,5 @@
+import { countCondemnedLinks } from '../metadata/collecting/links.ts'
+import { countCondemnedManifests } from '../metadata/collecting/manifests.ts'
 import { findBlob } from '../metadata/content.ts'
 import { countClaims, countRepositories, countUnscannedRepositories, countUploads } from '../metadata/counts.ts'
 import { countUnread } from '../metadata/facts/image-facts.ts'
@@ -24,6 +26,9 @@ import type { UnreadableNames } from './scan/unreadable-names.ts'
 
 /** Counting a million repositories blocks the event loop for a few milliseconds: within this time the same numbers are given. */
 const COUNTED_FOR_MS = 5_000
+
+/** More are counted as so many: a few milliseconds. */
+const CONDEMNED_COUNTED = 100_000
 
 /** Where each name has a quota of its own, there may be very many. */
 const QUOTAS_LISTED = 1_000
@@ -116,15 +121,20 @@ export class Status {
 
   /** What the last pass of the collector found; undefined before the first. Throws when the metadata does not answer. */
   async collector(): Promise<CollectorState | undefined> {
-    const note = await readCollectorNote(this.#options.metadata.read)
+    const { read } = this.#options.metadata
+    const note = await readCollectorNote(read)
     if (note === undefined) return undefined
-    const { atMs, waits, found, untagged } = note
+    const { atMs, tookMs, waits, found, untagged } = note
+    const condemned = {
+      links: await countCondemnedLinks(read, CONDEMNED_COUNTED),
+      manifests: await countCondemnedManifests(read, CONDEMNED_COUNTED),
+    }
     const due = found && {
       links: found.links.due,
       blobs: found.blobs.due,
       bytes: found.links.dueBytes + found.blobs.dueBytes,
     }
-    return { atMs, waits, due, untagged }
+    return { atMs, tookMs, condemned, waits, due, untagged }
   }
 
   /** How far the reading of all bytes is; undefined before its first pass. Throws when the metadata does not answer. */

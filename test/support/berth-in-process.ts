@@ -3,6 +3,7 @@ import type { Handler } from '../../src/http/pipeline.ts'
 import type { Metadata } from '../../src/metadata/query.ts'
 import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/open.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../../src/registry/collect/policy.ts'
+import type { OnRescued } from '../../src/registry/content/rescue.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
 import type { MirrorSources } from '../../src/registry/mirror/mirrors.ts'
 import type { NotificationSettings } from '../../src/registry/notifications/settings.ts'
@@ -19,6 +20,7 @@ import { type OpenedRoot, openRoot, type RootOptions, type TestRoot } from './te
 export interface InProcessOptions extends RootOptions {
   readonly metadata?: (metadata: Metadata) => Metadata
   readonly collector?: CollectorPolicy
+  readonly onRescued?: OnRescued
   readonly quotas?: readonly QuotaRule[]
   readonly retention?: RetentionPolicy
   readonly notifications?: NotificationSettings | undefined
@@ -71,7 +73,8 @@ export class BerthInProcess implements AsyncDisposable {
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
     const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY, mirrors, notifications, access } = options
     const rules = { uploadPurging, collector, quotas, retention, mirrors, notifications }
-    const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, log })
+    const { onRescued } = options
+    const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onRescued, log })
     if (opened.beganEpoch) await registry.operations.sweep()
     await registry.notifications?.begin()
     const count = new QuotaCount({ metadata, rules: new QuotaRules(quotas), log })

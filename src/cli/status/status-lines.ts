@@ -67,7 +67,13 @@ function collectorLines({ collector: { enabled, note, because } }: RegistryStatu
     note.untagged === undefined || note.untagged.manifests === 0
       ? []
       : [line('', `${note.untagged.manifests} manifests without a tag hold ${readable(note.untagged.bytes)}, and stay`)]
-  return [line('collector', `last looked ${timeOf(atMs)}${due}`), ...waits, ...untagged]
+  return [line('collector', `last looked ${timeOf(atMs)}${due}`), ...waits, ...goneBy(note), ...untagged]
+}
+
+function goneBy({ found, goneByMs }: NonNullable<RegistryStatus['collector']['note']>): readonly string[] {
+  if (found === undefined || goneByMs === undefined) return []
+  const bytes = found.links.bytes + found.blobs.bytes
+  return [line('', `nothing needs ${readable(bytes)}: gone by ${timeOf(goneByMs)}, but for what a request asks for`)]
 }
 
 /** A scan and the first hour of an epoch end by themselves. */

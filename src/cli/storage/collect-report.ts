@@ -59,6 +59,8 @@ export function writeState(write: Write, state: CollectorState | undefined): voi
   if (note.found !== undefined) {
     const { links, blobs, storedBytes } = note.found
     write(`Nothing needs ${links.unneeded} links and ${blobs.unneeded} blobs; ${links.due + blobs.due} of them are due.`)
+    if (note.goneByMs !== undefined)
+      write(`They hold ${links.bytes + blobs.bytes} bytes, and are gone by ${new Date(note.goneByMs).toISOString()}.`)
     write(`Due are ${links.dueBytes + blobs.dueBytes} of ${storedBytes} bytes.`)
   }
   write(`Condemned at that look: ${note.condemned} links and manifests.`)

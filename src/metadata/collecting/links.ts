@@ -173,17 +173,31 @@ export async function rescueLinks(query: Query, repositoryId: number, digests: r
   )
 }
 
-/** A request got it, or builds on it: it is condemned no more, with its full grace. False when it is gone, or being removed. */
-export async function rescueLink(query: Query, repositoryId: number, digest: Digest): Promise<boolean> {
+/** What became of content that a request got, or builds on. `gone`: also what is being removed. `there`: it was not condemned. */
+export type Rescued = 'gone' | 'there' | 'rescued'
+
+/** A request got it, or builds on it: it is condemned no more, with its full grace. */
+export async function rescueLink(query: Query, repositoryId: number, digest: Digest): Promise<Rescued> {
+  const row = await query.get<{ condemnedMs: number | null }>(
+    'SELECT condemned_ms AS condemnedMs FROM link WHERE repository_id = ? AND digest = ? AND target IS NOT NULL',
+    repositoryId,
+    digest,
+  )
+  if (row === undefined || row.condemnedMs === BEING_REMOVED) return 'gone'
+  if (row.condemnedMs === null) return 'there'
   await query.run(
-    `UPDATE link SET condemned_ms = NULL, touched_ms = ${CLOCK_MS} WHERE repository_id = ? AND digest = ? AND condemned_ms > 0`,
+    `UPDATE link SET condemned_ms = NULL, touched_ms = ${CLOCK_MS} WHERE repository_id = ? AND digest = ?`,
     repositoryId,
     digest,
   )
-  const row = await query.get(
-    'SELECT 1 FROM link WHERE repository_id = ? AND digest = ? AND target IS NOT NULL AND condemned_ms IS NULL',
-    repositoryId,
-    digest,
+  return 'rescued'
+}
+
+/** How many are condemned and not being removed; no more than so many are counted. */
+export async function countCondemnedLinks(query: Query, atMost: number): Promise<number> {
+  const row = await query.get<{ count: number }>(
+    'SELECT count(*) AS count FROM (SELECT 1 FROM link INDEXED BY link_condemned WHERE condemned_ms > 0 LIMIT ?)',
+    atMost,
   )
-  return row !== undefined
+  return row?.count ?? 0
 }

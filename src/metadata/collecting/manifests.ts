@@ -5,7 +5,7 @@ import { type Claim, findExcludingClaim } from '../claims.ts'
 import { BEING_REMOVED, listTagsOf } from '../content.ts'
 import { CLOCK_MS, type Query } from '../query.ts'
 import { IS_ATTACHED, SUBJECT_IS_THERE } from './attached.ts'
-import { SLICE } from './links.ts'
+import { type Rescued, SLICE } from './links.ts'
 
 /** Manifests as the collector sees them: no tag leads to them, no manifest names them, and what they refer to has gone. */
 
@@ -154,19 +154,29 @@ export async function spareNeededManifests(query: Query, candidates: readonly Co
 }
 
 /** As `rescueLink`. It stays released: it goes when no request has asked for it within a grace. */
-export async function rescueManifest(query: Query, repositoryId: number, digest: Digest): Promise<boolean> {
+export async function rescueManifest(query: Query, repositoryId: number, digest: Digest): Promise<Rescued> {
+  const row = await query.get<{ condemnedMs: number | null }>(
+    'SELECT condemned_ms AS condemnedMs FROM manifest WHERE repository_id = ? AND digest = ? AND held = 1',
+    repositoryId,
+    digest,
+  )
+  if (row === undefined || row.condemnedMs === BEING_REMOVED) return 'gone'
   await query.run(
     `UPDATE manifest SET condemned_ms = NULL, touched_ms = ${CLOCK_MS}
-     WHERE repository_id = ? AND digest = ? AND (condemned_ms > 0 OR (released = 1 AND condemned_ms IS NULL))`,
+     WHERE repository_id = ? AND digest = ? AND (condemned_ms > 0 OR released = 1)`,
     repositoryId,
     digest,
   )
-  const row = await query.get(
-    'SELECT 1 FROM manifest WHERE repository_id = ? AND digest = ? AND held = 1 AND condemned_ms IS NULL',
-    repositoryId,
-    digest,
+  return row.condemnedMs === null ? 'there' : 'rescued'
+}
+
+/** As `countCondemnedLinks`. */
+export async function countCondemnedManifests(query: Query, atMost: number): Promise<number> {
+  const row = await query.get<{ count: number }>(
+    'SELECT count(*) AS count FROM (SELECT 1 FROM manifest INDEXED BY manifest_condemned WHERE condemned_ms > 0 LIMIT ?)',
+    atMost,
   )
-  return row !== undefined
+  return row?.count ?? 0
 }
 
 /** A manifest names them from now on: they are released no more. One statement, however many there are. */

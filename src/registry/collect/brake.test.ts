@@ -21,8 +21,8 @@ afterEach(async () => {
 })
 
 function found(dueBytes: number, storedBytes: number): Survey {
-  const nothing = { unneeded: 0, due: 0, dueBytes: 0 }
-  return { links: { unneeded: 5, due: 5, dueBytes }, blobs: nothing, storedBytes, nextDueMs: undefined }
+  const nothing = { unneeded: 0, bytes: 0, due: 0, dueBytes: 0 }
+  return { links: { unneeded: 5, bytes: dueBytes, due: 5, dueBytes }, blobs: nothing, storedBytes, allDueAfterMs: undefined }
 }
 
 test.each([

@@ -8,6 +8,7 @@ import { type Collected, type Collector, NOTHING, type PassReport, sumOf } from 
 import type { CollectorClock } from './collector-clock.ts'
 import type { CollectorNote } from './collector-note.ts'
 import type { CollectorPolicy } from './policy.ts'
+import type { Survey } from './survey.ts'
 import { surveyUntagged, type Untagged } from './untagged.ts'
 import type { Waits, Whether } from './whether.ts'
 
@@ -38,6 +39,7 @@ export class CollectorDuty {
   #waits: Waits | undefined
   #untagged: Untagged | undefined
   #last: PassReport | undefined
+  #tookMs: number | undefined
 
   constructor(options: CollectorDutyOptions) {
     this.#options = options
@@ -61,6 +63,7 @@ export class CollectorDuty {
     this.#nextPassWhenFullAtMs = endedAtMs + restMs
     this.#nextPassAtMs = endedAtMs + Math.max(policy.intervalMs, restMs)
     this.#last = report
+    if (report.found !== undefined) this.#tookMs = endedAtMs - beganAtMs
     await this.#tell(report, signal)
     await this.#end(report.waits, sumOf(removed, report.collected))
   }
@@ -83,8 +86,17 @@ export class CollectorDuty {
     if (!isNews) return
     const { found, condemned = 0 } = this.#last ?? {}
     this.#last = undefined
-    const note: CollectorNote = { atMs: Date.now(), waits, found, condemned, untagged: this.#untagged }
+    const [atMs, tookMs, untagged] = [Date.now(), this.#tookMs, this.#untagged]
+    const goneByMs = waits === undefined ? this.#goneByMs(found, atMs) : undefined
+    const note: CollectorNote = { atMs, tookMs, waits, found, goneByMs, condemned, untagged }
     await metadata.write((query) => writeNote(query, 'collector-result', JSON.stringify(note)))
+  }
+
+  /** What is due goes at the next pass, and after a window in which a request rescues it. */
+  #goneByMs(found: Survey | undefined, nowMs: number): number | undefined {
+    const { dryRun, intervalMs, windowMs } = this.#options.policy
+    if (dryRun || found?.allDueAfterMs === undefined) return undefined
+    return nowMs + found.allDueAfterMs + intervalMs + windowMs
   }
 
   #tellWaits(waits: Waits | undefined): void {
@@ -114,7 +126,8 @@ export class CollectorDuty {
     this.#untagged = await surveyUntagged(metadata.read, kept, signal)
     if (found.links.unneeded + found.blobs.unneeded > 0)
       log.info(policy.dryRun ? 'what nothing needs, and would be collected' : 'what nothing needs, and will be collected', {
-        ...{ links: found.links.unneeded, blobs: found.blobs.unneeded, due: found.links.due + found.blobs.due },
+        ...{ links: found.links.unneeded, blobs: found.blobs.unneeded, bytes: found.links.bytes + found.blobs.bytes },
+        ...{ due: found.links.due + found.blobs.due, ...goneBy(this.#goneByMs(found, Date.now())) },
         stops: 'storage.maintenance.collector.enabled: false',
       })
     if (this.#untagged.manifests > 0)
@@ -123,6 +136,10 @@ export class CollectorDuty {
         frees: 'registry garbage-collect --delete-untagged',
       })
   }
+}
+
+function goneBy(ms: number | undefined): { readonly goneBy?: string } {
+  return ms === undefined ? {} : { goneBy: new Date(ms).toISOString() }
 }
 
 /** For log and `berth gc`. */

@@ -8,8 +8,12 @@ import type { Waits } from './whether.ts'
 export interface CollectorNote {
   /** By the wall clock. */
   readonly atMs: number
+  /** How long the last pass took that looked at everything; undefined before the first. */
+  readonly tookMs?: number | undefined
   readonly waits?: Waits | undefined
   readonly found?: Survey | undefined
+  /** When all is gone that was found, by the wall clock; undefined where there is nothing, or none of it goes. */
+  readonly goneByMs?: number | undefined
   readonly condemned: number
   readonly untagged?: Untagged | undefined
 }

@@ -8,12 +8,13 @@ export interface Survey {
   readonly blobs: Found
   /** Bytes of all blobs. */
   readonly storedBytes: number
-  /** When the first of the others falls due, by the collector's clock; undefined when there is none. */
-  readonly nextDueMs: number | undefined
+  /** After how long all of it is due; undefined when there is nothing. */
+  readonly allDueAfterMs: number | undefined
 }
 
 export interface Found {
   readonly unneeded: number
+  readonly bytes: number
   readonly due: number
   readonly dueBytes: number
 }
@@ -26,17 +27,18 @@ export async function survey(read: Query, touchedBefore: number, signal: AbortSi
   let storedBytes = 0
   for await (const { id } of candidates.repositories()) for await (const slice of candidates.links(id)) links.add(slice)
   for await (const slice of candidates.blobs((bytes) => (storedBytes += bytes))) blobs.add(slice)
-  const next = Math.min(links.youngestMs, blobs.youngestMs)
-  return { links: links.found(), blobs: blobs.found(), storedBytes, nextDueMs: Number.isFinite(next) ? next : undefined }
+  const last = Math.max(links.lastTouchedMs, blobs.lastTouchedMs)
+  const allDueAfterMs = last === Number.NEGATIVE_INFINITY ? undefined : Math.max(0, last - touchedBefore)
+  return { links: links.found(), blobs: blobs.found(), storedBytes, allDueAfterMs }
 }
 
 class Count {
   readonly #touchedBefore: number
   #unneeded = 0
+  #bytes = 0
   #due = 0
   #dueBytes = 0
-  /** The first touch after `touchedBefore`. */
-  youngestMs = Number.POSITIVE_INFINITY
+  lastTouchedMs = Number.NEGATIVE_INFINITY
 
   constructor(touchedBefore: number) {
     this.#touchedBefore = touchedBefore
@@ -45,15 +47,16 @@ class Count {
   add(slice: readonly { readonly sinceMs: number; readonly bytes: number }[]): void {
     for (const { sinceMs, bytes } of slice) {
       this.#unneeded += 1
-      if (sinceMs > this.#touchedBefore) this.youngestMs = Math.min(this.youngestMs, sinceMs)
-      else {
-        this.#due += 1
-        this.#dueBytes += bytes
-      }
+      this.#bytes += bytes
+      this.lastTouchedMs = Math.max(this.lastTouchedMs, sinceMs)
+      if (sinceMs > this.#touchedBefore) continue
+      this.#due += 1
+      this.#dueBytes += bytes
     }
   }
 
   found(): Found {
-    return { unneeded: this.#unneeded, due: this.#due, dueBytes: Math.round(this.#dueBytes) }
+    const [bytes, dueBytes] = [Math.round(this.#bytes), Math.round(this.#dueBytes)]
+    return { unneeded: this.#unneeded, bytes, due: this.#due, dueBytes }
   }
 }

@@ -15,7 +15,7 @@ import type { Quotas } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
 import { ensureRepositoryStays, type PlannedRepository } from '../writes/repository-row.ts'
 import { findMissing, whileSeen } from './named-content.ts'
-import { Rescue } from './rescue.ts'
+import { type OnRescued, Rescue } from './rescue.ts'
 import { requireUnnamed } from './still-named.ts'
 
 /** A blob that a repository owns, whole in the storage a moment ago. */
@@ -49,6 +49,7 @@ export interface BlobStoreOptions {
   readonly quotas: Pick<Quotas, 'admit'>
   /** Resolves when every manifest of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
+  readonly onRescued: OnRescued | undefined
   /** Undefined: nothing listens to what changes. */
   readonly events: EventLog | undefined
 }
@@ -67,6 +68,7 @@ export class BlobStore {
   readonly #operations: Operations
   readonly #quotas: Pick<Quotas, 'admit'>
   readonly #rescue: Rescue
+  readonly #onRescued: OnRescued | undefined
   readonly #scanned: (repository: RepositoryName) => Promise<unknown>
   readonly #events: EventLog | undefined
 
@@ -77,7 +79,8 @@ export class BlobStore {
     this.#reconcile = options.reconcile
     this.#operations = options.operations
     this.#quotas = options.quotas
-    this.#rescue = new Rescue(options.metadata)
+    this.#rescue = new Rescue(options.metadata, options.onRescued)
+    this.#onRescued = options.onRescued
     this.#scanned = options.scanned
     this.#events = options.events
   }
@@ -189,7 +192,8 @@ export class BlobStore {
         actor,
         plan: async (query, stamp) => {
           const named = [{ digest: blob.digest, isChild: false }]
-          const missing = await findMissing(query, { repository: source, epoch: stamp.epoch, named })
+          const asked = { repository: source, epoch: stamp.epoch, named, onRescued: this.#onRescued }
+          const missing = await findMissing(query, asked)
           if (missing.length > 0) throw new SourceGone()
           const planned = await planBlob(query, stamp, repository, blob)
           const { target: digest, size } = blob

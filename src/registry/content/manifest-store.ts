@@ -28,7 +28,7 @@ import { type ManifestDelete, ManifestRemoval } from './manifest-removal.ts'
 import { applyRules, type ManifestRules } from './manifest-rules.ts'
 import type { ReferenceCheck } from './reference-check.ts'
 import { type FoundManifest, RememberedManifests, type StoredManifest } from './remembered-manifests.ts'
-import { Rescue } from './rescue.ts'
+import { type OnRescued, Rescue } from './rescue.ts'
 
 export interface WholeManifest {
   readonly manifest: StoredManifest
@@ -53,6 +53,7 @@ export interface ManifestStoreOptions {
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
   readonly guard: TagGuard
+  readonly onRescued: OnRescued | undefined
   readonly facts: Pick<FactsReader, 'ofPush'>
   /** Undefined: nothing listens to what changes. */
   readonly events: EventLog | undefined
@@ -72,7 +73,7 @@ export class ManifestStore {
 
   constructor(options: ManifestStoreOptions) {
     this.#options = options
-    this.#rescue = new Rescue(options.metadata)
+    this.#rescue = new Rescue(options.metadata, options.onRescued)
     this.#removal = new ManifestRemoval(options)
   }
 

@@ -7,6 +7,7 @@ import type { Digest } from '../../oci/digest.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { NameTaken } from '../writes/operations.ts'
+import type { OnRescued } from './rescue.ts'
 
 /** How often the storage is looked at for one push, while other requests change what it names. */
 const MOST_LOOKS = 5
@@ -16,6 +17,8 @@ export interface NamedContent {
   /** The present one. */
   readonly epoch: number
   readonly named: readonly NamedDigest[]
+  /** Is told inside the transaction, of which the rest may fail. */
+  readonly onRescued: OnRescued | undefined
 }
 
 /**
@@ -37,7 +40,10 @@ export async function whileSeen<Result>(lookAndBuild: () => Promise<Result>): Pr
  * Inside the claiming transaction of what builds on content: which of it is not there (docs/orders-of-writing.md, rule 2). 'There' is what a row of
  * this epoch says, never a missing one. Content that another operation is about to remove, or has yet to bring, is waited for by a NameTaken.
  */
-export async function findMissing(query: Query, { repository, epoch, named }: NamedContent): Promise<readonly Digest[]> {
+export async function findMissing(
+  query: Query,
+  { repository, epoch, named, onRescued }: NamedContent,
+): Promise<readonly Digest[]> {
   if (named.length === 0) return []
   const row = await findRepository(query, repository)
   if (row === undefined) throw new NotSeen()
@@ -53,7 +59,7 @@ export async function findMissing(query: Query, { repository, epoch, named }: Na
     if (!look.isCertain) throw new NotSeen()
     missing.push(name.digest)
   }
-  await look.keepFound()
+  await look.keepFound(onRescued)
   return missing
 }
 
@@ -83,6 +89,7 @@ class RowLook {
   isCertain = true
   /** Found, though they were about to go. */
   readonly #manifests: Digest[] = []
+  #condemnedManifests = 0
   readonly #links: Digest[] = []
   readonly #query: Query
   readonly #place: LookedAt
@@ -99,6 +106,7 @@ class RowLook {
       const manifest = await findManifest(this.#query, repositoryId, digest)
       if (this.#isSeen(manifest) && manifest?.held === 1) {
         if (manifest.released === 1 || manifest.condemnedMs !== null) this.#manifests.push(digest)
+        if (manifest.condemnedMs !== null) this.#condemnedManifests += 1
         return { manifest: digest }
       }
     }
@@ -111,10 +119,12 @@ class RowLook {
   }
 
   /** What was found is needed from here on: condemned or released it is no more. */
-  async keepFound(): Promise<void> {
+  async keepFound(onRescued: OnRescued | undefined): Promise<void> {
     const { repositoryId } = this.#place
     if (this.#manifests.length > 0) await adoptManifests(this.#query, repositoryId, this.#manifests)
     if (this.#links.length > 0) await rescueLinks(this.#query, repositoryId, this.#links)
+    if (this.#condemnedManifests > 0) onRescued?.('manifests', this.#condemnedManifests)
+    if (this.#links.length > 0) onRescued?.('links', this.#links.length)
   }
 
   /** An operation that is bringing the content, or was when it died. */

@@ -8,6 +8,7 @@ import type { Reconcile } from '../heal/reconcile.ts'
 import { Rest } from '../rest.ts'
 import type { BlobStore } from './blob-store.ts'
 import { findMissing, whileSeen } from './named-content.ts'
+import type { OnRescued } from './rescue.ts'
 
 /** How many references of one manifest are looked at side by side. */
 const LOOKS_AT_ONCE = 16
@@ -16,6 +17,7 @@ export interface ReferenceCheckOptions {
   readonly metadata: Metadata
   readonly blobs: BlobStore
   readonly reconcile: Reconcile
+  readonly onRescued: OnRescued | undefined
 }
 
 /** The repository lacks content that a manifest names. */
@@ -47,11 +49,12 @@ export class ReferenceCheck {
   ): Promise<Result> {
     const named = distinctReferences(references)
     const needed = named.filter(({ mayBeAbsent }) => !mayBeAbsent)
+    const { onRescued } = this.#options
     const needs = needed.map(({ role, descriptor: { digest } }) => ({ digest, isChild: role === 'child' }))
     return await whileSeen(async () => {
       await this.#require(repository, needed)
       return await build(async (query, { epoch }) => {
-        const missing = await findMissing(query, { repository, epoch, named: needs })
+        const missing = await findMissing(query, { repository, epoch, named: needs, onRescued })
         if (missing.length > 0) throw blobUnknown(missing, needed)
       })
     })
