@@ -33,6 +33,8 @@ export interface Bench {
   /** So many rounds for each of the others, where the disk wanders. */
   readonly repeats?: number
   readonly contestants?: readonly Contestant[]
+  /** Each contestant is filled and started when the one before has ended: what it does by itself would go on beside the others. */
+  readonly runsAlone?: true
   /** Runs only when it is picked by name. */
   readonly takesLong?: true
   readonly security?: (lab: Lab) => Promise<Security>

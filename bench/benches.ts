@@ -7,6 +7,7 @@ import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
 import { mirror } from './cases/mirror.ts'
 import { objectStore } from './cases/object-store.ts'
+import { retention, retentionOfMany } from './cases/retention.ts'
 import { scrub } from './cases/scrub.ts'
 import { start } from './cases/start.ts'
 import { blobGetOverTls } from './cases/tls.ts'
@@ -40,5 +41,7 @@ export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[
     collect(layers),
     collectFast(layers),
     scrub,
+    retention,
+    retentionOfMany,
   ]
 }

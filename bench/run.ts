@@ -20,6 +20,7 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
   const registries: RegistryUnderLoad[] = []
   try {
     const security = await bench.security?.(lab)
+    const measurements: Measurement[] = []
     for (const contestant of contestantsOf(bench, options)) {
       const storage = await bench.storage?.(lab, contestant)
       const sections = await bench.sections?.(lab, contestant)
@@ -30,8 +31,12 @@ export async function runBench(bench: Bench, options: RunOptions): Promise<Measu
       await registry.start()
       await registry.scanned()
       await bench.prepare?.(registry, lab)
+      if (bench.runsAlone !== true) continue
+      measurements.push(...(await measure(bench, [registry], lab, options)))
+      await registry.stop()
+      await rm(registry.data, { recursive: true, force: true })
     }
-    return await measure(bench, registries, lab, options)
+    return bench.runsAlone === true ? measurements : await measure(bench, registries, lab, options)
   } finally {
     for (const registry of registries) await registry.stop()
     await bench.end?.()
