@@ -13,7 +13,7 @@ export async function hold(config: Config, log: Log, target: string, signal: Abo
   await withContent(config, log, signal, async ({ registry }) => {
     requireWritable(config)
     await explained(async () => await registry.manifests.get(repository, reference))
-    await registry.holds.hold(repository, reference)
+    await registry.holding.hold(repository, reference)
   })
 }
 

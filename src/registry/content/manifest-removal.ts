@@ -53,7 +53,7 @@ export class ManifestRemoval {
 
   /** Throws MANIFEST_UNKNOWN, ChangedMeanwhile, KeptContent. */
   async tag(repository: RepositoryName, tag: Tag, { actor, asOf }: ManifestDelete): Promise<void> {
-    await this.#options.guard.requireRemovable(repository, [tag])
+    this.#options.guard.requireUnlisted(repository, [tag])
     await this.#options.operations.perform({
       name: 'tag delete',
       actor,
@@ -65,6 +65,7 @@ export class ManifestRemoval {
         return { plan: { repositoryId, digest: row?.digest }, claims: tagClaims(repository, [tag]) }
       },
       act: async ({ digest: known }) => {
+        await this.#options.guard.requireUnheld(repository, [tag])
         const digest = known ?? (await this.#digestOf(repository, tag))
         const deleting = { how: 'tag delete', actor, repository, kind: 'tag', tags: [tag] } as const
         if (digest !== undefined) await this.#options.records.write([{ ...deleting, digest }])
@@ -84,7 +85,6 @@ export class ManifestRemoval {
   async manifest(repository: RepositoryName, digest: Digest, options: ManifestDelete): Promise<readonly Tag[]> {
     const { isForced, actor, asOf } = options
     await this.#options.scanned(repository)
-    await this.#options.guard.requireManifestRemovable(repository, digest)
     return await this.#options.operations.perform({
       name: 'manifest delete',
       actor,
@@ -104,6 +104,7 @@ export class ManifestRemoval {
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
       act: async ({ repositoryId, tags }) => {
+        await this.#options.guard.requireUnheld(repository, [digest, ...tags])
         await this.#options.records.write([{ how: 'manifest delete', actor, repository, kind: 'manifest', digest, tags }])
         await releaseDependents(this.#options.metadata, { repositoryId, digest }, { isCollected: false })
         await allEnded(tags.map((tag) => this.#options.storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))

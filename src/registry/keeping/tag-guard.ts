@@ -1,4 +1,4 @@
-import { findRepository, findTag, listTagsOf, lookUpTag } from '../../metadata/content.ts'
+import { findRepository, findTag, lookUpTag } from '../../metadata/content.ts'
 import type { Metadata, Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
@@ -56,12 +56,11 @@ export class TagGuard {
     }
   }
 
-  /** Before anything of it is removed: throws KeptContent for a tag that is listed, and for what is held. */
-  async requireRemovable(repository: RepositoryName, references: readonly Reference[]): Promise<void> {
-    this.requireUnlisted(
-      repository,
-      references.filter((reference): reference is Tag => !isDigest(reference)),
-    )
+  /**
+   * Called by an operation that has claimed these names, before it removes anything: throws KeptContent for what is held. A hold claims its name as
+   * well, so that none comes between.
+   */
+  async requireUnheld(repository: RepositoryName, references: readonly Reference[]): Promise<void> {
     for (const reference of references) {
       if (!(await this.#options.holds.isHeld(repository, reference))) continue
       const name = isDigest(reference) ? `${repository}@${reference}` : `${repository}:${reference}`
@@ -69,14 +68,6 @@ export class TagGuard {
         held: reference,
       })
     }
-  }
-
-  /** The same of a manifest and of every tag on it. All tags of the repository have been seen. */
-  async requireManifestRemovable(repository: RepositoryName, digest: Digest): Promise<void> {
-    const { read } = this.#options.metadata
-    const row = await findRepository(read, repository)
-    const tags = row === undefined ? [] : await listTagsOf(read, row.id, digest)
-    await this.requireRemovable(repository, [digest, ...tags])
   }
 
   /** What is kept in a repository, for a look at many of its names. */

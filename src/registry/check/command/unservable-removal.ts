@@ -48,7 +48,6 @@ export class UnservableRemoval {
 
   async #manifest(repository: RepositoryName, digest: Digest): Promise<readonly Tag[]> {
     const { operations, storage, view, guard } = this.#options
-    await guard.requireManifestRemovable(repository, digest)
     const name = { kind: 'manifest', repository, digest } as const
     return await operations.perform({
       name: MANIFEST_REMOVAL,
@@ -62,6 +61,7 @@ export class UnservableRemoval {
         return { plan: { repositoryId, tags }, claims: [{ name, alone: true }, ...tagClaims(repository, tags)] }
       },
       act: async ({ tags }) => {
+        await guard.requireUnheld(repository, [digest, ...tags])
         if ((await view.observeManifest(name)).found !== undefined) throw canBePulled(repository, digest)
         await allEnded(tags.map((tag) => storage.remove(layout.tag(repository, tag), CURRENT_LINK_FILE)))
         await storage.remove(layout.revision(repository, digest), LINK_FILE)
@@ -77,7 +77,7 @@ export class UnservableRemoval {
 
   async #tag(repository: RepositoryName, tag: Tag): Promise<readonly Tag[]> {
     const { operations, storage, view, reconcile, guard } = this.#options
-    await guard.requireRemovable(repository, [tag])
+    guard.requireUnlisted(repository, [tag])
     let digest: Digest | undefined
     await operations.perform({
       name: TAG_REMOVAL,
@@ -87,6 +87,7 @@ export class UnservableRemoval {
         claims: tagClaims(repository, [tag]),
       }),
       act: async () => {
+        await guard.requireUnheld(repository, [tag])
         const path = layout.tag(repository, tag)
         if ((await storage.stat(path)) === undefined) throw manifestUnknown(tag)
         digest = (await view.observeTag({ kind: 'tag', repository, tag })).digest
