@@ -1,4 +1,5 @@
 import { StartError } from '../composition/start-error.ts'
+import { findSpanMs, SPAN_RULE } from '../config/words/duration.ts'
 import { findDigest } from '../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
 import { findTag } from '../oci/reference.ts'
@@ -11,15 +12,18 @@ export interface DeletionWords {
   readonly target: string | undefined
   readonly repositories: string | undefined
   readonly tags: string | undefined
+  /** An age, as 14d. */
+  readonly olderThan?: string | undefined
 }
 
 type Named = Exclude<Selection, { readonly kind: 'repositories' | 'tags' }>
 
 /** Throws StartError with a sentence for what cannot be meant. */
-export function selectionOf({ target, repositories, tags }: DeletionWords): Selection {
+export function selectionOf({ target, repositories, tags, olderThan }: DeletionWords): Selection {
+  const olderThanMs = olderThan === undefined ? undefined : ageIn(olderThan, tags)
   if (target !== undefined && repositories !== undefined)
     throw new StartError('Name a repository or --repositories, not both: they may mean different ones.')
-  if (target !== undefined) return tags === undefined ? targetOf(target) : tagsIn(target, tags)
+  if (target !== undefined) return tags === undefined ? targetOf(target) : tagsIn(target, tags, olderThanMs)
   if (repositories === undefined)
     throw new StartError(
       'Name what to delete: <repository>, <repository>:<tag>, <repository>@<digest>, or --repositories <pattern>.',
@@ -27,7 +31,7 @@ export function selectionOf({ target, repositories, tags }: DeletionWords): Sele
   const names = repositoryGlob(repositories)
   return tags === undefined
     ? { kind: 'repositories', repositories: names }
-    : { kind: 'tags', repositories: names, tags: tagGlob(tags) }
+    : { kind: 'tags', repositories: names, tags: tagGlob(tags), olderThanMs }
 }
 
 /** One repository, tag or digest. Throws StartError. */
@@ -45,10 +49,18 @@ export function targetOf(text: string): Named {
   return { kind: 'tag', repository: repositoryName(text.slice(0, colon), text), tag }
 }
 
-function tagsIn(target: string, tags: string): Selection {
+function ageIn(olderThan: string, tags: string | undefined): number {
+  if (tags === undefined)
+    throw new StartError('--older-than says which tags of a pattern are meant: name the pattern with --tags.')
+  const ms = findSpanMs(olderThan)
+  if (ms !== undefined) return ms
+  throw new StartError(`${JSON.stringify(olderThan)} is no age; write ${SPAN_RULE}.`)
+}
+
+function tagsIn(target: string, tags: string, olderThanMs: number | undefined): Selection {
   const selection = targetOf(target)
   if (selection.kind !== 'repository') throw new StartError(`${target} names one image already; leave --tags out, or the tag.`)
-  return { kind: 'tags', repositories: selection.repository, tags: tagGlob(tags) }
+  return { kind: 'tags', repositories: selection.repository, tags: tagGlob(tags), olderThanMs }
 }
 
 function repositoryName(text: string, whole: string): RepositoryName {

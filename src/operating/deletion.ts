@@ -47,9 +47,14 @@ export async function deleteContent(config: Config, log: Log, request: DeletionR
       const { isForced, onDeleted } = request
       const told = (repository: string, reference: Reference) =>
         onDeleted(`${repository}${reference.includes(':') ? '@' : ':'}${reference}`)
-      return await deletions.delete(selection, { actor: ownWork('berth delete'), isForced, asOf: preview.asOf, signal, told })
+      return await deletions.delete(selection, { actor: ownWork('berth delete'), isForced, ...asShown(preview), signal, told })
     })
   })
+}
+
+/** What has changed since the preview is not meant, and no tag that has come of age since. */
+function asShown({ asOf, pushedBeforeMs }: Preview): Pick<Preview, 'asOf' | 'pushedBeforeMs'> {
+  return { asOf, pushedBeforeMs }
 }
 
 /** What a client would hear as a code is a sentence for the operator. What the storage says is explained by the caller. */

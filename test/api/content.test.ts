@@ -95,6 +95,17 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     expect(tags).toEqual(['latest', 'v1', 'v2'])
   })
 
+  test('an age means only older tags of a pattern', async () => {
+    const repository = await pushed()
+
+    const old = await preview(`${repository}/deletion?tags=v*&olderThan=1h`)
+    const young = await preview(`${repository}/deletion?tags=v*`)
+
+    expect([old.tags, old.stays, young.tags]).toEqual([0, [], 2])
+    for (const words of ['tag=v1&olderThan=1h', 'olderThan=1h', 'tags=v*&olderThan=0d', 'tags=v*&olderThan=soon'])
+      await refused('GET', `${repository}/deletion?${words}`, 400, 'PARAMETER_INVALID')
+  })
+
   test('of a deletion with many tags a hundred are named, and all come back', async () => {
     const repository = `team/${crypto.randomUUID()}`
     await pushImage(client, one, 'v1', repository)

@@ -13,6 +13,7 @@ export interface DeleteOptions {
   readonly config?: string
   readonly repositories?: string
   readonly tags?: string
+  readonly olderThan?: string
   readonly force?: boolean
   readonly dryRun?: boolean
   /** Delete what is there now. */
@@ -26,7 +27,7 @@ export async function deleteCommand(target: string | undefined, options: DeleteO
   ensureRuntimeSettings()
   const config = loadServedConfig(options.config)
   const ending = endOnSignal()
-  const { repositories, tags, force: isForced = false, yes = false, token } = options
+  const { repositories, tags, olderThan, force: isForced = false, yes = false, token } = options
   let shown: DeletionPreview | undefined
   const onPreview = (preview: DeletionPreview) => {
     shown = preview
@@ -38,7 +39,7 @@ export async function deleteCommand(target: string | undefined, options: DeleteO
   const onDeleted = (name: string) => writeLine(`deleted ${name}`)
   const told = (found: Parameters<typeof writeFound>[1]) => writeFound(writeLine, found)
   const log = createLog({ ...config.log, level: 'error' }, standardError())
-  const words = { target, repositories, tags }
+  const words = { target, repositories, tags, olderThan }
   try {
     const work = () => deleteContent(config, log, { words, isForced, told, onPreview, onDeleted, signal: ending })
     const deleted = await explained(config, work)

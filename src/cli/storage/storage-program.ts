@@ -44,6 +44,7 @@ export function addDelete(program: Command): void {
     .option('--config <config.yml>', 'the configuration of the server; inside a container Berth finds it')
     .option('--repositories <pattern>', "all repositories that fit, as 'ci/**'")
     .option('--tags <pattern>', "only tags that fit, as 'pr-*'; their manifests stay")
+    .option('--older-than <age>', "of these tags only those that were last pushed so long ago, as '14d'")
     .option('--force', 'also what is part of an image index, which then cannot be pulled whole any more')
     .addOption(
       new Option('-d, --dry-run', 'print what would go, and its token; nothing else happens without --yes or --token either'),

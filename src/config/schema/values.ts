@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { findAddressRange } from '../words/address-range.ts'
 import { findByteCount } from '../words/byte-count.ts'
 import { findByteSize } from '../words/byte-size.ts'
-import { findDurationMs, findSpanMs } from '../words/duration.ts'
+import { findDurationMs, findSpanMs, SPAN_RULE } from '../words/duration.ts'
 import { findEveryInterface, findTcpAddress, type ListenAddress } from '../words/listen-address.ts'
 import { Pattern } from '../words/pattern.ts'
 import { Secret } from '../words/secret.ts'
@@ -23,8 +23,6 @@ export const secret = text.transform((value) => new Secret(value))
 export const boolean = parsed(findBoolean, 'is not allowed; use true or false')
 
 export const durationMs = parsed(findDurationMs, 'is not a duration; write a number with its unit, as in 10s, 5m, 168h or 1h30m')
-
-export const SPAN_RULE = 'a number of days or a duration, as in 30d, 12h or 1h30m'
 
 /** Days, or a duration, of more than nothing. */
 export const spanMs = parsed(findSpanMs, `is not allowed; write ${SPAN_RULE}`)

@@ -11,6 +11,9 @@ const DAY_MS = 86_400_000
 const DURATION = /^(?:\d+(?:\.\d+)?(?:ns|us|µs|ms|s|m|h))+$/
 const PART = /(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g
 
+/** What `findSpanMs` takes. */
+export const SPAN_RULE = 'a number of days or a duration, as in 30d, 12h or 1h30m'
+
 /** The milliseconds of whole days ('30d'), or of a duration as below, of more than nothing. */
 export function findSpanMs(text: string): number | undefined {
   const ms = /^\d{1,6}d$/.test(text) ? Number(text.slice(0, -1)) * DAY_MS : findDurationMs(text)

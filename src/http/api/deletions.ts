@@ -6,13 +6,13 @@ import type { Going, Selection, Staying } from '../../registry/deleting/selectio
 import { Refusal } from '../answer/error-response.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
-import { atMostOne, digest, flag, parametersIn, tag, tags } from './parameters.ts'
+import { age, atMostOne, digest, flag, invalid, parametersIn, tag, tags } from './parameters.ts'
 import type { ContentRoute } from './routes.ts'
 
 /** An answer names no more of what goes; its counts are of all of it. */
 export const MOST_NAMED = 1_000
 
-const what = z.strictObject({ tag: tag.optional(), digest: digest.optional(), tags: tags.optional() })
+const what = z.strictObject({ tag: tag.optional(), digest: digest.optional(), tags: tags.optional(), olderThan: age.optional() })
 /** What a look at a deletion is about: a tag alone, a manifest with its tags, tags alone, or all of the repository. */
 export const LOOK = atMostOne(what, 'tag', 'digest', 'tags')
 /** What a deletion is about, and the token of the look at it. */
@@ -56,6 +56,7 @@ export async function deleteContent({ registry, request, route, actor }: Call<Co
       actor,
       isForced,
       asOf: preview.asOf,
+      pushedBeforeMs: preview.pushedBeforeMs,
       signal,
       told,
     })
@@ -69,14 +70,17 @@ export async function deleteContent({ registry, request, route, actor }: Call<Co
 }
 
 function selectionOf({ repository }: ContentRoute, words: z.output<typeof LOOK>): Selection {
+  if (words.olderThan !== undefined && words.tags === undefined)
+    throw invalid('olderThan says which tags of a pattern are meant, so that tags is needed')
   if (words.tag !== undefined) return { kind: 'tag', repository, tag: words.tag }
   if (words.digest !== undefined) return { kind: 'manifest', repository, digest: words.digest }
-  if (words.tags !== undefined) return { kind: 'tags', repositories: repository, tags: words.tags }
+  const { tags, olderThan: olderThanMs } = words
+  if (tags !== undefined) return { kind: 'tags', repositories: repository, tags, olderThanMs }
   return { kind: 'repository', repository }
 }
 
 function shown(
-  { freedAfterMs, repositories: _, asOf: __, ...counts }: Preview,
+  { freedAfterMs, repositories: _, asOf: __, pushedBeforeMs: ___, ...counts }: Preview,
   named: readonly Going[],
   staying: readonly Staying[],
 ) {

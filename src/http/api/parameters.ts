@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { findSpanMs } from '../../config/words/duration.ts'
 import { findDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { findTag } from '../../oci/reference.ts'
@@ -10,6 +11,10 @@ export const tag = parsed(findTag, 'can be no tag').meta({ description: 'A tag.'
 export const digest = parsed(findDigest, 'is no digest').meta({ description: 'The digest of a manifest.' })
 export const tags = parsed(TagGlob.find, TAG_GLOB_RULE).meta({
   description: 'A pattern of tags, in which `*` stands for any letters.',
+})
+export const age = parsed(findSpanMs, 'is no age: a number of days or a duration, as in 14d').meta({
+  description: 'Of the tags only those that were last pushed so long ago.',
+  example: '14d',
 })
 export const reference = parsed((text) => findTag(text) ?? findDigest(text), 'is neither a tag nor a digest')
 export const recordId = parsed(findRecordId, 'is no id of a deletion').meta({ description: 'The id of a deletion.' })

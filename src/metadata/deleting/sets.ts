@@ -11,12 +11,14 @@ export interface TagSeen {
   readonly digest: Digest
   /** 1: by name the first of the tags on its manifest. */
   readonly isFirst: 0 | 1
+  /** By the collector's clock; null: not known. */
+  readonly pushedMs: number | null
 }
 
 /** A slice of the tags that lead to a manifest of the repository, by name. */
 export async function listTagSlice(query: Query, repositoryId: number, after: string): Promise<TagSeen[]> {
   return await query.all<TagSeen>(
-    `SELECT t.name AS name, t.digest AS digest,
+    `SELECT t.name AS name, t.digest AS digest, t.pushed_ms AS pushedMs,
        t.name = (SELECT min(e.name) FROM tag e WHERE e.repository_id = t.repository_id AND e.digest = t.digest) AS isFirst
      FROM (SELECT * FROM tag WHERE repository_id = ? AND name > ? AND held = 1 ORDER BY name LIMIT ${SLICE}) t ORDER BY t.name`,
     repositoryId,
@@ -25,14 +27,18 @@ export async function listTagSlice(query: Query, repositoryId: number, after: st
 }
 
 /** A slice of the tags on a manifest, by name. */
-export async function listTagSliceOf(query: Query, repositoryId: number, digest: Digest, after: string): Promise<Tag[]> {
-  const rows = await query.all<{ name: Tag }>(
-    `SELECT name FROM tag WHERE repository_id = ? AND digest = ? AND name > ? ORDER BY name LIMIT ${SLICE}`,
+export async function listTagSliceOf(
+  query: Query,
+  repositoryId: number,
+  digest: Digest,
+  after: string,
+): Promise<Pick<TagSeen, 'name' | 'pushedMs'>[]> {
+  return await query.all<Pick<TagSeen, 'name' | 'pushedMs'>>(
+    `SELECT name, pushed_ms AS pushedMs FROM tag WHERE repository_id = ? AND digest = ? AND name > ? ORDER BY name LIMIT ${SLICE}`,
     repositoryId,
     digest,
     after,
   )
-  return rows.map(({ name }) => name)
 }
 
 export interface ManifestInSet {

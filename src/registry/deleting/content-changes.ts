@@ -5,6 +5,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import type { ManifestRestoration } from '../content/manifest-restoration.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
+import type { PushedTimes } from '../keeping/pushed-times.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { TagHistory } from '../records/tag-history.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
@@ -22,6 +23,7 @@ export interface ContentChangesOptions {
   readonly history: Pick<TagHistory, 'of' | 'remembered'>
   readonly restoration: Pick<ManifestRestoration, 'restore'>
   readonly freed: FreedWhen
+  readonly times: PushedTimes
 }
 
 type Scan = Pick<RepositoryScan, 'areNamesKnown' | 'scanNames' | 'scanIfNeeded'>
@@ -46,8 +48,8 @@ export class ContentChanges {
 
   /** `signal` ends what it waits for. */
   deletions(signal: AbortSignal): Deletions {
-    const { metadata, manifests, scan, freed } = this.#options
-    return new Deletions({ metadata, manifests, freed, seen: seenIn(scan, signal) })
+    const { metadata, manifests, scan, freed, times } = this.#options
+    return new Deletions({ metadata, manifests, freed, times, seen: seenIn(scan, signal) })
   }
 
   undeletion(options: Omit<UndeletionOptions, 'records' | 'restoration'>): Undeletion {

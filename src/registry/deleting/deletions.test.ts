@@ -11,6 +11,7 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
 import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import { TagGlob } from '../../oci/tag-glob.ts'
+import { PushedTimes } from '../keeping/pushed-times.ts'
 import { Deletions } from './deletions.ts'
 import type { Going, Names, Selection, Staying } from './selection.ts'
 
@@ -28,7 +29,8 @@ beforeEach(async () => {
   await berth.scan()
   const { scan, manifests } = berth.registry
   const seen = { names: () => scan.ensureNames(), repository: scan.ensureScanned.bind(scan) }
-  deletions = new Deletions({ metadata: berth.opened.metadata, manifests, seen, freed: FREED })
+  const times = new PushedTimes(berth.opened.metadata, berth.storage)
+  deletions = new Deletions({ metadata: berth.opened.metadata, manifests, seen, freed: FREED, times })
 })
 afterEach(async () => {
   await berth.stop()

@@ -1,19 +1,22 @@
 import { listManifestsInSet, listTagSlice, type ManifestInSet, type TagSeen } from '../../metadata/deleting/sets.ts'
 import type { Metadata, Query } from '../../metadata/query.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
+import type { PushedTimes } from '../keeping/pushed-times.ts'
 import type { FreedWhen } from './freed-when.ts'
 import { KeptImages } from './kept-images.ts'
+import { MeantTags } from './meant-tags.ts'
 import { type Preview, Previewer } from './preview.ts'
 import { Questions } from './questions.ts'
 import { type Deleted, type Deletion, Removing } from './removing.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from './selected-repositories.ts'
-import type { Going, Names, Selection, Staying } from './selection.ts'
+import type { Going, Selection, Staying, TagSelection } from './selection.ts'
 
 export interface DeletionsOptions {
   readonly metadata: Metadata
   readonly manifests: Pick<ManifestStore, 'delete' | 'keptIn'>
   readonly seen: Seen
   readonly freed: FreedWhen
+  readonly times: Pick<PushedTimes, 'ofTags'>
 }
 
 /** Deletes what an operator has chosen, one manifest or tag after another, each as a client's DELETE does. */
@@ -27,8 +30,8 @@ export class Deletions {
   /** What `delete` would take. Throws NAME_UNKNOWN, MANIFEST_UNKNOWN. */
   async preview(selection: Selection, told: (found: Going | Staying) => void, signal: AbortSignal): Promise<Preview> {
     const { questions, repositories } = this.#look(signal)
-    const { freed, manifests } = this.#options
-    return await new Previewer({ questions, repositories, freed, manifests, told }).preview(selection)
+    const { freed, manifests, times } = this.#options
+    return await new Previewer({ questions, repositories, freed, manifests, times, told, signal }).preview(selection)
   }
 
   /**
@@ -47,7 +50,7 @@ export class Deletions {
           await removing.one(repository.name, selection.digest)
           break
         case 'tags':
-          await removeTags(questions, repository, selection.tags, removing)
+          await removeTags(questions, repository, meantBy(selection, deletion), removing)
           break
         case 'repository':
         case 'repositories':
@@ -67,12 +70,21 @@ export class Deletions {
   }
 }
 
-async function removeTags(questions: Questions, { id, name }: FoundRepository, tags: Names, removing: Removing): Promise<void> {
+function meantBy({ tags }: TagSelection, { pushedBeforeMs }: Deletion): MeantTags {
+  return new MeantTags((tag) => tags.fits(tag), pushedBeforeMs)
+}
+
+async function removeTags(
+  questions: Questions,
+  { id, name }: FoundRepository,
+  tags: MeantTags,
+  removing: Removing,
+): Promise<void> {
   const list = (query: Query, after: string) => listTagSlice(query, id, after)
   for await (const slice of questions.slices(list, '', (tag: TagSeen) => tag.name))
     await removing.each(
       name,
-      slice.map((tag) => tag.name).filter((tag) => tags.fits(tag)),
+      slice.filter((tag) => tags.has(tag)).map(({ name }) => name),
     )
 }
 

@@ -8,6 +8,7 @@ import { ownWork } from '../../observe/actor.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
+import { PushedTimes } from '../keeping/pushed-times.ts'
 import { Deletions } from './deletions.ts'
 import type { Selection } from './selection.ts'
 
@@ -36,6 +37,7 @@ beforeEach(async () => {
   deletions = new Deletions({
     ...{ metadata: lab.berth.opened.metadata, manifests, seen },
     freed: { ...TEST_POLICY, intervalMs: 0 },
+    times: new PushedTimes(lab.berth.opened.metadata, lab.berth.storage),
   })
   await lab.push([amd, arm].map((image) => [image, image.manifest.digest] as const))
   await expectStatus(await lab.berth.client.putManifest(APP, 'v1', index.manifest), 201)

@@ -15,9 +15,11 @@ import { manifestUnknown } from '../../oci/unknown.ts'
 import { wordsOf } from '../../retention/reason.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
 import type { KeptBy, KeptNames } from '../keeping/kept-names.ts'
+import type { PushedTimes } from '../keeping/pushed-times.ts'
 import { type FreedWhen, freedAfterMs } from './freed-when.ts'
 import { ImageClosure } from './image-closure.ts'
 import { KeptImages } from './kept-images.ts'
+import { type DatedTag, MeantTags, pushedBeforeMsOf } from './meant-tags.ts'
 import { OnlyHeld } from './only-held.ts'
 import type { Questions } from './questions.ts'
 import { bytesOfRepository } from './repository-bytes.ts'
@@ -48,6 +50,8 @@ export interface Preview {
   readonly namedBy: readonly Digest[]
   /** The number after which all of it was read: what has changed since is not meant. */
   readonly asOf: number
+  /** Only tags are meant that were pushed until then, by the collector's clock; undefined: of any age. */
+  readonly pushedBeforeMs: number | undefined
   /** Of the whole set: another one where anything has been added, moved or removed. */
   readonly token: string
 }
@@ -57,6 +61,8 @@ export interface PreviewParts {
   readonly repositories: SelectedRepositories
   readonly freed: FreedWhen
   readonly manifests: Pick<ManifestStore, 'keptIn'>
+  readonly times: Pick<PushedTimes, 'ofTags'>
+  readonly signal: AbortSignal
   /** Is told everything that goes, one after another, and what stays of that which is meant. */
   readonly told: (found: Going | Staying) => void
 }
@@ -75,6 +81,7 @@ export class Previewer {
   #bytes = 0
   #steps = 0
   #namedBy: readonly Digest[] = []
+  #pushedBeforeMs: number | undefined
 
   constructor(parts: PreviewParts) {
     this.#parts = parts
@@ -86,6 +93,7 @@ export class Previewer {
     // What a scan heals gets a number of its own: everything is seen before the number is drawn.
     for await (const _ of repositories.of(selection));
     const asOf = await questions.ask(currentNumber)
+    this.#pushedBeforeMs = await questions.ask((query) => pushedBeforeMsOf(query, selection))
     for await (const repository of repositories.of(selection)) await this.#lookInto(repository, selection)
     return {
       ...{ repositories: this.#repositories, tags: this.#tags, manifests: this.#manifests, released: this.#released },
@@ -96,6 +104,7 @@ export class Previewer {
         bytes: this.#bytes,
         namedBy: this.#namedBy,
         asOf,
+        pushedBeforeMs: this.#pushedBeforeMs,
       },
       freedAfterMs: freedAfterMs(this.#parts.freed, this.#steps),
       token: this.#hash.digest('hex').slice(0, 32),
@@ -113,12 +122,7 @@ export class Previewer {
         await this.#manifest(repository, selection.digest, names)
         break
       case 'tags':
-        for await (const { name, digest, isFirst } of this.#tagsOf(repository)) {
-          if (!selection.tags.fits(name) || this.#staysBy(repository, name, names)) continue
-          this.#goes({ kind: 'tag', repository: repository.name, tag: name, digest })
-          if (isFirst === 1 && (await this.#allTags(repository, digest, (tag) => selection.tags.fits(tag) && !names.by(tag))))
-            this.#leftUntagged += 1
-        }
+        await this.#tagsMeant(repository, new MeantTags((tag) => selection.tags.fits(tag), this.#pushedBeforeMs), names)
         break
       case 'repository':
       case 'repositories':
@@ -127,13 +131,40 @@ export class Previewer {
     if (this.#tags + this.#manifests > before) this.#repositories += 1
   }
 
+  async #tagsMeant(repository: FoundRepository, meant: MeantTags, names: KeptNames): Promise<void> {
+    if (this.#pushedBeforeMs !== undefined) await this.#dateTags(repository, meant)
+    for await (const tag of this.#tagsOf(repository)) {
+      if (!meant.has(tag)) {
+        if (meant.fits(tag.name) && tag.pushedMs === null) this.#staysUndated(repository, tag.name)
+        continue
+      }
+      if (this.#staysBy(repository, tag.name, names)) continue
+      this.#goes({ kind: 'tag', repository: repository.name, tag: tag.name, digest: tag.digest })
+      if (
+        tag.isFirst === 1 &&
+        (await this.#allTags(repository, tag.digest, (other) => meant.has(other) && !names.by(other.name)))
+      )
+        this.#leftUntagged += 1
+    }
+  }
+
+  /** What the metadata does not know is asked of the storage once, and noted. */
+  async #dateTags(repository: FoundRepository, meant: MeantTags): Promise<void> {
+    const { times, signal, questions } = this.#parts
+    const list = (query: Query, after: string) => listTagSlice(query, repository.id, after)
+    for await (const slice of questions.slices(list, '', ({ name }: TagSeen) => name)) {
+      const undated = slice.filter(({ name, pushedMs }) => pushedMs === null && meant.fits(name))
+      if (undated.length > 0) await times.ofTags(repository, undated, signal)
+    }
+  }
+
   async #tag(repository: FoundRepository, tag: Tag, names: KeptNames): Promise<void> {
     const { questions } = this.#parts
     const digest = (await questions.ask((query) => findTag(query, repository.id, tag)))?.digest ?? undefined
     if (digest === undefined || !(await this.#isHeld(repository, digest))) throw manifestUnknown(tag)
     if (this.#staysBy(repository, tag, names)) return
     this.#goes({ kind: 'tag', repository: repository.name, tag, digest })
-    if (await this.#allTags(repository, digest, (name) => name === tag)) this.#leftUntagged += 1
+    if (await this.#allTags(repository, digest, ({ name }) => name === tag)) this.#leftUntagged += 1
   }
 
   async #manifest(repository: FoundRepository, digest: Digest, names: KeptNames): Promise<void> {
@@ -192,8 +223,8 @@ export class Previewer {
 
   async #tagsOn(repository: FoundRepository, digest: Digest): Promise<void> {
     const list = (query: Query, after: string) => listTagSliceOf(query, repository.id, digest, after)
-    for await (const slice of this.#parts.questions.slices(list, '', (tag: string) => tag))
-      for (const tag of slice) this.#goes({ kind: 'tag', repository: repository.name, tag, digest })
+    for await (const slice of this.#parts.questions.slices(list, '', ({ name }: DatedTag) => name))
+      for (const { name: tag } of slice) this.#goes({ kind: 'tag', repository: repository.name, tag, digest })
   }
 
   async *#tagsOf({ id }: FoundRepository): AsyncGenerator<TagSeen> {
@@ -201,9 +232,9 @@ export class Previewer {
     for await (const slice of this.#parts.questions.slices(list, '', ({ name }: TagSeen) => name)) yield* slice
   }
 
-  async #allTags({ id }: FoundRepository, digest: Digest, isMeant: (tag: Tag) => boolean): Promise<boolean> {
+  async #allTags({ id }: FoundRepository, digest: Digest, isMeant: (tag: DatedTag) => boolean): Promise<boolean> {
     const list = (query: Query, after: string) => listTagSliceOf(query, id, digest, after)
-    for await (const slice of this.#parts.questions.slices(list, '', (tag: string) => tag))
+    for await (const slice of this.#parts.questions.slices(list, '', ({ name }: DatedTag) => name))
       if (!slice.every(isMeant)) return false
     return true
   }
@@ -222,8 +253,8 @@ export class Previewer {
     if (names.isEmpty) return false
     const list = (query: Query, after: string) => listTagSliceOf(query, repository.id, digest, after)
     let stays = this.#staysBy(repository, digest, names)
-    for await (const slice of this.#parts.questions.slices(list, '', (tag: string) => tag))
-      for (const tag of slice) stays = this.#staysBy(repository, tag, names) || stays
+    for await (const slice of this.#parts.questions.slices(list, '', ({ name }: DatedTag) => name))
+      for (const { name } of slice) stays = this.#staysBy(repository, name, names) || stays
     return stays
   }
 
@@ -237,6 +268,10 @@ export class Previewer {
     this.#kept += 1
     const because = by === undefined ? 'it belongs to an image that stays' : wordsOf({ kind: by })
     this.#parts.told({ kind: 'stays', repository, reference, because })
+  }
+
+  #staysUndated({ name: repository }: FoundRepository, reference: Tag): void {
+    this.#parts.told({ kind: 'stays', repository, reference, because: wordsOf({ kind: 'push unknown' }) })
   }
 
   #goes(going: Going): void {

@@ -17,6 +17,8 @@ export interface Deletion {
   readonly isForced: boolean
   /** Of the preview that was shown: what has changed since then stays. */
   readonly asOf: number
+  /** Of that preview: only tags that were pushed until then are meant; undefined: of any age. */
+  readonly pushedBeforeMs?: number | undefined
   readonly signal: AbortSignal
   readonly told: (repository: RepositoryName, reference: Reference) => void
 }

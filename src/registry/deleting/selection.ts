@@ -18,7 +18,15 @@ export type Selection =
   /** The same of all repositories that fit. */
   | { readonly kind: 'repositories'; readonly repositories: Names }
   /** Tags alone, in one repository or in all that fit. */
-  | { readonly kind: 'tags'; readonly repositories: RepositoryName | Names; readonly tags: Names }
+  | TagSelection
+
+export interface TagSelection {
+  readonly kind: 'tags'
+  readonly repositories: RepositoryName | Names
+  readonly tags: Names
+  /** Only those that were last pushed so long ago; left out, of any age. */
+  readonly olderThanMs?: number | undefined
+}
 
 /** Something that is meant, and stays. */
 export interface Staying {
