@@ -75,6 +75,7 @@ export interface RetentionRuleConfig extends TagSetConfig {
     readonly pushedMs: number | undefined
     readonly pulledMs: number | undefined
     readonly moves: number | undefined
+    readonly running: boolean
   }
 }
 

@@ -16,6 +16,7 @@ export type ScanProperty =
   | 'scrub'
   | 'pulls-restored'
   | 'remarks-epoch'
+  | 'deployments-epoch'
   | 'activity-restored'
 
 /**

@@ -19,19 +19,20 @@ import { ManifestRestoration } from './content/manifest-restoration.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore, type ManifestStoreOptions } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
+import type { OnRescued } from './content/rescue.ts'
 import { ContentChanges } from './deleting/content-changes.ts'
 import { Frees } from './deleting/frees.ts'
+import type { Deployments } from './deployments/deployments.ts'
 import { FactsDuty } from './facts/facts-duty.ts'
 import { FactsReader } from './facts/facts-reader.ts'
 import { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
-import { type Look, StorageLook } from './heal/storage-look.ts'
+import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
-import { EarlierImages } from './keeping/earlier-images.ts'
-import { Holds } from './keeping/holds.ts'
-import { KeptUntagged } from './keeping/kept-untagged.ts'
-import { TagGuard } from './keeping/tag-guard.ts'
+import { createKeeping } from './keeping/create-keeping.ts'
+import type { Holding } from './keeping/holding.ts'
+import type { Holds } from './keeping/holds.ts'
 import { Maintenance } from './maintenance.ts'
 import { createMirrors, limitedMirrors, tendingOf } from './mirror/create-mirrors.ts'
 import type { MirrorSources, Mirrors } from './mirror/mirrors.ts'
@@ -47,7 +48,7 @@ import { DeletedRecords } from './records/deleted-records.ts'
 import { TagHistory } from './records/tag-history.ts'
 import type { Remarks } from './remarks/remarks.ts'
 import { createRetention, type Retention } from './retention/create-retention.ts'
-import { NO_POLICY, type RetentionPolicy } from './retention/retention-policy.ts'
+import type { RetentionPolicy } from './retention/retention-policy.ts'
 import { BackgroundScan, type BackgroundScanOptions } from './scan/background-scan.ts'
 import { DanglingLinks, type DanglingLinksOptions } from './scan/dangling-links.ts'
 import { ListedScan } from './scan/listed-scan.ts'
@@ -80,6 +81,8 @@ export interface RegistryOptions {
   readonly collectsOnce?: { readonly requireAllowed: ((query: Query) => Promise<void>) | undefined } | undefined
   /** Is told what the collector took. */
   readonly onCollected?: (collected: Collected) => void
+  /** Is told what the collector does not take, because a request asked for it or builds on it. */
+  readonly onRescued?: OnRescued | undefined
   /** Left out, no bytes are read in the background. */
   readonly scrub?: ScrubPolicy
   /** Is told of each blob that was read in the background. */
@@ -109,6 +112,7 @@ export interface Registry {
   /** Undefined: this registry mirrors no other one. */
   readonly mirrors: Mirrors | undefined
   readonly holds: Holds
+  readonly holding: Holding
   readonly retention: Retention
   readonly catalog: Catalog
   readonly facts: FactsDuty
@@ -116,6 +120,8 @@ export interface Registry {
   readonly images: Images
   readonly shown: Shown
   readonly remarks: Remarks
+  /** What runs where, by the reports of agents. */
+  readonly deployments: Deployments
   readonly pullRecords: PullRecords
   readonly frees: Frees
   readonly records: DeletedRecords
@@ -146,7 +152,7 @@ export interface Registry {
 }
 
 export function createRegistry(options: RegistryOptions): Registry {
-  const { storage, metadata, liveness, processId, epoch, onlyReads = false, collector = DEFAULT_POLICY, log } = options
+  const { storage, metadata, liveness, processId, epoch, onlyReads = false, collector = DEFAULT_POLICY, onRescued, log } = options
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch, unknownForMs: collector.foundMs - collector.graceMs })
   const settlement = new Settlement({ metadata, view, processId, epoch })
@@ -159,15 +165,16 @@ export function createRegistry(options: RegistryOptions): Registry {
   const scanned = (repository: RepositoryName) => scan.ensureScanned(repository)
   const { quotas, quotaCount } = quotasOf(options)
   const notifications = notificationsOf(options)
-  const parts = { storage, metadata, view, operations, scanned, quotas, events: notifications?.events }
+  const parts = { storage, metadata, view, operations, scanned, quotas, onRescued, events: notifications?.events }
   const backgroundScan = createBackgroundScan({ ...parts, scan, listed, reconcile, unreadable, obstacles, epoch })
   const look = new StorageLook(view)
   const believed = onlyReads ? look : reconcile
   const blobs = new BlobStore({ ...parts, reconcile: believed })
   const { records, history } = recordsOf(options, collector)
-  const references = new ReferenceCheck({ metadata, blobs, reconcile })
+  const references = new ReferenceCheck({ metadata, blobs, reconcile, onRescued })
   const uploads = new UploadSessions({ ...parts, blobs, pushes: new BlobPush(parts), processId, epoch, liveness })
-  const { holds, images, guard, kept } = createGuard(options, history, believed)
+  const keeping = createKeeping({ ...options, operations, history, reconcile: believed })
+  const { holds, holding, deployments, times, guard, kept } = keeping
   const facts = new FactsReader({ storage, log })
   const factsDuty = new FactsDuty({ storage, metadata, reader: facts })
   const manifestParts = { ...parts, references, records, rules: options.manifestRules ?? NO_RULES, guard, facts }
@@ -179,7 +186,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const collecting = createCollector({ ...options, ...removing, policy: collector, kept, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const pullRecords = new PullRecords(options)
-  const retaining = { holds, images, scan, manifests, whether: collecting.whether, pullRecords, collector }
+  const retaining = { ...keeping, scan, manifests, whether: collecting.whether, pullRecords, collector }
   const retention = createRetention({ ...options, ...retaining, policy: options.retention })
   const mirrors = createMirrors({ ...options, ...manifestParts, ...collecting, ...retention, blobs, manifests, catalog })
   const orphans = createOrphans(options, { uploads, mirrors })
@@ -194,11 +201,11 @@ export function createRegistry(options: RegistryOptions): Registry {
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {
-    ...{ blobs, uploads, manifests, mirrors, holds, retention, notifications },
+    ...{ blobs, uploads, manifests, mirrors, holds, holding, retention, deployments, notifications },
     ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ records, history, restoration, quotas, facts: factsDuty, ...said, pullRecords },
     search: new Search({ metadata, scan, index: searchIndex, epoch }),
-    changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, freed: collector }),
+    changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, times, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     ...{ collector: collecting.collector, collectorDuty: collecting.duty, commandCollection: collecting.command },
     ...{ check: checking.check, unservable: checking.unservable },
@@ -263,13 +270,6 @@ function leavingOf(options: RegistryOptions): LeavingBytes | undefined {
 /** Where nothing can be written, nothing happens either. */
 function notificationsOf({ notifications: settings, onlyReads = false, ...parts }: RegistryOptions): Notifications | undefined {
   return settings === undefined || onlyReads ? undefined : new Notifications({ settings, ...parts })
-}
-
-function createGuard({ storage, metadata, retention = NO_POLICY, log }: RegistryOptions, history: TagHistory, reconcile: Look) {
-  const holds = new Holds(storage)
-  const images = new EarlierImages({ storage, metadata, history, log })
-  const guard = new TagGuard({ metadata, reconcile, holds, retention })
-  return { holds, images, guard, kept: new KeptUntagged({ metadata, holds, images, rules: retention }) }
 }
 
 function createOrphans(options: RegistryOptions, { uploads, mirrors }: Pick<Registry, 'uploads' | 'mirrors'>): UploadOrphans {

@@ -1,3 +1,4 @@
+import type { RunningUnknown } from './facts.ts'
 import type { Reason } from './reason.ts'
 
 /** What becomes of a tag or a manifest. */
@@ -23,6 +24,15 @@ export function goes(because: Reason): Decision {
 export function keptByPush(pushedMs: number | undefined, withinMs: number, nowMs: number): Reason | undefined {
   if (pushedMs === undefined) return { kind: 'push unknown' }
   return nowMs - pushedMs < withinMs ? { kind: 'pushed', atMs: pushedMs, withinMs } : undefined
+}
+
+/** Where a rule keeps what runs: why it does not let something go. */
+export function keptByRunning(
+  { runsOn }: { readonly runsOn: string | undefined },
+  { runningUnknown }: { readonly runningUnknown: RunningUnknown | undefined },
+): Reason | undefined {
+  if (runsOn !== undefined) return { kind: 'running', host: runsOn }
+  return runningUnknown && { kind: 'running unknown', ...runningUnknown }
 }
 
 /** The same of a pull. A manifest of which no pull is noted was not pulled since all pulls are noted. */

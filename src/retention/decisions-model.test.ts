@@ -49,6 +49,8 @@ const EVERY_VERDICT: readonly Verdict[] = [
   ...(['stays: no rule', 'stays: no version', 'stays: protected', 'stays: pull unknown', 'stays: pulled'] as const),
   ...(['stays: pulls noted', 'stays: push unknown', 'stays: pushed', 'stays: referrer', 'stays: unnamed'] as const),
   ...([
+    'stays: running',
+    'stays: running unknown',
     'stays: unreadable',
     'stays: untagged stay',
     'stays: untagged unknown',

@@ -16,7 +16,7 @@ const CLOCK = { nowMs: NOW_MS, turn: async () => undefined }
 const every: NamePattern = { fits: () => true }
 const startingWith = (start: string): NamePattern => ({ fits: (name) => name.startsWith(start) })
 const NO_LINES: KeepLines = {
-  ...{ newest: undefined, versions: undefined, pushedMs: undefined, pulledMs: undefined, moves: undefined },
+  ...{ newest: undefined, versions: undefined, pushedMs: undefined, pulledMs: undefined, moves: undefined, running: false },
 }
 const keeping = (keep: Partial<KeepLines>, more: Partial<RetentionRules> = {}): RetentionRules => ({
   ...NO_RETENTION,
@@ -34,7 +34,7 @@ function tagOf(name: string, ageDays: number | undefined, more: Partial<TagFacts
     digest: digestOf(Number(Bun.hash(name) % 1_000_000_000n)),
     pushedMs: ageDays === undefined ? undefined : NOW_MS - ageDays * DAY_MS,
     pulledMs: undefined,
-    ...{ isChild: false, isReferrer: false, isHeld: false, isUnreadable: false },
+    ...{ isChild: false, isReferrer: false, isHeld: false, isUnreadable: false, runsOn: undefined },
     ...more,
   }
 }
@@ -43,13 +43,20 @@ function manifestOf(ageDays: number, more: Partial<ManifestFacts> = {}): Manifes
   const ms = NOW_MS - ageDays * DAY_MS
   return {
     ...{ digest: digestOf(1), pushedMs: ms, untaggedSinceMs: ms, pulledMs: undefined },
-    ...{ isChild: false, isReferrer: false, isHeld: false, isUnreadable: false },
+    ...{ isChild: false, isReferrer: false, isHeld: false, isUnreadable: false, runsOn: undefined },
     ...more,
   }
 }
 
 const repositoryOf = (tags: readonly TagFacts[], more: Partial<RepositoryFacts> = {}): RepositoryFacts => ({
-  ...{ name: parseRepositoryName('ci/app'), tags, untagged: [], pullsKnownSinceMs: undefined, moves: new Map() },
+  ...{
+    name: parseRepositoryName('ci/app'),
+    tags,
+    untagged: [],
+    pullsKnownSinceMs: undefined,
+    runningUnknown: undefined,
+    moves: new Map(),
+  },
   ...more,
 })
 
@@ -174,6 +181,28 @@ describe('a tag', () => {
       'pr-1': 'goes: rule 1 names it, and none of its lines keeps it',
       'pr-2': 'stays: it is among the newest 1 of rule 1',
     })
+  })
+
+  test('that runs somewhere stays, and every other one while a host is silent or none has reported', async () => {
+    const rules = keeping({ pushedMs: DAY_MS, running: true })
+    const tags = [tagOf('pr-1', 9, { runsOn: 'web-1' }), tagOf('pr-2', 9)]
+    const silent = { runningUnknown: { host: 'web-2', seenMs: NOW_MS - 3 * DAY_MS } }
+    const never = { runningUnknown: { host: undefined, seenMs: undefined } }
+
+    expect(await told(rules, repositoryOf(tags))).toEqual({
+      'pr-1': 'stays: it runs on web-1',
+      'pr-2': 'goes: rule 1 names it, and none of its lines keeps it',
+    })
+    expect(await told(rules, repositoryOf(tags, silent))).toMatchObject({
+      'pr-2':
+        'stays: it is not known what runs on web-2, which last reported 2026-11-26 (berth deployments forget web-2 if it is gone)',
+    })
+    expect(await told(rules, repositoryOf(tags, never))).toMatchObject({
+      'pr-2': 'stays: it is not known what runs, because no agent has reported',
+    })
+    expect((await told(keeping({ pushedMs: DAY_MS }), repositoryOf([...tags, tagOf('v1', 0)], silent)))['pr-1']).toStartWith(
+      'goes',
+    )
   })
 
   test('that is held, immutable or protected stays', async () => {

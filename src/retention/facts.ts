@@ -13,6 +13,15 @@ export interface RepositoryFacts {
   readonly pullsKnownSinceMs: number | undefined
   /** What each tag led to. Of one that is missing it is not known. */
   readonly moves: ReadonlyMap<Tag, MovesSince>
+  /** Why anything may run that is not known to run; undefined: each host has reported lately. */
+  readonly runningUnknown: RunningUnknown | undefined
+}
+
+/** A host that has not reported lately; no host: none ever did. */
+export interface RunningUnknown {
+  readonly host: string | undefined
+  /** When it reported last; undefined where that is not known. */
+  readonly seenMs: number | undefined
 }
 
 export interface TagFacts extends ContentFacts {
@@ -30,6 +39,8 @@ export interface ManifestFacts extends ContentFacts {
 }
 
 interface ContentFacts {
+  /** A host on which it runs, or one of its images. */
+  readonly runsOn: string | undefined
   /** When the manifest was last pulled. */
   readonly pulledMs: number | undefined
   /** An image index that is there names it. */

@@ -1,7 +1,7 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Tag } from '../oci/reference.ts'
 import { isAttachedTag } from './attached-tag.ts'
-import { type Decided, type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
+import { type Decided, type Decision, goes, keptByPull, keptByPush, keptByRunning, stays } from './decision.ts'
 import type { ManifestFacts, RepositoryFacts } from './facts.ts'
 import type { Reason } from './reason.ts'
 import { fitsAny, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
@@ -28,11 +28,13 @@ interface Around {
   readonly nowMs: number
 }
 
-function decide(manifest: ManifestFacts, { rules: { untaggedMs }, repository, earlier, nowMs }: Around): Decision {
+function decide(manifest: ManifestFacts, { rules, repository, earlier, nowMs }: Around): Decision {
+  const { untaggedMs } = rules
   const belonging = belongingOf(manifest)
   if (belonging !== undefined) return stays(belonging)
   if (untaggedMs === undefined) return stays({ kind: 'untagged stay' })
-  const because = keptByMoves(manifest, earlier) ?? keptByTime(manifest, repository, untaggedMs, nowMs)
+  const running = keepsRunning(rules, repository.name) ? keptByRunning(manifest, repository) : undefined
+  const because = keptByMoves(manifest, earlier) ?? running ?? keptByTime(manifest, repository, untaggedMs, nowMs)
   if (because !== undefined) return stays(because)
   return goes({ kind: 'untagged', sinceMs: manifest.untaggedSinceMs ?? nowMs, withinMs: untaggedMs })
 }
@@ -89,6 +91,11 @@ export function movesRuleFor(
   const rule = ruleFor(rules, repository)?.rule
   const count = rule?.keep.moves
   return rule === undefined || count === undefined ? undefined : { rule, count }
+}
+
+/** The rule about a repository keeps what runs there, with a tag or without one. */
+export function keepsRunning(rules: Pick<RetentionRules, 'rules'>, repository: string): boolean {
+  return ruleFor(rules, repository)?.rule.keep.running === true
 }
 
 function keptByMoves({ digest }: ManifestFacts, earlier: EarlierImages | undefined): Reason | undefined {

@@ -1,4 +1,5 @@
 import type { Tag } from '../oci/reference.ts'
+import type { RunningUnknown } from './facts.ts'
 
 /** Why something stays or goes: the one reason that decided. Times are in milliseconds. */
 export type Reason =
@@ -7,6 +8,8 @@ export type Reason =
   | { readonly kind: 'newest' | 'versions' | 'moves'; readonly rule: number; readonly count: number }
   | { readonly kind: 'pushed' | 'pulled'; readonly atMs: number; readonly withinMs: number }
   | { readonly kind: 'pulls noted'; readonly sinceMs: number; readonly withinMs: number }
+  | { readonly kind: 'running'; readonly host: string }
+  | ({ readonly kind: 'running unknown' } & RunningUnknown)
   | { readonly kind: 'no version' | 'push unknown' | 'pull unknown' }
   /** All tags of the repository would go: then none does. */
   | { readonly kind: 'every tag'; readonly rule: number; readonly tags: number }
@@ -49,6 +52,10 @@ export function wordsOf(reason: Reason): string {
       return `it was pulled ${dayOf(reason.atMs)}, within ${spanOf(reason.withinMs)}`
     case 'pulls noted':
       return `pulls are noted since ${dayOf(reason.sinceMs)} only, less than ${spanOf(reason.withinMs)}`
+    case 'running':
+      return `it runs on ${reason.host}`
+    case 'running unknown':
+      return unknownRunning(reason)
     case 'no version':
       return 'its name is no version, which has no place among versions'
     case 'push unknown':
@@ -72,6 +79,12 @@ export function wordsOf(reason: Reason): string {
     case 'untagged':
       return `it has had no tag since ${dayOf(reason.sinceMs)}, for ${spanOf(reason.withinMs)} or more`
   }
+}
+
+function unknownRunning({ host, seenMs }: RunningUnknown): string {
+  if (host === undefined) return 'it is not known what runs, because no agent has reported'
+  const since = seenMs === undefined ? '' : `, which last reported ${dayOf(seenMs)}`
+  return `it is not known what runs on ${host}${since} (berth deployments forget ${host} if it is gone)`
 }
 
 function allOf(tags: number): string {

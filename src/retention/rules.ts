@@ -42,6 +42,8 @@ export interface KeepLines {
   readonly pulledMs: number | undefined
   /** Each tag, and so many of the images that it led to last, the present one among them. */
   readonly moves: number | undefined
+  /** What runs somewhere, by the report of an agent. */
+  readonly running: boolean
 }
 
 /** The first rule about a repository, with its place in the list, from 1 on. */

@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import { isAttachedTag } from './attached-tag.ts'
-import { type Decided, type Decision, goes, keptByPull, keptByPush, stays } from './decision.ts'
+import { type Decided, type Decision, goes, keptByPull, keptByPush, keptByRunning, stays } from './decision.ts'
 import type { RepositoryFacts, TagFacts } from './facts.ts'
 import { Highest } from './highest.ts'
 import type { Reason } from './reason.ts'
@@ -56,6 +56,8 @@ function keptByOperator(rules: RetentionRules, { name }: RepositoryFacts, tag: T
   return kind && { kind }
 }
 
+type Known = Pick<RepositoryFacts, 'pullsKnownSinceMs' | 'runningUnknown'>
+
 interface FoundRule {
   readonly rule: RetentionRule
   readonly place: number
@@ -66,7 +68,7 @@ class Lines {
   readonly #rule: RetentionRule
   readonly #place: number
   readonly #nowMs: number
-  readonly #pullsKnownSinceMs: number | undefined
+  readonly #repository: Known
   /** When the images were pushed, each by the newest of its tags. */
   readonly #pushedMs = new Map<Digest, number>()
   /** Images of which it is not known, of one tag at least, when it was pushed. */
@@ -75,22 +77,22 @@ class Lines {
   readonly #versions: Highest<Version>
   readonly #versionKeys = new Set<string>()
 
-  private constructor({ rule, place }: FoundRule, pullsKnownSinceMs: number | undefined, nowMs: number) {
+  private constructor({ rule, place }: FoundRule, repository: Known, nowMs: number) {
     this.#rule = rule
     this.#place = place
     this.#nowMs = nowMs
-    this.#pullsKnownSinceMs = pullsKnownSinceMs
+    this.#repository = repository
     this.#times = new Highest(rule.keep.newest ?? 0, (one, other) => one - other)
     this.#versions = new Highest(rule.keep.versions ?? 0, compareVersions)
   }
 
   static async over(
     found: FoundRule,
-    { tags, pullsKnownSinceMs }: RepositoryFacts,
+    repository: RepositoryFacts,
     { nowMs, turn }: { readonly nowMs: number; readonly turn: Turn },
   ): Promise<Lines> {
-    const lines = new Lines(found, pullsKnownSinceMs, nowMs)
-    for await (const slice of slicesOf(tags, turn)) for (const tag of slice) lines.#take(tag)
+    const lines = new Lines(found, repository, nowMs)
+    for await (const slice of slicesOf(repository.tags, turn)) for (const tag of slice) lines.#take(tag)
     let taken = 0
     for (const pushedMs of lines.#pushedMs.values()) {
       lines.#times.add(pushedMs)
@@ -122,7 +124,7 @@ class Lines {
 
   decide(tag: TagFacts): Decision {
     if (!fitsAny(this.#rule.tags, tag.name)) return stays({ kind: 'unnamed', rule: this.#place })
-    const because = this.#keptByNewest(tag) ?? this.#keptByVersion(tag) ?? this.#keptByTime(tag) ?? this.#keptByMoves()
+    const because = this.#keptByNewest(tag) ?? this.#keptByVersion(tag) ?? this.#keptByTime(tag) ?? this.#keptByRest(tag)
     return because === undefined ? goes({ kind: 'not kept', rule: this.#place }) : stays(because)
   }
 
@@ -149,11 +151,13 @@ class Lines {
     const { keep } = this.#rule
     const pushed = keep.pushedMs === undefined ? undefined : keptByPush(pushedMs, keep.pushedMs, this.#nowMs)
     if (pushed !== undefined || keep.pulledMs === undefined) return pushed
-    return keptByPull({ pulledMs, knownSinceMs: this.#pullsKnownSinceMs }, keep.pulledMs, this.#nowMs)
+    return keptByPull({ pulledMs, knownSinceMs: this.#repository.pullsKnownSinceMs }, keep.pulledMs, this.#nowMs)
   }
 
-  #keptByMoves(): Reason | undefined {
-    const count = this.#rule.keep.moves
+  #keptByRest(tag: TagFacts): Reason | undefined {
+    const { running, moves: count } = this.#rule.keep
+    const because = running ? keptByRunning(tag, this.#repository) : undefined
+    if (because !== undefined) return because
     return count === undefined ? undefined : { kind: 'moves', rule: this.#place, count }
   }
 }

@@ -14,9 +14,9 @@ import { AT_ONCE } from './turns.ts'
 const TAGS = 20 * AT_ONCE
 const DAY_MS = 86_400_000
 const NO_LINES: KeepLines = {
-  ...{ newest: undefined, versions: undefined, pushedMs: undefined, pulledMs: undefined, moves: undefined },
+  ...{ newest: undefined, versions: undefined, pushedMs: undefined, pulledMs: undefined, moves: undefined, running: false },
 }
-const flags = { isChild: false, isReferrer: false, isHeld: false, isUnreadable: false }
+const flags = { isChild: false, isReferrer: false, isHeld: false, isUnreadable: false, runsOn: undefined }
 const digestOf = (number: number) => parseDigest(`sha256:${String(number).padStart(64, '0')}`)
 
 /** Counts how often anything of a tag or a manifest is read between two turns. */
@@ -56,7 +56,7 @@ function repositoryOf(count: ReadCount): RepositoryFacts {
     return count.of({ digest: digestOf(number + TAGS), ...times, ...flags }, 'isChild')
   })
   const moves = new Map(tags.map(({ name, digest }) => [name, new Map([[digest, 0]])]))
-  return { name: parseRepositoryName('ci/app'), tags, untagged, moves, pullsKnownSinceMs: 0 }
+  return { name: parseRepositoryName('ci/app'), tags, untagged, moves, pullsKnownSinceMs: 0, runningUnknown: undefined }
 }
 
 test.each([

@@ -10,7 +10,9 @@ const NOT_COPIED: ReadonlySet<string> = new Set([
   ...[berthLayout.store, berthLayout.databases, berthLayout.clock, berthLayout.quarantine],
 ])
 /** What lies below these and the source has no more goes from the target too. */
-const IN_STEP: readonly StoragePath[] = [berthLayout.access, berthLayout.deleted, berthLayout.remarks]
+const IN_STEP: readonly StoragePath[] = [
+  ...[berthLayout.access, berthLayout.deleted, berthLayout.remarks, berthLayout.deployments],
+]
 const MOST_BYTES = 64 * 1024 * 1024
 
 /**

@@ -74,6 +74,7 @@ export function findBlobAt(path: StoragePath): Digest | undefined {
 const ACCESS = 'berth/v1/access'
 const QUARANTINE = 'berth/v1/quarantine'
 const REMARKS = 'berth/v1/remarks'
+const DEPLOYMENTS = 'berth/v1/deployments'
 export const DESCRIPTION_FILE = '_description'
 const STARS = '_stars'
 
@@ -91,6 +92,7 @@ const STARS = '_stars'
  *     remarks/<name>/           what people say of a repository
  *       _description            one JSON record
  *       _stars/<hex>            secret; one user's star, one JSON record. <hex>: the SHA-256 of the user's name
+ *     deployments/<host>        secret; what runs on a host, one JSON record: the last report of its agent that said something new
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -110,6 +112,7 @@ export const berthLayout = {
   remarks: storagePath(REMARKS),
   remarksOn: (repository: RepositoryName): StoragePath => storagePath(REMARKS, repository),
   starsOf: (repository: RepositoryName): StoragePath => storagePath(REMARKS, repository, STARS),
+  deployments: storagePath(DEPLOYMENTS),
   access: storagePath(ACCESS),
   quarantine: storagePath(QUARANTINE),
   quarantined: (digest: Digest): StoragePath => storagePath(QUARANTINE, `${algorithmOf(digest)}.${hexOf(digest)}`),

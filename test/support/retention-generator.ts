@@ -41,6 +41,7 @@ export function generateRepository(random: SeededRandom): GeneratedRepository {
       tags,
       untagged: Array.from({ length: random.below(4) }, () => generateManifest(random)),
       pullsKnownSinceMs: random.chance(0.8) ? past(random) : undefined,
+      runningUnknown: generateUnknown(random),
     },
     pasts: new Map(tags.map(({ name, digest }) => [name, generatePast(random, digest, DIGESTS)])),
   }
@@ -50,7 +51,13 @@ function generateRule(random: SeededRandom): RetentionRule {
   const few = () => (random.chance(0.35) ? 1 + random.below(5) : undefined)
   const span = () => (random.chance(0.35) ? days(random) : undefined)
   const moves = random.chance(0.2) ? 1 + random.below(4) : undefined
-  return { ...tagSet(random), keep: { newest: few(), versions: few(), pushedMs: span(), pulledMs: span(), moves } }
+  const running = random.chance(0.3)
+  return { ...tagSet(random), keep: { newest: few(), versions: few(), pushedMs: span(), pulledMs: span(), moves, running } }
+}
+
+function generateUnknown(random: SeededRandom): RepositoryFacts['runningUnknown'] {
+  if (random.chance(0.8)) return undefined
+  return random.chance(0.5) ? { host: undefined, seenMs: undefined } : { host: 'web-1', seenMs: past(random) }
 }
 
 function generateTag(random: SeededRandom): TagFacts {
@@ -59,6 +66,7 @@ function generateTag(random: SeededRandom): TagFacts {
     digest: random.pick(DIGESTS),
     pushedMs: random.chance(0.9) ? past(random) : undefined,
     pulledMs: random.chance(0.4) ? past(random) : undefined,
+    runsOn: random.chance(0.2) ? 'web-2' : undefined,
     isChild: random.chance(0.05),
     isReferrer: random.chance(0.05),
     isHeld: random.chance(0.05),
@@ -91,6 +99,7 @@ function generateManifest(random: SeededRandom): ManifestFacts {
     pushedMs: random.chance(0.9) ? past(random) : undefined,
     untaggedSinceMs: random.chance(0.9) ? past(random) : undefined,
     pulledMs: random.chance(0.3) ? past(random) : undefined,
+    runsOn: random.chance(0.2) ? 'web-2' : undefined,
     isChild: random.chance(0.1),
     isReferrer: random.chance(0.1),
     isHeld: random.chance(0.05),

@@ -1,7 +1,14 @@
 import type { Config } from '../../src/config/config.ts'
 
 const DAY_MS = 86_400_000
-const NO_LINES = { newest: undefined, versions: undefined, pushedMs: undefined, pulledMs: undefined, moves: undefined }
+const NO_LINES = {
+  newest: undefined,
+  versions: undefined,
+  pushedMs: undefined,
+  pulledMs: undefined,
+  moves: undefined,
+  running: false,
+}
 const SET = { repositories: ['**'], tags: ['*'] }
 
 /** What an entry of a list cannot do without. */
@@ -25,6 +32,7 @@ export const RETENTION_ROWS = [
   keep('pushed', '14d', { pushedMs: 14 * DAY_MS }),
   keep('pulled', '36h', { pulledMs: 1.5 * DAY_MS }),
   keep('moves', 5, { moves: 5 }),
+  keep('running', true, { running: true }),
   ['retention.immutable', [], ({ retention }: Config): unknown => retention.immutable, []],
   ['retention.protected', [], ({ retention }: Config): unknown => retention.protected, []],
   ['retention.ignorepulls', ['scanner'], ({ retention }: Config): unknown => retention.ignoredPullers, ['scanner']],

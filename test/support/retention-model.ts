@@ -34,7 +34,7 @@ function withoutBrake(rules: RetentionRules, repository: Facts, tag: TagFacts, n
   const rule = firstRule(rules, repository)
   if (rule === undefined) return 'stays: no rule'
   if (!names(rule, tag)) return 'stays: unnamed'
-  const { newest, versions, pushedMs, pulledMs, moves } = rule.keep
+  const { newest, versions, pushedMs, pulledMs, moves, running } = rule.keep
   const others = repository.tags.filter((each) => !isPartOfAnImage(each) && names(rule, each))
   if (newest !== undefined) {
     const age = timeOfImage(others, tag.digest)
@@ -58,6 +58,8 @@ function withoutBrake(rules: RetentionRules, repository: Facts, tag: TagFacts, n
     const pulled = pull(tag, repository, pulledMs, nowMs)
     if (pulled !== undefined) return pulled
   }
+  if (running && tag.runsOn !== undefined) return 'stays: running'
+  if (running && repository.runningUnknown !== undefined) return 'stays: running unknown'
   return moves === undefined ? 'goes: not kept' : 'stays: moves'
 }
 
@@ -80,6 +82,8 @@ export function verdictOfManifest(
     if (named.some((tag) => isAmongLast(pastOf(tag), manifest.digest, moves))) return 'stays: moved away'
     if (named.some((tag) => !isKnown(pastOf(tag)))) return 'stays: moves unknown'
   }
+  if (rule?.keep.running === true && manifest.runsOn !== undefined) return 'stays: running'
+  if (rule?.keep.running === true && repository.runningUnknown !== undefined) return 'stays: running unknown'
   if (manifest.untaggedSinceMs === undefined) return 'stays: untagged unknown'
   if (manifest.untaggedSinceMs + rules.untaggedMs > nowMs) return 'stays: untagged young'
   if (manifest.pushedMs === undefined) return 'stays: push unknown'

@@ -3,9 +3,9 @@ import { GLOB_RULE, RepositoryGlob } from '../../oci/repository-glob.ts'
 import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
 import type { RetentionConfig } from '../config.ts'
 import type { ConfigProblem } from '../config-error.ts'
-import { findSpanMs } from '../words/duration.ts'
+import { findSpanMs, SPAN_RULE } from '../words/duration.ts'
 import { exact, key, list, optionalKey, section } from './keys.ts'
-import { boolean, filled, parsed, SPAN_RULE, spanMs, wholeNumber } from './values.ts'
+import { boolean, filled, parsed, spanMs, wholeNumber } from './values.ts'
 
 const untagged = parsed(
   (value) => (value === 'keep' ? ('keep' as const) : findSpanMs(value)),
@@ -42,6 +42,11 @@ const keep = section({
   moves: optionalKey(wholeNumber(1), {
     example: '5',
     about: 'The tags themselves, and as many of the images that each led to last, the present one among them.',
+  }),
+  running: optionalKey(boolean, {
+    example: 'true',
+    about:
+      'What runs somewhere by the report of an agent, with a tag or without one. While a host is silent, anything may run there.',
   }),
 })
 
@@ -80,9 +85,9 @@ export function retentionConfig({ dryrun, untagged, rules, ignorepulls, ...sets 
   return {
     dryRun: dryrun,
     untaggedMs: untagged === 'keep' ? undefined : untagged,
-    rules: rules.map(({ keep: { newest, versions, pushed, pulled, moves }, ...set }) => ({
+    rules: rules.map(({ keep: { newest, versions, pushed, pulled, moves, running = false }, ...set }) => ({
       ...set,
-      keep: { newest, versions, pushedMs: pushed, pulledMs: pulled, moves },
+      keep: { newest, versions, pushedMs: pushed, pulledMs: pulled, moves, running },
     })),
     immutable: sets.immutable,
     protected: sets.protected,
@@ -109,10 +114,10 @@ export function retentionProblems(parsed: z.output<typeof retention>, { graceMs,
       for (const name of ['repositories', 'tags'] as const)
         if (set[name].length === 0) at(`${list}.${index}.${name}`, 'names nothing, so the entry could never apply')
   for (const [index, rule] of rules.entries()) {
-    if (Object.values(rule.keep).every((line) => line === undefined))
+    if (Object.values(rule.keep).every((line) => line === undefined || line === false))
       at(
         `rules.${index}.keep`,
-        'has no line, so that every tag would go which the rule names; write newest, versions, pushed, pulled or moves',
+        'has no line, so that every tag would go which the rule names; write newest, versions, pushed, pulled, moves or running',
       )
     const earlier = rules.slice(0, index).findIndex((other) => coversAll(other.repositories, rule.repositories))
     if (earlier >= 0 && rule.repositories.length > 0)

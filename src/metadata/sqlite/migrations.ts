@@ -1,7 +1,9 @@
 import type { Database } from 'bun:sqlite'
+import { DEPLOYMENT_TABLES } from '../deployments/tables.ts'
 import { EVENT_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
+import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
 import { FETCH_TABLES, LEAVING_TABLES } from '../mirroring/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
@@ -118,6 +120,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 17, statements: [...PULL_TABLES, ...REMARK_TABLES, ...ACTIVITY_TABLES] },
   { version: 18, statements: LEAVING_TABLES },
   { version: 19, statements: SHORT_WORD_TABLES },
+  { version: 20, statements: [...DEPLOYMENT_TABLES, ...UNTAGGED_TRIGGERS] },
 ]
 
 /** The version of a database that went through all of these. */

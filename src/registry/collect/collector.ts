@@ -157,7 +157,7 @@ export class Collector {
   async #condemnReleased(repository: RepositoryToCollect, touchedBefore: number, signal: AbortSignal): Promise<number> {
     const { metadata, pace, kept } = this.#options
     const { id, name } = repository
-    const keptHere = kept.hasMoves(name) ? kept.among([repository], signal) : undefined
+    const keptHere = kept.keepsMore(name) ? kept.among([repository], signal) : undefined
     for (let condemned = 0; ; ) {
       const released = await listReleasedManifests(metadata.read, id, touchedBefore, pace.atOnce)
       const staying = released.length === 0 ? undefined : await keptHere?.of(repository)

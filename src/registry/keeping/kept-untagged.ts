@@ -4,11 +4,12 @@ import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
-import { imagesKeptByMoves, isMovesTag, movesRuleFor } from '../../retention/manifest-decisions.ts'
+import { imagesKeptByMoves, isMovesTag, keepsRunning, movesRuleFor } from '../../retention/manifest-decisions.ts'
 import type { RetentionRules } from '../../retention/rules.ts'
 import { Rest } from '../rest.ts'
 import type { EarlierImages, MovedRepository, TagMoves } from './earlier-images.ts'
 import type { HeldNames, Holds } from './holds.ts'
+import { type Running, runningKey } from './running.ts'
 
 const TAGS_AT_ONCE = 200
 
@@ -33,10 +34,11 @@ export interface KeptUntaggedOptions {
   readonly metadata: Metadata
   readonly holds: Pick<Holds, 'of'>
   readonly images: Pick<EarlierImages, 'of'>
+  readonly running: Running
   readonly rules: Pick<RetentionRules, 'rules'>
 }
 
-/** What an operator keeps beside what tags lead to: by a hold, and by a rule for the images that tags led to, also while rules are only shown. */
+/** What an operator keeps beside what tags lead to: by a hold, and by a rule for the images that tags led to or that run, also while rules are only shown. */
 export class KeptUntagged {
   readonly #options: KeptUntaggedOptions
 
@@ -49,18 +51,37 @@ export class KeptUntagged {
     const { holds, rules } = this.#options
     let earlier: Promise<ReadonlyMap<RepositoryName, MovedHere>> | undefined
     return {
-      of: async ({ name }) => {
+      of: async ({ id, name }) => {
         const held = await holds.of(name)
-        if (movesRuleFor(rules, name) === undefined) return held
+        const running = keepsRunning(rules, name) ? await this.#running({ id, name }, signal) : NONE
+        if (running === 'all') return 'all'
+        if (movesRuleFor(rules, name) === undefined) return bothOf(held, running)
         earlier ??= this.#moved(repositories, signal)
-        return await this.#keptIn((await earlier).get(name), held)
+        const moved = await this.#keptIn((await earlier).get(name), held)
+        return moved === 'all' ? 'all' : bothOf(moved, running)
       },
     }
   }
 
-  /** Whether a rule keeps the images that the tags of a repository led to. */
-  hasMoves(repository: RepositoryName): boolean {
-    return movesRuleFor(this.#options.rules, repository) !== undefined
+  /** Whether a rule keeps more in a repository than what its tags lead to. */
+  keepsMore(repository: RepositoryName): boolean {
+    const { rules } = this.#options
+    return movesRuleFor(rules, repository) !== undefined || keepsRunning(rules, repository)
+  }
+
+  /** 'all': a host is silent. */
+  async #running({ id }: Repository, signal: AbortSignal): Promise<'all' | KeptManifests> {
+    const { running, metadata } = this.#options
+    if ((await running.unknown()) !== undefined) return 'all'
+    const found = new Set<Digest>()
+    const rest = new Rest()
+    for await (const rows of slicesOf((after) => listManifestsToKeep(metadata.read, id, after), placeOfManifest)) {
+      signal.throwIfAborted()
+      const hosts = await running.among(rows)
+      for (const row of rows) if (hosts.has(runningKey(row))) found.add(row.digest)
+      await rest.after(0)
+    }
+    return { isEmpty: found.size === 0, has: (digest) => found.has(digest) }
   }
 
   async #keptIn(moved: MovedHere | undefined, held: HeldNames): Promise<'all' | KeptManifests> {
@@ -114,6 +135,13 @@ export class KeptUntagged {
 
 interface MovedHere extends MovedRepository {
   readonly moves: TagMoves
+}
+
+const NONE: KeptManifests = { isEmpty: true, has: () => false }
+
+function bothOf(one: KeptManifests, other: KeptManifests): KeptManifests {
+  if (other.isEmpty) return one
+  return { isEmpty: false, has: (digest) => one.has(digest) || other.has(digest) }
 }
 
 function placeOfManifest({ digest }: ManifestToKeep): string {

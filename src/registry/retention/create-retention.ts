@@ -1,7 +1,6 @@
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import type { StorageDriver } from '../../storage/driver.ts'
 import type { CollectorPolicy } from '../collect/policy.ts'
 import type { Whether } from '../collect/whether.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
@@ -9,20 +8,22 @@ import { Questions } from '../deleting/questions.ts'
 import type { Seen } from '../deleting/selected-repositories.ts'
 import type { EarlierImages } from '../keeping/earlier-images.ts'
 import type { Holds } from '../keeping/holds.ts'
+import type { PushedTimes } from '../keeping/pushed-times.ts'
+import type { Running } from '../keeping/running.ts'
 import { PullNotes } from '../pulls/pull-notes.ts'
 import type { PullRecords } from '../pulls/pull-records.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
-import { PushedTimes } from './pushed-times.ts'
 import { type RetainedBytes, RetentionBytes } from './retention-bytes.ts'
 import { RetentionDuty } from './retention-duty.ts'
 import { type RepositoryDecisions, RetentionLook } from './retention-look.ts'
 import { NO_POLICY, type RetentionPolicy } from './retention-policy.ts'
 
 export interface RetentionParts {
-  readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly holds: Holds
   readonly images: EarlierImages
+  readonly running: Running
+  readonly times: PushedTimes
   readonly scan: RepositoryScan
   readonly manifests: Pick<ManifestStore, 'delete'>
   readonly whether: Whether
@@ -51,9 +52,8 @@ export interface Retention {
 }
 
 export function createRetention(parts: RetentionParts): Retention {
-  const { storage, metadata, holds, images, scan, manifests, whether, policy = NO_POLICY, collector, log } = parts
-  const times = new PushedTimes(metadata, storage)
-  const look = (seen: Seen) => new RetentionLook({ metadata, seen, holds, images, times, rules: policy })
+  const { metadata, holds, images, running, times, scan, manifests, whether, policy = NO_POLICY, collector, log } = parts
+  const look = (seen: Seen) => new RetentionLook({ metadata, seen, holds, images, times, running, rules: policy })
   const { dryRun, rules, untaggedMs } = policy
   // A pass waits for a complete scan: there is nothing left to be seen.
   const seen: Seen = { names: () => scan.ensureNames(), repository: (name) => scan.ensureScanned(name) }

@@ -85,6 +85,27 @@ test('garbage-collect -m takes no manifest of a repository where a rule keeps wh
   expect(await collectUntagged()).toEqual([])
 })
 
+test('garbage-collect -m takes nothing that runs where a rule keeps that, and nothing at all while a host is silent', async () => {
+  await lab.start({ dryRun: true, rules: [ruleOf('ci/**', 'latest', { running: true })] })
+  const index = makeImageIndex([two])
+  await lab.push([one, two, three].map((image) => [image, image.manifest.digest] as const))
+  await expectStatus(await lab.berth.client.putManifest('ci/app', index.manifest.digest, index.manifest), 201)
+  const report = async (host: string, digest: string) => {
+    const container = { container: 'c', repository: parseRepositoryName('ci/app'), digest: parseDigest(digest), state: 'running' }
+    await lab.berth.registry.deployments.report({ host, reportedBy: undefined, containers: [container] })
+  }
+  await lab.passDays(2)
+
+  const unreported = await collectUntagged()
+  await report('web-1', two.manifest.digest)
+  await report('web-2', three.manifest.digest)
+  const listed = await collectUntagged()
+
+  expect([unreported, listed]).toEqual([[], [one.manifest.digest]])
+  const stays = [index.manifest, two.manifest, three.manifest].map(({ digest }) => digest)
+  expect(await lab.statuses(...stays, one.manifest.digest)).toEqual([200, 200, 200, 404])
+})
+
 /** What `garbage-collect -m` does beside a server, and what the server's collector does when the window is over. Gives what was listed. */
 async function collectUntagged(): Promise<readonly string[]> {
   const listed: string[] = []
