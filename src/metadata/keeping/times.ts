@@ -1,6 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { CLOCK_MS, type Query } from '../query.ts'
+import { SLICE } from './facts.ts'
 
 /** The present time of the collector's clock, in which all times here are. */
 export async function readClockMs(query: Query): Promise<number> {
@@ -47,22 +48,32 @@ export async function notePushedManifests(query: Query, repositoryId: number, ti
   )
 }
 
-/** These manifests, and no others of the repository, have no tag: those that had none before keep their time, for the others it begins now. */
-export async function noteUntagged(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<void> {
-  const list = JSON.stringify(digests)
-  await query.run(
-    'DELETE FROM untagged WHERE repository_id = ? AND digest NOT IN (SELECT value FROM json_each(?))',
+/** A slice of the manifests of which it is noted since when they have no tag, by digest. */
+export async function listNotedUntagged(query: Query, repositoryId: number, after: string): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    `SELECT digest FROM untagged WHERE repository_id = ? AND digest > ? ORDER BY digest LIMIT ${SLICE}`,
     repositoryId,
-    list,
+    after,
   )
+  return rows.map(({ digest }) => digest)
+}
+
+/** From now on it is known that these have no tag. One that got a tag since its caller looked is left out. */
+export async function noteUntagged(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<void> {
   await query.run(
-    `INSERT INTO untagged (repository_id, digest, since_ms) SELECT ?, value, ${CLOCK_MS} FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+    `INSERT INTO untagged (repository_id, digest, since_ms) SELECT j.repository_id, j.digest, ${CLOCK_MS}
+     FROM (SELECT CAST(? AS INTEGER) AS repository_id, value AS digest FROM json_each(?)) j
+     WHERE NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository_id = j.repository_id AND t.digest = j.digest) ON CONFLICT DO NOTHING`,
     repositoryId,
-    list,
+    JSON.stringify(digests),
   )
 }
 
-export async function countUntagged(query: Query, repositoryId: number): Promise<number> {
-  const row = await query.get<{ count: number }>('SELECT count(*) AS count FROM untagged WHERE repository_id = ?', repositoryId)
-  return row?.count ?? 0
+/** They have a tag, or are gone, or go with another manifest: the time begins anew when that has changed. */
+export async function forgetUntagged(query: Query, repositoryId: number, digests: readonly Digest[]): Promise<void> {
+  await query.run(
+    'DELETE FROM untagged WHERE repository_id = ? AND digest IN (SELECT value FROM json_each(?))',
+    repositoryId,
+    JSON.stringify(digests),
+  )
 }

@@ -1,4 +1,4 @@
-import { countUntagged, noteUntagged } from '../../metadata/keeping/times.ts'
+import { forgetUntagged, listNotedUntagged, noteUntagged } from '../../metadata/keeping/times.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Log } from '../../observe/log.ts'
@@ -112,16 +112,21 @@ export class RetentionDuty {
   /** From when on a manifest has no tag is known by the first pass that finds it so. Children and referrers go with their image. */
   async #noteUntagged({ id, untagged }: RepositoryDecisions): Promise<void> {
     const { metadata } = this.#options
-    const digests = untagged.flatMap(({ about }) => (about.isChild || about.isReferrer ? [] : [about]))
-    const isKnown = digests.every(({ untaggedSinceMs }) => untaggedSinceMs !== undefined)
-    if (isKnown && (await countUntagged(metadata.read, id)) === digests.length) return
-    await metadata.write((query) =>
-      noteUntagged(
-        query,
-        id,
-        digests.map(({ digest }) => digest),
-      ),
-    )
+    const alone = new Set<Digest>()
+    const rest = new Rest()
+    for await (const slice of slicesOf(untagged, () => rest.after(0))) {
+      const digests = slice.flatMap(({ about }) => (about.isChild || about.isReferrer ? [] : [about]))
+      for (const { digest } of digests) alone.add(digest)
+      const unknown = digests.flatMap(({ digest, untaggedSinceMs }) => (untaggedSinceMs === undefined ? [digest] : []))
+      if (unknown.length > 0) await metadata.write((query) => noteUntagged(query, id, unknown))
+    }
+    for (let last: string | undefined = ''; last !== undefined; ) {
+      const noted = await listNotedUntagged(metadata.read, id, last)
+      const others = noted.filter((digest) => !alone.has(digest))
+      if (others.length > 0) await metadata.write((query) => forgetUntagged(query, id, others))
+      last = noted.at(-1)
+      await rest.after(0)
+    }
   }
 
   /** Once where it differs from what was said before, and once a day. */
