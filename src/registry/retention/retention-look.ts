@@ -1,22 +1,22 @@
-import { listManifestsToKeep, listTagsToKeep, type ManifestToKeep, type TagToKeep } from '../../metadata/keeping/facts.ts'
-import { readClockMs, readPullsKnownSinceMs } from '../../metadata/keeping/times.ts'
-import { currentNumber, type Metadata, type Query } from '../../metadata/query.ts'
+import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import type { Decided } from '../../retention/decision.ts'
 import type { ManifestFacts, RepositoryFacts, TagFacts } from '../../retention/facts.ts'
 import { belongingOf, decideUntagged, isMovesTag, movesRuleFor } from '../../retention/manifest-decisions.ts'
-import { fitsAny, type RetentionRules, ruleFor } from '../../retention/rules.ts'
+import { type RetentionRules, ruleFor } from '../../retention/rules.ts'
 import { decideTags } from '../../retention/tag-decisions.ts'
 import { slicesOf } from '../../retention/turns.ts'
 import { ahead } from '../../runtime/ahead.ts'
 import { Questions } from '../deleting/questions.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from '../deleting/selected-repositories.ts'
 import type { EarlierImages, MovedRepository } from '../keeping/earlier-images.ts'
-import type { HeldNames, Holds } from '../keeping/holds.ts'
+import type { Holds } from '../keeping/holds.ts'
+import type { PushedTimes } from '../keeping/pushed-times.ts'
+import type { Running } from '../keeping/running.ts'
 import { Rest } from '../rest.ts'
-import type { PushedTimes } from './pushed-times.ts'
+import { type HeldRepository, type KnownRepository, RepositoryFactsReader } from './repository-facts.ts'
 
 export interface RetentionLookOptions {
   readonly metadata: Metadata
@@ -24,6 +24,7 @@ export interface RetentionLookOptions {
   readonly holds: Holds
   readonly images: Pick<EarlierImages, 'of'>
   readonly times: PushedTimes
+  readonly running: Running
   readonly rules: RetentionRules
 }
 
@@ -58,17 +59,17 @@ export class RetentionLook {
 
   /** One after another, by name. `onlyRuled`: those about which the rules say nothing are left out. Throws the reason of the signal. */
   async *repositories(signal: AbortSignal, { onlyRuled = false } = {}): AsyncGenerator<RepositoryDecisions> {
-    const { metadata, seen, rules, holds } = this.#options
+    const { metadata, seen, rules, holds, times, running } = this.#options
     const questions = new Questions(metadata.read, { signal })
+    const facts = new RepositoryFactsReader({ questions, times, running, rules, signal })
     let [gathered, count]: [Looked[], number] = [[], 0]
     const isMeant = ({ name }: FoundRepository) =>
       !onlyRuled || rules.untaggedMs !== undefined || ruleFor(rules, name) !== undefined
     const meant = only(new SelectedRepositories(questions, seen).of(EVERY), isMeant)
-    // A hold that comes meanwhile is seen by the delete.
-    for await (const [repository, held] of ahead(meant, HOLDS_AT_ONCE, ({ name }) => holds.of(name))) {
-      const looked = await this.#lookInto(repository, held, { questions, signal })
+    for await (const known of facts.each(withHolds(meant, holds))) {
+      const looked = { ...known, moved: await movedIn(rules, known) }
       gathered.push(looked)
-      count += looked.moved === undefined && count === 0 ? 0 : 1 + looked.facts.tags.length + looked.facts.untagged.length
+      count += looked.moved === undefined && count === 0 ? 0 : 1 + known.facts.tags.length + known.facts.untagged.length
       if (count > 0 && count < GATHERED_AT_MOST) continue
       yield* this.#decided(gathered, signal)
       ;[gathered, count] = [[], 0]
@@ -78,25 +79,15 @@ export class RetentionLook {
 
   /** What is in one repository; undefined where there is none of this name. */
   async of(name: RepositoryName, signal: AbortSignal): Promise<RepositoryDecisions | undefined> {
-    const { metadata, seen, holds } = this.#options
+    const { metadata, seen, rules, holds, times, running } = this.#options
     const id = await seen.repository(name)
     if (id === undefined) return undefined
     const questions = new Questions(metadata.read, { signal })
-    const looked = await this.#lookInto({ id, name }, await holds.of(name), { questions, signal })
+    const facts = new RepositoryFactsReader({ questions, times, running, rules, signal })
+    const known = await facts.of({ id, name, held: await holds.of(name) })
+    const looked = { ...known, moved: await movedIn(rules, known) }
     for await (const decisions of this.#decided([looked], signal)) return decisions
     return undefined
-  }
-
-  async #lookInto(repository: FoundRepository, held: HeldNames, { questions, signal }: Omit<LookParts, 'held'>): Promise<Looked> {
-    const { rules } = this.#options
-    const { id, name } = repository
-    const asOf = await questions.ask(currentNumber)
-    const tags = await this.#tags(repository, { questions, held, signal })
-    const untagged = rules.untaggedMs === undefined ? [] : await this.#untagged(repository, { questions, held, signal })
-    const pullsKnownSinceMs = await questions.ask(readPullsKnownSinceMs)
-    const nowMs = await questions.ask(readClockMs)
-    const facts = { name, tags, untagged, pullsKnownSinceMs }
-    return { id, asOf, nowMs, facts, moved: await movedIn(rules, id, facts) }
   }
 
   /** Each is let go of as it is given. */
@@ -115,70 +106,25 @@ export class RetentionLook {
       yield { id, name: facts.name, tags, untagged, asOf }
     }
   }
+}
 
-  async #tags(repository: FoundRepository, { questions, held, signal }: LookParts): Promise<readonly TagFacts[]> {
-    const { rules, times } = this.#options
-    const rule = ruleFor(rules, repository.name)?.rule
-    const needsTime = rule !== undefined && (rule.keep.newest !== undefined || rule.keep.pushedMs !== undefined)
-    const list = (query: Query, after: string) => listTagsToKeep(query, repository.id, after)
-    const tags: TagFacts[] = []
-    for await (const rows of questions.slices(list, '', ({ name }: TagToKeep) => name)) {
-      const unknown = needsTime ? rows.filter(({ name, pushedMs }) => pushedMs === null && fitsAny(rule.tags, name)) : []
-      const found = await times.ofTags(repository, unknown, signal)
-      for (const row of rows) {
-        const { name, digest, pushedMs, pulledMs } = row
-        const isHeld = held.has(name) || held.has(digest)
-        tags.push({
-          name,
-          digest,
-          pushedMs: pushedMs ?? found.get(name),
-          pulledMs: pulledMs ?? undefined,
-          isHeld,
-          ...flagsOf(row),
-        })
-      }
-    }
-    return tags
-  }
-
-  async #untagged(repository: FoundRepository, { questions, held, signal }: LookParts): Promise<readonly ManifestFacts[]> {
-    const list = (query: Query, after: string) => listManifestsToKeep(query, repository.id, after)
-    const untagged: ManifestFacts[] = []
-    for await (const slice of questions.slices(list, '', ({ digest }: ManifestToKeep) => digest)) {
-      const rows = slice.filter(({ isUntagged }) => isUntagged === 1)
-      const unknown = rows.flatMap(({ digest, pushedMs }) => (pushedMs === null ? [digest] : []))
-      const found = await this.#options.times.ofManifests(repository, unknown, signal)
-      for (const row of rows) {
-        const { digest, pushedMs, pulledMs, untaggedSinceMs } = row
-        untagged.push({
-          ...{ digest, pushedMs: pushedMs ?? found.get(digest), pulledMs: pulledMs ?? undefined },
-          ...{ untaggedSinceMs: untaggedSinceMs ?? undefined, isHeld: held.has(digest), ...flagsOf(row) },
-        })
-      }
-    }
-    return untagged
-  }
+/** A hold that comes meanwhile is seen by the delete. */
+async function* withHolds(repositories: AsyncIterable<FoundRepository>, holds: Holds): AsyncGenerator<HeldRepository> {
+  for await (const [repository, held] of ahead(repositories, HOLDS_AT_ONCE, ({ name }) => holds.of(name)))
+    yield { ...repository, held }
 }
 
 async function* only<Value>(values: AsyncIterable<Value>, fits: (value: Value) => boolean): AsyncGenerator<Value> {
   for await (const value of values) if (fits(value)) yield value
 }
 
-/** All that is known of a repository but what its tags led to. */
-interface Looked {
-  readonly id: number
-  readonly asOf: number
-  readonly nowMs: number
-  readonly facts: Omit<RepositoryFacts, 'moves'>
+interface Looked extends KnownRepository {
   /** Undefined: nothing there depends on what tags led to. */
   readonly moved: MovedRepository | undefined
 }
 
-async function movedIn(
-  rules: RetentionRules,
-  id: number,
-  { name, tags, untagged }: Looked['facts'],
-): Promise<MovedRepository | undefined> {
+async function movedIn(rules: RetentionRules, { id, facts }: KnownRepository): Promise<MovedRepository | undefined> {
+  const { name, tags, untagged } = facts
   const found = movesRuleFor(rules, name)
   if (found === undefined || untagged.every((manifest) => belongingOf(manifest) !== undefined)) return undefined
   const rest = new Rest()
@@ -191,14 +137,4 @@ async function movedIn(
     }
   }
   return { id, name, tags: named, there }
-}
-
-interface LookParts {
-  readonly questions: Questions
-  readonly held: HeldNames
-  readonly signal: AbortSignal
-}
-
-function flagsOf({ isChild, isReferrer, isHeld }: Pick<TagToKeep, 'isChild' | 'isReferrer' | 'isHeld'>) {
-  return { isChild: isChild === 1, isReferrer: isReferrer === 1, isUnreadable: isHeld === 0 }
 }
