@@ -1,5 +1,5 @@
 import { findScope, formatScope, type RobotScope } from '../../access/accounts/robot-scope.ts'
-import { findDurationMs } from '../../config/words/duration.ts'
+import { findDurationMs } from '../../runtime/duration.ts'
 import { CommandError } from '../command-error.ts'
 import { type OperateOptions, operate, parseName } from '../operate.ts'
 import { type ListOptions, minute, print, printJson, printList, remark } from './account-output.ts'

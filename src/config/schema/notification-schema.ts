@@ -1,7 +1,7 @@
 import type { z } from 'zod'
+import { findSpanMs } from '../../runtime/duration.ts'
 import type { ConfigProblem } from '../config-error.ts'
 import { findByteSize } from '../words/byte-size.ts'
-import { findSpanMs } from '../words/duration.ts'
 import type { ListenAddress } from '../words/listen-address.ts'
 import { exact, key, list, map, section } from './keys.ts'
 import { boolean, durationMs, headerName, headerValues, parsed, text, wholeNumber } from './values.ts'

@@ -1,9 +1,9 @@
 import type { z } from 'zod'
 import { GLOB_RULE, RepositoryGlob } from '../../oci/repository-glob.ts'
 import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
+import { findSpanMs, SPAN_RULE } from '../../runtime/duration.ts'
 import type { RetentionConfig } from '../config.ts'
 import type { ConfigProblem } from '../config-error.ts'
-import { findSpanMs, SPAN_RULE } from '../words/duration.ts'
 import { exact, key, list, optionalKey, section } from './keys.ts'
 import { boolean, filled, parsed, spanMs, wholeNumber } from './values.ts'
 

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { findSpanMs } from '../../config/words/duration.ts'
 import { findDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { findTag } from '../../oci/reference.ts'
 import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
 import { findRecordId } from '../../registry/records/deleted-record.ts'
+import { findSpanMs } from '../../runtime/duration.ts'
 
 /** The types of parameters, as `/api/v1/openapi.json` tells of them as well. */
 export const tag = parsed(findTag, 'can be no tag').meta({ description: 'A tag.' })
