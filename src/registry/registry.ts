@@ -186,8 +186,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const collecting = createCollector({ ...options, ...removing, policy: collector, kept, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const pullRecords = new PullRecords(options)
-  const retaining = { ...keeping, scan, manifests, whether: collecting.whether, pullRecords, collector }
-  const retention = createRetention({ ...options, ...retaining, policy: options.retention })
+  const retention = createRetention({ ...options, ...keeping, ...collecting, scan, manifests, pullRecords, collector })
   const mirrors = createMirrors({ ...options, ...manifestParts, ...collecting, ...retention, blobs, manifests, catalog })
   const orphans = createOrphans(options, { uploads, mirrors })
   const said = createShown({ storage, metadata, epoch, manifests, scan, backgroundScan })

@@ -197,9 +197,7 @@ describe('a tag', () => {
       'pr-2':
         'stays: it is not known what runs on web-2, which last reported 2026-11-26 (berth deployments forget web-2 if it is gone)',
     })
-    expect(await told(rules, repositoryOf(tags, never))).toMatchObject({
-      'pr-2': 'stays: it is not known what runs, because no agent has reported',
-    })
+    expect((await told(rules, repositoryOf(tags, never)))['pr-2']).toEndWith('what runs, because no agent has reported')
     expect((await told(keeping({ pushedMs: DAY_MS }), repositoryOf([...tags, tagOf('v1', 0)], silent)))['pr-1']).toStartWith(
       'goes',
     )

@@ -4,12 +4,11 @@ import type { ManifestStore } from '../content/manifest-store.ts'
 import type { PushedTimes } from '../keeping/pushed-times.ts'
 import type { FreedWhen } from './freed-when.ts'
 import { KeptImages } from './kept-images.ts'
-import { MeantTags } from './meant-tags.ts'
 import { type Preview, Previewer } from './preview.ts'
 import { Questions } from './questions.ts'
 import { type Deleted, type Deletion, Removing } from './removing.ts'
 import { type FoundRepository, type Seen, SelectedRepositories } from './selected-repositories.ts'
-import type { Going, Selection, Staying, TagSelection } from './selection.ts'
+import { type Going, MeantTags, type Selection, type Staying, type TagSelection } from './selection.ts'
 
 export interface DeletionsOptions {
   readonly metadata: Metadata

@@ -8,6 +8,7 @@ import {
   type ManifestInSet,
   type TagSeen,
 } from '../../metadata/deleting/sets.ts'
+import { readClockMs } from '../../metadata/keeping/times.ts'
 import { currentNumber, type Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
@@ -19,12 +20,11 @@ import type { PushedTimes } from '../keeping/pushed-times.ts'
 import { type FreedWhen, freedAfterMs } from './freed-when.ts'
 import { ImageClosure } from './image-closure.ts'
 import { KeptImages } from './kept-images.ts'
-import { type DatedTag, MeantTags, pushedBeforeMsOf } from './meant-tags.ts'
 import { OnlyHeld } from './only-held.ts'
 import type { Questions } from './questions.ts'
 import { bytesOfRepository } from './repository-bytes.ts'
 import type { FoundRepository, SelectedRepositories } from './selected-repositories.ts'
-import type { Going, Selection, Staying } from './selection.ts'
+import { type DatedTag, type Going, MeantTags, type Selection, type Staying } from './selection.ts'
 
 /** How many indexes a refusal names. */
 const NAMED_AT_MOST = 5
@@ -281,6 +281,12 @@ export class Previewer {
     else this.#released += 1
     this.#parts.told(going)
   }
+}
+
+/** Until when a tag must have been pushed that the selection means; undefined: at any time. */
+async function pushedBeforeMsOf(query: Query, selection: Selection): Promise<number | undefined> {
+  if (selection.kind !== 'tags' || selection.olderThanMs === undefined) return undefined
+  return (await readClockMs(query)) - selection.olderThanMs
 }
 
 function lineOf(going: Going): string {

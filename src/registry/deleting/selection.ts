@@ -43,3 +43,29 @@ export type Going =
   | { readonly kind: 'manifest'; readonly repository: RepositoryName; readonly digest: Digest }
   /** It goes by itself when no request has asked for it for a grace: a child, a referrer, or what is attached by a tag. */
   | { readonly kind: 'released'; readonly repository: RepositoryName; readonly digest: Digest }
+
+/** A tag, and when it was pushed by the collector's clock; null: not known. */
+export interface DatedTag {
+  readonly name: Tag
+  readonly pushedMs: number | null
+}
+
+/** Which tags a deletion means that names a pattern, and perhaps an age. What is not known to be old is not. */
+export class MeantTags {
+  readonly #fits: (name: string) => boolean
+  readonly #pushedBeforeMs: number | undefined
+
+  constructor(fits: (name: string) => boolean, pushedBeforeMs: number | undefined) {
+    this.#fits = fits
+    this.#pushedBeforeMs = pushedBeforeMs
+  }
+
+  fits(name: Tag): boolean {
+    return this.#fits(name)
+  }
+
+  has({ name, pushedMs }: DatedTag): boolean {
+    if (!this.#fits(name)) return false
+    return this.#pushedBeforeMs === undefined || (pushedMs !== null && pushedMs <= this.#pushedBeforeMs)
+  }
+}

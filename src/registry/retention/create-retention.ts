@@ -29,7 +29,7 @@ export interface RetentionParts {
   readonly whether: Whether
   readonly pullRecords: PullRecords
   /** Undefined: there are no rules. */
-  readonly policy: RetentionPolicy | undefined
+  readonly retention?: RetentionPolicy | undefined
   readonly collector: Pick<CollectorPolicy, 'graceMs' | 'intervalMs'>
   readonly log: Log
 }
@@ -52,7 +52,19 @@ export interface Retention {
 }
 
 export function createRetention(parts: RetentionParts): Retention {
-  const { metadata, holds, images, running, times, scan, manifests, whether, policy = NO_POLICY, collector, log } = parts
+  const {
+    metadata,
+    holds,
+    images,
+    running,
+    times,
+    scan,
+    manifests,
+    whether,
+    retention: policy = NO_POLICY,
+    collector,
+    log,
+  } = parts
   const look = (seen: Seen) => new RetentionLook({ metadata, seen, holds, images, times, running, rules: policy })
   const { dryRun, rules, untaggedMs } = policy
   // A pass waits for a complete scan: there is nothing left to be seen.
