@@ -1,4 +1,5 @@
 import type { Descriptor, Platform } from '../oci/descriptor.ts'
+import { platformIn, suits } from '../oci/image/platform.ts'
 import type { ManifestReference } from '../oci/manifest.ts'
 import { findManifestMediaType, isImageIndex } from '../oci/media-types.ts'
 import { ImageError } from './image-error.ts'
@@ -13,20 +14,13 @@ export function ownPlatform(): Platform {
 
 /** `linux/arm64`, `linux/arm/v7`. Throws ImageError. */
 export function parsePlatform(text: string): Platform {
-  const [, os, architecture, variant] = /^([a-z0-9]+)\/([a-z0-9_]+)(?:\/([a-z0-9.]+))?$/.exec(text) ?? []
-  if (os === undefined || architecture === undefined)
-    throw new ImageError(`${text} is no platform; write it as linux/amd64 or linux/arm/v7`)
-  return { os, architecture, ...(variant === undefined ? {} : { variant }) }
+  const platform = platformIn(text)
+  if (platform === undefined) throw new ImageError(`${text} is no platform; write it as linux/amd64 or linux/arm/v7`)
+  return platform
 }
 
 export function platformName({ os, architecture, variant }: Platform): string {
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/')
-}
-
-/** Whether an image of `has` is one for `wanted`: a variant counts where one is wanted. */
-export function suits(has: Platform | undefined, wanted: Platform): boolean {
-  if (has === undefined || has.os !== wanted.os || has.architecture !== wanted.architecture) return false
-  return wanted.variant === undefined || has.variant === wanted.variant
 }
 
 /** The image for a platform out of an image index; an image that is in none stands for itself. Throws ImageError. */

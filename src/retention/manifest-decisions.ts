@@ -1,6 +1,6 @@
 import type { Digest } from '../oci/digest.ts'
 import type { Tag } from '../oci/reference.ts'
-import { isAttachedTag } from './attached-tag.ts'
+import { isAttachedTag } from '../oci/tags/attached-tag.ts'
 import { type Decided, type Decision, goes, keptByPull, keptByPush, keptByRunning, stays } from './decision.ts'
 import type { ManifestFacts, RepositoryFacts } from './facts.ts'
 import type { Reason } from './reason.ts'

@@ -1,4 +1,4 @@
-import { isAttachedTag } from './attached-tag.ts'
+import { isAttachedTag } from '../oci/tags/attached-tag.ts'
 
 /** What an operator wrote about which tags stay (docs/operations/retention.md). Times are in milliseconds. */
 export interface RetentionRules {

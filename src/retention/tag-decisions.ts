@@ -1,12 +1,12 @@
 import type { Digest } from '../oci/digest.ts'
-import { isAttachedTag } from './attached-tag.ts'
+import { isAttachedTag } from '../oci/tags/attached-tag.ts'
+import { compareVersions, findVersion, keyOfVersion, type Version } from '../oci/tags/version-order.ts'
 import { type Decided, type Decision, goes, keptByPull, keptByPush, keptByRunning, stays } from './decision.ts'
 import type { RepositoryFacts, TagFacts } from './facts.ts'
 import { Highest } from './highest.ts'
 import type { Reason } from './reason.ts'
 import { fitsAny, listedAs, type RetentionRule, type RetentionRules, ruleFor } from './rules.ts'
 import { AT_ONCE, slicesOf, type Turn } from './turns.ts'
-import { compareVersions, findVersion, keyOfVersion, type Version } from './version-order.ts'
 
 /**
  * What becomes of each tag, in the order of the tags. What belongs to an image neither goes by a rule nor takes a place among the newest. A rule

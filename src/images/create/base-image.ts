@@ -1,5 +1,6 @@
 import type { Descriptor, Platform } from '../../oci/descriptor.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
+import { suits } from '../../oci/image/platform.ts'
 import { MAX_MANIFEST_BYTES, type ManifestReference } from '../../oci/manifest.ts'
 import { isImageIndex } from '../../oci/media-types.ts'
 import { blobUnknown } from '../../oci/unknown.ts'
@@ -7,7 +8,7 @@ import { objectIn, parsedJson, textsIn } from '../files/parsed-json.ts'
 import type { BlobContent } from '../image-content.ts'
 import { ImageError } from '../image-error.ts'
 import { type ImageName, imageNameText } from '../image-name.ts'
-import { ownPlatform, parsePlatform, platformName, suits } from '../platform.ts'
+import { ownPlatform, parsePlatform, platformName } from '../platform.ts'
 import { getRemoteManifest, type RemoteImage } from '../registry/remote-image.ts'
 
 /** What a new image begins with. */

@@ -1,7 +1,7 @@
 import type { TagKeyRow } from '../../metadata/shown/tags.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Tag } from '../../oci/reference.ts'
-import { compareVersions, findVersion, type Version } from '../../retention/version-order.ts'
+import { compareVersions, findVersion, type Version } from '../../oci/tags/version-order.ts'
 
 /** What tags are sorted by. `moved`: when a tag came to its image, as far as that is known; else when that was made. */
 export const TAG_SORTS = ['name', 'version', 'created', 'moved', 'size', 'pulls'] as const

@@ -1,4 +1,5 @@
-import type { Digest } from '../oci/digest.ts'
+import type { Digest } from '../digest.ts'
+import type { Tag } from '../reference.ts'
 
 /** `sha256-<hex>`, alone or with a suffix as cosign's `.sig` and `.att`: what is attached to an image by the name of its tag. */
 export function isAttachedTag(tag: string): boolean {
@@ -13,6 +14,11 @@ export function attachedTo(tag: string): string | undefined {
 /** How the tags begin that attach something to an image. */
 export function attachedName(digest: Digest): string {
   return digest.replace(':', '-').slice(0, NAME_LENGTH)
+}
+
+/** Those of some tags that attach something to an image, by the name that they have of it. */
+export function attachedIn(tags: readonly Tag[]): ReadonlyMap<string, readonly Tag[]> {
+  return Map.groupBy(tags.filter(isAttachedTag), (tag) => tag.slice(0, NAME_LENGTH))
 }
 
 /** As `IS_ATTACHED` of metadata: of a longer digest there are the first 64 digits. */
