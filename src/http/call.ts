@@ -11,6 +11,7 @@ import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
+import type { NoReferrerList, ReferrerList } from '../registry/mirror/mirrored-referrers.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
 import type { PullNotes } from '../registry/pulls/pull-notes.ts'
 import type { Quotas } from '../registry/quotas/quotas.ts'
@@ -83,6 +84,11 @@ export interface PulledMirror {
   readonly blobs: PulledBlobs
   readonly manifests: PulledManifests
   readonly tags: ListedTags
+  readonly referrers: ListedReferrers
+}
+
+export interface ListedReferrers {
+  of(repository: RepositoryName, subject: Digest): Promise<ReferrerList | NoReferrerList>
 }
 
 export interface ListedTags {

@@ -17,14 +17,17 @@ export interface LoginOptions {
 /** The names of repositories come from clients: tokens of the oldest are forgotten. */
 const MOST_TOKENS = 1000
 
+/** What is asked about: a repository, or undefined for the list of all. */
+type Subject = RepositoryName | undefined
+
 /**
  * Shows the credentials of one registry to it, in the way that it asks for: Basic, or a token for each repository. They go to the registry
  * and to the token server that it names on its own site, and nowhere else.
  */
 export class Login {
   readonly #options: LoginOptions
-  readonly #tokens = new Map<RepositoryName, Token>()
-  readonly #renewals = new Map<RepositoryName, Promise<void>>()
+  readonly #tokens = new Map<Subject, Token>()
+  readonly #renewals = new Map<Subject, Promise<void>>()
   #isBasic = false
   /** What the token server gave in place of an identity token. */
   #followed: { readonly credentials: Credentials; readonly by: Credentials } | undefined
@@ -34,7 +37,7 @@ export class Login {
   }
 
   /** What to send with a request for a repository; undefined: nothing is known to be needed. Throws UpstreamFailure. */
-  async authorizationFor(repository: RepositoryName): Promise<string | undefined> {
+  async authorizationFor(repository: Subject): Promise<string | undefined> {
     if (this.#isBasic) return basicOf(await this.#options.credentials.find())
     const token = this.#tokens.get(repository)
     return token !== undefined && token.expiresAtMs > Date.now() ? token.authorization : undefined
@@ -44,14 +47,15 @@ export class Login {
    * Does what a 401 asks for. False when there is nothing that could help: the answer stays what it is. Throws UpstreamFailure when the token
    * server gives none. Requests that meet the same challenge at once share one token.
    */
-  async meet(repository: RepositoryName, header: string, shown: string | undefined, signal: AbortSignal): Promise<boolean> {
+  async meet(repository: Subject, header: string, shown: string | undefined, signal: AbortSignal): Promise<boolean> {
     const challenge = findChallenge(header)
     if (challenge === undefined) return false
     if (challenge.scheme === 'basic') return await this.#meetBasic(shown)
     const current = await this.authorizationFor(repository)
     if (current !== undefined && current !== shown) return true
     this.#tokens.delete(repository)
-    const { scope: asked = `repository:${repository}:pull`, ...bearer } = challenge
+    const least = repository === undefined ? 'registry:catalog:*' : `repository:${repository}:pull`
+    const { scope: asked = least, ...bearer } = challenge
     const scope = [asked, ...this.#scopesToRead(asked)].join(' ')
     const renewal = this.#renewals.get(repository) ?? this.#renew(repository, { ...bearer, scope }, signal)
     this.#renewals.set(repository, renewal)
@@ -73,14 +77,14 @@ export class Login {
     return basicOf(await credentials.find()) !== shown
   }
 
-  async #renew(repository: RepositoryName, wanted: WantedToken, signal: AbortSignal): Promise<void> {
+  async #renew(repository: Subject, wanted: WantedToken, signal: AbortSignal): Promise<void> {
     try {
       this.#tokens.set(repository, await this.#askForToken(wanted, signal))
     } finally {
       this.#renewals.delete(repository)
     }
-    const [oldest] = this.#tokens.keys()
-    if (this.#tokens.size > MOST_TOKENS && oldest !== undefined) this.#tokens.delete(oldest)
+    if (this.#tokens.size <= MOST_TOKENS) return
+    for (const oldest of this.#tokens.keys()) return void this.#tokens.delete(oldest)
   }
 
   async #askForToken(wanted: WantedToken, signal: AbortSignal): Promise<Token> {

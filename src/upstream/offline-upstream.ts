@@ -8,6 +8,8 @@ export class OfflineUpstream implements PulledRegistry {
   readonly findTag = async () => this.#refuse()
   readonly findManifest = async () => this.#refuse()
   readonly findTags = async () => this.#refuse()
+  readonly findRepositories = async () => this.#refuse()
+  readonly findReferrers = async () => this.#refuse()
   readonly findBlob = async () => this.#refuse()
   readonly openBlob = async () => this.#refuse()
 

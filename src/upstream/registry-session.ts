@@ -15,8 +15,9 @@ export interface RegistrySessionOptions {
 }
 
 export interface Asked extends Pick<Question, 'method' | 'headers' | 'body' | 'signal'> {
-  readonly repository: RepositoryName
-  /** Behind the name of the repository, or the whole address where the registry named one. */
+  /** Undefined: the question is about all of them. */
+  readonly repository: RepositoryName | undefined
+  /** Behind the name of the repository, if there is one, or the whole address where the registry named one. */
   readonly path: string | URL
 }
 
@@ -36,7 +37,8 @@ export class RegistrySession {
    */
   async ask({ repository, path, ...question }: Asked): Promise<Answer> {
     const { url: registry, asked, way } = this.#options
-    const url = typeof path === 'string' ? new URL(`/v2/${repository}/${path}`, registry) : path
+    const below = repository === undefined ? '' : `${repository}/`
+    const url = typeof path === 'string' ? new URL(`/v2/${below}${path}`, registry) : path
     const isOurs = url.origin === registry.origin
     for (let isRetry = false; ; isRetry = true) {
       const authorization = isOurs ? await this.#login.authorizationFor(repository) : undefined

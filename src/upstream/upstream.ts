@@ -1,11 +1,15 @@
+import type { Descriptor } from '../oci/descriptor.ts'
 import { algorithmOf, type Digest, digestOf, findDigest } from '../oci/digest.ts'
 import { MAX_MANIFEST_BYTES } from '../oci/manifest.ts'
-import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts'
+import { MANIFEST_MEDIA_TYPES, OCI_IMAGE_INDEX } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
-import { findTag, isDigest, type Reference } from '../oci/reference.ts'
+import { isDigest, parseTag, type Reference } from '../oci/reference.ts'
+import { attachedName } from '../oci/tags/attached-tag.ts'
 import { Circuit } from './circuit.ts'
 import { type CredentialSource, NO_CREDENTIALS } from './credentials.ts'
 import { type Answer, PATIENCE, type Way } from './exchange.ts'
+import { tagsIn, textsIn } from './lists/name-list.ts'
+import { MOST_REFERRER_BYTES, MOST_REFERRER_PAGES, MOST_REFERRERS, nextQuery, referrersIn } from './lists/referrer-list.ts'
 import { RegistrySession } from './registry-session.ts'
 import { refusal, type UpstreamFailure, wrongAnswer } from './upstream-failure.ts'
 
@@ -90,8 +94,7 @@ export class Upstream implements NamedUpstream {
     const digest = digestOf(said === undefined ? 'sha256' : algorithmOf(said), bytes)
     if (said !== undefined && digest !== said)
       throw wrongAnswer(this.asked, `sent other bytes than those of the manifest ${said}`)
-    const contentType = answer.headers.get('content-type')?.split(';', 1)[0]?.trim()
-    return { from: this, digest, bytes, contentType }
+    return { from: this, digest, bytes, contentType: typeOf(answer) }
   }
 
   /**
@@ -110,6 +113,61 @@ export class Upstream implements NamedUpstream {
     const tags = listed.filter((tag) => tag > last).sort()
     // One that knows no `last` sends its first page for ever.
     return { tags: tags.slice(0, limit), more: tags.length > limit || (tags.length > 0 && answer.headers.has('link')) }
+  }
+
+  /**
+   * A page of its repositories (registry:2's catalog, which the specification does not have). Undefined where it has no such list. `after`: from the
+   * page before.
+   */
+  async findRepositories(after: string | undefined, signal: AbortSignal): Promise<FoundRepositories | undefined> {
+    const path = `_catalog${after ?? `?n=${REPOSITORIES_IN_PAGE}`}`
+    const answer = await this.#ask('GET', { repository: undefined, path, headers: {}, signal })
+    if (answer.status !== 200) return this.#absent(answer)
+    const names = textsIn(await answer.bytes(MOST_LIST_BYTES), 'repositories')
+    if (names === undefined) throw wrongAnswer(this.asked, 'sends what is no list of repositories')
+    const next = nextQuery(answer.headers)
+    return { names, next: names.length === 0 || next === after ? undefined : next }
+  }
+
+  /**
+   * All that refers to a manifest, by the API of referrers, or by the tag that stands in its place where the registry has no such API
+   * (distribution-spec "Referrers Tag Schema"). Undefined where nothing does.
+   */
+  async findReferrers(repository: RepositoryName, subject: Digest, signal: AbortSignal): Promise<FoundReferrers | undefined> {
+    const found = new Map<Digest, Descriptor>()
+    let bytes = 0
+    for (let pages = 0, query: string | undefined = ''; query !== undefined; pages += 1) {
+      const answer = await this.#ask('GET', { repository, path: `referrers/${subject}${query}`, headers: LISTED, signal })
+      if (!isReferrerList(answer)) {
+        if (pages === 0 && HAS_NO_REFERRERS.has(answer.status))
+          return await this.#findTaggedReferrers(repository, subject, answer, signal)
+        answer.discard()
+        throw refusal(this.asked, answer)
+      }
+      const page = await answer.bytes(MOST_LIST_BYTES)
+      const before = found.size
+      bytes += page.length
+      for (const descriptor of referrersIn(page, this.asked)) found.set(descriptor.digest, descriptor)
+      // One that knows no pages sends its first page for ever.
+      query = found.size === before ? undefined : nextQuery(answer.headers)
+      if (found.size > MOST_REFERRERS || pages >= MOST_REFERRER_PAGES || bytes > MOST_REFERRER_BYTES)
+        throw wrongAnswer(this.asked, `lists more than ${MOST_REFERRERS} referrers of ${subject}, or too many bytes of them`)
+    }
+    return found.size === 0 ? undefined : { from: this, referrers: [...found.values()] }
+  }
+
+  async #findTaggedReferrers(
+    repository: RepositoryName,
+    subject: Digest,
+    answer: Answer,
+    signal: AbortSignal,
+  ): Promise<FoundReferrers | undefined> {
+    answer.discard()
+    const tagged = await this.findManifest(repository, parseTag(attachedName(subject)), signal)
+    // A tag may have that name by chance.
+    if (tagged === undefined || (tagged.contentType ?? OCI_IMAGE_INDEX) !== OCI_IMAGE_INDEX) return undefined
+    const referrers = referrersIn(tagged.bytes, this.asked)
+    return referrers.length === 0 ? undefined : { from: this, referrers }
   }
 
   /** Its size, by a HEAD. */
@@ -156,6 +214,34 @@ function throughProxy(proxy: Way['proxy']): string {
   return proxy === undefined || proxy === false ? '' : ` (through the proxy ${new URL(proxy).origin})`
 }
 
+const LISTED = { accept: OCI_IMAGE_INDEX }
+/** What registries answer that do not know the path; one that does never answers 404. Some have a page for browsers at any path. */
+const HAS_NO_REFERRERS: ReadonlySet<number> = new Set([200, 400, 404, 405, 406])
+
+function isReferrerList(answer: Answer): boolean {
+  return answer.status === 200 && typeOf(answer) === OCI_IMAGE_INDEX
+}
+
+/** Without parameters; undefined when it was not said. */
+function typeOf({ headers }: Answer): string | undefined {
+  return headers.get('content-type')?.split(';', 1)[0]?.trim()
+}
+
+export interface FoundReferrers {
+  readonly from: NamedUpstream
+  /** Each once. */
+  readonly referrers: readonly Descriptor[]
+}
+
+const REPOSITORIES_IN_PAGE = 100
+
+export interface FoundRepositories {
+  /** As it writes them: what is no name here may be one there. */
+  readonly names: readonly string[]
+  /** Leads to the next page; undefined: this is the last one. */
+  readonly next: string | undefined
+}
+
 export interface FoundTags {
   readonly tags: readonly string[]
   readonly more: boolean
@@ -171,7 +257,7 @@ export interface FoundBlob {
 }
 
 interface Asked {
-  readonly repository: RepositoryName
+  readonly repository: RepositoryName | undefined
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly signal: AbortSignal
@@ -179,14 +265,3 @@ interface Asked {
 
 /** A hundred thousand long names. registry:2 gives them all at once. */
 const MOST_LIST_BYTES = 16 * 1024 * 1024
-
-/** Undefined for what is no list of tags; registry:2 has null for an empty one. */
-function tagsIn(bytes: Uint8Array): string[] | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(bytes))
-    const tags: unknown = typeof value === 'object' && value !== null && 'tags' in value ? (value.tags ?? []) : undefined
-    return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string' && findTag(tag) !== undefined) ? tags : undefined
-  } catch {
-    return undefined
-  }
-}

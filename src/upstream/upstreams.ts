@@ -1,13 +1,22 @@
 import type { Digest } from '../oci/digest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Reference } from '../oci/reference.ts'
-import type { FoundBlob, FoundTag, FoundTags, Upstream, UpstreamBlob, UpstreamManifest } from './upstream.ts'
+import type {
+  FoundBlob,
+  FoundReferrers,
+  FoundRepositories,
+  FoundTag,
+  FoundTags,
+  Upstream,
+  UpstreamBlob,
+  UpstreamManifest,
+} from './upstream.ts'
 import { UpstreamFailure } from './upstream-failure.ts'
 
 /** What a mirror asks for content, by the names of its own registry. It answers as Upstream does. */
 export type PulledRegistry = Pick<
   Upstream,
-  'origin' | 'asked' | 'findTag' | 'findManifest' | 'findTags' | 'findBlob' | 'openBlob'
+  'origin' | 'asked' | 'findRepositories' | 'findTag' | 'findManifest' | 'findTags' | 'findReferrers' | 'findBlob' | 'openBlob'
 >
 
 export interface UpstreamsOptions {
@@ -50,6 +59,28 @@ export class Upstreams implements PulledRegistry {
     signal: AbortSignal,
   ): Promise<FoundTags | undefined> {
     return await this.#first(repository, (upstream, name) => upstream.findTags(name, page, signal))
+  }
+
+  /** By the names there, of the first one that lists any: the pages after it are those of the same one. */
+  async findRepositories(after: string | undefined, signal: AbortSignal): Promise<FoundRepositories | undefined> {
+    const [, place = '', token] = /^(\d+) (.*)$/s.exec(after ?? '') ?? []
+    let failure: UpstreamFailure | undefined
+    for (const [index, upstream] of this.#upstreams.entries()) {
+      if (after !== undefined && String(index) !== place) continue
+      try {
+        const found = await upstream.findRepositories(token, signal)
+        if (found !== undefined) return { ...found, next: found.next === undefined ? undefined : `${index} ${found.next}` }
+      } catch (error) {
+        if (!(error instanceof UpstreamFailure)) throw error
+        failure ??= error
+      }
+    }
+    if (failure !== undefined) throw failure
+    return undefined
+  }
+
+  async findReferrers(repository: RepositoryName, subject: Digest, signal: AbortSignal): Promise<FoundReferrers | undefined> {
+    return await this.#first(repository, (upstream, name) => upstream.findReferrers(name, subject, signal))
   }
 
   async findBlob(repository: RepositoryName, digest: Digest, signal: AbortSignal): Promise<FoundBlob | undefined> {

@@ -81,6 +81,8 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/mirror/blob-fetches.ts #running': 'Fetches from an upstream (`mirrors`, `proxy`)',
   'registry/mirror/mirrored-manifests.ts #asking': 'Questions to an upstream',
   'registry/mirror/mirrored-manifests.ts #lookedUpAtMs': 'Tags that were looked up at an upstream',
+  'registry/mirror/mirrored-referrers.ts #asking': 'Questions to an upstream',
+  'registry/mirror/mirrored-referrers.ts #remembered': 'Lists of referrers that an upstream gave',
   'upstream/login.ts #renewals': 'Questions to an upstream',
   'upstream/login.ts #tokens': 'Tokens of an upstream',
   'registry/rest.ts #waiting': 'Requests that wait for their turn',

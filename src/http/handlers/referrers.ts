@@ -1,9 +1,11 @@
+import type { Digest } from '../../oci/digest.ts'
 import { OCI_IMAGE_INDEX } from '../../oci/media-types.ts'
-import type { Page, Referrer } from '../../registry/content/catalog.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Page, PageRequest, Referrer } from '../../registry/content/catalog.ts'
 import { gathered, streamOf } from '../answer/byte-stream.ts'
 import { nextLink } from '../answer/links.ts'
 import { lastEntry } from '../answer/pagination.ts'
-import { type HeaderFields, jsonTextResponse, type PlainResponse } from '../answer/responses.ts'
+import { type HeaderFields, jsonTextResponse, type PlainResponse, warningOf } from '../answer/responses.ts'
 import type { Call, ServedRegistry } from '../call.ts'
 import type { ReferrersRoute } from '../routes.ts'
 
@@ -18,16 +20,47 @@ const PIECE_BYTES = 64 * 1024
 
 /** end-12a, end-12b. Never 404: a client would then keep referrers in tags. */
 export async function listReferrers({ registry, route }: Call<ReferrersRoute>): Promise<PlainResponse> {
-  const { catalog, paths } = registry
   const { repository, subject, query } = route
   const artifactType = query.get('artifactType') || undefined
-  const list = (last: string | undefined) => catalog.listReferrers(repository, subject, { artifactType }, { last, limit: STEP })
-  const { entries, more, bytes } = await fittingPage(list, lastEntry(query))
+  const { list, annotationsOf, unconfirmedBy } = await referrersOf(registry, repository, subject)
+  const page = async (last: string | undefined) => await list({ artifactType }, { last, limit: STEP })
+  const { entries, more, bytes } = await fittingPage(page, lastEntry(query))
   const last = more ? entries.at(-1)?.row.digest : undefined
-  const link = last === undefined ? {} : { Link: nextLink(paths.referrers(repository, subject), { artifactType, last }) }
-  const text = gathered(indexText(catalog, entries), PIECE_BYTES)
-  const headers = { ...headersFor(query), ...link }
+  const path = registry.paths.referrers(repository, subject)
+  const link = last === undefined ? {} : { Link: nextLink(path, { artifactType, last }) }
+  const text = gathered(indexText(annotationsOf, entries), PIECE_BYTES)
+  const warning = warningOf(unconfirmedBy && `${unconfirmedBy} gave no list of referrers`)
+  const headers = { ...headersFor(query), ...link, ...warning }
   return bytes > MAX_BYTES_AT_ONCE ? { status: 200, headers, body: streamOf(text) } : await wholeResponse(text, headers)
+}
+
+/** What has the referrers of a subject. */
+interface Listed {
+  readonly list: (
+    filter: { readonly artifactType: string | undefined },
+    page: PageRequest,
+  ) => Page<Referrer> | Promise<Page<Referrer>>
+  readonly annotationsOf: AnnotationsOf
+  /** The upstream where it gave no list, and what is here is listed. */
+  readonly unconfirmedBy?: string
+}
+
+type AnnotationsOf = (referrer: Referrer) => AsyncIterable<Uint8Array | string>
+
+/** Of a repository that is mirrored, the upstream has them. */
+async function referrersOf(
+  { catalog, mirrors }: Pick<ServedRegistry, 'catalog' | 'mirrors'>,
+  repository: RepositoryName,
+  subject: Digest,
+): Promise<Listed> {
+  const found = await mirrors?.of(repository)?.referrers.of(repository, subject)
+  if (found !== undefined && 'list' in found)
+    return { list: (filter, page) => found.list(filter, page), annotationsOf: (referrer) => found.annotationsOf(referrer) }
+  return {
+    list: (filter, page) => catalog.listReferrers(repository, subject, filter, page),
+    annotationsOf: (referrer) => catalog.annotationsOf(referrer),
+    ...found,
+  }
 }
 
 /** What a repository answers in which nothing refers to anything. */
@@ -88,13 +121,13 @@ function fieldsText({ mediaType, size, digest, artifactType }: Referrer): string
 }
 
 /** Annotations stay the text that they are. */
-async function* indexText(catalog: ServedRegistry['catalog'], entries: readonly Entry[]): AsyncGenerator<Uint8Array | string> {
+async function* indexText(annotationsOf: AnnotationsOf, entries: readonly Entry[]): AsyncGenerator<Uint8Array | string> {
   yield BEGINNING
   for (const [index, { row, text }] of entries.entries()) {
     yield `${index === 0 ? '' : ','}${row.annotationBytes === 0 ? text : text.slice(0, -1)}`
     if (row.annotationBytes === 0) continue
     yield ',"annotations":'
-    yield* catalog.annotationsOf(row)
+    yield* annotationsOf(row)
     yield '}'
   }
   yield END

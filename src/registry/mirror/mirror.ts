@@ -10,6 +10,7 @@ import { FetchRows, type FetchRowsOptions } from './fetch-rows.ts'
 import { type MirrorEvents, NO_EVENTS } from './mirror-events.ts'
 import { MirroredBlobs } from './mirrored-blobs.ts'
 import { MirroredManifests } from './mirrored-manifests.ts'
+import { MirroredReferrers } from './mirrored-referrers.ts'
 import { type HeldTags, MirroredTags } from './mirrored-tags.ts'
 import { type MirrorLimits, NO_LIMITS } from './space/mirror-limits.ts'
 import type { MirrorSpace } from './space/mirror-space.ts'
@@ -54,6 +55,7 @@ export class Mirror {
   readonly blobs: MirroredBlobs
   readonly manifests: MirroredManifests
   readonly tags: MirroredTags
+  readonly referrers: MirroredReferrers
   /** Undefined: it has no limits. */
   readonly space: MirrorSpace | undefined
   readonly #fetches: BlobFetches
@@ -68,6 +70,7 @@ export class Mirror {
     this.blobs = new MirroredBlobs({ ...parts, fetches: this.#fetches })
     this.manifests = new MirroredManifests({ ...parts, manifests })
     this.tags = new MirroredTags({ ...parts, held: catalog })
+    this.referrers = new MirroredReferrers(parts)
   }
 
   /** Whether a fetch of this process writes to the file of an upload. */
