@@ -1,4 +1,5 @@
-import { algorithmOf, type Digest, RunningDigest } from '../oci/digest.ts'
+import { algorithmOf, type Digest, findDigest, RunningDigest } from '../oci/digest.ts'
+import { MANIFEST_MEDIA_TYPES } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Reference } from '../oci/reference.ts'
 import { inPieces } from '../runtime/pieces.ts'
@@ -69,6 +70,16 @@ export class PushTarget {
     const said = answer.headers.get('docker-content-digest')
     if (said !== null && said !== manifest.digest)
       throw wrongAnswer(this.asked, `stored the manifest ${manifest.digest} as ${said.slice(0, 200)}`)
+  }
+
+  /** The digest that a tag leads to, or that is there; undefined where it is not, or not to be seen. */
+  async findManifest(repository: RepositoryName, reference: Reference, signal: AbortSignal): Promise<Digest | undefined> {
+    const headers = { accept: MANIFEST_MEDIA_TYPES.join(', ') }
+    const answer = await this.#session.ask({ method: 'HEAD', repository, path: `manifests/${reference}`, headers, signal })
+    answer.discard()
+    if (answer.status === 404 || answer.status === 401 || answer.status === 403) return undefined
+    if (answer.status !== 200) throw refusal(this.asked, answer)
+    return findDigest(answer.headers.get('docker-content-digest') ?? '')
   }
 
   async #hasBlob(repository: RepositoryName, { digest, size }: BlobToPush, signal: AbortSignal): Promise<boolean> {
