@@ -9,6 +9,7 @@ import { addProxyConfig } from './clients/proxy-config.ts'
 import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { addImageCommands } from './images/image-program.ts'
+import { addImport } from './import/import-program.ts'
 import { programName } from './program-name.ts'
 import { addDescribe } from './remarks/remarks-program.ts'
 import { addRetentionCommands } from './retention/retention-program.ts'
@@ -41,6 +42,7 @@ export function berthProgram(): Command {
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)
   addImageCommands(program)
+  addImport(program)
   addConfigCommands(program)
   addCertificateCommands(program)
   addClientCommands(program)

@@ -1,4 +1,4 @@
-import { ALL_MANIFEST_TYPES, type Content } from './images.ts'
+import { ALL_MANIFEST_TYPES, blobsOf, type Content, type Image } from './images.ts'
 
 /**
  * The requests that the suites need, over plain fetch. Each one throws when the registry answers with another status than the
@@ -97,6 +97,12 @@ export class AuthorizedClient extends RegistryClient {
     const headers = { ...this.#headers, ...Object.fromEntries(new Headers(init.headers)) }
     return await super.request(method, path, { ...init, headers })
   }
+}
+
+/** Pushes an image with all its blobs. */
+export async function pushImage(client: RegistryClient, repository: string, image: Image, reference: string): Promise<void> {
+  for (const blob of blobsOf(image)) await client.pushBlob(repository, blob)
+  await expectStatus(await client.putManifest(repository, reference, image.manifest), 201)
 }
 
 /** Throws, with the body, when the status is another one. */

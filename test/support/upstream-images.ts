@@ -41,3 +41,25 @@ function sendManifest(
     response.end(request.method === 'HEAD' ? undefined : bytes)
   }
 }
+
+/** Images by their tags, by the names of their repositories; it may change. */
+export type UpstreamContent = Record<string, Record<string, Image>>
+
+/** What a registry answers that has these, with a list of its repositories, and with no API of referrers. */
+export function serveRegistry(content: UpstreamContent): FakeAnswer {
+  return (request, response) => {
+    const { url = '' } = request
+    if (url.startsWith('/v2/_catalog')) return void response.end(JSON.stringify({ repositories: Object.keys(content) }))
+    const [, repository = '', kind, last = ''] = /^\/v2\/(.+)\/(manifests|blobs|tags)\/([^?]+)/.exec(url) ?? []
+    const tags = content[repository]
+    if (tags === undefined) return notFound(request, response)
+    if (kind === 'tags') return void response.end(JSON.stringify({ name: repository, tags: Object.keys(tags) }))
+    const images = Object.values(tags)
+    if (kind === 'manifests') {
+      const image = tags[last] ?? images.find(({ manifest }) => manifest.digest === last)
+      return image === undefined ? notFound(request, response) : sendManifest(request, response, { image, isMeant: true })
+    }
+    const blob = images.flatMap(blobsOf).find(({ digest }) => digest === last)
+    return blob === undefined ? notFound(request, response) : sendBlob(request, response, blob.bytes)
+  }
+}

@@ -6,14 +6,15 @@ import { credentialFiles } from './user-settings.ts'
 
 const CERTIFICATE_FOLDER = '/etc/docker/certs.d'
 
-/** `registry`: the one that the flags are about. Throws CommandError. */
+/** `registry`: the one that the flags are about. `shown`: a user of it, in place of the one that the flags name. Throws CommandError. */
 export async function registriesFor(
   { login, passwordStdin, ca, plainHttp }: RegistryFlags,
   registry: string,
+  shown?: { readonly user: string; readonly password: string },
 ): Promise<Registries> {
   return new Registries({
     registry,
-    login: await loginOf(login, passwordStdin),
+    login: shown ?? (await loginOf(login, passwordStdin)),
     authority: ca === undefined ? undefined : await readText(ca),
     plainHttp,
     credentialFiles: credentialFiles(),
