@@ -18,7 +18,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   runtime: [],
   oci: [],
   retention: ['oci'],
-  config: ['oci/name.ts', 'oci/repository-glob.ts', 'oci/tag-glob.ts'],
+  config: ['oci'],
   observe: [],
   certificates: ['config', 'observe'],
   recipes: [],
@@ -62,7 +62,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   ],
   operating: [
     ...['oci', 'retention', 'config', 'observe', 'metadata', 'opening', 'registry', ...DRIVER],
-    ...['composition/start-error.ts', 'composition/only-database.ts'],
+    ...['composition/start-error.ts', 'composition/only-database.ts', 'composition/mirror-source.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
   'composition/mirror-source.ts': ['oci', 'config', 'observe', 'certificates', 'registry', 'upstream'],

@@ -10,6 +10,7 @@ import { addConfigCommands, strictOption } from './config-commands.ts'
 import { health } from './health.ts'
 import { addImageCommands } from './images/image-program.ts'
 import { addImport } from './import/import-program.ts'
+import { addMirrorCommands } from './mirror/mirror-program.ts'
 import { programName } from './program-name.ts'
 import { addDescribe } from './remarks/remarks-program.ts'
 import { addRetentionCommands } from './retention/retention-program.ts'
@@ -43,6 +44,7 @@ export function berthProgram(): Command {
   addStorageCommands(program)
   addImageCommands(program)
   addImport(program)
+  addMirrorCommands(program)
   addConfigCommands(program)
   addCertificateCommands(program)
   addClientCommands(program)

@@ -17,7 +17,10 @@ const NOTHING = {
   scrub: undefined,
   quotas: undefined,
   endpoints: undefined,
-  mirrors: [{ mirror: 'proxy', usedBytes: 7, sizeBytes: 10 }],
+  mirrors: {
+    uses: [{ mirror: 'proxy', usedBytes: 7, sizeBytes: 10 }],
+    syncs: [{ mirror: 'quay', isRunning: true, wholeAtMs: 5000, failed: 2, endedEarly: true, bytes: 9 }],
+  },
 }
 const SHOWN = { credentials: undefined, helper: undefined, authorities: undefined, httpProxy: undefined }
 const STATE = { ready: true, duties: [], sent: [], ...NOTHING }
@@ -51,6 +54,10 @@ test('what a mirror does is counted by its upstream, and told where that fails a
     ['upstream_left_alone', 1, of],
     ['bytes', 7, { mirror: 'proxy' }],
     ['size_bytes', 10, { mirror: 'proxy' }],
+    ['sync_running', 1, { mirror: 'quay' }],
+    ['sync_whole_timestamp_seconds', 5, { mirror: 'quay' }],
+    ['sync_failed', 3, { mirror: 'quay' }],
+    ['sync_bytes', 9, { mirror: 'quay' }],
   ])
   expect(log.lines.map(({ level, message }) => [level, message])).toEqual([
     ['warn', 'an upstream fails, it is left alone and tried again later'],

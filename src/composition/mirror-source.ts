@@ -4,15 +4,18 @@ import type {
   MirrorConfig,
   MirrorLimitsConfig,
   ProxyConfig,
+  SyncConfig,
   UpstreamCredentialsConfig,
   WayConfig,
 } from '../config/schema/upstream/upstream-config.ts'
 import type { Log } from '../observe/log.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import { parseRepositoryName, type RepositoryName } from '../oci/name.ts'
+import { TagSelection } from '../oci/tags/tag-selection.ts'
 import type { MirrorSource } from '../registry/mirror/mirror.ts'
 import type { MirrorSources } from '../registry/mirror/mirrors.ts'
 import type { MirrorLimits } from '../registry/mirror/space/mirror-limits.ts'
+import type { SyncRule } from '../registry/mirror/sync/sync-rule.ts'
 import { CredentialHelper } from '../upstream/credential-helper.ts'
 import { fixedCredentials } from '../upstream/credentials.ts'
 import type { Patience, Way } from '../upstream/exchange.ts'
@@ -57,7 +60,18 @@ async function prefixSourceOf(mirror: MirrorConfig, observers: Observers): Promi
   const [first] = upstreams
   const limits = limitsOf(mirror.limits, nameThere)
   const events = eventsOf(first?.origin ?? prefix, observers)
-  return { upstream: new Upstreams({ upstreams, nameThere }), tagsFreshMs, limits, events }
+  return {
+    upstream: new Upstreams({ upstreams, nameThere }),
+    tagsFreshMs,
+    limits,
+    events,
+    sync: mirror.sync && ruleOf(mirror.sync),
+  }
+}
+
+function ruleOf({ tags, ...rule }: SyncConfig): SyncRule {
+  const text = JSON.stringify([rule.repositories.map(String), tags.map((pattern) => pattern.text), rule.platforms])
+  return { ...rule, text, tags: new TagSelection(tags) }
 }
 
 /** `nameThere`: what the other registry calls a repository. */

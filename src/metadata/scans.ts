@@ -18,6 +18,8 @@ export type ScanProperty =
   | 'remarks-epoch'
   | 'deployments-epoch'
   | 'activity-restored'
+  /** By the prefix of the mirror. */
+  | `mirror-sync:${string}`
 
 /**
  * Opens a scan and returns the number from which on rows are newer than what the scan will see. While it is open no tombstone

@@ -11,6 +11,7 @@ import type { OpenedStorage } from '../opening/opened-storage.ts'
 import type { CollectorPolicy } from '../registry/collect/policy.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId } from '../registry/handover/store-id.ts'
+import type { MirrorSources } from '../registry/mirror/mirrors.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
 import { undefinedIfMissing } from '../runtime/error-code.ts'
 
@@ -46,6 +47,8 @@ export async function withDatabase<Result>(config: Config, log: Log, work: (open
 
 export interface RegistryParts extends Opened {
   readonly config: Pick<Config, 'retention' | 'notifications'>
+  /** Left out, nothing is fetched from other registries. */
+  readonly mirrors?: MirrorSources | undefined
   readonly log: Log
   readonly onReplaced: (error: Error) => void
   readonly policy: CollectorPolicy
@@ -54,7 +57,7 @@ export interface RegistryParts extends Opened {
 
 /** What a server has, without its work in the background. `closers` end it. */
 export async function openRegistry(parts: RegistryParts): Promise<Registry> {
-  const { config, opened, database, log, closers, policy, requireAllowed, onReplaced } = parts
+  const { config, mirrors, opened, database, log, closers, policy, requireAllowed, onReplaced } = parts
   const { metadata, locks, processId, epoch } = database
   const onFailure = (error: unknown) => log.error('metadata checkpoint failed', { error })
   const keeper = new MetadataKeeper({ path: opened.metadataPath, opened: database, onReplaced, onFailure })
@@ -78,6 +81,7 @@ export async function openRegistry(parts: RegistryParts): Promise<Registry> {
     ...collecting,
     retention: config.retention,
     notifications: config.notifications,
+    mirrors,
     log,
   })
   closers.push(() => registry.stop())

@@ -2,6 +2,7 @@ import type { Config } from '../config/config.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { Log } from '../observe/log.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
+import type { MirrorSources } from '../registry/mirror/mirrors.ts'
 import type { Registry } from '../registry/registry.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
 
@@ -22,12 +23,14 @@ export async function withContent<Result>(
   log: Log,
   ending: AbortSignal,
   work: (opened: ContentRegistry) => Promise<Result>,
+  mirrors?: MirrorSources,
 ): Promise<Result> {
   return await withDatabase(config, log, async ({ opened, database, closers }) => {
     const policy: CollectorPolicy = { ...DEFAULT_POLICY, ...config.storage.collector }
     const replaced = new AbortController()
     const onReplaced = (error: Error) => replaced.abort(error)
-    const registry = await openRegistry({ config, opened, database, log, closers, policy, requireAllowed: undefined, onReplaced })
+    const parts = { config, mirrors, opened, database, log, closers, policy, requireAllowed: undefined, onReplaced }
+    const registry = await openRegistry(parts)
     const { metadata, beganEpoch: isAlone } = database
     // What a process has left that died is settled by a living one; here there may be none.
     if (isAlone) await registry.operations.sweep()

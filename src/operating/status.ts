@@ -1,20 +1,19 @@
 import type { Config, RetentionConfig } from '../config/config.ts'
 import { listDutyHolders } from '../metadata/duties.ts'
-import type { Metadata, Query } from '../metadata/query.ts'
+import type { Metadata } from '../metadata/query.ts'
 import { countsBy, isAllCounted } from '../metadata/quotas/quotas.ts'
 import type { Log } from '../observe/log.ts'
-import type { MirrorUse } from '../observe/metrics/mirror-metrics.ts'
 import type { EndpointState } from '../observe/metrics/notification-metrics.ts'
 import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
 import { SENTENCES } from '../registry/collect/collector-duty.ts'
 import { type CollectorNote, readCollectorNote } from '../registry/collect/collector-note.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
-import { mirrorUses } from '../registry/mirror/space/counted-mirrors.ts'
 import { type QuotaState, Quotas } from '../registry/quotas/quotas.ts'
 import type { StatusCounts } from '../registry/status.ts'
 import type { StorageSpace } from '../storage/driver.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
+import { listMirrors, type MirrorStatus } from './mirrors.ts'
 import { quotaRulesOf } from './quotas.ts'
 
 /** All that an operator asks first, as plain data. */
@@ -49,14 +48,8 @@ export interface RegistryStatus {
   }
   /** `untaggedMs` is undefined where manifests without a tag stay. */
   readonly retention: Pick<RetentionConfig, 'dryRun' | 'untaggedMs'> & { readonly rules: number }
-  /** The registries whose content is pulled through this one, each with the prefix that it is below, if there is one. */
+  /** The registries whose content is pulled through this one. */
   readonly mirrors: readonly MirrorStatus[]
-}
-
-export interface MirrorStatus {
-  readonly name: string
-  /** Undefined where it has no size. */
-  readonly use: MirrorUse | undefined
 }
 
 const NAMED = 20
@@ -88,7 +81,7 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
       endpoints: await status.endpoints(),
       quotas: await quotasOf(config, metadata, log),
       retention: retentionOf(config),
-      mirrors: await mirrorsIn(config, metadata.read),
+      mirrors: await listMirrors(config, metadata.read),
     }
   })
 }
@@ -106,18 +99,4 @@ async function quotasOf(config: Config, metadata: Metadata, log: Log): Promise<R
 
 function retentionOf({ retention: { rules, dryRun, untaggedMs } }: Config): RegistryStatus['retention'] {
   return { rules: rules.length, dryRun, untaggedMs }
-}
-
-async function mirrorsIn(config: Config, read: Query): Promise<readonly MirrorStatus[]> {
-  const { proxy, mirrors } = config
-  const whole = proxy === undefined ? [] : [{ name: proxy.url, prefix: '', limits: proxy.limits }]
-  const named = mirrors.map(({ prefix, urls, isOffline, limits }) => {
-    return { name: `${prefix} of ${urls.join(' or ')}${isOffline ? ', offline' : ''}`, prefix, limits }
-  })
-  const shown: MirrorStatus[] = []
-  for (const mirror of [...whole, ...named]) {
-    const [use] = await mirrorUses(read, [mirror])
-    shown.push({ name: mirror.name, use })
-  }
-  return shown
 }

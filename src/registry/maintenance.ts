@@ -10,6 +10,7 @@ import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
 import { NO_EVENTS, removeOldEvents } from './events/event-keeping.ts'
 import type { FactsDuty } from './facts/facts-duty.ts'
+import type { MirrorSyncs } from './mirror/sync/mirror-syncs.ts'
 import type { Notifications } from './notifications/notifications.ts'
 import type { PullRecords } from './pulls/pull-records.ts'
 import type { QuotaCount } from './quotas/quota-count.ts'
@@ -76,6 +77,8 @@ export interface MaintenanceOptions {
   readonly searchIndex: Pick<SearchIndex, 'catchUp'>
   /** Keeps the mirrors of other registries within their limits; undefined where there are none. */
   readonly tendMirrors?: (() => Promise<void>) | undefined
+  /** Brings what rules of mirrors name; undefined where none has one. */
+  readonly mirrorSyncs?: Pick<MirrorSyncs, 'runDue'> | undefined
   /** A task failed; it is tried again at its next time. */
   readonly onFailure: (task: string, error: unknown) => void
 }
@@ -143,7 +146,7 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors } = this.#options
+    const { backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors, mirrorSyncs } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -163,6 +166,9 @@ export class Maintenance {
         : [{ name: 'notifications', everyMs: SECOND_MS, run: (signal: AbortSignal) => notifications.run(signal) }]),
       ...(retention?.duty === undefined ? [] : [retentionDuty(retention.duty, retention.everyMs)]),
       ...(tendMirrors === undefined ? [] : [{ name: 'mirrors', everyMs: SECOND_MS, run: tendMirrors }]),
+      ...(mirrorSyncs === undefined || this.#options.records.isReadOnly
+        ? []
+        : [{ name: 'sync', everyMs: SECOND_MS, run: (signal: AbortSignal) => mirrorSyncs.runDue(signal) }]),
     ]
   }
 

@@ -34,7 +34,7 @@ import { createKeeping } from './keeping/create-keeping.ts'
 import type { Holding } from './keeping/holding.ts'
 import type { Holds } from './keeping/holds.ts'
 import { Maintenance } from './maintenance.ts'
-import { createMirrors, limitedMirrors, tendingOf } from './mirror/create-mirrors.ts'
+import { createMirrors, limitedMirrors, mirrorWork } from './mirror/create-mirrors.ts'
 import type { MirrorSources, Mirrors } from './mirror/mirrors.ts'
 import { countedMirrors } from './mirror/space/counted-mirrors.ts'
 import { LeavingBytes } from './mirror/space/leaving-bytes.ts'
@@ -191,7 +191,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const orphans = createOrphans(options, { uploads, mirrors })
   const said = createShown({ storage, metadata, epoch, manifests, scan, backgroundScan })
   const maintenance = new Maintenance({
-    ...(onlyReads ? {} : { retention, tendMirrors: mirrors && tendingOf(mirrors, { metadata, liveness }) }),
+    ...(onlyReads ? {} : { retention, ...mirrorWork(mirrors, { metadata, liveness }) }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, pulls: pullRecords, remarks: said.remarks, isReadOnly: collector.isReadOnly },

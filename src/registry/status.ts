@@ -6,7 +6,7 @@ import { countUnread } from '../metadata/facts/image-facts.ts'
 import type { Metadata } from '../metadata/query.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { CollectorState } from '../observe/metrics/collector-metrics.ts'
-import type { MirrorUse } from '../observe/metrics/mirror-metrics.ts'
+import type { MirrorStates } from '../observe/metrics/mirror-metrics.ts'
 import type { EndpointCounts, EndpointState } from '../observe/metrics/notification-metrics.ts'
 import type { ScrubState } from '../observe/metrics/scrub-metrics.ts'
 import type { ScanState } from '../observe/readiness.ts'
@@ -17,6 +17,7 @@ import { readScrubNote } from './check/scrub-note.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { type LimitedMirror, mirrorUses } from './mirror/space/counted-mirrors.ts'
+import { syncStates } from './mirror/sync/sync-note.ts'
 import { endpointStates, type Notifications } from './notifications/notifications.ts'
 import type { QuotaState, Quotas } from './quotas/quotas.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
@@ -157,9 +158,11 @@ export class Status {
     return await this.#options.quotas.list(QUOTAS_LISTED)
   }
 
-  /** How full the mirrors are that have a size. Throws when the metadata does not answer. */
-  async mirrors(): Promise<readonly MirrorUse[]> {
-    return await mirrorUses(this.#options.metadata.read, this.#options.mirrors)
+  /** How full mirrors are, and what their rules have brought. Throws when the metadata does not answer. */
+  async mirrors(): Promise<MirrorStates> {
+    const { metadata, mirrors } = this.#options
+    const synced = mirrors.flatMap(({ prefix, hasRule }) => (hasRule === true ? [prefix] : []))
+    return { uses: await mirrorUses(metadata.read, mirrors), syncs: await syncStates(metadata.read, synced) }
   }
 
   /** How far the endpoints of notifications are. Throws when the metadata does not answer. */

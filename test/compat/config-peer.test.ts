@@ -57,10 +57,16 @@ const SCRUB = { enabled: true, rate: '20MB' }
 const QUOTA = { name: 'own', repositories: ['*/**'], except: ['team/**'], each: true, limit: '10GB', warn: '8GB' }
 const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', username: 'a', password: 'b' }
 const MIRROR_LIMITS = { size: '10GB', unused: '30d', keep: ['team/*'] }
-const MIRROR_MORE = { repositories: ['team/*'], ttl: '6h', ...MIRROR_LIMITS, default: true, offline: false, public: true }
+const MIRROR_SYNC = { repositories: ['team/*'], tags: ['v*'], every: '6h', platforms: ['linux/arm64'], rate: '20MB' }
+const MIRROR_FLAGS = { default: true, offline: false, public: true }
+const MIRROR_MORE = { repositories: ['team/*'], ttl: '6h', ...MIRROR_LIMITS }
 const HELPED = { prefix: 'ecr', url: ['https://a.example.com'], exec: { command: 'x', lifetime: '1h' }, public: true }
 const MIRROR_WAY = { ca: '/etc/ssl/certs/ca-certificates.crt', httpproxy: 'http://127.0.0.1:1' }
-const MIRROR_KEYS = { ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h', ...MIRROR_WAY, ...MIRROR_MORE }
+const SYNC_KEYS = Object.fromEntries(Object.entries(MIRROR_SYNC).map(([name, value]) => [`sync.${name}`, value]))
+const MIRROR_KEYS = {
+  ...{ ...MIRROR, 'exec.command': 'x', 'exec.lifetime': '1h' },
+  ...{ ...MIRROR_WAY, ...MIRROR_MORE, ...SYNC_KEYS, ...MIRROR_FLAGS },
+}
 const SEARCH = { official: ['base/*'] }
 const EVENTS = { keep: '12h', size: '1GB' }
 const IGNORED = { mediatypes: ['application/octet-stream'], actions: ['pull'] }
@@ -83,7 +89,12 @@ const OWN = [
   ['notifications', 'notifications.endpoints[].', ENDPOINT_KEYS, { notifications: NOTIFICATIONS }],
   ['the page', 'ui.', UI, { ui: UI }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],
-  ['mirrors', 'mirrors[].', MIRROR_KEYS, { mirrors: [{ ...MIRROR, ...MIRROR_WAY, ...MIRROR_MORE }, HELPED] }],
+  [
+    'mirrors',
+    'mirrors[].',
+    MIRROR_KEYS,
+    { mirrors: [{ ...MIRROR, ...MIRROR_WAY, ...MIRROR_MORE, sync: MIRROR_SYNC, ...MIRROR_FLAGS }, HELPED] },
+  ],
 ] as const
 
 describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key', () => {

@@ -5,6 +5,15 @@ const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', public: true }
 const SHOWN = { ...MIRROR, username: 'a', password: '007' }
 const HELPED = { ...MIRROR, exec: { command: 'x', lifetime: '1h' } }
 
+const RULE = {
+  repositories: ['team/*'],
+  tags: ['v*', 'semver:1', 'newest:2'],
+  every: '6h',
+  platforms: ['linux/arm64'],
+  rate: '20MB',
+}
+const SYNCED = { ...MIRROR, sync: RULE }
+
 /** The keys below `mirrors`, with what stands around each, and what becomes of it. */
 export const MIRROR_ROWS = [
   ['mirrors', { mirrors: [MIRROR] }, ({ mirrors }: Config) => mirrors.length, 1],
@@ -31,6 +40,21 @@ export const MIRROR_ROWS = [
   ['mirrors[].size', { mirrors: [{ ...MIRROR, size: '1GiB' }] }, of(({ limits }) => limits.sizeBytes), 2 ** 30],
   ['mirrors[].unused', { mirrors: [{ ...MIRROR, unused: '30d' }] }, of(({ limits }) => limits.unusedMs), 2_592_000_000],
   ['mirrors[].keep', { mirrors: [{ ...MIRROR, keep: ['team/*'] }] }, of(({ limits }) => limits.keep.map(String)), ['team/*']],
+  ['mirrors[].sync.repositories', { mirrors: [SYNCED] }, of(({ sync }) => sync?.repositories.map(String)), ['team/*']],
+  [
+    'mirrors[].sync.tags',
+    { mirrors: [SYNCED] },
+    of(({ sync }) => sync?.tags.map(({ text }) => text)),
+    ['v*', 'semver:1', 'newest:2'],
+  ],
+  ['mirrors[].sync.every', { mirrors: [SYNCED] }, of(({ sync }) => sync?.everyMs), 21_600_000],
+  [
+    'mirrors[].sync.platforms',
+    { mirrors: [SYNCED] },
+    of(({ sync }) => sync?.platforms),
+    [{ os: 'linux', architecture: 'arm64' }],
+  ],
+  ['mirrors[].sync.rate', { mirrors: [SYNCED] }, of(({ sync }) => sync?.bytesPerSecond), 20_000_000],
   ['mirrors[].default', { mirrors: [{ ...MIRROR, default: true }] }, of(({ isDefault }) => isDefault), true],
   ['mirrors[].offline', { mirrors: [{ ...MIRROR, offline: true }] }, of(({ isOffline }) => isOffline), true],
   ['mirrors[].public', { mirrors: [SHOWN] }, of(({ credentials }) => credentials?.username), 'a'],

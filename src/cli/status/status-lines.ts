@@ -1,3 +1,4 @@
+import type { MirrorStatus } from '../../operating/mirrors.ts'
 import type { QuotaState } from '../../operating/quotas.ts'
 import type { RegistryStatus } from '../../operating/status.ts'
 import { fullnessOf } from '../storage/quota-report.ts'
@@ -19,7 +20,30 @@ export function statusLines(where: string, status: RegistryStatus): readonly str
     ...status.endpoints.map(endpointLine),
     line('retention', retention(status)),
     ...quotaLines(status),
-    ...status.mirrors.map(({ name, use }) => line('mirrors', `${name}${use === undefined ? '' : useOf(use)}`)),
+    ...status.mirrors.flatMap(mirrorLines),
+  ]
+}
+
+/** How a mirror is, and what its rule has brought. */
+export function mirrorLines({ mirror, urls, isOffline, use, sync }: MirrorStatus): readonly string[] {
+  const where = mirror === 'proxy' ? urls.join(' or ') : `${mirror} of ${urls.join(' or ')}`
+  const first = line('mirrors', `${where}${isOffline ? ', offline' : ''}${use === undefined ? '' : useOf(use)}`)
+  return [first, ...(sync === undefined ? [] : syncLines(mirror, sync))]
+}
+
+function syncLines(mirror: string, { everyMs, note }: NonNullable<MirrorStatus['sync']>): readonly string[] {
+  if (note === undefined) return [line('', `${mirror}: nothing has been brought yet`)]
+  const { run, beganAtMs, endedAtMs, wholeAtMs, tags, blobs, bytes, failed, failures, endedEarly } = note
+  const came = `${tags} tags looked at, ${blobs} blobs brought, ${readable(bytes)}`
+  const whole = wholeAtMs === undefined ? 'not whole yet' : `whole since ${timeOf(wholeAtMs)}`
+  if (endedAtMs === undefined) return [line('', `${mirror}: run ${run} since ${timeOf(beganAtMs)}, ${came}; ${whole}`)]
+  const next = endedAtMs === wholeAtMs ? `next ${timeOf(beganAtMs + everyMs)}` : 'tried again soon'
+  const last = `${mirror}: run ${run} ended ${timeOf(endedAtMs)}, ${came}; ${whole}; ${next}`
+  return [
+    line('', last),
+    ...(endedEarly === undefined ? [] : [attention('sync', `${mirror}: ${endedEarly}`)]),
+    ...failures.map(({ name, reason }) => attention('sync', `${name}: ${reason}`)),
+    ...(failed > failures.length ? [attention('sync', `${mirror}: ${failed - failures.length} more failed`)] : []),
   ]
 }
 
@@ -97,7 +121,7 @@ function endpointLine({ endpoint, pending, lost, failingMs, failure }: RegistryS
   return attention('events', `${endpoint} takes none since ${timeOf(failingMs)}, ${pending} wait for it: ${failure}${gone}`)
 }
 
-function useOf({ usedBytes, sizeBytes }: NonNullable<RegistryStatus['mirrors'][number]['use']>): string {
+function useOf({ usedBytes, sizeBytes }: NonNullable<MirrorStatus['use']>): string {
   return `, ${readable(usedBytes)} of ${readable(sizeBytes)}`
 }
 

@@ -12,3 +12,10 @@ export const LEAVING_TABLES: readonly string[] = [
   `CREATE TABLE leaving (id TEXT NOT NULL, counted_as TEXT NOT NULL, process TEXT NOT NULL, epoch INTEGER NOT NULL, bytes INTEGER NOT NULL,
      PRIMARY KEY (id, counted_as)) WITHOUT ROWID`,
 ]
+
+/** What a rule of a mirror has brought and names: it stays here whatever limits the mirror has. */
+export const SYNC_TABLES: readonly string[] = [
+  // mirror: the prefix of the mirror. run: the number of the run that named it last.
+  `CREATE TABLE synced (mirror TEXT NOT NULL, repository TEXT NOT NULL, digest TEXT NOT NULL, run INTEGER NOT NULL,
+     PRIMARY KEY (mirror, repository, digest)) WITHOUT ROWID`,
+]

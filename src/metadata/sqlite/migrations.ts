@@ -4,7 +4,7 @@ import { EVENT_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
 import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
-import { FETCH_TABLES, LEAVING_TABLES } from '../mirroring/tables.ts'
+import { FETCH_TABLES, LEAVING_TABLES, SYNC_TABLES } from '../mirroring/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
@@ -121,6 +121,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 18, statements: LEAVING_TABLES },
   { version: 19, statements: SHORT_WORD_TABLES },
   { version: 20, statements: [...DEPLOYMENT_TABLES, ...UNTAGGED_TRIGGERS] },
+  { version: 21, statements: SYNC_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

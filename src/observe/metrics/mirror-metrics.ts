@@ -8,6 +8,28 @@ export interface MirrorUse {
   readonly sizeBytes: number
 }
 
+/** How what a mirror brings unasked is. Times are of the wall clock. */
+export interface MirrorSyncState {
+  /** Its prefix. */
+  readonly mirror: string
+  readonly isRunning: boolean
+  /** When the last run ended that brought all; undefined: none has. */
+  readonly wholeAtMs: number | undefined
+  /** Tags and repositories of the last run that failed, and whether it ended before it had looked at all. */
+  readonly failed: number
+  readonly endedEarly: boolean
+  /** That it has brought. */
+  readonly bytes: number
+}
+
+/** What the metadata tells of mirrors. */
+export interface MirrorStates {
+  /** Of those that have a size. */
+  readonly uses: readonly MirrorUse[]
+  /** Of those that have a rule, and have begun. */
+  readonly syncs: readonly MirrorSyncState[]
+}
+
 type Counts = Record<'blobs' | 'bytes' | 'stale' | 'evictedImages' | 'evictedBytes', number>
 
 const NONE: Counts = { blobs: 0, bytes: 0, stale: 0, evictedImages: 0, evictedBytes: 0 }
@@ -45,7 +67,7 @@ export class MirrorMetrics {
     if (counts !== undefined) counts.isLeftAlone = isLeftAlone
   }
 
-  families(uses: readonly MirrorUse[]): MetricFamily[] {
+  families({ uses, syncs }: MirrorStates): MetricFamily[] {
     if (this.#upstreams.size === 0) return []
     const all = [...this.#upstreams]
     const counter = (name: string, help: string, key: keyof Counts): MetricFamily => ({
@@ -65,6 +87,7 @@ export class MirrorMetrics {
         values: all.map(([upstream, { isLeftAlone }]) => ({ value: isLeftAlone ? 1 : 0, labels: { upstream } })),
       },
       ...(uses.length === 0 ? [] : useFamilies(uses)),
+      ...(syncs.length === 0 ? [] : syncFamilies(syncs)),
     ]
   }
 }
@@ -78,5 +101,27 @@ function useFamilies(uses: readonly MirrorUse[]): MetricFamily[] {
   return [
     family('berth_mirror_bytes', 'Bytes that a mirror holds, each blob once.', 'usedBytes'),
     family('berth_mirror_size_bytes', 'So many it is to hold.', 'sizeBytes'),
+  ]
+}
+
+/** As above. */
+function syncFamilies(syncs: readonly MirrorSyncState[]): MetricFamily[] {
+  const family = (name: string, help: string, read: (state: MirrorSyncState) => number): MetricFamily => ({
+    ...{ name, help, type: 'gauge', aggregator: 'max' },
+    values: syncs.map((state) => ({ value: read(state), labels: { mirror: state.mirror } })),
+  })
+  return [
+    family('berth_mirror_sync_running', '1 while what a rule names is brought.', ({ isRunning }) => (isRunning ? 1 : 0)),
+    family(
+      'berth_mirror_sync_whole_timestamp_seconds',
+      'When the last run ended that brought all; 0: none has.',
+      ({ wholeAtMs }) => (wholeAtMs ?? 0) / 1000,
+    ),
+    family(
+      'berth_mirror_sync_failed',
+      'Tags and repositories that the last run did not bring, and 1 where it ended early.',
+      ({ failed, endedEarly }) => failed + (endedEarly ? 1 : 0),
+    ),
+    family('berth_mirror_sync_bytes', 'Bytes that the last run has brought.', ({ bytes }) => bytes),
   ]
 }

@@ -5,7 +5,7 @@ import { ConnectionMetrics } from './connection-metrics.ts'
 import { ActionDurations, Durations } from './durations.ts'
 import { dutyFamilies } from './duty-families.ts'
 import { gauge, type MetricFamily } from './family.ts'
-import { MirrorMetrics, type MirrorUse } from './mirror-metrics.ts'
+import { MirrorMetrics, type MirrorStates } from './mirror-metrics.ts'
 import { type EndpointCounts, type EndpointState, notificationFamilies } from './notification-metrics.ts'
 import { type QuotaState, quotaFamilies } from './quota-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
@@ -23,8 +23,7 @@ export interface RegistryState {
   /** Undefined before the first pass of the scrub. */
   readonly scrub: ScrubState | undefined
   readonly quotas: readonly QuotaState[] | undefined
-  /** Of the mirrors that have a size. */
-  readonly mirrors: readonly MirrorUse[] | undefined
+  readonly mirrors: MirrorStates | undefined
   /** How far the endpoints of notifications are, and what this process has sent to them. */
   readonly endpoints: readonly EndpointState[] | undefined
   readonly sent: readonly EndpointCounts[]
@@ -82,7 +81,7 @@ export class RegistryMetrics {
       ...this.connections.families(),
       ...this.collector.families(state.collector),
       ...this.scrub.families(state.scrub),
-      ...this.mirror.families(state.mirrors ?? []),
+      ...this.mirror.families(state.mirrors ?? { uses: [], syncs: [] }),
       ...dutyFamilies(state.duties),
       ...quotaFamilies(state.quotas ?? []),
       ...notificationFamilies(state.sent, state.endpoints ?? []),

@@ -56,6 +56,18 @@ export class ArrivingBlob {
     this.size.catch(() => undefined)
   }
 
+  /** Whether a request reads it now. */
+  get isRead(): boolean {
+    return this.#readers > 0
+  }
+
+  /** Its size, once it is in its place. Throws what made the fetch fail. */
+  async whole(): Promise<number> {
+    await this.#ended.promise
+    if (this.#failure !== undefined) throw this.#failure.error
+    return await this.size
+  }
+
   /** The bytes will come into this file. `size` is what the upstream declares. An empty blob is told at its end: it has no last byte to keep back. */
   begin(file: UploadState, size: number | undefined): void {
     this.#retire()

@@ -31,6 +31,8 @@ export interface BlobFetchParts {
   /** Undefined: it has no limit. */
   readonly space: Pick<MirrorSpace, 'admit'> | undefined
   readonly events: MirrorEvents
+  /** Resolves when more bytes may come that no request waits for; undefined: at once. */
+  readonly pace: ((bytes: number) => Promise<void>) | undefined
   /** Ends the fetch where it is. */
   readonly signal: AbortSignal
   readonly log: Log
@@ -202,7 +204,7 @@ export class BlobFetch {
   }
 
   async #take({ start, chunks }: UpstreamBlob, writer: UploadWriter): Promise<void> {
-    const { turns } = this.#parts
+    const { turns, pace } = this.#parts
     // An upstream that does not know Range sends what is here already.
     let known = writer.offset - start
     for await (const chunk of chunks) {
@@ -216,6 +218,7 @@ export class BlobFetch {
       await this.#keep(bytes, writer)
       await turns.pass(length, () => true)
       await restAfterSmallChunk(length)
+      if (!this.#arriving.isRead) await pace?.(length)
     }
   }
 

@@ -41,12 +41,12 @@ export class BlobFetches {
     return this.#running.get(nameOf(repository, digest))?.arriving
   }
 
-  /** The one that is under way, or else a new one. */
-  open(repository: RepositoryName, digest: Digest): ArrivingBlob {
+  /** The one that is under way, or else a new one. `pace`: of a new one, as BlobFetchParts has it. */
+  open(repository: RepositoryName, digest: Digest, pace?: BlobFetchParts['pace']): ArrivingBlob {
     const running = this.find(repository, digest)
     if (running !== undefined) return running
     const arriving = new ArrivingBlob({ ...this.#options, digest })
-    const ended = this.#run(repository, digest, arriving)
+    const ended = this.#run({ repository, digest }, arriving, pace)
     this.#running.set(nameOf(repository, digest), { arriving, ended })
     return arriving
   }
@@ -61,29 +61,33 @@ export class BlobFetches {
     await Promise.all(this.#running.values().map(({ ended }) => ended))
   }
 
-  async #run(repository: RepositoryName, digest: Digest, arriving: ArrivingBlob): Promise<void> {
+  async #run(name: FetchName, arriving: ArrivingBlob, pace: BlobFetchParts['pace']): Promise<void> {
     try {
-      await this.#bring({ repository, digest }, arriving)
+      await this.#bring(name, arriving, pace)
     } catch (error) {
       const { signal } = this.#options
       arriving.fail(signal.aborted ? signal.reason : error)
     } finally {
-      this.#running.delete(nameOf(repository, digest))
+      this.#running.delete(nameOf(name.repository, name.digest))
     }
   }
 
   /** Of all processes of the storage one brings it; the others take its place when it dies, or gives up. */
-  async #bring(name: FetchName, arriving: ArrivingBlob): Promise<void> {
+  async #bring(name: FetchName, arriving: ArrivingBlob, pace: BlobFetchParts['pace']): Promise<void> {
     const { rows } = this.#options
     for (;;) {
       const begun = await rows.begin(name)
-      if (begun !== undefined) return await this.#fetch(name, arriving, begun.left).finally(() => rows.end(name))
+      if (begun !== undefined) return await this.#fetch(name, arriving, { left: begun.left, pace }).finally(() => rows.end(name))
       if (await new FetchElsewhere(name, arriving, this.#options).follow()) return
     }
   }
 
-  async #fetch({ repository, digest }: FetchName, arriving: ArrivingBlob, left: ToldFile | undefined): Promise<void> {
-    const parts = { ...this.#options, files: this.#files, turns: this.#turns }
+  async #fetch(
+    { repository, digest }: FetchName,
+    arriving: ArrivingBlob,
+    { left, pace }: Pick<BlobFetchParts, 'pace'> & { readonly left: ToldFile | undefined },
+  ): Promise<void> {
+    const parts = { ...this.#options, files: this.#files, turns: this.#turns, pace }
     await this.#permits.run(() => new BlobFetch(repository, digest, arriving, parts).run(left))
   }
 }

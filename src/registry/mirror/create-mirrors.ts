@@ -16,7 +16,7 @@ import type { PullNotes } from '../pulls/pull-notes.ts'
 import type { Quotas } from '../quotas/quotas.ts'
 import type { Operations } from '../writes/operations.ts'
 import { DeadFetches } from './fetch-rows.ts'
-import { Mirror, type MirrorPlace } from './mirror.ts'
+import { Mirror, type MirrorPlace, type MirrorSource } from './mirror.ts'
 import type { HeldTags } from './mirrored-tags.ts'
 import { type MirrorSources, Mirrors } from './mirrors.ts'
 import { countedName, type LimitedMirror } from './space/counted-mirrors.ts'
@@ -25,6 +25,8 @@ import { LeastUsed } from './space/least-used.ts'
 import { MirrorSpace } from './space/mirror-space.ts'
 import { OnlyHere } from './space/only-here.ts'
 import { Staying } from './space/staying.ts'
+import { MirrorSyncs } from './sync/mirror-syncs.ts'
+import { SyncPins } from './sync/sync-pins.ts'
 
 export interface MirrorsParts {
   readonly mirrors?: MirrorSources | undefined
@@ -55,32 +57,39 @@ export function createMirrors({ mirrors: sources, ...parts }: MirrorsParts): Mir
   const admit = async (...[query, repositoryId]: Parameters<Quotas['admit']>) => await quotas.count(query, repositoryId)
   const pushes = new BlobPush({ storage, operations, quotas: { admit }, events: undefined })
   const createSpace = (place: MirrorPlace) => spaceOf(place, parts)
-  return new Mirrors(sources, (source, prefix) => new Mirror({ ...parts, pushes, createSpace, source, prefix }))
+  const create = (source: MirrorSource, prefix: string) => new Mirror({ ...parts, pushes, createSpace, source, prefix })
+  return new Mirrors(sources, create, (mirrors) => new MirrorSyncs({ ...parts, mirrors }))
 }
 
 /** Those of a registry, with their limits. */
 export function limitedMirrors(sources: MirrorSources | undefined): readonly LimitedMirror[] {
   const { whole, prefixes = [] } = sources ?? {}
-  const named = prefixes.map(({ prefix, source }): LimitedMirror => ({ prefix, limits: source.limits }))
+  const named = prefixes.map(
+    ({ prefix, source }): LimitedMirror => ({ prefix, limits: source.limits, hasRule: source.sync !== undefined }),
+  )
   return whole === undefined ? named : [{ prefix: '', limits: whole.limits }, ...named]
 }
 
-/** What one process does for the mirrors of all. */
-export function tendingOf(mirrors: Mirrors, parts: Pick<MirrorsParts, 'metadata' | 'liveness'>): () => Promise<void> {
+/** What one process does for the mirrors of all; nothing where there are none. */
+export function mirrorWork(mirrors: Mirrors | undefined, parts: Pick<MirrorsParts, 'metadata' | 'liveness'>) {
+  if (mirrors === undefined) return {}
   const dead = new DeadFetches(parts)
-  return async () => {
+  const tendMirrors = async () => {
     await dead.remove()
     for (const space of mirrors.spaces) await space.tend()
   }
+  return { tendMirrors, mirrorSyncs: mirrors.syncs }
 }
 
 function spaceOf(place: MirrorPlace, parts: Omit<MirrorsParts, 'mirrors'>): MirrorSpace | undefined {
-  const { prefix, limits, upstream, signal } = place
+  const { prefix, limits, sync, upstream, signal } = place
   if (limits.sizeBytes === undefined && limits.unusedMs === undefined) return undefined
+  const { metadata } = parts
   const staying = new Staying()
   const onlyHere = new OnlyHere({ upstream, signal, staying })
-  const leastUsed = new LeastUsed({ metadata: parts.metadata, prefix, isKept: limits.isKept, staying })
-  const eviction = new Eviction({ ...parts, ...removalsOf(parts), onlyHere, staying })
+  const pins = sync && new SyncPins({ metadata, mirror: prefix, rule: sync })
+  const leastUsed = new LeastUsed({ metadata, prefix, isKept: limits.isKept, staying, pins })
+  const eviction = new Eviction({ ...parts, ...removalsOf(parts), onlyHere, staying, pins })
   return new MirrorSpace({ ...parts, ...place, mirror: prefix, countedAs: countedName(prefix), leastUsed, eviction })
 }
 

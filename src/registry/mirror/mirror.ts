@@ -14,6 +14,7 @@ import { MirroredReferrers } from './mirrored-referrers.ts'
 import { type HeldTags, MirroredTags } from './mirrored-tags.ts'
 import { type MirrorLimits, NO_LIMITS } from './space/mirror-limits.ts'
 import type { MirrorSpace } from './space/mirror-space.ts'
+import type { SyncRule } from './sync/sync-rule.ts'
 
 /** What a registry mirrors. */
 export interface MirrorSource {
@@ -23,6 +24,8 @@ export interface MirrorSource {
   /** Left out, everything stays. */
   readonly limits?: MirrorLimits
   readonly events?: MirrorEvents
+  /** What is brought unasked; left out: nothing. */
+  readonly sync?: SyncRule | undefined
 }
 
 /** One mirror among those of a registry. */
@@ -31,6 +34,7 @@ export interface MirrorPlace {
   readonly prefix: string
   readonly events: MirrorEvents
   readonly limits: MirrorLimits
+  readonly sync: SyncRule | undefined
   readonly upstream: Pick<PulledRegistry, 'findTag'>
   /** Ends what it does. */
   readonly signal: AbortSignal
@@ -63,7 +67,8 @@ export class Mirror {
 
   constructor({ source: { events = NO_EVENTS, limits = NO_LIMITS, ...source }, manifests, catalog, ...options }: MirrorOptions) {
     const { signal } = this.#ending
-    this.space = options.createSpace({ prefix: options.prefix, events, limits, upstream: source.upstream, signal })
+    const { upstream, sync } = source
+    this.space = options.createSpace({ prefix: options.prefix, events, limits, sync, upstream, signal })
     const rows = new FetchRows({ ...options, mirror: options.prefix })
     const parts = { ...options, ...source, events, absences: new Absences(), signal, rows, space: this.space }
     this.#fetches = new BlobFetches(parts)

@@ -51,6 +51,13 @@ export class MirroredBlobs {
     }
   }
 
+  /** It is here when this resolves, with the size of what had to come. Throws as `get`. `pace`: as BlobFetchParts has it. */
+  async bring(repository: RepositoryName, digest: Digest, pace: (bytes: number) => Promise<void>): Promise<number | undefined> {
+    const { blobs, fetches } = this.#options
+    if ((await blobs.find(repository, digest)) !== undefined) return undefined
+    return await fetches.open(repository, digest, pace).whole()
+  }
+
   /** The bytes of a blob from `get`, or a part of them. */
   async content({ arriving, ...blob }: MirroredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
     if (arriving === undefined) return await this.#options.blobs.content(blob, range)

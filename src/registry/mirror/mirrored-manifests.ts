@@ -56,6 +56,14 @@ export class MirroredManifests {
     return { manifest: { ...held.manifest, unconfirmedBy }, content: held.content }
   }
 
+  /** As `read`, where the upstream has said now to what a tag points. Throws as well where it does not say. */
+  async readConfirmed(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
+    const held = await this.#find(repository, reference)
+    if (held === undefined || !isDigest(reference))
+      await this.#once(repository, reference, () => this.#fetchOrConfirm(repository, reference, held?.digest))
+    return await this.#readWhole(repository, reference)
+  }
+
   /** A manifest whose bytes the storage has lost is fetched again. */
   async #readWhole(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
     const { manifests } = this.#options

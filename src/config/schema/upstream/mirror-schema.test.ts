@@ -63,6 +63,31 @@ describe('section mirrors', () => {
     ])
   })
 
+  test('says what is brought before a client asks, and what of that could never come', () => {
+    const rule = { repositories: ['team/*', 'lib/tool'], tags: ['v*', 'semver:1'], platforms: ['linux/arm/v7'], rate: '1MB' }
+    const { outcome } = examined([{ ...QUAY, sync: rule }])
+
+    expect(outcome instanceof ConfigError ? outcome.message : outcome.mirrors[0]?.sync).toMatchObject({
+      ...{ everyMs: 86_400_000, bytesPerSecond: 1_000_000 },
+      platforms: [{ os: 'linux', architecture: 'arm', variant: 'v7' }],
+    })
+    expect(problems([{ ...QUAY, repositories: ['team/**'], sync: rule, offline: true }])).toEqual([
+      expect.stringContaining('mirrors.0.sync could never bring anything, because the mirror is offline'),
+      'mirrors.0.sync.repositories names lib/tool, which repositories of the mirror leaves out',
+    ])
+    expect(problems([{ ...QUAY, sync: { rate: '1MB' } }])).toEqual([
+      expect.stringContaining('mirrors.0.sync.repositories names nothing'),
+    ])
+    expect(
+      problems([{ ...QUAY, sync: { repositories: ['A'], tags: ['semver:latest'], platforms: ['arm'], every: 'soon' } }]),
+    ).toEqual([
+      expect.stringContaining('mirrors.0.sync.repositories.0 is not a pattern'),
+      expect.stringContaining('mirrors.0.sync.tags.0 is no pattern for tags'),
+      expect.stringContaining('mirrors.0.sync.platforms.0 is no platform'),
+      expect.stringContaining('mirrors.0.sync.every is not allowed'),
+    ])
+  })
+
   test('names every mistake, each at its key', () => {
     const mistakes = [
       { prefix: 'Docker.io', url: 'https://hub.example.com/v2' },

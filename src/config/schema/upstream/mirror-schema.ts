@@ -1,8 +1,10 @@
 import type { z } from 'zod'
+import { platformIn } from '../../../oci/image/platform.ts'
 import { findRepositoryName } from '../../../oci/name.ts'
 import { GLOB_RULE, RepositoryGlob } from '../../../oci/repository-glob.ts'
+import { findTagPattern, TAG_PATTERN_RULE } from '../../../oci/tags/tag-selection.ts'
 import type { ConfigProblem } from '../../config-error.ts'
-import { exact, key, list, oneOrMore, optionalKey, requiredKey, section } from '../keys.ts'
+import { exact, key, list, oneOrMore, optionalKey, optionalSection, requiredKey, section } from '../keys.ts'
 import { boolean, byteSize, durationMs, parsed, registryUrl, secret, spanMs, text } from '../values.ts'
 import { way } from './way-schema.ts'
 
@@ -12,6 +14,40 @@ const prefix = parsed(
 )
 
 const glob = parsed((value) => RepositoryGlob.find(value), GLOB_RULE)
+
+const sync = optionalSection(
+  {
+    repositories: list(glob, {
+      about:
+        'The repositories, by their names there, as patterns; a name without a star is not looked for in a list, which some registries do not give.',
+      example: "['library/alpine', 'team/**']",
+    }),
+    tags: list(
+      parsed((value) => findTagPattern(value), TAG_PATTERN_RULE),
+      {
+        about: 'Their tags, as v*, semver:>=1.2 <2 or newest:3; all of them when left out.',
+        example: "['latest', 'semver:>=1.2 <2', 'newest:3']",
+      },
+    ),
+    every: key(spanMs, {
+      default: '24h',
+      example: '6h',
+      about: 'How often it is looked at anew. What did not come is tried again after ten minutes.',
+    }),
+    platforms: list(
+      parsed((value) => platformIn(value), 'is no platform; write it as linux/amd64 or linux/arm/v7'),
+      {
+        about: 'Of an image index the images for these alone; all of them when left out.',
+        example: '[linux/amd64, linux/arm64]',
+      },
+    ),
+    rate: optionalKey(byteSize, {
+      about: 'So many bytes in a second at most, of what no client waits for. Left out: as fast as it comes.',
+      example: '20MB',
+    }),
+  },
+  'What is brought here before a client asks for it: whole images, with what refers to them. It stays, whatever size and unused say (docs/mirrors.md).',
+)
 
 const exec = section({
   command: optionalKey(text, {
@@ -67,6 +103,7 @@ export const mirrors = list(
         about: 'Repositories, by their names there, of which all stays, whatever size and unused say.',
         example: "['library/*']",
       }),
+      sync,
       default: key(boolean, {
         default: 'false',
         example: 'true',
@@ -117,7 +154,13 @@ export function mirrorProblems(parsedMirrors: ParsedMirrors, { isOpen, isCache }
 type Mirror = ParsedMirrors[number]
 type Problem = readonly [key: string, message: string]
 
-function problemsOf({ url, username, exec: { command }, public: isPublic }: Mirror, isOpen: boolean): Problem[] {
+function problemsOf(mirror: Mirror, isOpen: boolean): Problem[] {
+  const {
+    url,
+    username,
+    exec: { command },
+    public: isPublic,
+  } = mirror
   const user = username === undefined ? undefined : 'username'
   const shown = command === undefined ? user : 'exec.command'
   const hosts = new Set(url.map((each) => new URL(each)).map(({ protocol, hostname }) => `${protocol}//${hostname}`))
@@ -126,6 +169,21 @@ function problemsOf({ url, username, exec: { command }, public: isPublic }: Mirr
     ...(shown !== undefined && isOpen && !isPublic ? [[shown, EVERY_CALLER] as const] : []),
     ...(shown === 'username' && hosts.size > 1 ? [['username', SEVERAL_HOSTS] as const] : []),
     ...(command !== undefined && username !== undefined ? [['username', TWO_SOURCES] as const] : []),
+    ...syncProblems(mirror),
+  ]
+}
+
+function syncProblems({ sync: rule, repositories, offline }: Mirror): Problem[] {
+  if (rule === undefined) return []
+  const written = rule.repositories.filter((one) => !String(one).includes('*'))
+  const isLeftOut = (name: string) => repositories.length > 0 && !repositories.some((one) => one.fits(name))
+  const other = written.map(String).find(isLeftOut)
+  return [
+    ...(offline ? [['sync', 'could never bring anything, because the mirror is offline; leave one of them'] as const] : []),
+    ...(rule.repositories.length === 0 ? [['sync.repositories', 'names nothing; write patterns, ** for all'] as const] : []),
+    ...(other === undefined
+      ? []
+      : [['sync.repositories', `names ${other}, which repositories of the mirror leaves out`] as const]),
   ]
 }
 

@@ -1,7 +1,9 @@
 import { resolve } from 'node:path'
 import type { z } from 'zod'
+import type { Platform } from '../../../oci/descriptor.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import type { RepositoryGlob } from '../../../oci/repository-glob.ts'
+import type { TagPattern } from '../../../oci/tags/tag-selection.ts'
 import { Secret } from '../../words/secret.ts'
 import type { mirrors } from './mirror-schema.ts'
 import type { proxy } from './proxy-schema.ts'
@@ -32,6 +34,21 @@ export interface MirrorConfig extends UpstreamCredentialsConfig, WayConfig {
   /** It is never asked. */
   readonly isOffline: boolean
   readonly limits: MirrorLimitsConfig
+  /** Undefined: nothing is brought before a client asks for it. */
+  readonly sync: SyncConfig | undefined
+}
+
+/** What of another registry is brought here unasked. */
+export interface SyncConfig {
+  /** By their names there, one at least. */
+  readonly repositories: readonly RepositoryGlob[]
+  /** Empty: all. */
+  readonly tags: readonly TagPattern[]
+  /** Of an image index the images for these alone; empty: all. */
+  readonly platforms: readonly Platform[]
+  readonly everyMs: number
+  /** Undefined: as fast as it comes. */
+  readonly bytesPerSecond: number | undefined
 }
 
 /** How much of another registry stays here. */
@@ -80,7 +97,12 @@ export function mirrorConfigs(parsed: ParsedMirrors): readonly MirrorConfig[] {
     isOffline: mirror.offline,
     // What goes could not be fetched again.
     limits: mirror.offline ? NO_LIMITS : { sizeBytes: mirror.size, unusedMs: mirror.unused, keep: mirror.keep },
+    sync: mirror.sync && syncOf(mirror.sync),
   }))
+}
+
+function syncOf({ every, rate, ...rule }: NonNullable<ParsedMirrors[number]['sync']>): SyncConfig {
+  return { ...rule, everyMs: every, bytesPerSecond: rate }
 }
 
 function credentialsOf({ username, password = new Secret(''), exec }: ParsedProxy | ParsedMirrors[number]) {

@@ -9,6 +9,8 @@ export interface LimitedMirror {
   /** '' where it is the whole registry. */
   readonly prefix: string
   readonly limits: Pick<MirrorLimits, 'sizeBytes'> | undefined
+  /** It brings something unasked. */
+  readonly hasRule?: boolean
 }
 
 /** Under which name the metadata counts what a mirror holds. No quota can be called so. */

@@ -12,6 +12,7 @@ import { MOST_AT_ONCE } from '../../collect/pace.ts'
 import type { Removal } from '../../collect/removal.ts'
 import type { ManifestStore } from '../../content/manifest-store.ts'
 import { Removing } from '../../deleting/removing.ts'
+import type { SyncPins } from '../sync/sync-pins.ts'
 import type { Unused } from './least-used.ts'
 import type { OnlyHere } from './only-here.ts'
 import type { Staying } from './staying.ts'
@@ -34,6 +35,8 @@ export interface EvictionOptions {
   readonly removal: Pick<Removal, 'manifests' | 'linksAndBytes' | 'bytes'>
   readonly onlyHere: Pick<OnlyHere, 'mayBe'>
   readonly staying: Pick<Staying, 'add'>
+  /** Left out, no rule brings anything. */
+  readonly pins?: Pick<SyncPins, 'has'> | undefined
   readonly windowMs?: number
 }
 
@@ -141,12 +144,12 @@ export class Eviction {
   }
 
   async #image({ repository, repositoryId, digest, usedMs }: Unused): Promise<Leaving | Stays> {
-    const { metadata, onlyHere } = this.#options
+    const { metadata, onlyHere, pins } = this.#options
     const { read } = metadata
     const asOf = await currentNumber(read)
     const use = await findImageUse(read, repositoryId, digest)
     if (use === undefined || use.isHeld === 0 || use.isPart === 1 || use.usedMs !== usedMs) return 'later'
-    if (await onlyHere.mayBe(repository, digest)) return 'kept'
+    if ((await pins?.has(repository, digest)) === true || (await onlyHere.mayBe(repository, digest))) return 'kept'
     return { root: { digest, asOf }, repository, repositoryId, ...(await this.#allOf(repositoryId, digest)) }
   }
 

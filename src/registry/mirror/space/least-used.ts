@@ -5,6 +5,7 @@ import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import { Candidates } from '../../collect/candidates.ts'
 import { Rest } from '../../rest.ts'
+import type { SyncPins } from '../sync/sync-pins.ts'
 import type { Staying } from './staying.ts'
 
 /** Something of a mirror that may go: an image with all that only it leads to, or a blob that no manifest here names. */
@@ -23,6 +24,8 @@ export interface LeastUsedOptions {
   readonly prefix: string
   readonly isKept: (repository: RepositoryName) => boolean
   readonly staying: Pick<Staying, 'has'>
+  /** Left out, no rule brings anything. */
+  readonly pins?: Pick<SyncPins, 'among'> | undefined
 }
 
 /** So many are found by one look at all that a mirror holds: enough for some time. */
@@ -60,13 +63,18 @@ export class LeastUsed {
   }
 
   async *#in({ id, name }: RepositoryBelow, signal: AbortSignal): AsyncGenerator<Unused> {
-    const { read } = this.#options.metadata
+    const { metadata, pins } = this.#options
+    const { read } = metadata
     const place = { repository: name, repositoryId: id }
     const rest = new Rest()
     for (let last = ''; ; ) {
       const slice = await listImageUses(read, id, last)
+      const pinned = await pins?.among(
+        name,
+        slice.map(({ digest }) => digest),
+      )
       for (const { digest, usedMs, isPart, isHeld } of slice)
-        if (isHeld === 1 && isPart === 0) yield { kind: 'image', ...place, digest, usedMs }
+        if (isHeld === 1 && isPart === 0 && pinned?.has(digest) !== true) yield { kind: 'image', ...place, digest, usedMs }
       last = slice.at(-1)?.digest ?? last
       if (slice.length < SLICE) break
       await rest.after(0)
