@@ -22,7 +22,8 @@ export async function registriesFor(
   })
 }
 
-async function loginOf(user: string | undefined, passwordStdin: boolean) {
+/** Throws CommandError. */
+export async function loginOf(user: string | undefined, passwordStdin: boolean) {
   if (user === undefined && passwordStdin) throw new CommandError('--password-stdin is the password of a user: add --login NAME')
   if (user === undefined) return undefined
   if (!passwordStdin) throw new CommandError('the password of the user is read from standard input: add --password-stdin')
