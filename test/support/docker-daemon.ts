@@ -5,6 +5,7 @@ import {
   type Environment,
   environmentIn,
   type Outcome,
+  PROGRAM_PATH,
   run,
   runToSuccess,
   startUntil,
@@ -21,13 +22,27 @@ export interface DockerOptions {
    * 'machine': the daemon reaches what the test serves, containers have no network. 'own': daemon and containers share a network
    * that nothing else is in, where every port is free and `docker run -p` works.
    */
-  readonly network?: 'machine' | 'own'
+  readonly network?: 'machine' | 'own' | BridgedNetwork
   /** What is written before the daemon and its clients, to run them somewhere else. */
   readonly inside?: readonly string[]
   /** Of its folder, where a test has several. */
   readonly name?: string
   /** The URL of a registry that the daemon asks in the place of Docker Hub. */
   readonly mirror?: string
+}
+
+/** A bridge that is there, where several daemons share a network; each publishes the ports of its containers at an address of its own. */
+export interface BridgedNetwork {
+  readonly bridge: string
+  readonly address: string
+}
+
+function networkOf(network: NonNullable<DockerOptions['network']>) {
+  if (typeof network === 'string') return NETWORKS[network]
+  return {
+    options: [`--bridge=${network.bridge}`, `--ip=${network.address}`, '--ip-forward=false', '--storage-driver=vfs'],
+    before: [],
+  }
 }
 
 const NETWORKS = {
@@ -66,7 +81,7 @@ export class DockerDaemon implements AsyncDisposable {
     const data = new TemporaryFolder({ inMemory: true })
     const options = ['--data-root', data.path, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
     if (mirror !== undefined) options.push('--registry-mirror', mirror)
-    const { before, options: networkOptions } = NETWORKS[network]
+    const { before, options: networkOptions } = networkOf(network)
     const command = [...inside, ...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
     try {
       const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
@@ -133,6 +148,7 @@ export class DockerDaemon implements AsyncDisposable {
       await this.#program.stop()
     } finally {
       await endOrphan(containerdPid, this.#execRoot)
+      await unmountBelow(this.#execRoot)
       this.#data[Symbol.dispose]()
     }
   }
@@ -141,6 +157,16 @@ export class DockerDaemon implements AsyncDisposable {
 async function readPid(path: string): Promise<number | undefined> {
   const text = await readFile(path, 'utf8').catch(() => '')
   return text === '' ? undefined : Number(text)
+}
+
+/** The network of a container with `--network host` stays mounted. */
+async function unmountBelow(folder: string): Promise<void> {
+  const mounts = await readFile('/proc/mounts', 'utf8')
+  const left = mounts
+    .split('\n')
+    .flatMap((line) => line.split(' ')[1] ?? [])
+    .filter((path) => path.startsWith(`${folder}/`))
+  for (const path of left) await run(['umount', path], { environment: { PATH: PROGRAM_PATH } })
 }
 
 /** The daemon ends its containerd; only a daemon that had to be killed leaves it behind. */
