@@ -25,6 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   doctor: [],
   upstream: ['oci'],
   images: ['oci', 'upstream', 'config/source/yaml-text.ts'],
+  agent: [...['oci', 'upstream', 'images', 'observe/log.ts', 'retention/version-order.ts', 'config/words/duration.ts']],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [
@@ -89,7 +90,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
     ...['composition/app.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts', 'storage-copy'],
     ...['composition/debug-server.ts', 'composition/listen-error.ts', 'composition/start-error.ts'],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
-    ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating', 'images', 'oci/name.ts'],
+    ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating', 'images', 'agent', 'oci/name.ts'],
   ],
   'main.ts': ['cli'],
 }
@@ -235,7 +236,7 @@ describe('what belongs to one place', () => {
           'cli/storage/storage-check.ts',
           'cli/storage/served-config.ts',
           'cli/serve/re-execute.ts',
-          ...['cli/operate.ts', 'cli/images/user-settings.ts'],
+          ...['cli/operate.ts', 'cli/images/user-settings.ts', 'cli/agent/agent-environment.ts'],
         ],
         ...['storage/filesystem/disk.ts', 'composition/app.ts', 'opening/local-state.ts'],
       ],

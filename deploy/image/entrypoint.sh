@@ -13,7 +13,7 @@ case "$1" in
     set -- registry serve "$@"
     ;;
   garbage-collect | gc | delete | undelete | tag | describe | image | import | mirror | check | status | quota | retention | hold | unhold | health | config | check-config | completion | help | -*) set -- registry "$@" ;;
-  user | group | token | htpasswd | storage | certificate | client | proxy-config | doctor) set -- registry "$@" ;;
+  user | group | token | htpasswd | storage | certificate | client | proxy-config | doctor | agent | deploy) set -- registry "$@" ;;
 esac
 
 exec "$@"

@@ -1,12 +1,14 @@
 import { Command, Option } from 'commander'
 import { addAccountCommands } from './accounts/account-commands.ts'
 import { htpasswdProgram } from './accounts/htpasswd-program.ts'
+import { addAgent } from './agent/agent-program.ts'
 import { addCertificateCommands } from './certificate.ts'
 import { addCheck } from './check/check-program.ts'
 import { addClientCommands } from './clients/client-setup.ts'
 import { addDoctor } from './clients/doctor.ts'
 import { addProxyConfig } from './clients/proxy-config.ts'
 import { addConfigCommands, strictOption } from './config-commands.ts'
+import { addDeploy } from './deploy/deploy-program.ts'
 import { health } from './health.ts'
 import { addImageCommands } from './images/image-program.ts'
 import { addImport } from './import/import-program.ts'
@@ -45,6 +47,8 @@ export function berthProgram(): Command {
   addImageCommands(program)
   addImport(program)
   addMirrorCommands(program)
+  addAgent(program)
+  addDeploy(program)
   addConfigCommands(program)
   addCertificateCommands(program)
   addClientCommands(program)

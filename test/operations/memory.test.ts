@@ -7,6 +7,9 @@ const LIMITS = readFileSync(join(import.meta.dir, '../../docs/operations/limits.
 
 /** What of a process lives longer than a call and may grow, by its file: the row of docs/operations/limits.md that tells its bound and its end. */
 const TABLES: Readonly<Record<string, string>> = {
+  'agent/agent.ts #failures': 'Containers that an agent keeps',
+  'agent/agent.ts #followed': 'Containers that an agent keeps',
+  'agent/agent.ts #told': 'Containers that an agent keeps',
   'certificates/acme/acme-orders.ts #failures': 'Orders of certificates that failed',
   'metadata/sqlite/sqlite.ts #queue': 'Writes of metadata that wait',
   'metadata/sqlite/sqlite.ts #statements': 'Prepared statements',

@@ -23,7 +23,8 @@ export interface RegistryOptions {
   readonly certificateFolder: string
 }
 
-interface Access {
+/** Where a registry is, and how it is reached. */
+export interface RegistryAccess {
   readonly url: URL
   readonly credentials: CredentialSource
   readonly way: { readonly authorities: string | undefined }
@@ -38,15 +39,15 @@ export class Registries {
   }
 
   async puller(registry: string): Promise<Upstream> {
-    return new Upstream(await this.#access(registry))
+    return new Upstream(await this.access(registry))
   }
 
   /** `mountedFrom`: repositories of the registry that blobs may be mounted from. */
   async target(registry: string, mountedFrom: readonly RepositoryName[]): Promise<PushTarget> {
-    return new PushTarget({ ...(await this.#access(registry)), mountedFrom })
+    return new PushTarget({ ...(await this.access(registry)), mountedFrom })
   }
 
-  async #access(registry: string): Promise<Access> {
+  async access(registry: string): Promise<RegistryAccess> {
     const { login, credentialFiles } = this.#options
     const authority = await this.#authority(registry)
     const url = await this.#url(registry, authority)

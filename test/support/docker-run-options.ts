@@ -1,0 +1,156 @@
+export type Words = readonly string[]
+
+export const IN_NETWORKS = 'in networks with fixed addresses'
+export const WITH_VOLUMES = 'with volumes'
+
+/** Options of `docker run`, as they can stand together. */
+export const CONTAINERS: Readonly<Record<string, Words>> = {
+  [IN_NETWORKS]: [
+    ...['--network', 'front', '--ip', '10.77.0.9', '--network-alias', 'web', '--network-alias', 'www'],
+    ...['--hostname', 'host-name', '--domainname', 'example.com', '--add-host', 'db:10.77.0.50', '--dns', '10.77.0.53'],
+    ...[
+      '--dns-option',
+      'ndots:2',
+      '--dns-search',
+      'example.com',
+      '--publish',
+      '8090:8080',
+      '--publish',
+      '127.0.0.1:8091:8081/udp',
+    ],
+    ...['--expose', '9000', '--link', 'linked:database', '--restart', 'on-failure:3'],
+  ],
+  'with limits': [
+    ...['--cpu-shares', '512', '--cpu-period', '50000', '--cpu-quota', '25000', '--cpuset-cpus', '0', '--cpuset-mems', '0'],
+    ...[
+      '--memory',
+      '64m',
+      '--memory-reservation',
+      '32m',
+      '--memory-swap',
+      '128m',
+      '--memory-swappiness',
+      '10',
+      '--oom-score-adj',
+      '100',
+    ],
+    ...[
+      '--pids-limit',
+      '100',
+      '--ulimit',
+      'nofile=1000:2000',
+      '--ulimit',
+      'core=0',
+      '--shm-size',
+      '32m',
+      '--blkio-weight',
+      '300',
+    ],
+    ...['--cgroup-parent', '/berth-test', '--cgroupns', 'private', '--network', 'none'],
+  ],
+  'with rights and devices': [
+    ...[
+      '--cap-add',
+      'NET_ADMIN',
+      '--cap-drop',
+      'MKNOD',
+      '--device',
+      '/dev/null:/dev/nothing:rw',
+      '--device-cgroup-rule',
+      'c 1:3 rmw',
+    ],
+    ...['--security-opt', 'no-new-privileges', '--security-opt', 'seccomp=unconfined', '--group-add', '100', '--group-add', '7'],
+    ...[
+      '--user',
+      '1000:1000',
+      '--sysctl',
+      'net.ipv4.ip_unprivileged_port_start=0',
+      '--read-only',
+      '--ipc',
+      'shareable',
+      '--pid',
+      'host',
+    ],
+    ...['--network', 'front', '--runtime', 'runc', '--userns', 'host', '--tmpfs', '/tmp:mode=1777,size=1m'],
+  ],
+  [WITH_VOLUMES]: [
+    ...[
+      '--volume',
+      'named:/named',
+      '--volume',
+      '/anonymous',
+      '--volume',
+      '/etc/hostname:/bound:ro',
+      '--tmpfs',
+      '/scratch:size=1m',
+    ],
+    ...['--mount', 'type=volume,target=/mounted', '--mount', 'type=bind,source=/etc/hosts,target=/mount-bound,readonly'],
+    ...[
+      '--mount',
+      'type=tmpfs,target=/mount-scratch,tmpfs-size=1048576',
+      '--volumes-from',
+      'lender:ro',
+      '--volume-driver',
+      'local',
+    ],
+  ],
+  'as the host': ['--network', 'host', '--uts', 'host', '--ipc', 'host', '--restart', 'always', '--env', 'OWN=1'],
+  'with a terminal and other words': [
+    ...[
+      '--tty',
+      '--interactive',
+      '--entrypoint',
+      '/bin/sh',
+      '--workdir',
+      '/tmp',
+      '--env',
+      'COLOUR=red',
+      '--env',
+      'EMPTY=',
+      '--label',
+      'own=1',
+    ],
+    ...[
+      '--health-cmd',
+      'true',
+      '--health-interval',
+      '200ms',
+      '--health-timeout',
+      '5s',
+      '--health-retries',
+      '2',
+      '--health-start-period',
+      '1s',
+    ],
+    ...[
+      '--log-driver',
+      'json-file',
+      '--log-opt',
+      'max-size=1m',
+      '--log-opt',
+      'tag={{.Name}}',
+      '--stop-timeout',
+      '3',
+      '--publish-all',
+    ],
+  ],
+  'in the network of another one': ['--network', 'container:lender', '--ipc', 'container:lender', '--pid', 'container:lender'],
+  'with --rm': ['--rm', '--no-healthcheck', '--env', 'PATH=/bin:/sbin'],
+}
+
+/** Those that cannot be started on every machine that runs tests: what is made of them is compared, and nothing is started. */
+export const NEVER_STARTED: Readonly<Record<string, Words>> = {
+  'with all rights': [
+    '--privileged',
+    '--oom-kill-disable',
+    '--device-read-bps',
+    '/dev/null:1mb',
+    '--device-write-iops',
+    '/dev/null:10',
+  ],
+  'with devices by request': ['--gpus', 'all', '--cgroup-parent', '/berth', '--init', '--security-opt', 'systempaths=unconfined'],
+}
+
+export const COMMANDS: Readonly<Record<string, Words>> = {
+  'with a terminal and other words': ['-c', 'while :; do busybox sleep 1; done'],
+}
