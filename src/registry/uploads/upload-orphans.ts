@@ -3,9 +3,9 @@ import type { Metadata } from '../../metadata/query.ts'
 import { isUploadState } from '../../metadata/uploads.ts'
 import type { ListedUpload, StorageDriver, UploadState } from '../../storage/driver.ts'
 
-/** A file is named by its session, or known to be open, so soon after it was begun. */
+/** Younger bytes of this process stay: a request may have begun them before the row of its upload session names them. */
 const OWN_AGE_MS = 30_000
-/** Where it is not known which process began a file: a request writes to it at least as often. */
+/** Younger bytes stay where nothing says which process began them: a request that is still at work writes more often than that. */
 const UNKNOWN_AGE_MS = 60 * 60 * 1000
 
 export interface UploadOrphansOptions {
@@ -13,13 +13,14 @@ export interface UploadOrphansOptions {
   readonly metadata: Metadata
   readonly liveness: Liveness
   readonly processId: string
-  /** Knows what requests of this process have open. */
+  /** Whether a request of this process has the bytes open now. */
   readonly uploads: { isOpen(state: UploadState): boolean }
 }
 
 /**
- * Removes the bytes of uploads that have no owner: no session names them, and the process that began them is gone, or is this one and no
- * request of it has them open. Those of another living process it removes itself.
+ * Removes from the storage the bytes of uploads that no client can go on with: no upload session in the metadata names them, and the
+ * process that began them has ended, or is this process and none of its requests has them open. A duty of each process: what another
+ * living process began is left to that process.
  */
 export class UploadOrphans {
   readonly #options: UploadOrphansOptions
@@ -28,7 +29,7 @@ export class UploadOrphans {
     this.#options = options
   }
 
-  /** How many were removed. */
+  /** Looks at all uploads of the storage once. Returns how many were removed. */
   async run(): Promise<number> {
     const { storage, metadata } = this.#options
     const isAlive = this.#remembered()
@@ -48,7 +49,7 @@ export class UploadOrphans {
     return !(await isAlive(owner))
   }
 
-  /** Each process is asked about once a run. */
+  /** Looks once a run whether a process is alive, however many uploads it began. */
   #remembered(): Liveness['isAlive'] {
     const known = new Map<string, boolean>()
     return async (process) => {
