@@ -4,7 +4,7 @@ import { errorResponse, Refusal } from '../answer/error-response.ts'
 import type { PlainResponse } from '../answer/responses.ts'
 import { MOST_HEADER_BYTES } from './header-size.ts'
 
-/** What of a connection the answer needs. */
+/** The part of a socket that an answer without a handler needs. */
 export interface ClientSocket {
   readonly writable: boolean
   readonly remoteAddress?: string | undefined
@@ -13,11 +13,11 @@ export interface ClientSocket {
 }
 
 /**
- * Answers what is no request, or breaks off being one, before a handler is asked, and closes the connection. `code` is that of the runtime's
- * parser.
+ * Answers a client whose bytes the runtime's HTTP parser has refused, so that no handler sees a request, and closes the connection. The
+ * answer is an OCI error body with the status that fits the parser's error `code` (`HPE_…`, as node:http names them).
  */
 export function refuseUnread(socket: ClientSocket, code: string, log: Log): void {
-  // The client has gone, or closed its side in the middle of a message: there is nothing to be said.
+  // The client has gone, or closed its side in the middle of a request: an answer would reach no client.
   if (!socket.writable || code === 'HPE_INVALID_EOF_STATE' || code === 'ECONNRESET') {
     socket.destroy()
     return
@@ -26,7 +26,7 @@ export function refuseUnread(socket: ClientSocket, code: string, log: Log): void
   socket.end(messageOf(answer))
 }
 
-/** Answers a request that has too large headers, and writes a line into the log. */
+/** The 431 for a request whose headers are too large, with a line in the log; the caller sends it. */
 export function refuseLargeHeaders(client: string | undefined, log: Log): PlainResponse {
   return refuse(largeHeaders(), client, log)
 }
