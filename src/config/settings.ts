@@ -6,20 +6,20 @@ import { describeFileFailure } from './source/file-failure.ts'
 import { isSection, type Origins, originOf, type Tree } from './source/tree.ts'
 import { type ParsedText, parseYaml } from './source/yaml-text.ts'
 
-/** What the operator wrote, in the file and in variables, laid over each other and not yet given a meaning. */
+/** The configuration file with the environment variables laid over it: keys and texts that no schema has checked so far. */
 export interface Settings {
   /** The file that was read; undefined when there is none. */
   readonly path: string | undefined
   readonly tree: { readonly [key: string]: Tree }
   readonly origins: Origins
-  /** What is to be known about the file and the variables, whatever they say. */
+  /** Sentences for the log about the file and the variables themselves: a key that is there twice, a second document. */
   readonly notices: readonly string[]
   /** Variables that name no key. */
   readonly unknown: readonly ConfigProblem[]
   readonly problems: readonly ConfigProblem[]
 }
 
-/** Reads the file and the variables. Throws ConfigError when the file cannot be read as one. */
+/** Reads the file (`argument`, or the one that a variable names) and the variables. Throws ConfigError when the file is no YAML tree. */
 export function readSettings(argument: string | undefined, environment: Environment): Settings {
   const path = argument ?? (environment[CONFIG_PATH_VARIABLE] || undefined)
   const { tree, origins, notices } = path === undefined ? { tree: {}, origins: new Map(), notices: [] } : readTree(path)
@@ -44,7 +44,7 @@ function readTree(path: string): { tree: { [key: string]: Tree }; origins: Origi
   return { tree: root, origins, notices: describeOdd(path, odd) }
 }
 
-/** What registry:2 reads without a word, and people rarely mean. */
+/** Notices about YAML that registry:2 accepts silently and that is rarely meant. */
 function describeOdd(
   file: string,
   { equalKeys, secondDocumentLine }: Pick<ParsedText, 'equalKeys' | 'secondDocumentLine'>,
@@ -65,7 +65,7 @@ function readText(path: string): string {
   }
 }
 
-/** Without a file the registry serves this machine alone, where every caller may do everything. */
+/** The defaults without a configuration file: only this machine is served, where every caller may do everything. */
 function serveThisMachine(tree: { [key: string]: Tree }): void {
   const storage = sectionAt(tree, 'storage')
   tree.version ??= '0.1'
@@ -85,7 +85,10 @@ function adoptOldLogLevel(tree: { [key: string]: Tree }, origins: Origins): void
   origins.set('log.level', originOf(origins, ['loglevel']))
 }
 
-/** The section of that name, made when it is absent; one that goes nowhere when something else stands there. */
+/**
+ * The section of that name, made when it is absent. Where a value stands in its place, the section returned is not part of the tree: what is
+ * written to it is lost, and the schema refuses the value.
+ */
 function sectionAt(tree: { [key: string]: Tree }, name: string): { [key: string]: Tree } {
   tree[name] ??= {}
   const section = tree[name]
