@@ -9,7 +9,7 @@ import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
 
-/** A larger manifest is not taken apart to be shown: nearly all have less than 64 KiB. */
+/** A larger manifest is not parsed for the page: nearly all have less than 64 KiB. */
 const MOST_BYTES = 256 * 1024
 const MAX_MEDIA_TYPE = 200
 
@@ -19,24 +19,29 @@ export interface ShownLayer {
   readonly size: number
 }
 
-/** What an image index names. */
+/** A manifest that an image index names. */
 export interface ShownChild extends ShownLayer {
-  /** `linux/arm64/v8`; undefined where it is not said. */
+  /** `linux/arm64/v8`; undefined where the index gives none. */
   readonly platform: string | undefined
-  /** It tells how another image of the index was built, and is none itself. */
+  /** True for a record of how another image of the index was built (provenance, SBOM), which is no image itself. */
   readonly isAttestation: boolean
 }
 
+/** What the page and /api/v1 show of one manifest. */
 export interface ImageContents {
   readonly artifactType: string | undefined
-  /** What it is attached to. */
+  /** The manifest that this one is attached to as a referrer. */
   readonly subject: Digest | undefined
-  /** The lowest first. */
+  /** Of an image, the base layer first; empty for an image index. */
   readonly layers: readonly ShownLayer[]
+  /** Of an image index; empty for an image. */
   readonly images: readonly ShownChild[]
 }
 
-/** What a manifest names, in its order. */
+/**
+ * Reads which layers or images a stored manifest names, in the order of the manifest, from the copy in the metadata or else from the
+ * storage. Texts that a client wrote are made safe to show.
+ */
 export class ImageContentsReader {
   readonly #storage: Pick<StorageDriver, 'readSmall'>
   readonly #metadata: Metadata
@@ -46,7 +51,7 @@ export class ImageContentsReader {
     this.#metadata = metadata
   }
 
-  /** Undefined where it is too large to be shown, or its bytes are missing or damaged. */
+  /** Undefined where the manifest is larger than what is shown, or its bytes are missing or damaged. */
   async of(digest: Digest): Promise<ImageContents | undefined> {
     const bytes = (await findManifestBytes(this.#metadata.read, digest)) ?? (await this.#bytesInStorage(digest))
     const manifest = bytes && parseStoredManifest(bytes)
