@@ -15,7 +15,10 @@ export interface TokenAccessOptions {
   readonly verifier: TokenVerifier
 }
 
-/** `auth.token`: the bearer of a token of another server may do what it says. */
+/**
+ * `auth.token`: a request may do what its Bearer token grants, which another server has signed. After a token has expired, a request with
+ * it may still go on with an upload that was begun in time.
+ */
 export class TokenAccess implements AccessController {
   readonly #options: TokenAccessOptions
   readonly #memory = new CredentialMemory<VerifiedToken>()
@@ -54,6 +57,7 @@ export class TokenAccess implements AccessController {
     }
   }
 
+  /** Verifies the signature anew only when the trusted keys have changed, or the token is no longer remembered. */
   async #verified(token: string): Promise<VerifiedToken> {
     const name = this.#memory.nameOf(token)
     const remembered = this.#memory.find(name)
