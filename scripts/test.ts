@@ -1,12 +1,12 @@
-import { BERTH_PROGRAM_VARIABLE } from '../test/support/berth-program.ts'
+import { PROGRAMS_VARIABLE } from '../test/support/berth-program.ts'
 import { PROGRAM_PATH } from '../test/support/processes.ts'
 import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } from '../test/support/store-server.ts'
 import { TemporaryFolder } from '../test/support/temporary-folder.ts'
-import { buildBinary } from './image/binary.ts'
+import { buildTestPrograms } from './test-programs.ts'
 
 /**
  * `bun scripts/test.ts [options and paths of bun test]`: runs test files side by side, those that took longest first, with one server of
- * each object store and one program `berth` for all of them. Without a path it runs every file but those of test/nightly, whose limits of
+ * each object store and one program of each kind for all of them. Without a path it runs every file but those of test/nightly, whose limits of
  * time and memory break where the machine does other work as well. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
@@ -22,9 +22,10 @@ const endpoints = await Promise.all(
   kinds.map(async (kind) => [sharedEndpointVariable(kind), servers.use(await StoreServer.start(kind)).endpoint]),
 )
 using folder = new TemporaryFolder()
-const berth = process.env[BERTH_PROGRAM_VARIABLE] ?? (await buildBinary(folder.path))
+const programs = process.env[PROGRAMS_VARIABLE] ?? folder.path
+if (programs === folder.path) await buildTestPrograms(programs)
 const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ...chosen, ...paths], {
-  env: { ...process.env, ...Object.fromEntries(endpoints), [BERTH_PROGRAM_VARIABLE]: berth },
+  env: { ...process.env, ...Object.fromEntries(endpoints), [PROGRAMS_VARIABLE]: programs },
   stdio: ['ignore', 'inherit', 'inherit'],
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tests.kill(signal))

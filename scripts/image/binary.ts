@@ -16,14 +16,17 @@ const OPTIONS = [
   '--entry-naming=[name].[ext]',
 ]
 
+/** What to make: the name of the program, and the module that it begins with. */
+const BERTH = { name: 'berth', entry: 'src/main.ts' }
+
 /**
  * Makes all of Berth one program, `berth` in that directory, and gives its path. It is put in place as a whole: one that runs, or is
  * copied meanwhile, stays what it is.
  */
-export async function buildBinary(directory: string): Promise<string> {
-  const path = join(directory, 'berth')
+export async function buildBinary(directory: string, { name, entry } = BERTH): Promise<string> {
+  const path = join(directory, name)
   const unfinished = `${path}-${process.pid}`
-  const command = [process.execPath, 'build', ...OPTIONS, `--outfile=${unfinished}`, 'src/main.ts', ...workers()]
+  const command = [process.execPath, 'build', ...OPTIONS, `--outfile=${unfinished}`, entry, ...workers()]
   const bundler = Bun.spawn(command, { cwd: ROOT, stdin: 'ignore', stdout: 'ignore', stderr: 'inherit' })
   if ((await bundler.exited) !== 0) throw new Error('bun build failed')
   await rename(unfinished, path)

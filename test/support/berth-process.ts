@@ -8,7 +8,7 @@ import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 
 const START_MS = 60_000
 /** With the variable it need not begin anew to have a large file pool, which is a third of a start's processor time. */
-const ONE_BEGINNING: Readonly<Record<string, Environment>> = { [BERTH_PROGRAM]: { UV_THREADPOOL_SIZE: '64' } }
+const ONE_BEGINNING: Environment = { UV_THREADPOOL_SIZE: '64' }
 const LISTENING = /msg="listening" (?:\S+ )*?url=(\S+)/
 const FAULT = /level=error|level=fatal/
 
@@ -24,7 +24,7 @@ export interface BerthOptions extends Omit<ServeOptions, 'dataDirectory'> {
   /** Behind `berth serve config.yml`. */
   readonly words?: readonly string[]
   readonly variables?: Environment
-  /** Another program, or the words that start it, where the test is about that. */
+  /** Another program, where the test is about how that starts, or the words that start one with shorter times. */
   readonly berth?: string | readonly string[]
   /** What the test does to the machine or to the registry is reported as a fault, or ends it. */
   readonly expectsFaults?: boolean
@@ -37,12 +37,20 @@ export async function startBerth(options: BerthOptions): Promise<BerthProcess> {
   const command = [...before, ...[berth].flat(), 'serve', config, ...words]
   const count = { BERTH_PROCESSES: String(options.processes ?? process.env.BERTH_TEST_PROCESSES ?? 1) }
   // What belongs to a bucket on this machine goes below the state directory.
-  const own = { ...environmentIn(folder.join('berth')), STATE_DIRECTORY: folder.join('state'), ...ONE_BEGINNING[String(berth)] }
+  const own = {
+    ...environmentIn(folder.join('berth')),
+    STATE_DIRECTORY: folder.join('state'),
+    ...(isOther(berth) ? {} : ONE_BEGINNING),
+  }
   const { program, match } = await startUntil(LISTENING, START_MS, command, {
     environment: { ...own, ...variables, ...count },
     umask,
   })
   return new BerthProcess(program, { config, url: match[1] ?? '', expectsFaults: options.expectsFaults ?? false })
+}
+
+function isOther(berth: Exclude<BerthOptions['berth'], undefined>): boolean {
+  return typeof berth === 'string' && berth !== BERTH_PROGRAM
 }
 
 function configOf({ folder, dataDirectory, moreConfig = '', tls, adapt = (text) => text }: BerthOptions): string {

@@ -68,5 +68,5 @@ async function startOn({ folder, place }: BucketBerthOptions): Promise<BerthProc
   const parts = KEYS_IN_PARTS.map((key) => `    ${key}: ${PART_BYTES}\n`).join('')
   const storage = `${s3Section(place, parts)}  redirect: {disable: true}\n  delete: {enabled: true}\n`
   const config = `version: 0.1\nstorage:\n${storage}http: {addr: "127.0.0.1:0"}\n`
-  return await startBerth({ folder, config, berth: HURRIED_BERTH, variables: { UV_THREADPOOL_SIZE: '64' }, expectsFaults: true })
+  return await startBerth({ folder, config, berth: HURRIED_BERTH, expectsFaults: true })
 }

@@ -121,9 +121,7 @@ export class Fleet implements AsyncDisposable {
       'level: info',
       'level: info\n  accesslog:\n    disabled: true',
     )
-    // With the variable it need not begin anew to have a large file pool.
-    const variables = { UV_THREADPOOL_SIZE: '64' }
-    return await startBerth({ folder: this.#folder, config, processes: 1, berth: this.#berth, variables, expectsFaults: true })
+    return await startBerth({ folder: this.#folder, config, processes: 1, berth: this.#berth, expectsFaults: true })
   }
 
   #note(output: string): void {

@@ -1,4 +1,0 @@
-import { serveHurried } from './serve-hurried.ts'
-
-/** `HURRIED_BERTH`. */
-await serveHurried()
