@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
 import type { RegistryError } from '../oci/errors.ts'
+import type { StorageDriver } from '../storage/driver.ts'
 import { openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { probeRoot } from '../storage/filesystem/probe.ts'
@@ -58,19 +59,7 @@ async function openFilesystem(root: string, metadataPath: string | undefined): P
  */
 export async function openUnwritable(root: string, refusal: () => RegistryError): Promise<OpenedStorage> {
   const directory = await makeTemporary()
-  const driver = FilesystemDriver.openToRead(unwritableDisk(await openDisk(root), refusal), root)
-  return {
-    objects: driver,
-    metadataPath: join(directory, 'metadata.db'),
-    runDirectory: join(directory, 'run'),
-    driver: async () => driver,
-    guard: () => undefined,
-    hurry: () => undefined,
-    cleanUp: async () => {
-      await driver.close()
-      await rm(directory, { recursive: true, force: true })
-    },
-  }
+  return withLocalState(directory, FilesystemDriver.openToRead(unwritableDisk(await openDisk(root), refusal), root))
 }
 
 /** In a container whose root is read-only the last of them is memory, and can be written. */
@@ -83,8 +72,11 @@ async function makeTemporary(): Promise<string> {
 }
 
 async function openMemory(): Promise<OpenedStorage> {
-  const directory = await makeTemporary()
-  const driver = new MemoryDriver()
+  return withLocalState(await makeTemporary(), new MemoryDriver())
+}
+
+/** Content that this driver keeps, beside a directory that goes when it is let go of: nothing of the start is written elsewhere. */
+function withLocalState(directory: string, driver: StorageDriver): OpenedStorage {
   return {
     objects: driver,
     metadataPath: join(directory, 'metadata.db'),
@@ -92,7 +84,10 @@ async function openMemory(): Promise<OpenedStorage> {
     driver: async () => driver,
     guard: () => undefined,
     hurry: () => undefined,
-    cleanUp: () => rm(directory, { recursive: true, force: true }),
+    cleanUp: async () => {
+      await driver.close()
+      await rm(directory, { recursive: true, force: true })
+    },
   }
 }
 
