@@ -111,6 +111,7 @@ describeOnStores(
     })
 
     test('a read that stops is asked for again', async () => {
+      await reopen({ stallMs: 1_000 })
       const writer = await driver.beginUpload(target)
       const digest = await write(writer, 12 * MIB)
       await driver.completeUpload(writer.state, target, 12 * MIB)

@@ -54,7 +54,8 @@ export class Bucket {
 
   /** Bytes from `start` up to `end`, resumed where the store breaks off; all of them when left out. */
   async open(key: string, range?: { readonly start: number; readonly end: number }): Promise<OpenedObject | undefined> {
-    return await openObject((headers) => this.#findObject({ method: 'GET', key, headers, isStreamed: true }), range)
+    const ask = (headers: Record<string, string>) => this.#findObject({ method: 'GET', key, headers, isStreamed: true })
+    return await openObject(ask, { range, stallMs: this.#settings.stallMs })
   }
 
   /**

@@ -16,19 +16,22 @@ export interface OpenedObject extends Pick<ObjectFacts, 'size' | 'etag'> {
 /** Asks for the object with these headers; undefined when it is absent. */
 export type Ask = (headers: Record<string, string>) => Promise<Response | undefined>
 
-/** A body from which nothing comes for so long has broken off. */
 const STALL_MS = 15_000
 /** How often in a row it may break off without a byte between. */
 const MOST_BREAKS = 4
 
+export interface OpenOptions {
+  /** Of the bytes to read, within the object; left out, all of them. */
+  readonly range?: { readonly start: number; readonly end: number } | undefined
+  /** A body from which nothing comes for so long has broken off. */
+  readonly stallMs?: number | undefined
+}
+
 /**
  * Opens an object, or a part of it, as a stream that goes on by Range where the store breaks off, and ends only when every byte has come.
- * Undefined when the object is absent. The range must lie within the object.
+ * Undefined when the object is absent.
  */
-export async function openObject(
-  ask: Ask,
-  range?: { readonly start: number; readonly end: number },
-): Promise<OpenedObject | undefined> {
+export async function openObject(ask: Ask, { range, stallMs = STALL_MS }: OpenOptions = {}): Promise<OpenedObject | undefined> {
   const response = await ask(range === undefined ? {} : rangeHeader(range.start, range.end))
   if (response === undefined) return undefined
   const size = sizeOf(response)
@@ -39,7 +42,7 @@ export async function openObject(
     await response.body?.cancel()
     throw unusableAnswer('does not answer ranged reads')
   }
-  const source = new ObjectSource(ask, response, { ...wanted, size, etag })
+  const source = new ObjectSource(ask, response, { ...wanted, size, etag, stallMs })
   const stream = new ReadableStream<Uint8Array>(
     {
       pull: (controller) => source.pull(controller),
@@ -65,6 +68,7 @@ interface Wanted {
   readonly end: number
   readonly size: number
   readonly etag: string
+  readonly stallMs: number
 }
 
 class ObjectSource {
@@ -111,7 +115,7 @@ class ObjectSource {
   /** Some bytes, never beyond the end; undefined when the body broke off and another answer is asked for. */
   async #read(): Promise<Uint8Array | undefined> {
     try {
-      const { done, value } = await withinStall(this.#reader)
+      const { done, value } = await withinStall(this.#reader, this.#wanted.stallMs)
       if (!done) return value.subarray(0, this.#wanted.end - this.#position)
       throw new Error('the body ended early')
     } catch (error) {
@@ -149,10 +153,10 @@ function rangeHeader(start: number, end: number): Record<string, string> {
   return { range: `bytes=${start}-${end - 1}` }
 }
 
-async function withinStall(reader: Reader | undefined) {
+async function withinStall(reader: Reader | undefined, stallMs: number) {
   if (reader === undefined) return { done: true, value: undefined } as const
-  const read = await within(reader.read(), STALL_MS, undefined)
-  if (read === undefined) throw new Error(`nothing came for ${STALL_MS / 1000} s`)
+  const read = await within(reader.read(), stallMs, undefined)
+  if (read === undefined) throw new Error(`nothing came for ${stallMs / 1000} s`)
   return read
 }
 

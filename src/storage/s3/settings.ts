@@ -32,6 +32,8 @@ export interface S3Settings {
   readonly userAgent: string
   /** For so long the store takes a request that would harm if it came late. */
   readonly expiresSeconds: number
+  /** A body from which nothing comes for so long has broken off; 15 s when left out. */
+  readonly stallMs?: number
   /** Bytes of each part of an upload but the last. */
   readonly chunkSize: number
   readonly copy: CopySettings
