@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { type BucketBerth, withBerth } from '../support/bucket-berth.ts'
 import { triesAll } from '../support/effort.ts'
 import { type Content, contentOf, fixedBytes } from '../support/images.ts'
-import { describeOnStores } from '../support/object-store.ts'
+import { describeOnStoresAtOnce } from '../support/object-store.ts'
 import { PatientClient } from '../support/patient-client.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -26,7 +26,7 @@ const MIB = 1024 * 1024
 const LAYER_BYTES = [0, 1, 70_000, 5 * MIB, 10 * MIB + 17]
 
 describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${CLIENTS} clients`, () => {
-  describeOnStores('lose nothing and get no wrong byte', (store, kind) => {
+  describeOnStoresAtOnce('lose nothing and get no wrong byte', (store, kind) => {
     // The faults are the proxy's, and the same before each store.
     const isChosen = (own: StoreKind) => triesAll || kind === own
 

@@ -16,7 +16,7 @@ const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-dac_override,-dac_read
 const REPOSITORIES = ['damaged', 'locked', 'team/app', 'well', 'zoo/last']
 const READABLE = ['well', 'zoo/last']
 
-describeWith({ programs: ['setpriv'], root: true }, 'a repository that cannot be read', () => {
+describeWith({ programs: ['setpriv'], root: true, atOnce: true }, 'a repository that cannot be read', () => {
   test.each([
     ['from the database of an earlier run', 1, async () => undefined],
     ['without a database', 2, removeDatabase],

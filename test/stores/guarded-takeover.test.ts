@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { startBerth } from '../support/berth-process.ts'
 import { makeCertificates } from '../support/certificates.ts'
 import { type Image, makeImage } from '../support/images.ts'
-import { describeOnStores } from '../support/object-store.ts'
+import { describeOnStoresAtOnce } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -41,7 +41,7 @@ access:
   return { config, ca: await readFile(certificates.authority, 'utf8') }
 }
 
-describeOnStores('a registry that waits for another machine to end', (store) => {
+describeOnStoresAtOnce('a registry that waits for another machine to end', (store) => {
   async function startGuarded(bucket: S3Place, folder: TemporaryFolder) {
     const { config, ca } = await guardedConfig(folder)
     const berth = await startBerth({ folder, dataDirectory: bucket, moreConfig: config })

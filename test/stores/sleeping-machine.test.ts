@@ -1,10 +1,10 @@
-import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, setDefaultTimeout, test } from 'bun:test'
 import { IMPATIENT_BERTH, SLEEPY_BERTH } from '../support/berth-program.ts'
 import { imageOn } from '../support/built-image.ts'
 import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { blobsOf, contentOf, type Image, makeImage } from '../support/images.ts'
-import { describeOnStores } from '../support/object-store.ts'
+import { describeOnStoresAtOnce } from '../support/object-store.ts'
 import { poll } from '../support/processes.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
@@ -35,77 +35,24 @@ const layers = Array.from({ length: LAYERS }, (_, number) =>
 const image = imageOn(layers, 'of layers that were being removed')
 const kept = makeImage('kept')
 
-describeOnStores('a machine that sleeps in the middle of a removal', (store, kind) => {
-  let folders: TemporaryFolder[]
-  let bucket: S3Place
-  let proxy: StoreProxy
-  let comes: PromiseWithResolvers<void>
-  let first: Fleet
-  let second: Fleet
-
-  beforeEach(async () => {
-    folders = [new TemporaryFolder(), new TemporaryFolder()]
-    bucket = await store().newBucket()
-    proxy = await StoreProxy.start(bucket.endpoint)
-    comes = Promise.withResolvers()
-    first = machine(0, { ...bucket, endpoint: proxy.endpoint }, SLEEPY_BERTH)
-    second = machine(1, bucket, IMPATIENT_BERTH)
-  })
-  afterEach(async () => {
-    first.goOn()
-    comes.resolve()
-    await first.stop()
-    await second.stop()
-    await proxy[Symbol.asyncDispose]()
-    for (const folder of folders) folder[Symbol.dispose]()
-  })
-
-  /** Two machines are two folders for what is local. */
-  function machine(number: number, place: S3Place, berth: readonly string[]): Fleet {
-    const folder = folders[number]
-    if (folder === undefined) throw new Error('there are two machines')
-    return new Fleet(folder, 1, { bucket: place, berth })
-  }
-
-  /** Until the first DELETE of a link is on its way: those that were sent by then come when the test says so. */
-  async function fallAsleepWhileRemoving(): Promise<void> {
-    proxy.use(({ method, key }) =>
-      method === 'DELETE' && key.includes('/_layers/') ? { kind: 'deliver-when', said: comes.promise } : undefined,
-    )
-    await proxy.next('deliver-when')
-    first.pause()
-    proxy.use()
-  }
-
-  async function expectWhole(client: RegistryClient): Promise<void> {
-    for (const [tag, { manifest, ...parts }] of [
-      ['latest', image],
-      ['kept', kept],
-    ] as const) {
-      expect((await client.getManifest('app', tag)).headers.get('docker-content-digest')).toBe(manifest.digest)
-      for (const blob of blobsOf({ manifest, ...parts }))
-        expect(await (await client.getBlob('app', blob.digest)).bytes()).toEqual(blob.bytes)
-    }
-  }
-
+describeOnStoresAtOnce('a machine that sleeps in the middle of a removal', (store, kind) => {
   test.each(triesAll ? SLEEPS : [SLEEPS[kind === 'versitygw' ? 0 : 2]])(
     'and %s, takes nothing of what another one has acknowledged meanwhile',
     async (_, { isWallSetBack, isMonotonicSetBack }) => {
+      await using scene = await Scene.on(await store().newBucket())
+      const { bucket, proxy, first, second } = scene
       await first.start()
       await push(clientOf(first), 'kept', kept)
       for (const layer of layers) await clientOf(first).pushBlob('app', layer)
-      await fallAsleepWhileRemoving()
+      await scene.fallAsleepWhileRemoving()
       const asleepAtMs = performance.now()
 
       await second.start()
       await takenOver(clientOf(second))
       await push(clientOf(second), 'latest', image)
       const sleptMs = performance.now() - asleepAtMs
-      const [folder] = folders
-      if (folder === undefined) throw new Error('there are two machines')
-      setClocksBack(folder, { wallMs: isWallSetBack ? sleptMs : 0, monotonicMs: isMonotonicSetBack ? sleptMs : 0 })
-      first.goOn()
-      comes.resolve()
+      setClocksBack(scene.folders[0], { wallMs: isWallSetBack ? sleptMs : 0, monotonicMs: isMonotonicSetBack ? sleptMs : 0 })
+      scene.wakeUp()
       await Promise.race([first.givenUp(), Bun.sleep(AWAKE_MS)])
       await first.stop()
       await proxy.allDelivered()
@@ -121,6 +68,62 @@ describeOnStores('a machine that sleeps in the middle of a removal', (store, kin
     },
   )
 })
+
+/** A bucket and two machines, which are two folders for what is local. A proxy stands before the first, the one that sleeps. */
+class Scene implements AsyncDisposable {
+  readonly folders = [new TemporaryFolder(), new TemporaryFolder()] as const
+  readonly bucket: S3Place
+  readonly proxy: StoreProxy
+  readonly first: Fleet
+  readonly second: Fleet
+  readonly #comes = Promise.withResolvers<void>()
+
+  private constructor(bucket: S3Place, proxy: StoreProxy) {
+    this.bucket = bucket
+    this.proxy = proxy
+    const [one, other] = this.folders
+    this.first = new Fleet(one, 1, { bucket: { ...bucket, endpoint: proxy.endpoint }, berth: SLEEPY_BERTH })
+    this.second = new Fleet(other, 1, { bucket, berth: IMPATIENT_BERTH })
+  }
+
+  static async on(bucket: S3Place): Promise<Scene> {
+    return new Scene(bucket, await StoreProxy.start(bucket.endpoint))
+  }
+
+  /** Until the first DELETE of a link is on its way: those that were sent by then come when it wakes up. */
+  async fallAsleepWhileRemoving(): Promise<void> {
+    this.proxy.use(({ method, key }) =>
+      method === 'DELETE' && key.includes('/_layers/') ? { kind: 'deliver-when', said: this.#comes.promise } : undefined,
+    )
+    await this.proxy.next('deliver-when')
+    this.first.pause()
+    this.proxy.use()
+  }
+
+  wakeUp(): void {
+    this.first.goOn()
+    this.#comes.resolve()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.wakeUp()
+    await this.first.stop()
+    await this.second.stop()
+    await this.proxy[Symbol.asyncDispose]()
+    for (const folder of this.folders) folder[Symbol.dispose]()
+  }
+}
+
+async function expectWhole(client: RegistryClient): Promise<void> {
+  for (const [tag, { manifest, ...parts }] of [
+    ['latest', image],
+    ['kept', kept],
+  ] as const) {
+    expect((await client.getManifest('app', tag)).headers.get('docker-content-digest')).toBe(manifest.digest)
+    for (const blob of blobsOf({ manifest, ...parts }))
+      expect(await (await client.getBlob('app', blob.digest)).bytes()).toEqual(blob.bytes)
+  }
+}
 
 function clientOf({ clients: [client] }: Fleet): RegistryClient {
   if (client === undefined) throw new Error('it does not run')

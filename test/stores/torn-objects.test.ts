@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { BucketBerth } from '../support/bucket-berth.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
-import { describeOnStores } from '../support/object-store.ts'
+import { describeOnStoresAtOnce } from '../support/object-store.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import type { FaultRule } from '../support/store-faults.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
@@ -15,7 +15,7 @@ const ARRIVED = 100_000
  * The connection of a plain PUT ends in its body, as it does when its sender is killed. versitygw keeps what has arrived, unless the
  * request says what it should be.
  */
-describeOnStores('a layer of which only a part has reached the store', (store) => {
+describeOnStoresAtOnce('a layer of which only a part has reached the store', (store) => {
   test('is not there: neither when the push has failed, nor when Berth was killed; and can be pushed again', async () => {
     using folder = new TemporaryFolder()
     const place = await store().newBucket()

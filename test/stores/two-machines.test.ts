@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
 import { startBerth } from '../support/berth-process.ts'
-import { HURRIED_BERTH } from '../support/berth-program.ts'
+import { HURRIED_BERTH, LINGERING_BERTH } from '../support/berth-program.ts'
 import { ContainersTools } from '../support/containers-tools.ts'
 import { expectImageDirectory, writeImageDirectory } from '../support/image-directory.ts'
 import { type Image, makeImage } from '../support/images.ts'
-import { describeOnStores } from '../support/object-store.ts'
+import { describeOnStoresAtOnce } from '../support/object-store.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { S3Client, type S3Place } from '../support/s3-client.ts'
@@ -38,7 +38,7 @@ async function expectPulled(client: RegistryClient, image: Image, tag = 'latest'
 }
 
 /** Two machines are two folders for what is local. */
-describeOnStores('two machines on one bucket', (store) => {
+describeOnStoresAtOnce('two machines on one bucket', (store) => {
   async function startOn(bucket: S3Place, moreConfig = '') {
     const folder = new TemporaryFolder()
     const berth = await startBerth({ folder, dataDirectory: bucket, moreConfig, berth: HURRIED_BERTH })
@@ -61,11 +61,11 @@ describeOnStores('two machines on one bucket', (store) => {
         folder,
         processes: 2,
         dataDirectory: bucket,
-        berth: HURRIED_BERTH,
+        berth: LINGERING_BERTH,
         expectsFaults: true,
       })
       const client = new RegistryClient(second.url)
-      await second.program.waitForOutput(WAITS, 30_000)
+      await second.program.waitForOutput(WAITS, OLD_MS)
       await expectPulled(client, old)
       // What another machine writes is seen at once, and what it deletes is gone.
       await push(first.client, young)
@@ -107,7 +107,7 @@ describeOnStores('two machines on one bucket', (store) => {
       const [old, young] = [makeImage('old'), makeImage('young')]
       await push(first.client, old)
       await using second = await startOn(bucket)
-      await second.berth.program.waitForOutput(WAITS, 30_000)
+      await second.berth.program.waitForOutput(WAITS, OLD_MS)
       await expectPulled(second.client, old)
 
       const tools = await ContainersTools.create(second.folder)
@@ -118,11 +118,11 @@ describeOnStores('two machines on one bucket', (store) => {
       await writeImageDirectory(toPush ?? '', young.manifest, [young])
 
       const pushing = tools.run('skopeo', 'copy', '--preserve-digests', '--dest-tls-verify=false', `dir:${toPush}`, address)
-      await second.berth.program.waitForOutput(/"HEAD \/v2\/app\/blobs\/\S+ HTTP\/1.1" 404/, 30_000)
+      await second.berth.program.waitForOutput(/"HEAD \/v2\/app\/blobs\/\S+ HTTP\/1.1" 404/, OLD_MS)
       await first[Symbol.asyncDispose]()
       await pushing
 
-      await second.berth.program.waitForOutput(BEGINS, 30_000)
+      await second.berth.program.waitForOutput(BEGINS, OLD_MS)
       await expectPulled(second.client, young)
       const tags = await expectStatus(await second.client.request('GET', '/v2/app/tags/list'), 200)
       expect(await tags.json()).toEqual({ name: 'app', tags: ['latest'] })
@@ -157,7 +157,7 @@ describeOnStores('two machines on one bucket', (store) => {
     const bucket = await store().newBucket()
     await using first = await startOn(bucket)
     const second = await startOn(bucket)
-    await second.berth.program.waitForOutput(WAITS, 30_000)
+    await second.berth.program.waitForOutput(WAITS, OLD_MS)
 
     await second[Symbol.asyncDispose]()
 

@@ -29,6 +29,9 @@ const WITH_TIMES: readonly string[] =
  */
 export const HURRIED_BERTH: readonly string[] = [...WITH_TIMES, 'hurried']
 
+/** `HURRIED_BERTH` that waits three times as long for another machine to end: long enough to be asked much meanwhile. */
+export const LINGERING_BERTH: readonly string[] = [...WITH_TIMES, 'lingering']
+
 /** `HURRIED_BERTH` with a collector that removes after seconds what nothing needs. */
 export const IMPATIENT_BERTH: readonly string[] = [...WITH_TIMES, 'impatient']
 

@@ -11,6 +11,7 @@ const PRESENCE_PACE = 1 / 6
 /** What each kind is told beside the short times. */
 const KINDS: Readonly<Record<string, () => Waits>> = {
   hurried: () => ({}),
+  lingering: () => ({ presencePace: 3 * PRESENCE_PACE }),
   impatient: () => ({ collector: IMPATIENT_POLICY }),
   sleepy: () => {
     obeyClocksFile()

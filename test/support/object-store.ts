@@ -1,4 +1,5 @@
-import { afterAll, beforeAll } from 'bun:test'
+import { afterAll, beforeAll, describe } from 'bun:test'
+import { PROGRAM_PATH } from './processes.ts'
 import { describeWith } from './requirements.ts'
 import type { S3Place } from './s3-client.ts'
 import { ObjectStore, STORE_PROGRAMS, type StoreKind } from './store-server.ts'
@@ -6,28 +7,56 @@ import { ObjectStore, STORE_PROGRAMS, type StoreKind } from './store-server.ts'
 /** How long a start takes at most: what waits for one waits so long. */
 export const STORE_START_MS = 150_000
 
+type Body = (store: () => ObjectStore, kind: StoreKind) => void
+
 /**
  * A suite that runs on each kind of store, each started once, ended with the last test, and told apart in the title. Where one is
  * missing, its suite is a visible skip, and on a build machine a failure.
  */
-export function describeOnStores(
-  title: string,
-  body: (store: () => ObjectStore, kind: StoreKind) => void,
-  kinds: readonly StoreKind[] = ['seaweedfs', 'versitygw'],
-): void {
+export function describeOnStores(title: string, body: Body, kinds: readonly StoreKind[] = ['seaweedfs', 'versitygw']): void {
   for (const kind of kinds) {
     describeWith({ programs: [STORE_PROGRAMS[kind]] }, `${title}, on ${kind}`, () => {
-      let store: ObjectStore | undefined
-      beforeAll(async () => {
-        store = await ObjectStore.start(kind)
-      }, STORE_START_MS)
-      body(() => {
-        if (store === undefined) throw new Error('the store has not been started')
-        return store
-      }, kind)
+      const stores = new StartedStores([kind])
+      beforeAll(() => stores.start(), STORE_START_MS)
+      body(() => stores.of(kind), kind)
       // After what the suite itself ends.
-      afterAll(async () => await store?.[Symbol.asyncDispose]())
+      afterAll(() => stores.end())
     })
+  }
+}
+
+/** The same for tests that wait more than they compute and share nothing: all of them run at once, on all stores. */
+export function describeOnStoresAtOnce(title: string, body: Body): void {
+  const kinds = ['seaweedfs', 'versitygw'] as const
+  describe.concurrent(title, () => {
+    const stores = new StartedStores(kinds.filter((kind) => Bun.which(STORE_PROGRAMS[kind], { PATH: PROGRAM_PATH }) !== null))
+    beforeAll(() => stores.start(), STORE_START_MS)
+    for (const kind of kinds)
+      describeWith({ programs: [STORE_PROGRAMS[kind]] }, `on ${kind}`, () => body(() => stores.of(kind), kind))
+    afterAll(() => stores.end())
+  })
+}
+
+class StartedStores {
+  readonly #kinds: readonly StoreKind[]
+  readonly #stores = new Map<StoreKind, ObjectStore>()
+
+  constructor(kinds: readonly StoreKind[]) {
+    this.#kinds = kinds
+  }
+
+  async start(): Promise<void> {
+    await Promise.all(this.#kinds.map(async (kind) => this.#stores.set(kind, await ObjectStore.start(kind))))
+  }
+
+  of(kind: StoreKind): ObjectStore {
+    const store = this.#stores.get(kind)
+    if (store === undefined) throw new Error('the store has not been started')
+    return store
+  }
+
+  async end(): Promise<void> {
+    for (const store of this.#stores.values()) await store[Symbol.asyncDispose]()
   }
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { startBerth } from './berth-process.ts'
 import { contentOf } from './images.ts'
 import { PatientClient } from './patient-client.ts'
@@ -9,17 +9,18 @@ import { TemporaryFolder } from './temporary-folder.ts'
 /** What a registry answers to a request, changed by a test. */
 type Tamper = (request: Request, answer: Response) => Promise<Response> | Response
 
-const TEST_MS = 60_000
+const TEST_MS = 180_000
 const STEPS = 15
 
-describe('a client that keeps account', () => {
+/** Each waits for its patience to end: all of them at once, in repositories of their own. */
+describe.concurrent('a client that keeps account', () => {
   let folder: TemporaryFolder
   let berth: RegistryProcess
-  beforeEach(async () => {
+  beforeAll(async () => {
     folder = new TemporaryFolder({ inMemory: true })
     berth = await startBerth({ folder, dataDirectory: folder.join('data') })
   }, TEST_MS)
-  afterEach(async () => {
+  afterAll(async () => {
     await berth.stop()
     folder[Symbol.dispose]()
   })
@@ -69,7 +70,13 @@ async function problemsWith(berth: RegistryProcess, tamper: Tamper): Promise<rea
   try {
     const layers = [contentOf('application/vnd.oci.image.layer.v1.tar', new Uint8Array(5_000).fill(7))]
     const url = () => server.url.href
-    const client = new PatientClient({ repository: 'app', url, random: new SeededRandom(3), layers, mayBeGone: () => false })
+    const client = new PatientClient({
+      repository: crypto.randomUUID(),
+      url,
+      random: new SeededRandom(3),
+      layers,
+      mayBeGone: () => false,
+    })
     for (let step = 0; step < STEPS && client.problems.length === 0; step += 1) await client.doSomething()
     for (const tag of client.possible.keys()) await client.pull(tag)
     return client.problems

@@ -5,6 +5,8 @@ export interface Requirements {
   readonly programs: readonly string[]
   /** Daemons and mounts need root. */
   readonly root?: boolean
+  /** Its tests share nothing, and wait more than they compute: all of them run at once. */
+  readonly atOnce?: boolean
 }
 
 /**
@@ -15,7 +17,8 @@ export function describeWith(requirements: Requirements, title: string, body: ()
   const lacking = requirements.programs.filter((program) => Bun.which(program, { PATH: PROGRAM_PATH }) === null)
   if (requirements.root === true && process.getuid?.() !== 0) lacking.push('root')
   if (lacking.length === 0) {
-    describe(title, body)
+    const define = requirements.atOnce === true ? describe.concurrent : describe
+    define(title, body)
     return
   }
   const reason = `${title}: needs ${lacking.join(', ')}`

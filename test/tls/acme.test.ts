@@ -14,7 +14,7 @@ const TEST_MS = 300_000
 const ORDER_MS = 100_000
 const HOSTS = ['registry.example.com', 'images.example.com']
 
-describeWith({ programs: [GO] }, "http.tls.letsencrypt, with Let's Encrypt's test server", () => {
+describeWith({ programs: [GO], atOnce: true }, "http.tls.letsencrypt, with Let's Encrypt's test server", () => {
   beforeAll(async () => void (await Pebble.build()), BUILD_MS)
 
   test.each([1, 2])(

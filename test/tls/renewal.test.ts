@@ -49,7 +49,8 @@ describe.each([1, 2])('certificates that change while %d process(es) serve', (pr
   )
 })
 
-describe('a certificate that changes', () => {
+/** Each waits for the looks at its files. */
+describe.concurrent('a certificate that changes', () => {
   test(
     'by a symbolic link of a folder, as Kubernetes does it, is noticed',
     async () => {
