@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, collectAll, DAY_MS, forgetGone, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { triesAll } from '../support/effort.ts'
 import { expectNoneIsEmpty } from '../support/emptied-repository.ts'
 import { dyingAfter, Gate } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
@@ -16,7 +17,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 setDefaultTimeout(3_600_000)
 
 /** `BERTH_COLLECT_SCHEDULES=10000` for a look by hand; the seed of a schedule that failed stands in its message. */
-const SCHEDULES = Number(process.env.BERTH_COLLECT_SCHEDULES ?? 25)
+const SCHEDULES = Number(process.env.BERTH_COLLECT_SCHEDULES ?? (triesAll ? 100 : 15))
 const FIRST_SEED = Number(process.env.BERTH_COLLECT_SEED ?? 1)
 const STEPS = 40
 const REPOSITORIES = ['one', 'two']

@@ -111,7 +111,7 @@ const CASES: Readonly<Record<string, (store: SharedStore) => Promise<void>>> = {
 
 /** The first request after the start is a write; what it finds in the storage counts, not what the database remembers. */
 describeWith({ programs: [PEER_PROGRAM] }, 'After another registry has changed the storage', () => {
-  test.each(someOf('writes after a change', Object.entries(CASES), 4))(
+  test.each(someOf('writes after a change', Object.entries(CASES), 3))(
     '%s',
     async (_, change) => {
       using store = await storeWithImages()

@@ -10,7 +10,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 300_000
 /** After how many steps at most the next one is tried: chance picks some of them. */
-const LONGEST_STRIDE = triesAll ? 1 : 60
+const LONGEST_STRIDE = triesAll ? 1 : 90
 const seed = seedFor('power cuts after a kill')
 
 /**

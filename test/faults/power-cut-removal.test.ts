@@ -12,7 +12,7 @@ import { StoredLayout } from '../support/stored-layout.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 600_000
-const MOST_CUTS = triesAll ? Number.POSITIVE_INFINITY : 25
+const MOST_CUTS = triesAll ? Number.POSITIVE_INFINITY : 15
 /** For what is found in the storage when the database was lost: longer than `foundMs`. */
 const ROUNDS = 10
 const seed = seedFor('power cuts while collecting')

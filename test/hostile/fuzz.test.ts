@@ -1,14 +1,15 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { triesAll } from '../support/effort.ts'
 import { sha256 } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
-import { SeededRandom } from '../support/seeded-random.ts'
+import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { sendOnce, statusOf } from './fuzz-connection.ts'
 import { HostileRegistry, type Seen } from './hostile-registry.ts'
 
 setDefaultTimeout(3_600_000)
 
-/** `BERTH_FUZZ_REQUESTS=500000` for a look by hand: so many to each server. */
-const REQUESTS = Number(process.env.BERTH_FUZZ_REQUESTS ?? 25_000)
+/** So many to each server: each method comes to each kind of path about twenty times. `BERTH_FUZZ_REQUESTS=500000` for a look by hand. */
+const REQUESTS = Number(process.env.BERTH_FUZZ_REQUESTS ?? (triesAll ? 25_000 : 6_000))
 const AT_ONCE = 16
 /** Uploads that are open, to which requests are sent. */
 const SESSIONS = 50
@@ -167,7 +168,7 @@ class Fuzz {
   /** Of clients that went away before they could be told of an upload. */
   unknownSessions = 0
   readonly #url: string
-  readonly #random = new SeededRandom(Number(process.env.BERTH_FUZZ_SEED ?? 1))
+  readonly #random = new SeededRandom(Number(process.env.BERTH_FUZZ_SEED ?? (triesAll ? seedFor('fuzz') : 1)))
   readonly #sessions: string[] = []
 
   constructor(url: string) {

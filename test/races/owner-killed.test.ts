@@ -21,7 +21,7 @@ const SURVIVORS: readonly (readonly [Knowledge, Encounter])[] = [
   ['has seen everything', 'by the same request, sent again'],
 ]
 /** After how many of a work's steps its process is killed, picked by chance. */
-const MOST_STEPS = triesAll ? Number.POSITIVE_INFINITY : 6
+const MOST_STEPS = triesAll ? Number.POSITIVE_INFINITY : 4
 const random = new SeededRandom(seedFor('an owner killed'))
 
 test.each(singleWorks.map(([work, prepare]) => [work.name, work, prepare] as const))(
