@@ -69,11 +69,14 @@ export interface CondemnedLink {
   readonly condemnedMs: number
 }
 
+/** The columns of a `CondemnedLink`, of a repository `r` and a link `l`. */
+const CONDEMNED =
+  'r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target, l.condemned_ms AS condemnedMs'
+
 /** Some links that have been condemned since then or longer, the oldest first. */
 export async function listCondemnedLinks(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedLink[]> {
   return await query.all<CondemnedLink>(
-    `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,
-            l.condemned_ms AS condemnedMs
+    `SELECT ${CONDEMNED}
      FROM link l INDEXED BY link_condemned JOIN repository r ON r.id = l.repository_id
      WHERE l.condemned_ms > 0 AND l.condemned_ms <= ? ORDER BY l.condemned_ms LIMIT ?`,
     condemnedBefore,
@@ -88,8 +91,7 @@ export async function findCondemnedLinks(
   digests: readonly Digest[],
 ): Promise<CondemnedLink[]> {
   return await query.all<CondemnedLink>(
-    `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,
-            l.condemned_ms AS condemnedMs
+    `SELECT ${CONDEMNED}
      FROM link l JOIN repository r ON r.id = l.repository_id
      WHERE l.repository_id = ? AND l.digest IN (SELECT value FROM json_each(?)) AND l.condemned_ms > 0`,
     repositoryId,
@@ -103,8 +105,7 @@ export async function findCondemnedLinks(
  */
 export async function listLargestCondemnedLinks(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedLink[]> {
   return await query.all<CondemnedLink>(
-    `SELECT r.name AS repository, l.repository_id AS repositoryId, l.digest AS digest, l.target AS target,
-            l.condemned_ms AS condemnedMs
+    `SELECT ${CONDEMNED}
      FROM (SELECT * FROM link INDEXED BY link_condemned
            WHERE condemned_ms > 0 AND condemned_ms <= ? ORDER BY condemned_ms LIMIT ${LOOKED_AT_FOR_SIZE}) l
      JOIN repository r ON r.id = l.repository_id LEFT JOIN blob b ON b.digest = l.target

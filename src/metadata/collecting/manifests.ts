@@ -79,10 +79,13 @@ export interface CondemnedManifest {
   readonly condemnedMs: number
 }
 
+/** The columns of a `CondemnedManifest`, of a repository `r` and a manifest `m`. */
+const CONDEMNED = 'r.name AS repository, m.repository_id AS repositoryId, m.digest AS digest, m.condemned_ms AS condemnedMs'
+
 /** Some manifests that have been condemned since then or longer, the oldest first. */
 export async function listCondemnedManifests(query: Query, condemnedBefore: number, limit: number): Promise<CondemnedManifest[]> {
   return await query.all<CondemnedManifest>(
-    `SELECT r.name AS repository, m.repository_id AS repositoryId, m.digest AS digest, m.condemned_ms AS condemnedMs
+    `SELECT ${CONDEMNED}
      FROM manifest m INDEXED BY manifest_condemned JOIN repository r ON r.id = m.repository_id
      WHERE m.condemned_ms > 0 AND m.condemned_ms <= ? ORDER BY m.condemned_ms LIMIT ?`,
     condemnedBefore,
@@ -97,7 +100,7 @@ export async function findCondemnedManifests(
   digests: readonly Digest[],
 ): Promise<CondemnedManifest[]> {
   return await query.all<CondemnedManifest>(
-    `SELECT r.name AS repository, m.repository_id AS repositoryId, m.digest AS digest, m.condemned_ms AS condemnedMs
+    `SELECT ${CONDEMNED}
      FROM manifest m JOIN repository r ON r.id = m.repository_id
      WHERE m.repository_id = ? AND m.digest IN (SELECT value FROM json_each(?)) AND m.condemned_ms > 0`,
     repositoryId,
