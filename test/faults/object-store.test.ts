@@ -13,7 +13,7 @@ import type { ObjectStore, StoreKind } from '../support/store-server.ts'
 import { badWeather, KINDS_OF_WEATHER, lateDelivery, outage, poorStore } from '../support/store-weather.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const OPERATIONS = triesAll ? 500 : 40
+const OPERATIONS = triesAll ? 500 : 24
 const CLIENTS = triesAll ? 8 : 4
 const KILLS = 3
 /** Between two kills there are more than twice as many as there are clients. */
