@@ -19,6 +19,7 @@ setDefaultTimeout(240_000)
 const TAKEN_OVER_MS = 90_000
 /** A sign of life of the hurried programs is renewed each 3.3 s: more than twice that. */
 const AWAKE_MS = 8_000
+const MOST_PUSHES = 10
 /** One batch has 64, of which 16 are sent at once. */
 const LAYERS = 60
 
@@ -43,8 +44,7 @@ describeOnStoresAtOnce('a machine that sleeps in the middle of a removal', (stor
       const { bucket, proxy, first, second } = scene
       await first.start()
       await push(clientOf(first), 'kept', kept)
-      for (const layer of layers) await clientOf(first).pushBlob('app', layer)
-      await scene.fallAsleepWhileRemoving()
+      await scene.fallAsleepWhileRemoving(() => pushLayers(clientOf(first)))
       const asleepAtMs = performance.now()
 
       await second.start()
@@ -90,12 +90,15 @@ class Scene implements AsyncDisposable {
     return new Scene(bucket, await StoreProxy.start(bucket.endpoint))
   }
 
-  /** Until the first DELETE of a link is on its way: those that were sent by then come when it wakes up. */
-  async fallAsleepWhileRemoving(): Promise<void> {
+  /**
+   * Pushes what nothing names, until that is there and the first DELETE of a link is on its way: those that were sent by then come when the
+   * machine wakes up.
+   */
+  async fallAsleepWhileRemoving(push: () => Promise<void>): Promise<void> {
     this.proxy.use(({ method, key }) =>
       method === 'DELETE' && key.includes('/_layers/') ? { kind: 'deliver-when', said: this.#comes.promise } : undefined,
     )
-    await this.proxy.next('deliver-when')
+    await Promise.all([this.proxy.next('deliver-when'), push()])
     this.first.pause()
     this.proxy.use()
   }
@@ -130,9 +133,30 @@ function clientOf({ clients: [client] }: Fleet): RegistryClient {
   return client
 }
 
+async function pushLayers(client: RegistryClient): Promise<void> {
+  await Promise.all(layers.map((layer) => untilTaken(() => client.pushBlob('app', layer))))
+}
+
 async function push(client: RegistryClient, tag: string, pushed: Image): Promise<void> {
-  for (const blob of blobsOf(pushed)) await client.pushBlob('app', blob)
-  await expectStatus(await client.putManifest('app', tag, pushed.manifest), 201)
+  await untilTaken(async () => {
+    await Promise.all(blobsOf(pushed).map((blob) => client.pushBlob('app', blob)))
+    await expectStatus(await client.putManifest('app', tag, pushed.manifest), 201)
+  })
+}
+
+/**
+ * On a machine that does much else, seconds pass between two requests: signatures expire, and layers are collected before a manifest names
+ * them. Clients push again.
+ */
+async function untilTaken(push: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await push()
+      return
+    } catch (error) {
+      if (tries === MOST_PUSHES) throw error
+    }
+  }
 }
 
 async function takenOver(client: RegistryClient): Promise<void> {

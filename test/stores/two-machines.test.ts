@@ -39,13 +39,13 @@ async function expectPulled(client: RegistryClient, image: Image, tag = 'latest'
 
 /** Two machines are two folders for what is local. */
 describeOnStoresAtOnce('two machines on one bucket', (store) => {
-  async function startOn(bucket: S3Place, moreConfig = '') {
+  async function startOn(bucket: S3Place, berth = HURRIED_BERTH) {
     const folder = new TemporaryFolder()
-    const berth = await startBerth({ folder, dataDirectory: bucket, moreConfig, berth: HURRIED_BERTH })
-    const client = new RegistryClient(berth.url)
+    const started = await startBerth({ folder, dataDirectory: bucket, berth })
+    const client = new RegistryClient(started.url)
     return {
-      ...{ berth, client, folder },
-      [Symbol.asyncDispose]: async () => void (await berth.stop().finally(() => folder[Symbol.dispose]())),
+      ...{ berth: started, client, folder },
+      [Symbol.asyncDispose]: async () => void (await started.stop().finally(() => folder[Symbol.dispose]())),
     }
   }
 
@@ -106,7 +106,7 @@ describeOnStoresAtOnce('two machines on one bucket', (store) => {
       const first = await startOn(bucket)
       const [old, young] = [makeImage('old'), makeImage('young')]
       await push(first.client, old)
-      await using second = await startOn(bucket)
+      await using second = await startOn(bucket, LINGERING_BERTH)
       await second.berth.program.waitForOutput(WAITS, OLD_MS)
       await expectPulled(second.client, old)
 

@@ -63,9 +63,10 @@ test('the name of an operation that the storage may still do stays taken for as 
   const act = async () => {
     throw new StillUnderWayError(900_000, { cause: undefined })
   }
+  const beganAt = performance.now()
   await expect(operations.perform(push({ act }))).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   const failedAt = performance.now()
-  const clock = spyOn(performance, 'now').mockImplementation(() => failedAt + 899_000)
+  const clock = spyOn(performance, 'now').mockImplementation(() => beganAt + 899_000)
 
   await operations.sweep()
   const before = await owners()
