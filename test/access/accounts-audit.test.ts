@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { AccessRegistry } from '../support/access-registry.ts'
 import { contentOf } from '../support/images.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const ACCESS = `  rules:
     - {who: ['user:alice'], repositories: ['team/**'], can: [pull]}

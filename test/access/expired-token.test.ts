@@ -11,7 +11,7 @@ import { RecordedLog } from '../support/recorded-log.ts'
 import { AuthorizedClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const CONFIG = `version: 0.1
 storage: {filesystem: {rootdirectory: FOLDER/data}}

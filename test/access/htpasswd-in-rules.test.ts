@@ -4,7 +4,7 @@ import { poll } from '../support/processes.ts'
 
 /** Section `access` beside `auth.htpasswd`. */
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 test('htpasswd users are named in rules, are in groups, and lose everything with their line', async () => {
   const hash = await Bun.password.hash('carol-secret', { algorithm: 'bcrypt', cost: 5 })

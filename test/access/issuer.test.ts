@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { AccessRegistry, basic } from '../support/access-registry.ts'
 import { expectStatus } from '../support/registry-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const ACCESS = `  service: registry.test
   rules:

@@ -4,7 +4,7 @@ import { blobsOf, type Image, makeImage } from '../support/images.ts'
 import { parseRaw, sendRaw } from '../support/raw-http.ts'
 import { expectStatus } from '../support/registry-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const ACCESS = `  rules:
     - {who: ['user:operator'], repositories: ['**'], can: [pull, push, delete, list]}

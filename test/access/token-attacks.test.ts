@@ -19,7 +19,7 @@ describeWith({ programs: ['openssl'] }, 'auth.token against whoever would like m
     stranger = await TokenIssuer.create(folder, 'ES256')
     kid = await byThumbprint(issuer)
     registry = resources.use(await TokenRegistry.start(folder, { rootcertbundle: issuer.certificatePath }))
-  }, 30_000)
+  }, 120_000)
   afterAll(async () => await resources.disposeAsync())
 
   test.each([

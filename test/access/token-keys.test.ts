@@ -5,7 +5,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { TokenIssuer } from '../support/token-issuer.ts'
 import { byThumbprint, claims, TokenRegistry } from '../support/token-registry.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 describeWith({ programs: ['openssl'] }, 'keys of auth.token that change', () => {
   const resources = new AsyncDisposableStack()

@@ -20,7 +20,7 @@ describeWith({ programs: ['openssl'] }, 'auth.token', () => {
     issuer = await TokenIssuer.create(folder, 'ES256')
     kid = await byThumbprint(issuer)
     registry = resources.use(await TokenRegistry.start(folder, { rootcertbundle: issuer.certificatePath }))
-  }, 30_000)
+  }, 120_000)
   afterAll(async () => await resources.disposeAsync())
 
   test('without a token the challenge says where to get which one', async () => {
@@ -62,7 +62,7 @@ describeWith({ programs: ['openssl'] }, 'auth.token', () => {
       'of its x5c is not that of an authority',
     )
     await registry.expectRefused(leaf.token({ jwk: { ...leaf.jwk, x5c: [direct.x5c] } }, claims()), 'is for another key')
-  }, 30_000)
+  }, 120_000)
 
   test('keys of a key set are known by their kid, in every algorithm', async () => {
     const secret = Buffer.alloc(32, 'k').toString('base64url')
@@ -79,7 +79,7 @@ describeWith({ programs: ['openssl'] }, 'auth.token', () => {
     await other.expectTaken(ed.token({ kid: await calculateJwkThumbprint(ed.jwk) }, claims()))
     await other.expectTaken(hmacToken({ kid: 'shared' }, claims(), Buffer.alloc(32, 'k')))
     await other.expectRefused(rsa.token({ kid: 'ed' }, claims()), 'its key is for "EdDSA", not RS256')
-  }, 30_000)
+  }, 120_000)
 
   test('signingalgorithms are the only ones', async () => {
     await using other = await TokenRegistry.start(folder, {

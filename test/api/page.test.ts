@@ -10,7 +10,7 @@ import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const PAGE = readFileSync(join(import.meta.dir, '../../docs/api.md'), 'utf8')
 const ACCOUNTS = PAGE.indexOf('## Users, groups, rules and robots')

@@ -6,7 +6,7 @@ import { makeImage } from '../support/images.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const READ_ONLY = (config: string) => config.replace('\nstorage:\n', '\nstorage:\n  maintenance: {readonly: {enabled: true}}\n')
 

@@ -4,7 +4,7 @@ import { makeImage } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
 import { SERVERS } from '../support/wire.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 /** One that the callers may see as far as their rules go, one that is hidden from all of them, and one that is not there. */
 const [VISIBLE, HIDDEN, NONE] = ['team/app', 'secret/app', 'secret/none'] as const

@@ -9,7 +9,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { SERVERS } from '../support/wire.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const LIST = '/api/v1/repositories'
 const OCI = 'application/vnd.oci.image.manifest.v1+json'

@@ -8,7 +8,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { runAtTerminal } from '../support/terminal.ts'
 
 /** Each command is a program of its own. */
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const folder = new TemporaryFolder()
 let config: string

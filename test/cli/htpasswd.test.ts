@@ -5,7 +5,7 @@ import { environmentIn, type Outcome, run, runToSuccess } from '../support/proce
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 describeWith({ programs: ['htpasswd'] }, 'berth htpasswd', () => {
   let folder: TemporaryFolder

@@ -7,7 +7,7 @@ import { loadConfig } from '../../src/config/load-config.ts'
 import { RecordedLog } from '../support/recorded-log.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const folder = new TemporaryFolder()
 let taken: Server

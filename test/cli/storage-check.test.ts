@@ -10,7 +10,7 @@ import { describeWith } from '../support/requirements.ts'
 import { S3Client } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 describe('berth storage check', () => {
   test(

@@ -8,7 +8,7 @@ import { startRegistry } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const LARGE_FILE_BYTES = 5_000_000
 
 describeWith({ programs: [...DOCKER_PROGRAMS, 'busybox', 'tar', 'wget'], root: true }, 'Docker', () => {

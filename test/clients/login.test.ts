@@ -13,7 +13,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { TokenIssuer } from '../support/token-issuer.ts'
 import { TokenServer } from '../support/token-server.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const IMAGE = makeImage('login')
 const PROGRAMS = [...DOCKER_PROGRAMS, 'busybox', 'conmon', 'curl', 'openssl', 'podman', 'runc', 'skopeo', 'tar']

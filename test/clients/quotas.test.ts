@@ -10,7 +10,7 @@ import { startRegistry } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const QUOTAS =
   "quotas: [{name: small, repositories: ['small/**'], limit: 100kB}, {name: none, repositories: ['none/**'], limit: 1kB}]\n"
 const PROGRAMS = [...DOCKER_PROGRAMS, 'skopeo', 'podman', 'conmon', 'busybox', 'tar']

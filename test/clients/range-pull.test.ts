@@ -7,7 +7,7 @@ import { startRegistry } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const BLOB_BYTES = 8 * 1024 * 1024 + 4321
 
 /** Pulls as containerd 2.1 and newer do: ranges from the first request on, several at once, ended as soon as a part is there. */

@@ -7,7 +7,7 @@ import { registryUnderTest, startRegistry } from '../support/registry-under-test
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 describeWith({ programs: ['skopeo'] }, 'skopeo', () => {
   const resources = new AsyncDisposableStack()

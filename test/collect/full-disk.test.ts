@@ -8,7 +8,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** What the collector does while uploads are refused for want of space. */
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const AT_ONCE = 64
 const COUNT = 3 * AT_ONCE

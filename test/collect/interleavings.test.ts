@@ -13,7 +13,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** What may happen beside the collector, by the numbers of docs/collector.md. */
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 const REVISION_COMES = /^rename berth\/staging.*_manifests\/revisions/
 const REVISION_GOES = /^rename docker.*_manifests\/revisions\/sha256\/[0-9a-f]{64} /
 const image = makeImage('kept', { layers: 1 })

@@ -11,7 +11,7 @@ import { whenRemoving } from '../support/watched-claims.ts'
 
 const CLIENTS = 4
 const SECONDS = 12
-const RESTARTED_MS = 60_000
+const RESTARTED_MS = 90_000
 
 test('the database is deleted in the middle of removals, under two processes: all that was acknowledged stays, and what nothing needs goes', async () => {
   using folder = new TemporaryFolder({ inMemory: true })

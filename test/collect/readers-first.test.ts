@@ -6,7 +6,7 @@ import { contentOf } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const GONE_MS = 60_000
+const GONE_MS = 90_000
 const RATE = 1_000
 
 /** Which delays were told of a manifest GET, and which were asked before a removal. */

@@ -9,7 +9,7 @@ import { contentOf, fixedBytes, sha256 } from '../support/images.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 /** More than the buffers of a connection take. */
 const blob = contentOf('', fixedBytes(24 * 1024 * 1024))
 

@@ -10,7 +10,7 @@ import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { encode, inSeconds, TokenIssuer } from '../support/token-issuer.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const DIGEST = `sha256:${'0'.repeat(64)}`
 

@@ -8,7 +8,7 @@ import { CONFIG_CORPUS } from '../support/config-corpus.ts'
 import { CorpusFolder } from '../support/corpus-folder.ts'
 import { RecordedLog } from '../support/recorded-log.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const STARTS = CONFIG_CORPUS.filter(({ refused }) => refused === undefined)
 const REFUSED = CONFIG_CORPUS.filter(({ refused }) => refused !== undefined)

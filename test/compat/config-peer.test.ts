@@ -17,7 +17,7 @@ import { PEER_3_PROGRAM, PEER_PROGRAM } from '../support/peer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const COMPATIBILITY = readFileSync(join(import.meta.dir, '../../docs/compatibility.md'), 'utf8')
 const DIFFERENCES = [...COMPATIBILITY.matchAll(/^\| ([^|]+) \|/gm)].map(([, where = '']) => where)
 

@@ -5,7 +5,7 @@ import type { RegistryWriter } from '../support/registry-writer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const OCI_IMAGE = 'application/vnd.oci.image.manifest.v1+json'
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json'
 const image = makeImage('subject')

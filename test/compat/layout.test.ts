@@ -6,7 +6,7 @@ import type { RegistryWriter } from '../support/registry-writer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 describeWith({ programs: [PEER_PROGRAM] }, 'The directory that Berth leaves', () => {
   for (const umask of ['022', '027', '077']) {

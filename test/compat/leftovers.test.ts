@@ -11,7 +11,7 @@ import { RegistryWriter } from '../support/registry-writer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const SCHEMA1_CONFIG = 'compatibility:\n  schema1:\n    enabled: true\n'
 
 type Shape = (image: Image) => Content

@@ -7,7 +7,7 @@ import { startRegistry } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 interface Pushed {
   readonly name: string

@@ -7,7 +7,7 @@ import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 import { pushOfEveryKind, takeTurn } from '../support/turns.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 describeWith({ programs: [PEER_PROGRAM] }, 'Taking over from registry:2 and giving back', () => {
   test(

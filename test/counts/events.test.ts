@@ -20,7 +20,7 @@ test('an event costs a push one statement in the transaction that confirms it, a
 
   const expected = [...without].map(([work, counts]) => [work, plus(counts, MORE[work] ?? 0)] as const)
   expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(expected))
-}, 60_000)
+}, 120_000)
 
 function plus(counts: StatementCounts, statements: number): StatementCounts {
   return { ...counts, statements: counts.statements + statements }

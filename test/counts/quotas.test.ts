@@ -22,7 +22,7 @@ test('quotas, however many, cost a read for a request that brings bytes and a st
 
   const expected = [...without].map(([work, counts]) => [work, plus(counts, MORE[work])] as const)
   expect(Object.fromEntries(counted)).toEqual(Object.fromEntries(expected))
-}, 60_000)
+}, 120_000)
 
 function plus(counts: StatementCounts, [reads, statements]: readonly [number, number] = [0, 0]): StatementCounts {
   return { ...counts, reads: counts.reads + reads, statements: counts.statements + statements }

@@ -46,7 +46,7 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     await truncate(join(disk.path, layout.blob(ballast.digest as never)), 0)
     const again = await pushInChunks(client, 'large', randomBlob(8 * MIB), 4 * MIB)
     expect(again.status).toBe(201)
-  }, 60_000)
+  }, 120_000)
 
   test('is told of on every way to write, also when many write at once, and the reserve stays for deletes', async () => {
     using folder = new TemporaryFolder()
@@ -82,7 +82,7 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     expect(await manifest.json()).toMatchObject({ errors: [{ code: 'UNAVAILABLE', message: expect.stringContaining('full') }] })
     await expectStatus(await client.request('DELETE', session), 204)
     await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
-  }, 60_000)
+  }, 120_000)
 
   test('to its last byte by another program still serves, refuses every push with 503, and takes all again once there is space', async () => {
     using folder = new TemporaryFolder()
@@ -111,7 +111,7 @@ describeWith({ programs: ['mount', 'umount'], root: true }, 'a disk that is full
     await pushImage(client, 'kept', image, 'again')
     await expectStatus(await client.deleteManifest('kept', 'latest'), 202)
     await expectStatus(await client.request('DELETE', session), 204)
-  }, 60_000)
+  }, 120_000)
 })
 
 describe('a file that was damaged behind the registry', () => {
@@ -199,7 +199,7 @@ describe('a metadata database', () => {
 
     const answer = await new RegistryClient(url).getManifest('restarted', 'latest')
     expect(await answer.bytes()).toEqual(image.manifest.bytes)
-  }, 90_000)
+  }, 120_000)
 })
 
 /** Ends when the file system has no block left. */

@@ -12,7 +12,7 @@ import { loseDatabase } from '../support/test-root.ts'
 const CLIENTS = 16
 const SOME = 40
 const TEST_MS = 240_000
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 
 describeWith({ programs: ['mount', 'umount', 'dd'], root: true }, `a disk that is filled while ${CLIENTS} clients push`, () => {
   test(

@@ -12,7 +12,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 90_000
+const TEST_MS = 120_000
 const LOG_BYTES = 8 * 1024 * 1024
 
 describeWith({ programs: ['mount', 'umount', 'dd'], root: true }, 'a disk that is full', () => {

@@ -11,7 +11,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 90_000
+const TEST_MS = 120_000
 /** What deletes of so many tags write fits into the log: 41 KB each. */
 const TAGS_AT_ONCE = 150
 const TAGS = TAGS_AT_ONCE + 50

@@ -10,8 +10,8 @@ import { RegistryWriter } from '../support/registry-writer.ts'
 import { exactly, expectedToShow, show, wrongIn, wrongLists } from '../support/shown.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 90_000
-const RESTARTED_MS = 30_000
+const TEST_MS = 120_000
+const RESTARTED_MS = 90_000
 const PAGE_BYTES = 4096
 const IMAGES = 12
 

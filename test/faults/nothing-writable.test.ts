@@ -9,7 +9,7 @@ import { registryConfig } from '../support/registry-config.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 /** Every mount is read-only for the program, /tmp and /dev/shm too, but for the folder that is the first word. */
 const READ_ONLY = `

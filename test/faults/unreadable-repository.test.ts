@@ -9,8 +9,8 @@ import type { RegistryProcess } from '../support/registry-process.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 90_000
-const SOON_MS = 40_000
+const TEST_MS = 120_000
+const SOON_MS = 90_000
 /** The permissions of a file bind root as well, when it has given up these capabilities. */
 const WITHOUT_CAPABILITIES = ['setpriv', '--bounding-set=-dac_override,-dac_read_search', '--inh-caps=-all']
 const REPOSITORIES = ['damaged', 'locked', 'team/app', 'well', 'zoo/last']

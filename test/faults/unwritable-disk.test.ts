@@ -12,7 +12,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 90_000
+const TEST_MS = 120_000
 const PROGRAMS = ['mount', 'umount', 'dd', 'docker-registry']
 
 const FULL = { make: (disk: MountedFileSystem) => disk.fill(), undo: (disk: MountedFileSystem) => disk.free(), words: 'full' }

@@ -10,8 +10,8 @@ import type { RegistryProcess } from '../support/registry-process.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 90_000
-const SOON_MS = 30_000
+const TEST_MS = 120_000
+const SOON_MS = 90_000
 
 describeWith({ programs: ['mount', 'umount'], root: true }, 'a storage that goes away while it is served', () => {
   test(

@@ -8,7 +8,7 @@ import { type Environment, environmentIn, type Outcome, poll, run, runToSuccess 
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const PAGE_ASSETS = join(import.meta.dir, '../../src/http/page/assets')
 const BUILD = join(import.meta.dir, '../../scripts/build.ts')
 const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'

@@ -11,7 +11,7 @@ import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { type FaultRow, faultRows, type Outcome, storeFault } from '../support/upstream-faults.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const DRAWN = 6
 /** One is pulled by its tag, and the other by its digest, so that neither brings the other. */

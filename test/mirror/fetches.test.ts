@@ -3,7 +3,7 @@ import { listen } from '../../src/http/server/server.ts'
 import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { describeFetches } from '../support/fetched-blobs.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 for (const [name, server] of [
   ['files', listen],

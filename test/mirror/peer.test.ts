@@ -7,7 +7,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const IMAGE = makeImage('mirrored')
 const INDEX = makeImageIndex([makeImage('amd64'), makeImage('arm64', { architecture: 'arm64' })], 'docker')

@@ -10,7 +10,7 @@ import { serveImages } from '../support/upstream-images.ts'
 import { usedOnDisk } from '../support/used-on-disk.ts'
 
 setDefaultTimeout(120_000)
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 const MB = 1_000_000
 const SHARED = sizedLayer('shared', MB)
 const IMAGES = {

@@ -10,7 +10,7 @@ import { RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { serveImages } from '../support/upstream-images.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const IMAGE = makeImage('behind a way of its own')
 const [LAYER] = IMAGE.layers

@@ -5,7 +5,7 @@ import { poll } from '../support/processes.ts'
 import type { Dialect } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const COMBINED =
   /^(?<client>\S+) - - \[(?<time>\d\d\/[A-Z][a-z]{2}\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "(?<line>(?:[^"\\]|\\.)*)" (?<status>\d{3}) (?<bytes>\d+|-) "(?<referer>(?:[^"\\]|\\.)*)" "(?<agent>(?:[^"\\]|\\.)*)"$/

@@ -17,7 +17,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 const ROOT = 'docker/registry/v2'
 const COMMANDS = commandsIn(operationsPage('check.md'))
 const image = makeImage('one', { layers: 2 })

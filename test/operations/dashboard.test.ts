@@ -3,7 +3,7 @@ import dashboard from '../../deploy/grafana/berth.json' with { type: 'json' }
 import { OperatedRegistry } from '../support/operated-registry.ts'
 import { expectStatus } from '../support/registry-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 /** What stands before a selector: `name{`. */
 const METRIC = /([a-z0-9_]+)\{/g

@@ -9,9 +9,9 @@ import type { Dialect } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
-const WAIT_MS = 30_000
+const WAIT_MS = 90_000
 
 describe('Berth', () => define('Berth'))
 

@@ -6,7 +6,7 @@ import type { RegistryProcess } from '../support/registry-process.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const ADDRESSES = ['::1', 'fd00::5']
 const SET_UP = 'busybox ip link set lo up && busybox ip address add fd00::5/64 dev lo'
 /** A network in which nothing else is and every port is free, with 127.0.0.1 as a pod of an IPv6-only cluster has it, or without. */

@@ -10,7 +10,7 @@ import type { Dialect } from '../support/registry-under-test.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 describe('what was asked', () => {
   let registry: OperatedRegistry

@@ -11,8 +11,8 @@ import type { RegistryProcess } from '../support/registry-process.ts'
 import { S3Client } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
-const SOON_MS = 40_000
+const TEST_MS = 120_000
+const SOON_MS = 90_000
 const ROOT = 'docker/registry/v2'
 /** A name that registry:2 takes, an algorithm that it takes, and a file, which is no obstacle. */
 const FOREIGN = [

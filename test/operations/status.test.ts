@@ -12,7 +12,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 const RULES = `quotas: [{name: team, repositories: ['team/**'], limit: 1GB, warn: 10B}]
 retention: {rules: [{repositories: ['**'], tags: ['v*'], keep: {newest: 3}}]}
 `

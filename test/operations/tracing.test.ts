@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { OperatedRegistry } from '../support/operated-registry.ts'
 import { poll } from '../support/processes.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
 const PARENT = 'b7ad6b7169203331'

@@ -8,7 +8,7 @@ import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const SCRIPT = `<script>document.title='taken'</script><img src=x onerror="document.title='taken'">"'><svg onload=document.title='taken'>`
 const LONG = `<b>${'long '.repeat(210_000)}`

@@ -5,7 +5,7 @@ import { makeImage } from '../support/images.ts'
 import { signIn } from '../support/page-session.ts'
 import type { RegistryClient } from '../support/registry-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const ACCESS = `  rules:
     - {who: [anonymous], repositories: ['public/**'], can: [pull, list]}

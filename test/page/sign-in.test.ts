@@ -9,7 +9,7 @@ import { signIn } from '../support/page-session.ts'
 import { AuthorizedClient, RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const PAGE = { accept: 'text/html' }
 

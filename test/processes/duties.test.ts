@@ -7,7 +7,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 const DUTIES = ['collector', 'facts', 'history', 'leftovers', 'pulls', 'remarks', 'scan', 'tombstones', 'uploads']
-const WAIT_MS = 30_000
+const WAIT_MS = 90_000
 
 test.each(['SIGKILL', 'SIGTERM'] as const)(
   'each duty has one holder, another one after its process got %s, and health and metrics say so',

@@ -24,7 +24,7 @@ describe('several processes on one port', () => {
     const expected = images.map((_, number) => `t${number}`).sort()
     for (const answer of tags) expect(answer).toEqual({ name: 'many', tags: expected })
     expect(await berth.workers()).toHaveLength(3)
-  }, 60_000)
+  }, 120_000)
 
   test('add up their metrics, and their health is one', async () => {
     using folder = new TemporaryFolder()
@@ -38,7 +38,7 @@ describe('several processes on one port', () => {
 
     expect(metrics).toMatch(/registry_http_requests_total\{handler="base",method="get",code="200"\} 40$/m)
     expect([health.status, ready.status]).toEqual([200, 200])
-  }, 60_000)
+  }, 120_000)
 
   test('answer on the debug address before the public one: not ready yet', async () => {
     using folder = new TemporaryFolder()
@@ -59,7 +59,7 @@ describe('several processes on one port', () => {
     await start.end()
     await berth.waitForOutput(/msg="listening"/, 30_000)
     expect((await fetch(`${debugUrl}/readyz`)).status).toBe(200)
-  }, 90_000)
+  }, 120_000)
 
   test('one that is killed costs only what was on its own connections, and is back', async () => {
     const backAfterMs = await backAfterKill()
@@ -79,7 +79,7 @@ describe('several processes on one port', () => {
 
     await using next = await startBerth({ folder, expectsFaults: true, processes: 2 })
     expect(await freshJson(`${next.url}/v2/kept/tags/list`)).toEqual({ name: 'kept', tags: ['latest'] })
-  }, 60_000)
+  }, 120_000)
 
   test('start anew when the metadata database is deleted under them, and are right again', async () => {
     using folder = new TemporaryFolder()
@@ -98,7 +98,7 @@ describe('several processes on one port', () => {
     })
 
     expect(await answer.bytes()).toEqual(image.manifest.bytes)
-  }, 60_000)
+  }, 120_000)
 
   test('finish 50 pushes and pulls that are under way when asked to stop, refuse new ones, and leave nothing behind', async () => {
     using folder = new TemporaryFolder()

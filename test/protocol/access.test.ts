@@ -230,5 +230,5 @@ describe('the catalog', () => {
     }
 
     expect(pages).toEqual([shown.slice(0, 3), shown.slice(3, 6), shown.slice(6)])
-  }, 60_000)
+  }, 120_000)
 })

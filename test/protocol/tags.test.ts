@@ -159,6 +159,6 @@ describe('a repository with many tags', () => {
       expect(whole.next).toBeUndefined()
       expect(paged).toEqual(tags)
       expect((await registry.request('HEAD', `/v2/${repository}/tags/list`)).status).toBe(200)
-    }, 30_000)
+    }, 120_000)
   })
 })

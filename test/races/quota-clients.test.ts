@@ -15,7 +15,7 @@ const LAYER_BYTES = 20_000
 /** About half of what the clients bring. */
 const LIMIT = (CLIENTS * ROUNDS * LAYER_BYTES) / 2
 const TEST_MS = 180_000
-const FILES_MS = 60_000
+const FILES_MS = 90_000
 
 /** What one client was told of each image that it pushed. */
 interface Told {

@@ -9,7 +9,7 @@ import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(180_000)
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 
 describeOnStores('a quota that is full', (store) => {
   test('refuses a layer at its POST and at its PATCH, and takes it when a delete has made room', async () => {

@@ -10,7 +10,7 @@ import { bytesPath, filesInBucket } from '../support/stored-files.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(180_000)
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 const layer = contentOf('application/octet-stream', fixedBytes(3_000))
 const path = bytesPath(layer.digest.slice('sha256:'.length))
 

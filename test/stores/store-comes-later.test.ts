@@ -11,7 +11,7 @@ import { describeWith } from '../support/requirements.ts'
 import { ObjectStore, placeOf } from '../support/store-server.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 
 describeWith({ programs: ['versitygw'] }, 'an object store that comes later than Berth', () => {
   test.each([1, 2])(

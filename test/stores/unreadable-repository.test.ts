@@ -11,7 +11,7 @@ import type { FaultRule } from '../support/store-faults.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const SOON_MS = 40_000
+const SOON_MS = 90_000
 const REPOSITORIES = ['app', 'broken', 'zoo']
 
 /** As a policy of the bucket does that leaves one prefix out: everything below it is refused, and a list that begins above shows it. */

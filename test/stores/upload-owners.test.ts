@@ -21,7 +21,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 const MIB = 1024 * 1024
-const GONE_WITHIN_MS = 60_000
+const GONE_WITHIN_MS = 90_000
 
 interface Berth {
   readonly opened: OpenedMetadata

@@ -8,7 +8,7 @@ import { environmentIn, type Outcome, run, runToSuccess } from '../support/proce
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 const CREATE = ['certificate', 'create', '--host', 'registry.example.com', '--ip', '10.0.0.1']
 
 describe('berth certificate create', () => {

@@ -4,7 +4,7 @@ import { startBerth } from '../support/berth-process.ts'
 import { clientOf, makeCertificates } from '../support/certificates.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 describe('client certificates', () => {
   test(

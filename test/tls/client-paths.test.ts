@@ -5,7 +5,7 @@ import { makeCertificates } from '../support/certificates.ts'
 import { PKITS_PATHS, PKITS_ROOT } from '../support/pkits.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const SHOWN = PKITS_PATHS.filter(({ key }) => key !== undefined)
 

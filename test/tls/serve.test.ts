@@ -7,7 +7,7 @@ import { environmentIn, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const TEST_MS = 60_000
+const TEST_MS = 120_000
 
 describe('a registry with a certificate', () => {
   test(

@@ -11,7 +11,7 @@ import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const MAIN = join(import.meta.dir, '../../src/main.ts')
-const TEST_MS = 90_000
+const TEST_MS = 120_000
 
 describeWith({ programs: ['unshare', 'mount'], root: true }, 'an authority that the system trusts', () => {
   describeOnStores(

@@ -121,7 +121,7 @@ describe('an htpasswd file that is missing at the start', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600)
     expect((await stat(folder.join('made/deep'))).mode & 0o777).toBe(0o700)
     expect(await Array.fromAsync(new Bun.Glob('*').scan({ cwd: folder.join('made/deep'), dot: true }))).toEqual(['htpasswd'])
-  }, 20_000)
+  }, 120_000)
 
   test('is left alone when it is there and empty', async () => {
     const { path, file, log } = await opened('')

@@ -13,7 +13,7 @@ import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import { removeOldEvents } from './event-keeping.ts'
 import { PullEvents } from './pull-events.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(120_000)
 
 const NOBODY = { name: undefined, address: undefined, requestId: undefined }
 const APP = findRepositoryName('app') as RepositoryName

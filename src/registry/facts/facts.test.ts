@@ -9,7 +9,7 @@ import { findFacts, type KnownFacts } from '../../metadata/facts/image-facts.ts'
 import { purgeTombstones } from '../../metadata/scans.ts'
 import type { Digest } from '../../oci/digest.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const OCI = 'application/vnd.oci.image.manifest.v1+json'
 const IMAGE_CONFIG = 'application/vnd.oci.image.config.v1+json'

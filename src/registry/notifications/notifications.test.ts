@@ -10,7 +10,7 @@ import type { EndpointState } from '../../observe/metrics/notification-metrics.t
 import { endpointStates } from './notifications.ts'
 import type { NotificationSettings } from './settings.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 let folder: TemporaryFolder
 let receiver: EventReceiver

@@ -9,7 +9,7 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { NO_POLICY } from '../retention/retention-policy.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const APP = parseRepositoryName('team/app')
 const DAY_MS = 24 * 60 * 60 * 1000

@@ -10,7 +10,7 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { KEPT_DAYS, pullShardOf } from './pull-records.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const DAY_MS = 24 * 60 * 60 * 1000
 const [APP, OTHER] = ['team/app', 'other'].map(parseRepositoryName) as [ReturnType<typeof parseRepositoryName>, never]

@@ -8,7 +8,7 @@ import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { metadataPath } from '../../../test/support/test-root.ts'
 import { MOST_ACTIVITY } from '../../metadata/shown/activity.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const signal = new AbortController().signal
 const image = makeImage('image')

@@ -7,7 +7,7 @@ import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { metadataPath } from '../../../test/support/test-root.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const [APP, BELOW] = ['team/app', 'team/app/below'].map(parseRepositoryName) as [
   ReturnType<typeof parseRepositoryName>,

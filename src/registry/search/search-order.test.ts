@@ -6,7 +6,7 @@ import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const ALL = { first: 0, count: 1_000 }
 

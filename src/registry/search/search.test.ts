@@ -10,7 +10,7 @@ import { listPending } from '../../metadata/search/entries.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { rangeFrom, type ShownNames } from '../../oci/name-ranges.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const OCI = 'application/vnd.oci.image.manifest.v1+json'
 const INDEX = 'application/vnd.oci.image.index.v1+json'

@@ -7,7 +7,7 @@ import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { metadataPath } from '../../../test/support/test-root.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 test('what others need is not known before everything was scanned, and what was counted then is not shown afterwards', async () => {
   using folder = new TemporaryFolder({ inMemory: true })

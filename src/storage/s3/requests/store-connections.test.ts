@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { createAuthority, issueServerCertificate } from '../../../certificates/issue.ts'
 import { StoreConnections } from './store-connections.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(120_000)
 
 const servers: Server[] = []
 const sockets = new Set<Socket>()
