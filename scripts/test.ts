@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { PROGRAMS_VARIABLE } from '../test/support/berth-program.ts'
 import { PROGRAM_PATH } from '../test/support/processes.ts'
 import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } from '../test/support/store-server.ts'
@@ -10,11 +11,14 @@ import { buildTestPrograms } from './test-programs.ts'
  * time and memory break where the machine does other work as well. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
+/** What the tests call whose registry has the storage, or the processes, that the run is about. */
+const ON_EACH_DRIVER = 'onEachDriver('
 const OPTIONS = ['--parallel=3', '--timeout=180000', '--timings=test/timings.json']
 
 const chosen = process.argv.slice(2)
 const paths = chosen.some((argument) => !argument.startsWith('-')) ? [] : ['./src', './test']
-const passedOver = chosen.some((argument) => argument.includes(NIGHTLY)) ? [] : [`--path-ignore-patterns=${NIGHTLY}/**`]
+const left = [...(chosen.some((argument) => argument.includes(NIGHTLY)) ? [] : [`${NIGHTLY}/**`]), ...alikeEverywhere()]
+const passedOver = left.map((pattern) => `--path-ignore-patterns=${pattern}`)
 
 const kinds = (Object.keys(STORE_PROGRAMS) as StoreKind[]).filter((kind) => isNeeded(kind) && isInstalled(kind))
 await using servers = new AsyncDisposableStack()
@@ -30,6 +34,14 @@ const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ..
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tests.kill(signal))
 process.exitCode = await tests.exited
+
+/** With another storage, or with several processes, those of the protocol that start the same registry as without. */
+function alikeEverywhere(): readonly string[] {
+  const { BERTH_TEST_STORAGE: storage, BERTH_TEST_PROCESSES: processes } = process.env
+  if (storage === undefined && processes === undefined) return []
+  const files = [...new Bun.Glob('test/protocol/*.test.ts').scanSync('.')]
+  return files.filter((file) => !readFileSync(file, 'utf8').includes(ON_EACH_DRIVER)).sort()
+}
 
 /** A run on one store needs that one alone, and a run with several processes needs none. */
 function isNeeded(kind: StoreKind): boolean {

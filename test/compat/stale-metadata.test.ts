@@ -7,7 +7,7 @@ import type { RegistryWriter } from '../support/registry-writer.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 
-const TEST_MS = 120_000
+const TEST_MS = 300_000
 
 const old = makeImage('old')
 const current = makeImage('current')

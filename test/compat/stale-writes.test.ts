@@ -6,7 +6,7 @@ import { expectStatus } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SharedStore } from '../support/shared-store.ts'
 
-const TEST_MS = 120_000
+const TEST_MS = 300_000
 
 const kept = makeImage('kept')
 const image = makeImage('image')
