@@ -25,7 +25,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   doctor: [],
   upstream: ['oci'],
   images: ['oci', 'upstream', 'config/source/yaml-text.ts'],
-  agent: [...['oci', 'upstream', 'images', 'observe/log.ts', 'retention/version-order.ts', 'config/words/duration.ts']],
+  agent: ['oci', 'upstream', 'images', 'observe/log.ts'],
   storage: ['oci', 'observe'],
   metadata: ['oci', 'observe'],
   registry: [

@@ -1,5 +1,6 @@
 import { MIGRATIONS, type Migration } from '../../src/metadata/sqlite/migrations.ts'
 import { BASE_VERSION } from '../../src/metadata/sqlite/schema.ts'
+import { someOf } from './effort.ts'
 
 /** What the two migrations run, in order. */
 const FIRST = [
@@ -56,4 +57,20 @@ function steps(statements: readonly string[], from: number, onStep: (step: numbe
       onStep(from + statements.length)
     },
   }
+}
+
+/** Version 6 moves content, and not only tables. */
+const MOVES_CONTENT = 6
+const MOST_OTHERS = 20
+
+/**
+ * Statements before which a migration is cut, each as its version and its number: all of the newest version and of the one that moves content.
+ * Those of the others do not change: chance picks some.
+ */
+export function statementsToCut(migrations: readonly Migration[]): readonly (readonly [version: number, statement: number])[] {
+  const all = migrations.flatMap(({ version, statements }) => Array.from(statements, (_, number) => [version, number] as const))
+  const newest = migrations.at(-1)?.version
+  const isAlwaysCut = (version: number) => version === newest || version === MOVES_CONTENT
+  const others = all.filter(([version]) => !isAlwaysCut(version))
+  return [...all.filter(([version]) => isAlwaysCut(version)), ...someOf('statements of migrations', others, MOST_OTHERS)]
 }

@@ -1,6 +1,6 @@
 import { TagGlob } from '../../oci/tag-glob.ts'
-import { compareVersions, findVersion, type Version } from '../../retention/version-order.ts'
-import { VersionRange } from './version-range.ts'
+import { compareVersions, findVersion, type Version } from '../../oci/tags/version-order.ts'
+import { VersionRange } from '../../oci/tags/version-range.ts'
 
 /** Which tag a container follows. */
 export type Policy =
@@ -27,7 +27,7 @@ function byPattern(rule: string): Policy | undefined {
 
 function isIn(range: VersionRange, tag: string): boolean {
   const version = findVersion(tag)
-  return version !== undefined && range.has(version)
+  return version !== undefined && range.fits(version)
 }
 
 /** The highest tag that suits: by its version, or by the numbers and words in it. Never one below `current`, which stays where none is higher. */

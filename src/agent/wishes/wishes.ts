@@ -1,4 +1,4 @@
-import { findSpanMs } from '../../config/words/duration.ts'
+import { findSpanMs } from '../../runtime/duration.ts'
 import { NOTE_PREFIX } from '../settings/successor-settings.ts'
 import { findPolicy, POLICY_RULE, type Policy } from './policy.ts'
 import { inOurWords } from './watchtower.ts'

@@ -1,12 +1,12 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { someOf } from '../../../test/support/effort.ts'
 import {
   AFTER,
   BETWEEN,
   cutBefore,
   LAST_STEP_OF_FIRST,
   STEPS,
+  statementsToCut,
   steppedMigrations,
 } from '../../../test/support/stepped-migrations.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
@@ -206,19 +206,7 @@ describe('a database of an older version', () => {
 })
 
 describe('each migration that there is', () => {
-  const statements = MIGRATIONS.flatMap((migration) =>
-    Array.from(migration.statements, (_, step) => [migration.version, step] as const),
-  )
-
-  // Each statement of the newest version and of version 6, which moves content. Those of the others do not change: chance picks some.
-  const isAlwaysTried = ([version]: (typeof statements)[number]) => version === VERSIONS.at(-1) || version === 6
-  const others = someOf(
-    'statements of migrations',
-    statements.filter((statement) => !isAlwaysTried(statement)),
-    20,
-  )
-
-  test.each([...statements.filter(isAlwaysTried), ...others])(
+  test.each(statementsToCut(MIGRATIONS))(
     'to version %i, cut before its statement %i, leaves the old database whole, and the next start goes on',
     async (version, step) => {
       makeVersion3Database(path, 'store')
