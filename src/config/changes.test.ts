@@ -33,3 +33,11 @@ test('events that are sent are told to wait elsewhere than in memory', () => {
   expect(told([{ name: 'a', url: 'http://a' }])).toEqual(['notifications.endpoints', 'Uploads', 'The'])
   expect(told([])).toEqual(['Uploads', 'The'])
 })
+
+test('a proxy is told that its content goes by its last pull', () => {
+  const http = { addr: ':1', draintimeout: '1s' }
+  const told = (remoteurl: string) => subjects({ storage: { inmemory: null }, http, proxy: { remoteurl } })
+
+  expect(told('https://registry-1.docker.io')).toEqual(['proxy.ttl', 'Uploads', 'The'])
+  expect(told('')).toEqual(['Uploads', 'The'])
+})

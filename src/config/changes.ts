@@ -45,6 +45,11 @@ const CHANGES: readonly Change[] = [
     if (!Array.isArray(endpoints) || endpoints.length === 0) return undefined
     return 'notifications.endpoints: an event waits in the metadata database until its endpoint has taken it, where registry:2 keeps it in memory; after a crash it may come twice, with the same id.'
   },
+  (tree) => {
+    const upstream = valueAt(tree, ['proxy', 'remoteurl']) ?? ''
+    if (upstream === '') return undefined
+    return 'proxy.ttl: what no client has pulled for so long goes, a week where it is not set; registry:2 counts from when it came, and lets nothing go where deletes are off.'
+  },
   () => 'Uploads that registry:2 has begun cannot go on; clients start them again by themselves.',
   () => 'The log has the same form but other messages, and one line for each request.',
 ]
