@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
+import { dirname } from 'node:path'
 import { parse } from 'yaml'
 import { blobsOf, type Image, makeImage } from '../support/images.ts'
 import { MIRROR_LAB_PROGRAMS, MirrorLab } from '../support/mirror-lab.ts'
@@ -45,6 +46,21 @@ describeWith({ programs: MIRROR_LAB_PROGRAMS, root: true }, 'clients that berth 
 
     const { repositories } = JSON.parse(await lab.get('/v2/_catalog')) as { repositories: readonly string[] }
     expect(repositories).toEqual(['docker.io/library/mirrored', 'quay/team/app'])
+  })
+
+  test('BuildKit builds on an image of another registry, which it has from here', async () => {
+    await lab.daemon.tryDocker('image', 'rm', 'mirrored')
+    expect((await lab.daemon.docker('image', 'ls', '--quiet')).trim()).toBe('')
+    const dockerfile = await lab.folder.file('built/Dockerfile', 'FROM mirrored\nLABEL built=here\n')
+
+    const built = await lab.daemon.buildKit('--tag', 'built', dirname(dockerfile))
+
+    expect([built.exitCode, built.stderr]).toEqual([0, expect.stringContaining('FROM docker.io/library/mirrored')])
+    const layers = async (name: string) => await lab.daemon.docker('image', 'inspect', '--format', '{{.RootFS.Layers}}', name)
+    const builtLayers = await layers('built')
+    await lab.daemon.docker('pull', 'mirrored')
+    expect(builtLayers).toBe(await layers('mirrored'))
+    await lab.daemon.docker('image', 'rm', 'built')
   })
 
   test('Docker pushes beside them, and not below a prefix', async () => {

@@ -126,6 +126,14 @@ export class DockerDaemon implements AsyncDisposable {
     return await run(['docker', ...words], { environment: this.#environment })
   }
 
+  /**
+   * What `docker build` does with the BuildKit that is in the daemon. Debian's client speaks to it by itself; a newer one that is found before it needs a
+   * plugin.
+   */
+  async buildKit(...words: readonly string[]): Promise<Outcome> {
+    return await run(['/usr/bin/docker', 'build', ...words], { environment: { ...this.#environment, DOCKER_BUILDKIT: '1' } })
+  }
+
   /** The id of an image that the daemon has. */
   async imageId(name: string): Promise<string | undefined> {
     const { exitCode, stdout } = await this.tryDocker('image', 'inspect', '--format', '{{.Id}}', name)
