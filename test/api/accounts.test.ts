@@ -9,7 +9,7 @@ import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { SERVERS } from '../support/wire.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const [USERS, GROUPS, ROBOTS] = ['/api/v1/users', '/api/v1/groups', '/api/v1/robots'] as const
 

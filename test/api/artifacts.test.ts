@@ -7,7 +7,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { SERVERS } from '../support/wire.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const CONFIG = 'application/vnd.oci.image.config.v1+json'
 const LAYER = 'application/vnd.oci.image.layer.v1.tar+gzip'

@@ -4,7 +4,7 @@ import { ApiLab } from '../support/api-lab.ts'
 import { makeImage } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 interface Parameter {
   readonly name: string

@@ -6,7 +6,7 @@ import { signIn } from '../support/page-session.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { SERVERS } from '../support/wire.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const PATH = '/api/v1/repositories/team/app/description?text=changed'
 const FOREIGN = [

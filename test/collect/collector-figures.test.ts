@@ -8,7 +8,7 @@ import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { deleted, indexOf, one, pushImage, put } from './rows/row.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 test('what is condemned is counted until a request asks for it or builds on it: that is counted as rescued, once', async () => {
   using folder = new TemporaryFolder({ inMemory: true })

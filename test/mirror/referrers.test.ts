@@ -13,7 +13,7 @@ import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { usedOnDisk } from '../support/used-on-disk.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
 const APP = makeImage('signed')

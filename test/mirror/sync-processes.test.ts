@@ -16,7 +16,7 @@ import { serveRegistry } from '../support/upstream-images.ts'
 
 setDefaultTimeout(240_000)
 
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 const IMAGES = { one: makeImage('one'), two: makeImage('two'), three: makeImage('three') }
 const CONTENT = Object.fromEntries(Object.entries(IMAGES).map(([name, image]) => [name, { v1: image }]))
 const WHOLE = /a scheduled mirror is whole/

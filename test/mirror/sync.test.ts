@@ -14,7 +14,7 @@ import { usedOnDisk } from '../support/used-on-disk.ts'
 
 setDefaultTimeout(120_000)
 
-const SOON_MS = 60_000
+const SOON_MS = 90_000
 const MB = 1_000_000
 const ONE = makeImage('one')
 const NEWER = makeImage('newer')

@@ -7,7 +7,7 @@ import { BerthInProcess } from '../support/berth-in-process.ts'
 import { makeImage } from '../support/images.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const APP = parseRepositoryName('app')
 const one = makeImage('one', { layers: 1 })

@@ -8,7 +8,7 @@ import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
 import type { ReportedContainer } from './deployments.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const APP = parseRepositoryName('ci/app')
 const [OLD, NEW] = ['a', 'b'].map((letter) => parseDigest(`sha256:${letter.repeat(64)}`)) as [

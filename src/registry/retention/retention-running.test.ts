@@ -9,7 +9,7 @@ import { parseDigest } from '../../oci/digest.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { STALE_AFTER_MS } from '../keeping/running.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const [one, two, three, four] = ['one', 'two', 'three', 'four'].map((name) => makeImage(name, { layers: 1 })) as [
   Image,

@@ -4,7 +4,7 @@ import { type Image, makeImage } from '../../../test/support/images.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { listNotedUntagged } from '../../metadata/keeping/times.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const [one, two] = ['one', 'two'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image]
 

@@ -8,7 +8,7 @@ import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import { listWithWords, type SearchLimits } from './found-lists.ts'
 import { searchTermsOf } from './search-terms.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const COUNT = 400
 const LETTERS = ['a', 'b', 'c', 'é', '日', '"', '-', ' ', '\n']
