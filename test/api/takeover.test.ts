@@ -121,6 +121,8 @@ describeWith({ programs: [PEER_PROGRAM] }, 'a directory of registry:2', () => {
     const pushed = await (async () => {
       await using berth = await BerthInProcess.start(folder.join('pushed'))
       await pushAll(berth.client, all)
+      // Lists wait for it, and not for long.
+      await berth.scan()
       return await shownBy(berth, all)
     })()
     {

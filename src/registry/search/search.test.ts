@@ -107,8 +107,13 @@ describe('a search', () => {
     await push('app', { description: 'written in Go' })
     await push('other')
 
+    await push('tool/ox')
+
     expect(await names('go')).toEqual(['go/app', 'app'])
     expect(await names('w')).toEqual(['app'])
+    // The last letters of all that is known of a repository.
+    expect(await names('ox')).toEqual(['tool/ox'])
+    expect(await names('x')).toEqual(['tool/ox'])
   })
 
   test('for nothing gives all by name', async () => {
