@@ -7,6 +7,7 @@ import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
 import { mirror } from './cases/mirror.ts'
 import { objectStore } from './cases/object-store.ts'
+import { page, search } from './cases/page.ts'
 import { retention, retentionOfMany } from './cases/retention.ts'
 import { scrub } from './cases/scrub.ts'
 import { start } from './cases/start.ts'
@@ -18,9 +19,11 @@ export interface BenchOptions {
   readonly blobBytes: number
   /** Layers in the store from which garbage is collected. */
   readonly layers: number
+  /** Repositories that `page` and `search` look at. */
+  readonly repositories: number
 }
 
-export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[] {
+export function allBenches({ blobBytes, layers, repositories }: BenchOptions): readonly Bench[] {
   return [
     blobGet(blobBytes),
     blobGetOverTls(blobBytes),
@@ -43,5 +46,7 @@ export function allBenches({ blobBytes, layers }: BenchOptions): readonly Bench[
     scrub,
     retention,
     retentionOfMany,
+    page(repositories),
+    search(repositories),
   ]
 }

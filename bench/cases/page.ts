@@ -1,0 +1,194 @@
+import { TestBrowser } from '../../test/support/browser.ts'
+import { makeImage } from '../../test/support/images.ts'
+import { RegistryClient } from '../../test/support/registry-client.ts'
+import type { Bench, Figure, Lab, Sample } from '../bench.ts'
+import { runRequests } from '../load/requests.ts'
+import { runWrk } from '../load/wrk.ts'
+import type { RegistryUnderLoad } from '../registry.ts'
+import { type FilledRegistry, fillRegistry } from '../stores/filled-registry.ts'
+import { MANIFEST_TYPE, tagName } from '../stores/layout-store.ts'
+
+const SECONDS = 3
+/** Between two requests of the one client that looks. */
+const PAUSE_MS = 5
+const PULLERS = 16
+const PULLED = 'bench/pulled'
+const PATHS = 500
+const IMAGES = 20
+const LIMIT_MS = 50
+const API = '/api/v1'
+
+/** One page of the API: its title and its addresses, spread over all repositories. */
+type Looks = Readonly<Record<string, readonly [title: string, paths: readonly string[]]>>
+
+/** The pages of the API on so many repositories, with ten times as many tags, while 16 clients pull manifests. */
+export function page(repositories: number): Bench {
+  const filled = new Map<string, FilledRegistry>()
+  return {
+    ...filledBench(filled, repositories),
+    name: 'page',
+    title: `The API and the page on ${count(repositories)} repositories with ${count(repositories * 10)} tags, while ${PULLERS} clients pull manifests`,
+    figures: [
+      ...Object.entries(looksAt(namesFor(repositories), `large/app`)).map(([key, [title]]) => p99(key, title)),
+      { key: 'first-screen', title: 'first screen in Chromium', unit: 'ms', better: 'less', limit: 1_000 },
+      { key: 'page-requests', title: 'requests of a repository page', unit: '', better: 'less', limit: 3 },
+      { key: 'page-bytes', title: 'script and style, compressed', unit: 'KB', better: 'less', limit: 30 },
+    ],
+    sample: async (registry, lab) => {
+      const { names, large } = filled.get(registry.contestant) ?? { names: [], large: { name: '' } }
+      return { ...(await looked(registry, lab, looksAt(names, large.name))), ...(await inBrowser(registry, names)) }
+    },
+  }
+}
+
+/** Searches on as many, for callers who may see all and for one who may see few. */
+export function search(repositories: number): Bench {
+  const filled = new Map<string, FilledRegistry>()
+  const words = SEARCHES.map(([key, title, q]) => [key, title, q] as const)
+  return {
+    ...filledBench(filled, repositories),
+    name: 'search',
+    title: `Searching ${count(repositories)} repositories, while ${PULLERS} clients pull manifests`,
+    figures: words.flatMap(([key, title]) => [p99(key, title), p99(`few-${key}`, `${title}, by a caller who may see 100`)]),
+    sections: async () => ACCESS,
+    security: async ({ folder }) => ({ htpasswd: await writeUser(folder) }),
+    sample: async (registry, lab) => {
+      const looks = Object.fromEntries(words.map(([key, title, q]) => [key, [title, [`/v1/search?q=${q}`]]] as const)) as Looks
+      const few = Object.fromEntries(Object.entries(looks).map(([key, look]) => [`few-${key}`, look]))
+      const byFew = { Authorization: `Basic ${btoa(`${USER}:${PASSWORD}`)}` }
+      return { ...(await looked(registry, lab, looks)), ...(await looked(registry, lab, few, byFew)) }
+    },
+  }
+}
+
+const SEARCHES = [
+  ['name', 'a whole name', 'team-7/payment-750'],
+  ['word', 'a word that 4 % have', 'payment'],
+  ['all', 'a word that all have', 'service'],
+  ['two', 'two letters that many have', 'pa'],
+  ['rare', 'two letters that few have', '9f'],
+  ['none', 'two letters that none has', 'qz'],
+  ['one', 'one letter', 'z'],
+  ['words', 'three words', 'team-9+mail+service'],
+] as const
+const [USER, PASSWORD] = ['few', 'a long password']
+const ACCESS = `access:
+  rules:
+    - {who: ['user:${USER}'], repositories: ['team-7/**'], can: [pull, list]}
+    - {who: [anonymous], repositories: ['**'], can: [pull, push, list]}
+`
+
+function filledBench(filled: Map<string, FilledRegistry>, repositories: number) {
+  return {
+    takesLong: true,
+    contestants: ['berth', 'berth-1'],
+    fill: async ({ data, contestant }) => void filled.set(contestant, await fillRegistry(data, repositories)),
+    prepare: async ({ url }) => await pushPulled(url),
+    end: async () => {
+      for (const { end } of filled.values()) await end()
+    },
+  } satisfies Partial<Bench>
+}
+
+function namesFor(repositories: number): readonly string[] {
+  return Array.from({ length: repositories }, (_, number) => String(number))
+}
+
+function looksAt(names: readonly string[], large: string): Looks {
+  const some = Array.from({ length: PATHS }, (_, number) => names[Math.floor((number * names.length) / PATHS)] ?? '')
+  const of = (rest: string) => some.map((name) => `${API}/repositories/${name}${rest}`)
+  return {
+    list: ['repositories by name', some.map((name) => `${API}/repositories?n=100&after=${name}`)],
+    found: ['repositories by a search', [`${API}/repositories?q=payment&n=100`]],
+    repository: ['a repository', of('')],
+    tags: ['its tags by name', of('/tags')],
+    versions: ['its tags by version', of('/tags?sort=version')],
+    image: ['an image', of(`/image?tag=${tagName(0)}`)],
+    compare: ['two images', of(`/compare?from=${tagName(0)}&to=${tagName(1)}`)],
+    storage: ['bytes of a repository', of('/storage')],
+    'tag-storage': ['bytes of 20 tags', of('/storage?n=20')],
+    activity: ['the activity', [`${API}/activity?n=100`]],
+    large: [`tags of a large repository by name`, [`${API}/repositories/${large}/tags?after=${tagName(500)}`]],
+    'large-sorted': [`the same by size`, [`${API}/repositories/${large}/tags?sort=size`]],
+    screen: ['the screen of all repositories', ['/']],
+  }
+}
+
+/** One client looks at one thing after another while others pull. */
+async function looked(
+  registry: RegistryUnderLoad,
+  lab: Lab,
+  looks: Looks,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<Sample> {
+  const sample: Record<string, number> = {}
+  for (const [key, [, paths]] of Object.entries(looks)) {
+    const pulls = runRequests({
+      ...{ url: registry.url, method: 'GET', targets: TARGETS, connections: PULLERS, seconds: SECONDS + 1 },
+      headers: { Accept: MANIFEST_TYPE },
+    })
+    const asked = { ...headers, Accept: key === 'screen' ? 'text/html' : 'application/json' }
+    const options = { url: registry.url, paths, connections: 1, seconds: SECONDS, pauseMs: PAUSE_MS, headers: asked }
+    const [{ p99Ms }] = await Promise.all([runWrk(options, lab.folder), pulls])
+    sample[key] = p99Ms
+  }
+  return sample
+}
+
+const PUSHED = Array.from({ length: IMAGES }, (_, number) => makeImage(`pulled ${number}`))
+const TARGETS = PUSHED.map(({ manifest }, number) => ({
+  path: `/v2/${PULLED}/manifests/${tagName(number)}`,
+  body: new TextDecoder().decode(manifest.bytes),
+}))
+
+async function pushPulled(url: string): Promise<void> {
+  const client = new RegistryClient(url)
+  for (const [number, image] of PUSHED.entries()) {
+    for (const blob of [image.config, ...image.layers]) await client.pushBlob(PULLED, blob)
+    const pushed = await client.putManifest(PULLED, tagName(number), image.manifest)
+    if (pushed.status !== 201) throw new Error(`a manifest was answered with ${pushed.status}`)
+  }
+}
+
+/** The first screen with nothing in the cache of the browser; a repository as the second one. */
+async function inBrowser(registry: RegistryUnderLoad, names: readonly string[]): Promise<Sample> {
+  await using browser = await TestBrowser.start()
+  const { page: first } = await browser.open(registry.url)
+  await first.goto('/', { waitUntil: 'load' })
+  const times = await first.evaluate<number[]>("performance.getEntriesByType('navigation').map((entry) => entry.duration)")
+  const { page: second } = await browser.open(registry.url)
+  const assets: string[] = []
+  second.on('request', (request) => assets.push(new URL(request.url()).pathname))
+  await second.goto('/', { waitUntil: 'networkidle' })
+  await second.goto(`/ui/${names[1]}`, { waitUntil: 'networkidle' })
+  // What comes out of the browser's cache has moved no byte.
+  const more = await second.evaluate<number>(
+    "performance.getEntriesByType('resource').filter((entry) => entry.transferSize > 0).length",
+  )
+  const paths = [...new Set(assets)].filter((path) => /\.(?:js|css)$/.test(path))
+  const sizes = await Promise.all(paths.map(async (path) => await compressedBytes(registry.url + path)))
+  return {
+    'first-screen': Math.max(...times),
+    'page-requests': 1 + more,
+    'page-bytes': sizes.reduce((sum, size) => sum + size, 0) / 1000,
+  }
+}
+
+async function compressedBytes(url: string): Promise<number> {
+  return Bun.gzipSync(Buffer.from(await (await fetch(url)).arrayBuffer())).length
+}
+
+function p99(key: string, title: string): Figure {
+  return { key, title: `${title}: p99`, unit: 'ms', better: 'less', limit: LIMIT_MS }
+}
+
+function count(number: number): string {
+  return number.toLocaleString('en-US')
+}
+
+async function writeUser(folder: string): Promise<string> {
+  const path = `${folder}/users`
+  const hash = await Bun.password.hash(PASSWORD, { algorithm: 'bcrypt', cost: 5 })
+  await Bun.write(path, `${USER}:${hash.replace(/^\$2b\$/, '$2y$')}\n`)
+  return path
+}
