@@ -13,8 +13,7 @@ export const tags = parsed(TagGlob.find, TAG_GLOB_RULE).meta({
   description: 'A pattern of tags, in which `*` stands for any letters.',
 })
 export const age = parsed(findSpanMs, 'is no age: a number of days or a duration, as in 14d').meta({
-  description: 'Of the tags only those that were last pushed so long ago.',
-  example: '14d',
+  description: 'Of the tags only those that were last pushed so long ago, as in 14d.',
 })
 export const reference = parsed((text) => findTag(text) ?? findDigest(text), 'is neither a tag nor a digest')
 export const recordId = parsed(findRecordId, 'is no id of a deletion').meta({ description: 'The id of a deletion.' })

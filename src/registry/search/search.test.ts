@@ -111,7 +111,6 @@ describe('a search', () => {
 
     expect(await names('go')).toEqual(['go/app', 'app'])
     expect(await names('w')).toEqual(['app'])
-    // The last letters of all that is known of a repository.
     expect(await names('ox')).toEqual(['tool/ox'])
     expect(await names('x')).toEqual(['tool/ox'])
   })
