@@ -9,7 +9,7 @@ import { requestsOf, type TracedRequest } from './requests.ts'
 const TIMES = 25
 /** A timer that ends the work of many requests, as the one that writes their moves of tags, runs in one of these. */
 const ROUNDS = 3
-const SCAN_MS = 20_000
+const SCAN_MS = 90_000
 
 export interface Trace {
   readonly title: string

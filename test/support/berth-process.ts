@@ -6,7 +6,7 @@ import { type BackgroundProgram, type Environment, environmentIn, poll, startUnt
 import { registryConfig } from './registry-config.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 /** With the variable it need not begin anew to have a large file pool, which is a third of a start's processor time. */
 const ONE_BEGINNING: Environment = { UV_THREADPOOL_SIZE: '64' }
 const LISTENING = /msg="listening" (?:\S+ )*?url=(\S+)/

@@ -6,7 +6,7 @@ import { MACHINE_PROGRAMS, PrivateMachine } from './private-machine.ts'
 import { type Environment, type Outcome, startUntil } from './processes.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 const ADDRESS = '10.63.0.91'
 
 export const LAB_PROGRAMS = [...DOCKER_PROGRAMS, ...MACHINE_PROGRAMS]

@@ -14,7 +14,7 @@ import { TemporaryFolder } from './temporary-folder.ts'
 
 export const DOCKER_PROGRAMS = ['dockerd', 'docker', 'containerd', 'ctr', 'runc']
 
-const START_MS = 60_000
+const START_MS = 120_000
 
 /** Where containers and the daemon find each other. */
 export interface DockerOptions {

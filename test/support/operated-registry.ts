@@ -6,7 +6,7 @@ import { RegistryClient } from './registry-client.ts'
 import type { Dialect } from './registry-under-test.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 const LISTENING: Readonly<Record<Dialect, RegExp>> = {
   Berth: /msg="listening" .*url=\S+:(\d+) |"url":"[^"]+:(\d+)","storage"/,
   'registry:2': /listening on [^ ]*:(\d+)"/,

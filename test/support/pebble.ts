@@ -5,7 +5,7 @@ import { buildGoProgram } from './go-program.ts'
 import { type BackgroundProgram, environmentIn, startUntil } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 const PEBBLE = { source: 'github.com/letsencrypt/pebble/v2/cmd/pebble', version: 'v2.10.1' }
 
 /** Let's Encrypt's test server for ACME clients. It finds every name at 127.0.0.1 and asks its questions on `challengePort`. */

@@ -10,7 +10,7 @@ export const PEER_PROGRAM = 'docker-registry'
 /** registry:3 as scripts/test-stores.sh builds it: what Berth takes over from as well. */
 export const PEER_3_PROGRAM = 'registry-3'
 
-const START_MS = 60_000
+const START_MS = 120_000
 const LISTENING = /listening on [^ ]*:(\d+)(?:, tls)?"/
 
 /** Serves a data directory with registry:2. The caller ends it. */

@@ -11,7 +11,7 @@ import type { TemporaryFolder } from './temporary-folder.ts'
 
 export const MACHINE_PROGRAMS = ['unshare', 'nsenter', 'busybox', 'mount', 'cp']
 
-const START_MS = 60_000
+const START_MS = 120_000
 
 /** What is this machine's own: nothing that is done there is seen outside. */
 const OWN_FOLDERS = ['/usr/local/share/ca-certificates', '/var/lib/boot2docker']

@@ -45,8 +45,8 @@ export interface Outcome {
   readonly stderr: string
 }
 
-const DEFAULT_RUN_MS = 60_000
-const STOP_MS = 30_000
+const DEFAULT_RUN_MS = 120_000
+const STOP_MS = 90_000
 const LAST_OUTPUT_MS = 2_000
 const MAX_KEPT_OUTPUT = 256 * 1024
 
@@ -125,7 +125,7 @@ export class BackgroundProgram implements AsyncDisposable {
     }
   }
 
-  /** Asks it to end and waits; after half a minute it is killed and the test fails. */
+  /** Asks it to end and waits; after a minute and a half it is killed and the test fails. */
   async stop(): Promise<number> {
     if (!this.running) return await this.exited
     this.#child.kill('SIGTERM')

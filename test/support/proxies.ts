@@ -3,7 +3,7 @@ import type { PrivateMachine } from './private-machine.ts'
 import { BackgroundProgram, poll } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 
 /** Real proxies in a private machine, each with a configuration of a test's and nothing of the machine's. */
 

@@ -4,7 +4,7 @@ import { PrivateMachine } from './private-machine.ts'
 import { type Environment, type Outcome, startUntil } from './processes.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 const ADDRESS = '10.63.0.92'
 
 /** The names that clients use; all of them lead to the one machine. */

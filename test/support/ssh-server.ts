@@ -3,7 +3,7 @@ import type { PrivateMachine } from './private-machine.ts'
 import { type BackgroundProgram, runToSuccess, startUntil } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 60_000
+const START_MS = 120_000
 
 export interface SshServer extends AsyncDisposable {
   /** ssh with what it needs to get in without asking. */
