@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts'
 import { blobGet } from './cases/blob-get.ts'
 import { blobPush } from './cases/blob-push.ts'
 import { collect, collectFast } from './cases/collect.ts'
+import { events } from './cases/events.ts'
 import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
@@ -48,5 +49,6 @@ export function allBenches({ blobBytes, layers, repositories }: BenchOptions): r
     retentionOfMany,
     page(repositories),
     search(repositories),
+    events(),
   ]
 }

@@ -1,3 +1,4 @@
+import { eventSettings } from '../../test/support/notification-settings.ts'
 import { countFileCalls } from './count-file-calls.ts'
 import { countStatements } from './count-statements.ts'
 import { FILE_CALLS, type FileCounts } from './trace.ts'
@@ -7,7 +8,7 @@ import { WORK } from './work.ts'
 export async function countsTable(directory: string): Promise<string> {
   const berth = await countFileCalls('berth-1', directory)
   const peer = await countFileCalls('peer', directory)
-  const statements = await countStatements(directory)
+  const statements = await countStatements(directory, { notifications: eventSettings() })
   const head = [
     'Work',
     'fsyncs',

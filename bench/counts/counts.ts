@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { openDisk } from '../../src/storage/filesystem/disk.ts'
+import { eventSettings } from '../../test/support/notification-settings.ts'
 import { countFileCalls } from './count-file-calls.ts'
 import { countStatements } from './count-statements.ts'
 
@@ -10,7 +11,7 @@ const EXPECTED = join(import.meta.dir, 'expected.json')
 
 export async function countBerth(directory: string): Promise<Counts> {
   const fileCalls = await countFileCalls('berth-1', directory)
-  const statements = await countStatements(directory)
+  const statements = await countStatements(directory, { notifications: eventSettings() })
   return { ...flattened('files', fileCalls), ...flattened('metadata', statements) }
 }
 

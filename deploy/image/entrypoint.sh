@@ -12,7 +12,7 @@ case "$1" in
     [ $# -gt 0 ] || set -- "${REGISTRY_CONFIGURATION_PATH:-$config}"
     set -- registry serve "$@"
     ;;
-  garbage-collect | gc | delete | undelete | tag | describe | image | import | mirror | check | status | quota | retention | hold | unhold | health | config | check-config | completion | help | -*) set -- registry "$@" ;;
+  garbage-collect | gc | delete | undelete | tag | describe | image | import | mirror | check | status | quota | retention | hold | unhold | webhook | health | config | check-config | completion | help | -*) set -- registry "$@" ;;
   user | group | token | htpasswd | storage | certificate | client | proxy-config | doctor | agent | deploy) set -- registry "$@" ;;
 esac
 

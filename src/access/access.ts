@@ -22,8 +22,11 @@ export type Caller =
 export type Wanted =
   /** `/v2/`, where clients find out how to log in. */
   | { readonly kind: 'base' }
-  /** `needsName`: the client could have logged in, and gets less than that shows where it has not. */
-  | { readonly kind: 'catalog'; readonly needsName?: boolean }
+  /**
+   * `needsName`: the client could have logged in, and gets less than that shows where it has not. `orPulls`: a caller is let in as well that may pull
+   * from some repositories, and sees these.
+   */
+  | { readonly kind: 'catalog'; readonly needsName?: boolean; readonly orPulls?: true }
   /** Users, groups, rules and robots. */
   | { readonly kind: 'accounts'; readonly right: AccountsRight }
   | {
@@ -66,6 +69,8 @@ export interface Permit {
   listed?(): readonly NameRange[]
   /** Whether the caller may know of a repository, where that is not what the credentials of this request are good for. */
   sees?(repository: RepositoryName): boolean
+  /** Whether there can be a repository from which the caller may pull, where that is known. */
+  mayPullAnywhere?(): boolean
   /** Whether there can be a repository from which the caller may delete, where that is known. */
   mayDeleteAnywhere?(): boolean
   /** WWW-Authenticate for a caller who could get more with (other) credentials; undefined where logging in again is no use. */

@@ -89,6 +89,7 @@ export class AccountsAccess implements AccessController, SessionAccounts {
       accounts: access === undefined || coversAccounts(access) ? accounts : 'none',
       listed: () => rules.ranges('list'),
       sees: (repository) => rules.may('pull', repository) || rules.may('list', repository),
+      mayPullAnywhere: () => (access === undefined || access.some(isPulled)) && rules.mayAnywhere('pull'),
       mayDeleteAnywhere: () => rules.mayAnywhere('delete'),
       challenge: (request) => {
         if (access !== undefined && wouldAllow(identity, request.wanted)) return this.#challenge(request, 'insufficient_scope')
@@ -113,6 +114,10 @@ function withStandIn(access: readonly TokenAccess[], wanted: Wanted): readonly T
     ...access,
     ...access.flatMap((each) => (each.type === 'repository' && each.name === repository ? [{ ...each, name }] : [])),
   ]
+}
+
+function isPulled({ type, actions }: TokenAccess): boolean {
+  return type === 'repository' && actions.includes('pull')
 }
 
 const BEARER = /^bearer +(\S+) *$/i

@@ -35,7 +35,8 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
     case 'base':
       return true
     case 'catalog':
-      return permit.catalog !== 'nothing' && !(wanted.needsName === true && permit.caller.kind === 'anonymous')
+      if (wanted.needsName === true && permit.caller.kind === 'anonymous') return false
+      return permit.catalog !== 'nothing' || (wanted.orPulls === true && permit.mayPullAnywhere?.() === true)
     case 'accounts':
       return permit.accounts === undefined || includesRight(permit.accounts, wanted.right)
     case 'repository':

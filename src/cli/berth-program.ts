@@ -20,6 +20,7 @@ import { serve } from './serve/serve.ts'
 import { addStatus } from './status/status-program.ts'
 import { addDelete, addQuota, addStorageCommands, addTag, addUndelete } from './storage/storage-program.ts'
 import { version } from './version.ts'
+import { addWebhookCommands } from './webhooks/webhook-program.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */
 export function berthProgram(): Command {
@@ -42,6 +43,7 @@ export function berthProgram(): Command {
   addRetentionCommands(program)
   addDescribe(program)
   addAccountCommands(program)
+  addWebhookCommands(program)
   program.addCommand(htpasswdProgram().copyInheritedSettings(program))
   addStorageCommands(program)
   addImageCommands(program)

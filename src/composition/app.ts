@@ -1,4 +1,5 @@
 import type { AccessController } from '../access/access.ts'
+import { watchedAccounts } from '../access/accounts/watched-accounts.ts'
 import type { Administration } from '../access/administration/administration.ts'
 import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
 import type { SignIn } from '../access/sessions.ts'
@@ -96,6 +97,7 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
       presencePace: options.presencePace,
       collector: options.collector,
       upstreamPatience: options.upstreamPatience,
+      watchAccounts: watchedAccounts,
       withOrigins: options.withOrigins ?? ((error) => error),
       signal: options.signal ?? new AbortController().signal,
     })
@@ -195,6 +197,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, signIn, adm
     official: config.search.official,
     pulls: registry.retention.pulls,
     pullEvents: registry.notifications?.pulls,
+    listeners: registry.notifications?.listeners,
     mirrors: registry.mirrors,
     upstream: config.proxy?.url,
     handover: registry.handover,

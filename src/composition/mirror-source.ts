@@ -26,6 +26,8 @@ import { Upstreams } from '../upstream/upstreams.ts'
 interface Observers {
   readonly metrics: RegistryMetrics | undefined
   readonly log: Log
+  /** Is told when an upstream fails, and when it answers again. */
+  readonly onUpstream?: ((origin: string, isFailing: boolean) => void) | undefined
   /** For the answers of an upstream, in place of the usual. */
   readonly upstreamPatience?: Partial<Patience> | undefined
 }
@@ -91,7 +93,7 @@ interface Meeting {
   readonly way: Partial<Way>
 }
 
-function upstreamOf(text: string, { shown, way }: Meeting, { metrics, log, upstreamPatience }: Observers): Upstream {
+function upstreamOf(text: string, { shown, way }: Meeting, { metrics, log, onUpstream, upstreamPatience }: Observers): Upstream {
   const url = new URL(text)
   const { origin } = url
   const { credentials, helper } = shown
@@ -103,6 +105,7 @@ function upstreamOf(text: string, { shown, way }: Meeting, { metrics, log, upstr
     way: { ...way, ...upstreamPatience },
     onCircuit: (error) => {
       metrics?.mirror.leftAlone(origin, error !== undefined)
+      onUpstream?.(origin, error !== undefined)
       if (error === undefined) log.info('an upstream answers again', { upstream: origin })
       else log.warn('an upstream fails, it is left alone and tried again later', { upstream: origin, error })
     },

@@ -15,6 +15,7 @@ import type { ScrubbedBlob } from '../registry/check/scrub.ts'
 import type { Collected } from '../registry/collect/collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy.ts'
 import type { OnRescued } from '../registry/content/rescue.ts'
+import type { WatchedAccounts } from '../registry/events/account-events.ts'
 import type { DatabasePresence } from '../registry/handover/database-presence.ts'
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
@@ -48,6 +49,8 @@ export interface RegistryParts {
   readonly collector?: Partial<CollectorPolicy> | undefined
   /** For the answers of an upstream, in place of the usual. */
   readonly upstreamPatience?: Partial<Patience> | undefined
+  /** The accounts of a storage, whose changes are events. */
+  readonly watchAccounts: (storage: OpenedStorage['objects']) => WatchedAccounts
   /** A failure that names settings, with where each was set. */
   readonly withOrigins: (error: unknown) => unknown
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
@@ -125,6 +128,8 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ ...parts, opened, database })
   opened.guard(() => presence === undefined || presence.isFresh)
   const { storage, metadata } = timed(metrics, driver, database.metadata)
+  let told: Registry['notifications']
+  const onUpstream = (origin: string, isFailing: boolean) => told?.noteUpstream(origin, isFailing)
   const rules = {
     ...maintenanceOf(parts, refusal !== undefined),
     manifestRules: config.manifests,
@@ -132,14 +137,16 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     notifications: config.notifications,
     retention: config.retention,
     onlyReads: refusal !== undefined,
-    mirrors: await mirrorSourcesOf(config, parts),
+    accounts: config.access && parts.watchAccounts(opened.objects),
+    mirrors: await mirrorSourcesOf(config, { ...parts, onUpstream }),
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const onRescued: OnRescued = (kind, count) => metrics?.collector.rescued(kind, count)
   const readersWait = () => parts.manifestDelay.isLong
   const onScrubbed = (read: ScrubbedBlob) => metrics?.scrub.read(read)
-  const told = { onCollected, onRescued, onScrubbed, readersWait, log }
-  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...told })
+  const observed = { onCollected, onRescued, onScrubbed, readersWait, log }
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...observed })
+  told = registry.notifications
   closers.push(() => registry.stop())
   await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
   gate = await openGate({ opened, database, registry, parts })

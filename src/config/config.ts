@@ -39,7 +39,7 @@ export interface Config {
   }
   readonly manifests: ManifestRules
   readonly quotas: readonly QuotaConfig[]
-  /** Undefined: nothing listens to what happens. */
+  /** Undefined: there are no events. */
   readonly notifications: NotificationsConfig | undefined
   /** Undefined: Berth decides nothing by itself. */
   readonly access: AccessConfig | undefined

@@ -28,7 +28,7 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
       isCache: parsed.proxy.remoteurl !== undefined,
     }),
     ...quotaProblems(parsed.quotas),
-    ...notificationProblems(parsed.notifications),
+    ...notificationProblems(parsed),
     ...retentionProblems(parsed.retention, {
       graceMs: storage.maintenance.collector.grace,
       isCache: parsed.proxy.remoteurl !== undefined,

@@ -96,10 +96,10 @@ describe('a file', () => {
       },
       ...{ auth: { kind: 'none' }, ui: { enabled: true } },
       health: { storageDriver: { enabled: false, intervalMs: 10_000, threshold: 1 }, file: [], http: [], tcp: [] },
-      catalog: { maxEntries: 1000 },
+      ...{ catalog: { maxEntries: 1000 }, quotas: [] },
       ...{ tags: { maxTags: 1000 }, search: { official: [expect.objectContaining({ text: 'library/*' })] } },
       manifests: { urls: { allow: [], deny: [] }, requiredPlatforms: 'all', classes: [] },
-      ...{ quotas: [], notifications: undefined, access: undefined, proxy: undefined, mirrors: [], retention: NO_RETENTION },
+      ...{ notifications: expect.anything(), access: undefined, proxy: undefined, mirrors: [], retention: NO_RETENTION },
     })
   })
 

@@ -149,6 +149,8 @@ function wantedOf(
     case 'api-activity':
     case 'api-progress':
       return { kind: 'catalog' }
+    case 'api-events':
+      return { kind: 'catalog', orPulls: true }
     case 'api-account':
     case 'api-permissions':
       return { kind: 'accounts', right: 'none' }

@@ -10,6 +10,7 @@ import type { Catalog, PageRequest } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { EventListeners } from '../registry/events/event-listeners.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { NoReferrerList, ReferrerList } from '../registry/mirror/mirrored-referrers.ts'
 import type { TagPage } from '../registry/mirror/mirrored-tags.ts'
@@ -31,6 +32,8 @@ export interface Call<Found extends Route> {
   readonly request: Request
   readonly route: Found
   readonly permit: Permit
+  /** What the caller may do by now, for an answer that goes on. Throws AccessRefusal where its login does not hold any more. */
+  readonly permitAgain: () => Promise<Permit>
   /** Its sender, as what it changes is recorded. */
   readonly actor: Actor
   readonly connection: Connection
@@ -47,6 +50,8 @@ export interface ServedRegistry {
   readonly pulls?: Pick<PullNotes, 'looked' | 'pulled'> | undefined
   /** Left out, nothing listens to pulls. */
   readonly pullEvents?: Pick<PullEvents, 'note'> | undefined
+  /** Left out, there are no events. */
+  readonly listeners?: Pick<EventListeners, 'open'> | undefined
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
   readonly search: Pick<Search, 'find' | 'describe'>

@@ -34,8 +34,10 @@ export interface DispatchRules extends AdmissionRules {
   /** What gives tokens at /v2/token; undefined: there is no such endpoint. */
   readonly issuer: TokenIssuer | undefined
   readonly probes: Pick<Probes, 'health'>
-  /** What events tell of a request; undefined: nothing listens to them. */
+  /** What events tell of a request; undefined: there are no events. */
   readonly tellsOf?: ((incoming: IncomingRequest) => AskedRequest) | undefined
+  /** Pulls have events, too. */
+  readonly tellsOfPulls: boolean
   /** Closed while the storage is not there; undefined: it is not looked at. */
   readonly gate: Pick<StorageGate, 'require' | 'requireNow'> | undefined
 }
@@ -48,6 +50,7 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   'api-deleted': 'api',
   'api-deletion': 'api',
   'api-description': 'api',
+  'api-events': 'api',
   'api-group': 'api',
   'api-groups': 'api',
   'api-history': 'api',
@@ -181,9 +184,15 @@ async function answer(
   try {
     const { request, connection, requestId } = incoming
     const { permit } = login
-    const sender = { name: callerName(permit.caller), address: connection.client, requestId }
-    const actor = rules.tellsOf === undefined ? sender : { ...sender, request: rules.tellsOf(incoming) }
-    const answer = await endpoint.answer({ request, route, permit, actor, connection, registry })
+    const name = callerName(permit.caller)
+    const isTold = rules.tellsOfPulls || (request.method !== 'GET' && request.method !== 'HEAD')
+    const actor = { name, address: connection.client, requestId, request: isTold ? rules.tellsOf?.(incoming) : undefined }
+    const permitAgain = async () => {
+      const again = await logIn(rules, incoming, { route, action: endpoint.action, standIn: undefined })
+      requireAdmission(again, route)
+      return again.permit
+    }
+    const answer = await endpoint.answer({ request, route, permit, permitAgain, actor, connection, registry })
     return namespace === undefined ? answer : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.

@@ -6,6 +6,7 @@ import { createRobot, listRobots, revokeRobot } from './api/accounts/robots.ts'
 import { addUser, listUsers, removeUser, setPassword } from './api/accounts/users.ts'
 import { listActivity } from './api/activity.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
+import { listenToEvents } from './api/events.ts'
 import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
 import { getOpenApi } from './api/openapi/document.ts'
 import { getProgress } from './api/progress.ts'
@@ -79,6 +80,7 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-openapi': { GET: { id: 'api', action: 'pull', answer: getOpenApi } },
   'api-repositories': { GET: { id: 'api', action: 'list', answer: listApiRepositories } },
   'api-activity': { GET: { id: 'api', action: 'list', answer: listActivity } },
+  'api-events': { GET: { id: 'api', action: 'list', answer: listenToEvents } },
   'api-repository': { GET: { id: 'api', action: 'list', answer: getApiRepository } },
   'api-star': {
     PUT: { id: 'api', action: 'pull', answer: starRepository, changesRecords: true },

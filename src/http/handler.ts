@@ -10,6 +10,7 @@ import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { EventListeners } from '../registry/events/event-listeners.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { Handover } from '../registry/handover/handover.ts'
 import type { Mirrors } from '../registry/mirror/mirrors.ts'
@@ -52,8 +53,10 @@ export interface HandlerOptions {
   readonly retention: Pick<Retention, 'bytesOf' | 'decisionsIn' | 'dryRun'>
   /** Left out, pulls are noted nowhere. */
   readonly pulls?: PullNotes
-  /** Left out, nothing listens to what happens. */
+  /** Left out, pulls have no events. */
   readonly pullEvents?: PullEvents | undefined
+  /** Left out, there are no events. */
+  readonly listeners?: EventListeners | undefined
   /** Answer pulls with the content of other registries; left out, there are none. */
   readonly mirrors?: Mirrors | undefined
   /** The registry of which this one as a whole is a cache, as clients are told that nothing is pushed here. */
@@ -91,7 +94,7 @@ const NO_PROXIES: TrustedProxies = { ranges: [], areNamed: true }
 export function createHandler(options: HandlerOptions): Handler {
   const { blobs, uploads, manifests, pulls, pullEvents, catalog, search, images, frees, changes, quotas, retention, handover } =
     options
-  const { shown, remarks } = options
+  const { shown, remarks, listeners } = options
   const { maxTags, maxCatalogEntries, prefix, host, probes } = options
   const { access, issuer, readOnly, deletesEnabled, gate, mirrors, upstream } = options
   const root = rootPath(host, prefix)
@@ -104,6 +107,7 @@ export function createHandler(options: HandlerOptions): Handler {
     manifests,
     pulls,
     pullEvents,
+    listeners,
     mirrors,
     catalog,
     search,
@@ -124,12 +128,13 @@ export function createHandler(options: HandlerOptions): Handler {
     maxTags,
     maxCatalogEntries,
   }
-  const tellsOf = pullEvents && ((incoming: IncomingRequest) => askedRequest(incoming, { publicOrigin, root }))
+  const tellsOf = listeners && ((incoming: IncomingRequest) => askedRequest(incoming, { publicOrigin, root }))
+  const tellsOfPulls = pullEvents !== undefined
   const mirrored = mirrors === undefined || mirrors.names.isEmpty ? undefined : new MirroredRoutes(mirrors.names)
   const hasPage = options.page !== undefined
   const rules = {
     ...{ prefix, upstream, mirrored, hasPage, readOnly, deletesEnabled },
-    ...{ access, issuer, signIn, publicOrigin, gate, probes, tellsOf },
+    ...{ access, issuer, signIn, publicOrigin, gate, probes, tellsOf, tellsOfPulls },
   }
   const pipeline = createPipeline(findIn(registry, rules), options)
   return withProbes(probes, withForwarding(options.trustedProxies ?? NO_PROXIES, pipeline))

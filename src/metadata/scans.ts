@@ -17,6 +17,8 @@ export type ScanProperty =
   | 'pulls-restored'
   | 'remarks-epoch'
   | 'deployments-epoch'
+  | 'webhooks-epoch'
+  | 'accounts-told'
   | 'activity-restored'
   /** By the prefix of the mirror. */
   | `mirror-sync:${string}`

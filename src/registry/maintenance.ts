@@ -8,6 +8,7 @@ import type { Scrub } from './check/scrub.ts'
 import type { CollectorClock } from './collect/collector-clock.ts'
 import type { CollectorDuty } from './collect/collector-duty.ts'
 import { Duties, type Duty } from './duties.ts'
+import type { AccountEvents } from './events/account-events.ts'
 import { NO_EVENTS, removeOldEvents } from './events/event-keeping.ts'
 import type { FactsDuty } from './facts/facts-duty.ts'
 import type { MirrorSyncs } from './mirror/sync/mirror-syncs.ts'
@@ -27,6 +28,7 @@ import type { UploadPurge } from './uploads/upload-purge.ts'
 import type { Operations } from './writes/operations.ts'
 
 const SECOND_MS = 1_000
+const REMOTE_ACCOUNTS_EVERY_MS = 15_000
 const SCAN_EVERY_MS = 10 * SECOND_MS
 /** A pull that was noted is written down within so long. */
 const PULLS_EVERY_MS = 60 * SECOND_MS
@@ -71,8 +73,8 @@ export interface MaintenanceOptions {
   readonly purge: { readonly uploads: UploadPurge; readonly everyMs: number } | undefined
   /** Undefined where there are no quotas. */
   readonly quotas: QuotaCount | undefined
-  /** Undefined where nothing listens to what happens. */
-  readonly notifications: Pick<Notifications, 'pulls' | 'run'> | undefined
+  /** Undefined where there are no events. */
+  readonly notifications: Pick<Notifications, 'pulls' | 'accounts' | 'run'> | undefined
   readonly facts: Pick<FactsDuty, 'run'>
   readonly searchIndex: Pick<SearchIndex, 'catchUp'>
   /** Keeps the mirrors of other registries within their limits; undefined where there are none. */
@@ -102,6 +104,7 @@ export class Maintenance {
 
   start(): void {
     const { operations, orphans, storage, liveness, collector, retention, notifications, onFailure } = this.#options
+    const pulls = notifications?.pulls
     const removeOrphans = async () => {
       await orphans.run()
       await storage.removeLeftoversOf(async (owner) => !(await liveness.isAlive(owner)))
@@ -111,7 +114,7 @@ export class Maintenance {
     this.#tasks = [
       everySecond('settling', () => operations.sweep()),
       everySecond('closing dead scans', () => this.#closeDeadScans()),
-      ...(notifications === undefined ? [] : [everySecond('writing down pulls', () => notifications.pulls.write())]),
+      ...(pulls === undefined ? [] : [everySecond('writing down pulls', () => pulls.write())]),
       // Each process knows alone what its own requests have open.
       new RepeatedTask({
         everyMs: ORPHANS_EVERY_MS,
@@ -142,11 +145,11 @@ export class Maintenance {
     await Promise.all([this.handOver(), ...this.#tasks.map((task) => task.stop())])
     const { retention, notifications, onFailure } = this.#options
     await retention?.pulls.write().catch((error: unknown) => onFailure('noting pulls', error))
-    await notifications?.pulls.write()
+    await notifications?.pulls?.write()
   }
 
   #listDuties(): Duty[] {
-    const { backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors, mirrorSyncs } = this.#options
+    const { storage, backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors, mirrorSyncs } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -164,6 +167,7 @@ export class Maintenance {
       ...(notifications === undefined
         ? []
         : [{ name: 'notifications', everyMs: SECOND_MS, run: (signal: AbortSignal) => notifications.run(signal) }]),
+      ...(notifications?.accounts === undefined ? [] : [accountsDuty(notifications.accounts, storage.capabilities)]),
       ...(retention?.duty === undefined ? [] : [retentionDuty(retention.duty, retention.everyMs)]),
       ...(tendMirrors === undefined ? [] : [{ name: 'mirrors', everyMs: SECOND_MS, run: tendMirrors }]),
       ...(mirrorSyncs === undefined || this.#options.records.isReadOnly
@@ -228,6 +232,11 @@ function retentionDuty(duty: RetentionDuty, everyMs: number): Duty {
 function pullsTask({ pulls }: Pick<Retention, 'pulls'>, onFailure: MaintenanceOptions['onFailure']): RepeatedTask {
   const failed = (error: unknown) => onFailure('noting pulls', error)
   return new RepeatedTask({ everyMs: PULLS_EVERY_MS, run: () => pulls.write(), onFailure: failed })
+}
+
+/** Each look is a request to an object store. */
+function accountsDuty(accounts: AccountEvents, { isReachedByOtherMachines }: StorageDriver['capabilities']): Duty {
+  return { name: 'accounts', everyMs: isReachedByOtherMachines ? REMOTE_ACCOUNTS_EVERY_MS : SECOND_MS, run: () => accounts.run() }
 }
 
 function uploadsDuty({ uploads, everyMs }: NonNullable<MaintenanceOptions['purge']>): Duty {

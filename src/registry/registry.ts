@@ -23,6 +23,7 @@ import type { OnRescued } from './content/rescue.ts'
 import { ContentChanges } from './deleting/content-changes.ts'
 import { Frees } from './deleting/frees.ts'
 import type { Deployments } from './deployments/deployments.ts'
+import type { WatchedAccounts } from './events/account-events.ts'
 import { FactsDuty } from './facts/facts-duty.ts'
 import { FactsReader } from './facts/facts-reader.ts'
 import { Handover } from './handover/handover.ts'
@@ -93,8 +94,10 @@ export interface RegistryOptions {
   readonly manifestRules?: ManifestRules
   /** How much repositories may hold; left out, as much as there is room for. */
   readonly quotas?: readonly QuotaRule[]
-  /** Where events go; left out, there are none. */
+  /** How events are kept, and where they go; left out, there are none. */
   readonly notifications?: NotificationSettings | undefined
+  /** Users, groups and robots, whose changes are events; left out, nothing looks at them. */
+  readonly accounts?: WatchedAccounts | undefined
   /** Which tags stay; left out, no rule takes any, and all may move and go. */
   readonly retention?: RetentionPolicy
   /** Nothing is changed here, though another process may change the storage: pulls believe what the storage says, and no row. */
@@ -129,7 +132,7 @@ export interface Registry {
   readonly restoration: ManifestRestoration
   readonly changes: ContentChanges
   readonly quotas: Quotas
-  /** Undefined: nothing listens to what happens. */
+  /** Undefined: there are no events. */
   readonly notifications: Notifications | undefined
   readonly scan: RepositoryScan
   readonly operations: Operations
@@ -145,7 +148,7 @@ export interface Registry {
   readonly handover: Handover
   /** Settles what the last run left, if asked to, and begins the work in the background. */
   start(options: { readonly settleFirst: boolean }): Promise<void>
-  /** Lets other processes do what this one does for all, while it still serves. */
+  /** Lets other processes do what this one does for all, while it still serves; what listens here connects to one of them. */
   handOverDuties(): Promise<void>
   /** Resolves when nothing of it runs any more. */
   stop(): Promise<void>
@@ -182,8 +185,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const restoration = new ManifestRestoration(manifestParts)
   const catalog = new Catalog({ metadata, scan, epoch })
   const searchIndex = new SearchIndex(metadata)
-  const removing = { operations, records, leaving: leavingOf(options) }
-  const collecting = createCollector({ ...options, ...removing, policy: collector, kept, backgroundScan, unreadable })
+  const removing = { records, leaving: leavingOf(options) }
+  const collecting = createCollector({ ...options, ...parts, ...removing, policy: collector, kept, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
   const pullRecords = new PullRecords(options)
   const retention = createRetention({ ...options, ...keeping, ...collecting, scan, manifests, pullRecords, collector })
@@ -232,7 +235,10 @@ function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'st
       await notifications?.begin()
       maintenance.start()
     },
-    handOverDuties: () => maintenance.handOver(),
+    handOverDuties: async () => {
+      notifications?.listeners.close()
+      await maintenance.handOver()
+    },
     stop: async () => {
       await Promise.all([maintenance.stop(), mirrors?.stop()])
       await operations.finish()

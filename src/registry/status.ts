@@ -43,7 +43,7 @@ export interface StatusOptions {
   readonly obstacles: Pick<Obstacles, 'list'>
   readonly quotas: Pick<Quotas, 'list'>
   readonly mirrors: readonly LimitedMirror[]
-  /** Undefined where nothing listens to what happens. */
+  /** Undefined where there are no events. */
   readonly notifications: Pick<Notifications, 'counts'> | undefined
   readonly epoch: number
   readonly dutyStates: () => readonly DutyState[]

@@ -93,6 +93,7 @@ const STARS = '_stars'
  *       _description            one JSON record
  *       _stars/<hex>            secret; one user's star, one JSON record. <hex>: the SHA-256 of the user's name
  *     deployments/<host>        secret; what runs on a host, one JSON record: the last report of its agent that said something new
+ *     webhooks/<name>           secret; a receiver of events, one JSON record
  *     access/                   secret, one JSON record a file
  *       generation              differs after each change below
  *       users/<name>            a user and the hash of the password
@@ -113,6 +114,7 @@ export const berthLayout = {
   remarksOn: (repository: RepositoryName): StoragePath => storagePath(REMARKS, repository),
   starsOf: (repository: RepositoryName): StoragePath => storagePath(REMARKS, repository, STARS),
   deployments: storagePath(DEPLOYMENTS),
+  webhooks: storagePath('berth/v1/webhooks'),
   access: storagePath(ACCESS),
   quarantine: storagePath(QUARANTINE),
   quarantined: (digest: Digest): StoragePath => storagePath(QUARANTINE, `${algorithmOf(digest)}.${hexOf(digest)}`),

@@ -2,12 +2,13 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
+import { AccessRegistry } from '../support/access-registry.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { EventReceiver } from '../support/event-receiver.ts'
 import { makeImage } from '../support/images.ts'
 import { commandsIn } from '../support/page-commands.ts'
-import { environmentIn, poll, run } from '../support/processes.ts'
+import { BackgroundProgram, environmentIn, poll, run } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -16,11 +17,42 @@ setDefaultTimeout(120_000)
 
 const PAGE = readFileSync(join(import.meta.dir, '../../docs/events.md'), 'utf8')
 const CONFIG = /^```yaml\n(notifications:\n[\s\S]*?)^```$/m.exec(PAGE)?.[1] ?? ''
-const CURL = [...PAGE.matchAll(/^curl (.*)$/gm)].map(([command]) => command)
+const [LISTEN = '', ...CURL] = [...PAGE.matchAll(/^curl (.*)$/gm)].map(([command]) => command)
+const STATUS = commandsIn(PAGE).find((words) => words.startsWith('status')) ?? ''
 const EXAMPLE = JSON.parse(/^```json\n([\s\S]*?)^```$/m.exec(PAGE)?.[1] ?? '') as { readonly events: readonly object[] }
+const ACCESS = `  rules:
+    - {who: ['user:alice'], repositories: ['**'], can: [pull, push]}
+    - {who: ['robot:deploy'], repositories: ['team/*'], can: [pull]}
+`
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 
 describeWith({ programs: ['curl', 'grep'] }, 'docs/events.md', () => {
+  test('curl listens as the page shows it', async () => {
+    await using registry = await AccessRegistry.start({ access: ACCESS })
+    const token = await registry.addRobot('deploy')
+    await registry.addUser('alice', 'alice-secret')
+    const command = LISTEN.replace('https://registry.example.com', registry.url).replace('curl', 'exec curl')
+    const environment = { ...environmentIn(registry.folder.join('curl')), TOKEN: token }
+    await using curl = new BackgroundProgram(['sh', '-c', command], { environment })
+    await curl.waitForOutput(/^event: ready$/m, 20_000)
+
+    const alice = registry.basic('alice', 'alice-secret')
+    await pushImage(alice, makeImage('image', { layers: 1 }), 'v2', 'team/app')
+    await pushImage(alice, makeImage('next', { layers: 1 }), 'v2', 'team/app')
+    await curl.waitForOutput(/^event: tag\.move$/m, 20_000)
+
+    const shown = /```\n(retry: [\s\S]*?)```/.exec(PAGE)?.[1] ?? ''
+    const fieldsOf = (text: string, event: string) => {
+      const line = new RegExp(`^event: ${event}\ndata: (.*)$`, 'm').exec(text)?.[1] ?? '{}'
+      return Object.keys(JSON.parse(line) as object)
+    }
+    for (const event of ['ready', 'manifest.push', 'tag.move']) {
+      expect([event, ...fieldsOf(curl.output, event)]).toEqual([event, ...fieldsOf(shown, event)])
+    }
+    expect(curl.output).toStartWith('retry: 1000\n\n')
+    expect(curl.output).not.toContain('blob.push')
+  })
+
   test('its configuration sends what the page shows, and its commands tell how that is going', async () => {
     using folder = new TemporaryFolder()
     using hook = new EventReceiver('answers 500')
@@ -36,7 +68,7 @@ describeWith({ programs: ['curl', 'grep'] }, 'docs/events.md', () => {
     const environment = { ...environmentIn(folder.path), BERTH: BERTH_PROGRAM, CONFIG: berth.config }
     const debug = await berth.debugUrl()
     const shell = async (words: string) => (await run(['sh', '-c', words], { environment })).stdout
-    const status = async () => await shell(`"$BERTH" ${commandsIn(PAGE)[0]} "$CONFIG"`)
+    const status = async () => await shell(`"$BERTH" ${STATUS} "$CONFIG"`)
     const [metrics, health] = CURL.map((words) => words.replace('http://127.0.0.1:5001', debug))
 
     const shown = await poll('the hook is known to fail', 60_000, async () => {

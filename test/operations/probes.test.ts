@@ -11,6 +11,7 @@ const DUTIES = {
   facts: expect.any(String),
   history: expect.any(String),
   leftovers: expect.any(String),
+  notifications: expect.any(String),
   pulls: expect.any(String),
   remarks: expect.any(String),
   uploads: expect.any(String),

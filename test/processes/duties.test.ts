@@ -6,7 +6,18 @@ import { poll } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
-const DUTIES = ['collector', 'facts', 'history', 'leftovers', 'pulls', 'remarks', 'scan', 'tombstones', 'uploads']
+const DUTIES = [
+  'collector',
+  'facts',
+  'history',
+  'leftovers',
+  'notifications',
+  'pulls',
+  'remarks',
+  'scan',
+  'tombstones',
+  'uploads',
+]
 const WAIT_MS = 90_000
 
 test.each(['SIGKILL', 'SIGTERM'] as const)(

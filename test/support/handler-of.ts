@@ -48,6 +48,7 @@ export function handlerOf(
     mirrors,
     pulls: retention.pulls,
     pullEvents: notifications?.pulls,
+    listeners: notifications?.listeners,
     log,
     observers,
     probes: WELL,

@@ -8,9 +8,9 @@ const MEDIA_TYPES = ['text/plain']
 
 /** The keys below `notifications` and `events`, with what stands around each, and what becomes of it. */
 export const NOTIFICATION_ROWS = [
-  ['notifications.endpoints', { notifications: { endpoints: [] } }, ({ notifications }: Config) => notifications, undefined],
+  ['notifications.endpoints', { notifications: { endpoints: [] } }, endpointsOf, []],
   endpointRow('name', { name: 'b' }, ({ name }) => name, 'b'),
-  ['notifications.endpoints[].disabled', told({ disabled: true }), ({ notifications }: Config) => notifications, undefined],
+  ['notifications.endpoints[].disabled', told({ disabled: true }), endpointsOf, []],
   endpointRow('url', { url: 'https://b/c?d=e' }, ({ url }) => url, 'https://b/c?d=e'),
   endpointRow('headers', { headers: { A: ['b', 'c'] } }, ({ headers }) => headers, { A: ['b', 'c'] }),
   endpointRow('timeout', { timeout: '500ms' }, ({ timeoutMs }) => timeoutMs, 500),
@@ -34,9 +34,21 @@ export const NOTIFICATION_ROWS = [
     (all) => all.includesReferences,
     true,
   ),
+  ['events.enabled', { events: { enabled: false } }, ({ notifications }: Config) => notifications, undefined],
+  ['events.pulls', { events: { pulls: true } }, ({ notifications }: Config) => notifications?.recordsPulls, true],
+  ['events.listeners', { events: { listeners: 7 } }, ({ notifications }: Config) => notifications?.listenersAtMost, 7],
+  ['events.webhooks.loopback', { events: { webhooks: { loopback: true } } }, loopbackOf, true],
   row('events.keep', {}, { events: { keep: '12h' } }, ({ keepMs }) => keepMs, 43_200_000),
   row('events.size', {}, { events: { size: '1GB' } }, ({ sizeBytes }) => sizeBytes, 1_000_000_000),
 ] as const
+
+function endpointsOf({ notifications }: Config) {
+  return notifications?.endpoints
+}
+
+function loopbackOf({ notifications }: Config) {
+  return notifications?.webhooks.allowsLoopback
+}
 
 function told(endpoint: object, more: object = {}): object {
   return { notifications: { endpoints: [{ ...ENDPOINT, ...endpoint }], ...more } }

@@ -9,6 +9,12 @@ export function endpointAt(url: string, more: Partial<EndpointSettings> = {}): E
 
 /** Events go to one endpoint, as the configuration has it by default. */
 export function notificationsTo(url: string, more: Partial<NotificationSettings> = {}): NotificationSettings {
-  const limits = { keepMs: 7 * DAY_MS, sizeBytes: 200_000_000 }
-  return { endpoints: [endpointAt(url)], includesReferences: false, port: 5000, ...limits, ...more }
+  return eventSettings({ endpoints: [endpointAt(url)], recordsPulls: true, ...more })
+}
+
+/** Events as there are by default: without endpoints. */
+export function eventSettings(more: Partial<NotificationSettings> = {}): NotificationSettings {
+  const limits = { keepMs: 7 * DAY_MS, sizeBytes: 200_000_000, listenersAtMost: 2_000 }
+  const webhooks = { allowsLoopback: true }
+  return { endpoints: [], includesReferences: false, port: 5000, recordsPulls: false, ...limits, webhooks, ...more }
 }

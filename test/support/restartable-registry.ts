@@ -7,6 +7,7 @@ import { type OpenedMetadata, openMetadata } from '../../src/metadata/sqlite/ope
 import type { RequestObserver } from '../../src/observe/exchange.ts'
 import type { CollectorPolicy } from '../../src/registry/collect/policy.ts'
 import { ensureStoreId } from '../../src/registry/handover/store-id.ts'
+import type { NotificationSettings } from '../../src/registry/notifications/settings.ts'
 import { createRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import type { StorageDriver } from '../../src/storage/driver.ts'
@@ -30,6 +31,8 @@ export interface RestartableOptions {
   readonly retention?: RetentionPolicy
   /** What the collector goes by; left out, the usual. */
   readonly collector?: CollectorPolicy
+  /** How events are kept; left out, there are none. */
+  readonly notifications?: NotificationSettings
   /** Its folder is in memory, where nothing is asked of a disk. */
   readonly inMemory?: boolean
   /** Left out, everybody may do everything. */
@@ -123,7 +126,7 @@ export class RestartableRegistry implements AsyncDisposable {
     const opened = await openMetadata({ path, runDirectory: this.#folder.join('run'), storeId: () => ensureStoreId(storage) })
     const { metadata, locks: liveness, processId, epoch } = opened
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
-    const { retention, collector } = this.#options
+    const { retention, collector, notifications } = this.#options
     const registry = createRegistry({
       storage,
       metadata,
@@ -134,6 +137,7 @@ export class RestartableRegistry implements AsyncDisposable {
       log,
       ...(retention && { retention }),
       ...(collector && { collector }),
+      notifications,
     })
     if (maintenance === 'on') await registry.start({ settleFirst: true })
     else await registry.operations.sweep()

@@ -26,8 +26,8 @@ export function checkPassword(password: string): string {
   throw new CommandError(`The password ${mistake}; nothing was changed.`)
 }
 
-/** Without the end of the line that `echo` adds. */
-async function readLine(): Promise<string> {
+/** One line from standard input, without its end, which `echo` adds. Throws CommandError. */
+export async function readLine(): Promise<string> {
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of Bun.stdin.stream()) {

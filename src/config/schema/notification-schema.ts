@@ -6,15 +6,19 @@ import type { ListenAddress } from '../words/listen-address.ts'
 import { exact, key, list, map, section } from './keys.ts'
 import { boolean, durationMs, headerName, headerValues, parsed, text, wholeNumber } from './values.ts'
 
-/** Where events go. Undefined in the configuration where that is nowhere. */
+/** How events are kept, and where they go. Undefined in the configuration where there are none. */
 export interface NotificationsConfig {
-  /** Those that are not switched off; there is one at least. */
+  /** Those that are not switched off. */
   readonly endpoints: readonly EndpointConfig[]
   readonly includesReferences: boolean
   /** The port of `http.addr`; undefined for a unix socket. */
   readonly port: number | undefined
   readonly keepMs: number
   readonly sizeBytes: number
+  /** Pulls are events as well. */
+  readonly recordsPulls: boolean
+  readonly listenersAtMost: number
+  readonly webhooks: { readonly allowsLoopback: boolean }
 }
 
 export interface EndpointConfig {
@@ -84,6 +88,28 @@ const size = parsed(
 /** Berth's own, at the top, where registry:2 passes over what it does not know. */
 export const events = exact(
   section({
+    enabled: key(boolean, {
+      default: 'true',
+      example: 'false',
+      about: 'Writes down each change in the metadata database, for listeners, webhooks and endpoints (docs/events.md).',
+    }),
+    pulls: key(boolean, {
+      default: 'false',
+      example: 'true',
+      about: 'Pulls are events too. They are as well where an endpoint of `notifications` does not ignore them.',
+    }),
+    listeners: key(wholeNumber(), {
+      default: '2000',
+      example: '10000',
+      about: 'So many requests may listen at /api/v1/events at a time, in each process.',
+    }),
+    webhooks: section({
+      loopback: key(boolean, {
+        default: 'false',
+        example: 'true',
+        about: 'Webhooks may go to addresses of the machine that Berth runs on.',
+      }),
+    }),
     keep: key(span, {
       default: '7d',
       example: '30d',
@@ -98,9 +124,14 @@ export const events = exact(
   }),
 )
 
-export function notificationProblems({ endpoints }: z.output<typeof notifications>): ConfigProblem[] {
+export function notificationProblems({
+  notifications: { endpoints },
+  events: { enabled },
+}: Pick<Parsed, 'notifications' | 'events'>): ConfigProblem[] {
   return endpoints.flatMap(({ name, url, disabled }, index) => {
     if (disabled) return []
+    if (!enabled)
+      return [{ path: 'events.enabled', message: 'is false, and notifications.endpoints need events; take one of both out' }]
     const path = `notifications.endpoints.${index}`
     const problems: ConfigProblem[] = []
     if (!/^https?:\/\//i.test(url) || !URL.canParse(url))
@@ -122,14 +153,17 @@ export function notificationsConfig({
   events: kept,
   http: { addr },
 }: Parsed): NotificationsConfig | undefined {
+  if (!kept.enabled) return undefined
   const endpoints = told.endpoints.filter(({ disabled }) => !disabled).map(endpointConfig)
-  if (endpoints.length === 0) return undefined
   return {
     endpoints,
     includesReferences: told.events.includereferences,
     port: addr.kind === 'tcp' ? addr.port : undefined,
     keepMs: kept.keep,
     sizeBytes: kept.size,
+    recordsPulls: kept.pulls || endpoints.some(({ ignoredActions }) => !ignoredActions.includes('pull')),
+    listenersAtMost: kept.listeners,
+    webhooks: { allowsLoopback: kept.webhooks.loopback },
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EVENT_KINDS } from '../../registry/events/event-kinds.ts'
 
 const text = z.string()
 const count = z.int().min(0)
@@ -148,6 +149,17 @@ export const ANSWERS = {
       }),
     ),
     next: count.nullable().meta({ description: 'To be sent as before; null: this was all that is kept.' }),
+  }),
+  event: z.strictObject({
+    id: z.uuid().meta({ description: 'The same event has it each time it is told.' }),
+    ...{ at: time, kind: z.enum(EVENT_KINDS), repository: text.optional(), tag: text.optional(), digest: digest.optional() },
+    name: text.optional().meta({ description: 'The user, the group or the token; or the address of the upstream.' }),
+    count: count.optional().meta({ description: 'How many blobs a collection took.' }),
+    before: digest.optional().meta({ description: 'Where the tag led until it moved.' }),
+    mediaType: text.optional(),
+    size: count.optional().meta({ description: 'Bytes.' }),
+    from: text.optional().meta({ description: 'The repository that the blob was mounted from.' }),
+    by: text.optional().meta({ description: 'The caller; left out for one without a name.' }),
   }),
   description: z.strictObject({ description: text.nullable().meta({ description: 'null: the newest image says it.' }) }),
   star: z.strictObject({ stars: count, starred: z.boolean() }),

@@ -62,6 +62,24 @@ export function invalid(what: string): RegistryError {
   return new RegistryError('PARAMETER_INVALID', { message: `The parameters are not valid: ${what}; see /api/v1/openapi.json.` })
 }
 
+/** Values with commas between them; a comma at the end of the text, or two side by side, is a mistake. */
+export function listOf<Value>(find: (text: string) => Value | undefined, rule: string) {
+  return z
+    .string()
+    .max(MOST_LISTED_CHARACTERS)
+    .transform((text, context) => {
+      const values: Value[] = []
+      for (const part of text.split(',')) {
+        const value = find(part)
+        if (value === undefined) context.addIssue({ code: 'custom', message: `${quoted(part)} ${rule}` })
+        else values.push(value)
+      }
+      return values
+    })
+}
+
+const MOST_LISTED_CHARACTERS = 2_000
+
 function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 200))
 }

@@ -1,7 +1,7 @@
 import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import { type AccountsRoute, findAccountsRoute } from './accounts/routes.ts'
 
-export type ApiRoute = OpenApiRoute | RepositoriesRoute | ActivityRoute | ProgressRoute | AccountsRoute | ContentRoute
+export type ApiRoute = OpenApiRoute | RepositoriesRoute | ActivityRoute | ProgressRoute | EventsRoute | AccountsRoute | ContentRoute
 
 /** `/api/v1/openapi.json` */
 export interface OpenApiRoute {
@@ -23,6 +23,12 @@ export interface ActivityRoute {
 /** `/api/v1/progress` */
 export interface ProgressRoute {
   readonly resource: 'api-progress'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/events` */
+export interface EventsRoute {
+  readonly resource: 'api-events'
   readonly query: URLSearchParams
 }
 
@@ -71,6 +77,7 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'openapi.json' && rest.length === 0) return { resource: 'api-openapi' }
   if (kind === 'repositories' && rest.length === 0) return { resource: 'api-repositories', query }
   if (kind === 'activity' && rest.length === 0) return { resource: 'api-activity', query }
+  if (kind === 'events' && rest.length === 0) return { resource: 'api-events', query }
   if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
   if (kind !== 'repositories') return findAccountsRoute([kind ?? '', ...rest], query)
   const last = rest.at(-1) ?? ''

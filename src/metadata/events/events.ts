@@ -3,17 +3,26 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import type { Query } from '../query.ts'
 
-export type EventAction = 'push' | 'pull' | 'mount' | 'delete' | 'undelete'
+/** test: is never stored. */
+export type EventAction =
+  | ('push' | 'pull' | 'mount' | 'delete' | 'undelete' | 'move' | 'collect')
+  | ('add' | 'change' | 'remove')
+  | ('fail' | 'recover' | 'test')
 
-/** Something that happened to content. */
+/** Something that happened. */
 export interface NewEvent {
   /** A UUID: the same event has it each time it is told. */
   readonly id: string
   /** By the wall clock. */
   readonly atMs: number
   readonly action: EventAction
-  readonly kind: 'manifest' | 'blob' | 'tag'
-  readonly repository: RepositoryName
+  readonly kind: 'manifest' | 'blob' | 'tag' | 'user' | 'group' | 'token' | 'mirror' | 'webhook'
+  /** '' for what happened in none. */
+  readonly repository: RepositoryName | ''
+  /** The name of an account, or an upstream. */
+  readonly subject: string | null
+  /** How many blobs it is about, where that is not one. */
+  readonly count: number | null
   /** Null: of a tag that was deleted. */
   readonly digest: Digest | null
   readonly tag: Tag | null
@@ -33,42 +42,75 @@ export interface NewEvent {
 
 export interface StoredEvent extends NewEvent {
   readonly number: number
+  /** Where a tag led until it moved; null for all else. */
+  readonly before: Digest | null
 }
 
 /** What a row takes beside its texts. */
 const ROW_BYTES = 60
 
-/** One statement, however many there are. They are numbered in their order. */
-export async function insertEvents(query: Query, events: readonly NewEvent[]): Promise<void> {
+/**
+ * One statement, however many there are. They are numbered in their order. A `move` is written only where its tag has moved in the transaction with
+ * this number, from one manifest to another.
+ */
+export async function insertEvents(query: Query, events: readonly NewEvent[], changedAt = NO_CHANGE): Promise<void> {
   if (events.length === 0) return
   await query.run(
     `INSERT INTO event (id, at_ms, action, kind, repository, digest, tag, media_type, size, source, actor, address, request_id,
-       request, process, bytes)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8,
-       value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13, value ->> 14, length(value) + ?
-     FROM json_each(?) WHERE true`,
+       request, process, subject, count, bytes, before)
+     SELECT e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4, e.value ->> 5, e.value ->> 6, e.value ->> 7,
+       e.value ->> 8, e.value ->> 9, e.value ->> 10, e.value ->> 11, e.value ->> 12, e.value ->> 13, e.value ->> 14,
+       e.value ->> 15, e.value ->> 16, length(e.value) + ?, m.before
+     FROM json_each(?) e
+     LEFT JOIN tag_move m ON e.value ->> 2 = 'move' AND m.number = ? AND m.tag = e.value ->> 6
+     WHERE e.value ->> 2 <> 'move' OR (m.before IS NOT NULL AND m.digest IS NOT NULL)`,
     ROW_BYTES,
     JSON.stringify(events.map(valuesOf)),
+    changedAt,
   )
 }
 
+/** The number of no transaction. */
+const NO_CHANGE = 0
+
 function valuesOf(event: NewEvent): readonly (string | number | null)[] {
   const { id, atMs, action, kind, repository, digest, tag, mediaType, size, source } = event
-  const { actor, address, requestId, request, process } = event
-  return [id, atMs, action, kind, repository, digest, tag, mediaType, size, source, actor, address, requestId, request, process]
+  const { actor, address, requestId, request, process, subject, count } = event
+  const about = [id, atMs, action, kind, repository, digest, tag, mediaType, size, source]
+  return [...about, actor, address, requestId, request, process, subject, count]
 }
 
 const COLUMNS = `number, id, at_ms AS atMs, action, kind, repository, digest, tag, media_type AS mediaType, size, source, actor, address,
-   request_id AS requestId, request, process`
+   request_id AS requestId, request, process, subject, count, before`
 
 /** The next ones after this number. */
 export async function listEventsAfter(query: Query, number: number, limit: number): Promise<StoredEvent[]> {
   return await query.all<StoredEvent>(`SELECT ${COLUMNS} FROM event WHERE number > ? ORDER BY number LIMIT ?`, number, limit)
 }
 
+export async function findEvent(query: Query, number: number): Promise<StoredEvent | undefined> {
+  return await query.get<StoredEvent>(`SELECT ${COLUMNS} FROM event WHERE number = ?`, number)
+}
+
 /** The number that was given last, also of an event that has gone; 0 before the first. */
 export async function lastEventNumber(query: Query): Promise<number> {
   return (await query.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'event'"))?.seq ?? 0
+}
+
+/** The highest number of an event that has been removed: of a pull, and of all else. */
+export async function removedEvents(query: Query): Promise<{ readonly pull: number; readonly other: number }> {
+  const rows = await query.all<{ name: string; value: number }>(
+    "SELECT name, value FROM counter WHERE name IN ('event-removed', 'event-pull-removed')",
+  )
+  const numberOf = (name: string) => rows.find((row) => row.name === name)?.value ?? 0
+  return { pull: numberOf('event-pull-removed'), other: numberOf('event-removed') }
+}
+
+/** 16 bytes in hexadecimal digits, made with the database. */
+export async function eventKey(query: Query): Promise<string> {
+  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'event-key'")
+  if (row === undefined) throw new Error('the metadata database has no key for events')
+  return row.value
 }
 
 export async function isEventKept(query: Query, number: number): Promise<boolean> {

@@ -1,4 +1,4 @@
-/** What happened to content, for those that listen (docs/events.md). Nothing is written here while none does. */
+/** What happened, for those that listen (docs/events.md). */
 export const EVENT_TABLES: readonly string[] = [
   // number: one more than that of the event before, never given twice, in the order of the commits. kind: manifest, blob, tag. source: of a
   // mount. request: method, host, user agent and root as JSON, null for what no request asked for. bytes: about what the row takes.
@@ -17,4 +17,26 @@ export const EVENT_TABLES: readonly string[] = [
   // number: the endpoint has had every event up to this one. lost: events that were removed before it took them. failing_ms: since when it takes none.
   `CREATE TABLE event_cursor (endpoint TEXT PRIMARY KEY, number INTEGER NOT NULL, lost INTEGER NOT NULL DEFAULT 0, failing_ms INTEGER,
      failure TEXT) WITHOUT ROWID`,
+]
+
+/** What listeners of `/api/v1/events` need beside that. */
+export const LISTENER_TABLES: readonly string[] = [
+  // before: where a tag led until it moved.
+  'ALTER TABLE event ADD COLUMN before TEXT',
+  // subject: the name of an account, or an upstream; repository is '' then. count: how many blobs a collection took.
+  'ALTER TABLE event ADD COLUMN subject TEXT',
+  'ALTER TABLE event ADD COLUMN count INTEGER',
+  // Users, groups and robots as they were when their last change was told.
+  'CREATE TABLE told_account (kind TEXT NOT NULL, name TEXT NOT NULL, revision TEXT NOT NULL, PRIMARY KEY (kind, name)) WITHOUT ROWID',
+  // Listeners are told numbers in a form that says nothing of what they may not see. Another database has another key, and knows none of its numbers.
+  "INSERT INTO property (name, value) VALUES ('event-key', lower(hex(randomblob(16))))",
+  // The highest number of an event that was removed: a listener that is not so far yet has missed something. Pulls go first, and few listen to them.
+  "INSERT INTO counter (name, value) VALUES ('event-removed', 0), ('event-pull-removed', 0)",
+  'DROP TRIGGER event_removed',
+  `CREATE TRIGGER event_removed AFTER DELETE ON event
+   BEGIN
+     UPDATE counter SET value = value - OLD.bytes WHERE name = 'event-bytes';
+     UPDATE counter SET value = max(value, OLD.number)
+     WHERE name = CASE WHEN OLD.action = 'pull' THEN 'event-pull-removed' ELSE 'event-removed' END;
+   END`,
 ]

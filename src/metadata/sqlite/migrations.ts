@@ -1,6 +1,6 @@
 import type { Database } from 'bun:sqlite'
 import { DEPLOYMENT_TABLES } from '../deployments/tables.ts'
-import { EVENT_TABLES } from '../events/tables.ts'
+import { EVENT_TABLES, LISTENER_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
 import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
@@ -10,6 +10,7 @@ import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
 import { SEARCH_TABLES, SHORT_WORD_TABLES } from '../search/tables.ts'
 import { ACTIVITY_TABLES } from '../shown/tables.ts'
+import { WEBHOOK_TABLES } from '../webhooks/tables.ts'
 import { BASE_VERSION } from './schema.ts'
 
 /** One change of the tables. How to add one: CONTRIBUTING.md. */
@@ -122,6 +123,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 19, statements: SHORT_WORD_TABLES },
   { version: 20, statements: [...DEPLOYMENT_TABLES, ...UNTAGGED_TRIGGERS] },
   { version: 21, statements: SYNC_TABLES },
+  { version: 22, statements: [...LISTENER_TABLES, ...WEBHOOK_TABLES] },
 ]
 
 /** The version of a database that went through all of these. */

@@ -1,6 +1,7 @@
 import type { Metadata, Query } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
+import type { EventLog } from '../events/event-log.ts'
 import type { KeptUntagged } from '../keeping/kept-untagged.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { BackgroundScan } from '../scan/background-scan.ts'
@@ -28,6 +29,8 @@ export interface CollectorParts {
   readonly kept: KeptUntagged
   readonly operations: Operations
   readonly records: DeletedRecords
+  /** Undefined: there are no events. */
+  readonly events: EventLog | undefined
   readonly backgroundScan: BackgroundScan
   readonly unreadable: UnreadableNames
   /** As the removals are told. */
@@ -38,6 +41,7 @@ export interface CollectorParts {
 export function createCollector({
   operations,
   records,
+  events,
   backgroundScan,
   unreadable,
   onCollected,
@@ -49,7 +53,7 @@ export function createCollector({
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
   const { requireAllowed } = collectsOnce ?? {}
-  const removal = new Removal({ storage, metadata, operations, records, requireAllowed, leaving })
+  const removal = new Removal({ storage, metadata, operations, records, events, requireAllowed, leaving })
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
   const removals = { removal, emptyRepositories: new EmptyRepositories({ storage, metadata, removal, log, epoch }) }

@@ -58,7 +58,7 @@ async function remove(storage: Storage): Promise<number> {
   }
   await storage.place([{ directory: storagePath(layout.repositories, 'other'), files: [] }])
   const { operations, records } = berth.registry
-  const removal = new Removal({ storage, metadata, operations, records })
+  const removal = new Removal({ storage, metadata, operations, records, events: undefined })
   return await new EmptyRepositories({ storage, metadata, removal, log, epoch }).remove(async () => true, signal)
 }
 

@@ -23,6 +23,8 @@ import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
 import { releaseDependents } from '../content/dependents.ts'
+import { blobCollectionEvents, collectionEvents } from '../events/content-event.ts'
+import type { EventLog } from '../events/event-log.ts'
 import { Holds } from '../keeping/holds.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
@@ -35,6 +37,7 @@ export interface RemovalOptions {
   readonly metadata: Metadata
   readonly operations: Operations
   readonly records: Pick<DeletedRecords, 'write'>
+  readonly events: EventLog | undefined
   /** Asked in each claiming transaction: throws when nothing may be removed any more. */
   readonly requireAllowed?: ((query: Query) => Promise<void>) | undefined
   /** Is told of bytes from before their links go until they take no room; undefined where nothing waits for room. */
@@ -115,6 +118,7 @@ export class Removal {
             await moveTag(query, { repositoryId, tag, digest: null }, { ...BY_COLLECTOR, atMs: Date.now() }, stamp)
           await setManifestGone(query, repositoryId, digest, stamp)
         }
+        await this.#options.events?.record(query, collectionEvents(taken), { actor: COLLECTOR, stamp })
       },
     })
   }
@@ -162,6 +166,7 @@ export class Removal {
         await setLinksGone(query, taken, stamp)
         const targets = taken.map(({ target }) => target)
         await endGraceOfUnlinked(query, targets)
+        await this.#options.events?.record(query, blobCollectionEvents(taken), { actor: COLLECTOR, stamp })
       },
     })
   }

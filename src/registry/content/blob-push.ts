@@ -71,7 +71,7 @@ export class BlobPush {
       },
       confirm: async (query, plan, stamp) => {
         await confirmBlob(query, plan, blob, stamp)
-        await this.#events?.record(query, [blobEvent('push', repository, blob)], actor)
+        await this.#events?.record(query, [blobEvent('push', repository, blob)], { actor, stamp })
         return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
       },
     })

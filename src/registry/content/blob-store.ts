@@ -153,7 +153,7 @@ export class BlobStore {
       confirm: async (query, { repositoryId, target }, stamp) => {
         await setLink(query, repositoryId, digest, null, stamp)
         await renewGrace(query, target, stamp)
-        await this.#events?.record(query, [{ action: 'delete', kind: 'blob', repository, digest }], actor)
+        await this.#events?.record(query, [{ action: 'delete', kind: 'blob', repository, digest }], { actor, stamp })
       },
     })
   }
@@ -206,7 +206,7 @@ export class BlobStore {
         },
         confirm: async (query, plan, stamp) => {
           await confirmBlob(query, plan, blob, stamp)
-          await this.#events?.record(query, [blobEvent('mount', repository, { ...blob, source })], actor)
+          await this.#events?.record(query, [blobEvent('mount', repository, { ...blob, source })], { actor, stamp })
         },
       })
       return true

@@ -73,7 +73,7 @@ export class ManifestRemoval {
       },
       confirm: async (query, { repositoryId }, stamp) => {
         await moveTag(query, { repositoryId, tag, digest: null }, { how: 'tag delete', actor, atMs: Date.now() }, stamp)
-        await this.#options.events?.record(query, [tagRemoval(repository, tag)], actor)
+        await this.#options.events?.record(query, [tagRemoval(repository, tag)], { actor, stamp })
       },
     })
   }
@@ -114,7 +114,7 @@ export class ManifestRemoval {
         for (const tag of tags)
           await moveTag(query, { repositoryId, tag, digest: null }, { how: 'manifest delete', actor, atMs: Date.now() }, stamp)
         await setManifestGone(query, repositoryId, digest, stamp)
-        await this.#options.events?.record(query, removalEvents(repository, digest, tags), actor)
+        await this.#options.events?.record(query, removalEvents(repository, digest, tags), { actor, stamp })
         return tags
       },
     })

@@ -104,7 +104,7 @@ export class ManifestRestoration {
           const { repositoryId } = planned
           await confirmManifest(query, { ...planned, content }, stamp)
           for (const tag of free) await pushTag(query, { repositoryId, tag, digest }, { how, actor, atMs: Date.now() }, stamp)
-          await events?.record(query, manifestEvents('undelete', repository, { content, tags: free }), actor)
+          await events?.record(query, manifestEvents('undelete', repository, { content, tags: free }), { actor, stamp })
           return { tags: free, moved }
         },
       })

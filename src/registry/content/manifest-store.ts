@@ -125,7 +125,8 @@ export class ManifestStore {
           const by = { how: MANIFEST_PUSH, actor: push.actor, atMs: Date.now() }
           for (const tag of tags) await pushTag(query, { repositoryId, tag, digest: content.digest }, by, stamp)
           if (isMirrored) return
-          await this.#options.events?.record(query, manifestEvents('push', repository, { content, tags }), push.actor)
+          const { actor } = push
+          await this.#options.events?.record(query, manifestEvents('push', repository, { content, tags }), { actor, stamp })
         },
       })
     })

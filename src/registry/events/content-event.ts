@@ -9,7 +9,8 @@ import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
 export interface ContentEvent {
   readonly action: EventAction
   readonly kind: NewEvent['kind']
-  readonly repository: RepositoryName
+  /** '' for what happened in none. */
+  readonly repository: RepositoryName | ''
   readonly digest?: Digest
   readonly tag?: Tag | undefined
   readonly mediaType?: string
@@ -17,6 +18,10 @@ export interface ContentEvent {
   readonly size?: number
   /** Where a mounted blob came from. */
   readonly source?: RepositoryName
+  /** The name of an account, or an upstream. */
+  readonly subject?: string
+  /** How many blobs it is about, where that is not one. */
+  readonly count?: number
 }
 
 /** A client chooses them, and a server of another program reads them. */
@@ -24,10 +29,11 @@ const MOST_CHARACTERS = 512
 
 /** The row of an event that happens now. */
 export function newEvent({ action, kind, repository, ...about }: ContentEvent, actor: Actor, process: string): NewEvent {
-  const { digest = null, tag = null, mediaType = null, size = null, source = null } = about
+  const { digest = null, tag = null, mediaType = null, size = null, source = null, subject = null, count = null } = about
   const { name, address = null, requestId = null, request } = actor
   return {
     ...{ id: crypto.randomUUID(), atMs: Date.now(), action, kind, repository, digest, tag, mediaType, size, source, process },
+    ...{ subject, count },
     ...{ actor: name ?? null, address, requestId, request: request === undefined ? null : requestText(request) },
   }
 }
@@ -36,7 +42,10 @@ function requestText({ userAgent, ...request }: NonNullable<Actor['request']>): 
   return JSON.stringify({ ...request, userAgent: userAgent.slice(0, MOST_CHARACTERS) })
 }
 
-/** A tag that was pushed with a manifest is one event, as from registry:2; a manifest without one is one as well. */
+/**
+ * A tag that was pushed with a manifest is one event, as from registry:2; a manifest without one is one as well. After them come the moves: only those
+ * that the transaction has made are written.
+ */
 export function manifestEvents(
   action: 'push' | 'undelete',
   repository: RepositoryName,
@@ -45,7 +54,8 @@ export function manifestEvents(
   const { digest, manifest, bytes } = content
   const about = { digest, mediaType: manifest.mediaType, size: bytes.length }
   const event = { action, kind: 'manifest', repository, ...about } as const
-  return tags.length === 0 ? [event] : tags.map((tag) => ({ ...event, tag }))
+  const moves = tags.map((tag) => ({ action: 'move', kind: 'tag', repository, tag, digest }) as const)
+  return tags.length === 0 ? [event] : [...tags.map((tag) => ({ ...event, tag })), ...moves]
 }
 
 interface PushedContent {
@@ -81,4 +91,19 @@ export function blobEvent(
   const { digest, size, source } = blob
   const event = { action, kind: 'blob', repository, digest, size, mediaType: 'application/octet-stream' } as const
   return source === undefined ? event : { ...event, source }
+}
+
+/** Of manifests each; of blobs how many in each repository, for a collection takes very many. */
+export function collectionEvents(
+  manifests: readonly { readonly repository: RepositoryName; readonly digest: Digest; readonly tags: readonly Tag[] }[],
+): readonly ContentEvent[] {
+  return manifests.flatMap(({ repository, digest, tags }) => [
+    { action: 'collect', kind: 'manifest', repository, digest } as const,
+    ...tags.map((tag) => tagRemoval(repository, tag)),
+  ])
+}
+
+export function blobCollectionEvents(links: readonly { readonly repository: RepositoryName }[]): readonly ContentEvent[] {
+  const byRepository = Map.groupBy(links, ({ repository }) => repository)
+  return [...byRepository].map(([repository, { length: count }]) => ({ action: 'collect', kind: 'blob', repository, count }))
 }

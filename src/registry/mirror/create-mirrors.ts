@@ -101,5 +101,5 @@ function removalsOf({ operations, ...parts }: Omit<MirrorsParts, 'mirrors'>) {
     await operations.settleIn(repository)
     return { tags: isDigest(reference) ? await removal.manifest(repository, reference, options) : [] }
   }
-  return { manifests: { delete: remove }, removal: new Removal({ ...parts, operations, records }) }
+  return { manifests: { delete: remove }, removal: new Removal({ ...parts, operations, records, events: undefined }) }
 }

@@ -4,8 +4,9 @@ import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
 import type { EndpointCounts } from '../../observe/metrics/notification-metrics.ts'
 import { pause } from '../../runtime/pause.ts'
+import { statusText } from '../events/answer-text.ts'
 import { isIgnored } from './envelope.ts'
-import { postEnvelope, statusText } from './post.ts'
+import { postEnvelope } from './post.ts'
 import type { EndpointSettings } from './settings.ts'
 
 /** What is read at once: each event is about a kilobyte. */

@@ -51,7 +51,9 @@ function urlOf(root: string, { kind, repository, digest }: Pick<StoredEvent, 'ki
   return `${root}/v2/${repository}/${kind === 'blob' ? 'blobs' : 'manifests'}/${digest}`
 }
 
-/** What an endpoint ignores by its media type or its action, as `notifications.endpoints` names them. */
+const TOLD: ReadonlySet<string> = new Set(['push', 'pull', 'mount', 'delete', 'undelete'])
+
+/** What an endpoint ignores by its media type or its action, as `notifications.endpoints` names them; and what registry:2 tells nothing of. */
 export function isIgnored(
   { action, mediaType }: StoredEvent,
   {
@@ -59,5 +61,6 @@ export function isIgnored(
     ignoredActions,
   }: { readonly ignoredMediaTypes: readonly string[]; readonly ignoredActions: readonly string[] },
 ): boolean {
+  if (!TOLD.has(action)) return true
   return ignoredMediaTypes.includes(mediaType ?? '') || ignoredActions.includes(action === 'undelete' ? 'push' : action)
 }

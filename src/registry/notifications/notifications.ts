@@ -1,42 +1,67 @@
 import { hostname } from 'node:os'
 import { ensureCursors, listCursors } from '../../metadata/events/cursors.ts'
-import { lastEventNumber, type StoredEvent } from '../../metadata/events/events.ts'
+import { insertEvents, lastEventNumber, type StoredEvent } from '../../metadata/events/events.ts'
 import type { Metadata } from '../../metadata/query.ts'
+import { listWebhookRows } from '../../metadata/webhooks/webhooks.ts'
 import type { Log } from '../../observe/log.ts'
 import type { EndpointCounts, EndpointState } from '../../observe/metrics/notification-metrics.ts'
 import { pause } from '../../runtime/pause.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
+import { AccountEvents, type WatchedAccounts } from '../events/account-events.ts'
+import { newEvent } from '../events/content-event.ts'
 import { removeOldEvents } from '../events/event-keeping.ts'
+import { EventListeners } from '../events/event-listeners.ts'
 import { EventLog } from '../events/event-log.ts'
 import { PullEvents } from '../events/pull-events.ts'
+import { resolveWithSystem } from '../webhooks/allowed-address.ts'
+import { WebhookDuty } from '../webhooks/webhook-duty.ts'
+import { WebhookRecords } from '../webhooks/webhook-records.ts'
+import { WEBHOOK_PATIENCE } from '../webhooks/webhook-retries.ts'
+import { WebhookSender } from '../webhooks/webhook-sender.ts'
+import { Webhooks } from '../webhooks/webhooks.ts'
 import { EndpointDelivery } from './endpoint-delivery.ts'
-import { envelopeOf } from './envelope.ts'
+import { ENVELOPE_TYPE, envelopeOf } from './envelope.ts'
 import { referencesOf } from './manifest-references.ts'
 import type { NotificationSettings } from './settings.ts'
 
 const TIDY_EVERY_MS = 60_000
+const NOBODY = { name: undefined, address: undefined, requestId: undefined }
 
 export interface NotificationsOptions {
   readonly settings: NotificationSettings
-  readonly storage: Pick<StorageDriver, 'readSmall'>
+  readonly storage: Pick<StorageDriver, 'readSmall' | 'list' | 'place' | 'remove'>
   readonly metadata: Metadata
   readonly processId: string
+  readonly epoch: number
+  /** Undefined: their changes are no events. */
+  readonly accounts?: WatchedAccounts | undefined
   readonly log: Log
 }
 
-/** Events for endpoints that the configuration names: written down by every process, sent by the one that has the duty. */
+/** Events: written down and told to listeners by every process, sent to the endpoints of the configuration by the one that has the duty. */
 export class Notifications {
   readonly events: EventLog
-  readonly pulls: PullEvents
+  /** Undefined: pulls are no events. */
+  readonly pulls: PullEvents | undefined
+  readonly listeners: EventListeners
+  readonly webhooks: Webhooks
+  /** Undefined where no account is kept here. */
+  readonly accounts: AccountEvents | undefined
   readonly #options: NotificationsOptions
   readonly #deliveries: readonly EndpointDelivery[]
+  readonly #webhookDuty: WebhookDuty
 
   constructor(options: NotificationsOptions) {
     const { settings, metadata, log } = options
     this.#options = options
     this.events = new EventLog(options.processId)
-    this.pulls = new PullEvents(options)
+    this.pulls = settings.recordsPulls ? new PullEvents(options) : undefined
+    this.accounts = options.accounts && new AccountEvents({ ...options, accounts: options.accounts })
+    this.listeners = new EventListeners({ metadata, log, listenersAtMost: settings.listenersAtMost })
     const bodyOf = this.#bodies()
+    const webhooks = webhooksOf(options, bodyOf)
+    this.webhooks = webhooks.service
+    this.#webhookDuty = webhooks.duty
     this.#deliveries = settings.endpoints.map((endpoint) => new EndpointDelivery({ endpoint, metadata, bodyOf, log }))
   }
 
@@ -45,6 +70,7 @@ export class Notifications {
     const { metadata, settings, log } = this.#options
     const names = settings.endpoints.map(({ name }) => name)
     await metadata.write((query) => ensureCursors(query, names))
+    await this.webhooks.begin()
     for (const { name, url } of settings.endpoints)
       log.info('events go to an endpoint', { endpoint: name, url: withoutSecrets(url) })
   }
@@ -53,9 +79,19 @@ export class Notifications {
   async run(signal: AbortSignal): Promise<void> {
     const ending = new AbortController()
     const end = AbortSignal.any([signal, ending.signal])
-    const works = [...this.#deliveries.map((delivery) => delivery.run(end)), this.#tidy(end)]
+    const works = [...this.#deliveries.map((delivery) => delivery.run(end)), this.#webhookDuty.run(end), this.#tidy(end)]
     await Promise.allSettled(works.map((work) => work.catch((error: unknown) => ending.abort(error))))
     throw end.reason
+  }
+
+  /** An upstream fails, or answers again. Nothing waits for that to be written down, and the log tells where it cannot. */
+  noteUpstream(upstream: string, isFailing: boolean): void {
+    const { metadata, processId, log } = this.#options
+    const happened = { action: isFailing ? 'fail' : 'recover', kind: 'mirror', repository: '', subject: upstream } as const
+    const event = newEvent(happened, NOBODY, processId)
+    metadata
+      .write((query) => insertEvents(query, [event]))
+      .catch((error: unknown) => log.warn('the state of an upstream was not written down', { upstream, error }))
   }
 
   counts(): readonly EndpointCounts[] {
@@ -80,11 +116,26 @@ export class Notifications {
   }
 }
 
-/** How far the endpoints are. Throws when the metadata does not answer. */
+function webhooksOf(options: NotificationsOptions, bodyOf: (event: StoredEvent) => Promise<string>) {
+  const { storage, metadata, settings, log } = options
+  const records = new WebhookRecords(storage)
+  const patience = WEBHOOK_PATIENCE
+  const addresses = { allowsLoopback: settings.webhooks.allowsLoopback, resolve: resolveWithSystem }
+  const envelope = async (event: StoredEvent) => ({ contentType: ENVELOPE_TYPE, text: await bodyOf(event) })
+  const sender = new WebhookSender({ ...addresses, answerWithinMs: patience.answerWithinMs, envelope })
+  return {
+    service: new Webhooks({ ...options, records, sender, addresses }),
+    duty: new WebhookDuty({ metadata, records, sender, patience, log }),
+  }
+}
+
+/** How far the endpoints and the webhooks are. Throws when the metadata does not answer. */
 export async function endpointStates({ read }: Metadata): Promise<readonly EndpointState[]> {
   const cursors = await listCursors(read)
-  const last = cursors.length === 0 ? 0 : await lastEventNumber(read)
-  return cursors.map(({ endpoint, number, lost, failingMs, failure }) => {
+  const rows = await listWebhookRows(read)
+  const last = cursors.length + rows.length === 0 ? 0 : await lastEventNumber(read)
+  const webhooks = rows.map(({ name, ...row }) => ({ ...row, endpoint: `webhook/${name}` }))
+  return [...cursors, ...webhooks].map(({ endpoint, number, lost, failingMs, failure }) => {
     const pending = Math.max(0, last - number)
     return { endpoint, pending, lost, failingMs: failingMs ?? undefined, failure: failure ?? undefined }
   })

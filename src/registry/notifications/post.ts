@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import { ENVELOPE_TYPE } from './envelope.ts'
 import type { EndpointSettings } from './settings.ts'
 
@@ -6,11 +5,6 @@ import type { EndpointSettings } from './settings.ts'
 const MOST_REDIRECTS = 10
 /** 303 is none of them: what it names is the answer to a request that was taken. */
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 307, 308])
-
-/** '200 OK' */
-export function statusText(status: number): string {
-  return `${status} ${STATUS_CODES[status] ?? ''}`.trim()
-}
 
 /**
  * Posts an envelope, and follows redirects with all of it. Gives the status of the last answer. Throws when there is none in time, and the reason

@@ -15,10 +15,17 @@ export interface EndpointSettings {
 }
 
 export interface NotificationSettings extends EventLimits {
-  /** There is one at least. */
   readonly endpoints: readonly EndpointSettings[]
   /** An event says what its manifest names. */
   readonly includesReferences: boolean
   /** The port that events name as that of their source; undefined on a unix socket. */
   readonly port: number | undefined
+  /** Pulls are events as well. */
+  readonly recordsPulls: boolean
+  /** So many requests may listen to events at a time, in each process. */
+  readonly listenersAtMost: number
+  readonly webhooks: {
+    /** They may go to addresses of this machine. */
+    readonly allowsLoopback: boolean
+  }
 }

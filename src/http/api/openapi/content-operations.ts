@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ACTIVITY } from '../activity.ts'
 import { ANSWERS } from '../answers.ts'
 import { DELETION, LOOK } from '../deletions.ts'
+import { EVENTS } from '../events.ts'
 import { IMAGE, REPOSITORIES, TAGS } from '../images.ts'
 import { QUOTAS } from '../quotas.ts'
 import { DESCRIPTION, NO_WORDS } from '../remarks.ts'
@@ -39,6 +40,13 @@ export const CONTENT_OPERATIONS: Operations = {
     get: {
       summary: 'The newest moves and deletions of tags in the repositories that the caller may list.',
       ...{ parameters: ACTIVITY, example: { query: { n: '5' } }, answer: ANSWERS.activity, errors: [] },
+    },
+  },
+  '/api/v1/events': {
+    get: {
+      summary:
+        'What happens from now on, or after Last-Event-ID, as server-sent events, in the repositories that the caller may list or pull.',
+      ...{ parameters: EVENTS, example: { query: { kind: 'tag.move' } }, answer: ANSWERS.event, isStream: true, errors: [405] },
     },
   },
   [REPOSITORY]: {

@@ -42,7 +42,7 @@ function pathItemOf(path: string, methods: Readonly<Partial<Record<string, Opera
   return { ...(names.length > 0 ? { parameters: names } : {}), ...Object.fromEntries(operations) }
 }
 
-function operationOf({ summary, parameters, body, answer, status = 200, errors, example }: Operation) {
+function operationOf({ summary, parameters, body, answer, isStream, status = 200, errors, example }: Operation) {
   const refusals = [400, 401, 403, ...errors, 503].map((code) => [code, answerOf('An error.', ANSWERS.errors)] as const)
   return {
     summary,
@@ -50,12 +50,14 @@ function operationOf({ summary, parameters, body, answer, status = 200, errors, 
     ...(body && {
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body), example: example.body } } },
     }),
-    responses: { [status]: answerOf('Done.', answer), ...Object.fromEntries(refusals) },
+    responses: { [status]: answerOf('Done.', answer, isStream ? 'text/event-stream' : JSON_TYPE), ...Object.fromEntries(refusals) },
   }
 }
 
-function answerOf(description: string, schema: z.ZodType) {
-  return { description, content: { 'application/json': { schema: schemaOf(schema) } } }
+const JSON_TYPE = 'application/json'
+
+function answerOf(description: string, schema: z.ZodType, mediaType = JSON_TYPE) {
+  return { description, content: { [mediaType]: { schema: schemaOf(schema) } } }
 }
 
 function parametersOf(schema: z.ZodType, examples: Readonly<Record<string, string>>) {

@@ -7,6 +7,8 @@ export interface Operation {
   /** What is sent as JSON; left out: nothing. */
   readonly body?: z.ZodType
   readonly answer: z.ZodType
+  /** The answer is a stream of server-sent events, each with such data; left out, it is JSON. */
+  readonly isStream?: true
   /** Of a request that succeeds; 200 when left out. */
   readonly status?: number
   /** Statuses that its errors have, beside 400, 401, 403 and 503. */
