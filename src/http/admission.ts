@@ -28,6 +28,8 @@ export interface AdmissionRules {
   readonly signIn: SignIn
   /** Scheme and host under which clients see the registry; undefined: as they say themselves. */
   readonly publicOrigin: string | undefined
+  /** What stands before `/v2/` for clients: '' or a path without the slash at its end. */
+  readonly root: string
 }
 
 /** A caller, as far as it is known, and what it asks for. */
@@ -49,10 +51,11 @@ export interface Asked {
 
 /** Finds the caller that the credentials of a request name. Throws AccessRefusal for wrong credentials. */
 export async function logIn(
-  { access, signIn, publicOrigin }: AdmissionRules,
+  rules: AdmissionRules,
   { request, connection }: IncomingRequest,
   { route, action, standIn }: Asked,
 ): Promise<Login> {
+  const { access, publicOrigin } = rules
   if (access === undefined || OPEN.includes(route.resource)) return { permit: OPEN_PERMIT, request: undefined }
   const accessRequest = {
     authorization: request.headers.get('authorization') ?? undefined,
@@ -61,7 +64,7 @@ export async function logIn(
     wanted: wantedOf(route, action, { standIn, headers: request.headers }),
     origin: (assumed?: 'https') => publicOrigin ?? originOf(request, connection.forwarded, assumed),
   }
-  const signedIn = isOfPage(route) || isOfApi(route) ? await sessionPermit(signIn, request) : undefined
+  const signedIn = isOfPage(route) || isOfApi(route) ? await sessionPermit(rules, request, accessRequest.origin()) : undefined
   if (signedIn !== undefined) return { permit: signedIn, request: accessRequest, hasSession: true }
   return { permit: await access.permit(accessRequest), request: accessRequest }
 }
@@ -84,9 +87,13 @@ const OPEN: readonly Route['resource'][] = [
 ]
 
 /** That of the session, where the request brings no other credentials; undefined where there is none, or it has ended. */
-async function sessionPermit(signIn: SignIn, { headers }: Request): Promise<Permit | undefined> {
+async function sessionPermit(
+  { signIn, root }: AdmissionRules,
+  { headers }: Request,
+  origin: string,
+): Promise<Permit | undefined> {
   if (signIn.kind !== 'password' || headers.has('authorization')) return undefined
-  const token = sessionIn(headers)
+  const token = sessionIn(headers, { origin, home: `${root}/` })
   return token === undefined ? undefined : await signIn.sessions.permit(token)
 }
 
@@ -117,6 +124,9 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
       return refusalLike(blobUnknown(route.digest), reason)
     case 'tags':
     case 'page-repository':
+    case 'page-star':
+    case 'page-comparison':
+    case 'page-space':
       return refusalLike(nameUnknown(route.repository), reason)
     default:
       if (isOfApi(route) && 'repository' in route) return refusalLike(nameUnknown(route.repository), reason)
@@ -146,6 +156,7 @@ function wantedOf(
     case 'catalog':
     case 'api-repositories':
     case 'page-repositories':
+    case 'page-activity':
     case 'api-activity':
     case 'api-progress':
       return { kind: 'catalog' }

@@ -1,4 +1,4 @@
-import type { Permit } from '../access/access.ts'
+import type { Action, Permit } from '../access/access.ts'
 import type { Administration } from '../access/administration/administration.ts'
 import type { SignIn } from '../access/sessions.ts'
 import type { Actor } from '../observe/actor.ts'
@@ -38,6 +38,8 @@ export interface Call<Found extends Route> {
   readonly actor: Actor
   readonly connection: Connection
   readonly registry: ServedRegistry
+  /** Whether the registry does such things with this resource at all, for callers who may. */
+  readonly does: (what: { readonly action: Action; readonly changesRecords?: true }) => boolean
 }
 
 /** What handlers ask of a registry, and no more: what stands behind it may be another one. */
@@ -55,7 +57,7 @@ export interface ServedRegistry {
   readonly uploads: Pick<UploadSessions, 'start' | 'push' | 'append' | 'close' | 'cancel' | 'status'>
   readonly catalog: Pick<Catalog, 'listRepositories' | 'listTags' | 'listReferrers' | 'annotationsOf'> & ListedRepositories
   readonly search: Pick<Search, 'find' | 'describe'>
-  readonly images: Pick<Images, 'tags' | 'image' | 'overview' | 'tagsOf' | 'sizesOf' | 'firstFacts'>
+  readonly images: Pick<Images, 'image' | 'sizesOf' | 'firstFacts'>
   readonly shown: Shown
   readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>
   /** Undefined: no accounts are kept here. */

@@ -10,14 +10,16 @@ import { OutOfRotation, Refusal } from './answer/error-response.ts'
 import { TOKEN_PATH } from './answer/links.ts'
 import { emptyResponse, type PlainResponse } from './answer/responses.ts'
 import type { ServedRegistry } from './call.ts'
-import { type Endpoint, endpointsOf } from './endpoints.ts'
+import type { Endpoint } from './endpoint.ts'
+import { endpointsOf } from './endpoints.ts'
 import { deleteRefused } from './forced-delete.ts'
 import { askForToken } from './handlers/token.ts'
 import type { MeantRoute, MirroredRoutes } from './mirrored-routes.ts'
-import { findPageRoute } from './page/page-routes.ts'
+import { findPageRoute, isOfPage, type PageRoute } from './page/page-routes.ts'
 import { failureScreen } from './page/screens/failure.ts'
 import type { Failure, Find, Found, Identified, IncomingRequest } from './pipeline.ts'
 import type { Probes } from './probes.ts'
+import { requireOwnSite } from './request/own-site.ts'
 import { findRoute, isOfApi, type Route } from './routes.ts'
 
 export interface DispatchRules extends AdmissionRules {
@@ -43,7 +45,7 @@ export interface DispatchRules extends AdmissionRules {
 }
 
 /** What registry:2's metrics call it. */
-const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
+const HANDLER_NAMES: Readonly<Record<Exclude<Route, PageRoute>['resource'], HandlerName>> = {
   'api-account': 'api',
   'api-activity': 'api',
   'api-compare': 'api',
@@ -78,15 +80,6 @@ const HANDLER_NAMES: Readonly<Record<Route['resource'], HandlerName>> = {
   blob: 'blob',
   catalog: 'catalog',
   manifest: 'manifest',
-  'page-asset': 'page',
-  'page-content': 'page',
-  'page-history': 'page',
-  'page-image': 'page',
-  'page-nowhere': 'page',
-  'page-repositories': 'page',
-  'page-repository': 'page',
-  'page-sign-in': 'page',
-  'page-sign-out': 'page',
   referrers: 'referrers',
   root: 'root',
   search: 'search',
@@ -120,7 +113,7 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
   }
   const meant = mirrored?.meant(route) ?? { route, namespace: undefined }
   return {
-    handler: HANDLER_NAMES[route.resource],
+    handler: isOfPage(route) ? 'page' : HANDLER_NAMES[route.resource],
     identify: async () => await identify({ registry, rules, incoming, ...meant }),
     ...(page && { failed: async (failure: Failure) => await failureScreen({ registry, incoming, route: page }, failure) }),
   }
@@ -180,9 +173,10 @@ async function answer(
   if (obstacle !== undefined) {
     throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(route, rules) })
   }
+  const { request, connection, requestId } = incoming
+  if (isOfPage(route) && request.method === 'POST') requireOwnSite({ request, connection, publicOrigin: rules.publicOrigin })
   if (endpoint.duringHandover !== true) await registry.handover?.wait()
   try {
-    const { request, connection, requestId } = incoming
     const { permit } = login
     const name = callerName(permit.caller)
     const isTold = rules.tellsOfPulls || (request.method !== 'GET' && request.method !== 'HEAD')
@@ -192,7 +186,8 @@ async function answer(
       requireAdmission(again, route)
       return again.permit
     }
-    const answer = await endpoint.answer({ request, route, permit, permitAgain, actor, connection, registry })
+    const does = (what: Done) => obstacleTo(what, route, rules) === undefined
+    const answer = await endpoint.answer({ request, route, permit, permitAgain, actor, connection, registry, does })
     return namespace === undefined ? answer : { ...answer, headers: { ...answer.headers, 'OCI-Namespace': namespace } }
   } catch (error) {
     // 'Not found' and 'failed' may both mean that the storage has just gone.
@@ -202,8 +197,10 @@ async function answer(
   }
 }
 
+type Done = Pick<Endpoint<Route>, 'action' | 'changesRecords'>
+
 /** What keeps the registry as a whole from doing it, in words for the client. */
-function obstacleTo({ action, changesRecords }: Endpoint<Route>, route: Route, rules: DispatchRules): string | undefined {
+function obstacleTo({ action, changesRecords }: Done, route: Route, rules: DispatchRules): string | undefined {
   const { readOnly, deletesEnabled, upstream, mirrored } = rules
   if (changesRecords === true) return readOnly ? READ_ONLY : undefined
   if (upstream !== undefined && (action === 'push' || action === 'delete'))

@@ -1,5 +1,3 @@
-import type { Action } from '../access/access.ts'
-import type { PlainResponse } from './answer/responses.ts'
 import { getAccount, getPermissions, listRules } from './api/accounts/account.ts'
 import { addMember, listGroups, removeGroup, removeMember } from './api/accounts/groups.ts'
 import { createRobot, listRobots, revokeRobot } from './api/accounts/robots.ts'
@@ -16,7 +14,7 @@ import { compareImages, getApiRepository, getStorageUse } from './api/repository
 import { previewRetention } from './api/retention.ts'
 import { getTagHistory, restoreTag } from './api/tag-past.ts'
 import { listDeleted, undelete } from './api/undeletions.ts'
-import type { Call } from './call.ts'
+import type { Endpoints, Resource, RouteTo } from './endpoint.ts'
 import { getBase, getRoot } from './handlers/base.ts'
 import { deleteBlob, getBlob } from './handlers/blobs.ts'
 import { listRepositories } from './handlers/catalog.ts'
@@ -25,32 +23,8 @@ import { listReferrers } from './handlers/referrers.ts'
 import { pingSearch, search } from './handlers/search.ts'
 import { listTags } from './handlers/tags.ts'
 import { deleteUpload, getUpload, patchUpload, postUpload, putUpload } from './handlers/uploads.ts'
-import { getAsset } from './page/assets.ts'
-import { showContent } from './page/screens/content.ts'
-import { showNowhere } from './page/screens/failure.ts'
-import { showHistory } from './page/screens/history.ts'
-import { showImage } from './page/screens/image.ts'
-import { showRepositories } from './page/screens/repositories.ts'
-import { showRepository } from './page/screens/repository.ts'
-import { showSignIn, signIn, signOut } from './page/screens/sign-in.ts'
+import { PAGE_ENDPOINTS } from './page/page-endpoints.ts'
 import type { Route } from './routes.ts'
-
-/** One method of one resource. HEAD is that of GET without the body. */
-export interface Endpoint<Found extends Route> {
-  /** The id in the spec's table of endpoints; 'root', 'base', 'catalog', 'search', 'api' and 'page' are outside it. */
-  readonly id: string
-  /** What its caller must be allowed to do. */
-  readonly action: Action
-  readonly answer: (call: Call<Found>) => PlainResponse | Promise<PlainResponse>
-  /** It is answered also while another database may be at work on the storage. */
-  readonly duringHandover?: true
-  /** It changes records of Berth, and nothing in a repository. */
-  readonly changesRecords?: true
-}
-
-type Resource = Route['resource']
-type RouteTo<Name extends Resource> = Extract<Route, { readonly resource: Name }>
-export type Endpoints<Found extends Route> = Readonly<Partial<Record<string, Endpoint<Found>>>>
 
 /** The API on one page: what the methods of a resource are in the spec, and which handler answers them. */
 const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
@@ -125,18 +99,7 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
     POST: { id: 'api', action: 'push', answer: createRobot, changesRecords: true },
   },
   'api-robot': { DELETE: { id: 'api', action: 'push', answer: revokeRobot, changesRecords: true } },
-  'page-repositories': { GET: { id: 'page', action: 'list', answer: showRepositories } },
-  'page-repository': { GET: { id: 'page', action: 'list', answer: showRepository } },
-  'page-image': { GET: { id: 'page', action: 'pull', answer: showImage } },
-  'page-content': { GET: { id: 'page', action: 'pull', answer: showContent } },
-  'page-history': { GET: { id: 'page', action: 'pull', answer: showHistory } },
-  'page-asset': { GET: { id: 'page', action: 'pull', answer: getAsset, duringHandover: true } },
-  'page-sign-in': {
-    GET: { id: 'page', action: 'pull', answer: showSignIn, duringHandover: true },
-    POST: { id: 'page', action: 'pull', answer: signIn, duringHandover: true },
-  },
-  'page-sign-out': { POST: { id: 'page', action: 'pull', answer: signOut, duringHandover: true } },
-  'page-nowhere': { GET: { id: 'page', action: 'pull', answer: showNowhere, duringHandover: true } },
+  ...PAGE_ENDPOINTS,
 }
 
 /** What can be done with the resource of a route. */

@@ -133,7 +133,7 @@ export function createHandler(options: HandlerOptions): Handler {
   const mirrored = mirrors === undefined || mirrors.names.isEmpty ? undefined : new MirroredRoutes(mirrors.names)
   const hasPage = options.page !== undefined
   const rules = {
-    ...{ prefix, upstream, mirrored, hasPage, readOnly, deletesEnabled },
+    ...{ prefix, root, upstream, mirrored, hasPage, readOnly, deletesEnabled },
     ...{ access, issuer, signIn, publicOrigin, gate, probes, tellsOf, tellsOfPulls },
   }
   const pipeline = createPipeline(findIn(registry, rules), options)

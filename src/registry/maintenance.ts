@@ -149,7 +149,8 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { storage, backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors, mirrorSyncs } = this.#options
+    const { storage, backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors, mirrorSyncs } =
+      this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },

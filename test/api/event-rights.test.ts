@@ -22,7 +22,8 @@ beforeAll(async () => {
 afterAll(async () => await registry[Symbol.asyncDispose]())
 
 test('events show what the caller may list or pull, and end with its account', async () => {
-  const listening = async (authorization: string) => await EventStream.open(registry.url, { query: QUERY, headers: { authorization } })
+  const listening = async (authorization: string) =>
+    await EventStream.open(registry.url, { query: QUERY, headers: { authorization } })
   const push = async (repository: string, tag: string) =>
     await pushImage(registry.basic('operator', 'operator-secret'), image, tag, repository)
   const token = await registry.addRobot('gone', '--scope', 'team/**:pull')

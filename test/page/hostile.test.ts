@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import { listen } from '../../src/http/server/server.ts'
 import { CHROMIUM, type Tab, TestBrowser } from '../support/browser.ts'
 import { descriptorOf, jsonContent } from '../support/images.ts'
+import { PageArtifacts } from '../support/page-artifacts.ts'
 import { type ImageWords, PageImages } from '../support/page-images.ts'
 import { poll } from '../support/processes.ts'
 import { RegistryClient } from '../support/registry-client.ts'
@@ -48,6 +49,17 @@ describeWith({ programs: [CHROMIUM] }, 'what strangers have written', () => {
     const index = { ...descriptorOf(manifest), platform: { os: SCRIPT, architecture: TURNED }, annotations: { [SCRIPT]: SCRIPT } }
     const mediaType = 'application/vnd.oci.image.index.v1+json'
     await images.put('evil/app', 'index', jsonContent(mediaType, { schemaVersion: 2, mediaType, manifests: [index] }))
+    await images.push('evil/app', ['other'], { config: { User: 'other' } })
+    const chart = {
+      name: SCRIPT,
+      version: TURNED,
+      description: LONG.slice(0, 20_000),
+      home: `javascript:document.title='taken'`,
+      sources: [SCRIPT],
+    }
+    const artifacts = new PageArtifacts(client, images)
+    await artifacts.chart('evil/app', 'chart', chart)
+    await artifacts.file('evil/app', 'files', { title: SCRIPT, mediaType: `text/${SCRIPT}`, predicate: TURNED })
     // A config of a megabyte is read in the background.
     await poll('the facts of the image', 30_000, async () => {
       const answer = await client.request('GET', '/api/v1/repositories/evil/app/image?tag=v1')
@@ -82,10 +94,18 @@ describeWith({ programs: [CHROMIUM] }, 'what strangers have written', () => {
     '/ui/evil/app:v1',
     '/ui/evil/app:index',
     '/ui/evil/app:__proto__/history',
+    '/?sort=moved',
+    '/ui/-/activity',
+    '/ui/evil/app/-/compare?from=v1&to=other',
+    '/ui/evil/app/-/space',
+    '/ui/evil/app/-/delete?all=yes',
+    '/ui/evil/app:chart',
+    '/ui/evil/app:files',
   ])('%s shows it as text', async (path) => {
     const text = await expectHarmless(await browser.open(`${url}${path}`))
 
-    if (/^\/(?:$|\?|ui\/evil\/(?:$|app$|app:v1$))/.test(path)) expect(text).toContain(`<script>document.title='taken'</script>`)
+    if (/^\/(?:$|\?|ui\/evil\/(?:$|app$|app:v1$|app:chart$|app:files$|app\/-\/compare))/.test(path))
+      expect(text).toContain(`<script>document.title='taken'</script>`)
   })
 
   test('an image shows each of its texts, cut where they are too long', async () => {
@@ -115,6 +135,11 @@ describeWith({ programs: [CHROMIUM] }, 'what strangers have written', () => {
     `/ui/${encodeURIComponent(SCRIPT)}`,
     `/ui/evil/app?after=${encodeURIComponent(SCRIPT)}`,
     `/?page=${encodeURIComponent(SCRIPT)}&q=app`,
+    `/ui/evil/app?sort=${encodeURIComponent(SCRIPT)}&q=${encodeURIComponent(SCRIPT)}&order=${encodeURIComponent(SCRIPT)}`,
+    `/ui/evil/app/-/compare?from=${encodeURIComponent(SCRIPT)}&to=v1`,
+    `/ui/evil/app/-/delete?tags=${encodeURIComponent(SCRIPT)}&tag=${encodeURIComponent(SCRIPT)}`,
+    `/ui/-/activity?in=${encodeURIComponent(SCRIPT)}&before=${encodeURIComponent(SCRIPT)}`,
+    `/?sort=moved&before=${encodeURIComponent(SCRIPT)}`,
   ])('an address that somebody sends, %s, is harmless', async (path) => {
     const { page, context, complaints } = await browser.open(url)
     await page.goto(`${url}${path}`)

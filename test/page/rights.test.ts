@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { PAGE_ENDPOINTS } from '../../src/http/page/page-endpoints.ts'
 import { pushImage } from '../collect/rows/row.ts'
 import { AccessRegistry } from '../support/access-registry.ts'
 import { makeImage } from '../support/images.ts'
@@ -37,6 +38,11 @@ async function headersOf(caller: string): Promise<Readonly<Record<string, string
   if (caller === 'anonymous') return PAGE
   const [name, password] = caller === 'robot' ? ['ci', robot] : [caller, `${caller}-secret`]
   return (await signIn(client, { name, password })).headers
+}
+
+/** A browser sends the cookies of all ports of a host to each. */
+function cookieName(): string {
+  return `berth_session_${new URL(registry.url).port}`
 }
 
 async function get(path: string, headers: Readonly<Record<string, string>>): Promise<Response> {
@@ -96,7 +102,8 @@ describe('a session', () => {
     const page = await get('/', headers)
 
     expect([status, location]).toEqual([303, '/'])
-    expect(cookie).toMatch(/^berth_session=[\w.-]+; Path=\/; Max-Age=43[12]\d\d; HttpOnly; SameSite=Lax$/)
+    expect(cookie).toMatch(/^berth_session_\d+=[\w.-]+; Path=\/; Max-Age=43[12]\d\d; HttpOnly; SameSite=Lax$/)
+    expect(cookie).toStartWith(`${cookieName()}=`)
     expect(page.headers.get('cache-control')).toBe('no-store')
     expect(page.headers.get('vary')).toBe('Accept, Cookie')
     expect(await page.text()).toContain('<span class="caller">reader</span>')
@@ -112,6 +119,7 @@ describe('a session', () => {
     const { status, cookie } = await signIn(client, { name: 'reader', password: 'reader-secret', headers })
 
     expect(status).toBe(303)
+    expect(cookie).toMatch(/^__Host-berth_session=[\w.-]+; Path=\/; /)
     expect(cookie).toEndWith('; HttpOnly; SameSite=Lax; Secure')
   })
 
@@ -146,12 +154,22 @@ describe('a session', () => {
     const token = await registry.token([], 'operator', 'operator-secret')
 
     for (const session of ['a', 'a.b.c', token]) {
-      const answer = await get('/ui/secret/app', { ...PAGE, cookie: `berth_session=${session}` })
+      const answer = await get('/ui/secret/app', { ...PAGE, cookie: `${cookieName()}=${session}` })
       expect(answer.status).toBe(401)
     }
     const { headers } = await signIn(client, { name: 'operator', password: 'operator-secret' })
     const session = (headers.cookie ?? '').split('=')[1]
     expect((await client.request('GET', '/v2/', { headers: { authorization: `Bearer ${session}` } })).status).toBe(401)
+  })
+
+  test('of another registry on this host, by another port or by HTTPS, stands beside it', async () => {
+    const { headers } = await signIn(client, { name: 'reader', password: 'reader-secret' })
+    const others = ['berth_session=a', 'berth_session_1=b', '__Host-berth_session=c', 'other=d']
+
+    const answer = await get('/ui/team/app', { ...PAGE, cookie: [...others, headers.cookie, 'last=e'].join('; ') })
+
+    expect(answer.status).toBe(200)
+    expect((await get('/ui/team/app', { ...PAGE, cookie: others.join('; ') })).status).toBe(401)
   })
 
   test('is over when its user signs out', async () => {
@@ -160,11 +178,30 @@ describe('a session', () => {
     const out = await client.request('POST', '/ui/-/sign-out', { headers: { ...headers, origin: new URL(client.url).origin } })
 
     expect([out.status, out.headers.get('location')]).toEqual([303, '/'])
-    expect(out.headers.get('set-cookie')).toStartWith('berth_session=; Path=/; Max-Age=0; ')
+    expect(out.headers.get('set-cookie')).toStartWith(`${cookieName()}=; Path=/; Max-Age=0; `)
   })
 })
 
+/** All that changes something, as the table of endpoints has it, with fields that would do it. */
+const FORMS: Readonly<Record<string, readonly (readonly [path: string, fields: Readonly<Record<string, string>>])[]>> = {
+  'page-sign-in': [['/ui/-/sign-in', { name: 'reader', password: 'reader-secret' }]],
+  'page-sign-out': [['/ui/-/sign-out', {}]],
+  'page-star': [['/ui/team/app/-/star', { star: 'give' }]],
+  'page-description': [['/ui/team/app/-/description', { text: 'taken' }]],
+  'page-deletion': [['/ui/team/app/-/delete?tag=v1', { token: '' }]],
+  'page-deleted': [['/ui/team/app/-/deleted', { id: '' }]],
+  'page-history': [['/ui/team/app:v1/history', { digest: image.manifest.digest }]],
+}
+
 describe('a form that another site sends', () => {
+  test('is known of each screen that changes something', () => {
+    const changing = Object.entries(PAGE_ENDPOINTS).flatMap(([name, { POST }]) => (POST === undefined ? [] : [name]))
+
+    expect(changing.toSorted()).toEqual(Object.keys(FORMS).toSorted())
+    const methods = Object.values(PAGE_ENDPOINTS).flatMap((endpoints) => Object.keys(endpoints))
+    expect([...new Set(methods)].toSorted()).toEqual(['GET', 'POST'])
+  })
+
   test.each([
     ['with its Origin', { origin: 'https://evil.example' }],
     ['with no Origin', {}],
@@ -172,11 +209,21 @@ describe('a form that another site sends', () => {
     ['from another port', { origin: 'http://127.0.0.1:1' }],
     ['from a host beside this one', { 'sec-fetch-site': 'same-site' }],
     ['as Sec-Fetch-Site says', { 'sec-fetch-site': 'cross-site' }],
-  ] as const)('%s neither signs in nor out', async (_, headers) => {
-    const { status, cookie } = await signIn(client, { name: 'reader', password: 'reader-secret', headers })
-    const out = await client.request('POST', '/ui/-/sign-out', { headers })
+  ] as const)('%s changes nothing, for whom it may be sent', async (_, headers) => {
+    const { cookie } = (await signIn(client, { name: 'operator', password: 'operator-secret' })).headers
+    const operator = registry.basic('operator', 'operator-secret')
+    const known = async () => await (await operator.request('GET', '/api/v1/repositories/team/app')).text()
+    const before = await known()
 
-    expect([status, cookie, out.status, out.headers.get('set-cookie')]).toEqual([403, '', 403, null])
+    for (const [path, fields] of Object.values(FORMS).flat()) {
+      const answer = await client.request('POST', path, {
+        headers: { accept: 'text/html', cookie: cookie ?? '', ...headers },
+        body: new URLSearchParams(fields),
+      })
+      expect([path, answer.status, answer.headers.get('set-cookie')]).toEqual([path, 403, null])
+      expect(await answer.text()).toContain('The request came from another site')
+    }
+    expect(await known()).toBe(before)
   })
 
   test('is told from one of this host, which a proxy has given another name', async () => {

@@ -1,4 +1,3 @@
-import { findSpanMs } from '../../config/words/duration.ts'
 import {
   addWebhook,
   listWebhookDeliveries,
@@ -8,6 +7,7 @@ import {
   testWebhook,
   type WebhookWork,
 } from '../../operating/webhooks.ts'
+import { findSpanMs } from '../../runtime/duration.ts'
 import { minute, printList, remark } from '../accounts/account-output.ts'
 import { readLine } from '../accounts/password-input.ts'
 import { CommandError } from '../command-error.ts'

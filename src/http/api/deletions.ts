@@ -2,10 +2,12 @@ import { z } from 'zod'
 import { ChangedMeanwhile } from '../../registry/content/manifest-removal.ts'
 import { StillNamed } from '../../registry/content/still-named.ts'
 import type { Preview } from '../../registry/deleting/preview.ts'
+import type { Deleted } from '../../registry/deleting/removing.ts'
 import type { Going, Selection, Staying } from '../../registry/deleting/selection.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
+import type { Route } from '../routes.ts'
 import { age, atMostOne, digest, flag, invalid, parametersIn, tag, tags } from './parameters.ts'
 import type { ContentRoute } from './routes.ts'
 
@@ -27,40 +29,63 @@ export const DELETION = atMostOne(
 )
 
 /** What would go, what that frees and when. Changes nothing. */
-export async function previewDeletion({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
-  const selection = selectionOf(route, parametersIn(route.query, LOOK))
+export async function previewDeletion(call: Call<ContentRoute>): Promise<PlainResponse> {
+  const { preview, named, staying } = await seenBefore(
+    call,
+    selectionOf(call.route, parametersIn(call.route.query, LOOK)),
+    MOST_NAMED,
+  )
+  return jsonResponse(shown(preview, named, staying))
+}
+
+/** Deletes what a look has shown, and nothing else. */
+export async function deleteContent(call: Call<ContentRoute>): Promise<PlainResponse> {
+  const { token, force: isForced = false, ...words } = parametersIn(call.route.query, DELETION)
+  return jsonResponse(await deleteAsSeen(call, selectionOf(call.route, words), { token, isForced }))
+}
+
+type Asking = Pick<Call<Route>, 'registry' | 'request' | 'actor'>
+
+export interface SeenBefore {
+  readonly preview: Preview
+  /** The first of what goes, and of what is meant and stays. */
+  readonly named: readonly Going[]
+  readonly staying: readonly Staying[]
+}
+
+/** A look at a deletion; names so much of it at most. Throws NAME_UNKNOWN, MANIFEST_UNKNOWN. */
+export async function seenBefore({ registry, request }: Asking, selection: Selection, most: number): Promise<SeenBefore> {
   const named: Going[] = []
   const staying: Staying[] = []
   const told = (found: Going | Staying) => {
-    if (found.kind === 'stays' && staying.length < MOST_NAMED) staying.push(found)
-    if (found.kind !== 'stays' && named.length < MOST_NAMED) named.push(found)
+    if (found.kind === 'stays' && staying.length < most) staying.push(found)
+    if (found.kind !== 'stays' && named.length < most) named.push(found)
   }
   const preview = await registry.changes.deletions(request.signal).preview(selection, told, request.signal)
-  return jsonResponse(shown(preview, named, staying))
+  return { preview, named, staying }
 }
 
 /**
  * Deletes what a look has shown, and nothing else: it looks again, and refuses with 409 where the set is another one by now. Ends between two
  * removals when the client goes; what has gone by then is gone.
  */
-export async function deleteContent({ registry, request, route, actor }: Call<ContentRoute>): Promise<PlainResponse> {
-  const { token, force: isForced = false, ...words } = parametersIn(route.query, DELETION)
-  const selection = selectionOf(route, words)
-  const { signal } = request
+export async function deleteAsSeen(
+  { registry, request: { signal }, actor }: Asking,
+  selection: Selection,
+  { token, isForced }: { readonly token: string; readonly isForced: boolean },
+): Promise<Deleted> {
   const deletions = registry.changes.deletions(signal)
   const preview = await deletions.preview(selection, () => undefined, signal)
   if (preview.token !== token) throw conflict('Something was pushed, moved or removed since the token was given; look again.')
   try {
-    const told = () => undefined
-    const { tags, manifests, changed, kept } = await deletions.delete(selection, {
+    return await deletions.delete(selection, {
       actor,
       isForced,
       asOf: preview.asOf,
       pushedBeforeMs: preview.pushedBeforeMs,
       signal,
-      told,
+      told: () => undefined,
     })
-    return jsonResponse({ tags, manifests, changed, kept })
   } catch (cause) {
     if (cause instanceof StillNamed) throw conflict(cause.message, { detail: cause.detail, cause })
     if (cause instanceof ChangedMeanwhile)

@@ -2,10 +2,9 @@ import { z } from 'zod'
 import type { Digest } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image/image-config.ts'
 import type { ImageFacts } from '../../oci/image/image-facts.ts'
-import { findTag } from '../../oci/reference.ts'
 import { type FoundRepository, MOST_FOUND } from '../../registry/search/search.ts'
 import type { ImageContents } from '../../registry/shown/image-contents.ts'
-import { placeOf, TAG_SORTS, type TagPlace, type TagSort } from '../../registry/shown/tag-order.ts'
+import { TAG_SORTS, type TagPlace, type TagSort } from '../../registry/shown/tag-order.ts'
 import type { ShownTag } from '../../registry/shown/tag-pages.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
@@ -13,6 +12,7 @@ import { shownNames } from '../shown-names.ts'
 import { atMost, digest, invalid, parametersIn, tag } from './parameters.ts'
 import type { ContentRoute, RepositoriesRoute } from './routes.ts'
 import { shownPulls, shownSums, timeOf } from './shown.ts'
+import { findTagPlace, textOfPlace } from './tag-place.ts'
 
 const MOST_LISTED = 1_000
 const USUALLY_LISTED = 100
@@ -75,28 +75,14 @@ function shownRepository({ name, description, stars, isAutomated }: FoundReposit
 export async function listApiTags({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
   const { n: limit = USUALLY_LISTED, sort = 'name', order, q: part, after } = parametersIn(route.query, TAGS)
   const isDescending = order === undefined ? sort !== 'name' : order === 'descending'
-  const place = after === undefined || after === '' ? undefined : placeIn(after, sort)
+  const place = after === undefined || after === '' ? undefined : getTagPlace(after, sort)
   const asked = { sort, isDescending, part, after: place, limit, signal: request.signal }
   const { entries, next } = await registry.shown.tags.page(route.repository, asked)
   return jsonResponse({
     tags: entries.map(shownTag),
     more: next !== undefined,
-    next: next === undefined ? null : textOf(next, sort),
+    next: next === undefined ? null : textOfPlace(next, sort),
   })
-}
-
-/** A name, or what it is sorted by, a colon, and the name: no tag has a colon. */
-function textOf({ tag: name, value }: TagPlace, sort: TagSort): string {
-  return sort === 'name' || sort === 'version' ? name : `${value ?? ''}:${name}`
-}
-
-/** Throws PARAMETER_INVALID. */
-function placeIn(text: string, sort: TagSort): TagPlace {
-  const isName = sort === 'name' || sort === 'version'
-  const [, value = '', last = ''] = (isName ? /^()(.*)$/ : /^(\d{0,16}):(.*)$/).exec(text) ?? []
-  const name = findTag(last)
-  if (name === undefined) throw invalid('after is not the next of a page that was sorted so')
-  return placeOf(name, value === '' ? null : Number(value), sort)
 }
 
 /** One image, with all that is known of it, what it names, and what is attached to it. */
@@ -123,6 +109,13 @@ export async function getApiImage({ registry, route }: Call<ContentRoute>): Prom
     pulls: shownPulls(await shown.pulls.of(repository, manifest.digest)),
     facts: facts === undefined ? null : shownFacts(facts),
   })
+}
+
+/** Throws PARAMETER_INVALID. */
+function getTagPlace(text: string, sort: TagSort): TagPlace {
+  const place = findTagPlace(text, sort)
+  if (place === undefined) throw invalid('after is not the next of a page that was sorted so')
+  return place
 }
 
 function shownContents({ artifactType, subject, layers, images }: ImageContents) {

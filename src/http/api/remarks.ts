@@ -46,7 +46,7 @@ async function changeStar({ registry, route, permit }: Call<ContentRoute>, chang
 }
 
 /** Throws DENIED for a caller without a name, and for a robot. */
-function userOf(caller: Caller): string {
+export function userOf(caller: Caller): string {
   const name = caller.kind === 'robot' ? undefined : callerName(caller)
   if (name !== undefined) return name
   throw new RegistryError('DENIED', { message: 'Stars are given by users; log in as one.' })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { unavailable } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference } from '../../oci/reference.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
 import type { RepositoryDecisions } from '../../registry/retention/retention-look.ts'
@@ -30,12 +31,7 @@ const MOST_WAITING = 100
 /** What the rules for tags do in the repository: tags by name, then manifests without one by digest. Removes nothing. */
 export async function previewRetention({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
   const { n = USUALLY_SHOWN, last, goes: onlyGoing = false, bytes: asksBytes = false } = parametersIn(route.query, RETENTION)
-  if (deciding.waiting >= MOST_WAITING) throw unavailable('Too many repositories are being looked at; ask again in a moment.')
-  const found = await deciding.run(async () => {
-    const decisions = await registry.retention.decisionsIn(route.repository, request.signal)
-    const bytes = asksBytes ? decisions && (await registry.retention.bytesOf(decisions, request.signal)) : undefined
-    return decisions && { decisions, bytes }
-  })
+  const found = await decidedIn({ registry, request }, route.repository, { asksBytes })
   if (found === undefined) throw nameUnknown(route.repository)
   const { decisions, bytes } = found
   const page = pageOf(decisions, { n, last, onlyGoing })
@@ -45,6 +41,20 @@ export async function previewRetention({ registry, request, route }: Call<Conten
     bytes,
     contents: page.slice(0, n).map(({ tag = null, ...content }) => ({ tag, ...content })),
     next: end?.tag ?? end?.digest ?? null,
+  })
+}
+
+/** What the rules do in a repository; undefined where it is not there. Throws UNAVAILABLE where too many requests wait for such an answer. */
+export async function decidedIn(
+  { registry, request }: Pick<Call<ContentRoute>, 'registry' | 'request'>,
+  repository: RepositoryName,
+  { asksBytes }: { readonly asksBytes: boolean },
+) {
+  if (deciding.waiting >= MOST_WAITING) throw unavailable('Too many repositories are being looked at; ask again in a moment.')
+  return await deciding.run(async () => {
+    const decisions = await registry.retention.decisionsIn(repository, request.signal)
+    const bytes = asksBytes ? decisions && (await registry.retention.bytesOf(decisions, request.signal)) : undefined
+    return decisions && { decisions, bytes }
   })
 }
 

@@ -1,7 +1,14 @@
 import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import { type AccountsRoute, findAccountsRoute } from './accounts/routes.ts'
 
-export type ApiRoute = OpenApiRoute | RepositoriesRoute | ActivityRoute | ProgressRoute | EventsRoute | AccountsRoute | ContentRoute
+export type ApiRoute =
+  | OpenApiRoute
+  | RepositoriesRoute
+  | ActivityRoute
+  | ProgressRoute
+  | EventsRoute
+  | AccountsRoute
+  | ContentRoute
 
 /** `/api/v1/openapi.json` */
 export interface OpenApiRoute {

@@ -1,12 +1,15 @@
 import { z } from 'zod'
 import { RegistryError, unavailable } from '../../oci/errors.ts'
+import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { ReferencesMissing } from '../../registry/content/reference-check.ts'
+import type { TagTarget } from '../../registry/deleting/content-changes.ts'
 import type { Past, PastMove, PastOfTag } from '../../registry/deleting/past-of-tag.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
+import type { Route } from '../routes.ts'
 import { atMost, digest, parametersIn, tag } from './parameters.ts'
 import type { ContentRoute } from './routes.ts'
 
@@ -69,12 +72,21 @@ export async function restoreTag(call: Call<ContentRoute>): Promise<PlainRespons
     throw new RegistryError('MANIFEST_UNKNOWN', {
       message: `It is not known where the tag pointed ${back} moves ago; its history says what is, and digest names it.`,
     })
+  await pointBack({ registry, request, actor }, route.repository, { tag: restored, digest: target })
+  return jsonResponse({ tag: restored, digest: target })
+}
+
+/** Points a tag to a manifest that is still there. Throws 409 where content of it is not there any more. */
+export async function pointBack(
+  { registry, request, actor }: Pick<Call<Route>, 'registry' | 'request' | 'actor'>,
+  repository: RepositoryName,
+  target: TagTarget,
+): Promise<void> {
   try {
-    await registry.changes.restoreTag(route.repository, { tag: restored, digest: target }, { actor, signal: request.signal })
+    await registry.changes.restoreTag(repository, target, { actor, signal: request.signal })
   } catch (cause) {
     throw refusalOf(cause)
   }
-  return jsonResponse({ tag: restored, digest: target })
 }
 
 /** A request about the past of a tag. */

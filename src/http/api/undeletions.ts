@@ -95,7 +95,8 @@ async function undeletableOf(
   return { kind: 'record', id } satisfies Undeletable
 }
 
-function refusalOf(error: unknown): unknown {
+/** In words for the client; another error as it is. */
+export function refusalOf(error: unknown): unknown {
   if (error instanceof NoSuchDeletion)
     return new RegistryError('MANIFEST_UNKNOWN', {
       message:

@@ -1,13 +1,11 @@
 import type { PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
-import icon from './assets/icon.svg' with { type: 'file' }
 import style from './assets/page.css' with { type: 'file' }
 import script from './assets/page.js' with { type: 'file' }
 import type { AssetPage } from './page-routes.ts'
 
 /** Names of assets in addresses: each has a hash of its content. */
 export interface AssetNames {
-  readonly icon: string
   readonly style: string
   readonly script: string
 }
@@ -25,7 +23,7 @@ let assets: Promise<Readonly<Record<keyof AssetNames, Asset>>> | undefined
 /** The names under which the assets are served by this program. */
 export async function assetNames(): Promise<AssetNames> {
   const loaded = await load()
-  return { icon: loaded.icon.name, style: loaded.style.name, script: loaded.script.name }
+  return { style: loaded.style.name, script: loaded.script.name }
 }
 
 /**
@@ -60,12 +58,11 @@ async function load() {
 }
 
 async function loadAll() {
-  const [loadedIcon, loadedStyle, loadedScript] = await Promise.all([
-    read(icon, { word: 'icon', extension: 'svg', mediaType: 'image/svg+xml' }),
+  const [loadedStyle, loadedScript] = await Promise.all([
     read(style, { word: 'page', extension: 'css', mediaType: 'text/css; charset=utf-8' }),
     read(script, { word: 'page', extension: 'js', mediaType: 'text/javascript; charset=utf-8' }),
   ])
-  return { icon: loadedIcon, style: loadedStyle, script: loadedScript }
+  return { style: loadedStyle, script: loadedScript }
 }
 
 interface AssetKind {

@@ -1,7 +1,7 @@
-import type { HeaderFields, PlainResponse } from '../answer/responses.ts'
+import { emptyResponse, type HeaderFields, type PlainResponse } from '../answer/responses.ts'
 import { type AssetNames, assetNames } from './assets.ts'
-import { type Html, html } from './html.ts'
 import type { Site } from './site.ts'
+import { type Address, type Html, html } from './text/html.ts'
 
 /** One screen, as it stands between the head and the foot of the page. */
 export interface Screen {
@@ -40,6 +40,11 @@ export async function pageResponse(
   }
 }
 
+/** After a form has changed something: the screen that shows it, which can be loaded again without sending the form again. */
+export function seeOther(site: Site, to: Address, headers: HeaderFields = {}): PlainResponse {
+  return emptyResponse(303, { ...guardsOf(site), Location: to.toString(), ...headers })
+}
+
 /** What keeps an answer of the page from other sites, and from the disks of browsers where a login shows more than the public sees. */
 export function guardsOf({ signIn }: Site): HeaderFields {
   return {
@@ -53,12 +58,12 @@ export function guardsOf({ signIn }: Site): HeaderFields {
   }
 }
 
-/** Only files of this host, no code or style in the text, no text as HTML by a script, in no frame. */
+/** Only files of this host and the picture in the text, no code or style in the text, no text as HTML by a script, in no frame. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
   "style-src 'self'",
-  "img-src 'self'",
+  'img-src data:',
   "connect-src 'self'",
   "form-action 'self'",
   "base-uri 'none'",
@@ -74,7 +79,7 @@ function documentOf(site: Site, { title, main, searched = '', answersWhileTyping
 <title>${title === '' ? site.host : `${title} · ${site.host}`}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<link rel="icon" href="${site.own(assets.icon)}">
+${ICON}
 <link rel="stylesheet" href="${site.own(assets.style)}">
 <script type="module" src="${site.own(assets.script)}"></script>
 </head>
@@ -82,15 +87,15 @@ function documentOf(site: Site, { title, main, searched = '', answersWhileTyping
 <a class="skip" href="#main">Skip to the content</a>
 <header class="top">
 <a class="home" href="${site.repositories()}">${site.host}</a>
-<form class="search" role="search" action="${site.repositories()}" ${answersWhileTyping ? html`data-live` : ''}>
-<input type="search" name="q" value="${searched}" maxlength="200" placeholder="Search repositories" aria-label="Search repositories" autocomplete="off" spellcheck="false"><kbd>/</kbd>
+<form class="search" role="search" action="${site.repositories()}" ${answersWhileTyping && html`data-live="main"`}>
+<input type="search" name="q" value="${searched}" maxlength="200" placeholder="Search repositories, digests" aria-label="Search repositories and digests" autocomplete="off" spellcheck="false"><kbd>/</kbd>
 </form>
 ${loginOf(site)}
 </header>
 <main id="main" tabindex="-1">
 ${main}
 </main>
-<footer class="foot"><span>Berth</span> <a href="${site.api()}">API</a> <button type="button" class="plain scripted" data-keys>Keyboard <kbd>?</kbd></button></footer>
+<footer class="foot"><span>Berth</span> <a href="${site.own('activity')}">Activity</a> <a href="${site.api()}">API</a> <button type="button" class="plain scripted" data-keys>Keyboard <kbd>?</kbd></button></footer>
 <p class="said" role="status" aria-live="polite"></p>
 ${KEYS}
 </body>
@@ -104,6 +109,9 @@ function loginOf(site: Site): Html {
   if (site.caller !== undefined || site.signIn.kind === 'none') return html`<span class="login">${site.caller}</span>`
   return html`<nav class="login" aria-label="Account"><a href="${site.own('sign-in')}">Sign in</a></nav>`
 }
+
+/** In the text itself, so that the first screen takes three requests. */
+const ICON = html`<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Cpath fill='%231c6fb8' d='M2 8h12l-2 6H4zM5 4h2v3H5zM8 2h2v5H8z'/%3E%3C/svg%3E">`
 
 const KEYS = html`<dialog class="keys" aria-labelledby="keys-title">
 <h2 id="keys-title">Keyboard</h2>

@@ -5,17 +5,18 @@ import type { Target } from '../request/target.ts'
 
 /**
  * The page, for browsers. Things have the addresses that people know: `/ui/team/app`, `/ui/team/app:v1`, `/ui/team/app@sha256:…`, and
- * `/ui/team/` for what is below. Below `/ui/-/` is what is no repository: no name has such a part.
+ * `/ui/team/` for what is below. Below `/ui/-/` is what is no repository, and below `/ui/team/app/-/` what is done with one: no name has such a part.
  */
 export type PageRoute =
   | RepositoriesPage
   | RepositoryPage
+  | PartPage
   | ImagePage
   | ContentPage
   | HistoryPage
   | AssetPage
-  | SignInPage
   | SignOutPage
+  | OwnPage
   | NowherePage
 
 /** `/` and `/ui/<folder>/` */
@@ -33,6 +34,22 @@ export interface RepositoryPage {
   readonly query: URLSearchParams
 }
 
+/** `/ui/<name>/-/<word>` */
+export interface PartPage {
+  readonly resource: (typeof PARTS)[keyof typeof PARTS]
+  readonly repository: RepositoryName
+  readonly query: URLSearchParams
+}
+
+const PARTS = {
+  star: 'page-star',
+  description: 'page-description',
+  delete: 'page-deletion',
+  deleted: 'page-deleted',
+  compare: 'page-comparison',
+  space: 'page-space',
+} as const
+
 /** `/ui/<name>:<tag>` and `/ui/<name>@<digest>` */
 export interface ImagePage {
   readonly resource: 'page-image'
@@ -41,12 +58,13 @@ export interface ImagePage {
   readonly query: URLSearchParams
 }
 
-/** `/ui/<name>@<digest>/manifest` and `/config`: the bytes as they are. */
+/** `/ui/<name>@<digest>/manifest`, `/config`, and `/layer-0` of what is a text: the bytes as they are. */
 export interface ContentPage {
   readonly resource: 'page-content'
   readonly repository: RepositoryName
   readonly reference: Digest
-  readonly part: 'manifest' | 'config'
+  /** A number: the place of a layer. */
+  readonly part: 'manifest' | 'config' | number
   readonly query: URLSearchParams
 }
 
@@ -64,11 +82,16 @@ export interface AssetPage {
   readonly name: string
 }
 
-/** `/ui/-/sign-in` */
-export interface SignInPage {
-  readonly resource: 'page-sign-in'
+/** `/ui/-/<word>` */
+export interface OwnPage {
+  readonly resource: (typeof OWN_WORDS)[keyof typeof OWN_WORDS]
   readonly query: URLSearchParams
 }
+
+const OWN_WORDS = {
+  'sign-in': 'page-sign-in',
+  activity: 'page-activity',
+} as const
 
 /** `/ui/-/sign-out` */
 export interface SignOutPage {
@@ -80,7 +103,7 @@ export interface NowherePage {
   readonly resource: 'page-nowhere'
 }
 
-export function isOfPage(route: { readonly resource: string }): boolean {
+export function isOfPage(route: { readonly resource: string }): route is PageRoute {
   return route.resource.startsWith('page-')
 }
 
@@ -106,7 +129,8 @@ function repositories(below: string, query: URLSearchParams): PageRoute {
 }
 
 const OWN = /^-\/([a-z0-9.-]{1,100})$/
-const THING = /^([a-z0-9._/-]+)(?:@([a-z0-9]+:[0-9a-f]+)(?:\/(manifest|config))?|:([A-Za-z0-9_.-]+)(\/history)?)?$/
+const PART = /^([a-z0-9._/-]+)\/-\/([a-z]{1,20})$/
+const THING = /^([a-z0-9._/-]+)(?:@([a-z0-9]+:[0-9a-f]+)(?:\/(manifest|config|layer-\d{1,3}))?|:([A-Za-z0-9_.-]+)(\/history)?)?$/
 
 function routeIn(path: string, query: URLSearchParams): PageRoute {
   if (path === '') return repositories('', query)
@@ -115,6 +139,8 @@ function routeIn(path: string, query: URLSearchParams): PageRoute {
   const decoded = decodedPath(path)
   if (decoded.endsWith('/'))
     return findRepositoryName(decoded.slice(0, -1)) === undefined ? NOWHERE : repositories(decoded, query)
+  const [, whole = '', word = ''] = PART.exec(decoded) ?? []
+  if (word !== '') return partRoute(whole, word, query)
   const [, name = '', digestText, part, tagText, history] = THING.exec(decoded) ?? []
   const repository = findRepositoryName(name)
   if (repository === undefined) return NOWHERE
@@ -127,19 +153,21 @@ function routeIn(path: string, query: URLSearchParams): PageRoute {
 }
 
 function ofDigest(repository: RepositoryName, reference: Digest, part: string | undefined, query: URLSearchParams): PageRoute {
-  if (part === 'manifest' || part === 'config') return { resource: 'page-content', repository, reference, part, query }
-  return { resource: 'page-image', repository, reference, query }
+  if (part === undefined) return { resource: 'page-image', repository, reference, query }
+  const shown = part === 'manifest' || part === 'config' ? part : Number(part.slice('layer-'.length))
+  return { resource: 'page-content', repository, reference, part: shown, query }
+}
+
+function partRoute(name: string, word: string, query: URLSearchParams): PageRoute {
+  const repository = findRepositoryName(name)
+  const resource = Object.hasOwn(PARTS, word) ? PARTS[word as keyof typeof PARTS] : undefined
+  return repository === undefined || resource === undefined ? NOWHERE : { resource, repository, query }
 }
 
 function ownRoute(name: string, query: URLSearchParams): PageRoute {
-  switch (name) {
-    case 'sign-in':
-      return { resource: 'page-sign-in', query }
-    case 'sign-out':
-      return { resource: 'page-sign-out' }
-    default:
-      return { resource: 'page-asset', name }
-  }
+  if (name === 'sign-out') return { resource: 'page-sign-out' }
+  if (Object.hasOwn(OWN_WORDS, name)) return { resource: OWN_WORDS[name as keyof typeof OWN_WORDS], query }
+  return { resource: 'page-asset', name }
 }
 
 /** Browsers and chats encode a colon now and then. */

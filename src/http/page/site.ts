@@ -2,7 +2,7 @@ import type { SignIn } from '../../access/sessions.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
-import { Address } from './html.ts'
+import { Address } from './text/html.ts'
 
 export interface SiteOptions {
   /** What stands before `/v2/` for clients: '' or a path without the slash at its end. */
@@ -42,12 +42,17 @@ export class Site {
     return `${this.#root}/`
   }
 
-  repositories(query: Readonly<Record<string, string | number | undefined>> = {}, below = ''): Address {
+  repositories(query: Query = {}, below = ''): Address {
     return Address.here(`${this.#root}${below === '' ? '/' : `/ui/${below}`}${queryText(query)}`)
   }
 
-  repository(repository: string, query: Readonly<Record<string, string | undefined>> = {}): Address {
+  repository(repository: string, query: Query = {}): Address {
     return Address.here(`${this.#root}/ui/${repository}${queryText(query)}`)
+  }
+
+  /** Something that is done with a repository: a word below its address. */
+  part(repository: RepositoryName, word: string, query: Query = {}): Address {
+    return Address.here(`${this.#root}/ui/${repository}/-/${word}${queryText(query)}`)
   }
 
   image(repository: RepositoryName, reference: Reference): Address {
@@ -58,11 +63,11 @@ export class Site {
     return Address.here(`${this.#root}/ui/${repository}:${tag}/history`)
   }
 
-  content(repository: RepositoryName, digest: Digest, part: 'manifest' | 'config'): Address {
+  content(repository: RepositoryName, digest: Digest, part: 'manifest' | 'config' | `layer-${number}`): Address {
     return Address.here(`${this.#root}/ui/${repository}@${digest}/${part}`)
   }
 
-  own(name: string, query: Readonly<Record<string, string | undefined>> = {}): Address {
+  own(name: string, query: Query = {}): Address {
     return Address.here(`${this.#root}/ui/-/${name}${queryText(query)}`)
   }
 
@@ -76,10 +81,12 @@ export function referenceText(repository: string, reference: Reference): string 
   return `${repository}${isDigest(reference) ? '@' : ':'}${reference}`
 }
 
-/** Parameters that are undefined or empty are left out. */
-function queryText(query: Readonly<Record<string, string | number | undefined>>): string {
+/** Parameters that are undefined or empty are left out; of a list each is one. */
+export type Query = Readonly<Record<string, string | number | undefined | readonly string[]>>
+
+function queryText(query: Query): string {
   const parameters = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined || value === '' ? [] : [`${name}=${encodeURIComponent(value)}`],
+    [value ?? []].flat().flatMap((each) => (each === '' ? [] : [`${name}=${encodeURIComponent(each)}`])),
   )
   return parameters.length === 0 ? '' : `?${parameters.join('&')}`
 }

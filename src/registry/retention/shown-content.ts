@@ -1,3 +1,5 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { Tag } from '../../oci/reference.ts'
 import type { Decided } from '../../retention/decision.ts'
 import type { ManifestFacts, TagFacts } from '../../retention/facts.ts'
 import { wordsOf } from '../../retention/reason.ts'
@@ -5,8 +7,8 @@ import { wordsOf } from '../../retention/reason.ts'
 /** What becomes of one tag, or of a manifest without a tag, for people and programs. */
 export interface ShownContent {
   /** Undefined: no tag leads to it. */
-  readonly tag: string | undefined
-  readonly digest: string
+  readonly tag: Tag | undefined
+  readonly digest: Digest
   readonly goes: boolean
   /** One word or two, for a program. */
   readonly reason: string

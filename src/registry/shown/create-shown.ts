@@ -39,7 +39,7 @@ export interface ShownParts {
 
 /** What answers such questions, put together. */
 export function createShown({ storage, metadata, epoch, manifests, scan, backgroundScan }: ShownParts) {
-  const images = new Images({ metadata, manifests, scan })
+  const images = new Images({ metadata, manifests })
   const remarks = new Remarks({ storage, metadata, epoch })
   const pulls = new PullCounts(metadata)
   const ordered = new OrderedTags({ metadata, pulls })

@@ -50,7 +50,10 @@ function operationOf({ summary, parameters, body, answer, isStream, status = 200
     ...(body && {
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body), example: example.body } } },
     }),
-    responses: { [status]: answerOf('Done.', answer, isStream ? 'text/event-stream' : JSON_TYPE), ...Object.fromEntries(refusals) },
+    responses: {
+      [status]: answerOf('Done.', answer, isStream ? 'text/event-stream' : JSON_TYPE),
+      ...Object.fromEntries(refusals),
+    },
   }
 }
 

@@ -7,7 +7,3 @@ declare module '*.css' {
   const path: string
   export = path
 }
-declare module '*.svg' {
-  const path: string
-  export = path
-}

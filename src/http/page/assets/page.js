@@ -120,6 +120,16 @@ document.addEventListener('click', ({ target }) => {
   if (text !== null && text !== undefined) void copy(text)
 })
 
+// A digest is shown by its first letters, and copied whole.
+document.addEventListener('copy', (event) => {
+  const selection = getSelection()
+  const code = selection?.anchorNode?.parentElement?.closest('code[title]')
+  const whole = code?.getAttribute('title')
+  if (!code || !whole || selection?.toString().trim() !== code.textContent) return
+  event.clipboardData?.setData('text/plain', whole)
+  event.preventDefault()
+})
+
 // Which client the reader uses is remembered by the browser alone.
 const CHOICE = 'berth-client'
 document.addEventListener('change', ({ target }) => {
@@ -129,33 +139,44 @@ for (const choice of document.querySelectorAll('input[name=client]')) {
   if (choice instanceof HTMLInputElement && choice.value === localStorage.getItem(CHOICE)) choice.checked = true
 }
 
-/** What is on its way for the search. */
-let searching = new AbortController()
+/** What is on its way for the form in which the reader types. */
+let asking = new AbortController()
 let timer = 0
 
-async function search() {
-  const form = field?.form
-  if (field === null || !form) return
-  searching.abort()
-  searching = new AbortController()
-  const { signal } = searching
-  const words = field.value.trim()
-  const address = words === '' ? form.action : `${form.action}?q=${encodeURIComponent(words)}`
+/** @param {HTMLFormElement} form */
+function addressOf(form) {
+  const address = new URL(form.action)
+  for (const [name, value] of new FormData(form)) {
+    if (typeof value === 'string' && value.trim() !== '') address.searchParams.append(name, value.trim())
+  }
+  return address.href
+}
+
+/**
+ * Puts what the form finds in the place that it names.
+ * @param {HTMLFormElement} form
+ */
+async function answer(form) {
+  asking.abort()
+  asking = new AbortController()
+  const { signal } = asking
+  const address = addressOf(form)
   const found = await load(address, signal)
-  const main = found?.querySelector('main')
-  if (signal.aborted || !found || !main) return
-  document.querySelector('main')?.replaceWith(document.adoptNode(main))
+  const place = form.getAttribute('data-live') ?? ''
+  const there = found?.getElementById(place)
+  if (signal.aborted || !found || !there) return
+  document.getElementById(place)?.replaceWith(document.adoptNode(there))
   document.title = found.title
   history.replaceState(undefined, '', address)
   watchEnd()
 }
 
-if (field?.form?.hasAttribute('data-live')) {
-  field.addEventListener('input', () => {
-    clearTimeout(timer)
-    timer = setTimeout(search, WAIT_MS)
-  })
-}
+document.addEventListener('input', ({ target }) => {
+  const form = target instanceof HTMLInputElement ? target.form : null
+  if (!form?.hasAttribute('data-live')) return
+  clearTimeout(timer)
+  timer = setTimeout(() => void answer(form), WAIT_MS)
+})
 
 /** The end of a list that goes on brings its next page before the reader is there. */
 const ends = new IntersectionObserver(
@@ -176,7 +197,7 @@ function watchEnd() {
 /** @param {HTMLAnchorElement} next */
 async function goOn(next) {
   ends.unobserve(next)
-  const page = await load(next.href, searching.signal)
+  const page = await load(next.href, asking.signal)
   const here = document.querySelector('main table.rows tbody')
   const there = page?.querySelector('main table.rows tbody')
   if (!page || !there || here === null || !next.isConnected) return

@@ -6,10 +6,10 @@ import type { HeaderFields, PlainResponse } from '../../answer/responses.ts'
 import type { ServedRegistry } from '../../call.ts'
 import type { Failure, IncomingRequest } from '../../pipeline.ts'
 import { pageResponse } from '../document.ts'
-import { html } from '../html.ts'
 import type { PageRoute } from '../page-routes.ts'
 import { siteFor } from '../site-of.ts'
-import { signInScreen } from './sign-in-form.ts'
+import { html } from '../text/html.ts'
+import { signInScreen } from './account/sign-in-form.ts'
 
 /** Throws NAME_UNKNOWN. */
 export function showNowhere(): never {
@@ -59,6 +59,10 @@ function titleOf(status: number): string {
 function sentenceOf({ code, message }: RegistryError, route: PageRoute): string {
   switch (route.resource) {
     case 'page-repository':
+    case 'page-space':
+    case 'page-star':
+    case 'page-description':
+    case 'page-deleted':
       return code === 'NAME_UNKNOWN' ? `There is no repository ${route.repository}, or you may not see it.` : message
     case 'page-image':
     case 'page-content':

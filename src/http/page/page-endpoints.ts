@@ -1,0 +1,52 @@
+import type { Endpoints, RouteTo } from '../endpoint.ts'
+import { getAsset } from './assets.ts'
+import type { PageRoute } from './page-routes.ts'
+import { showSignIn, signIn, signOut } from './screens/account/sign-in.ts'
+import { bringBack, showDeleted } from './screens/changes/deleted.ts'
+import { deleteChosen, showDeletion } from './screens/changes/deletion.ts'
+import { showNowhere } from './screens/failure.ts'
+import { showActivity } from './screens/home/activity.ts'
+import { showRepositories } from './screens/home/repositories.ts'
+import { showContent } from './screens/image/content.ts'
+import { pointTagBack, showHistory } from './screens/image/history.ts'
+import { showImage } from './screens/image/image.ts'
+import { showComparison } from './screens/repository/comparison.ts'
+import { describe, showDescription } from './screens/repository/description.ts'
+import { showRepository } from './screens/repository/repository.ts'
+import { showSpace } from './screens/repository/space.ts'
+import { giveStar } from './screens/repository/star.ts'
+
+/** The page's part of the table of endpoints. What changes something is a form of this host, which `dispatch` has looked at. */
+export const PAGE_ENDPOINTS: { readonly [Name in PageRoute['resource']]: Endpoints<RouteTo<Name>> } = {
+  'page-repositories': { GET: { id: 'page', action: 'list', answer: showRepositories } },
+  'page-repository': { GET: { id: 'page', action: 'list', answer: showRepository } },
+  'page-star': { POST: { id: 'page', action: 'pull', answer: giveStar, changesRecords: true } },
+  'page-description': {
+    GET: { id: 'page', action: 'push', answer: showDescription, changesRecords: true },
+    POST: { id: 'page', action: 'push', answer: describe, changesRecords: true },
+  },
+  'page-deletion': {
+    GET: { id: 'page', action: 'delete', answer: showDeletion },
+    POST: { id: 'page', action: 'delete', answer: deleteChosen },
+  },
+  'page-deleted': {
+    GET: { id: 'page', action: 'push', answer: showDeleted },
+    POST: { id: 'page', action: 'push', answer: bringBack },
+  },
+  'page-comparison': { GET: { id: 'page', action: 'pull', answer: showComparison } },
+  'page-space': { GET: { id: 'page', action: 'list', answer: showSpace } },
+  'page-activity': { GET: { id: 'page', action: 'list', answer: showActivity } },
+  'page-image': { GET: { id: 'page', action: 'pull', answer: showImage } },
+  'page-content': { GET: { id: 'page', action: 'pull', answer: showContent } },
+  'page-history': {
+    GET: { id: 'page', action: 'pull', answer: showHistory },
+    POST: { id: 'page', action: 'push', answer: pointTagBack },
+  },
+  'page-asset': { GET: { id: 'page', action: 'pull', answer: getAsset, duringHandover: true } },
+  'page-sign-in': {
+    GET: { id: 'page', action: 'pull', answer: showSignIn, duringHandover: true },
+    POST: { id: 'page', action: 'pull', answer: signIn, duringHandover: true },
+  },
+  'page-sign-out': { POST: { id: 'page', action: 'pull', answer: signOut, duringHandover: true } },
+  'page-nowhere': { GET: { id: 'page', action: 'pull', answer: showNowhere, duringHandover: true } },
+}
