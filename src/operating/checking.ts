@@ -9,7 +9,7 @@ import { type CollectorPolicy, DEFAULT_POLICY } from '../registry/collect/policy
 import { MirrorNames } from '../registry/mirror/mirror-names.ts'
 import { StorageFault } from '../storage/storage-errors.ts'
 import { openRegistry, withDatabase } from './command-registry.ts'
-import { selectionOf } from './deletion-words.ts'
+import { selectionOf } from './deleting/deletion-words.ts'
 
 export type { CheckProgress, CheckResult, ReportedFinding }
 

@@ -4,8 +4,8 @@ import type { Log } from '../observe/log.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Reference } from '../oci/reference.ts'
 import { withContent } from './content-registry.ts'
-import { explained } from './deletion.ts'
-import { targetOf } from './deletion-words.ts'
+import { explained } from './deleting/deletion.ts'
+import { targetOf } from './deleting/deletion-words.ts'
 
 /** Keeps a tag or a digest from being deleted. Throws StartError, also where there is no such thing. */
 export async function hold(config: Config, log: Log, target: string, signal: AbortSignal): Promise<void> {

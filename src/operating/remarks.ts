@@ -3,7 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Log } from '../observe/log.ts'
 import { findRepositoryName } from '../oci/name.ts'
 import { withContent } from './content-registry.ts'
-import { explained } from './deletion.ts'
+import { explained } from './deleting/deletion.ts'
 
 /**
  * Describes a repository by hand; undefined: its newest image describes it again. Gives what is shown from now on. Throws StartError, also where

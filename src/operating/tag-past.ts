@@ -10,7 +10,7 @@ import type { TagTarget } from '../registry/deleting/content-changes.ts'
 import type { PastMove } from '../registry/deleting/past-of-tag.ts'
 import { KeptContent } from '../registry/keeping/tag-guard.ts'
 import { type ContentRegistry, withContent } from './content-registry.ts'
-import { selectionOf } from './deletion-words.ts'
+import { selectionOf } from './deleting/deletion-words.ts'
 
 export type { PastMove }
 

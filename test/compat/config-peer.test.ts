@@ -68,7 +68,8 @@ const MIRROR_KEYS = {
   ...{ ...MIRROR_WAY, ...MIRROR_MORE, ...SYNC_KEYS, ...MIRROR_FLAGS },
 }
 const SEARCH = { official: ['base/*'] }
-const EVENTS = { keep: '12h', size: '1GB' }
+const EVENTS = { enabled: true, pulls: true, listeners: 10, webhooks: { loopback: true }, keep: '12h', size: '1GB' }
+const EVENT_KEYS = { enabled: true, pulls: true, listeners: 10, 'webhooks.loopback': true, keep: '12h', size: '1GB' }
 const IGNORED = { mediatypes: ['application/octet-stream'], actions: ['pull'] }
 const PATIENCE = { timeout: '1s', threshold: 2, backoff: '1s', ignoredmediatypes: ['text/plain'] }
 const ENDPOINT = {
@@ -85,7 +86,7 @@ const OWN = [
   ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
   ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
   ['the search', 'search.', SEARCH, { search: SEARCH }],
-  ['events', 'events.', EVENTS, { events: EVENTS }],
+  ['events', 'events.', EVENT_KEYS, { events: EVENTS }],
   ['notifications', 'notifications.endpoints[].', ENDPOINT_KEYS, { notifications: NOTIFICATIONS }],
   ['the page', 'ui.', UI, { ui: UI }],
   ['a quota', 'quotas[].', QUOTA, { quotas: [QUOTA] }],

@@ -1,4 +1,4 @@
-import type { Deleted, DeletionPreview, Going, Staying } from '../../operating/deletion.ts'
+import type { Deleted, DeletionPreview, Going, Staying } from '../../operating/deleting/deletion.ts'
 import { readableBytes } from '../../runtime/readable-bytes.ts'
 
 type Write = (line: string) => void

@@ -2,7 +2,7 @@ import { explainedStartError, StartError } from '../../composition/start-error.t
 import type { Config } from '../../config/config.ts'
 import { createLog } from '../../observe/create-log.ts'
 import { standardError } from '../../observe/standard-stream.ts'
-import { listDeleted, undelete } from '../../operating/undeletion.ts'
+import { listDeleted, undelete } from '../../operating/deleting/undeletion.ts'
 import { CommandError } from '../command-error.ts'
 import { endOnSignal, exitWhenRead } from '../exit.ts'
 import { ensureRuntimeSettings } from '../serve/re-execute.ts'

@@ -1,4 +1,4 @@
-import type { DeletedRecord, Restored } from '../../operating/undeletion.ts'
+import type { DeletedRecord, Restored } from '../../operating/deleting/undeletion.ts'
 import { minuteOf, shown } from './deletion-report.ts'
 
 type Write = (line: string) => void

@@ -1,7 +1,7 @@
-import { StartError } from '../composition/start-error.ts'
-import { findTag, type Tag } from '../oci/reference.ts'
-import type { Undeletable } from '../registry/deleting/undeletion.ts'
-import { findRecordId } from '../registry/records/deleted-record.ts'
+import { StartError } from '../../composition/start-error.ts'
+import { findTag, type Tag } from '../../oci/reference.ts'
+import type { Undeletable } from '../../registry/deleting/undeletion.ts'
+import { findRecordId } from '../../registry/records/deleted-record.ts'
 import { selectionOf } from './deletion-words.ts'
 
 /** What an operator wrote: the id of a deletion, or what was deleted. Throws StartError with a sentence for what cannot be meant. */

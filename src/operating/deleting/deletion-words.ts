@@ -1,11 +1,11 @@
-import { StartError } from '../composition/start-error.ts'
-import { findDigest } from '../oci/digest.ts'
-import { findRepositoryName, type RepositoryName } from '../oci/name.ts'
-import { findTag } from '../oci/reference.ts'
-import { GLOB_RULE, RepositoryGlob } from '../oci/repository-glob.ts'
-import { TAG_GLOB_RULE, TagGlob } from '../oci/tag-glob.ts'
-import type { Selection } from '../registry/deleting/selection.ts'
-import { findSpanMs, SPAN_RULE } from '../runtime/duration.ts'
+import { StartError } from '../../composition/start-error.ts'
+import { findDigest } from '../../oci/digest.ts'
+import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
+import { findTag } from '../../oci/reference.ts'
+import { GLOB_RULE, RepositoryGlob } from '../../oci/repository-glob.ts'
+import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
+import type { Selection } from '../../registry/deleting/selection.ts'
+import { findSpanMs, SPAN_RULE } from '../../runtime/duration.ts'
 
 /** What an operator wrote: a repository, one of its tags or digests, or patterns. */
 export interface DeletionWords {

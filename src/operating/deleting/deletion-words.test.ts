@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { StartError } from '../composition/start-error.ts'
+import { StartError } from '../../composition/start-error.ts'
 import { selectionOf } from './deletion-words.ts'
 
 const HEX = 'a'.repeat(64)

@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import type { RepositoryName } from '../../oci/name.ts'
-import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
-import type { Call } from '../call.ts'
-import { atMost, parametersIn } from './parameters.ts'
-import type { ActivityRoute } from './routes.ts'
-import { timeOf } from './shown.ts'
+import type { RepositoryName } from '../../../oci/name.ts'
+import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
+import type { Call } from '../../call.ts'
+import { atMost, parametersIn } from '../parameters.ts'
+import type { ActivityRoute } from '../routes.ts'
+import { timeOf } from '../shown.ts'
 
 const MOST_LISTED = 1_000
 const USUALLY_LISTED = 100
