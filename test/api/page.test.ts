@@ -55,6 +55,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { tags: 1, manifests: 0 },
       { tags: 1, manifests: 1 },
       { tags: 3, manifests: 0, leftUntagged: 3 },
+      { tags: 0, manifests: 0 },
       { tags: 5, manifests: 6 },
       { tags: 3, manifests: 0, changed: 0, kept: 0 },
       { deleted: [{ kind: 'tag' }, { kind: 'tag' }, { kind: 'tag' }], more: false },
