@@ -81,13 +81,14 @@ export interface TrigramRow {
 /** Sequences that begin with one or two letters. Counting the entries of one takes longer the more there are. */
 export async function listTrigrams(query: Query, beginning: string, after: string, limit: number): Promise<TrigramRow[]> {
   const { from, below } = rangeFrom(beginning)
-  return await query.all<TrigramRow>(
-    'SELECT term AS trigram, doc AS entries FROM search_trigrams WHERE term >= ? AND term < ? AND term > ? LIMIT ?',
-    from,
+  // One lower bound: the table takes no more, and reads from its beginning where it takes the wrong one.
+  const rows = await query.all<TrigramRow>(
+    'SELECT term AS trigram, doc AS entries FROM search_trigrams WHERE term >= ? AND term < ? LIMIT ?',
+    after === '' ? from : after,
     below,
-    after,
-    limit,
+    limit + 1,
   )
+  return rows.filter(({ trigram }) => trigram !== after).slice(0, limit)
 }
 
 export interface WordsSlice<Place> {
