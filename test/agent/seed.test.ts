@@ -77,11 +77,9 @@ describeWith(
 
         const agents = await Promise.all(HOSTS.map(startAgent))
         await pushProgram('the second')
-        const pushedMs = performance.now()
         await poll('the second version answers', TEST_MS, async () =>
           (await answers()).every((text) => text === 'the second') ? true : undefined,
         )
-        const tookMs = performance.now() - pushedMs
         await Promise.all(agents.map((agent) => agent.waitForOutput(/msg="container replaced"/, TEST_MS)))
 
         await pushProgram('is ill')
@@ -90,7 +88,6 @@ describeWith(
           (await answers()).every((text) => text === 'the second') ? true : undefined,
         )
 
-        expect(tookMs).toBeLessThan(TEST_MS)
         for (const daemon of daemons)
           expect(await daemon.docker('ps', '--all', '--format', '{{.Names}} {{.State}}')).toBe('myapp running\n')
       },

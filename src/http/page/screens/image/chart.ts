@@ -1,3 +1,4 @@
+import { RegistryError } from '../../../../oci/errors.ts'
 import { shownText } from '../../../../oci/image/shown-text.ts'
 import type { Manifest } from '../../../../oci/manifest.ts'
 import type { Call } from '../../../call.ts'
@@ -14,8 +15,8 @@ const MOST_SOURCES = 5
 export async function chartFacts({ registry, route }: Call<ImagePage>, { references }: Manifest): Promise<Html | undefined> {
   const config = references.find(({ role }) => role === 'config')?.descriptor
   if (config === undefined || config.size === 0 || config.size > MAX_CHART_BYTES) return undefined
-  const blob = await registry.blobs.get(route.repository, config.digest, { withBytes: true })
-  if (blob.size > MAX_CHART_BYTES) return undefined
+  const blob = await registry.blobs.get(route.repository, config.digest, { withBytes: true }).catch(absent)
+  if (blob === undefined || blob.size > MAX_CHART_BYTES) return undefined
   const chart = parseChart(await new Response(await registry.blobs.content(blob)).text())
   return known([
     ['Chart', textOf(textIn(chart, 'name'))],
@@ -26,6 +27,12 @@ export async function chartFacts({ registry, route }: Call<ImagePage>, { referen
     ['Sources', textOf(listText(textsIn(chart, 'sources'), MOST_SOURCES))],
     ['Kubernetes', textOf(textIn(chart, 'kubeVersion'))],
   ])
+}
+
+/** The rest of the screen is shown where a client has deleted the config. */
+function absent(error: unknown): undefined {
+  if (error instanceof RegistryError && error.code === 'BLOB_UNKNOWN') return undefined
+  throw error
 }
 
 /** Written by a stranger: what is no object says nothing. */
