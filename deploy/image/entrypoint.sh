@@ -13,7 +13,7 @@ case "$1" in
     set -- registry serve "$@"
     ;;
   garbage-collect | gc | delete | undelete | tag | describe | image | import | mirror | check | status | quota | retention | hold | unhold | webhook | health | config | check-config | completion | help | -*) set -- registry "$@" ;;
-  user | group | token | htpasswd | storage | certificate | client | proxy-config | doctor | agent | deploy) set -- registry "$@" ;;
+  user | group | token | htpasswd | storage | certificate | client | proxy-config | doctor | agent | deploy | deployments) set -- registry "$@" ;;
 esac
 
 exec "$@"

@@ -1,10 +1,12 @@
-import { imageNameText, type TaggedName } from '../images/image-name.ts'
+import { type ImageName, imageNameText, type TaggedName } from '../images/image-name.ts'
 import type { Digest } from '../oci/digest.ts'
 import { RegistryError } from '../oci/errors.ts'
+import { isDigest } from '../oci/reference.ts'
 import type { Container, Image, ListedContainer } from './docker/docker.ts'
 import { DockerError } from './docker/docker-error.ts'
-import { digestsOf, findTarget, followedBy, type Target } from './look/target.ts'
+import { digestsOf, findNameIn, findTarget, followedBy, type Target } from './look/target.ts'
 import { type Notice, tell } from './notices.ts'
+import type { Reported } from './reports/reporter.ts'
 import { lookAtServices } from './services/services.ts'
 import type { Surroundings } from './surroundings.ts'
 import { NotBegun, pulledImage, updateContainer } from './update/container-update.ts'
@@ -12,6 +14,12 @@ import { joinedTo } from './update/joined.ts'
 import { endUnfinished, findUnfinished, type Unfinished } from './update/unfinished.ts'
 import { isWithin } from './wishes/window.ts'
 import { readWishes, type Wishes } from './wishes/wishes.ts'
+
+/** What was taken back, and why. */
+interface Failure {
+  readonly digest: Digest
+  readonly problem: string
+}
 
 /** A running container that the agent keeps. */
 interface Kept {
@@ -37,7 +45,7 @@ const OUTCOMES: readonly PassOutcome[] = ['unsettled', 'ill']
 export class Agent {
   readonly #options: Surroundings
   /** What was taken back, by the names of containers, so that it is not tried again and again. */
-  readonly #failures = new Map<string, Digest>()
+  readonly #failures = new Map<string, Failure>()
   /** What was told of that waits for its time or for a person, by the names of containers. */
   readonly #told = new Map<string, string>()
 
@@ -71,6 +79,7 @@ export class Agent {
     if (failed !== undefined) throw failed.reason
     const outcomes = [isEnded, ...results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))]
     outcomes.push(await this.#updateGroup(await this.#leftAlone()))
+    if (!this.#options.dryRun) await this.#report()
     return OUTCOMES.find((outcome) => outcomes.includes(outcome)) ?? 'well'
   }
 
@@ -130,6 +139,20 @@ export class Agent {
     return kept
   }
 
+  /** Tells the registry of all containers of its images, those that are not kept and those that do not run too. */
+  async #report(): Promise<void> {
+    const { docker, registry, reporter, now } = this.#options
+    const reported: Reported[] = []
+    for (const { id } of await docker.listContainers()) {
+      const container = await docker.findContainer(id)
+      const named = container === undefined ? undefined : findNameIn(container.image, registry)
+      if (container === undefined || named === undefined) continue
+      const [digest] = isDigest(named.reference) ? [named.reference] : digestsOf(await docker.findImage(container.imageId), named)
+      if (digest !== undefined) reported.push(reportOn(container, named, { digest, failure: this.#failures.get(container.name) }))
+    }
+    await reporter.report(reported, now())
+  }
+
   /** Containers that share the network of one that was replaced: it went with it, and they are made anew in that of its successor. */
   async #leftAlone(): Promise<readonly Kept[]> {
     const { docker } = this.#options
@@ -165,9 +188,12 @@ export class Agent {
     const { docker, removesImages } = this.#options
     const { container, wishes } = kept
     const found = await this.#find(kept)
-    if (found === undefined) return 'well'
+    if (found === undefined) {
+      this.#failures.delete(container.name)
+      return 'well'
+    }
     const { target, before } = found
-    if (this.#failures.get(container.name) === target.digest) return 'ill'
+    if (this.#failures.get(container.name)?.digest === target.digest) return 'ill'
     const notice = {
       host: this.#options.host,
       container: container.name,
@@ -180,7 +206,7 @@ export class Agent {
     if (newImage.id === container.imageId && !kept.isAlone) return 'well'
     const image = target.name.reference === kept.name.reference ? container.image : notice.image
     const problem = await updateContainer({ container, oldImage: kept.image, newImage, image, wishes }, this.#options)
-    if (problem !== undefined) this.#failures.set(container.name, target.digest)
+    if (problem !== undefined) this.#failures.set(container.name, { digest: target.digest, problem })
     await tell(problem === undefined ? { kind: 'updated', ...notice } : { kind: 'failed', ...notice, problem }, this.#options)
     if (problem !== undefined) return 'taken back'
     if (removesImages && kept.image !== undefined) await docker.removeImage(kept.image.id)
@@ -231,4 +257,17 @@ export class Agent {
 /** A service's container belongs to Swarm, which makes it anew by itself. */
 function isTaskOfSwarm(labels: Readonly<Record<string, string>>): boolean {
   return labels['com.docker.swarm.service.id'] !== undefined
+}
+
+function reportOn(
+  { name, state, startedMs }: Container,
+  { repository, reference }: ImageName,
+  { digest, failure }: { readonly digest: Digest; readonly failure: Failure | undefined },
+): Reported {
+  return {
+    ...{ container: name, repository, digest, state },
+    ...(isDigest(reference) ? {} : { tag: reference }),
+    ...(startedMs === 0 ? {} : { since: new Date(startedMs).toISOString() }),
+    ...(failure === undefined ? {} : { wanted: failure.digest, problem: failure.problem.slice(0, 500) }),
+  }
 }

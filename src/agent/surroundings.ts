@@ -1,6 +1,7 @@
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Json } from './docker/docker.ts'
 import type { NoticeOptions } from './notices.ts'
+import type { Reporter } from './reports/reporter.ts'
 import type { Swarm } from './services/swarm.ts'
 import type { Workshop } from './update/container-update.ts'
 import type { Defaults } from './wishes/wishes.ts'
@@ -8,6 +9,7 @@ import type { Defaults } from './wishes/wishes.ts'
 /** What an agent works with, and how it was told to. */
 export interface Surroundings extends Workshop, NoticeOptions {
   readonly swarm: Swarm
+  readonly reporter: Pick<Reporter, 'report'>
   /** As notices name this machine. */
   readonly host: string
   /** Whose images are followed, as it stands in front of their names. */

@@ -8,7 +8,7 @@ import { addClientCommands } from './clients/client-setup.ts'
 import { addDoctor } from './clients/doctor.ts'
 import { addProxyConfig } from './clients/proxy-config.ts'
 import { addConfigCommands, strictOption } from './config-commands.ts'
-import { addDeploy } from './deploy/deploy-program.ts'
+import { addDeploy, addDeployments } from './deploy/deploy-program.ts'
 import { health } from './health.ts'
 import { addImageCommands } from './images/image-program.ts'
 import { addImport } from './import/import-program.ts'
@@ -51,6 +51,7 @@ export function berthProgram(): Command {
   addMirrorCommands(program)
   addAgent(program)
   addDeploy(program)
+  addDeployments(program)
   addConfigCommands(program)
   addCertificateCommands(program)
   addClientCommands(program)

@@ -194,6 +194,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, signIn, adm
     images: registry.images,
     shown: registry.shown,
     remarks: registry.remarks,
+    deployments: registry.deployments,
     official: config.search.official,
     pulls: registry.retention.pulls,
     pullEvents: registry.notifications?.pulls,

@@ -159,6 +159,8 @@ function wantedOf(
     case 'page-activity':
     case 'api-activity':
     case 'api-progress':
+    case 'api-deployments':
+    case 'api-deployment-host':
       return { kind: 'catalog' }
     case 'api-events':
       return { kind: 'catalog', orPulls: true }

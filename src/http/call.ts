@@ -10,6 +10,7 @@ import type { Catalog, PageRequest } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { Deployments } from '../registry/deployments/deployments.ts'
 import type { EventListeners } from '../registry/events/event-listeners.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { NoReferrerList, ReferrerList } from '../registry/mirror/mirrored-referrers.ts'
@@ -59,6 +60,8 @@ export interface ServedRegistry {
   readonly search: Pick<Search, 'find' | 'describe'>
   readonly images: Pick<Images, 'image' | 'sizesOf' | 'firstFacts'>
   readonly shown: Shown
+  /** What runs on which host, as agents report it. */
+  readonly deployments: Pick<Deployments, 'report' | 'list' | 'host' | 'forget'>
   readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>
   /** Undefined: no accounts are kept here. */
   readonly administration: Administration | undefined

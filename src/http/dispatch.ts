@@ -51,6 +51,8 @@ const HANDLER_NAMES: Readonly<Record<Exclude<Route, PageRoute>['resource'], Hand
   'api-compare': 'api',
   'api-deleted': 'api',
   'api-deletion': 'api',
+  'api-deployment-host': 'api',
+  'api-deployments': 'api',
   'api-description': 'api',
   'api-events': 'api',
   'api-group': 'api',

@@ -5,6 +5,8 @@ import { addUser, listUsers, removeUser, setPassword } from './api/accounts/user
 import { listActivity } from './api/activity/activity.ts'
 import { listenToEvents } from './api/activity/events.ts'
 import { deleteContent, previewDeletion } from './api/deletions.ts'
+import { listApiDeployments } from './api/deployments/deployments.ts'
+import { forgetHost, reportDeployments } from './api/deployments/reports.ts'
 import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
 import { getOpenApi } from './api/openapi/document.ts'
 import { getProgress } from './api/progress.ts'
@@ -79,6 +81,11 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
   'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
   'api-progress': { GET: { id: 'api', action: 'list', answer: getProgress } },
+  'api-deployments': { GET: { id: 'api', action: 'list', answer: listApiDeployments } },
+  'api-deployment-host': {
+    PUT: { id: 'api', action: 'pull', answer: reportDeployments, changesRecords: true },
+    DELETE: { id: 'api', action: 'pull', answer: forgetHost, changesRecords: true },
+  },
   'api-account': { GET: { id: 'api', action: 'pull', answer: getAccount } },
   'api-permissions': { GET: { id: 'api', action: 'pull', answer: getPermissions } },
   'api-rules': { GET: { id: 'api', action: 'pull', answer: listRules } },

@@ -10,6 +10,7 @@ import type { Catalog } from '../registry/content/catalog.ts'
 import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
+import type { Deployments } from '../registry/deployments/deployments.ts'
 import type { EventListeners } from '../registry/events/event-listeners.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { Handover } from '../registry/handover/handover.ts'
@@ -41,6 +42,7 @@ export interface HandlerOptions {
   readonly images: Images
   readonly shown: Shown
   readonly remarks: Remarks
+  readonly deployments: Deployments
   /** Users, groups, rules and robots; left out, none are kept here. */
   readonly administration?: Administration | undefined
   /** How far a takeover is. */
@@ -114,6 +116,7 @@ export function createHandler(options: HandlerOptions): Handler {
     images,
     shown,
     remarks,
+    deployments: options.deployments,
     administration: options.administration,
     progress: options.progress,
     official: options.official ?? [],

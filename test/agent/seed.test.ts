@@ -88,6 +88,13 @@ describeWith(
           (await answers()).every((text) => text === 'the second') ? true : undefined,
         )
 
+        const [show = '', forget = ''] = COMMANDS.filter((line) => line.startsWith('berth deployments'))
+        const told = await poll('both hosts have reported', TEST_MS, async () => {
+          const text = await shell(show)
+          return text.match(/the health check/g)?.length === 2 ? text : undefined
+        })
+        expect(told.match(/^web-[12], seen /gm)).toEqual(['web-1, seen ', 'web-2, seen '])
+        expect(await shell(forget)).toContain('web-2 is forgotten')
         for (const daemon of daemons)
           expect(await daemon.docker('ps', '--all', '--format', '{{.Names}} {{.State}}')).toBe('myapp running\n')
       },
@@ -100,6 +107,8 @@ describeWith(
         'berth deploy',
         'berth agent',
         'docker run',
+        'berth deployments',
+        'berth deployments',
       ])
     })
 
@@ -134,7 +143,7 @@ describeWith(
     async function startAgent(_: unknown, place: number): Promise<BackgroundProgram> {
       const [command = ''] = COMMANDS.filter((line) => line.startsWith('berth agent '))
       const script = scriptOf(
-        `export DOCKER_HOST=${daemons[place]?.environment.DOCKER_HOST}\n${command.replace(/^berth/, `exec ${BERTH_PROGRAM}`)} --interval 500ms`,
+        `export DOCKER_HOST=${daemons[place]?.environment.DOCKER_HOST}\n${command.replace(/^berth/, `exec ${BERTH_PROGRAM}`)} --interval 500ms --host ${HOSTS[place]?.name}`,
       )
       const agent = resources.use(
         new BackgroundProgram([...machine.words, 'bash', '-c', script], { environment: machine.environment }),

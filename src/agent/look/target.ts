@@ -21,6 +21,12 @@ export function followedBy(image: string, registry: string): Followed {
   return image.includes('@') || isDigest(name.reference) ? { kind: 'pinned' } : { kind: 'tag', name: parseTagName(image) }
 }
 
+/** The name of an image of this registry; undefined: it is of another one, or an id. */
+export function findNameIn(image: string, registry: string): ImageName | undefined {
+  const name = /^(sha256:)?[0-9a-f]{64}$/.test(image) ? undefined : parsedName(image)
+  return name?.registry === registry ? name : undefined
+}
+
 function parsedName(image: string): ImageName | undefined {
   try {
     return parseImageName(image)

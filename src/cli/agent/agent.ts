@@ -4,6 +4,7 @@ import type { Json } from '../../agent/docker/docker.ts'
 import { DockerError } from '../../agent/docker/docker-error.ts'
 import { Engine } from '../../agent/docker/engine.ts'
 import { EngineCalls } from '../../agent/docker/engine-calls.ts'
+import { Reporter } from '../../agent/reports/reporter.ts'
 import { Swarm } from '../../agent/services/swarm.ts'
 import { Bell } from '../../agent/stream/bell.ts'
 import { listenForPushes } from '../../agent/stream/registry-events.ts'
@@ -94,11 +95,13 @@ async function startAgent(
   const calls = new EngineCalls(socketOf(flags.docker ?? agentEnvironment().dockerHost))
   const docker = new Engine(calls, signal)
   const upstream = await registries.puller(registry)
+  const host = flags.host ?? hostname()
   const self = await findSelf(docker)
   log.info('agent started', { registry, ...(self.containerId === undefined ? {} : { container: self.containerId.slice(0, 12) }) })
   return new Agent({
     docker,
     swarm: new Swarm(calls),
+    reporter: new Reporter(await registries.access(registry), { host, log }),
     self,
     log,
     registry,
@@ -108,7 +111,7 @@ async function startAgent(
     defaults: { all: flags.all, scope: flags.scope, strategy: flags.strategy, windows },
     dryRun: flags.dryRun,
     removesImages: flags.removeImages,
-    host: flags.host ?? hostname(),
+    host,
     url: flags.notify === undefined ? undefined : noticeUrl(flags.notify),
     pause: async (ms) => await pause(ms, signal),
     now: Date.now,

@@ -20,3 +20,23 @@ export function addDeploy(program: Command): void {
     .action(async (words, options) => await (await import('./deploy.ts')).deploy(words, options))
     .copyInheritedSettings(program)
 }
+
+/** `berth deployments`. */
+export function addDeployments(program: Command): void {
+  const configOption = ['--config <config.yml>', 'the configuration of the server; inside a container Berth finds it'] as const
+  const deployments = program
+    .command('deployments')
+    .description('Prints which host runs what, since when, and what failed, as agents report it; also while a server runs.')
+    .option(...configOption)
+    .option('--json', 'print JSON')
+    .action(async (options) => await (await import('./deployments.ts')).listDeployments(options))
+    .copyInheritedSettings(program)
+  deployments
+    .command('forget')
+    .description('Forgets a host that is gone, for whose containers retention keeps images.')
+    .argument('<host>', 'its name')
+    .action(
+      async (host, _, command) => await (await import('./deployments.ts')).forgetDeployments(host, command.optsWithGlobals()),
+    )
+    .copyInheritedSettings(program)
+}

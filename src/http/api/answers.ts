@@ -30,6 +30,20 @@ const use = z.strictObject({
 
 /** What is answered. Tests hold the answers against these. */
 export const ANSWERS = {
+  deployments: z.strictObject({
+    deployments: z.array(
+      z.strictObject({
+        ...{ host: text, container: text, repository: text, tag: said, digest, state: text },
+        since: time.nullable().meta({ description: 'When the container was started.' }),
+        wanted: digest.nullable().meta({ description: 'What is to run and does not.' }),
+        problem: said.meta({ description: 'Why, in a sentence.' }),
+        seen: time.nullable().meta({ description: 'The last report of the host.' }),
+      }),
+    ),
+    next: said,
+  }),
+  reported: z.strictObject({ host: text, containers: count }),
+  forgotten: z.strictObject({ host: text }),
   preview: z.strictObject({
     tags: count.meta({ description: 'Tags that go.' }),
     manifests: count.meta({ description: 'Manifests that go.' }),

@@ -1,5 +1,7 @@
 import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
+import { HOST } from '../../registry/deployments/deployment-record.ts'
 import { type AccountsRoute, findAccountsRoute } from './accounts/routes.ts'
+import { invalid } from './parameters.ts'
 
 export type ApiRoute =
   | OpenApiRoute
@@ -7,6 +9,8 @@ export type ApiRoute =
   | ActivityRoute
   | ProgressRoute
   | EventsRoute
+  | DeploymentsRoute
+  | DeploymentHostRoute
   | AccountsRoute
   | ContentRoute
 
@@ -24,6 +28,19 @@ export interface RepositoriesRoute {
 /** `/api/v1/activity` */
 export interface ActivityRoute {
   readonly resource: 'api-activity'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/deployments` */
+export interface DeploymentsRoute {
+  readonly resource: 'api-deployments'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/deployments/<host>` */
+export interface DeploymentHostRoute {
+  readonly resource: 'api-deployment-host'
+  readonly host: string
   readonly query: URLSearchParams
 }
 
@@ -86,9 +103,18 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'activity' && rest.length === 0) return { resource: 'api-activity', query }
   if (kind === 'events' && rest.length === 0) return { resource: 'api-events', query }
   if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
+  if (kind === 'deployments' && rest.length === 0) return { resource: 'api-deployments', query }
+  if (kind === 'deployments' && rest.length === 1)
+    return { resource: 'api-deployment-host', host: parseHost(rest[0] ?? ''), query }
   if (kind !== 'repositories') return findAccountsRoute([kind ?? '', ...rest], query)
   const last = rest.at(-1) ?? ''
   const resource = Object.hasOwn(CONTENT, last) && rest.length > 1 ? CONTENT[last] : undefined
   const name = resource === undefined ? rest : rest.slice(0, -1)
   return { resource: resource ?? 'api-repository', repository: parseRepositoryName(name.join('/')), query }
+}
+
+/** Throws PARAMETER_INVALID. */
+function parseHost(text: string): string {
+  if (HOST.test(text)) return text
+  throw invalid(`${JSON.stringify(text.slice(0, 130))} is no name of a host; use letters, digits, "_", "." and "-", at most 128`)
 }

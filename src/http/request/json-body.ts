@@ -2,19 +2,19 @@ import { restAfterSmallChunk } from '../../registry/rest.ts'
 import { Refusal } from '../answer/error-response.ts'
 import { contentLength } from './incoming-chunk.ts'
 
-const MAX_BYTES = 64 * 1024
+const USUAL_BYTES = 64 * 1024
 
-/** The JSON that a client has sent. Throws PARAMETER_INVALID for what is none, and for what is longer than any request of the API. */
-export async function readJson(request: Request): Promise<unknown> {
+/** The JSON that a client has sent. Throws PARAMETER_INVALID for what is none, and for what is longer than this request may be. */
+export async function readJson(request: Request, maxBytes = USUAL_BYTES): Promise<unknown> {
   const { headers } = request
   const type = headers.get('content-type')?.split(';')[0]?.trim().toLowerCase()
   if (type !== 'application/json') throw refused(415, 'The body is to be JSON: send Content-Type: application/json.')
-  if ((contentLength(headers) ?? 0) > MAX_BYTES) throw tooLong()
+  if ((contentLength(headers) ?? 0) > maxBytes) throw tooLong(maxBytes)
   const chunks: Uint8Array[] = []
   let size = 0
   for await (const chunk of request.body ?? []) {
     size += chunk.length
-    if (size > MAX_BYTES) throw tooLong()
+    if (size > maxBytes) throw tooLong(maxBytes)
     chunks.push(chunk)
     await restAfterSmallChunk(chunk.length)
   }
@@ -26,8 +26,8 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-function tooLong(): Refusal {
-  return refused(413, `The body is longer than ${MAX_BYTES} bytes.`)
+function tooLong(maxBytes: number): Refusal {
+  return refused(413, `The body is longer than ${maxBytes} bytes.`)
 }
 
 function refused(status: number, message: string, cause?: unknown): Refusal {

@@ -41,8 +41,12 @@ export function administrationOf({ registry }: Pick<Call<Route>, 'registry'>): A
 }
 
 /** What the body of a request says. Throws PARAMETER_INVALID. */
-export async function bodyOf<Schema extends z.ZodType>(request: Request, schema: Schema): Promise<z.output<Schema>> {
-  const found = schema.safeParse(await readJson(request))
+export async function bodyOf<Schema extends z.ZodType>(
+  request: Request,
+  schema: Schema,
+  maxBytes?: number,
+): Promise<z.output<Schema>> {
+  const found = schema.safeParse(await readJson(request, maxBytes))
   if (found.success) return found.data
   const issue = found.error.issues[0]
   const place = issue?.path.join('.') ?? ''

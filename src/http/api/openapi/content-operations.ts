@@ -3,6 +3,8 @@ import { ACTIVITY } from '../activity/activity.ts'
 import { EVENTS } from '../activity/events.ts'
 import { ANSWERS } from '../answers.ts'
 import { DELETION, LOOK } from '../deletions.ts'
+import { DEPLOYMENTS } from '../deployments/deployments.ts'
+import { REPORT } from '../deployments/reports.ts'
 import { IMAGE, REPOSITORIES, TAGS } from '../images.ts'
 import { QUOTAS } from '../quotas.ts'
 import { DESCRIPTION, NO_WORDS } from '../remarks.ts'
@@ -16,6 +18,11 @@ const LISTED = '/api/v1/repositories'
 const ACTIVITY_PATH = '/api/v1/activity'
 const PROGRESS_PATH = '/api/v1/progress'
 const REPOSITORY = `${LISTED}/{name}`
+
+const EXAMPLE_CONTAINER = {
+  ...{ container: 'app', repository: 'team/app', tag: 'v1', digest: `sha256:${'0'.repeat(64)}` },
+  ...{ state: 'running', since: '2026-11-29T12:00:00Z' },
+}
 
 /** What is about content. */
 export const CONTENT_OPERATIONS: Operations = {
@@ -34,6 +41,28 @@ export const CONTENT_OPERATIONS: Operations = {
     get: {
       summary: 'How far a takeover is: all repositories known, looked at, and what images say of themselves read.',
       ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.progress, errors: [] },
+    },
+  },
+  '/api/v1/deployments': {
+    get: {
+      summary: 'What runs on which host, of the repositories that the caller may list.',
+      ...{
+        parameters: DEPLOYMENTS,
+        example: { query: { n: '10', repository: 'team/app' } },
+        answer: ANSWERS.deployments,
+        errors: [],
+      },
+    },
+  },
+  '/api/v1/deployments/{host}': {
+    put: {
+      summary: 'Reports all that runs on a host, in the place of what it reported before.',
+      ...{ parameters: NO_WORDS, body: REPORT, example: { body: { containers: [EXAMPLE_CONTAINER] } }, answer: ANSWERS.reported },
+      errors: [405, 413],
+    },
+    delete: {
+      summary: 'Forgets a host that is gone. For admins, and for the account that reported.',
+      ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.forgotten, errors: [404, 405] },
     },
   },
   [ACTIVITY_PATH]: {

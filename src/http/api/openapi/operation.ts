@@ -25,6 +25,7 @@ export const PATH_PARTS: Readonly<Record<string, { readonly example: string; rea
   name: { example: 'team/app', description: 'The repository, its slashes as they are.' },
   user: { example: 'bob', description: 'A user.' },
   group: { example: 'developers', description: 'A group.' },
+  host: { example: 'web-1', description: 'A Docker host, as its agent calls it.' },
   robot: { example: 'alice.ci', description: 'A robot.' },
 }
 
