@@ -37,7 +37,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
     })
 
     const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
-    expect(printed).toStartWith('/api/v1/account\n/api/v1/activity\n/api/v1/events\n/api/v1/groups\n')
+    expect(printed).toStartWith('/api/v1/account\n/api/v1/activity\n/api/v1/deployments\n/api/v1/deployments/{host}\n/api/v1/events\n')
     expect(answers).toMatchObject([
       { repositories: [{ name: 'team/app' }], more: false },
       { repositories: [{ name: 'team/app' }], total: 1 },
@@ -49,6 +49,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { bytes: expect.any(Number) },
       { config: expect.any(Array) },
       { activity: expect.any(Array) },
+      { deployments: [], next: null },
       { names: true, complete: expect.any(Boolean), scanned: expect.any(Number) },
       { description: 'Payment service' },
       { description: null },
