@@ -37,7 +37,9 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
     })
 
     const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
-    expect(printed).toStartWith('/api/v1/account\n/api/v1/activity\n/api/v1/deployments\n/api/v1/deployments/{host}\n/api/v1/events\n')
+    expect(printed).toStartWith(
+      '/api/v1/account\n/api/v1/activity\n/api/v1/deployments\n/api/v1/deployments/{host}\n/api/v1/events\n',
+    )
     expect(answers).toMatchObject([
       { repositories: [{ name: 'team/app' }], more: false },
       { repositories: [{ name: 'team/app' }], total: 1 },
