@@ -134,12 +134,12 @@ export const CONTAINERS: Readonly<Record<string, Words>> = {
       '--publish-all',
     ],
   ],
-  'in the network of another one': ['--network', 'container:lender', '--ipc', 'container:lender', '--pid', 'container:lender'],
   'with --rm': ['--rm', '--no-healthcheck', '--env', 'PATH=/bin:/sbin'],
 }
 
-/** Those that cannot be started on every machine that runs tests: what is made of them is compared, and nothing is started. */
+/** Those that cannot be started on every machine, or that need another one: what is made of them is compared, and nothing is started. */
 export const NEVER_STARTED: Readonly<Record<string, Words>> = {
+  'in the network of another one': ['--network', 'container:lender', '--ipc', 'container:lender', '--pid', 'container:lender'],
   'with all rights': [
     '--privileged',
     '--oom-kill-disable',

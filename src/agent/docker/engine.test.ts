@@ -169,6 +169,17 @@ describe('a command in a container', () => {
   })
 })
 
+test('a container that the daemon is removing by itself is waited for, and one that cannot be removed is not', async () => {
+  let message = 'removal of container x is already in progress'
+  answers = (method) => (method === 'DELETE' ? json({ message }, 409) : json({ StatusCode: 0 }))
+
+  await engine().removeContainer('x')
+  message = 'You cannot remove a running container'
+
+  await expect(engine().removeContainer('x')).rejects.toThrow('You cannot remove a running container')
+  expect(asked.filter((line) => line.includes('/wait'))).toEqual(['POST /v1.41/containers/x/wait?condition=removed'])
+})
+
 test('what is asked for and there already is done', async () => {
   answers = (method) => new Response(null, { status: method === 'DELETE' ? 404 : 304 })
 

@@ -65,10 +65,13 @@ export class Engine implements Docker {
   }
 
   async removeContainer(id: string): Promise<void> {
-    const answer = await this.#calls.ask({ method: 'DELETE', path: `/containers/${id}` })
-    // One that is being removed already, as after a stop with --rm, is refused with 409.
-    if (answer.status !== 409 || (await this.findContainer(id)) !== undefined) await this.#calls.require(answer, [204, 404])
-    await discard(answer)
+    try {
+      await this.#calls.do({ method: 'DELETE', path: `/containers/${id}` }, [204, 404])
+    } catch (error) {
+      if (!(error instanceof DockerError) || error.status !== 409 || !error.message.includes('already in progress')) throw error
+      // After a stop with --rm the daemon removes it by itself: it is waited for, so that its name is free.
+      await this.#calls.do({ method: 'POST', path: `/containers/${id}/wait?condition=removed` }, [200, 404])
+    }
   }
 
   async runInContainer(id: string, command: string, timeoutMs: number): Promise<CommandOutcome> {
