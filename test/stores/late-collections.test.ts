@@ -3,7 +3,7 @@ import { IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { CollectingStorm } from '../support/collecting-storm.ts'
 import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
-import { describeOnStoresAtOnce } from '../support/object-store.ts'
+import { describeOnStores } from '../support/object-store.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { type FaultRule, weather } from '../support/store-faults.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
@@ -37,7 +37,7 @@ function lateRequests(random: SeededRandom): FaultRule {
   }
 }
 
-describeOnStoresAtOnce('DELETEs and links that come late, twice or never', (store, kind) => {
+describeOnStores('DELETEs and links that come late, twice or never', (store, kind) => {
   test(`from ${CLIENTS} clients and two processes that collect and are killed take nothing from the bucket that was acknowledged, and leave nothing there that nothing needs`, async () => {
     using folder = new TemporaryFolder()
     const bucket = await store().newBucket()
