@@ -159,9 +159,9 @@ function wantedOf(
     case 'page-activity':
     case 'api-activity':
     case 'api-progress':
+      return { kind: 'catalog' }
     case 'api-deployments':
     case 'api-deployment-host':
-      return { kind: 'catalog' }
     case 'api-events':
       return { kind: 'catalog', orPulls: true }
     case 'api-account':
