@@ -88,12 +88,13 @@ describeWith(
           (await answers()).every((text) => text === 'the second') ? true : undefined,
         )
 
-        const [show = ''] = COMMANDS.filter((line) => line.startsWith('berth deployments'))
+        const [show = '', forget = ''] = COMMANDS.filter((line) => line.startsWith('berth deployments'))
         const told = await poll('both hosts have reported', 60_000, async () => {
           const text = await shell(show)
           return text.match(/the health check/g)?.length === 2 ? text : undefined
         })
         expect(told.match(/^web-[12], seen /gm)).toEqual(['web-1, seen ', 'web-2, seen '])
+        expect(await shell(forget)).toContain('web-2 is forgotten')
         for (const daemon of daemons)
           expect(await daemon.docker('ps', '--all', '--format', '{{.Names}} {{.State}}')).toBe('myapp running\n')
       },
