@@ -17,6 +17,8 @@ const PROCESSES = 2
 const SECONDS = Number(process.env.BERTH_COLLECT_SECONDS ?? (triesAll ? 120 : 20))
 /** A signature is good for 3 s here, and for 15 in earnest: this stands for a minute. */
 const LATEST_MS = 12_000
+/** So much later the store refuses it. What is repeated sooner although it was answered is done again: docs/storage.md says to whom that happens. */
+const EXPIRED_MS = 5_000
 const RATE = 0.03
 const KILL_EVERY_MS = 7_000
 
@@ -26,7 +28,8 @@ function lateRequests(random: SeededRandom): FaultRule {
     rate: RATE,
     faults: [
       () => ({ kind: 'deliver-late', afterMs: random.below(LATEST_MS) }),
-      () => ({ kind: 'deliver-again', afterMs: random.below(LATEST_MS) }),
+      () => ({ kind: 'deliver-again', afterMs: random.below(LATEST_MS), isLost: true }),
+      () => ({ kind: 'deliver-again', afterMs: EXPIRED_MS + random.below(LATEST_MS - EXPIRED_MS), isLost: false }),
       () => ({ kind: 'cut-request', afterBytes: 0 }),
       () => ({ kind: 'lose-answer' }),
     ],

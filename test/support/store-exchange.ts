@@ -134,7 +134,7 @@ export class Exchange {
     const framing = framingOfAnswer(head, request.method)
     const body = answers.readBody(framing)
     if (fault?.kind === 'stale') return await this.#passList(head, framing, body, fault.afterMs)
-    if (fault?.kind === 'lose-answer') {
+    if (fault?.kind === 'lose-answer' || (fault?.kind === 'deliver-again' && fault.isLost)) {
       for await (const _ of body);
       throw new Error('the answer is lost')
     }
