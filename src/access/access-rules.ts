@@ -36,7 +36,7 @@ export class AccessRules {
     return new CallerRules(this.#rules.filter((rule) => rule.who.some((who) => isAbout(who, caller))))
   }
 
-  /** The rule that decides, with its number from 1; undefined where none is about both. */
+  /** The rule that decides, with its number from 1; undefined where no rule is about this caller and this repository. */
   deciding(caller: Caller, repository: string): { readonly number: number; readonly rule: AccessRule } | undefined {
     const index = this.#rules.findIndex(({ who, repositories }) => {
       return who.some((each) => isAbout(each, caller)) && repositories.some((glob) => glob.fits(repository))

@@ -12,11 +12,11 @@ export interface ShownPermission {
   readonly isThere: boolean
   readonly groups: readonly string[]
   readonly can: readonly Action[]
-  /** The number of the rule that decides, from 1; undefined: none is about both, or what is written on the robot's token decides alone. */
+  /** The rule that decides, counted from 1. Undefined when no rule is about this caller and this repository, or the robot's scopes decide alone. */
   readonly rule: number | undefined
-  /** Of a robot: what is written on its token and fits the repository first. */
+  /** Of a robot: the first scope of its token that fits the repository. */
   readonly scope: string | undefined
-  /** Of a user's robot: that user, for whom the rule decides. */
+  /** Of a robot that a user owns: the user. The rule decides about the user. */
   readonly owner: string | undefined
   readonly because: string
 }
@@ -25,7 +25,7 @@ export interface ShownPermission {
 export type AskedCaller = { readonly kind: 'anonymous' } | { readonly kind: 'user' | 'robot'; readonly name: string }
 
 const ACTIONS: readonly Action[] = ['pull', 'push', 'delete', 'list']
-const NO_RULE = 'No rule is about both, so nothing is allowed.'
+const NO_RULE = 'No rule is about this caller and this repository, so nothing is allowed.'
 
 export interface PermissionsOptions {
   readonly rules: AccessRules
@@ -33,7 +33,7 @@ export interface PermissionsOptions {
   readonly current: CurrentAccounts
 }
 
-/** Says what a caller may do in a repository, and by which rule. What is said to be allowed is asked of what decides about requests. */
+/** Says what a caller may do in a repository, and by which rule. The same code answers that decides about requests. */
 export class Permissions {
   readonly #options: PermissionsOptions
 
@@ -61,7 +61,7 @@ export class Permissions {
     if (ofScope !== undefined && owner === undefined) return { rule: undefined, scope: shownScope, owner, because: ofScope }
     const decided = owner === undefined ? asked : ({ kind: 'user', name: owner } as const)
     const rule = await this.#rule(decided, repository)
-    const ofRule = rule === undefined ? NO_RULE : `Rule ${rule} is the first that is about both, and decides.`
+    const ofRule = rule === undefined ? NO_RULE : `Rule ${rule} decides: it is the first about this caller and this repository.`
     const ofOwner = owner === undefined ? ofRule : `It may do no more than its owner ${owner} may. ${ofRule}`
     return { rule, scope: shownScope, owner, because: ofScope === undefined ? ofOwner : `${ofScope} ${ofOwner}` }
   }
@@ -84,8 +84,8 @@ export class Permissions {
 
 function scopeSentence(scope: string | undefined): string {
   return scope === undefined
-    ? 'Nothing that is written on its token fits the repository.'
-    : `${scope} is the first on its token that fits the repository.`
+    ? 'No scope of its token fits the repository.'
+    : `${scope} is the first scope of its token that fits the repository.`
 }
 
 function nobody({ kind }: AskedCaller): ShownPermission {

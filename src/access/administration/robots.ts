@@ -19,7 +19,7 @@ export function keeperOf({ caller, accounts = 'none' }: Permit): RobotKeeper | u
   return caller.kind === 'user' && accounts !== 'none' ? { name: caller.name, right: accounts } : undefined
 }
 
-/** What every robot of a user is called first. Undefined for a user of an htpasswd file whose name no account can have. */
+/** The names of a user's robots all begin so. Undefined for a user of an htpasswd file whose name no account can have. */
 export function ownBeginning({ name }: Pick<RobotKeeper, 'name'>): string | undefined {
   const beginning = `${name}.`
   return findAccountName(`${beginning}x`) === undefined ? undefined : beginning
@@ -27,7 +27,7 @@ export function ownBeginning({ name }: Pick<RobotKeeper, 'name'>): string | unde
 
 export interface AskedRobot {
   readonly name: AccountName
-  /** It is the keeper's: it may do no more than the keeper may at that moment. */
+  /** The user owns it: it may do no more than the user may at that moment. */
   readonly isOwn: boolean
   /** Undefined: all that its owner may, or that the rules say of it. */
   readonly scopes: readonly RobotScope[] | undefined
@@ -35,7 +35,7 @@ export interface AskedRobot {
   readonly expiresAt: Date | undefined
 }
 
-/** Robots of users, and those of the registry: a user keeps its own, an admin all of them. */
+/** Robots that users own, and robots of the registry: a user sees and changes those that it owns, an admin all of them. */
 export class Robots {
   readonly #accounts: Accounts
   readonly #records: AccountRecords<Robot>
@@ -45,7 +45,7 @@ export class Robots {
     this.#records = records
   }
 
-  /** Those that the keeper may see. Throws DamagedRecordError, and what the storage says when it cannot look. */
+  /** The robots that this user may see. Throws DamagedRecordError, and what the storage says when it cannot look. */
   async page(keeper: RobotKeeper, { after, limit }: Pick<AccountsAsked, 'after' | 'limit'>): Promise<AccountPage<Robot>> {
     if (keeper.right === 'all') return await this.#records.page({ after, limit })
     const beginning = ownBeginning(keeper)
@@ -60,7 +60,7 @@ export class Robots {
     return await this.#accounts.createRobot({ name, scopes, expiresAt, owner: keeper.name, atMost: MOST_OWN_ROBOTS })
   }
 
-  /** Throws AccountError for one that is not there, or that the keeper may not see. */
+  /** Throws AccountError for one that is not there, or that this user may not see. */
   async revoke({ name: owner, right }: RobotKeeper, name: AccountName): Promise<void> {
     await this.#accounts.revokeRobot(name, right === 'all' ? undefined : owner)
   }
