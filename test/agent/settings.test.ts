@@ -127,6 +127,7 @@ function imageWords(version: string): Words {
 function shownOf({ Id, Config, HostConfig, NetworkSettings, Path, Args, Mounts }: Inspected) {
   // `docker create` without --detach would attach what `docker run --detach` does not.
   const {
+    Env,
     Hostname,
     Image: _,
     Labels,
@@ -146,7 +147,13 @@ function shownOf({ Id, Config, HostConfig, NetworkSettings, Path, Args, Mounts }
   const { Binds, Mounts: mounts, Links, ContainerIDFile: ______, ...hostConfig } = HostConfig
   return {
     ...{ Path, Args, networks, hostConfig },
-    config: { ...config, Hostname: Id.startsWith(Hostname) ? 'its id' : Hostname, Labels: Object.fromEntries(notes) },
+    config: {
+      ...config,
+      // Docker's client puts its --env options through a map of Go, so each call of it sends them in another order.
+      Env: (Env ?? []).toSorted(),
+      Hostname: Id.startsWith(Hostname) ? 'its id' : Hostname,
+      Labels: Object.fromEntries(notes),
+    },
     // Volumes without a name are named by their ids from then on.
     binds: Binds?.filter((bind: string) => !/^[0-9a-f]{64}:/.test(bind)).toSorted(),
     mounts: mounts?.map(({ Source, ...mount }: Inspected) => ({
