@@ -206,6 +206,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, signIn, adm
     access,
     issuer,
     administration,
+    accountEvents: registry.notifications?.accounts,
     progress: registry.status,
     page: ui.enabled ? { signIn } : undefined,
     log,

@@ -11,6 +11,7 @@ import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { Deployments } from '../registry/deployments/deployments.ts'
+import type { AccountEvents } from '../registry/events/account-events.ts'
 import type { EventListeners } from '../registry/events/event-listeners.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { NoReferrerList, ReferrerList } from '../registry/mirror/mirrored-referrers.ts'
@@ -60,6 +61,8 @@ export interface ServedRegistry {
   readonly search: Pick<Search, 'find' | 'describe'>
   readonly images: Pick<Images, 'image' | 'sizesOf' | 'firstFacts'>
   readonly shown: Shown
+  /** Left out, changes of accounts are no events. */
+  readonly accountEvents?: Pick<AccountEvents, 'onBehalf'> | undefined
   /** What runs on which host, as agents report it. */
   readonly deployments: Pick<Deployments, 'report' | 'list' | 'host' | 'forget'>
   readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>

@@ -11,6 +11,7 @@ import type { ManifestStore } from '../registry/content/manifest-store.ts'
 import type { ContentChanges } from '../registry/deleting/content-changes.ts'
 import type { Frees } from '../registry/deleting/frees.ts'
 import type { Deployments } from '../registry/deployments/deployments.ts'
+import type { AccountEvents } from '../registry/events/account-events.ts'
 import type { EventListeners } from '../registry/events/event-listeners.ts'
 import type { PullEvents } from '../registry/events/pull-events.ts'
 import type { Handover } from '../registry/handover/handover.ts'
@@ -45,6 +46,8 @@ export interface HandlerOptions {
   readonly deployments: Deployments
   /** Users, groups, rules and robots; left out, none are kept here. */
   readonly administration?: Administration | undefined
+  /** Left out, changes of accounts are no events. */
+  readonly accountEvents?: AccountEvents | undefined
   /** How far a takeover is. */
   readonly progress: Pick<Status, 'progress'>
   /** `search.official`; left out, a search calls no repository official. */
@@ -118,6 +121,7 @@ export function createHandler(options: HandlerOptions): Handler {
     remarks,
     deployments: options.deployments,
     administration: options.administration,
+    accountEvents: options.accountEvents,
     progress: options.progress,
     official: options.official ?? [],
     frees,

@@ -19,6 +19,7 @@ export type ScanProperty =
   | 'deployments-epoch'
   | 'webhooks-epoch'
   | 'accounts-told'
+  | 'accounts-changing'
   | 'activity-restored'
   /** By the prefix of the mirror. */
   | `mirror-sync:${string}`

@@ -11,7 +11,7 @@ import { Users } from './users.ts'
 
 /** Accounts and rules, as the API and the page show and change them. Section `access` alone has them. */
 export interface Administration {
-  readonly users: Pick<Users, 'page' | 'add' | 'setPassword' | 'remove'>
+  readonly users: Pick<Users, 'page' | 'groupsOf' | 'add' | 'setPassword' | 'remove'>
   readonly groups: Groups
   readonly robots: Pick<Robots, 'page' | 'create' | 'revoke'>
   readonly permissions: Pick<Permissions, 'of'>

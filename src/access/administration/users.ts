@@ -43,6 +43,11 @@ export class Users {
     return { entries: await Promise.all(shown), next }
   }
 
+  /** Those of the storage. */
+  async groupsOf(name: AccountName): Promise<readonly string[]> {
+    return await (await this.#options.current.now()).groupsOf(name)
+  }
+
   /** Throws AccountError for a name that is taken, and UNAVAILABLE where too many requests wait. */
   async add(name: AccountName, password: string): Promise<void> {
     await this.#options.accounts.addUser(name, await this.#hash(password))

@@ -4,6 +4,7 @@ import { AccountError, ROBOT_TOKEN_PREFIX } from '../../../access/accounts/accou
 import type { Administration } from '../../../access/administration/administration.ts'
 import { mistakeInPassword } from '../../../access/passwords/new-password.ts'
 import { RegistryError } from '../../../oci/errors.ts'
+import type { ChangingAccount } from '../../../registry/events/account-events.ts'
 import { Refusal } from '../../answer/error-response.ts'
 import type { Call } from '../../call.ts'
 import { readJson } from '../../request/json-body.ts'
@@ -55,10 +56,17 @@ export async function bodyOf<Schema extends z.ZodType>(
 
 const STATUSES: Readonly<Record<AccountError['problem'], number>> = { exists: 409, missing: 404, 'too many': 409 }
 
-/** Runs a change. An account that is not there, or is there already, is no failure of the registry. */
-export async function changed<Result>(change: () => Promise<Result>): Promise<Result> {
+/**
+ * Runs a change of these accounts on behalf of the caller. An account that is not there, or is there already, is no failure of the registry.
+ */
+export async function changed<Result>(
+  { registry, actor }: Pick<Call<Route>, 'registry' | 'actor'>,
+  accounts: readonly ChangingAccount[],
+  change: () => Promise<Result>,
+): Promise<Result> {
   try {
-    return await change()
+    const { accountEvents } = registry
+    return await (accountEvents === undefined ? change() : accountEvents.onBehalf(actor.name, accounts, change))
   } catch (cause) {
     if (!(cause instanceof AccountError)) throw cause
     const code = cause.problem === 'missing' ? 'NAME_UNKNOWN' : 'DENIED'

@@ -23,7 +23,7 @@ export async function addMember(call: Call<MemberRoute>): Promise<PlainResponse>
   const { groups } = administrationOf(call)
   const { group: name, user, query } = call.route
   parametersIn(query, NO_WORDS)
-  const known = await changed(() => groups.add(name, user))
+  const known = await changed(call, [{ kind: 'group', name }], () => groups.add(name, user))
   return jsonResponse({ name, member: user, known })
 }
 
@@ -31,7 +31,7 @@ export async function removeMember(call: Call<MemberRoute>): Promise<PlainRespon
   const { groups } = administrationOf(call)
   const { group: name, user, query } = call.route
   parametersIn(query, NO_WORDS)
-  await changed(() => groups.removeMember(name, user))
+  await changed(call, [{ kind: 'group', name }], () => groups.removeMember(name, user))
   return jsonResponse({ name, member: user })
 }
 
@@ -39,6 +39,6 @@ export async function removeGroup(call: Call<GroupRoute>): Promise<PlainResponse
   const { groups } = administrationOf(call)
   const { group: name, query } = call.route
   parametersIn(query, NO_WORDS)
-  await changed(() => groups.remove(name))
+  await changed(call, [{ kind: 'group', name }], () => groups.remove(name))
   return jsonResponse({ name })
 }

@@ -58,7 +58,7 @@ export async function createRobot(call: Call<AccountListRoute>): Promise<PlainRe
   const now = new Date()
   const expiresAt = expires === null ? undefined : (expires ?? new Date(now.getTime() + USUAL_LIFETIME_MS))
   if (expiresAt !== undefined && expiresAt <= now) throw invalid('expires: is over already')
-  const token = await changed(() => robots.create(keeper, { name, isOwn, scopes, expiresAt }))
+  const token = await changed(call, [{ kind: 'token', name }], () => robots.create(keeper, { name, isOwn, scopes, expiresAt }))
   const made = { name, owner: isOwn ? keeper.name : undefined, scopes, expiresAt, createdAt: now }
   return jsonResponse({ ...shownRobot(made), token }, { 'Cache-Control': 'no-store' }, 201)
 }
@@ -67,7 +67,7 @@ export async function revokeRobot(call: Call<RobotRoute>): Promise<PlainResponse
   const { robots } = administrationOf(call)
   const { robot: name, query } = call.route
   parametersIn(query, NO_WORDS)
-  await changed(() => robots.revoke(requireKeeper(call), name))
+  await changed(call, [{ kind: 'token', name }], () => robots.revoke(requireKeeper(call), name))
   return jsonResponse({ name })
 }
 

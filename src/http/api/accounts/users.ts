@@ -25,7 +25,7 @@ export async function addUser(call: Call<AccountListRoute>): Promise<PlainRespon
   const { users } = administrationOf(call)
   parametersIn(call.route.query, NO_WORDS)
   const { name, password: secret } = await bodyOf(call.request, NEW_USER)
-  await changed(() => users.add(name, secret))
+  await changed(call, [{ kind: 'user', name }], () => users.add(name, secret))
   return jsonResponse({ name }, {}, 201)
 }
 
@@ -35,7 +35,7 @@ export async function setPassword(call: Call<UserRoute>): Promise<PlainResponse>
   const { user: name, query } = call.route
   parametersIn(query, NO_WORDS)
   const { password: secret } = await bodyOf(call.request, NEW_PASSWORD)
-  await changed(() => users.setPassword(name, secret))
+  await changed(call, [{ kind: 'user', name }], () => users.setPassword(name, secret))
   return jsonResponse({ name })
 }
 
@@ -44,6 +44,7 @@ export async function removeUser(call: Call<UserRoute>): Promise<PlainResponse> 
   const { users } = administrationOf(call)
   const { user: name, query } = call.route
   parametersIn(query, NO_WORDS)
-  await changed(() => users.remove(name))
+  const groups = (await users.groupsOf(name)).map((group) => ({ kind: 'group', name: group }) as const)
+  await changed(call, [{ kind: 'user', name }, ...groups], () => users.remove(name))
   return jsonResponse({ name })
 }

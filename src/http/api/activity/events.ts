@@ -85,8 +85,10 @@ function gapFor(reason: 'removed' | 'unknown') {
 
 function shownTo(permit: Permit, events: readonly HeardEvent[]): readonly HeardEvent[] {
   if (permit.catalog === 'everything') return events
-  // What happened in no repository is for callers that may see everything.
-  return events.filter(({ repository }) => repository !== '' && isAllowed(permit, 'list', repository))
+  // What happened in no repository is about accounts and upstreams.
+  return events.filter(({ repository }) =>
+    repository === '' ? permit.accounts === 'all' : isAllowed(permit, 'list', repository),
+  )
 }
 
 function frameOf(listener: EventListener, event: HeardEvent) {
