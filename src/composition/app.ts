@@ -207,6 +207,7 @@ function handlerOf(config: Config, { registry, gate, access, issuer, signIn, adm
     issuer,
     administration,
     accountEvents: registry.notifications?.accounts,
+    webhooks: registry.notifications?.webhooks,
     progress: registry.status,
     page: ui.enabled ? { signIn } : undefined,
     log,

@@ -177,6 +177,11 @@ function wantedOf(
     case 'api-groups':
     case 'api-group':
     case 'api-member':
+    case 'api-webhooks':
+    case 'api-webhook':
+    case 'api-webhook-test':
+    case 'api-webhook-deliveries':
+    case 'api-webhook-replay':
       return { kind: 'accounts', right: 'all' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }

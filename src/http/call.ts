@@ -25,6 +25,7 @@ import type { Search } from '../registry/search/search.ts'
 import type { Shown } from '../registry/shown/create-shown.ts'
 import type { Status } from '../registry/status.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
+import type { ServedWebhooks } from '../registry/webhooks/webhooks.ts'
 import type { Paths } from './answer/links.ts'
 import type { Connection } from './pipeline.ts'
 import type { Route } from './routes.ts'
@@ -63,6 +64,8 @@ export interface ServedRegistry {
   readonly shown: Shown
   /** Left out, changes of accounts are no events. */
   readonly accountEvents?: Pick<AccountEvents, 'onBehalf'> | undefined
+  /** Left out, there are no events. */
+  readonly webhooks?: ServedWebhooks | undefined
   /** What runs on which host, as agents report it. */
   readonly deployments: Pick<Deployments, 'report' | 'list' | 'host' | 'forget'>
   readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>

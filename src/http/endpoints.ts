@@ -16,6 +16,8 @@ import { compareImages, getApiRepository, getStorageUse } from './api/repository
 import { previewRetention } from './api/retention.ts'
 import { getTagHistory, restoreTag } from './api/tag-past.ts'
 import { listDeleted, undelete } from './api/undeletions.ts'
+import { listApiDeliveries, replayToWebhook, testApiWebhook } from './api/webhooks/deliveries.ts'
+import { addApiWebhook, changeApiWebhook, listApiWebhooks, removeApiWebhook } from './api/webhooks/webhooks.ts'
 import type { Endpoints, Resource, RouteTo } from './endpoint.ts'
 import { getBase, getRoot } from './handlers/base.ts'
 import { deleteBlob, getBlob } from './handlers/blobs.ts'
@@ -106,6 +108,17 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
     POST: { id: 'api', action: 'push', answer: createRobot, changesRecords: true },
   },
   'api-robot': { DELETE: { id: 'api', action: 'push', answer: revokeRobot, changesRecords: true } },
+  'api-webhooks': {
+    GET: { id: 'api', action: 'pull', answer: listApiWebhooks },
+    POST: { id: 'api', action: 'push', answer: addApiWebhook, changesRecords: true },
+  },
+  'api-webhook': {
+    PUT: { id: 'api', action: 'push', answer: changeApiWebhook, changesRecords: true },
+    DELETE: { id: 'api', action: 'push', answer: removeApiWebhook, changesRecords: true },
+  },
+  'api-webhook-test': { POST: { id: 'api', action: 'pull', answer: testApiWebhook } },
+  'api-webhook-deliveries': { GET: { id: 'api', action: 'pull', answer: listApiDeliveries } },
+  'api-webhook-replay': { POST: { id: 'api', action: 'push', answer: replayToWebhook, changesRecords: true } },
   ...PAGE_ENDPOINTS,
 }
 

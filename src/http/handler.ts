@@ -26,6 +26,7 @@ import type { Shown } from '../registry/shown/create-shown.ts'
 import type { Status } from '../registry/status.ts'
 import type { StorageGate } from '../registry/storage-gate.ts'
 import type { UploadSessions } from '../registry/uploads/upload-sessions.ts'
+import type { ServedWebhooks } from '../registry/webhooks/webhooks.ts'
 import { Paths, publicOriginOf, rootPath } from './answer/links.ts'
 import { findIn } from './dispatch.ts'
 import { MirroredRoutes } from './mirrored-routes.ts'
@@ -48,6 +49,8 @@ export interface HandlerOptions {
   readonly administration?: Administration | undefined
   /** Left out, changes of accounts are no events. */
   readonly accountEvents?: AccountEvents | undefined
+  /** Left out, there are no events. */
+  readonly webhooks?: ServedWebhooks | undefined
   /** How far a takeover is. */
   readonly progress: Pick<Status, 'progress'>
   /** `search.official`; left out, a search calls no repository official. */
@@ -122,6 +125,7 @@ export function createHandler(options: HandlerOptions): Handler {
     deployments: options.deployments,
     administration: options.administration,
     accountEvents: options.accountEvents,
+    webhooks: options.webhooks,
     progress: options.progress,
     official: options.official ?? [],
     frees,

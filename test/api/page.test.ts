@@ -101,6 +101,14 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { name: 'alice.ci', owner: 'alice', token: expect.stringMatching(/^berth_robot_/) },
       { robots: [{ name: 'alice.ci' }] },
       { name: 'alice.ci' },
+      { name: 'ci', secret: expect.stringMatching(/^whsec_/) },
+      { name: 'ci' },
+      { webhooks: [{ name: 'ci', repositories: ['team/**'], tag: 'v*', kinds: null, by: 'alice' }], unreadable: [] },
+      { name: 'ci', taken: false },
+      { deliveries: [] },
+      { name: 'ci', events: expect.any(Number) },
+      { name: 'ci', events: 0 },
+      { name: 'ci' },
     ])
   })
 })

@@ -28,6 +28,7 @@ const READ = row(LOGIN, [200, 404], [200, 404], [200, 404], [200, 404])
 const FOR_WRITERS = row(LOGIN, REFUSED, [200, 403], [200, 403], [200, 403])
 const FOR_ALL = row(401, 200, 200, 200, 200)
 const FOR_ADMINS = row(401, 403, 403, 200, 403)
+const NO_WEBHOOK = row(401, 403, 403, 404, 403)
 const REPOSITORY = '/api/v1/repositories/{name}'
 
 /** What each caller gets from each method of each path. A path without a row fails the test below. */
@@ -80,6 +81,13 @@ const ROWS: Readonly<Record<string, Row>> = {
   'get /api/v1/robots': { statuses: row(401, 200, 200, 200, 403) },
   'post /api/v1/robots': { body: {}, statuses: row(401, 400, 400, 400, 403) },
   'delete /api/v1/robots/{robot}': { statuses: row(401, 404, 404, 404, 403) },
+  'get /api/v1/webhooks': { statuses: FOR_ADMINS },
+  'post /api/v1/webhooks': { body: {}, statuses: row(401, 403, 403, 400, 403) },
+  'put /api/v1/webhooks/{webhook}': { body: {}, statuses: NO_WEBHOOK },
+  'delete /api/v1/webhooks/{webhook}': { statuses: NO_WEBHOOK },
+  'post /api/v1/webhooks/{webhook}/test': { statuses: NO_WEBHOOK },
+  'get /api/v1/webhooks/{webhook}/deliveries': { statuses: NO_WEBHOOK },
+  'post /api/v1/webhooks/{webhook}/replay': { body: { aside: true }, statuses: NO_WEBHOOK },
 }
 
 describe.each(SERVERS)('the rights at %s:', (_, server) => {

@@ -68,8 +68,10 @@ const MIRROR_KEYS = {
   ...{ ...MIRROR_WAY, ...MIRROR_MORE, ...SYNC_KEYS, ...MIRROR_FLAGS },
 }
 const SEARCH = { official: ['base/*'] }
-const EVENTS = { enabled: true, pulls: true, listeners: 10, webhooks: { loopback: true }, keep: '12h', size: '1GB' }
-const EVENT_KEYS = { enabled: true, pulls: true, listeners: 10, 'webhooks.loopback': true, keep: '12h', size: '1GB' }
+const HOOKS = { loopback: true, httpproxy: 'http://127.0.0.1:1' }
+const HOOK_KEYS = { 'webhooks.loopback': true, 'webhooks.httpproxy': HOOKS.httpproxy }
+const EVENTS = { enabled: true, pulls: true, listeners: 10, webhooks: HOOKS, keep: '12h', size: '1GB' }
+const EVENT_KEYS = { enabled: true, pulls: true, listeners: 10, ...HOOK_KEYS, keep: '12h', size: '1GB' }
 const IGNORED = { mediatypes: ['application/octet-stream'], actions: ['pull'] }
 const PATIENCE = { timeout: '1s', threshold: 2, backoff: '1s', ignoredmediatypes: ['text/plain'] }
 const ENDPOINT = {

@@ -32,7 +32,8 @@ export class ApiLab implements AsyncDisposable {
     this.robot = robot
   }
 
-  static async start(server?: StartOptions['server']): Promise<ApiLab> {
+  /** `more`: sections beside its own. */
+  static async start(server?: StartOptions['server'], more: Readonly<Record<string, object>> = {}): Promise<ApiLab> {
     const folder = new TemporaryFolder()
     const lines = USERS.map(async (name) => {
       const hash = await Bun.password.hash(`${name}-secret`, { algorithm: 'bcrypt', cost: 4 })
@@ -42,6 +43,7 @@ export class ApiLab implements AsyncDisposable {
     const sections = {
       auth: { htpasswd: { realm: 'Registry', path } },
       access: { rules: RULES, admins: ['user:admin', 'user:alice'] },
+      ...more,
     }
     const berth = await AppInTest.start(folder, sections, server === undefined ? {} : { server })
     const body = JSON.stringify({ name: 'ci', scopes: ['team/**:pull,push,delete,list'], own: false })

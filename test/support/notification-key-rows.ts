@@ -38,6 +38,7 @@ export const NOTIFICATION_ROWS = [
   ['events.pulls', { events: { pulls: true } }, ({ notifications }: Config) => notifications?.recordsPulls, true],
   ['events.listeners', { events: { listeners: 7 } }, ({ notifications }: Config) => notifications?.listenersAtMost, 7],
   ['events.webhooks.loopback', { events: { webhooks: { loopback: true } } }, loopbackOf, true],
+  ['events.webhooks.httpproxy', { events: { webhooks: { httpproxy: 'http://proxy:3128' } } }, proxyOf, 'http://proxy:3128/'],
   row('events.keep', {}, { events: { keep: '12h' } }, ({ keepMs }) => keepMs, 43_200_000),
   row('events.size', {}, { events: { size: '1GB' } }, ({ sizeBytes }) => sizeBytes, 1_000_000_000),
 ] as const
@@ -48,6 +49,10 @@ function endpointsOf({ notifications }: Config) {
 
 function loopbackOf({ notifications }: Config) {
   return notifications?.webhooks.allowsLoopback
+}
+
+function proxyOf({ notifications }: Config) {
+  return notifications?.webhooks.proxy
 }
 
 function told(endpoint: object, more: object = {}): object {

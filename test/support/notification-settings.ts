@@ -15,6 +15,6 @@ export function notificationsTo(url: string, more: Partial<NotificationSettings>
 /** Events as there are by default: without endpoints. */
 export function eventSettings(more: Partial<NotificationSettings> = {}): NotificationSettings {
   const limits = { keepMs: 7 * DAY_MS, sizeBytes: 200_000_000, listenersAtMost: 2_000 }
-  const webhooks = { allowsLoopback: true }
+  const webhooks = { allowsLoopback: true, proxy: undefined }
   return { endpoints: [], includesReferences: false, port: 5000, recordsPulls: false, ...limits, webhooks, ...more }
 }

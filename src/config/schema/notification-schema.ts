@@ -3,8 +3,8 @@ import { findSpanMs } from '../../runtime/duration.ts'
 import type { ConfigProblem } from '../config-error.ts'
 import { findByteSize } from '../words/byte-size.ts'
 import type { ListenAddress } from '../words/listen-address.ts'
-import { exact, key, list, map, section } from './keys.ts'
-import { boolean, durationMs, headerName, headerValues, parsed, text, wholeNumber } from './values.ts'
+import { exact, key, list, map, optionalKey, section } from './keys.ts'
+import { boolean, durationMs, headerName, headerValues, httpProxy, parsed, text, wholeNumber } from './values.ts'
 
 /** How events are kept, and where they go. Undefined in the configuration where there are none. */
 export interface NotificationsConfig {
@@ -18,7 +18,7 @@ export interface NotificationsConfig {
   /** Pulls are events as well. */
   readonly recordsPulls: boolean
   readonly listenersAtMost: number
-  readonly webhooks: { readonly allowsLoopback: boolean }
+  readonly webhooks: { readonly allowsLoopback: boolean; readonly proxy: string | undefined }
 }
 
 export interface EndpointConfig {
@@ -109,6 +109,10 @@ export const events = exact(
         example: 'true',
         about: 'Webhooks may go to addresses of the machine that Berth runs on.',
       }),
+      httpproxy: optionalKey(httpProxy, {
+        about: 'The HTTP proxy that webhooks go through; none, or left out: no proxy.',
+        example: 'http://proxy.example.com:3128',
+      }),
     }),
     keep: key(span, {
       default: '7d',
@@ -163,8 +167,12 @@ export function notificationsConfig({
     sizeBytes: kept.size,
     recordsPulls: kept.pulls || endpoints.some(({ ignoredActions }) => !ignoredActions.includes('pull')),
     listenersAtMost: kept.listeners,
-    webhooks: { allowsLoopback: kept.webhooks.loopback },
+    webhooks: { allowsLoopback: kept.webhooks.loopback, proxy: proxyOf(kept.webhooks.httpproxy) },
   }
+}
+
+function proxyOf(proxy: Parsed['events']['webhooks']['httpproxy']): string | undefined {
+  return proxy === 'none' ? undefined : proxy?.reveal()
 }
 
 /** As registry:2 and registry:3, what is 0 or less stands for the default. */

@@ -2,6 +2,7 @@ import { parseRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import { HOST } from '../../registry/deployments/deployment-record.ts'
 import { type AccountsRoute, findAccountsRoute } from './accounts/routes.ts'
 import { invalid } from './parameters.ts'
+import { findWebhooksRoute, type WebhooksRoute } from './webhooks/routes.ts'
 
 export type ApiRoute =
   | OpenApiRoute
@@ -12,6 +13,7 @@ export type ApiRoute =
   | DeploymentsRoute
   | DeploymentHostRoute
   | AccountsRoute
+  | WebhooksRoute
   | ContentRoute
 
 /** `/api/v1/openapi.json` */
@@ -106,6 +108,7 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'deployments' && rest.length === 0) return { resource: 'api-deployments', query }
   if (kind === 'deployments' && rest.length === 1)
     return { resource: 'api-deployment-host', host: parseHost(rest[0] ?? ''), query }
+  if (kind === 'webhooks') return findWebhooksRoute(rest, query)
   if (kind !== 'repositories') return findAccountsRoute([kind ?? '', ...rest], query)
   const last = rest.at(-1) ?? ''
   const resource = Object.hasOwn(CONTENT, last) && rest.length > 1 ? CONTENT[last] : undefined

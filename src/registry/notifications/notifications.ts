@@ -122,7 +122,12 @@ function webhooksOf(options: NotificationsOptions, bodyOf: (event: StoredEvent) 
   const patience = WEBHOOK_PATIENCE
   const addresses = { allowsLoopback: settings.webhooks.allowsLoopback, resolve: resolveWithSystem }
   const envelope = async (event: StoredEvent) => ({ contentType: ENVELOPE_TYPE, text: await bodyOf(event) })
-  const sender = new WebhookSender({ ...addresses, answerWithinMs: patience.answerWithinMs, envelope })
+  const sender = new WebhookSender({
+    ...addresses,
+    answerWithinMs: patience.answerWithinMs,
+    proxy: settings.webhooks.proxy,
+    envelope,
+  })
   return {
     service: new Webhooks({ ...options, records, sender, addresses }),
     duty: new WebhookDuty({ metadata, records, sender, patience, log }),

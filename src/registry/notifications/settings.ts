@@ -27,5 +27,7 @@ export interface NotificationSettings extends EventLimits {
   readonly webhooks: {
     /** They may go to addresses of this machine. */
     readonly allowsLoopback: boolean
+    /** The URL of the HTTP proxy that they go through; undefined: none. It may hold a password. */
+    readonly proxy: string | undefined
   }
 }

@@ -41,8 +41,9 @@ export class WebhookDuty {
       for (;;) {
         end.throwIfAborted()
         const revision = await this.#options.metadata.revision()
-        const rows = await listWebhookRows(this.#options.metadata.read)
-        await this.#endChanged(running, rows)
+        const known = await listWebhookRows(this.#options.metadata.read)
+        // What ended has written down how far it was.
+        const rows = (await this.#endChanged(running, known)) ? await listWebhookRows(this.#options.metadata.read) : known
         for (const row of rows) if (!running.has(row.name)) running.set(row.name, await this.#begin(row, end, broken))
         do await pause(LOOK_EVERY_MS, end)
         while ((await this.#options.metadata.revision()) === revision)
@@ -53,13 +54,16 @@ export class WebhookDuty {
     }
   }
 
-  async #endChanged(running: Map<string, Running>, rows: readonly WebhookRow[]): Promise<void> {
+  /** True: there were some. */
+  async #endChanged(running: Map<string, Running>, rows: readonly WebhookRow[]): Promise<boolean> {
+    const before = running.size
     for (const [name, { basis, ending, ended }] of running) {
       if (rows.some((row) => row.name === name && basisOf(row) === basis)) continue
       ending.abort(new Error('the webhook has changed'))
       await ended
       running.delete(name)
     }
+    return running.size < before
   }
 
   async #begin(row: WebhookRow, signal: AbortSignal, broken: AbortController): Promise<Running> {

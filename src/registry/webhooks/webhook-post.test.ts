@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readFile } from 'node:fs/promises'
 import { makeCertificates } from '../../../test/support/certificates.ts'
+import { HttpProxy } from '../../../test/support/http-proxy.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { ForbiddenAddressError } from './allowed-address.ts'
 import { postToAllowed } from './webhook-post.ts'
@@ -68,6 +69,25 @@ describe('A webhook is posted', () => {
 
     expect(questions).toHaveLength(2)
     expect(asked).toHaveLength(1)
+  })
+
+  test('through a proxy by its name, which the proxy looks up, and never to an address that is known to be forbidden', async () => {
+    await using proxy = await HttpProxy.start()
+    proxy.hosts.set('hook.example.com', Number(server.port))
+    const resolve = async (host: string) => {
+      if (host === 'inner.example.com') return ['169.254.169.254']
+      throw new Error('no name server')
+    }
+    const means = { allowsLoopback: false, resolve, proxy: proxy.url, signal }
+
+    const { status } = await postToAllowed(posted('http://hook.example.com/events'), means)
+
+    expect(status).toBe(202)
+    expect(proxy.asked.map(({ line }) => line)).toEqual(['POST http://hook.example.com/events'])
+    expect(asked[0]?.headers.get('host')).toBe('hook.example.com')
+    for (const host of ['inner.example.com', '169.254.169.254', '127.0.0.1'])
+      await expect(postToAllowed(posted(`http://${host}/`), means)).rejects.toBeInstanceOf(ForbiddenAddressError)
+    expect(proxy.asked.length).toBe(1)
   })
 
   test('after a redirect only to an address that is allowed as well', async () => {

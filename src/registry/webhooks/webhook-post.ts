@@ -1,4 +1,4 @@
-import { type AddressRules, allowedAddress } from './allowed-address.ts'
+import { type AddressRules, allowedAddress, ForbiddenAddressError } from './allowed-address.ts'
 
 /** GitHub and Stripe wait for as long. */
 const ANSWER_WITHIN_MS = 10_000
@@ -16,6 +16,8 @@ export interface Posted {
 
 export interface PostMeans extends AddressRules {
   readonly answerWithinMs?: number
+  /** The URL of the HTTP proxy on the way; left out: none. */
+  readonly proxy?: string | undefined
   /** The certificates in PEM form of the authorities that are trusted; left out, those of the system. */
   readonly authorities?: string
   readonly signal: AbortSignal
@@ -56,23 +58,37 @@ export async function postToAllowed({ url: first, headers, body }: Posted, means
   }
 }
 
-/** To the address that was looked at, by no proxy; the name goes along in the Host header and in TLS, which checks the certificate for it. */
+/**
+ * To the address that was looked at; the name goes along in the Host header and in TLS, which checks the certificate for it. A proxy is asked for the name, and
+ * looks it up itself.
+ */
 async function postOnce(url: URL, { headers, body }: Pick<Posted, 'headers' | 'body'>, means: PostMeans): Promise<Response> {
-  const address = await allowedAddress(url.hostname, means)
+  const { proxy = false, authorities, signal } = means
   const target = new URL(url)
-  target.hostname = address.includes(':') ? `[${address}]` : address
   target.username = ''
   target.password = ''
+  const hostname = proxy === false ? await allowedAddress(url.hostname, means) : await allowedName(url.hostname, means)
+  target.hostname = hostname.includes(':') && !hostname.startsWith('[') ? `[${hostname}]` : hostname
   const login = loginIn(url)
   return await fetch(target, {
     method: 'POST',
     headers: { ...headers, 'User-Agent': 'berth', Host: url.host, ...(login === undefined ? {} : { Authorization: login }) },
     body,
     redirect: 'manual',
-    proxy: false,
-    tls: { serverName: url.hostname, ...(means.authorities === undefined ? {} : { ca: means.authorities }) },
-    signal: means.signal,
+    proxy,
+    tls: { serverName: url.hostname, ...(authorities === undefined ? {} : { ca: authorities }) },
+    signal,
   })
+}
+
+/** Of a host that a proxy reaches: what can be looked up here must be allowed. In many a network the proxy alone can look up names. */
+async function allowedName(hostname: string, rules: AddressRules): Promise<string> {
+  try {
+    await allowedAddress(hostname, rules)
+  } catch (error) {
+    if (error instanceof ForbiddenAddressError) throw error
+  }
+  return hostname
 }
 
 /** A name and a password in the URL are a login. */

@@ -19,6 +19,7 @@ export interface Sent {
 
 export interface WebhookSenderOptions extends AddressRules {
   readonly answerWithinMs: number
+  readonly proxy?: string | undefined
   /** In registry:2's form. */
   readonly envelope: (event: StoredEvent) => Promise<WebhookBody>
 }

@@ -81,6 +81,14 @@ export function parseNewWebhook({ name, url, format, secret, repositories, tag, 
   }
 }
 
+/** What the words name is changed, and what they leave out stays; null takes the tag or the kinds away. Throws WebhookInvalid with the first mistake. */
+export function changedWebhook({ repositories, tag, ...before }: NewWebhook, words: WebhookWords): NewWebhook {
+  const said = Object.entries(words).filter(([, value]) => value !== undefined)
+  const { name } = before
+  const all = { ...before, repositories: repositories.map(String), tag: tag && String(tag), ...Object.fromEntries(said), name }
+  return parseNewWebhook({ ...all, tag: all.tag ?? undefined, kinds: all.kinds ?? undefined })
+}
+
 /** Undefined for what is no record of a webhook. */
 export function findWebhook(text: string): Webhook | undefined {
   try {
@@ -105,9 +113,13 @@ export function formatWebhook({ repositories, tag, ...webhook }: Webhook): strin
   return `${JSON.stringify({ version: 1, ...webhook, repositories: repositories.map(String), tag: tag && String(tag) })}\n`
 }
 
+export function isWebhookName(text: string): boolean {
+  return /^[a-z0-9][a-z0-9._-]{0,63}$/.test(text)
+}
+
 function nameIn(value: unknown): string {
   const name = textIn(value, 'name')
-  if (/^[a-z0-9][a-z0-9._-]{0,63}$/.test(name)) return name
+  if (isWebhookName(name)) return name
   throw invalid('name', name, "is no name of a webhook; use lower-case letters, digits, '.', '_' and '-', 64 at most")
 }
 

@@ -39,6 +39,12 @@ export interface ShownWebhook {
   readonly failure: string | undefined
 }
 
+/** What a server does with them on behalf of admins. */
+export type ServedWebhooks = Pick<
+  Webhooks,
+  'add' | 'change' | 'list' | 'remove' | 'test' | 'deliveries' | 'replayFrom' | 'replayAside'
+>
+
 /** What an operator asked for cannot be done. Its message says what to do. */
 export class WebhookRefused extends Error {
   override readonly name = 'WebhookRefused'
@@ -92,6 +98,17 @@ export class Webhooks {
       await deleteWebhookRow(query, webhook.name)
       await putWebhookRow(query, webhook.name, webhook.mark)
     })
+    return webhook
+  }
+
+  /** It goes on where it was. Throws WebhookRefused where there is none, and for an address that is not allowed, and what `changed` throws. */
+  async change(name: string, changed: (before: NewWebhook) => NewWebhook): Promise<Webhook> {
+    const { records, metadata } = this.#options
+    const before = await this.#require(name)
+    const webhook = { ...before, ...changed(before), mark: crypto.randomUUID() }
+    await this.#requireAllowed(webhook.url)
+    await records.write(webhook)
+    await metadata.write((query) => putWebhookRow(query, name, webhook.mark))
     return webhook
   }
 

@@ -5,8 +5,9 @@ import { ANSWERS } from '../answers.ts'
 import { ACCOUNT_OPERATIONS } from './account-operations.ts'
 import { CONTENT_OPERATIONS } from './content-operations.ts'
 import { type Operation, type Operations, PATH_PARTS, schemaOf } from './operation.ts'
+import { WEBHOOK_OPERATIONS } from './webhook-operations.ts'
 
-const OPERATIONS: Operations = { ...CONTENT_OPERATIONS, ...ACCOUNT_OPERATIONS }
+const OPERATIONS: Operations = { ...CONTENT_OPERATIONS, ...ACCOUNT_OPERATIONS, ...WEBHOOK_OPERATIONS }
 
 /** `GET /api/v1/openapi.json`: the API, from the schemas that check its requests. */
 export function getOpenApi(): PlainResponse {

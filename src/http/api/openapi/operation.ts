@@ -26,6 +26,7 @@ export const PATH_PARTS: Readonly<Record<string, { readonly example: string; rea
   user: { example: 'bob', description: 'A user.' },
   group: { example: 'developers', description: 'A group.' },
   host: { example: 'web-1', description: 'A Docker host, as its agent calls it.' },
+  webhook: { example: 'ci', description: 'A webhook.' },
   robot: { example: 'alice.ci', description: 'A robot.' },
 }
 
