@@ -1,9 +1,9 @@
-import { includesRight } from '../../access/requirement.ts'
-import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
-import type { Call } from '../call.ts'
-import { parametersIn } from './parameters.ts'
-import { NO_WORDS } from './remarks.ts'
-import type { ProgressRoute } from './routes.ts'
+import { includesRight } from '../../../access/requirement.ts'
+import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
+import type { Call } from '../../call.ts'
+import { parametersIn } from '../parameters.ts'
+import { NO_WORDS } from '../remarks.ts'
+import type { ProgressRoute } from '../routes.ts'
 
 /** How far a takeover is. How much there is, is told to callers who may see all of it. */
 export async function getProgress({ registry, route, permit }: Call<ProgressRoute>): Promise<PlainResponse> {
