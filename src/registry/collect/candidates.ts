@@ -29,18 +29,18 @@ export class Candidates {
   async *repositories(): AsyncGenerator<RepositoryToCollect> {
     for await (const page of this.pages()) {
       for (const repository of page) {
-        await this.#turn()
+        await this.turn()
         yield repository
       }
     }
   }
 
-  /** The same, some at a time: for what is looked up for many of them at once. */
+  /** The same, some at a time: for what is looked up for many of them at once. The caller asks for its turn at each of them. */
   async *pages(): AsyncGenerator<readonly RepositoryToCollect[]> {
     let last = 0
     for (;;) {
       const repositories = await listRepositoriesToCollect(this.#read, last, REPOSITORIES_AT_ONCE)
-      await this.#turn()
+      await this.turn()
       if (repositories.length > 0) yield repositories
       last = repositories.at(-1)?.id ?? last
       if (repositories.length < REPOSITORIES_AT_ONCE) return
@@ -58,7 +58,7 @@ export class Candidates {
       if (unneeded.length > 0) yield unneeded
       if (slice.length < SLICE) return
       last = slice.at(-1)?.digest ?? last
-      await this.#turn()
+      await this.turn()
     }
   }
 
@@ -73,11 +73,12 @@ export class Candidates {
       if (unneeded.length > 0) yield unneeded
       if (slice.length < SLICE) return
       last = slice.at(-1)?.digest ?? last
-      await this.#turn()
+      await this.turn()
     }
   }
 
-  async #turn(): Promise<void> {
+  /** Called between two steps, of which each may be short and all together long: lets others have the event loop. Throws the reason of the signal. */
+  async turn(): Promise<void> {
     await this.#rest.after(0)
     this.#signal.throwIfAborted()
   }

@@ -127,11 +127,11 @@ export class Collector {
     for await (const page of candidates.pages()) {
       const keptHere = kept.among(page, signal)
       for (const { id, name } of page) {
-        signal.throwIfAborted()
+        await candidates.turn()
         if (opaque.has(name)) continue
         condemned += await this.#condemnReleased({ id, name }, touchedBefore, signal)
         if (options.removesUntagged) {
-          const untagged = await new UntaggedIn(metadata.read, { id, name }, signal).find(keptHere)
+          const untagged = await new UntaggedIn(metadata.read, { id, name }, candidates).find(keptHere)
           condemned += await this.#condemnManifests(id, untagged, Number.MAX_SAFE_INTEGER)
         }
         condemned += await this.#condemnLinks(id, candidates, touchedBefore)

@@ -5,7 +5,6 @@ import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { KeptBeside, KeptManifests, KeptUntagged } from '../keeping/kept-untagged.ts'
-import { Rest } from '../rest.ts'
 import { Candidates } from './candidates.ts'
 
 const TAGS_AT_ONCE = 200
@@ -21,10 +20,12 @@ export interface Untagged {
 export async function surveyUntagged(read: Query, kept: KeptUntagged, signal: AbortSignal): Promise<Untagged> {
   let manifests = 0
   let bytes = 0
-  for await (const page of new Candidates(read, signal).pages()) {
+  const candidates = new Candidates(read, signal)
+  for await (const page of candidates.pages()) {
     const keptHere = kept.among(page, signal)
     for (const each of page) {
-      const repository = new UntaggedIn(read, each, signal)
+      await candidates.turn()
+      const repository = new UntaggedIn(read, each, candidates)
       const untagged = await repository.find(keptHere)
       manifests += untagged.length
       bytes += await repository.bytesOf(untagged)
@@ -38,15 +39,19 @@ export class UntaggedIn {
   readonly #read: Query
   readonly #name: RepositoryName
   readonly #repositoryId: number
-  readonly #signal: AbortSignal
-  readonly #rest = new Rest()
+  readonly #turns: Pick<Candidates, 'turn'>
   readonly #kept = new Set<Digest>()
 
-  constructor(read: Query, { id, name }: { readonly id: number; readonly name: RepositoryName }, signal: AbortSignal) {
+  /** `turns`: those of its caller, which looks into many small repositories one after another. */
+  constructor(
+    read: Query,
+    { id, name }: { readonly id: number; readonly name: RepositoryName },
+    turns: Pick<Candidates, 'turn'>,
+  ) {
     this.#read = read
     this.#name = name
     this.#repositoryId = id
-    this.#signal = signal
+    this.#turns = turns
   }
 
   async find(kept: KeptBeside): Promise<readonly Digest[]> {
@@ -73,7 +78,7 @@ export class UntaggedIn {
         counted.add(digest)
         bytes += size
       }
-      await this.#turn()
+      await this.#turns.turn()
     }
     return bytes
   }
@@ -102,7 +107,7 @@ export class UntaggedIn {
       if (this.#kept.has(next)) continue
       this.#kept.add(next)
       waiting.push(...(await listKeptBy(this.#read, this.#repositoryId, next)))
-      await this.#turn()
+      await this.#turns.turn()
     }
   }
 
@@ -112,12 +117,7 @@ export class UntaggedIn {
       yield slice
       if (slice.length < SLICE) return
       last = slice.at(-1)?.digest ?? last
-      await this.#turn()
+      await this.#turns.turn()
     }
-  }
-
-  async #turn(): Promise<void> {
-    await this.#rest.after(0)
-    this.#signal.throwIfAborted()
   }
 }

@@ -50,14 +50,16 @@ export class KeptUntagged {
   among(repositories: readonly Repository[], signal: AbortSignal): KeptBeside {
     const { holds, rules } = this.#options
     let earlier: Promise<ReadonlyMap<RepositoryName, MovedHere>> | undefined
+    // One for all of them: each alone may be small.
+    const rest = new Rest()
     return {
       of: async ({ id, name }) => {
         const held = await holds.of(name)
-        const running = keepsRunning(rules, name) ? await this.#running({ id, name }, signal) : NONE
+        const running = keepsRunning(rules, name) ? await this.#running({ id, name }, rest, signal) : NONE
         if (running === 'all') return 'all'
         if (movesRuleFor(rules, name) === undefined) return bothOf(held, running)
-        earlier ??= this.#moved(repositories, signal)
-        const moved = await this.#keptIn((await earlier).get(name), held)
+        earlier ??= this.#moved(repositories, rest, signal)
+        const moved = await this.#keptIn((await earlier).get(name), held, rest)
         return moved === 'all' ? 'all' : bothOf(moved, running)
       },
     }
@@ -70,11 +72,10 @@ export class KeptUntagged {
   }
 
   /** 'all': a host is silent. */
-  async #running({ id }: Repository, signal: AbortSignal): Promise<'all' | KeptManifests> {
+  async #running({ id }: Repository, rest: Rest, signal: AbortSignal): Promise<'all' | KeptManifests> {
     const { running, metadata } = this.#options
     if ((await running.unknown()) !== undefined) return 'all'
     const found = new Set<Digest>()
-    const rest = new Rest()
     for await (const rows of slicesOf((after) => listManifestsToKeep(metadata.read, id, after), placeOfManifest)) {
       signal.throwIfAborted()
       const hosts = await running.among(rows)
@@ -84,10 +85,9 @@ export class KeptUntagged {
     return { isEmpty: found.size === 0, has: (digest) => found.has(digest) }
   }
 
-  async #keptIn(moved: MovedHere | undefined, held: HeldNames): Promise<'all' | KeptManifests> {
+  async #keptIn(moved: MovedHere | undefined, held: HeldNames, rest: Rest): Promise<'all' | KeptManifests> {
     if (moved === undefined) return held
     const { name, tags, moves } = moved
-    const rest = new Rest()
     const named = { name, tags: [...tags.keys()].map((tag) => ({ name: tag })), moves }
     const kept = await imagesKeptByMoves(this.#options.rules, named, () => rest.after(0))
     if (kept?.unknown !== undefined) return 'all'
@@ -96,22 +96,25 @@ export class KeptUntagged {
   }
 
   /** Of those repositories with such a rule that have a manifest without a tag. */
-  async #moved(repositories: readonly Repository[], signal: AbortSignal): Promise<ReadonlyMap<RepositoryName, MovedHere>> {
+  async #moved(
+    repositories: readonly Repository[],
+    rest: Rest,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<RepositoryName, MovedHere>> {
     const asked: MovedRepository[] = []
     for (const repository of repositories) {
       signal.throwIfAborted()
-      const moved = await this.#movedIn(repository)
+      const moved = await this.#movedIn(repository, rest)
       if (moved !== undefined) asked.push(moved)
     }
     const moves = await this.#options.images.of(asked, signal)
     return new Map(asked.map((moved) => [moved.name, { ...moved, moves: moves.get(moved.name) ?? new Map() }]))
   }
 
-  async #movedIn({ id, name }: Repository): Promise<MovedRepository | undefined> {
+  async #movedIn({ id, name }: Repository, rest: Rest): Promise<MovedRepository | undefined> {
     const found = movesRuleFor(this.#options.rules, name)
     if (found === undefined) return undefined
     const { read } = this.#options.metadata
-    const rest = new Rest()
     const there = new Set<Digest>()
     for await (const rows of slicesOf((after) => listManifestsToKeep(read, id, after), placeOfManifest)) {
       for (const { digest, isUntagged } of rows) if (isUntagged === 1) there.add(digest)

@@ -93,11 +93,13 @@ export class CommandPlanner {
   }
 
   async #mark(repositoryId: number, repository: RepositoryName, kept: KeptBeside): Promise<void> {
-    const { read, removesUntagged, told, signal, opaque } = this.#options
+    const { read, removesUntagged, told, opaque } = this.#options
     const isAsked = removesUntagged && !opaque.has(repository)
-    const untagged = new Set(isAsked ? await new UntaggedIn(read, { id: repositoryId, name: repository }, signal).find(kept) : [])
+    const here = new UntaggedIn(read, { id: repositoryId, name: repository }, this.#candidates)
+    const untagged = new Set(isAsked ? await here.find(kept) : [])
     let isTold = false
     for (let last = ''; ; ) {
+      await this.#candidates.turn()
       const slice = await listManifestSlice(read, repositoryId, last)
       for (const { digest, isHeld } of slice) {
         if (isHeld === 0) continue

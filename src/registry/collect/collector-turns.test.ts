@@ -1,0 +1,100 @@
+import { afterEach, beforeEach, expect, spyOn, test } from 'bun:test'
+import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
+import { collect, HOUR_MS, passTime, TEST_POLICY } from '../../../test/support/collecting.ts'
+import { ruleOf } from '../../../test/support/retention-rule.ts'
+import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
+import { NO_POLICY } from '../retention/retention-policy.ts'
+
+const REPOSITORIES = 250
+
+let folder: TemporaryFolder
+let berth: BerthInProcess | undefined
+let [nowMs, turnBeganMs, longestMs] = [0, 0, 0]
+
+beforeEach(() => {
+  folder = new TemporaryFolder({ inMemory: true })
+})
+afterEach(async () => {
+  await berth?.[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+})
+
+/** Each question takes a millisecond by the clock of the process, and nothing else takes any time. */
+function asked(read: Query): Query {
+  const step = <Result>(result: Promise<Result>) => {
+    nowMs += 1
+    longestMs = Math.max(longestMs, nowMs - turnBeganMs)
+    return result
+  }
+  return {
+    all: (sql, ...values) => step(read.all(sql, ...values)),
+    get: (sql, ...values) => step(read.get(sql, ...values)),
+    run: (sql, ...values) => step(read.run(sql, ...values)),
+  }
+}
+
+/** The most that one turn of the event loop takes meanwhile. */
+async function longestTurn(work: () => Promise<void>): Promise<number> {
+  const clock = spyOn(performance, 'now').mockImplementation(() => nowMs)
+  let isOver = false
+  const turn = () => {
+    turnBeganMs = nowMs
+    if (!isOver) setImmediate(turn)
+  }
+  turn()
+  longestMs = 0
+  try {
+    await work()
+  } finally {
+    isOver = true
+    clock.mockRestore()
+  }
+  return longestMs
+}
+
+test.each([
+  ['no rule', []],
+  ['a rule that asks what tags led to', [ruleOf('**', '**', { moves: 2 })]],
+])('a pass over many small repositories with %s lets others have their turn between them, whatever it asks of each', async (_, rules) => {
+  const metadata = (opened: Metadata): Metadata => ({
+    read: asked(opened.read),
+    revision: () => opened.revision(),
+    write: (operation) => opened.write(operation),
+  })
+  const retention = { ...NO_POLICY, rules }
+  berth = await BerthInProcess.start(folder.join('data'), { metadata, collector: TEST_POLICY, retention })
+  const running = berth
+  await running.scan()
+  await fill(running)
+  await passTime(running, 2 * HOUR_MS)
+
+  const [beganMs, longestMs] = [nowMs, await longestTurn(() => collect(running))]
+
+  // What is asked of one repository, and the few milliseconds after which others have their turn.
+  expect(longestMs).toBeLessThan(20)
+  expect(nowMs - beganMs).toBeGreaterThan(5 * REPOSITORIES)
+})
+
+/** In each repository an image with a tag and one without. */
+async function fill({ opened }: BerthInProcess): Promise<void> {
+  const digest = "'sha256:' || printf('%064d', value * 2 + ?)"
+  const numbers = JSON.stringify(Array.from({ length: REPOSITORIES }, (_, number) => number + 1))
+  await opened.metadata.write(async (query) => {
+    const { epoch } = opened
+    await query.run(
+      "INSERT INTO repository (id, name, scanned_epoch) SELECT value, 'ci/app-' || value, ? FROM json_each(?)",
+      ...[epoch, numbers],
+    )
+    for (const isTagged of [0, 1]) {
+      await query.run(
+        `INSERT INTO manifest (repository_id, digest, held, linked, number, epoch) SELECT value, ${digest}, 1, 1, 1, ? FROM json_each(?)`,
+        ...[isTagged, epoch, numbers],
+      )
+    }
+    await query.run(
+      `INSERT INTO tag (repository_id, name, digest, held, number, epoch) SELECT value, 'v1', ${digest}, 1, 1, ? FROM json_each(?)`,
+      ...[1, epoch, numbers],
+    )
+  })
+}
