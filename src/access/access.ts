@@ -24,9 +24,9 @@ export type Wanted =
   | { readonly kind: 'base' }
   /**
    * `needsName`: the client could have logged in, and gets less than that shows where it has not. `orPulls`: a caller is let in as well that may pull
-   * from some repositories, and sees these.
+   * from some repositories, and sees these. `deletes`: a caller that may delete nowhere is not.
    */
-  | { readonly kind: 'catalog'; readonly needsName?: boolean; readonly orPulls?: true }
+  | { readonly kind: 'catalog'; readonly needsName?: boolean; readonly orPulls?: true; readonly deletes?: true }
   /** Users, groups, rules and robots. */
   | { readonly kind: 'accounts'; readonly right: AccountsRight }
   | {

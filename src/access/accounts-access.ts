@@ -132,7 +132,7 @@ function wouldAllow({ rules, accounts }: Identity, wanted: Wanted): boolean {
     case 'base':
       return true
     case 'catalog':
-      return rules.mayAnywhere('list')
+      return rules.mayAnywhere('list') && (wanted.deletes !== true || rules.mayAnywhere('delete'))
     case 'accounts':
       return includesRight(accounts, wanted.right)
     case 'repository':

@@ -27,7 +27,8 @@ function reasonOf(permit: Permit, wanted: Wanted): string {
 
 function lackingWords(wanted: Wanted): string {
   if (wanted.kind === 'repository') return `${wanted.action} in ${wanted.repository}`
-  return wanted.kind === 'accounts' ? 'see or change accounts' : 'list the catalog'
+  if (wanted.kind === 'accounts') return 'see or change accounts'
+  return isDeleting(wanted) ? 'delete by a pattern' : 'list the catalog'
 }
 
 function isCovered(permit: Permit, wanted: Wanted): boolean {
@@ -36,6 +37,7 @@ function isCovered(permit: Permit, wanted: Wanted): boolean {
       return true
     case 'catalog':
       if (wanted.needsName === true && permit.caller.kind === 'anonymous') return false
+      if (wanted.deletes === true && permit.mayDeleteAnywhere?.() === false) return false
       return permit.catalog !== 'nothing' || (wanted.orPulls === true && permit.mayPullAnywhere?.() === true)
     case 'accounts':
       return permit.accounts === undefined || includesRight(permit.accounts, wanted.right)
@@ -75,8 +77,13 @@ function detailOf(wanted: Wanted): unknown {
   return [{ Type: 'repository', Class: '', Name: repository, Action: action === 'list' ? 'pull' : action }]
 }
 
+function isDeleting(wanted: Wanted): boolean {
+  return wanted.kind === 'catalog' && wanted.deletes === true
+}
+
 function deniedMessage(wanted: Wanted): string {
   if (wanted.kind === 'accounts') return ACCOUNTS_DENIED[wanted.right]
+  if (isDeleting(wanted)) return 'You are not allowed to delete by a pattern of repositories; ask the operator of the registry.'
   if (wanted.kind !== 'repository') return 'You are not allowed to list the catalog; ask the operator of the registry.'
   const { action, repository } = wanted
   const what = { pull: 'pull from', push: 'push to', delete: 'delete from', list: 'list the tags of' }[action]

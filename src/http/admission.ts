@@ -164,6 +164,8 @@ function wantedOf(
     case 'api-deployment-host':
     case 'api-events':
       return { kind: 'catalog', orPulls: true }
+    case 'api-pattern':
+      return { kind: 'catalog', orPulls: true, deletes: true }
     case 'api-account':
     case 'api-permissions':
       return { kind: 'accounts', right: 'none' }

@@ -62,6 +62,7 @@ const HANDLER_NAMES: Readonly<Record<Exclude<Route, PageRoute>['resource'], Hand
   'api-member': 'api',
   'api-openapi': 'api',
   'api-password': 'api',
+  'api-pattern': 'api',
   'api-permissions': 'api',
   'api-progress': 'api',
   'api-quotas': 'api',

@@ -9,6 +9,7 @@ import { listApiDeployments } from './api/deployments/deployments.ts'
 import { forgetHost, reportDeployments } from './api/deployments/reports.ts'
 import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
 import { getOpenApi } from './api/openapi/document.ts'
+import { deleteByPattern, previewDeletionByPattern } from './api/pattern-deletions.ts'
 import { listQuotas } from './api/quotas.ts'
 import { getProgress } from './api/registry/progress.ts'
 import { describeRepository, starRepository, undescribeRepository, unstarRepository } from './api/remarks.ts'
@@ -75,6 +76,10 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-deletion': {
     GET: { id: 'api', action: 'delete', answer: previewDeletion },
     POST: { id: 'api', action: 'delete', answer: deleteContent },
+  },
+  'api-pattern': {
+    GET: { id: 'api', action: 'delete', answer: previewDeletionByPattern },
+    POST: { id: 'api', action: 'delete', answer: deleteByPattern },
   },
   'api-deleted': { GET: { id: 'api', action: 'push', answer: listDeleted } },
   'api-undelete': { POST: { id: 'api', action: 'push', answer: undelete } },

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { z } from 'zod'
 import { ANSWERS } from '../../src/http/api/answers.ts'
 import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
@@ -9,6 +9,8 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { tagSetOf } from '../support/retention-rule.ts'
 import { SERVERS } from '../support/wire.ts'
+
+setDefaultTimeout(120_000)
 
 const [one, other] = [makeImage('one'), makeImage('other')] as [Image, Image]
 const index = makeImageIndex([one])
@@ -93,6 +95,55 @@ describe.each(SERVERS)('/api/v1 of %s:', (_, server) => {
     expect(gone).toBe(404)
     const { tags } = (await (await client.request('GET', `/v2/${repository}/tags/list`)).json()) as { tags: string[] }
     expect(tags).toEqual(['latest', 'v1', 'v2'])
+  })
+
+  test('tags of all repositories that fit a pattern, and then the repositories, go as the look has shown them', async () => {
+    const below = `wide-${crypto.randomUUID()}`
+    const [first, second, outside] = [await pushed(below), await pushed(`${below}/deep`), await pushed()]
+    const look = async (words: string) =>
+      ANSWERS.previewByPattern.parse(await (await client.request('GET', `/api/v1/deletion?${words}`)).json())
+    const post = (words: string, token: string) => client.request('POST', `/api/v1/deletion?${words}&token=${token}`)
+
+    const tags = `repositories=${below}/**&tags=v*`
+    const some = await look(tags)
+    await pushImage(client, one, 'v3', second)
+    await expectError(await post(tags, some.token), 409, 'DENIED')
+    const untouched = [await statusOf(first, 'v1'), await statusOf(second, 'v1')]
+    const deletedTags = await (await expectStatus(await post(tags, (await look(tags)).token), 200)).json()
+    const shallow = await look(`repositories=${below}/*`)
+    const whole = await look(`repositories=${below}/**`)
+    const deleted = await (await expectStatus(await post(`repositories=${below}/**`, whole.token), 200)).json()
+
+    expect(some).toMatchObject({ repositories: 2, tags: 4, manifests: 0, leftUntagged: 2, more: false })
+    expect(some.goes.map(({ repository, tag }) => `${repository}:${tag}`).toSorted()).toEqual(
+      [`${first}:v1`, `${first}:v2`, `${second}:v1`, `${second}:v2`].toSorted(),
+    )
+    expect(untouched).toEqual([200, 200])
+    expect(deletedTags).toEqual({ tags: 5, manifests: 0, changed: 0, kept: 0 })
+    expect(shallow).toMatchObject({ repositories: 1, tags: 1, manifests: 2 })
+    expect(whole).toMatchObject({ repositories: 2, tags: 2, manifests: 4 })
+    expect(deleted).toEqual({ tags: 2, manifests: 4, changed: 0, kept: 0 })
+    expect(await statusOf(outside, 'v1')).toBe(200)
+  })
+
+  test('a pattern of repositories says what is kept in which of them, and what it cannot mean', async () => {
+    const below = `kept/${crypto.randomUUID()}`
+    const repository = await pushed(below)
+
+    const seen = ANSWERS.previewByPattern.parse(
+      await (await client.request('GET', `/api/v1/deletion?repositories=${below}/**`)).json(),
+    )
+
+    expect(seen).toMatchObject({ tags: 2, manifests: 1, kept: 2 })
+    expect(seen.stays).toContainEqual({ repository, reference: 'latest', because: expect.stringContaining('protected') })
+    for (const words of [
+      '',
+      'tags=v*',
+      'repositories=Team/**',
+      `repositories=${below}/**&olderThan=1h`,
+      'repositories=**&tag=v1',
+    ])
+      await expectError(await client.request('GET', `/api/v1/deletion?${words}`), 400, 'PARAMETER_INVALID')
   })
 
   test('an age means only older tags of a pattern', async () => {

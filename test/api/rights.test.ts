@@ -43,6 +43,8 @@ const ROWS: Readonly<Record<string, Row>> = {
   'get /api/v1/deployments': { statuses: FOR_ALL },
   'put /api/v1/deployments/{host}': { body: {}, statuses: row(401, 400, 400, 400, 400) },
   'delete /api/v1/deployments/{host}': { statuses: row(401, 404, 404, 404, 404) },
+  'get /api/v1/deletion': { query: 'repositories=**&tags=v1', statuses: row(401, 403, 403, 200, 200) },
+  'post /api/v1/deletion': { query: 'repositories=**&tags=v1&token=none', statuses: row(401, 403, 403, 409, 409) },
   [`get ${REPOSITORY}`]: { statuses: READ },
   [`put ${REPOSITORY}/star`]: { statuses: row(LOGIN, [200, 404], [200, 404], [200, 404], [403, 404]) },
   [`delete ${REPOSITORY}/star`]: { statuses: row(LOGIN, [200, 404], [200, 404], [200, 404], [403, 404]) },
@@ -166,6 +168,19 @@ describe.each(SERVERS)('the rights at %s:', (_, server) => {
       for (const caller of API_CALLERS.slice(1)) expect(await names(caller, path, list)).toEqual([VISIBLE])
       expect(await names('keeper', path, list)).toEqual([HIDDEN, VISIBLE])
     }
+  })
+
+  test('a pattern means the repositories from which its caller may delete, and is silent about others', async () => {
+    for (const repository of [VISIBLE, HIDDEN]) await lab.push(makeImage('image'), 'old', repository)
+    const path = '/api/v1/deletion?repositories=**&tags=old'
+
+    const { token, ...seen } = (await (await lab.ask('admin', 'GET', path)).json()) as { token: string }
+    const deleted = await (await lab.ask('admin', 'POST', `${path}&token=${token}`)).json()
+
+    expect(seen).toMatchObject({ repositories: 1, tags: 1, goes: [{ repository: VISIBLE, tag: 'old' }] })
+    expect(deleted).toEqual({ tags: 1, manifests: 0, changed: 0, kept: 0 })
+    const left = (repository: string) => lab.ask('keeper', 'HEAD', `/v2/${repository}/manifests/old`)
+    expect([(await left(VISIBLE)).status, (await left(HIDDEN)).status]).toEqual([404, 200])
   })
 
   test('a token for a repository opens its paths to a caller who may delete there, and to no other; nor does it open accounts', async () => {

@@ -28,6 +28,24 @@ const use = z.strictObject({
   own: count.nullable().meta({ description: 'Of these, what nothing else needs; null while not everything has been scanned.' }),
 })
 
+const seen = {
+  tags: count.meta({ description: 'Tags that go.' }),
+  manifests: count.meta({ description: 'Manifests that go.' }),
+  released: count.meta({
+    description: 'Manifests that go later with those: children, referrers, and what is attached by a tag.',
+  }),
+  leftUntagged: count.meta({ description: 'Manifests that lose their last tag, and stay.' }),
+  unreadable: count.meta({ description: 'Revisions that cannot be read, and so stay.' }),
+  kept: count.meta({ description: 'What a rule or a hold keeps.' }),
+  bytes: count.meta({ description: 'Bytes that nothing else needs.' }),
+  freedBy: time.optional().meta({ description: 'When they are free; left out where no collector runs.' }),
+  token: text.meta({ description: 'To be sent with the deletion.' }),
+  more: z.boolean().meta({ description: 'More goes or stays than is named.' }),
+}
+const going = z.strictObject({ kind: z.enum(['tag', 'manifest', 'released']), tag: text.optional(), digest })
+const staying = z.strictObject({ reference: text, because: text })
+const WHAT_STAYS = 'What a rule or a hold keeps, and why.'
+
 /** What is answered. Tests hold the answers against these. */
 export const ANSWERS = {
   deployments: z.strictObject({
@@ -45,23 +63,16 @@ export const ANSWERS = {
   reported: z.strictObject({ host: text, containers: count }),
   forgotten: z.strictObject({ host: text }),
   preview: z.strictObject({
-    tags: count.meta({ description: 'Tags that go.' }),
-    manifests: count.meta({ description: 'Manifests that go.' }),
-    released: count.meta({
-      description: 'Manifests that go later with those: children, referrers, and what is attached by a tag.',
-    }),
-    leftUntagged: count.meta({ description: 'Manifests that lose their last tag, and stay.' }),
-    unreadable: count.meta({ description: 'Revisions that cannot be read, and so stay.' }),
-    kept: count.meta({ description: 'What a rule or a hold keeps.' }),
-    bytes: count.meta({ description: 'Bytes that nothing else needs.' }),
-    freedBy: time.optional().meta({ description: 'When they are free; left out where no collector runs.' }),
+    ...seen,
     namedBy: z.array(digest).meta({ description: 'Image indexes that name the manifest: its deletion needs force=true.' }),
-    token: text.meta({ description: 'To be sent with the deletion.' }),
-    goes: z.array(z.strictObject({ kind: z.enum(['tag', 'manifest', 'released']), tag: text.optional(), digest })),
-    stays: z
-      .array(z.strictObject({ reference: text, because: text }))
-      .meta({ description: 'What a rule or a hold keeps, and why.' }),
-    more: z.boolean().meta({ description: 'More goes or stays than is named.' }),
+    goes: z.array(going),
+    stays: z.array(staying).meta({ description: WHAT_STAYS }),
+  }),
+  previewByPattern: z.strictObject({
+    repositories: count.meta({ description: 'Repositories from which something goes.' }),
+    ...seen,
+    goes: z.array(going.extend({ repository: text })),
+    stays: z.array(staying.extend({ repository: text })).meta({ description: WHAT_STAYS }),
   }),
   deletion: z.strictObject({
     ...{ tags: count, manifests: count },

@@ -17,10 +17,11 @@ export const MOST_NAMED = 1_000
 const what = z.strictObject({ tag: tag.optional(), digest: digest.optional(), tags: tags.optional(), olderThan: age.optional() })
 /** What a look at a deletion is about: a tag alone, a manifest with its tags, tags alone, or all of the repository. */
 export const LOOK = atMostOne(what, 'tag', 'digest', 'tags')
+export const TOKEN = z.string().meta({ description: 'The token of the look at what would go: it says that nothing else goes.' })
 /** What a deletion is about, and the token of the look at it. */
 export const DELETION = atMostOne(
   what.extend({
-    token: z.string().meta({ description: 'The token of the look at what would go: it says that nothing else goes.' }),
+    token: TOKEN,
     force: flag.optional().meta({ description: 'Also a child of an image index that stays.' }),
   }),
   'tag',
@@ -30,12 +31,7 @@ export const DELETION = atMostOne(
 
 /** What would go, what that frees and when. Changes nothing. */
 export async function previewDeletion(call: Call<ContentRoute>): Promise<PlainResponse> {
-  const { preview, named, staying } = await seenBefore(
-    call,
-    selectionOf(call.route, parametersIn(call.route.query, LOOK)),
-    MOST_NAMED,
-  )
-  return jsonResponse(shown(preview, named, staying))
+  return jsonResponse(shown(await seenBefore(call, selectionOf(call.route, parametersIn(call.route.query, LOOK)), MOST_NAMED)))
 }
 
 /** Deletes what a look has shown, and nothing else. */
@@ -95,8 +91,7 @@ export async function deleteAsSeen(
 }
 
 function selectionOf({ repository }: ContentRoute, words: z.output<typeof LOOK>): Selection {
-  if (words.olderThan !== undefined && words.tags === undefined)
-    throw invalid('olderThan says which tags of a pattern are meant, so that tags is needed')
+  requireTagsForAge(words)
   if (words.tag !== undefined) return { kind: 'tag', repository, tag: words.tag }
   if (words.digest !== undefined) return { kind: 'manifest', repository, digest: words.digest }
   const { tags, olderThan: olderThanMs } = words
@@ -104,19 +99,30 @@ function selectionOf({ repository }: ContentRoute, words: z.output<typeof LOOK>)
   return { kind: 'repository', repository }
 }
 
-function shown(
-  { freedAfterMs, repositories: _, asOf: __, pushedBeforeMs: ___, ...counts }: Preview,
-  named: readonly Going[],
-  staying: readonly Staying[],
-) {
-  const goes = named.map(({ repository: _, ...going }) => going)
+/** Throws PARAMETER_INVALID. */
+export function requireTagsForAge({ olderThan, tags }: { readonly olderThan?: unknown; readonly tags?: unknown }): void {
+  if (olderThan !== undefined && tags === undefined)
+    throw invalid('olderThan says which tags of a pattern are meant, so that tags is needed')
+}
+
+function shown({ preview, named, staying }: SeenBefore) {
+  const { repositories: _, ...counts } = countsOf(preview)
   return {
     ...counts,
-    ...(freedAfterMs === undefined ? {} : { freedBy: new Date(Date.now() + freedAfterMs).toISOString() }),
-    goes,
+    goes: named.map(({ repository: _, ...going }) => going),
     stays: staying.map(({ reference, because }) => ({ reference, because })),
-    more: counts.tags + counts.manifests + counts.released > goes.length || counts.kept > staying.length,
+    more: isMore({ preview, named, staying }),
   }
+}
+
+/** What a look says in figures, and its token. */
+export function countsOf({ freedAfterMs, asOf: _, pushedBeforeMs: __, ...counts }: Preview) {
+  return { ...counts, ...(freedAfterMs === undefined ? {} : { freedBy: new Date(Date.now() + freedAfterMs).toISOString() }) }
+}
+
+/** More goes or stays than is named. */
+export function isMore({ preview, named, staying }: SeenBefore): boolean {
+  return preview.tags + preview.manifests + preview.released > named.length || preview.kept > staying.length
 }
 
 function conflict(message: string, facts: { readonly detail?: unknown; readonly cause?: unknown } = {}): Refusal {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { findDigest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { findTag } from '../../oci/reference.ts'
+import { GLOB_RULE, RepositoryGlob } from '../../oci/repository-glob.ts'
 import { TAG_GLOB_RULE, TagGlob } from '../../oci/tag-glob.ts'
 import { findRecordId } from '../../registry/records/deleted-record.ts'
 import { findSpanMs } from '../../runtime/duration.ts'
@@ -9,6 +10,9 @@ import { findSpanMs } from '../../runtime/duration.ts'
 /** The types of parameters, as `/api/v1/openapi.json` tells of them as well. */
 export const tag = parsed(findTag, 'can be no tag').meta({ description: 'A tag.' })
 export const digest = parsed(findDigest, 'is no digest').meta({ description: 'The digest of a manifest.' })
+export const repositories = parsed(RepositoryGlob.find, GLOB_RULE).meta({
+  description: 'A pattern of repositories: `*` stands for letters of one part, `**` for any parts.',
+})
 export const tags = parsed(TagGlob.find, TAG_GLOB_RULE).meta({
   description: 'A pattern of tags, in which `*` stands for any letters.',
 })

@@ -12,6 +12,7 @@ export type ApiRoute =
   | EventsRoute
   | DeploymentsRoute
   | DeploymentHostRoute
+  | PatternRoute
   | AccountsRoute
   | WebhooksRoute
   | ContentRoute
@@ -43,6 +44,12 @@ export interface DeploymentsRoute {
 export interface DeploymentHostRoute {
   readonly resource: 'api-deployment-host'
   readonly host: string
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/deletion`: of all repositories that a pattern means. */
+export interface PatternRoute {
+  readonly resource: 'api-pattern'
   readonly query: URLSearchParams
 }
 
@@ -105,6 +112,7 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'activity' && rest.length === 0) return { resource: 'api-activity', query }
   if (kind === 'events' && rest.length === 0) return { resource: 'api-events', query }
   if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
+  if (kind === 'deletion' && rest.length === 0) return { resource: 'api-pattern', query }
   if (kind === 'deployments' && rest.length === 0) return { resource: 'api-deployments', query }
   if (kind === 'deployments' && rest.length === 1)
     return { resource: 'api-deployment-host', host: parseHost(rest[0] ?? ''), query }

@@ -13,7 +13,7 @@ import { RepositoryGlob } from '../../oci/repository-glob.ts'
 import { TagGlob } from '../../oci/tag-glob.ts'
 import { PushedTimes } from '../keeping/pushed-times.ts'
 import { Deletions } from './deletions.ts'
-import type { Going, Names, Selection, Staying } from './selection.ts'
+import type { Going, RepositoryNames, Selection, Staying, TagNames } from './selection.ts'
 
 const FREED = { ...TEST_POLICY, intervalMs: 0 }
 const ROUND_MS = DAY_MS + HOUR_MS
@@ -43,13 +43,13 @@ const arm = makeImage('app', { architecture: 'arm64' })
 const amd = makeImage('app')
 const both = makeImageIndex([amd, arm])
 
-function names(text: string): Names {
+function names(text: string): RepositoryNames {
   const glob = RepositoryGlob.find(text)
   if (glob === undefined) throw new Error(`${text} is no pattern`)
   return glob
 }
 
-function tagNames(text: string): Names {
+function tagNames(text: string): TagNames {
   const glob = TagGlob.find(text)
   if (glob === undefined) throw new Error(`${text} is no pattern`)
   return glob

@@ -8,7 +8,7 @@ import {
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Questions } from './questions.ts'
-import type { Names } from './selection.ts'
+import type { RepositoryNames } from './selection.ts'
 
 /**
  * Bytes that whole repositories set free when all of them go: those that no repository needs which stays. Each is counted once, in the first
@@ -17,7 +17,7 @@ import type { Names } from './selection.ts'
 export async function bytesOfRepository(
   questions: Questions,
   { repositoryId, hasUnreadable }: GoingRepository,
-  going: Names,
+  going: RepositoryNames,
 ): Promise<number> {
   let bytes = 0
   for (const list of [listLinkedContent, listManifestBytes]) {
@@ -43,7 +43,7 @@ export interface GoingRepository {
 interface Stored {
   readonly repositoryId: number
   readonly stored: Digest
-  readonly going: Names
+  readonly going: RepositoryNames
 }
 
 async function isFreed(questions: Questions, { repositoryId, stored, going }: Stored): Promise<boolean> {

@@ -2,9 +2,14 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference, Tag } from '../../oci/reference.ts'
 
-/** A pattern of names. */
-export interface Names {
-  fits(name: string): boolean
+/** Which repositories are meant. */
+export interface RepositoryNames {
+  fits(name: RepositoryName): boolean
+}
+
+/** Which tags are meant. */
+export interface TagNames {
+  fits(name: Tag): boolean
 }
 
 /** What is to be deleted, as an operator names it. */
@@ -16,14 +21,14 @@ export type Selection =
   /** Every manifest of one repository. */
   | { readonly kind: 'repository'; readonly repository: RepositoryName }
   /** The same of all repositories that fit. */
-  | { readonly kind: 'repositories'; readonly repositories: Names }
+  | { readonly kind: 'repositories'; readonly repositories: RepositoryNames }
   /** Tags alone, in one repository or in all that fit. */
   | TagSelection
 
 export interface TagSelection {
   readonly kind: 'tags'
-  readonly repositories: RepositoryName | Names
-  readonly tags: Names
+  readonly repositories: RepositoryName | RepositoryNames
+  readonly tags: TagNames
   /** Only those that were last pushed so long ago; left out, of any age. */
   readonly olderThanMs?: number | undefined
 }
@@ -52,10 +57,10 @@ export interface DatedTag {
 
 /** Which tags a deletion means that names a pattern, and perhaps an age. What is not known to be old is not. */
 export class MeantTags {
-  readonly #fits: (name: string) => boolean
+  readonly #fits: (name: Tag) => boolean
   readonly #pushedBeforeMs: number | undefined
 
-  constructor(fits: (name: string) => boolean, pushedBeforeMs: number | undefined) {
+  constructor(fits: (name: Tag) => boolean, pushedBeforeMs: number | undefined) {
     this.#fits = fits
     this.#pushedBeforeMs = pushedBeforeMs
   }

@@ -6,6 +6,7 @@ import { DELETION, LOOK } from '../deletions.ts'
 import { DEPLOYMENTS } from '../deployments/deployments.ts'
 import { REPORT } from '../deployments/reports.ts'
 import { IMAGE, REPOSITORIES, TAGS } from '../images.ts'
+import { PATTERN, PATTERN_DELETION } from '../pattern-deletions.ts'
 import { QUOTAS } from '../quotas.ts'
 import { DESCRIPTION, NO_WORDS } from '../remarks.ts'
 import { COMPARISON, STORAGE } from '../repository.ts'
@@ -161,6 +162,26 @@ export const CONTENT_OPERATIONS: Operations = {
         example: { query: { tags: 'pr-*', token: 'the token of the look' } },
         answer: ANSWERS.deletion,
         errors: [404, 405, 409],
+      },
+    },
+  },
+  '/api/v1/deletion': {
+    get: {
+      summary: 'What a deletion would take of all repositories that fit and from which the caller may delete. Changes nothing.',
+      ...{
+        parameters: PATTERN,
+        example: { query: { repositories: 'team/**', tags: 'pr-2' } },
+        answer: ANSWERS.previewByPattern,
+        errors: [405],
+      },
+    },
+    post: {
+      summary: 'Deletes what a look has shown, and nothing else.',
+      ...{
+        parameters: PATTERN_DELETION,
+        example: { query: { repositories: 'team/**', tags: 'pr-2', token: 'the token of the look' } },
+        answer: ANSWERS.deletion,
+        errors: [405, 409],
       },
     },
   },
