@@ -158,6 +158,7 @@ function wantedOf(
     case 'page-repositories':
     case 'page-activity':
     case 'api-activity':
+    case 'api-collection':
     case 'api-progress':
       return { kind: 'catalog' }
     case 'api-deployments':

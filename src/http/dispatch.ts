@@ -48,6 +48,7 @@ export interface DispatchRules extends AdmissionRules {
 const HANDLER_NAMES: Readonly<Record<Exclude<Route, PageRoute>['resource'], HandlerName>> = {
   'api-account': 'api',
   'api-activity': 'api',
+  'api-collection': 'api',
   'api-compare': 'api',
   'api-deleted': 'api',
   'api-deletion': 'api',

@@ -11,6 +11,7 @@ import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
 import { getOpenApi } from './api/openapi/document.ts'
 import { deleteByPattern, previewDeletionByPattern } from './api/pattern-deletions.ts'
 import { listQuotas } from './api/quotas.ts'
+import { getCollection } from './api/registry/collection.ts'
 import { getProgress } from './api/registry/progress.ts'
 import { describeRepository, starRepository, undescribeRepository, unstarRepository } from './api/remarks.ts'
 import { compareImages, getApiRepository, getStorageUse } from './api/repository.ts'
@@ -87,6 +88,7 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-restore': { POST: { id: 'api', action: 'push', answer: restoreTag } },
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
   'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
+  'api-collection': { GET: { id: 'api', action: 'list', answer: getCollection } },
   'api-progress': { GET: { id: 'api', action: 'list', answer: getProgress } },
   'api-deployments': { GET: { id: 'api', action: 'list', answer: listApiDeployments } },
   'api-deployment-host': {

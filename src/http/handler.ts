@@ -51,8 +51,8 @@ export interface HandlerOptions {
   readonly accountEvents?: AccountEvents | undefined
   /** Left out, there are no events. */
   readonly webhooks?: ServedWebhooks | undefined
-  /** How far a takeover is. */
-  readonly progress: Pick<Status, 'progress'>
+  /** How far a takeover is, and what the collector found. */
+  readonly progress: Pick<Status, 'progress' | 'collector'>
   /** `search.official`; left out, a search calls no repository official. */
   readonly official?: readonly RepositoryGlob[]
   readonly frees: Frees

@@ -15,6 +15,7 @@ import type { RepositoryName } from '../oci/name.ts'
 import type { StorageDriver, StorageSpace } from '../storage/driver.ts'
 import { readScrubNote } from './check/scrub-note.ts'
 import { readCollectorNote } from './collect/collector-note.ts'
+import type { Waits } from './collect/whether.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { type LimitedMirror, mirrorUses } from './mirror/space/counted-mirrors.ts'
 import { syncStates } from './mirror/sync/sync-note.ts'
@@ -70,6 +71,11 @@ export interface Progress extends ScanState {
   readonly unreadFacts: number
 }
 
+/** What the collector found, and why it takes nothing, as its sentences know the reasons. */
+export interface CollectorFound extends CollectorState {
+  readonly waits?: Waits | undefined
+}
+
 /** How the registry is, for its operator. */
 export class Status {
   readonly #options: StatusOptions
@@ -121,7 +127,7 @@ export class Status {
   }
 
   /** What the last pass of the collector found; undefined before the first. Throws when the metadata does not answer. */
-  async collector(): Promise<CollectorState | undefined> {
+  async collector(): Promise<CollectorFound | undefined> {
     const { read } = this.#options.metadata
     const note = await readCollectorNote(read)
     if (note === undefined) return undefined

@@ -38,7 +38,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
 
     const answers = printed.split(/(?<=\})(?=[{a-z])|\n/).flatMap((text) => (text.startsWith('{') ? [JSON.parse(text)] : []))
     expect(printed).toStartWith(
-      '/api/v1/account\n/api/v1/activity\n/api/v1/deletion\n/api/v1/deployments\n/api/v1/deployments/{host}\n/api/v1/events\n',
+      '/api/v1/account\n/api/v1/activity\n/api/v1/collection\n/api/v1/deletion\n/api/v1/deployments\n/api/v1/deployments/{host}\n/api/v1/events\n',
     )
     expect(answers).toMatchObject([
       { repositories: [{ name: 'team/app' }], more: false },
@@ -63,6 +63,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { repositories: 1, tags: 3, manifests: 0 },
       { tags: 3, manifests: 0, changed: 0, kept: 0 },
       { tags: 0, manifests: 0, changed: 0, kept: 0 },
+      { condemned: expect.any(Object) },
       { deleted: [{ kind: 'tag' }, { kind: 'tag' }, { kind: 'tag' }], more: false },
       { restored: [{ tags: ['pr-1'] }] },
       { restored: [{ tags: ['again'] }] },

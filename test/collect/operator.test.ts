@@ -16,7 +16,7 @@ setDefaultTimeout(900_000)
 const PUSHES = Number(process.env.BERTH_LATEST_PUSHES ?? 20)
 const DEBUG = 'http:\n  debug: { addr: "127.0.0.1:0", prometheus: { enabled: true } }\n'
 
-test(`a build that pushes latest ${PUSHES} times: log, metrics and berth gc say what only untagged manifests hold, and garbage-collect -m frees it`, async () => {
+test(`a build that pushes latest ${PUSHES} times: log, metrics, API and berth gc say what only untagged manifests hold, and garbage-collect -m frees it`, async () => {
   using folder = new TemporaryFolder()
   const data = folder.join('data')
   const builds = Array.from({ length: PUSHES }, (_, number) => makeImage(`build ${number}`, { layers: 1 }))
@@ -49,6 +49,9 @@ test(`a build that pushes latest ${PUSHES} times: log, metrics and berth gc say 
     expect(await run('gc', '--status')).toContain(
       `Only ${PUSHES - 1} manifests without a tag hold ${bytes} bytes; ${frees} frees them.`,
     )
+    expect(await (await client.request('GET', '/api/v1/collection')).json()).toMatchObject({
+      ...{ looked: expect.any(String), waits: null, due: { links: 0 }, untagged: { manifests: PUSHES - 1, bytes, frees } },
+    })
     expect(missing(data, imagePlaces('app', ...builds))).toEqual([])
   }
   await berth.stop()

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, setSystemTime, spyOn, test } f
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { readCollectorState } from '../../src/operating/collection.ts'
+import type { Waits } from '../../src/registry/collect/whether.ts'
 import { StorageFault } from '../../src/storage/storage-errors.ts'
 import { BerthInProcess, type InProcessOptions } from '../support/berth-in-process.ts'
 import { blobPlaces, imagePlaces, missing } from '../support/collected-places.ts'
@@ -62,7 +63,7 @@ async function expectPulled(): Promise<void> {
   for (const { digest } of blobsOf(image)) await expectStatus(await berth.client.getBlob('app', digest), 200)
 }
 
-async function expectTold(reason: string, because: RegExp): Promise<void> {
+async function expectTold(reason: Waits, because: RegExp): Promise<void> {
   const told = berth.log.lines.filter(({ fields }) => fields?.reason === reason)
   expect(told.map(({ fields }) => fields?.because)).toEqual([expect.stringMatching(because)])
   expect((await berth.registry.status.collector())?.waits).toBe(reason)

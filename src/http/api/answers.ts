@@ -165,6 +165,22 @@ export const ANSWERS = {
       .optional()
       .meta({ description: 'Of so many manifests it has not; only for callers who may see all of them.' }),
   }),
+  collection: z.strictObject({
+    looked: time.nullable().meta({ description: 'When the collector last looked at everything; null: not on this storage.' }),
+    waits: said.meta({ description: 'Why it takes nothing, in a word for a program; null: it does.' }),
+    because: said.meta({ description: 'The same in a sentence.' }),
+    due: z
+      .strictObject({ links: count, blobs: count, bytes: count })
+      .nullable()
+      .meta({ description: 'What nothing needed for its whole grace at that look.' }),
+    condemned: z
+      .strictObject({ links: count, manifests: count })
+      .meta({ description: 'What goes next, unless it is asked for.' }),
+    untagged: z
+      .strictObject({ manifests: count, bytes: count, frees: text.meta({ description: 'The command that frees them.' }) })
+      .nullable()
+      .meta({ description: 'Manifests without a tag, which stay, and the bytes that only they hold; counted once a day.' }),
+  }),
   activity: z.strictObject({
     activity: z.array(
       z.strictObject({

@@ -13,6 +13,7 @@ export type ApiRoute =
   | DeploymentsRoute
   | DeploymentHostRoute
   | PatternRoute
+  | CollectionRoute
   | AccountsRoute
   | WebhooksRoute
   | ContentRoute
@@ -50,6 +51,12 @@ export interface DeploymentHostRoute {
 /** `/api/v1/deletion`: of all repositories that a pattern means. */
 export interface PatternRoute {
   readonly resource: 'api-pattern'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/collection` */
+export interface CollectionRoute {
+  readonly resource: 'api-collection'
   readonly query: URLSearchParams
 }
 
@@ -112,6 +119,7 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'activity' && rest.length === 0) return { resource: 'api-activity', query }
   if (kind === 'events' && rest.length === 0) return { resource: 'api-events', query }
   if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
+  if (kind === 'collection' && rest.length === 0) return { resource: 'api-collection', query }
   if (kind === 'deletion' && rest.length === 0) return { resource: 'api-pattern', query }
   if (kind === 'deployments' && rest.length === 0) return { resource: 'api-deployments', query }
   if (kind === 'deployments' && rest.length === 1)

@@ -44,6 +44,13 @@ export const CONTENT_OPERATIONS: Operations = {
       ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.progress, errors: [] },
     },
   },
+  '/api/v1/collection': {
+    get: {
+      summary:
+        'What the collector found in all repositories, and what manifests without a tag hold. For callers who may see all of them.',
+      ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.collection, errors: [] },
+    },
+  },
   '/api/v1/deployments': {
     get: {
       summary: 'What runs on which host, of the repositories that the caller may list.',

@@ -1,3 +1,4 @@
+import type { Permit } from '../../../access/access.ts'
 import { includesRight } from '../../../access/requirement.ts'
 import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
@@ -9,7 +10,11 @@ import type { ProgressRoute } from '../routes.ts'
 export async function getProgress({ registry, route, permit }: Call<ProgressRoute>): Promise<PlainResponse> {
   parametersIn(route.query, NO_WORDS)
   const { names, scanned, complete, unreadFacts } = await registry.progress.progress()
-  const seesAll = permit.catalog === 'everything' || includesRight(permit.accounts ?? 'none', 'all')
   const facts = complete && unreadFacts === 0
-  return jsonResponse({ names, scanned, complete, facts, ...(seesAll ? { unreadFacts } : {}) })
+  return jsonResponse({ names, scanned, complete, facts, ...(seesAll(permit) ? { unreadFacts } : {}) })
+}
+
+/** Whether a caller may be told how much there is in all repositories together. */
+export function seesAll({ catalog, accounts = 'none' }: Permit): boolean {
+  return catalog === 'everything' || includesRight(accounts, 'all')
 }
