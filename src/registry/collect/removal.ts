@@ -19,6 +19,7 @@ import { moveTag } from '../../metadata/history/tag-changes.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
+import type { Reference } from '../../oci/reference.ts'
 import { allEnded } from '../../storage/all-ended.ts'
 import { type StorageDriver, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
@@ -184,11 +185,14 @@ export class Removal {
   /** An operator holds them: they have their full grace again. Gives the others. */
   async #spareHeld(condemned: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
     const free: CondemnedManifest[] = []
-    for (const manifest of condemned) {
-      const { repository, repositoryId, digest } = manifest
-      if (await this.#holds.isHeld(repository, digest))
-        await this.#options.metadata.write((query) => rescueManifest(query, repositoryId, digest))
-      else free.push(manifest)
+    for (const [repository, manifests] of Map.groupBy(condemned, ({ repository }) => repository)) {
+      const digests = manifests.map(({ digest }) => digest)
+      const held = new Set<Reference>(await this.#holds.among(repository, digests))
+      for (const manifest of manifests) {
+        const { repositoryId, digest } = manifest
+        if (held.has(digest)) await this.#options.metadata.write((query) => rescueManifest(query, repositoryId, digest))
+        else free.push(manifest)
+      }
     }
     return free
   }

@@ -8,6 +8,9 @@ import { FileTooLargeError } from '../../storage/storage-errors.ts'
 /** A hold is a line; what it says is for people. */
 const MOST_BYTES = 4096
 
+/** So many names are asked for one by one; of more the holds of the repository are listed, however many there are of either. */
+const ASKED_ALONE = 2
+
 /** Tags and digests that an operator holds: one file each in the storage, so that they outlive the metadata and go along with a copy. */
 export class Holds {
   readonly #storage: Pick<StorageDriver, 'readSmall' | 'list' | 'place' | 'remove'>
@@ -37,6 +40,17 @@ export class Holds {
       if (error instanceof FileTooLargeError) return true
       throw error
     }
+  }
+
+  /** Those of these that are held. */
+  async among(repository: RepositoryName, references: readonly Reference[]): Promise<readonly Reference[]> {
+    if (references.length > ASKED_ALONE) {
+      const held = await this.of(repository)
+      return references.filter((reference) => held.has(reference))
+    }
+    const held: Reference[] = []
+    for (const reference of references) if (await this.isHeld(repository, reference)) held.push(reference)
+    return held
   }
 
   /** All of one repository, for a look at many of its tags. */

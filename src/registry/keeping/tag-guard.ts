@@ -61,8 +61,7 @@ export class TagGuard {
    * well, so that none comes between.
    */
   async requireUnheld(repository: RepositoryName, references: readonly Reference[]): Promise<void> {
-    for (const reference of references) {
-      if (!(await this.#options.holds.isHeld(repository, reference))) continue
+    for (const reference of await this.#options.holds.among(repository, references)) {
       const name = isDigest(reference) ? `${repository}@${reference}` : `${repository}:${reference}`
       throw new KeptContent(`${name} is held and is not deleted; its operator lets it go with berth unhold ${name}.`, {
         held: reference,
