@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
+import { existsSync } from 'node:fs'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { FakeUpstream, sendBlob } from '../support/fake-upstream.ts'
 import { Gate } from '../support/gate.ts'
@@ -15,8 +16,8 @@ const BYTES = fixedBytes(2_000_000)
 const DIGEST = sha256(BYTES)
 const GET = `GET /v2/app/blobs/${DIGEST}`
 
-async function startMirror(folder: TemporaryFolder, upstream: FakeUpstream): Promise<BerthProcess> {
-  const moreConfig = `proxy:\n  remoteurl: ${upstream.url}\n`
+async function startMirror(folder: TemporaryFolder, upstream: FakeUpstream, more = ''): Promise<BerthProcess> {
+  const moreConfig = `proxy:\n  remoteurl: ${upstream.url}\n${more}`
   const mirror = await startBerth({ folder, moreConfig, processes: 2, expectsFaults: true })
   await poll('both processes listen', 60_000, async () => listenersOn(mirror.port) === 2 || undefined)
   return mirror
@@ -59,6 +60,26 @@ test('64 clients that ask two processes at the same moment make them send one re
 
   for (const client of clients) expect(sha256(await client.whole())).toBe(DIGEST)
   expect(upstream.asked).toEqual([GET])
+})
+
+test('a blob that is larger than the mirror comes once to each of two processes, for all of its clients, and stays in none', async () => {
+  using folder = new TemporaryFolder()
+  await using upstream = await FakeUpstream.start()
+  const gate = new Gate()
+  upstream.answer = async (_, response) => {
+    response.writeHead(200, { 'content-length': BYTES.length }).write(BYTES.subarray(0, 1_000_000))
+    await gate.pass()
+    response.end(BYTES.subarray(1_000_000))
+  }
+  await using mirror = await startMirror(folder, upstream, '  size: 1MB\n')
+
+  const clients = await Promise.all(readers(mirror.url, 32))
+  await Promise.all(clients.map((client) => client.until(900_000)))
+  gate.open()
+
+  for (const client of clients) expect(sha256(await client.whole())).toBe(DIGEST)
+  expect(upstream.asked).toEqual([GET, GET])
+  expect(existsSync(folder.join(`data/docker/registry/v2/blobs/sha256/${DIGEST.slice(7, 9)}/${DIGEST.slice(7)}`))).toBe(false)
 })
 
 test('what the upstream refuses is told to the clients of each process', async () => {

@@ -1,8 +1,11 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { readdir } from 'node:fs/promises'
 import { AppInTest } from '../support/app-in-test.ts'
 import { FakeUpstream } from '../support/fake-upstream.ts'
-import { blobsOf, type Image, makeImageIndex } from '../support/images.ts'
+import { Gate } from '../support/gate.ts'
+import { blobsOf, type Content, type Image, makeImageIndex } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
+import { Reader } from '../support/reader.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { imageOf, sizedImage, sizedLayer } from '../support/sized-image.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -173,7 +176,7 @@ describe('the space of a mirror', () => {
     await start(mirrors({ size: SIZE }))
     await expectStatus(await app.client.getManifest('hub/one', 'latest'), 200)
 
-    await pullHub('two', 'three', 'large')
+    await pullHub('two', 'three', 'sharing')
 
     for (const { digest, bytes } of blobsOf(IMAGES.one)) {
       const answer = await expectStatus(await app.client.getBlob('hub/one', digest), 200)
@@ -192,13 +195,39 @@ describe('the space of a mirror', () => {
     expect(used()).toBeLessThan(2.5 * MB)
   })
 
-  test('gives a blob that is larger than all of it, and is within its size soon after', async () => {
+  test('gives a blob that is larger than all of it to all that ask, keeps nothing of it, and lets nothing go for it', async () => {
     await start(mirrors({ size: SIZE }))
+    await pullHub('one', 'two')
+    const gate = new Gate()
+    const answer = upstream.answer
+    const layer = IMAGES.large.layers[0] as Content
+    upstream.answer = async (request, response) => {
+      if (!request.url?.endsWith(layer.digest)) return await answer(request, response)
+      response.writeHead(200, { 'content-length': layer.bytes.length }).write(layer.bytes.subarray(0, 2 * MB))
+      await gate.pass()
+      response.end(layer.bytes.subarray(2 * MB))
+    }
+    upstream.asked.length = 0
 
-    await pullHub('one', 'large', 'two')
+    const readers = await Promise.all([0, 1].map(() => Reader.of(app.client.getBlob('hub/large', layer.digest))))
+    await Promise.all(readers.map((reader) => reader.until(MB)))
+    gate.open()
+    const read = await Promise.all(readers.map((reader) => reader.whole()))
+    await app.log.line(({ message }) => message === 'a blob was fetched and not kept: it is larger than all of its mirror')
+    const asked = upstream.asked.filter((line) => line.endsWith(layer.digest))
+    await pullHub('large')
 
-    await poll('it is within its size', SOON_MS, async () => used() < 2.5 * MB || undefined)
-    await app.log.line(({ message }) => message === 'a mirror holds more than its size, nothing more of it can go')
+    expect(read.map((bytes) => Buffer.from(bytes).equals(layer.bytes))).toEqual([true, true])
+    expect(asked).toEqual([`GET /v2/large/blobs/${layer.digest}`])
+    expect(used('hub/large')).toBeLessThan(10_000)
+    expect(await fetchedBy('one', 'two')).toBe(0)
+    expect(app.log.lines.map(({ message }) => message)).not.toContain(
+      'a mirror holds more than its size, nothing more of it can go',
+    )
+    await poll('its file has gone', SOON_MS, async () => {
+      const names = await readdir(folder.join('data/berth/uploads'), { recursive: true, withFileTypes: true })
+      return names.every((name) => !name.isFile()) || undefined
+    })
   })
 
   test('takes an image index with the images that only it names', async () => {

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'bun:test'
+import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { digestOf } from '../../oci/digest.ts'
 import { type ByteRange, type StorageDriver, storagePath, type UploadReader, type UploadState } from '../../storage/driver.ts'
+import { openDisk } from '../../storage/filesystem/disk.ts'
+import { FilesystemDriver } from '../../storage/filesystem/filesystem.ts'
 import { MemoryDriver } from '../../storage/memory/memory.ts'
 import type { StoredBlob } from '../content/blob-store.ts'
 import { ArrivingBlob } from './arriving-blob.ts'
@@ -106,6 +109,31 @@ describe('a blob that arrives', () => {
     short.end(STORED)
 
     await expect(textOf(short.read(WHOLE))).rejects.toThrow('has lost bytes')
+  })
+
+  test('that goes to no place is read to its end from the file that has lost its name, and by no reader that comes late', async () => {
+    using folder = new TemporaryFolder()
+    const storage = await FilesystemDriver.open(await openDisk(folder.path), folder.path)
+    const writer = await storage.beginUpload()
+    const arriving = new ArrivingBlob({
+      digest: DIGEST,
+      storage,
+      blobs: { content: () => Promise.reject(new Error('no place')) },
+    })
+    arriving.begin(writer.state, BYTES.length)
+    const parts = arriving.read(WHOLE)
+    await writer.write(BYTES.slice())
+    arriving.arrive(BYTES.length)
+    const first = await parts.next()
+
+    await arriving.pass(BYTES.length)
+    await writer.close()
+    await storage.abortUpload(writer.state)
+
+    expect(`${new TextDecoder().decode(first.value)}${await textOf(parts)}`).toBe(TEXT)
+    expect(await textOf(arriving.read(WHOLE))).toBe(TEXT)
+    expect([await arriving.whole(), arriving.hasPassed]).toEqual([BYTES.length, true])
+    await storage.close()
   })
 
   test('has no size before its end when none was declared, or none to keep a byte back of', async () => {

@@ -13,6 +13,8 @@ const PIECE_BYTES = 60 * 1024
 const PIECES_SHARED = 8
 /** So much of what was written last is in the memory of any machine. */
 const RECENT_BYTES = 64 * 1024 * 1024
+/** So long a request may take from its look to its first byte. */
+const LINGER_MS = 5_000
 const NONE = new Uint8Array()
 
 export interface ArrivingBlobParts {
@@ -47,6 +49,7 @@ export class ArrivingBlob {
   #told: number | undefined
   #bytesId: string | undefined
   #stored: StoredBlob | undefined
+  #hasPassed = false
   #failure: { readonly error: unknown } | undefined
 
   constructor(parts: ArrivingBlobParts) {
@@ -61,7 +64,7 @@ export class ArrivingBlob {
     return this.#readers > 0
   }
 
-  /** Its size, once it is in its place. Throws what made the fetch fail. */
+  /** Its size, once it is in its place, or has passed. Throws what made the fetch fail. */
   async whole(): Promise<number> {
     await this.#ended.promise
     if (this.#failure !== undefined) throw this.#failure.error
@@ -106,6 +109,24 @@ export class ArrivingBlob {
     this.#giveUpTo(size)
   }
 
+  /**
+   * The bytes in the file are those of the digest, and go to no place. When this resolves the file may lose its name: its readers have it open, and those
+   * that are about to read.
+   */
+  async pass(size: number): Promise<void> {
+    this.#readers += 1
+    setTimeout(() => void this.#leave(), LINGER_MS).unref()
+    await this.#open()
+    this.#hasPassed = true
+    this.prove(size)
+    this.#ended.resolve()
+  }
+
+  /** It came whole, and is not here. */
+  get hasPassed(): boolean {
+    return this.#hasPassed
+  }
+
   /** The blob is in its place. */
   end(stored: StoredBlob): void {
     this.#tell(stored.size)
@@ -137,9 +158,13 @@ export class ArrivingBlob {
         }
       }
     } finally {
-      this.#readers -= 1
-      if (this.#readers === 0) await this.#close()
+      await this.#leave()
     }
+  }
+
+  async #leave(): Promise<void> {
+    this.#readers -= 1
+    if (this.#readers === 0) await this.#close()
   }
 
   /** As `#bytes`; what was read last is not read again. */
@@ -170,6 +195,7 @@ export class ArrivingBlob {
     const bytes = await reader?.read(part, { isRecent: part.start > this.#givenUpTo - RECENT_BYTES })
     if (bytes !== undefined) return bytes
     await this.#ended.promise
+    if (this.#hasPassed) throw this.givenUp()
     return this.#stored === undefined ? NONE : await this.#bytesInPlace(this.#stored, part)
   }
 

@@ -29,9 +29,9 @@ export interface BlobFetchParts {
   readonly turns: Turns
   readonly rows: Pick<FetchRows, 'tell'>
   /** Undefined: it has no limit. */
-  readonly space: Pick<MirrorSpace, 'admit'> | undefined
+  readonly space: Pick<MirrorSpace, 'admit' | 'isTooLarge'> | undefined
   readonly events: MirrorEvents
-  /** Resolves when more bytes may come that no request waits for; undefined: at once. */
+  /** Of what a rule brings: resolves when more bytes may come that no request waits for. Undefined: a client asks for it, and they come at once. */
   readonly pace: ((bytes: number) => Promise<void>) | undefined
   /** Ends the fetch where it is. */
   readonly signal: AbortSignal
@@ -54,6 +54,8 @@ export class BlobFetch {
   #size: number | undefined
   /** Its readers know of its file and size: the runtime may have lost the first bytes of an answer that broke off. */
   #hasBegun = false
+  /** It is larger than all of its mirror: it goes through, and nothing goes for it. */
+  #passes = false
   #bytesId: string = crypto.randomUUID()
   /** What sent the last bytes. */
   #from: NamedUpstream
@@ -77,9 +79,10 @@ export class BlobFetch {
       if (found !== undefined) return this.#arriving.end(found)
       await requireSpace(storage)
       const size = await this.#fetch(left)
-      this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
+      if (!this.#passes) this.#arriving.end({ digest: this.#digest, size, target: this.#digest })
       events.fetched(size, this.#from.origin)
-      log.info('a blob was fetched', { ...fields(), size })
+      const message = this.#passes ? 'a blob was fetched and not kept: it is larger than all of its mirror' : 'a blob was fetched'
+      log.info(message, { ...fields(), size })
     } catch (cause) {
       // What is broken off fails in many ways.
       const error = signal.aborted ? signal.reason : cause
@@ -101,6 +104,7 @@ export class BlobFetch {
       try {
         await this.#bringAll(writer, left)
         await this.#place(writer)
+        if (this.#passes) await files.abandon(writer.state)
         return writer.offset
       } catch (error) {
         await files.abandon(writer.state)
@@ -195,9 +199,10 @@ export class BlobFetch {
   }
 
   async #begin({ state: file }: UploadWriter): Promise<void> {
-    const { space, rows } = this.#parts
+    const { space, rows, pace } = this.#parts
     const told = { file, bytesId: this.#bytesId, size: this.#size }
-    await space?.admit(this.#name, this.#size ?? 0)
+    this.#passes = pace === undefined && space?.isTooLarge(this.#size) === true
+    if (!this.#passes) await space?.admit(this.#name, this.#size ?? 0)
     await rows.tell(this.#name, told)
     this.#hasBegun = true
     this.#arriving.comeInto(told)
@@ -227,6 +232,7 @@ export class BlobFetch {
     const digest = this.#digest
     const actual = this.#running.digest()
     if (actual !== digest) throw this.#wrong(`sends ${size} bytes whose digest is ${actual}`)
+    if (this.#passes) return await this.#arriving.pass(size)
     this.#arriving.prove(size)
     await pushes.complete(this.#repository, { digest, size, state, uploadId: undefined, actor: ownWork('mirror') })
   }

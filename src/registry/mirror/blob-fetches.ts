@@ -51,6 +51,11 @@ export class BlobFetches {
     return arriving
   }
 
+  /** Resolves when no fetch of it is under way that is now. */
+  async untilEnded(repository: RepositoryName, digest: Digest): Promise<void> {
+    await this.#running.get(nameOf(repository, digest))?.ended
+  }
+
   /** Whether a fetch writes to the file of an upload. */
   isOpen(state: UploadState): boolean {
     return this.#files.isOpen(state)
@@ -72,13 +77,15 @@ export class BlobFetches {
     }
   }
 
-  /** Of all processes of the storage one brings it; the others take its place when it dies, or gives up. */
+  /** Of all processes of the storage one brings it, if it stays; the others take its place when it dies, or gives up. */
   async #bring(name: FetchName, arriving: ArrivingBlob, pace: BlobFetchParts['pace']): Promise<void> {
     const { rows } = this.#options
     for (;;) {
       const begun = await rows.begin(name)
       if (begun !== undefined) return await this.#fetch(name, arriving, { left: begun.left, pace }).finally(() => rows.end(name))
-      if (await new FetchElsewhere(name, arriving, this.#options).follow()) return
+      const followed = await new FetchElsewhere(name, arriving, this.#options).follow()
+      if (followed === 'here') return
+      if (followed === 'passing') return await this.#fetch(name, arriving, { left: undefined, pace })
     }
   }
 

@@ -4,11 +4,14 @@ import type { StorageDriver, UploadReader, UploadState } from '../../storage/dri
 import type { BlobStore } from '../content/blob-store.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
 import { type FetchRows, toldFile } from './fetch-rows.ts'
+import type { MirrorSpace } from './space/mirror-space.ts'
 
 export interface FetchElsewhereParts {
   readonly rows: Pick<FetchRows, 'find' | 'isAlive'>
   readonly storage: Pick<StorageDriver, 'openUpload'>
   readonly blobs: Pick<BlobStore, 'find'>
+  /** Undefined: it has no limit. */
+  readonly space: Pick<MirrorSpace, 'isTooLarge'> | undefined
   readonly signal: AbortSignal
 }
 
@@ -17,6 +20,9 @@ const LOOK_MS = 10
 /** While bytes are missing, of so many looks one asks which process brings them, and of so many whether it is alive. */
 const LOOKS_TO_ROW = 10
 const LOOKS_TO_PROCESS = 30
+
+/** `passing`: the blob stays nowhere, so that the other process will not have it when this one asks. `nobody`: no other living process brings it. */
+export type Followed = 'here' | 'passing' | 'nobody'
 
 /** A blob that another process of this storage brings: its readers here take from the same file. */
 export class FetchElsewhere {
@@ -27,6 +33,7 @@ export class FetchElsewhere {
   #reader: UploadReader | undefined
   /** As the upstream declared it. */
   #size: number | undefined
+  #passes = false
   /** The process that brought it last has died. */
   #isDead = false
 
@@ -36,8 +43,8 @@ export class FetchElsewhere {
     this.#parts = parts
   }
 
-  /** True: the blob is here. False: no other living process brings it. Throws where one has begun and given up: its bytes may have been wrong. */
-  async follow(): Promise<boolean> {
+  /** Throws where another process has begun and given up: its bytes may have been wrong. */
+  async follow(): Promise<Followed> {
     const { signal } = this.#parts
     try {
       for (let looks = 0; ; looks += 1) {
@@ -45,6 +52,7 @@ export class FetchElsewhere {
         if (size !== undefined) this.#arriving.arrive(size)
         const isWhole = size === undefined || size === this.#size
         if ((isWhole || looks % LOOKS_TO_ROW === 0) && !(await this.#isBrought(looks))) return await this.#end()
+        if (this.#passes) return 'passing'
         await pause(LOOK_MS, undefined, { signal })
       }
     } finally {
@@ -65,6 +73,8 @@ export class FetchElsewhere {
   async #open(row: FetchRow): Promise<void> {
     const told = toldFile(row)
     if (told === undefined || told.file === this.#file) return
+    this.#passes = this.#parts.space?.isTooLarge(told.size) === true
+    if (this.#passes) return
     const reader = await this.#parts.storage.openUpload(told.file)
     // It has ended meanwhile, and the row tells so next.
     if (reader === undefined) return
@@ -76,12 +86,12 @@ export class FetchElsewhere {
     this.#arriving.arrive((await reader.size()) ?? 0)
   }
 
-  async #end(): Promise<boolean> {
+  async #end(): Promise<Followed> {
     const { repository, digest } = this.#name
     const found = await this.#parts.blobs.find(repository, digest)
     if (found === undefined && this.#file !== undefined && !this.#isDead) throw this.#arriving.givenUp()
-    if (found === undefined) return false
+    if (found === undefined) return 'nobody'
     this.#arriving.end(found)
-    return true
+    return 'here'
   }
 }

@@ -54,8 +54,14 @@ export class MirroredBlobs {
   /** It is here when this resolves, with the size of what had to come. Throws as `get`. `pace`: as BlobFetchParts has it. */
   async bring(repository: RepositoryName, digest: Digest, pace: (bytes: number) => Promise<void>): Promise<number | undefined> {
     const { blobs, fetches } = this.#options
-    if ((await blobs.find(repository, digest)) !== undefined) return undefined
-    return await fetches.open(repository, digest, pace).whole()
+    for (;;) {
+      if ((await blobs.find(repository, digest)) !== undefined) return undefined
+      const arriving = fetches.open(repository, digest, pace)
+      const size = await arriving.whole()
+      if (!arriving.hasPassed) return size
+      // It was the fetch of a client, which keeps nothing that is larger than the mirror.
+      await fetches.untilEnded(repository, digest)
+    }
   }
 
   /** The bytes of a blob from `get`, or a part of them. */

@@ -86,6 +86,12 @@ export class MirrorSpace {
     this.#options = options
   }
 
+  /** All that it holds would go for a blob of so many bytes, and that one next. */
+  isTooLarge(bytes: number | undefined): boolean {
+    const { sizeBytes } = this.#options.limits
+    return sizeBytes !== undefined && bytes !== undefined && bytes > sizeBytes
+  }
+
   /**
    * Before so many bytes of a blob come: waits until there is room for them. No pull is refused for want of it: where nothing can go, or nothing has for
    * a long time, the mirror holds more than its size.
