@@ -2,21 +2,25 @@ import { expect, setDefaultTimeout, test } from 'bun:test'
 import { existsSync, readdirSync } from 'node:fs'
 import { parse, stringify } from 'yaml'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
-import { HURRIED_BERTH } from '../support/berth-program.ts'
-import { FakeUpstream, sendBlob } from '../support/fake-upstream.ts'
+import { FAST_BERTH, HURRIED_BERTH } from '../support/berth-program.ts'
+import { type FakeAnswer, FakeUpstream, sendBlob } from '../support/fake-upstream.ts'
 import { describeFetches } from '../support/fetched-blobs.ts'
-import { blobsOf, contentOf, fixedBytes, type Image, makeImage, sha256 } from '../support/images.ts'
+import { blobsOf, contentOf, descriptorOf, fixedBytes, type Image, makeImage, sha256 } from '../support/images.ts'
 import { describeOnStores, s3Section } from '../support/object-store.ts'
-import { poll } from '../support/processes.ts'
+import { environmentIn, poll, runToSuccess } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { serveImages } from '../support/upstream-images.ts'
+import { serveImages, serveRegistry } from '../support/upstream-images.ts'
 
 setDefaultTimeout(120_000)
 
 const MIB = 1024 * 1024
 const IMAGE = makeImage('in a bucket')
+const INDEX_TYPE = 'application/vnd.oci.image.index.v1+json'
+const SBOM_TYPE = 'application/vnd.example.sbom'
+const SBOM = makeImage('sbom', { subject: IMAGE.manifest, artifactType: SBOM_TYPE, layers: 1 })
+const LISTED = { ...descriptorOf(SBOM.manifest), artifactType: SBOM_TYPE }
 /** Several parts of an upload, of which most lie at the store when the last of them comes. */
 const LARGE = contentOf('application/octet-stream', fixedBytes(24 * MIB))
 
@@ -46,6 +50,29 @@ describeOnStores(
 
       await pullAll(client)
       expect((await client.getManifest('far/team/app', 'latest')).headers.get('warning')).toStartWith('111 ')
+    })
+
+    test('has what a rule and an import have brought, with their referrers, when the upstream has gone', async () => {
+      using folder = new TemporaryFolder()
+      await using upstream = await FakeUpstream.start(serveWithReferrers())
+      await using berth = await start(folder, await store().newBucket(), upstream.url, {
+        sync: { repositories: ['team/*'], tags: ['latest'] },
+      })
+      await berth.program.waitForOutput(/a scheduled mirror is whole/, 90_000)
+      const { host } = new URL(berth.url)
+      await runToSuccess([...FAST_BERTH, 'import', '--from', upstream.url, `${host}/brought`, '--tags', 'latest'], {
+        environment: environmentIn(folder.path),
+        timeoutMs: 90_000,
+      })
+      await upstream[Symbol.asyncDispose]()
+
+      const client = new RegistryClient(berth.url)
+      for (const repository of ['far/team/app', 'brought/team/app']) {
+        await pullAll(client, repository)
+        const referrers = await client.request('GET', `/v2/${repository}/referrers/${IMAGE.manifest.digest}`)
+        expect(await (await expectStatus(referrers, 200)).json()).toMatchObject({ manifests: [LISTED] })
+        await pullAll(client, repository, SBOM, [SBOM.manifest.digest])
+      }
     })
 
     test('gives a blob with its length while it comes, and its parts go to the store meanwhile', async () => {
@@ -100,21 +127,35 @@ describeOnStores(
   ['versitygw'],
 )
 
-async function start(folder: TemporaryFolder, place: S3Place, url: string): Promise<BerthProcess> {
-  const moreConfig = stringify({ mirrors: [{ prefix: 'far', url }] })
+async function start(folder: TemporaryFolder, place: S3Place, url: string, more: object = {}): Promise<BerthProcess> {
+  const moreConfig = stringify({ mirrors: [{ prefix: 'far', url, ...more }] })
   const section = `    chunksize: ${5 * MIB}\n`
   return await startBerth({ folder, dataDirectory: { ...place, section }, moreConfig, berth: HURRIED_BERTH, expectsFaults: true })
 }
 
-async function pullAll(client: RegistryClient): Promise<void> {
-  const { manifest }: Image = IMAGE
-  for (const reference of ['latest', manifest.digest]) {
-    const answer = await expectStatus(await client.getManifest('far/team/app', reference), 200)
-    expect(Buffer.from(await answer.bytes()).equals(manifest.bytes)).toBe(true)
+async function pullAll(
+  client: RegistryClient,
+  repository = 'far/team/app',
+  image: Image = IMAGE,
+  references = ['latest', image.manifest.digest],
+): Promise<void> {
+  for (const reference of references) {
+    const answer = await expectStatus(await client.getManifest(repository, reference), 200)
+    expect(Buffer.from(await answer.bytes()).equals(image.manifest.bytes)).toBe(true)
   }
-  for (const { digest, bytes } of blobsOf(IMAGE)) {
-    const blob = await expectStatus(await client.getBlob('far/team/app', digest), 200)
+  for (const { digest, bytes } of blobsOf(image)) {
+    const blob = await expectStatus(await client.getBlob(repository, digest), 200)
     expect(Buffer.from(await blob.bytes()).equals(bytes)).toBe(true)
+  }
+}
+
+/** A registry with the API of referrers, which lists one of the image. */
+function serveWithReferrers(): FakeAnswer {
+  const serve = serveRegistry({ 'team/app': { latest: IMAGE, sbom: SBOM } })
+  return (request, response) => {
+    if (!request.url?.includes(`/referrers/${IMAGE.manifest.digest}`)) return serve(request, response)
+    response.writeHead(200, { 'content-type': INDEX_TYPE })
+    response.end(JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests: [LISTED] }))
   }
 }
 
