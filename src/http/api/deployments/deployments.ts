@@ -31,12 +31,15 @@ export async function listApiDeployments({ registry, permit, route }: Call<Deplo
   let isMore = true
   for (let reads = 0; isMore && shown.length < limit && reads < MOST_READS; reads += 1) {
     const rows = await registry.deployments.list(last, { limit: limit + 1, repository })
-    const taken: number = rows.findIndex((row, index) => {
+    let looked = 0
+    // The last one only tells that there is one.
+    for (const row of rows.slice(0, limit)) {
+      if (shown.length === limit) break
+      looked += 1
+      last = row
       if (isAllowed(permit, 'list', row.repository)) shown.push(row)
-      return shown.length === limit || index === limit
-    })
-    isMore = taken === -1 ? rows.length > limit : taken < rows.length - 1
-    last = rows[taken === -1 ? rows.length - 1 : taken] ?? last
+    }
+    isMore = rows.length > looked
   }
   const seen = new Map<string, string | null>()
   for (const { host } of shown) seen.set(host, timeOf((await registry.deployments.host(host))?.seenMs ?? 0))
