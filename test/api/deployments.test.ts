@@ -16,7 +16,7 @@ function container(name: string, more: Readonly<Record<string, unknown>> = {}) {
   return { container: name, repository: 'team/app', digest: DIGEST, state: 'running', ...more }
 }
 
-async function list(caller: 'admin' | 'reader', query = '') {
+async function list(caller: 'admin' | 'reader' | 'keeper', query = '') {
   const answer = await lab.ask(caller, 'GET', `/api/v1/deployments${query}`)
   return (await answer.json()) as { deployments: Record<string, unknown>[]; next: string | null }
 }
@@ -66,4 +66,20 @@ test('pages go on where they ended, and a host that is gone is forgotten by an a
   expect(seen).toEqual(['web-1/web', 'web-3/a', 'web-3/b', 'web-3/c'])
   expect([refused.status, forgotten.status]).toEqual([404, 200])
   expect((await list('admin')).deployments.map(({ host }) => host)).toEqual(['web-1'])
+})
+
+test('what runs of a repository that a caller may not list is not there for that caller, whatever the page', async () => {
+  const names = ['a', 'b', 'c', 'd']
+  const containers = names.map((name, place) => container(name, place === 3 ? {} : { repository: 'secret/app' }))
+  expect((await lab.ask('keeper', 'PUT', '/api/v1/deployments/web-4', { containers })).status).toBe(200)
+
+  const shown = async (caller: 'keeper' | 'reader', query: string) => {
+    const { deployments, next } = await list(caller, query)
+    return [deployments.flatMap((row) => (row.host === 'web-4' ? [row.container] : [])), next]
+  }
+
+  expect(await shown('keeper', '')).toEqual([names, null])
+  expect(await shown('reader', '')).toEqual([['d'], null])
+  expect(await shown('reader', '?n=1&after=web-4/a')).toEqual([['d'], null])
+  expect(await shown('reader', '?repository=secret/app')).toEqual([[], null])
 })

@@ -6,7 +6,7 @@ import { loseDatabase } from '../../../test/support/test-root.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseTag } from '../../oci/reference.ts'
-import type { ReportedContainer } from './deployments.ts'
+import { MOST_HOSTS, type ReportedContainer } from './deployments.ts'
 
 setDefaultTimeout(120_000)
 
@@ -81,8 +81,10 @@ test('a report takes the place of the one before, and the last one of a host wit
 
 test('another account may not report of a host until an operator has forgotten it', async () => {
   await report('web-1', [web])
+  const record = readFileSync(recordOf('web-1'), 'utf8')
 
   await expect(report('web-1', [], 'other')).rejects.toThrow('Another account reports of web-1')
+  expect(readFileSync(recordOf('web-1'), 'utf8')).toBe(record)
   const kept = await names()
   const forgotten = [await berth.registry.deployments.forget('web-1'), await berth.registry.deployments.forget('web-1')]
   await report('web-1', [worker], 'other')
@@ -160,4 +162,21 @@ test('a name that is none is refused, and so are more containers than a host may
   await report('web-1', many.slice(1))
 
   expect(await list(FIRST, 5_000)).toHaveLength(2_000)
+})
+
+test('there are no more hosts than so many, and those that are there report on', async () => {
+  await report('web-1', [web])
+  await berth.opened.metadata.write((query) =>
+    query.run(
+      "INSERT INTO deployment_host (host, seen_ms, reported_by) SELECT 'other-' || value, 1, 'agent' FROM json_each(?)",
+      JSON.stringify(Array.from({ length: MOST_HOSTS - 1 }, (_, number) => number)),
+    ),
+  )
+
+  await expect(report('web-2', [web])).rejects.toThrow('There are 10000 hosts already')
+  await report('web-1', [worker])
+  await berth.registry.deployments.forget('other-7')
+  await report('web-2', [web])
+
+  expect(await names()).toEqual(['web-1/worker', 'web-2/web'])
 })

@@ -156,3 +156,19 @@ test('what a delete released stays while it runs, and goes when it runs no more'
   expect(running).toEqual([404, 200])
   expect(await lab.status(four.manifest.digest)).toBe(404)
 })
+
+test('what a delete released, and what has no tag, stay for the collector while a host is silent', async () => {
+  await pushTags()
+  await reports('web-1', [])
+  await reports('web-2', [])
+  await fallsSilent('web-2')
+  await expectStatus(await lab.berth.client.deleteManifest('ci/app', index.manifest.digest), 202)
+
+  await collectAll(lab.berth)
+  const silent = await lab.statuses(three.manifest.digest, four.manifest.digest)
+  await reports('web-2', [])
+  await collectAll(lab.berth)
+
+  expect(silent).toEqual([200, 200])
+  expect(await lab.statuses(three.manifest.digest, four.manifest.digest)).toEqual([404, 404])
+})
