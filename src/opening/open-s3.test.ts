@@ -6,7 +6,7 @@ import { loadConfig } from '../config/load-config.ts'
 import type { S3Config } from '../config/schema/s3-schema.ts'
 import { prepareFile } from '../metadata/sqlite/database-file.ts'
 import { SqliteMetadata } from '../metadata/sqlite/sqlite.ts'
-import { openS3 } from './open-s3.ts'
+import { openBucket, openS3 } from './open-s3.ts'
 
 test('a start removes the parts that dead processes left beside the database, and nothing else that lies there', async () => {
   using folder = new TemporaryFolder()
@@ -52,8 +52,30 @@ test.each([
   expect(log.lines.map(({ message }) => message)).toEqual(told)
 })
 
-function storeAnswering(status: number) {
-  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch: () => new Response(null, { status }) })
+test('of a bucket with versions the log says once that what is deleted stays', async () => {
+  using folder = new TemporaryFolder()
+  await using versioned = storeAnswering(204, { 'x-amz-delete-marker': 'true' })
+  await using plain = storeAnswering(204)
+  const log = new RecordedLog()
+
+  for (const store of [versioned, plain]) {
+    const { bucket } = openBucket(await bucketIn(folder, store), log)
+    for (const key of ['one', 'two']) await bucket.delete(key)
+    await bucket.deleteInTime('three', { isGuarded: false })
+    await bucket.put('four', new Uint8Array())
+  }
+
+  expect(log.lines).toEqual([
+    expect.objectContaining({
+      message: 'the bucket keeps what is deleted as versions: it gets no smaller until a lifecycle rule removes them',
+      fields: { bucket: 'b' },
+    }),
+  ])
+})
+
+function storeAnswering(status: number, headers: Readonly<Record<string, string>> = {}) {
+  const fetch = () => new Response(null, { status, headers })
+  const server = Bun.serve({ port: 0, hostname: '127.0.0.1', fetch })
   return { url: server.url.origin, [Symbol.asyncDispose]: async () => await server.stop(true) }
 }
 

@@ -81,8 +81,21 @@ export function openBucket(
   expiresSeconds = EXPIRES_SECONDS,
 ): { readonly settings: S3Settings; readonly bucket: Bucket } {
   const settings = s3Settings(config, expiresSeconds)
-  const watch = log && ((exchange: S3Exchange) => tell(log, config.logsRequests, exchange))
-  return { settings, bucket: new Bucket({ settings, credentials: credentialSource(settings), ...(watch && { watch }) }) }
+  const watchers = log && {
+    watch: (exchange: S3Exchange) => tell(log, config.logsRequests, exchange),
+    onHidden: tellHiddenOnce(log, config),
+  }
+  return { settings, bucket: new Bucket({ settings, credentials: credentialSource(settings), ...watchers }) }
+}
+
+/** The first delete tells it; to ask for it beforehand is a right that registries do not need. */
+function tellHiddenOnce(log: Log, { bucket }: Pick<S3Config, 'bucket'>): () => void {
+  let isTold = false
+  return () => {
+    if (isTold) return
+    isTold = true
+    log.warn('the bucket keeps what is deleted as versions: it gets no smaller until a lifecycle rule removes them', { bucket })
+  }
 }
 
 function s3Settings({ credentials, userAgent, cache: _, ...config }: S3Config, expiresSeconds: number): S3Settings {

@@ -65,6 +65,8 @@ export interface S3ClientOptions {
   readonly settings: S3Settings
   readonly credentials: CredentialSource
   readonly watch?: (exchange: S3Exchange) => void
+  /** Is told each time that the store hides what it was to delete, and keeps it as a version. */
+  readonly onHidden?: () => void
 }
 
 const TIMEOUT_MS = 10_000
@@ -220,6 +222,7 @@ export class S3Client {
       const response =
         streamed ?? (await fetch(url, body === undefined ? init : { ...init, body: body as Uint8Array<ArrayBuffer> }))
       this.#clock.note(response.headers.get('date'))
+      if (method === 'DELETE' && response.headers.get('x-amz-delete-marker') === 'true') this.#options.onHidden?.()
       if (!response.ok) throw new S3Error(failureOf(nameOf(request), method, response.status, await response.text()))
       return await use(response)
     } finally {
