@@ -17,8 +17,13 @@ export interface MirroredBlobsOptions {
   readonly signal: AbortSignal
 }
 
+/** What makes room leaves a blob for a second after a look at it could have rescued it: of that a server has the rest to open its file. */
+const LOOK_GOOD_FOR_MS = 300
+
 /** A blob of the mirror, which may still be on its way. */
 export interface MirroredBlob extends StoredBlob {
+  readonly repository: RepositoryName
+  readonly lookedAtMs: number
   /** Undefined: it is here. */
   readonly arriving?: ArrivingBlob | undefined
 }
@@ -37,14 +42,15 @@ export class MirroredBlobs {
    */
   async get(repository: RepositoryName, digest: Digest, { withBytes }: { readonly withBytes: boolean }): Promise<MirroredBlob> {
     const { upstream, blobs, fetches, absences } = this.#options
+    const look = { repository, lookedAtMs: performance.now() }
     const found = await blobs.find(repository, digest)
-    if (found !== undefined) return found
+    if (found !== undefined) return { ...found, ...look }
     const name = `blob ${repository} ${digest}`
     if (absences.has(name)) throw unknownUpstream(upstream, digest)
     try {
       const arriving = withBytes ? fetches.open(repository, digest) : fetches.find(repository, digest)
       const size = arriving === undefined ? await this.#sizeAtUpstream(repository, digest) : await arriving.size
-      return { digest, size, target: digest, arriving }
+      return { digest, size, target: digest, ...look, arriving }
     } catch (error) {
       if (error instanceof RegistryError && error.code === 'BLOB_UNKNOWN') absences.add(name)
       throw error
@@ -64,8 +70,10 @@ export class MirroredBlobs {
     }
   }
 
-  /** The bytes of a blob from `get`, or a part of them. */
-  async content({ arriving, ...blob }: MirroredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
+  /** The bytes of a blob from `get`, or a part of them. What has gone since, because the process was kept waiting, is fetched again. */
+  async content(seen: MirroredBlob, range?: ByteRange): Promise<Blob | ReadableStream<Uint8Array>> {
+    const isOld = seen.arriving === undefined && performance.now() - seen.lookedAtMs > LOOK_GOOD_FOR_MS
+    const { arriving, ...blob } = isOld ? await this.get(seen.repository, seen.digest, { withBytes: true }) : seen
     if (arriving === undefined) return await this.#options.blobs.content(blob, range)
     return streamOf(arriving.read(range ?? { start: 0, end: blob.size }))
   }
