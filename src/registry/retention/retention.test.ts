@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, spyOn, test } from 'bun:test'
 import { collectAll, DAY_MS, passTime } from '../../../test/support/collecting.ts'
 import { blobsOf, type Image, makeImage, makeImageIndex } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
@@ -50,6 +50,38 @@ describe('a pass of the rules', () => {
         fields: { repository: 'ci/app', tags: 2, manifests: 0, first: expect.arrayContaining(['pr-1', 'pr-2']) },
       }),
     )
+  })
+
+  test('leaves a tag that has moved, and a manifest that has got a tag, since they were decided on', async () => {
+    await lab.start({ rules: [rule('ci/**', 'pr-*', { pushedMs: 3 * DAY_MS })], untaggedMs: 2 * DAY_MS })
+    await lab.berth.registry.retention.pulls.write()
+    await lab.push([
+      [one, 'pr-1'],
+      [two, 'pr-2'],
+      [two, 'stable'],
+      [three, three.manifest.digest],
+    ])
+    await lab.pass()
+    await lab.passDays(3)
+    await lab.push([[one, 'pr-9']])
+    const { manifests } = lab.berth.registry
+    const remove = manifests.delete.bind(manifests)
+    let meanwhile: Promise<void> | undefined
+    const removing = spyOn(manifests, 'delete').mockImplementation(async (...words) => {
+      meanwhile ??= lab.push([
+        [four, 'pr-1'],
+        [three, 'late'],
+      ])
+      await meanwhile
+      return await remove(...words)
+    })
+
+    await lab.run()
+
+    expect(removing.mock.calls.map(([, reference]) => String(reference)).toSorted()).toEqual(
+      [three.manifest.digest, 'pr-1', 'pr-2'].toSorted(),
+    )
+    expect(await lab.statuses('pr-1', 'pr-2', 'late', three.manifest.digest)).toEqual([200, 404, 200, 200])
   })
 
   test('only says so in a dry run, once', async () => {
