@@ -46,8 +46,8 @@ export async function deleteScansOf(query: Query, process: string): Promise<void
   await query.run('DELETE FROM scan WHERE process = ?', process)
 }
 
-/** One transaction removes no more: some milliseconds in a large database, in which nothing else is written or answered. */
-export const TOMBSTONES_AT_ONCE = 100
+/** One transaction removes no more: ten milliseconds in a database of a million links, in which nothing else is written or answered. */
+export const TOMBSTONES_AT_ONCE = 50
 /** And no more content than this, or that of one manifest. */
 const CONTENT_BYTES_AT_ONCE = 1024 * 1024
 
