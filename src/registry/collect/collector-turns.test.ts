@@ -1,16 +1,16 @@
-import { afterEach, beforeEach, expect, spyOn, test } from 'bun:test'
+import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
 import { collect, HOUR_MS, passTime, TEST_POLICY } from '../../../test/support/collecting.ts'
+import { LongestTurn } from '../../../test/support/longest-turn.ts'
 import { ruleOf } from '../../../test/support/retention-rule.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import type { Metadata, Query } from '../../metadata/query.ts'
+import type { Metadata } from '../../metadata/query.ts'
 import { NO_POLICY } from '../retention/retention-policy.ts'
 
 const REPOSITORIES = 250
 
 let folder: TemporaryFolder
 let berth: BerthInProcess | undefined
-let [nowMs, turnBeganMs, longestMs] = [0, 0, 0]
 
 beforeEach(() => {
   folder = new TemporaryFolder({ inMemory: true })
@@ -20,45 +20,13 @@ afterEach(async () => {
   folder[Symbol.dispose]()
 })
 
-/** Each question takes a millisecond by the clock of the process, and nothing else takes any time. */
-function asked(read: Query): Query {
-  const step = <Result>(result: Promise<Result>) => {
-    nowMs += 1
-    longestMs = Math.max(longestMs, nowMs - turnBeganMs)
-    return result
-  }
-  return {
-    all: (sql, ...values) => step(read.all(sql, ...values)),
-    get: (sql, ...values) => step(read.get(sql, ...values)),
-    run: (sql, ...values) => step(read.run(sql, ...values)),
-  }
-}
-
-/** The most that one turn of the event loop takes meanwhile. */
-async function longestTurn(work: () => Promise<void>): Promise<number> {
-  const clock = spyOn(performance, 'now').mockImplementation(() => nowMs)
-  let isOver = false
-  const turn = () => {
-    turnBeganMs = nowMs
-    if (!isOver) setImmediate(turn)
-  }
-  turn()
-  longestMs = 0
-  try {
-    await work()
-  } finally {
-    isOver = true
-    clock.mockRestore()
-  }
-  return longestMs
-}
-
 test.each([
   ['no rule', []],
   ['a rule that asks what tags led to', [ruleOf('**', '**', { moves: 2 })]],
 ])('a pass over many small repositories with %s lets others have their turn between them, whatever it asks of each', async (_, rules) => {
+  const turns = new LongestTurn()
   const metadata = (opened: Metadata): Metadata => ({
-    read: asked(opened.read),
+    read: turns.watch(opened.read),
     revision: () => opened.revision(),
     write: (operation) => opened.write(operation),
   })
@@ -69,11 +37,11 @@ test.each([
   await fill(running)
   await passTime(running, 2 * HOUR_MS)
 
-  const [beganMs, longestMs] = [nowMs, await longestTurn(() => collect(running))]
+  const { longestMs, tookMs } = await turns.during(() => collect(running))
 
   // What is asked of one repository, and the few milliseconds after which others have their turn.
   expect(longestMs).toBeLessThan(20)
-  expect(nowMs - beganMs).toBeGreaterThan(5 * REPOSITORIES)
+  expect(tookMs).toBeGreaterThan(5 * REPOSITORIES)
 })
 
 /** In each repository an image with a tag and one without. */

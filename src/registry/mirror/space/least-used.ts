@@ -4,7 +4,6 @@ import type { Metadata } from '../../../metadata/query.ts'
 import type { Digest } from '../../../oci/digest.ts'
 import type { RepositoryName } from '../../../oci/name.ts'
 import { Candidates } from '../../collect/candidates.ts'
-import { Rest } from '../../rest.ts'
 import type { SyncPins } from '../sync/sync-pins.ts'
 import type { Staying } from './staying.ts'
 
@@ -42,10 +41,13 @@ export class LeastUsed {
 
   /** The first ones of all, in their order. `usedBefore`: those alone that were used last before it, by the collector's clock. */
   async find(signal: AbortSignal, usedBefore = Number.POSITIVE_INFINITY): Promise<readonly Unused[]> {
-    const { staying } = this.#options
+    const { staying, metadata } = this.#options
     const oldest = new Oldest()
+    // Of all repositories: each alone may be small.
+    const candidates = new Candidates(metadata.read, signal)
     for await (const repository of this.#repositories(signal)) {
-      for await (const unused of this.#in(repository, signal))
+      await candidates.turn()
+      for await (const unused of this.#in(repository, candidates))
         if (unused.usedMs < usedBefore && !staying.has(unused.repository, unused.digest)) oldest.add(unused)
     }
     return oldest.all()
@@ -62,11 +64,10 @@ export class LeastUsed {
     }
   }
 
-  async *#in({ id, name }: RepositoryBelow, signal: AbortSignal): AsyncGenerator<Unused> {
+  async *#in({ id, name }: RepositoryBelow, candidates: Candidates): AsyncGenerator<Unused> {
     const { metadata, pins } = this.#options
     const { read } = metadata
     const place = { repository: name, repositoryId: id }
-    const rest = new Rest()
     for (let last = ''; ; ) {
       const slice = await listImageUses(read, id, last)
       const pinned = await pins?.among(
@@ -77,10 +78,9 @@ export class LeastUsed {
         if (isHeld === 1 && isPart === 0 && pinned?.has(digest) !== true) yield { kind: 'image', ...place, digest, usedMs }
       last = slice.at(-1)?.digest ?? last
       if (slice.length < SLICE) break
-      await rest.after(0)
-      signal.throwIfAborted()
+      await candidates.turn()
     }
-    for await (const slice of new Candidates(read, signal).links(id))
+    for await (const slice of candidates.links(id))
       for (const { digest, sinceMs } of slice) yield { kind: 'blob', ...place, digest, usedMs: sinceMs }
   }
 }
