@@ -45,6 +45,13 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
     `/api/v1/repositories/none/deletion?digest=${DIGEST}&token=&force=true`,
     '/api/v1/repositories/fuzz/deletion?tag=%00&tag=v1&__proto__=x',
   ],
+  pattern: [
+    '/api/v1/deletion?repositories=**',
+    '/api/v1/deletion?repositories=fuzz&tags=*&olderThan=1d&token=x',
+    '/api/v1/deletion?repositories=%00&repositories=A',
+    `/api/v1/deletion?repositories=${'*'.repeat(300)}`,
+  ],
+  collection: ['/api/v1/collection', '/api/v1/collection?x=1'],
   deleted: ['/api/v1/repositories/fuzz/deleted', '/api/v1/repositories/none/deleted?n=1'],
   undelete: ['/api/v1/repositories/fuzz/undelete?as=v1', '/api/v1/repositories/fuzz/undelete', '/api/v1/repositories/A/undelete'],
   history: [
