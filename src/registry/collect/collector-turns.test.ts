@@ -21,9 +21,9 @@ afterEach(async () => {
 })
 
 test.each([
-  ['no rule', []],
-  ['a rule that asks what tags led to', [ruleOf('**', '**', { moves: 2 })]],
-])('a pass over many small repositories with %s lets others have their turn between them, whatever it asks of each', async (_, rules) => {
+  ['with tags alone', false, []],
+  ['of which a rule asks what tags led to', true, [ruleOf('**', '*', { moves: 2 })]],
+])('a pass over many small repositories %s lets others have their turn between them', async (_, hasUntagged, rules) => {
   const turns = new LongestTurn()
   const metadata = (opened: Metadata): Metadata => ({
     read: turns.watch(opened.read),
@@ -34,7 +34,7 @@ test.each([
   berth = await BerthInProcess.start(folder.join('data'), { metadata, collector: TEST_POLICY, retention })
   const running = berth
   await running.scan()
-  await fill(running)
+  await fill(running, { hasUntagged })
   await passTime(running, 2 * HOUR_MS)
 
   const { longestMs, tookMs } = await turns.during(() => collect(running))
@@ -44,8 +44,8 @@ test.each([
   expect(tookMs).toBeGreaterThan(5 * REPOSITORIES)
 })
 
-/** In each repository an image with a tag and one without. */
-async function fill({ opened }: BerthInProcess): Promise<void> {
+/** In each repository an image with a tag, and perhaps one without. */
+async function fill({ opened }: BerthInProcess, { hasUntagged }: { readonly hasUntagged: boolean }): Promise<void> {
   const digest = "'sha256:' || printf('%064d', value * 2 + ?)"
   const numbers = JSON.stringify(Array.from({ length: REPOSITORIES }, (_, number) => number + 1))
   await opened.metadata.write(async (query) => {
@@ -54,7 +54,7 @@ async function fill({ opened }: BerthInProcess): Promise<void> {
       "INSERT INTO repository (id, name, scanned_epoch) SELECT value, 'ci/app-' || value, ? FROM json_each(?)",
       ...[epoch, numbers],
     )
-    for (const isTagged of [0, 1]) {
+    for (const isTagged of hasUntagged ? [0, 1] : [1]) {
       await query.run(
         `INSERT INTO manifest (repository_id, digest, held, linked, number, epoch) SELECT value, ${digest}, 1, 1, 1, ? FROM json_each(?)`,
         ...[isTagged, epoch, numbers],
