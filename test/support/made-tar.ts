@@ -1,4 +1,4 @@
-import { type TarKind, tarEnd, tarHeader, tarPadding } from '../../src/images/tar/tar-header.ts'
+import { BLOCK_BYTES, type TarKind, tarEnd, tarHeader, tarPadding, tarSum } from '../../src/images/tar/tar-header.ts'
 import { descriptorOf, type Image, sha256 } from './images.ts'
 
 export interface MadeEntry {
@@ -8,16 +8,27 @@ export interface MadeEntry {
   readonly target?: string
   readonly mode?: number
   readonly userId?: number
+  /** In the place of the type that the kind has: '1' makes a hard link of a symbolic one. */
+  readonly type?: string
 }
 
 /** A tar archive of these entries, whatever their paths. */
 export function madeTar(entries: readonly MadeEntry[]): Buffer<ArrayBuffer> {
-  const parts = entries.flatMap(({ path, bytes = '', kind = 'file', target = '', mode = 0o644, userId = 0 }) => {
+  const parts = entries.flatMap(({ path, bytes = '', kind = 'file', target = '', mode = 0o644, userId = 0, type }) => {
     const content = Buffer.from(bytes)
     const header = tarHeader({ ...{ path, kind, target, mode, userId, sizeBytes: content.length }, ...COMMON })
-    return [header, content, tarPadding(content.length)]
+    return [type === undefined ? header : typed(header, type), content, tarPadding(content.length)]
   })
   return Buffer.concat([...parts, tarEnd()])
+}
+
+/** The same header of an entry with another type, and the right sum. */
+export function typed(header: Uint8Array, type: string): Buffer<ArrayBuffer> {
+  const bytes = Buffer.from(header)
+  const last = bytes.subarray(bytes.length - BLOCK_BYTES)
+  last.write(type, 156, 'latin1')
+  last.write(tarSum(last).toString(8).padStart(6, '0'), 148, 'latin1')
+  return bytes
 }
 
 const COMMON = { groupId: 0, modifiedSeconds: 0 }

@@ -1,6 +1,6 @@
+import type { Digest } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image/image-config.ts'
-import type { ImageFile } from './files/image-files.ts'
-import type { ImageInside } from './image-inside.ts'
+import type { ImageFile, ImageFiles } from './files/image-files.ts'
 import type { Package } from './told/found.ts'
 
 /** A line of two images' configs that is not the same. */
@@ -27,7 +27,15 @@ export interface Difference {
   readonly sharedLayers: number
 }
 
-export function compareInside(before: ImageInside, after: ImageInside): Difference {
+/** What is compared of an image. */
+export interface ComparedInside {
+  readonly config: ImageConfig
+  readonly packages: readonly Package[]
+  readonly files: Pick<ImageFiles, 'walk'>
+  readonly layers: readonly { readonly descriptor: { readonly digest: Digest } }[]
+}
+
+export function compareInside(before: ComparedInside, after: ComparedInside): Difference {
   return {
     config: changedLines(configLines(before.config), configLines(after.config)),
     packages: changedLines(packageLines(before.packages), packageLines(after.packages)),
@@ -71,7 +79,7 @@ function changedLines(before: ReadonlyMap<string, string>, after: ReadonlyMap<st
     .filter((line) => line.before !== line.after)
 }
 
-function changedFiles(before: ImageInside, after: ImageInside): readonly ChangedFile[] {
+function changedFiles(before: ComparedInside, after: ComparedInside): readonly ChangedFile[] {
   const left = new Map([...before.files.walk()].map((file) => [file.path, file]))
   const changed: ChangedFile[] = []
   for (const file of after.files.walk()) {
@@ -92,7 +100,7 @@ function isSame(a: ImageFile, b: ImageFile): boolean {
   return isAlike && a.size === b.size && a.target === b.target && a.fingerprint === b.fingerprint
 }
 
-function sharedLayers(before: ImageInside, after: ImageInside): number {
+function sharedLayers(before: ComparedInside, after: ComparedInside): number {
   const digests = new Set(before.layers.map(({ descriptor }) => descriptor.digest))
   return after.layers.filter(({ descriptor }) => digests.has(descriptor.digest)).length
 }

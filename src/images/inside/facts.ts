@@ -1,6 +1,6 @@
 import type { ImageFiles } from './files/image-files.ts'
 import { OS_RELEASE_PATHS } from './os-release.ts'
-import { byName } from './packages/package.ts'
+import { byName, MOST_PACKAGES } from './packages/package.ts'
 import type { Program } from './program/program.ts'
 import type { Distribution, Package } from './told/found.ts'
 
@@ -17,7 +17,7 @@ export function findPackages(files: ImageFiles, program: Program | undefined): r
   const found = new Map<string, Package>()
   const add = (each: Package) => {
     const key = [each.type, each.name, each.version, each.architecture].join('\n')
-    if (!found.has(key)) found.set(key, each)
+    if (!found.has(key) && found.size < MOST_PACKAGES) found.set(key, each)
   }
   for (const { found: told } of files.walk()) told?.packages?.forEach(add)
   program?.packages.forEach(add)

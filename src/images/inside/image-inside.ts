@@ -7,13 +7,11 @@ import type { Reference } from '../../oci/reference.ts'
 import { blobUnknown } from '../../oci/unknown.ts'
 import { TemporaryFiles } from '../files/temporary-files.ts'
 import { ImageError } from '../image-error.ts'
-import { unpackedLayer } from '../layers/unpacked-layer.ts'
 import { ownPlatform, platformName } from '../platform.ts'
 import { getRemoteManifest, type RemoteImage, type RemoteManifest } from '../registry/remote-image.ts'
 import { checked } from '../save/image-archive.ts'
-import { innerPath } from '../tar/inner-path.ts'
-import { tarEntriesOf } from '../tar/tar-stream.ts'
 import { findDistribution, findPackages } from './facts.ts'
+import { contentIn } from './files/content-in.ts'
 import { type ImageFile, ImageFiles } from './files/image-files.ts'
 import type { LayerContents } from './files/layer-file.ts'
 import { readLayer } from './files/read-layer.ts'
@@ -45,7 +43,6 @@ export interface ImageInside {
   readonly problems: readonly string[]
 }
 
-const CHUNK_BYTES = 1024 * 1024
 /** Larger programs are not looked into. */
 const MOST_PROGRAM_BYTES = 1024 * 1024 * 1024
 
@@ -78,7 +75,7 @@ export async function readInside(
     files.add(contents)
   }
   const program = await programOf(image, { layers, files, config, signal })
-  const problems = layers.flatMap(({ contents }) => contents.problems)
+  const problems = [...layers.flatMap(({ contents }) => contents.problems), ...(program?.problems ?? [])]
   return {
     ...{ descriptor: root.descriptor, facts: factsOf(root.manifest, config), config, layers, files, program, problems },
     distribution: findDistribution(files),
@@ -135,7 +132,7 @@ interface ReadImage {
 /** The layer that has it is read once more: the file is kept for as long as it is looked at. */
 async function programOf(image: RemoteImage, { layers, files, config, signal }: ReadImage): Promise<Program | undefined> {
   const file = findProgram(files, config)
-  const layer = file === undefined ? undefined : layers[file.layer]
+  const layer = file === undefined ? undefined : layers[file.content.layer]
   if (file === undefined || layer === undefined || file.size > MOST_PROGRAM_BYTES) return undefined
   await using temporary = await TemporaryFiles.create()
   const path = temporary.newPath()
@@ -149,20 +146,15 @@ async function programOf(image: RemoteImage, { layers, files, config, signal }: 
   })
 }
 
-/** False where the layer does not have the file under its own name, as of a hard link. */
-async function copyOut(chunks: AsyncIterable<Uint8Array>, { path, size }: ImageFile, to: string): Promise<boolean> {
+/** False where the layer does not have the file. */
+async function copyOut(chunks: AsyncIterable<Uint8Array>, file: ImageFile, to: string): Promise<boolean> {
   await using copy = await open(to, 'w')
-  for await (const entry of tarEntriesOf(unpackedLayer(chunks), 'a layer')) {
-    if (innerPath(entry.path.replace(/^\/+/, '')) !== path || entry.kind !== 'file') continue
-    for (let left = size; left > 0; ) {
-      const bytes = await entry.take(Math.min(CHUNK_BYTES, left))
-      if (bytes.length === 0) return false
-      await copy.write(bytes)
-      left -= bytes.length
-    }
-    return true
+  let left = file.size
+  for await (const bytes of contentIn(chunks, file.content.place)) {
+    await copy.write(bytes)
+    left -= bytes.length
   }
-  return false
+  return left === 0
 }
 
 function notAnImage(): ImageError {

@@ -38,6 +38,7 @@ describe('the config of an image', () => {
       command: ['now'],
       ports: ['80/tcp', '53/udp'],
       environment: ['PATH', 'TOKEN', 'EMPTY'],
+      programFolders: ['/bin'],
       labels: { a: 'b' },
       history: [
         { createdMs: Date.UTC(2024, 4, 1, 10, 20, 30), by: 'COPY a b', comment: 'buildkit', isEmpty: false },
@@ -66,7 +67,7 @@ describe('the config of an image', () => {
     const nothing = { createdMs: undefined, by: '', comment: '', isEmpty: false }
     expect(config).toEqual({
       ...{ createdMs: undefined, platform: undefined, user: '', workingDirectory: '', labels: {} },
-      ...{ entrypoint: [], command: [], ports: [], environment: [], history: [nothing, nothing, nothing] },
+      ...{ entrypoint: [], command: [], ports: [], environment: [], programFolders: [], history: [nothing, nothing, nothing] },
     })
     expect(configOf({ config: null, history: null })).toMatchObject({ labels: {}, history: [] })
   })

@@ -18,6 +18,8 @@ export interface ImageConfig {
   readonly ports: readonly string[]
   /** Names of variables: their values may be secrets. */
   readonly environment: readonly string[]
+  /** Where its programs are looked for, by the variable PATH; empty where it has none. */
+  readonly programFolders: readonly string[]
   readonly labels: Readonly<Record<string, string>>
   /** The oldest step first. */
   readonly history: readonly HistoryStep[]
@@ -55,10 +57,18 @@ export function findImageConfig(bytes: Uint8Array): ImageConfig | undefined {
     command: texts.list(run.Cmd),
     ports: texts.list(Object.keys(objectIn(run.ExposedPorts))),
     environment: texts.list(listIn(run.Env).map((variable) => String(variable).split('=', 1)[0])),
+    programFolders: texts.list(programFoldersIn(listIn(run.Env))),
     labels: texts.labels(objectIn(run.Labels)),
     history: texts.steps(listIn(body.history)),
   }
 }
+
+function programFoldersIn(variables: readonly unknown[]): readonly string[] {
+  const path = variables.map(textIn).find((variable) => variable.startsWith(SEARCH_PATH))
+  return path === undefined ? [] : path.slice(SEARCH_PATH.length, MAX_TEXT).split(':')
+}
+
+const SEARCH_PATH = 'PATH='
 
 /** Undefined where a part is not said, or is said to be unknown, as of BuildKit's attestations. */
 export function platformText({ os, architecture, variant }: Readonly<Record<string, unknown>>): string | undefined {

@@ -60,7 +60,7 @@ function changedFile({ path, before, after }: ChangedFile): string {
 function forPrograms({ files, ...rest }: Difference): unknown {
   const short = (file: ChangedFile['before']) => {
     if (file === undefined) return undefined
-    const { found: _, path: __, ...told } = file
+    const { found: _, path: __, place: ___, content: ____, ...told } = file
     return told
   }
   return { ...rest, files: files.map(({ path, before, after }) => ({ path, before: short(before), after: short(after) })) }

@@ -17,7 +17,7 @@ export async function imageFiles(text: string, path: string, flags: FilesFlags):
     tellProblems(inside)
     const found = flags.recursive ? below(inside.files.walk(), path) : inside.files.list(path)
     const files = found ?? [inside.files.find(path) ?? nothingAt(path)]
-    if (flags.json) printJson(files.map(({ found: _, fingerprint: __, ...file }) => file))
+    if (flags.json) printJson(files.map(({ found: _, fingerprint: __, place: ___, content: ____, ...file }) => file))
     else for (const file of files) print(fileLine(file))
   })
 }

@@ -3,7 +3,7 @@ import { ImageFiles } from './image-files.ts'
 import type { FileKind, LayerContents, LayerFile, Whiteout } from './layer-file.ts'
 
 function file(path: string, kind: FileKind = 'file', target = ''): LayerFile {
-  return { path, kind, target, size: 1, mode: 0o644, userId: 0, groupId: 0, found: undefined, fingerprint: undefined }
+  return { path, kind, target, size: 1, mode: 0o644, userId: 0, groupId: 0, place: 0, found: undefined, fingerprint: undefined }
 }
 
 function layer(files: readonly LayerFile[], whiteouts: readonly Whiteout[] = []): LayerContents {

@@ -23,6 +23,8 @@ export interface LayerFile {
   readonly groupId: number
   /** Of a link: as the layer has it. */
   readonly target: string
+  /** How many entries of the layer come before it. */
+  readonly place: number
   /** What its content tells, where it is of a kind that is read. */
   readonly found: Found | undefined
   /** Of its content: another one has another fingerprint. Undefined where none was asked for, and of what is no file. */
@@ -34,6 +36,12 @@ export interface Whiteout {
   /** The path that goes, or the directory whose content goes. */
   readonly path: string
   readonly isOpaque: boolean
+}
+
+/** Takes what a layer says, entry by entry, in its order. What it throws ends the reading. */
+export interface LayerListing {
+  addFile(file: LayerFile): void | Promise<void>
+  addWhiteout(whiteout: Whiteout): void | Promise<void>
 }
 
 export interface LayerContents {

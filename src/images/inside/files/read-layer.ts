@@ -7,7 +7,7 @@ import { innerPath } from '../../tar/inner-path.ts'
 import type { ReadHeader } from '../../tar/tar-reading.ts'
 import { type StreamedEntry, tarEntriesOf } from '../../tar/tar-stream.ts'
 import type { Found, Interest } from '../told/found.ts'
-import type { FileKind, LayerContents, LayerFile, Whiteout } from './layer-file.ts'
+import type { FileKind, LayerContents, LayerFile, LayerListing, Whiteout } from './layer-file.ts'
 import type { ReadingBudget } from './reading-budget.ts'
 
 const WHITEOUT = '.wh.'
@@ -24,48 +24,82 @@ export interface LayerReading {
   readonly budget: ReadingBudget
   /** Whether each file gets a fingerprint. */
   readonly isCompared: boolean
+  /** Larger files are not read, whatever they may tell. Left out, as each kind of file has it. */
+  readonly mostFileBytes?: number
+  /** Is told of unpacked bytes; the reading goes on when it resolves. */
+  readonly onUnpacked?: (bytes: number) => void | Promise<void>
+}
+
+/** All that is in a layer, at once. As `listLayer` otherwise. */
+export async function readLayer(chunks: AsyncIterable<Uint8Array>, reading: LayerReading): Promise<LayerContents> {
+  const files: LayerFile[] = []
+  const whiteouts: Whiteout[] = []
+  const listing = {
+    addFile: (file: LayerFile) => void files.push(file),
+    addWhiteout: (each: Whiteout) => void whiteouts.push(each),
+  }
+  return { files, whiteouts, problems: await listLayer(chunks, reading, listing) }
 }
 
 /**
  * What is in a layer: its files by path, and what those tell that are of a kind that is read. A layer that is damaged, or made to keep a reader busy,
- * ends its own reading with a sentence. What its source throws is passed on.
+ * ends its own reading with a sentence; these are given back. What its source throws is passed on; of what `listing` and `onUnpacked` throw
+ * an ImageError is such a sentence, and all else is passed on.
  */
-export async function readLayer(chunks: AsyncIterable<Uint8Array>, reading: LayerReading): Promise<LayerContents> {
-  const files: LayerFile[] = []
-  const whiteouts: Whiteout[] = []
+export async function listLayer(
+  chunks: AsyncIterable<Uint8Array>,
+  reading: LayerReading,
+  listing: LayerListing,
+): Promise<readonly string[]> {
   const problems: string[] = []
   const source = new Source(chunks)
+  const asked = new Asked()
+  const { onUnpacked = () => undefined } = reading
   try {
-    const unpacked = limitedGrowth(reading.label, () => source.bytes)(buffers(unpackedLayer(source.read())))
-    for await (const entry of tarEntriesOf(unpacked, reading.label))
-      await addEntry(entry, { files, whiteouts, problems, reading })
+    const growth = limitedGrowth(reading.label, () => source.bytes)(buffers(unpackedLayer(source.read())))
+    const unpacked = told(growth, (bytes) => asked.run(() => onUnpacked(bytes)))
+    let place = 0
+    for await (const entry of tarEntriesOf(unpacked, reading.label)) {
+      await addEntry(entry, place, { listing, problems, reading, asked })
+      place += 1
+    }
   } catch (error) {
-    if (source.hasFailed) throw error
+    if (source.hasFailed || asked.hasFailed) throw error
     problems.push(sentenceOf(error, reading.label))
   }
-  return { files, whiteouts, problems }
+  return problems
 }
 
 interface Listing {
-  readonly files: LayerFile[]
-  readonly whiteouts: Whiteout[]
+  readonly listing: LayerListing
   readonly problems: string[]
   readonly reading: LayerReading
+  readonly asked: Asked
 }
 
 /** Tests of programs bring damaged files on purpose. */
 const MOST_PROBLEMS = 10
 
-async function addEntry(entry: StreamedEntry, listing: Listing): Promise<void> {
+async function addEntry(entry: StreamedEntry, place: number, { listing, ...parts }: Listing): Promise<void> {
+  const { reading, problems, asked } = parts
+  const longest = Math.max(entry.path.length, entry.target.length)
+  if (longest > MOST_PATH_BYTES)
+    return addProblem(problems, `${reading.label} has a name of ${longest} letters, which no system takes`)
   const path = rootedPath(entry.path)
   if (path === undefined) return
-  listing.reading.budget.takeEntry(path, entry.target)
+  reading.budget.takeEntry(path, entry.target)
   const whiteout = whiteoutAt(path)
-  if (whiteout === undefined) listing.files.push(await fileOf(entry, path, listing))
-  else listing.whiteouts.push(whiteout)
+  const file = whiteout === undefined ? { ...(await fileOf(entry, path, parts)), place } : undefined
+  await asked.run(() => (file === undefined ? whiteout && listing.addWhiteout(whiteout) : listing.addFile(file)))
 }
 
-async function fileOf(entry: StreamedEntry, path: string, listing: Listing): Promise<LayerFile> {
+function addProblem(problems: string[], sentence: string): void {
+  if (problems.length < MOST_PROBLEMS) problems.push(shownText(sentence, MOST_SENTENCE))
+}
+
+type FileReading = Pick<Listing, 'problems' | 'reading'>
+
+async function fileOf(entry: StreamedEntry, path: string, listing: FileReading): Promise<Omit<LayerFile, 'place'>> {
   const { size, userId, groupId, target } = entry
   const kind = kindOf(entry)
   const content = kind === 'file' ? await contentOf(entry, path, listing) : NO_CONTENT
@@ -75,13 +109,15 @@ async function fileOf(entry: StreamedEntry, path: string, listing: Listing): Pro
 const NO_CONTENT = { found: undefined, fingerprint: undefined }
 const CHUNK_BYTES = 256 * 1024
 
-async function contentOf(entry: StreamedEntry, path: string, { problems, reading }: Listing) {
-  const { interests, budget, isCompared } = reading
+async function contentOf(entry: StreamedEntry, path: string, { problems, reading }: FileReading) {
+  const { interests, budget, isCompared, label, mostFileBytes = Number.POSITIVE_INFINITY } = reading
   const interest = interests.find(({ matches }) => matches(path))
-  const isRead = interest !== undefined && entry.size <= interest.mostBytes && budget.mayRead(entry.size)
+  const isSmall = interest !== undefined && entry.size <= Math.min(interest.mostBytes, mostFileBytes)
+  const isRead = isSmall && budget.mayRead(entry.size)
+  if (!isRead && (interest?.mostBytes ?? 0) > 0)
+    addProblem(problems, `${label} has /${path}, which is not read: with ${entry.size} bytes it is larger than what is`)
   const bytes = isRead ? await entry.take(entry.size) : new Uint8Array(0)
-  const found =
-    isRead || interest?.mostBytes === 0 ? tellOf(interest, { bytes, path, problems, label: reading.label }) : undefined
+  const found = isRead || interest?.mostBytes === 0 ? tellOf(interest, { bytes, path, problems, label }) : undefined
   return { found, fingerprint: isCompared ? await fingerprintOf(bytes, entry) : undefined }
 }
 
@@ -98,8 +134,7 @@ function tellOf(interest: Interest, { bytes, path, problems, label }: ReadFile):
     return interest.read(bytes, path)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
-    if (problems.length < MOST_PROBLEMS)
-      problems.push(shownText(`${label} has /${path}, which is damaged: ${why}`, MOST_SENTENCE))
+    addProblem(problems, `${label} has /${path}, which is damaged: ${why}`)
     return undefined
   }
 }
@@ -111,9 +146,9 @@ async function fingerprintOf(taken: Uint8Array, entry: StreamedEntry): Promise<s
   return hash.digest().toString('base64', 0, 16)
 }
 
-/** As a container sees it: `/a` and `./a` are one path. Undefined for one that leads out, or is longer than any path may be. */
+/** As a container sees it: `/a` and `./a` are one path. Undefined for one that leads out. */
 function rootedPath(path: string): string | undefined {
-  return path.length > MOST_PATH_BYTES ? undefined : innerPath(path.replace(/^\/+/, ''))
+  return innerPath(path.replace(/^\/+/, ''))
 }
 
 function whiteoutAt(path: string): Whiteout | undefined {
@@ -151,6 +186,27 @@ class Source {
       this.hasFailed = true
       throw error
     }
+  }
+}
+
+/** Knows whether it was the caller's own work that failed. An ImageError of it is about the layer. */
+class Asked {
+  hasFailed = false
+
+  async run<Result>(work: () => Result | Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      this.hasFailed = !(error instanceof ImageError)
+      throw error
+    }
+  }
+}
+
+async function* told(chunks: AsyncIterable<Buffer>, onChunk: (bytes: number) => Promise<void>): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    yield chunk
+    await onChunk(chunk.length)
   }
 }
 

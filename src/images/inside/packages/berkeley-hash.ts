@@ -12,12 +12,13 @@ export function* berkeleyValues(database: Uint8Array): Generator<Uint8Array> {
   const bytes = Buffer.from(database.buffer, database.byteOffset, database.length)
   const file = fileOf(bytes)
   if (file === undefined) return
+  const budget = { pages: Math.ceil(bytes.length / file.pageBytes) }
   for (let page = 1; (page + 1) * file.pageBytes <= bytes.length; page += 1) {
     const at = page * file.pageBytes
     const kind = bytes[at + 25]
     if (kind !== HASH_UNSORTED && kind !== HASH_PAGE) continue
     for (const first of overflowsOf(file, at)) {
-      const value = valueFrom(file, first)
+      const value = valueFrom(file, first, budget)
       if (value !== undefined) yield value
     }
   }
@@ -52,12 +53,15 @@ function* overflowsOf({ bytes, pageBytes, read16, read32 }: BerkeleyFile, at: nu
   }
 }
 
-function valueFrom({ bytes, pageBytes, read16, read32 }: BerkeleyFile, first: number): Uint8Array | undefined {
+/** Each page belongs to one value: a file in which many share them was made to keep a reader busy. Throws for it. */
+function valueFrom({ bytes, pageBytes, read16, read32 }: BerkeleyFile, first: number, budget: { pages: number }) {
   const parts: Uint8Array[] = []
   let size = 0
   for (let page = first; page !== 0; ) {
     const at = page * pageBytes
     if (at + pageBytes > bytes.length || bytes[at + 25] !== OVERFLOW) return undefined
+    budget.pages -= 1
+    if (budget.pages < 0) throw new Error('its values are larger than the file')
     // On an overflow page this field says how many of its bytes are used.
     const used = read16(at + 22)
     size += used

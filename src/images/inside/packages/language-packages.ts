@@ -21,7 +21,8 @@ export const python: Interest = {
   matches: (path) => /\.dist-info\/METADATA$|\.egg-info\/PKG-INFO$|\.egg-info$/.test(path),
   mostBytes: MOST_BYTES,
   read: (bytes, path) => {
-    const [head = ''] = new TextDecoder().decode(bytes).split(/\r?\n\r?\n/, 1)
+    const text = new TextDecoder().decode(bytes)
+    const head = text.slice(0, /\r?\n\r?\n/.exec(text)?.index)
     const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.+)$`, 'im').exec(head)?.[1]
     return { packages: packageOf({ type: 'pypi', path, name: field('Name'), version: field('Version') }) }
   },
@@ -31,17 +32,18 @@ export const python: Interest = {
 export const ruby: Interest = {
   matches: (path) => /(^|\/)specifications\/(default\/)?[^/]+\.gemspec$/.test(path),
   mostBytes: 0,
-  read: (_, path) => ({ packages: named('gem', path, /([^/]+?)-(\d[^/]*)\.gemspec$/) }),
+  read: (_, path) => ({ packages: named('gem', path, /^(.+?)-(\d.*)\.gemspec$/) }),
 }
 
 /** An archive of Java, by its name: `log4j-core-2.17.1.jar`. */
 export const java: Interest = {
   matches: (path) => /\.(jar|war|ear)$/.test(path),
   mostBytes: 0,
-  read: (_, path) => ({ packages: named('maven', path, /([^/]+?)(?:-(\d[^/]*))?\.[jwe]ar$/) }),
+  read: (_, path) => ({ packages: named('maven', path, /^(.+?)(?:-(\d.*))?\.[jwe]ar$/) }),
 }
 
 function named(type: Package['type'], path: string, pattern: RegExp): readonly Package[] {
-  const [, name, version] = pattern.exec(path) ?? []
+  // Of the file's name alone, and from its beginning: a pattern that may begin anywhere takes hours for a path that was made for it.
+  const [, name, version] = pattern.exec(path.slice(path.lastIndexOf('/') + 1)) ?? []
   return packageOf({ type, path, name, version })
 }

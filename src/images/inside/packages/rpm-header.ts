@@ -8,6 +8,8 @@ const INT32 = 4
 const STRING = 6
 const INDEX_BYTES = 16
 const MOST_ENTRIES = 10_000
+const MOST_TEXT = 4_096
+const WANTED = new Set<number>(Object.values(TAGS))
 
 /** The package of a header as rpm's database keeps it: an index of tags, and a store of values. None for what is no header. */
 export function readRpmHeader(header: Uint8Array, path: string): readonly Package[] {
@@ -19,8 +21,10 @@ export function readRpmHeader(header: Uint8Array, path: string): readonly Packag
   const values = new Map<number, string>()
   for (let entry = 0; entry < entries; entry += 1) {
     const at = 8 + entry * INDEX_BYTES
+    const tag = bytes.readUInt32BE(at)
+    if (!WANTED.has(tag) || values.has(tag)) continue
     const value = valueAt(bytes, bytes.readUInt32BE(at + 4), store + bytes.readUInt32BE(at + 8))
-    if (value !== undefined) values.set(bytes.readUInt32BE(at), value)
+    if (value !== undefined) values.set(tag, value)
   }
   return rpmPackage(values, path)
 }
@@ -29,8 +33,9 @@ function valueAt(bytes: Buffer, type: number, at: number): string | undefined {
   if (at >= bytes.length) return undefined
   if (type === INT32) return at + 4 > bytes.length ? undefined : String(bytes.readUInt32BE(at))
   if (type !== STRING) return undefined
-  const end = bytes.indexOf(0, at)
-  return end === -1 ? undefined : bytes.toString('utf8', at, end)
+  const text = bytes.subarray(at, at + MOST_TEXT)
+  const end = text.indexOf(0)
+  return end === -1 ? undefined : text.toString('utf8', 0, end)
 }
 
 function rpmPackage(values: ReadonlyMap<number, string>, path: string): readonly Package[] {

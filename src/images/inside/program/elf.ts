@@ -19,7 +19,7 @@ const MOST_STRINGS = 4 * 1024 * 1024
 const MOST_LIBRARIES = 1_000
 const PT_INTERP = 3
 const DT_NEEDED = 1
-const MOST_INTERPRETER_BYTES = 4_096
+const MOST_NAME_BYTES = 4_096
 
 /** Undefined for what is no ELF file, or a damaged one. */
 export async function readElf(readAt: ReadAt): Promise<Elf | undefined> {
@@ -68,7 +68,7 @@ async function interpreterOf(readAt: ReadAt, words: Words, header: Buffer): Prom
     const [place, bytes] = words.is64
       ? [words.word(table, at + 8), words.word(table, at + 32)]
       : [words.word(table, at + 4), words.word(table, at + 16)]
-    return textAt(bufferOf(await readAt(place, Math.min(bytes, MOST_INTERPRETER_BYTES))), 0)
+    return textAt(bufferOf(await readAt(place, Math.min(bytes, MOST_NAME_BYTES))), 0)
   }
   return undefined
 }
@@ -116,8 +116,9 @@ function bufferOf(bytes: Uint8Array): Buffer {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
 }
 
+/** Cut where it is longer than any name: four thousand sections may all name the same megabytes. */
 function textAt(bytes: Buffer, at: number): string {
-  if (at >= bytes.length) return ''
-  const end = bytes.indexOf(0, at)
-  return bytes.toString('utf8', at, end === -1 ? bytes.length : end)
+  const text = bytes.subarray(at, at + MOST_NAME_BYTES)
+  const end = text.indexOf(0)
+  return text.toString('utf8', 0, end === -1 ? text.length : end)
 }

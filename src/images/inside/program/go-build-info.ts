@@ -1,5 +1,6 @@
 import { MOST_PACKAGES, packageOf } from '../packages/package.ts'
 import type { Package } from '../told/found.ts'
+import { linesOf } from '../told/lines.ts'
 
 /** What Go's linker writes into a program (debug/buildinfo). */
 export interface GoBuildInfo {
@@ -33,8 +34,8 @@ export function readGoBuildInfo(section: Uint8Array, file: string): GoBuildInfo 
 function readModules(text: string, file: string): Pick<GoBuildInfo, 'path' | 'modules'> {
   const modules: Package[] = []
   let path: string | undefined
-  for (const line of text.split('\n')) {
-    const [word, name, version] = line.split('\t')
+  for (const line of linesOf(text)) {
+    const [word, name, version] = line.split('\t', 3)
     if (word === 'path') path = name
     // It stands in the place of the module before it.
     if (word === '=>') modules.pop()

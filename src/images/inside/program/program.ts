@@ -18,6 +18,8 @@ export interface Program {
   readonly interpreter: string | undefined
   /** The modules or crates in it. */
   readonly packages: readonly Package[]
+  /** What of it could not be read, a sentence each. */
+  readonly problems: readonly string[]
 }
 
 const MOST_FIRST_LINE = 256
@@ -30,6 +32,7 @@ export async function readProgram(path: string, readAt: ReadAt): Promise<Program
   if (elf === undefined) return scriptOf(path, new TextDecoder().decode(await readAt(0, MOST_FIRST_LINE)))
   const go = readGoBuildInfo((await elf.section(GO_SECTION, MOST_GO_BYTES)) ?? new Uint8Array(0), path)
   const rust = await elf.section(RUST_SECTION, MOST_RUST_BYTES)
+  const crates = cratesOf(rust, path)
   const libraries = elf.libraries.map((name) => shownText(name, MOST_TEXT))
   const { interpreter } = elf
   return {
@@ -37,7 +40,18 @@ export async function readProgram(path: string, readAt: ReadAt): Promise<Program
     isStatic: interpreter === undefined && libraries.length === 0,
     language: languageOf(go?.version, rust !== undefined),
     interpreter: interpreter === undefined ? undefined : shownText(interpreter, MOST_TEXT),
-    packages: [...(go?.modules ?? []), ...(rust === undefined ? [] : readRustAudit(rust, path))],
+    packages: [...(go?.modules ?? []), ...crates.packages],
+    problems: crates.problems,
+  }
+}
+
+function cratesOf(section: Uint8Array | undefined, path: string): Pick<Program, 'packages' | 'problems'> {
+  if (section === undefined) return { packages: [], problems: [] }
+  try {
+    return { packages: readRustAudit(section, path), problems: [] }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { packages: [], problems: [shownText(`/${path} has a list of its crates that is damaged: ${why}`, MOST_TEXT)] }
   }
 }
 
@@ -47,7 +61,7 @@ function languageOf(go: string | undefined, isRust: boolean): string | undefined
 }
 
 function scriptOf(path: string, begin: string): Program {
-  const nothing = { path, isStatic: false, libraries: [], packages: [] }
+  const nothing = { path, isStatic: false, libraries: [], packages: [], problems: [] }
   if (!begin.startsWith(SHEBANG)) return { ...nothing, kind: 'other', language: undefined, interpreter: undefined }
   const [line = ''] = begin.slice(SHEBANG.length).split('\n', 1)
   const words = line.trim().split(/\s+/)

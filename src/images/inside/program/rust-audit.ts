@@ -5,12 +5,15 @@ import type { Package } from '../told/found.ts'
 /** Written by cargo auditable. */
 export const RUST_SECTION = '.dep-v0'
 export const MOST_RUST_BYTES = 1024 * 1024
-const MOST_UNPACKED_BYTES = 8 * 1024 * 1024
+/** A crate takes about 150. */
+const MOST_UNPACKED_BYTES = 4 * 1024 * 1024
 
-/** The crates of a program; none for what is no such list. */
+/** The crates of a program. Throws for a list that is damaged. */
 export function readRustAudit(section: Uint8Array, file: string): readonly Package[] {
-  const packages = parse(section)?.packages
-  if (!Array.isArray(packages)) return []
+  const text = inflateSync(section, { maxOutputLength: MOST_UNPACKED_BYTES }).toString('utf8')
+  const list: unknown = JSON.parse(text)
+  const packages = typeof list === 'object' && list !== null && 'packages' in list ? list.packages : undefined
+  if (!Array.isArray(packages)) throw new Error('it has no packages')
   return packages.slice(0, MOST_PACKAGES).flatMap((told: unknown) => {
     if (typeof told !== 'object' || told === null) return []
     const { name, version, kind } = told as Readonly<Record<string, unknown>>
@@ -18,14 +21,4 @@ export function readRustAudit(section: Uint8Array, file: string): readonly Packa
     if (typeof name !== 'string' || typeof version !== 'string' || kind === 'build') return []
     return packageOf({ type: 'cargo', path: file, name, version })
   })
-}
-
-function parse(section: Uint8Array): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const text = inflateSync(section, { maxOutputLength: MOST_UNPACKED_BYTES }).toString('utf8')
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined
-  } catch {
-    return undefined
-  }
 }

@@ -1,10 +1,16 @@
-import type { ImageInside } from '../image-inside.ts'
+import type { Digest } from '../../../oci/digest.ts'
 import { packageUrl } from '../packages/package-url.ts'
+import type { Distribution, Package } from '../told/found.ts'
 
 /** An image by its name, and what was found in it. */
 export interface SbomSubject {
   readonly name: string
-  readonly inside: ImageInside
+  readonly inside: {
+    readonly descriptor: { readonly digest: Digest }
+    readonly config: { readonly createdMs: number | undefined }
+    readonly distribution: Distribution | undefined
+    readonly packages: readonly Package[]
+  }
   /** Which Berth wrote it. */
   readonly berthVersion: string
 }

@@ -1,0 +1,49 @@
+const BITS_FOR_EACH = 10
+const LEAST_BITS = 64
+const PLACES = 5
+
+/** Texts as a set that says 'no' for certain, and 'yes' wrongly in one of a hundred cases (Bloom's filter). */
+export class NameFilterBuilder {
+  readonly #hashes: number[] = []
+
+  add(text: string): void {
+    const [first, second] = hashesOf(text)
+    this.#hashes.push(first, second)
+  }
+
+  build(): Uint8Array {
+    const count = this.#hashes.length / 2
+    const bytes = new Uint8Array(Math.ceil(Math.max(LEAST_BITS, count * BITS_FOR_EACH) / 8))
+    for (let at = 0; at < this.#hashes.length; at += 2)
+      for (const place of placesOf(bytes, this.#hashes[at] ?? 0, this.#hashes[at + 1] ?? 0))
+        bytes[place >>> 3] = (bytes[place >>> 3] ?? 0) | (1 << (place & 7))
+    return bytes
+  }
+}
+
+/** Whether the set that was built of texts may have this one. */
+export function mayHave(filter: Uint8Array, text: string): boolean {
+  const [first, second] = hashesOf(text)
+  for (const place of placesOf(filter, first, second)) if (((filter[place >>> 3] ?? 0) & (1 << (place & 7))) === 0) return false
+  return true
+}
+
+function* placesOf({ length }: Uint8Array, first: number, second: number): Generator<number> {
+  for (let number = 0; number < PLACES; number += 1) yield ((first + number * second) >>> 0) % (length * 8)
+}
+
+/** Two of FNV-1a, from two beginnings: they are kept, so that they stay as they are. */
+function hashesOf(text: string): readonly [number, number] {
+  let [first, second] = [0x811c9dc5, 0x01234567]
+  for (let at = 0; at < text.length; at += 1) {
+    const letter = text.charCodeAt(at)
+    first = Math.imul(first ^ letter, 0x01000193)
+    second = Math.imul(second ^ letter, 0x85ebca6b)
+  }
+  return [mixed(first), mixed(second) | 1]
+}
+
+function mixed(hash: number): number {
+  const once = Math.imul(hash ^ (hash >>> 16), 0x7feb352d)
+  return (once ^ (once >>> 15)) >>> 0
+}
