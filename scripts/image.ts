@@ -1,6 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { version } from '../src/cli/version.ts'
+import { version } from '../src/runtime/version.ts'
 import { buildBinary } from './image/binary.ts'
 import { containerConfig } from './image/container-config.ts'
 import { imageArchive } from './image/image-archive.ts'

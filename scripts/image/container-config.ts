@@ -1,4 +1,4 @@
-import { version } from '../../src/cli/version.ts'
+import { version } from '../../src/runtime/version.ts'
 
 const SECOND = 1_000_000_000
 

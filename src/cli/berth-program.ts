@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander'
+import { version } from '../runtime/version.ts'
 import { addAccountCommands } from './accounts/account-commands.ts'
 import { htpasswdProgram } from './accounts/htpasswd-program.ts'
 import { addAgent } from './agent/agent-program.ts'
@@ -19,7 +20,6 @@ import { addRetentionCommands } from './retention/retention-program.ts'
 import { serve } from './serve/serve.ts'
 import { addStatus } from './status/status-program.ts'
 import { addDelete, addQuota, addStorageCommands, addTag, addUndelete } from './storage/storage-program.ts'
-import { version } from './version.ts'
 import { addWebhookCommands } from './webhooks/webhook-program.ts'
 
 /** The command line. A command or an option that there is not ends with a sentence and exit code 1. */

@@ -243,5 +243,6 @@ function maintenanceOf({ config, collector: overrides }: RegistryParts, isUnwrit
     uploadPurging: { ...uploadPurging, enabled: uploadPurging.enabled && !isUnwritable },
     collector: { ...DEFAULT_POLICY, ...collector, ...overrides, isReadOnly: readOnly || isUnwritable },
     scrub,
+    readsLayers: config.storage.readsLayers && !isUnwritable,
   }
 }

@@ -71,6 +71,7 @@ function storageConfig(storage: ParsedConfig['storage']): StorageConfig {
     uploadPurging: { enabled, ageMs: age, intervalMs: interval, dryRun: dryrun },
     collector: collectorConfig(maintenance),
     scrub: { enabled: maintenance.scrub.enabled, bytesPerSecond: maintenance.scrub.rate },
+    readsLayers: maintenance.layers.enabled,
   }
 }
 

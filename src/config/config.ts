@@ -142,6 +142,8 @@ export interface StorageConfig {
   readonly collector: CollectorConfig
   /** Whether all bytes are read in the background, from time to time. */
   readonly scrub: { readonly enabled: boolean; readonly bytesPerSecond: number }
+  /** Whether layers are read in the background, to tell what is in images. */
+  readonly readsLayers: boolean
 }
 
 /** When what nothing needs is removed (docs/collector.md). */

@@ -11,6 +11,7 @@ import { Duties, type Duty } from './duties.ts'
 import type { AccountEvents } from './events/account-events.ts'
 import { NO_EVENTS, removeOldEvents } from './events/event-keeping.ts'
 import type { FactsDuty } from './facts/facts-duty.ts'
+import type { InsideDuty } from './inside/inside-duty.ts'
 import type { MirrorSyncs } from './mirror/sync/mirror-syncs.ts'
 import type { Notifications } from './notifications/notifications.ts'
 import type { PullRecords } from './pulls/pull-records.ts'
@@ -43,6 +44,8 @@ const ORPHANS_EVERY_MS = 20 * SECOND_MS
 const SCRUB_EVERY_MS = 60 * SECOND_MS
 /** The names of callers that moved tags since are lost with the database. */
 const HISTORY_EVERY_MS = 5 * SECOND_MS
+/** What a push brought begins to be read within so long. */
+const INSIDE_EVERY_MS = 2 * SECOND_MS
 /** What a scan found is shown with its facts within so long. */
 const FACTS_EVERY_MS = 5 * SECOND_MS
 const LEFTOVERS_EVERY_MS = 60 * 60 * SECOND_MS
@@ -67,6 +70,8 @@ export interface MaintenanceOptions {
   }
   /** Undefined when it is off. */
   readonly scrub?: Pick<Scrub, 'run'> | undefined
+  /** Undefined when layers are not read. */
+  readonly inside?: Pick<InsideDuty, 'run'> | undefined
   /** Left out where nothing can be written. */
   readonly retention?: Pick<Retention, 'duty' | 'everyMs' | 'pulls'>
   /** Undefined when purging is off. */
@@ -149,8 +154,8 @@ export class Maintenance {
   }
 
   #listDuties(): Duty[] {
-    const { storage, backgroundScan, purge, collector, scrub, quotas, retention, notifications, tendMirrors, mirrorSyncs } =
-      this.#options
+    const { storage, backgroundScan, purge, collector, scrub, inside, quotas, retention, notifications } = this.#options
+    const { tendMirrors, mirrorSyncs } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
@@ -163,6 +168,9 @@ export class Maintenance {
       ...(scrub === undefined
         ? []
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
+      ...(inside === undefined
+        ? []
+        : [{ name: 'inside', everyMs: INSIDE_EVERY_MS, run: (signal: AbortSignal) => inside.run(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
       ...(quotas === undefined ? [] : [{ name: 'quotas', everyMs: SECOND_MS, run: (signal: AbortSignal) => quotas.run(signal) }]),
       ...(notifications === undefined

@@ -31,6 +31,7 @@ import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
 import { StorageLook } from './heal/storage-look.ts'
 import { StorageView } from './heal/storage-view.ts'
+import type { InsideDuty } from './inside/inside-duty.ts'
 import { createKeeping } from './keeping/create-keeping.ts'
 import type { Holding } from './keeping/holding.ts'
 import type { Holds } from './keeping/holds.ts'
@@ -88,8 +89,10 @@ export interface RegistryOptions {
   readonly scrub?: ScrubPolicy
   /** Is told of each blob that was read in the background. */
   readonly onScrubbed?: (read: ScrubbedBlob) => void
-  /** Readers wait longer than they should: the collector slows down. */
+  /** Readers wait longer than they should: the collector slows down, and what reads bytes in the background. */
   readonly readersWait?: () => boolean
+  /** Whether the layers of images are read in the background, to tell what is in them. */
+  readonly readsLayers?: boolean
   /** Left out, every valid manifest is taken. */
   readonly manifestRules?: ManifestRules
   /** How much repositories may hold; left out, as much as there is room for. */
@@ -119,6 +122,7 @@ export interface Registry {
   readonly retention: Retention
   readonly catalog: Catalog
   readonly facts: FactsDuty
+  readonly insideDuty: InsideDuty
   readonly search: Search
   readonly images: Images
   readonly shown: Shown
@@ -183,8 +187,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const manifestParts = { ...parts, references, records, rules: options.manifestRules ?? NO_RULES, guard, facts }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
-  const catalog = new Catalog({ metadata, scan, epoch })
-  const searchIndex = new SearchIndex(metadata)
+  const [catalog, searchIndex] = [new Catalog({ metadata, scan, epoch }), new SearchIndex(metadata)]
   const removing = { records, leaving: leavingOf(options) }
   const collecting = createCollector({ ...options, ...parts, ...removing, policy: collector, kept, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
@@ -192,10 +195,11 @@ export function createRegistry(options: RegistryOptions): Registry {
   const retention = createRetention({ ...options, ...keeping, ...collecting, scan, manifests, pullRecords, collector })
   const mirrors = createMirrors({ ...options, ...manifestParts, ...collecting, ...retention, blobs, manifests, catalog })
   const orphans = createOrphans(options, { uploads, mirrors })
-  const said = createShown({ storage, metadata, epoch, manifests, scan, backgroundScan })
+  const said = createShown({ ...options, manifests, scan, backgroundScan })
   const maintenance = new Maintenance({
     ...(onlyReads ? {} : { retention, ...mirrorWork(mirrors, { metadata, liveness }) }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
+    inside: options.readsLayers === true ? said.insideDuty : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, pulls: pullRecords, remarks: said.remarks, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },

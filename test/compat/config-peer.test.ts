@@ -54,6 +54,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
 /** Sections that only Berth has: every key of each, and the file in which they stand. */
 const COLLECTOR = { enabled: true, grace: '48h', found: '96h', window: '2h', interval: '6h', rate: 50, brake: 10, dryrun: true }
 const SCRUB = { enabled: true, rate: '20MB' }
+const LAYERS = { enabled: true }
 const QUOTA = { name: 'own', repositories: ['*/**'], except: ['team/**'], each: true, limit: '10GB', warn: '8GB' }
 const MIRROR = { prefix: 'hub', url: 'https://hub.example.com', username: 'a', password: 'b' }
 const MIRROR_LIMITS = { size: '10GB', unused: '30d', keep: ['team/*'] }
@@ -87,6 +88,7 @@ const UI = { enabled: false }
 const OWN = [
   ['the collector', 'storage.maintenance.collector.', COLLECTOR, { storage: { maintenance: { collector: COLLECTOR } } }],
   ['the scrub', 'storage.maintenance.scrub.', SCRUB, { storage: { maintenance: { scrub: SCRUB } } }],
+  ['the reading of layers', 'storage.maintenance.layers.', LAYERS, { storage: { maintenance: { layers: LAYERS } } }],
   ['the search', 'search.', SEARCH, { search: SEARCH }],
   ['events', 'events.', EVENT_KEYS, { events: EVENTS }],
   ['notifications', 'notifications.endpoints[].', ENDPOINT_KEYS, { notifications: NOTIFICATIONS }],

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { readFile, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { version } from '../../src/cli/version.ts'
+import { version } from '../../src/runtime/version.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { jsonContent } from '../support/images.ts'
 import { type Environment, environmentIn, type Outcome, poll, run, runToSuccess } from '../support/processes.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { version } from '../../src/cli/version.ts'
+import { version } from '../../src/runtime/version.ts'
 import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'
 import { runToSuccess } from '../support/processes.ts'
 import { RegistryContainer } from '../support/registry-container.ts'

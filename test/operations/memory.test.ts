@@ -53,6 +53,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/duties.ts #held': 'Background tasks',
   'registry/duties.ts #withHolder': 'Background tasks',
   'registry/maintenance.ts #tasks': 'Background tasks',
+  'registry/inside/inside-duty.ts #failed': 'Images whose layers could not be read',
   'registry/collect/untagged.ts #kept': 'Manifests of one repository, while the untagged ones are counted',
   'retention/highest.ts #heap': 'Tags and manifests of one repository, while rules are applied',
   'retention/tag-decisions.ts #pushedMs': 'Tags and manifests of one repository, while rules are applied',

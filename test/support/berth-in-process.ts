@@ -25,6 +25,8 @@ export interface InProcessOptions extends RootOptions {
   readonly retention?: RetentionPolicy
   readonly notifications?: NotificationSettings | undefined
   readonly mirrors?: MirrorSources | undefined
+  /** Left out, what is in images is not told. */
+  readonly readsLayers?: boolean
   /** Left out, anonymous clients may do everything. */
   readonly access?: AccessController
 }
@@ -72,8 +74,8 @@ export class BerthInProcess implements AsyncDisposable {
     const uploadPurging = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
     const metadata = options.metadata?.(opened.metadata) ?? opened.metadata
     const { collector = DEFAULT_POLICY, quotas = [], retention = NO_POLICY, mirrors, notifications, access } = options
-    const rules = { uploadPurging, collector, quotas, retention, mirrors, notifications }
-    const { onRescued } = options
+    const { onRescued, readsLayers = false } = options
+    const rules = { uploadPurging, collector, quotas, retention, mirrors, notifications, readsLayers }
     const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, onRescued, log })
     if (opened.beganEpoch) await registry.operations.sweep()
     await registry.notifications?.begin()

@@ -2,7 +2,7 @@ import type { Config } from '../../config/config.ts'
 import type { LoadedConfig } from '../../config/load-config.ts'
 import { isLoopback } from '../../config/words/listen-address.ts'
 import type { Log } from '../../observe/log.ts'
-import { version } from '../version.ts'
+import { version } from '../../runtime/version.ts'
 
 function placeOf(driver: Config['storage']['driver']): string {
   switch (driver.kind) {

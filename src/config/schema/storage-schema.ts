@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import { collector } from './collector-schema.ts'
 import { exact, key, notYet, optionalKey, optionalSection, type Reading, section } from './keys.ts'
+import { layers, scrub } from './reading-schema.ts'
 import { s3Section } from './s3-schema.ts'
-import { scrub } from './scrub-schema.ts'
 import { boolean, durationMs, findBoolean, text, wholeNumber } from './values.ts'
 
 /** The drivers that there are. */
@@ -53,6 +53,7 @@ const maintenance = section({
   }),
   collector,
   scrub,
+  layers,
 })
 
 /** Where the bytes are and what may be done with them. Exactly one driver has its section. */

@@ -3,6 +3,7 @@ import { DEPLOYMENT_TABLES } from '../deployments/tables.ts'
 import { EVENT_TABLES, LISTENER_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
+import { INSIDE_TABLES } from '../inside/tables.ts'
 import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
 import { FETCH_TABLES, LEAVING_TABLES, SYNC_TABLES } from '../mirroring/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
@@ -124,6 +125,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 20, statements: [...DEPLOYMENT_TABLES, ...UNTAGGED_TRIGGERS] },
   { version: 21, statements: SYNC_TABLES },
   { version: 22, statements: [...LISTENER_TABLES, ...WEBHOOK_TABLES] },
+  { version: 23, statements: INSIDE_TABLES },
 ]
 
 /** The version of a database that went through all of these. */

@@ -1,11 +1,9 @@
 import type { Digest } from '../../oci/digest.ts'
-import { RegistryError } from '../../oci/errors.ts'
 import type { ImageConfig } from '../../oci/image/image-config.ts'
-import { isImageIndex } from '../../oci/media-types.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reference } from '../../oci/reference.ts'
-import type { Images } from '../search/images.ts'
-import type { ImageContents, ImageContentsReader, ShownLayer } from './image-contents.ts'
+import type { ShownLayer } from '../search/image-contents.ts'
+import type { FoundImage, MeantImages } from '../search/meant-images.ts'
 
 export interface ComparedLayer extends ShownLayer {
   readonly in: 'both' | 'from' | 'to'
@@ -43,25 +41,18 @@ export interface ComparedReferences {
   readonly platform: string | undefined
 }
 
-interface Side {
-  readonly digest: Digest
-  readonly contents: ImageContents
-  readonly config: ImageConfig | undefined
-}
-
 /** Compares two images of a repository by what their manifests and configs say. No layer is read. */
 export class Comparisons {
-  readonly #images: Pick<Images, 'image'>
-  readonly #contents: ImageContentsReader
+  readonly #meant: MeantImages
 
-  constructor({ images, contents }: { readonly images: Pick<Images, 'image'>; readonly contents: ImageContentsReader }) {
-    this.#images = images
-    this.#contents = contents
+  constructor(meant: MeantImages) {
+    this.#meant = meant
   }
 
   /** Throws MANIFEST_UNKNOWN, also for a platform that an image index does not have, and UNSUPPORTED for what cannot be compared. */
   async of(repository: RepositoryName, { from, to, platform }: ComparedReferences): Promise<Comparison> {
-    const [one, other] = [await this.#side(repository, from, platform), await this.#side(repository, to, platform)]
+    const one = await this.#meant.image(repository, { reference: from, platform })
+    const other = await this.#meant.image(repository, { reference: to, platform })
     const [left, right] = [layersOf(one), layersOf(other)]
     const layers: readonly ComparedLayer[] = [
       ...[...right.values()].map((layer) => ({ ...layer, in: left.has(layer.digest) ? ('both' as const) : ('to' as const) })),
@@ -72,25 +63,12 @@ export class Comparisons {
       to: { digest: other.digest, bytes: sizeOf([...right.values()]) },
       layers,
       commonBytes: sizeOf(layers.filter((layer) => layer.in === 'both')),
-      config: differences(linesOf(one.config), linesOf(other.config)),
+      config: differences(linesOf(one.facts?.config), linesOf(other.facts?.config)),
     }
-  }
-
-  async #side(repository: RepositoryName, reference: Reference, platform: string | undefined): Promise<Side> {
-    const { manifest, facts } = await this.#images.image(repository, reference)
-    const contents = await this.#contents.of(manifest.digest)
-    if (contents === undefined) throw notComparable(reference)
-    if (!isImageIndex(manifest.mediaType)) return { digest: manifest.digest, contents, config: facts?.config }
-    const images = contents.images.filter(({ isAttestation }) => !isAttestation)
-    const image = platform === undefined ? images[0] : images.find((child) => child.platform === platform)
-    if (image === undefined) throw noSuchPlatform(reference, platform)
-    const [child, inChild] = [await this.#images.image(repository, image.digest), await this.#contents.of(image.digest)]
-    if (inChild === undefined) throw notComparable(reference)
-    return { digest: image.digest, contents: inChild, config: child.facts?.config }
   }
 }
 
-function layersOf({ contents }: Side): ReadonlyMap<Digest, ShownLayer> {
+function layersOf({ contents }: FoundImage): ReadonlyMap<Digest, ShownLayer> {
   return new Map(contents.layers.map((layer) => [layer.digest, layer]))
 }
 
@@ -124,13 +102,4 @@ function linesOf(config: ImageConfig | undefined): ReadonlyMap<string, string> {
 function differences(from: ReadonlyMap<string, string>, to: ReadonlyMap<string, string>): readonly ComparedLine[] {
   const names = [...new Set([...from.keys(), ...to.keys()])]
   return names.map((name) => ({ name, from: from.get(name), to: to.get(name) })).filter((line) => line.from !== line.to)
-}
-
-function notComparable(reference: Reference): RegistryError {
-  return new RegistryError('UNSUPPORTED', { message: `The manifest of ${reference} is too large to be compared, or damaged.` })
-}
-
-function noSuchPlatform(reference: Reference, platform: string | undefined): RegistryError {
-  const what = platform === undefined ? 'no image' : `no image for ${platform.slice(0, 100)}`
-  return new RegistryError('MANIFEST_UNKNOWN', { message: `The image index ${reference} has ${what}; name another platform.` })
 }

@@ -1,15 +1,18 @@
 import type { Metadata } from '../../metadata/query.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import type { ManifestStore } from '../content/manifest-store.ts'
+import { createInside } from '../inside/create-inside.ts'
+import type { InsideImages } from '../inside/inside-images.ts'
 import { PullCounts } from '../pulls/pull-counts.ts'
 import { Remarks } from '../remarks/remarks.ts'
 import type { BackgroundScan } from '../scan/background-scan.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
+import { ImageContentsReader } from '../search/image-contents.ts'
 import { Images } from '../search/images.ts'
+import { MeantImages } from '../search/meant-images.ts'
 import { Activities } from './activities.ts'
 import { Comparisons } from './comparison.ts'
 import { Holders } from './holders.ts'
-import { ImageContentsReader } from './image-contents.ts'
 import { OrderedTags } from './ordered-tags.ts'
 import { Repositories } from './repositories.ts'
 import { StorageUses } from './storage-uses.ts'
@@ -26,6 +29,10 @@ export interface Shown {
   readonly activities: Pick<Activities, 'page' | 'repositories'>
   readonly holders: Pick<Holders, 'of'>
   readonly pulls: Pick<PullCounts, 'of'>
+  readonly inside: Pick<
+    InsideImages,
+    'of' | 'packages' | 'files' | 'file' | 'compare' | 'sbom' | 'having' | 'withFile' | 'isRead'
+  >
 }
 
 export interface ShownParts {
@@ -35,24 +42,30 @@ export interface ShownParts {
   readonly backgroundScan: BackgroundScan
   readonly manifests: Pick<ManifestStore, 'get'>
   readonly epoch: number
+  readonly readersWait?: (() => boolean) | undefined
+  /** Whether layers are read in the background. */
+  readonly readsLayers?: boolean | undefined
 }
 
 /** What answers such questions, put together. */
-export function createShown({ storage, metadata, epoch, manifests, scan, backgroundScan }: ShownParts) {
+export function createShown(parts: ShownParts) {
+  const { storage, metadata, epoch, manifests, scan, backgroundScan } = parts
   const images = new Images({ metadata, manifests })
   const remarks = new Remarks({ storage, metadata, epoch })
   const pulls = new PullCounts(metadata)
   const ordered = new OrderedTags({ metadata, pulls })
   const uses = new StorageUses(metadata)
   const contents = new ImageContentsReader({ storage, metadata })
+  const meant = new MeantImages({ images, contents })
+  const { inside, insideDuty } = createInside({ ...parts, meant, contents })
   const repositories = new Repositories({ metadata, scan, backgroundScan, ordered, uses, pulls, remarks })
   const tags = new TagPages({ metadata, scan, ordered, pulls })
   const shown: Shown = {
-    ...{ repositories, tags, contents, pulls },
+    ...{ repositories, tags, contents, pulls, inside },
     tagUses: new TagUses({ metadata, repositories }),
-    comparisons: new Comparisons({ images, contents }),
+    comparisons: new Comparisons(meant),
     activities: new Activities(metadata),
     holders: new Holders(metadata),
   }
-  return { images, remarks, shown }
+  return { images, remarks, shown, insideDuty }
 }

@@ -1,6 +1,6 @@
 import { imageNameText } from '../../../images/image-name.ts'
 import { cycloneDx, spdx } from '../../../images/inside/sbom/sbom.ts'
-import { version } from '../../version.ts'
+import { version } from '../../../runtime/version.ts'
 import { imageWork } from '../image-work.ts'
 import { type InsideFlags, insideOf, printJson, tellProblems } from './inside-work.ts'
 

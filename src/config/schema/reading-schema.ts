@@ -1,7 +1,7 @@
 import { exact, key, section } from './keys.ts'
 import { boolean, byteCount } from './values.ts'
 
-/** Berth's own, beside the collector's. */
+/** Of all bytes. Berth's own, as what follows. */
 export const scrub = exact(
   section({
     enabled: key(boolean, {
@@ -13,6 +13,17 @@ export const scrub = exact(
       default: '20MB',
       example: '5MB',
       about: 'Bytes to read in a second; half of it while pulls of manifests are slow. 0 is no limit.',
+    }),
+  }),
+)
+
+/** Of layers, for what they tell. */
+export const layers = exact(
+  section({
+    enabled: key(boolean, {
+      default: 'false',
+      example: 'true',
+      about: 'Reads each layer once, in the background, to tell which files and packages are in images (docs/inside.md).',
     }),
   }),
 )

@@ -1,0 +1,50 @@
+import { setImmediate } from 'node:timers/promises'
+import { ImageError } from '../../images/image-error.ts'
+import { ImageFiles } from '../../images/inside/files/image-files.ts'
+import { readPiece } from '../../images/inside/files/layer-table.ts'
+import { ReadingBudget } from '../../images/inside/files/reading-budget.ts'
+import { BEFORE_FIRST_PIECE, findLayerPiece } from '../../metadata/inside/layers.ts'
+import type { Query } from '../../metadata/query.ts'
+
+export interface ImageTree {
+  readonly files: ImageFiles
+  /** Why not all of it is told. */
+  readonly problems: readonly string[]
+}
+
+/** The files of an image as a container sees them, out of the tables of its layers, the lowest first. An image with more than any has is told in part. */
+export async function readTree(query: Query, layerIds: readonly (number | undefined)[], signal: AbortSignal): Promise<ImageTree> {
+  const files = new ImageFiles()
+  const budget = new ReadingBudget()
+  try {
+    for (const id of layerIds) await addLayer(query, id, { files, budget, signal })
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error
+    return { files, problems: [error.message] }
+  }
+  return { files, problems: [] }
+}
+
+interface Growing {
+  readonly files: ImageFiles
+  readonly budget: ReadingBudget
+  readonly signal: AbortSignal
+}
+
+async function addLayer(query: Query, id: number | undefined, { files, budget, signal }: Growing): Promise<void> {
+  files.beginLayer()
+  if (id === undefined) return
+  let last = BEFORE_FIRST_PIECE
+  for (let piece = await findLayerPiece(query, id, last); piece !== undefined; piece = await findLayerPiece(query, id, last)) {
+    signal.throwIfAborted()
+    last = piece.number
+    const read = readPiece(piece.bytes)
+    for (const whiteout of read.whiteouts) files.addWhiteout(whiteout)
+    for (const file of read.files) {
+      budget.takeEntry(file.path, file.target)
+      files.addFile(file)
+    }
+    // A piece takes a few milliseconds: other requests have their turn.
+    await setImmediate()
+  }
+}

@@ -1,0 +1,80 @@
+import { setImmediate } from 'node:timers/promises'
+import { ImageError } from '../../images/image-error.ts'
+import { LayerTable, type TablePiece } from '../../images/inside/files/layer-table.ts'
+import { listLayer } from '../../images/inside/files/read-layer.ts'
+import { ReadingBudget } from '../../images/inside/files/reading-budget.ts'
+import { INTERESTS } from '../../images/inside/interests.ts'
+import { beginInside, endLayer, findLayerInside, type LayerInside, putLayerPiece } from '../../metadata/inside/layers.ts'
+import type { Metadata } from '../../metadata/query.ts'
+import type { Digest } from '../../oci/digest.ts'
+import type { LayerBytes } from './layer-bytes.ts'
+
+/** Of a file that tells of packages. It is in memory as a whole, and once more as text. */
+const MOST_FILE_BYTES = 16 * 1024 * 1024
+/** Of unpacked bytes, between two looks at the clock and at other work. */
+const PACED_BYTES = 512 * 1024
+/** A layer of 20 GB comes in less. */
+const MOST_MS = 30 * 60 * 1000
+
+export interface LayerReaderOptions {
+  readonly metadata: Metadata
+  readonly bytes: Pick<LayerBytes, 'find'>
+  /** Is told of unpacked bytes; resolves when more may be. */
+  readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>
+  /** Left out: half an hour. */
+  readonly mostMs?: number | undefined
+}
+
+/** Reads what is in a layer, once for all images that have it. */
+export class LayerReader {
+  readonly #options: LayerReaderOptions
+
+  constructor(options: LayerReaderOptions) {
+    this.#options = options
+  }
+
+  /** Undefined where its bytes are not there, or nothing knows of them. Throws the reason of the signal, and what the storage throws; what is wrong in the layer is told in its problems. */
+  async read(digest: Digest, signal: AbortSignal): Promise<LayerInside | undefined> {
+    const { metadata, bytes } = this.#options
+    const known = await findLayerInside(metadata.read, digest)
+    if (known !== undefined) return known
+    const chunks = await bytes.find(digest, signal)
+    if (chunks === undefined) return undefined
+    const id = await metadata.write(beginInside)
+    const table = new LayerTable(this.#keeper(id))
+    const label = `the layer ${digest}`
+    const onUnpacked = this.#watch(label, signal)
+    const reading = { label, interests: INTERESTS, budget: new ReadingBudget(), isCompared: true, mostFileBytes: MOST_FILE_BYTES }
+    const problems = await listLayer(chunks, { ...reading, onUnpacked }, table)
+    await table.end()
+    const layer = { id, entries: table.entries, problems }
+    const names = table.names()
+    const isKept = await metadata.write((query) => endLayer(query, digest, { ...layer, names }))
+    return isKept ? layer : await findLayerInside(metadata.read, digest)
+  }
+
+  /** Lets other work go first, and ends a reading that takes too long. */
+  #watch(label: string, signal: AbortSignal): (bytes: number) => Promise<void> {
+    const { pace, mostMs = MOST_MS } = this.#options
+    const untilMs = performance.now() + mostMs
+    let unpacked = 0
+    return async (bytes) => {
+      unpacked += bytes
+      if (unpacked < PACED_BYTES) return
+      await setImmediate()
+      await pace(unpacked, signal)
+      signal.throwIfAborted()
+      unpacked = 0
+      if (performance.now() > untilMs) throw new ImageError(`${label} takes longer to read than ${mostMs / 60_000} minutes`)
+    }
+  }
+
+  /** Each piece is a transaction of its own: none takes long. */
+  #keeper(id: number): (piece: TablePiece) => Promise<void> {
+    let [above, below] = [0, -1]
+    return async ({ bytes, isOfWhiteouts }) => {
+      const number = isOfWhiteouts ? below-- : above++
+      await this.#options.metadata.write((query) => putLayerPiece(query, id, number, bytes))
+    }
+  }
+}
