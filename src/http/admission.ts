@@ -127,6 +127,8 @@ function hiddenAs(route: Route, reason: string): AccessRefusal {
     case 'page-star':
     case 'page-comparison':
     case 'page-space':
+    case 'page-inside':
+    case 'page-files':
       return refusalLike(nameUnknown(route.repository), reason)
     default:
       if (isOfApi(route) && 'repository' in route) return refusalLike(nameUnknown(route.repository), reason)
@@ -159,6 +161,8 @@ function wantedOf(
     case 'page-activity':
     case 'api-activity':
     case 'api-collection':
+    case 'api-found-files':
+    case 'api-found-packages':
     case 'api-progress':
       return { kind: 'catalog' }
     case 'api-deployments':

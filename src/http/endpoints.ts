@@ -8,6 +8,8 @@ import { deleteContent, previewDeletion } from './api/deletions.ts'
 import { listApiDeployments } from './api/deployments/deployments.ts'
 import { forgetHost, reportDeployments } from './api/deployments/reports.ts'
 import { getApiImage, listApiRepositories, listApiTags } from './api/images.ts'
+import { findFiles, findPackages } from './api/inside/found.ts'
+import { getDifference, getFile, getInside, getSbom, listFiles, listPackages } from './api/inside/inside.ts'
 import { getOpenApi } from './api/openapi/document.ts'
 import { deleteByPattern, previewDeletionByPattern } from './api/pattern-deletions.ts'
 import { listQuotas } from './api/quotas.ts'
@@ -89,6 +91,14 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
   'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
   'api-collection': { GET: { id: 'api', action: 'list', answer: getCollection } },
+  'api-inside': { GET: { id: 'api', action: 'pull', answer: getInside } },
+  'api-found-files': { GET: { id: 'api', action: 'list', answer: findFiles } },
+  'api-found-packages': { GET: { id: 'api', action: 'list', answer: findPackages } },
+  'api-packages': { GET: { id: 'api', action: 'pull', answer: listPackages } },
+  'api-files': { GET: { id: 'api', action: 'pull', answer: listFiles } },
+  'api-file': { GET: { id: 'api', action: 'pull', answer: getFile } },
+  'api-difference': { GET: { id: 'api', action: 'pull', answer: getDifference } },
+  'api-sbom': { GET: { id: 'api', action: 'pull', answer: getSbom } },
   'api-progress': { GET: { id: 'api', action: 'list', answer: getProgress } },
   'api-deployments': { GET: { id: 'api', action: 'list', answer: listApiDeployments } },
   'api-deployment-host': {

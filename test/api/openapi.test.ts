@@ -70,6 +70,11 @@ test('every example is a request that succeeds, with an answer as its schema has
 
     const response = await expectStatus(await lab.ask('alice', method.toUpperCase(), address, body), Number(status))
     sent.push(`${method} ${address}`)
+    if (content?.['application/octet-stream'] !== undefined) {
+      expect(response.headers.get('content-type')).toBe('application/octet-stream')
+      await response.body?.cancel()
+      continue
+    }
     if (content?.['text/event-stream'] !== undefined) {
       expect(response.headers.get('content-type')).toBe('text/event-stream')
       await response.body?.cancel()

@@ -26,6 +26,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
     using folder = new TemporaryFolder()
     await using berth = await startBerth({
       folder,
+      variables: { REGISTRY_STORAGE_MAINTENANCE_LAYERS_ENABLED: 'true' },
       moreConfig: "quotas: [{ name: team, repositories: ['team/**'], limit: 1GB }]\n",
     })
     const client = new RegistryClient(berth.url)
@@ -52,6 +53,19 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { config: expect.any(Array) },
       { activity: expect.any(Array) },
       { deployments: [], next: null },
+      { state: 'read', distribution: null, layers: [{ entries: 1 }, { entries: 1 }] },
+      { packages: [], total: 0 },
+      {
+        files: [
+          { path: '/0.txt', layer: 1 },
+          { path: '/1.txt', layer: 2 },
+        ],
+        total: 2,
+      },
+      { packages: [], files: [{ path: '/0.txt' }, { path: '/1.txt' }] },
+      { spdxVersion: 'SPDX-2.3' },
+      { packages: [], total: 0 },
+      { files: [], next: null },
       { names: true, complete: expect.any(Boolean), scanned: expect.any(Number) },
       { description: 'Payment service' },
       { description: null },

@@ -41,6 +41,7 @@ export class ApiLab implements AsyncDisposable {
     })
     const path = await folder.file('htpasswd', (await Promise.all(lines)).join(''))
     const sections = {
+      storage: { inmemory: {}, delete: { enabled: true }, maintenance: { layers: { enabled: true } } },
       auth: { htpasswd: { realm: 'Registry', path } },
       access: { rules: RULES, admins: ['user:admin', 'user:alice'] },
       ...more,

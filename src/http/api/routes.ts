@@ -10,6 +10,7 @@ export type ApiRoute =
   | ActivityRoute
   | ProgressRoute
   | EventsRoute
+  | FoundInsideRoute
   | DeploymentsRoute
   | DeploymentHostRoute
   | PatternRoute
@@ -32,6 +33,12 @@ export interface RepositoriesRoute {
 /** `/api/v1/activity` */
 export interface ActivityRoute {
   readonly resource: 'api-activity'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/packages` and `/api/v1/files` */
+export interface FoundInsideRoute {
+  readonly resource: 'api-found-packages' | 'api-found-files'
   readonly query: URLSearchParams
 }
 
@@ -89,6 +96,12 @@ export interface ContentRoute {
     | 'api-restore'
     | 'api-quotas'
     | 'api-retention'
+    | 'api-inside'
+    | 'api-packages'
+    | 'api-files'
+    | 'api-file'
+    | 'api-difference'
+    | 'api-sbom'
   readonly repository: RepositoryName
   readonly query: URLSearchParams
 }
@@ -109,6 +122,12 @@ const CONTENT: Readonly<Record<string, ContentRoute['resource']>> = {
   restore: 'api-restore',
   quotas: 'api-quotas',
   retention: 'api-retention',
+  inside: 'api-inside',
+  packages: 'api-packages',
+  files: 'api-files',
+  file: 'api-file',
+  diff: 'api-difference',
+  sbom: 'api-sbom',
 }
 
 /** `segments`: what follows `/api`. A name may itself end in one of the words: what stands at the right end counts. Throws NAME_INVALID. */
@@ -121,6 +140,8 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
   if (kind === 'collection' && rest.length === 0) return { resource: 'api-collection', query }
   if (kind === 'deletion' && rest.length === 0) return { resource: 'api-pattern', query }
+  if (kind === 'files' && rest.length === 0) return { resource: 'api-found-files', query }
+  if (kind === 'packages' && rest.length === 0) return { resource: 'api-found-packages', query }
   if (kind === 'deployments' && rest.length === 0) return { resource: 'api-deployments', query }
   if (kind === 'deployments' && rest.length === 1)
     return { resource: 'api-deployment-host', host: parseHost(rest[0] ?? ''), query }

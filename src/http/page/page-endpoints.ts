@@ -10,6 +10,8 @@ import { showRepositories } from './screens/home/repositories.ts'
 import { showContent } from './screens/image/content.ts'
 import { pointTagBack, showHistory } from './screens/image/history.ts'
 import { showImage } from './screens/image/image.ts'
+import { showFiles } from './screens/inside/files.ts'
+import { showInside } from './screens/inside/inside.ts'
 import { showComparison } from './screens/repository/comparison.ts'
 import { describe, showDescription } from './screens/repository/description.ts'
 import { showRepository } from './screens/repository/repository.ts'
@@ -35,6 +37,8 @@ export const PAGE_ENDPOINTS: { readonly [Name in PageRoute['resource']]: Endpoin
   },
   'page-comparison': { GET: { id: 'page', action: 'pull', answer: showComparison } },
   'page-space': { GET: { id: 'page', action: 'list', answer: showSpace } },
+  'page-inside': { GET: { id: 'page', action: 'pull', answer: showInside } },
+  'page-files': { GET: { id: 'page', action: 'pull', answer: showFiles } },
   'page-activity': { GET: { id: 'page', action: 'list', answer: showActivity } },
   'page-image': { GET: { id: 'page', action: 'pull', answer: showImage } },
   'page-content': { GET: { id: 'page', action: 'pull', answer: showContent } },

@@ -48,6 +48,8 @@ const PARTS = {
   deleted: 'page-deleted',
   compare: 'page-comparison',
   space: 'page-space',
+  inside: 'page-inside',
+  files: 'page-files',
 } as const
 
 /** `/ui/<name>:<tag>` and `/ui/<name>@<digest>` */

@@ -67,6 +67,12 @@ export class Site {
     return Address.here(`${this.#root}/ui/${repository}@${digest}/${part}`)
   }
 
+  /** The bytes of a file of an image, as the API has them. */
+  file(repository: RepositoryName, reference: Reference, platform: string | undefined, path: string): Address {
+    const image = isDigest(reference) ? { digest: reference } : { tag: reference }
+    return Address.here(`${this.#root}/api/v1/repositories/${repository}/file${queryText({ ...image, platform, path })}`)
+  }
+
   own(name: string, query: Query = {}): Address {
     return Address.here(`${this.#root}/ui/-/${name}${queryText(query)}`)
   }

@@ -13,6 +13,7 @@ import { COMPARISON, STORAGE } from '../repository.ts'
 import { RETENTION } from '../retention.ts'
 import { HISTORY, RESTORATION } from '../tag-past.ts'
 import { LIST, UNDELETION } from '../undeletions.ts'
+import { INSIDE_OPERATIONS } from './inside-operations.ts'
 import type { Operations } from './operation.ts'
 
 const LISTED = '/api/v1/repositories'
@@ -140,6 +141,7 @@ export const CONTENT_OPERATIONS: Operations = {
       },
     },
   },
+  ...INSIDE_OPERATIONS,
   [`${REPOSITORY}/tags`]: {
     get: {
       summary: 'Tags, sorted, with what is known of their images.',

@@ -43,7 +43,7 @@ function pathItemOf(path: string, methods: Readonly<Partial<Record<string, Opera
   return { ...(names.length > 0 ? { parameters: names } : {}), ...Object.fromEntries(operations) }
 }
 
-function operationOf({ summary, parameters, body, answer, isStream, status = 200, errors, example }: Operation) {
+function operationOf({ summary, parameters, body, answer, isStream, isFile, status = 200, errors, example }: Operation) {
   const refusals = [400, 401, 403, ...errors, 503].map((code) => [code, answerOf('An error.', ANSWERS.errors)] as const)
   return {
     summary,
@@ -52,10 +52,15 @@ function operationOf({ summary, parameters, body, answer, isStream, status = 200
       requestBody: { required: true, content: { 'application/json': { schema: schemaOf(body), example: example.body } } },
     }),
     responses: {
-      [status]: answerOf('Done.', answer, isStream ? 'text/event-stream' : JSON_TYPE),
+      [status]: answerOf('Done.', answer, typeOf(isStream, isFile)),
       ...Object.fromEntries(refusals),
     },
   }
+}
+
+function typeOf(isStream: true | undefined, isFile: true | undefined): string {
+  if (isStream) return 'text/event-stream'
+  return isFile ? 'application/octet-stream' : JSON_TYPE
 }
 
 const JSON_TYPE = 'application/json'

@@ -9,6 +9,8 @@ export interface Operation {
   readonly answer: z.ZodType
   /** The answer is a stream of server-sent events, each with such data; left out, it is JSON. */
   readonly isStream?: true
+  /** The answer is the bytes of a file; left out, it is JSON. */
+  readonly isFile?: true
   /** Of a request that succeeds; 200 when left out. */
   readonly status?: number
   /** Statuses that its errors have, beside 400, 401, 403 and 503. */

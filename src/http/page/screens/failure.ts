@@ -60,6 +60,8 @@ function sentenceOf({ code, message }: RegistryError, route: PageRoute): string 
   switch (route.resource) {
     case 'page-repository':
     case 'page-space':
+    case 'page-inside':
+    case 'page-files':
     case 'page-star':
     case 'page-description':
     case 'page-deleted':

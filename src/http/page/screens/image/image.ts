@@ -92,7 +92,7 @@ async function heading({ site, call, shown }: Parts): Promise<Html> {
   ]
   return html`${repositoryHeading(site, repository, own)}
 <p class="facts">${facts.filter((fact) => fact !== false).map((fact) => html`<span>${fact}</span>`)}</p>
-<p class="facts"><span>${compareLink(call, site)}</span>${mayDo(call, 'delete', repository) && html`<span><a class="danger" href="${site.part(repository, 'delete', isDigest(reference) ? { digest } : { tag: reference })}">Delete…</a></span>`}</p>`
+<p class="facts"><span>${compareLink(call, site)}</span>${call.registry.shown.inside.isRead && html`<span><a href="${site.part(repository, 'inside', { of: reference })}">What is in it</a></span>`}${mayDo(call, 'delete', repository) && html`<span><a class="danger" href="${site.part(repository, 'delete', isDigest(reference) ? { digest } : { tag: reference })}">Delete…</a></span>`}</p>`
 }
 
 function compareLink({ route }: Call<ImagePage>, site: Site): Html {

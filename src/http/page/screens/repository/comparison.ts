@@ -11,6 +11,8 @@ import { siteOf } from '../../site-of.ts'
 import { type Html, html } from '../../text/html.ts'
 import { known } from '../../text/image-words.ts'
 import { countText, shortDigest, sizeText } from '../../text/words.ts'
+import { differenceTables } from '../inside/difference.ts'
+import { reasonOf } from '../inside/inside.ts'
 
 const MOST_ROWS = 300
 /** Tags that the fields offer. */
@@ -39,8 +41,25 @@ export async function showComparison(call: Call<PartPage>): Promise<PlainRespons
 ${platform !== undefined && html`<p class="quiet">The images for <bdi>${platform}</bdi></p>`}
 ${summary(found)}
 ${configTable(found.config, { from, to })}
-${layerTable(found.layers, { from, to })}`
+${layerTable(found.layers, { from, to })}
+${await insideOf(call, { from, to }, platform)}`
   return await pageResponse(site, { title: `${repository}, ${shown(from)} and ${shown(to)}`, main })
+}
+
+/** What their layers tell, where they are read. */
+async function insideOf({ registry, request, route }: Call<PartPage>, { from, to }: Sides, platform: string | undefined) {
+  const { inside } = registry.shown
+  if (!inside.isRead) return undefined
+  const images = [
+    { reference: from, platform },
+    { reference: to, platform },
+  ] as const
+  try {
+    const { difference } = await inside.compare(route.repository, ...images, request.signal)
+    return differenceTables(difference, { from: shown(from), to: shown(to) })
+  } catch (error) {
+    return html`<p class="quiet">${reasonOf(error)}</p>`
+  }
 }
 
 function referenceIn(text: string | null): Reference | undefined {
