@@ -27,7 +27,7 @@ export async function findExcludingClaim(
 ): Promise<ClaimOwner | undefined> {
   const row = await query.get<OwnerRow>(
     `SELECT ${OWNER} FROM json_each(?) CROSS JOIN claim ON kind = value ->> 0 AND repository = value ->> 1 AND name = value ->> 2
-     WHERE operation <> ? AND (alone = 1 OR value ->> 3 = 1) LIMIT 1`,
+     WHERE operation <> ? AND (alone = 1 OR CAST(value ->> 3 AS INTEGER) = 1) LIMIT 1`,
     listed(claims),
     operation,
   )
@@ -73,7 +73,7 @@ export async function findClaimOn(query: Query, name: ContentName): Promise<Clai
 export async function insertClaims(query: Query, claims: readonly Claim[], owner: ClaimOwner, number: number): Promise<void> {
   await query.run(
     `INSERT INTO claim (kind, repository, name, alone, operation, process, number, action, actor, address, request_id)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, ?, ?, ?, ?, ?, ?, ? FROM json_each(?) WHERE true
+     SELECT value ->> 0, value ->> 1, value ->> 2, CAST(value ->> 3 AS INTEGER), ?, ?, ?, ?, ?, ?, ? FROM json_each(?) WHERE true
      ON CONFLICT (kind, repository, name, operation) DO UPDATE
      SET alone = CASE WHEN claim.alone = 1 THEN 1 ELSE excluded.alone END`,
     owner.operation,

@@ -148,7 +148,7 @@ export async function lookUpTag(
 ): Promise<ManifestLookup | undefined> {
   return await query.get<ManifestLookup>(
     `SELECT r.scanned_epoch AS scannedEpoch, t.epoch AS tagEpoch, t.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
-            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 THEN m.touched_ms < ${CLOCK_MS} ELSE 0 END AS isForgotten,
+            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 AND m.touched_ms < ${CLOCK_MS} THEN 1 ELSE 0 END AS isForgotten,
             c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
      FROM repository r
      LEFT JOIN tag t ON t.repository_id = r.id AND t.name = CAST(? AS TEXT)
@@ -169,7 +169,7 @@ export async function lookUpManifest(
 ): Promise<ManifestLookup | undefined> {
   return await query.get<ManifestLookup>(
     `SELECT r.scanned_epoch AS scannedEpoch, m.epoch AS tagEpoch, m.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
-            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 THEN m.touched_ms < ${CLOCK_MS} ELSE 0 END AS isForgotten,
+            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 AND m.touched_ms < ${CLOCK_MS} THEN 1 ELSE 0 END AS isForgotten,
             c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
      FROM repository r
      LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = CAST(? AS TEXT)

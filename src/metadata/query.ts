@@ -3,11 +3,22 @@ import { RegistryError } from '../oci/errors.ts'
 /** What both databases can bind and give back. Booleans are 0 and 1; an absent value is null, never undefined. */
 export type SqlValue = string | number | Uint8Array | null
 
-/** One statement at a time, with `?` for each value. Texts are constants: a text built from values would fill the cache. */
+/**
+ * A statement, with `?` for each value. Both databases understand one text, but for what `postgres/dialect.ts` writes otherwise; where they do not, each
+ * has its own, with the same values.
+ */
+export type Sql = string | SqlOfEach
+
+export interface SqlOfEach {
+  readonly sqlite: string
+  readonly postgresql: string
+}
+
+/** One statement at a time. Texts are constants: a text built from values would fill the cache. */
 export interface Query {
-  all<Row>(sql: string, ...values: SqlValue[]): Promise<Row[]>
-  get<Row>(sql: string, ...values: SqlValue[]): Promise<Row | undefined>
-  run(sql: string, ...values: SqlValue[]): Promise<void>
+  all<Row>(sql: Sql, ...values: SqlValue[]): Promise<Row[]>
+  get<Row>(sql: Sql, ...values: SqlValue[]): Promise<Row | undefined>
+  run(sql: Sql, ...values: SqlValue[]): Promise<void>
 }
 
 /**

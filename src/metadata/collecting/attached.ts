@@ -5,7 +5,7 @@
 
 /** Of the tag `t`. */
 export const IS_ATTACHED = `(substr(t.name, 1, 7) IN ('sha256-', 'sha512-') AND length(t.name) >= 71
-  AND substr(t.name, 8, 64) NOT GLOB '*[^0-9a-f]*' AND substr(t.name, 72, 1) IN ('', '.'))`
+  AND trim(substr(t.name, 8, 64), '0123456789abcdef') = '' AND substr(t.name, 72, 1) IN ('', '.'))`
 
 const SUBJECT = "substr(t.name, 1, 6) || ':' || substr(t.name, 8, 64)"
 

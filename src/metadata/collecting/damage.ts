@@ -17,7 +17,7 @@ export async function listRepositoriesHolding(query: Query, digest: Digest, limi
 /** All blobs together. It reads every row: for a command, and never for a request. */
 export async function sumOfBlobs(query: Query): Promise<{ readonly blobs: number; readonly bytes: number }> {
   const row = await query.get<{ blobs: number; bytes: number }>(
-    'SELECT count(*) AS blobs, coalesce(sum(size), 0) AS bytes FROM blob',
+    'SELECT count(*) AS blobs, CAST(coalesce(sum(size), 0) AS INTEGER) AS bytes FROM blob',
   )
   return row ?? { blobs: 0, bytes: 0 }
 }

@@ -40,7 +40,9 @@ export async function listLinkSlice(query: Query, repositoryId: number, after: s
 
 /** True where something in a repository cannot be read: none of its links falls due. */
 export async function isOpaque(query: Query, repositoryId: number): Promise<boolean> {
-  return (await query.get(`SELECT 1 FROM (SELECT ? AS repository_id) l WHERE ${OPAQUE}`, repositoryId)) !== undefined
+  return (
+    (await query.get(`SELECT 1 FROM (SELECT CAST(? AS INTEGER) AS repository_id) l WHERE ${OPAQUE}`, repositoryId)) !== undefined
+  )
 }
 
 /** Condemns those of these links that are still due. How many. */
@@ -122,7 +124,7 @@ export async function listLargestCondemnedLinks(query: Query, condemnedBefore: n
 export async function takeCondemnedLinks(query: Query, candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
   const rows = await query.all<Pick<CondemnedLink, 'repositoryId' | 'digest'>>(
     `UPDATE link AS l SET condemned_ms = ${BEING_REMOVED} FROM json_each(?)
-     WHERE ${IS_LISTED} AND l.condemned_ms = value ->> 2 AND NOT ${NAMED} AND NOT ${OPAQUE}
+     WHERE ${IS_LISTED} AND l.condemned_ms = CAST(value ->> 2 AS INTEGER) AND NOT ${NAMED} AND NOT ${OPAQUE}
        AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = 'link' AND c.repository = value ->> 3 AND c.name = l.digest)
      RETURNING repository_id AS repositoryId, digest`,
     listed(candidates),
@@ -152,7 +154,7 @@ export async function setLinksGone(query: Query, links: readonly CondemnedLink[]
 }
 
 /** Of the link `l`, beside a list for `json_each`. */
-const IS_LISTED = 'l.repository_id = value ->> 0 AND l.digest = value ->> 1'
+const IS_LISTED = 'l.repository_id = CAST(value ->> 0 AS INTEGER) AND l.digest = value ->> 1'
 
 function listed(links: readonly CondemnedLink[]): string {
   return JSON.stringify(
@@ -197,7 +199,7 @@ export async function rescueLink(query: Query, repositoryId: number, digest: Dig
 /** How many are condemned and not being removed; no more than so many are counted. */
 export async function countCondemnedLinks(query: Query, atMost: number): Promise<number> {
   const row = await query.get<{ count: number }>(
-    'SELECT count(*) AS count FROM (SELECT 1 FROM link INDEXED BY link_condemned WHERE condemned_ms > 0 LIMIT ?)',
+    'SELECT count(*) AS count FROM (SELECT 1 FROM link INDEXED BY link_condemned WHERE condemned_ms > 0 LIMIT ?) counted',
     atMost,
   )
   return row?.count ?? 0

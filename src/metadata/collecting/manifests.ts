@@ -176,7 +176,7 @@ export async function rescueManifest(query: Query, repositoryId: number, digest:
 /** As `countCondemnedLinks`. */
 export async function countCondemnedManifests(query: Query, atMost: number): Promise<number> {
   const row = await query.get<{ count: number }>(
-    'SELECT count(*) AS count FROM (SELECT 1 FROM manifest INDEXED BY manifest_condemned WHERE condemned_ms > 0 LIMIT ?)',
+    'SELECT count(*) AS count FROM (SELECT 1 FROM manifest INDEXED BY manifest_condemned WHERE condemned_ms > 0 LIMIT ?) counted',
     atMost,
   )
   return row?.count ?? 0

@@ -48,5 +48,7 @@ export async function countJoined(query: Query): Promise<number> {
 
 /** A process joins the epoch, before it answers anything. */
 export async function noteJoined(query: Query): Promise<void> {
-  await query.run("INSERT INTO counter (name, value) VALUES ('joined', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1")
+  await query.run(
+    "INSERT INTO counter (name, value) VALUES ('joined', 1) ON CONFLICT (name) DO UPDATE SET value = counter.value + 1",
+  )
 }

@@ -49,7 +49,7 @@ export async function takeEmptyRepositories(
   epoch: number,
 ): Promise<readonly number[]> {
   const rows = await query.all<{ id: number }>(
-    `UPDATE repository AS r SET state = 'leaving' WHERE r.id IN (SELECT value FROM json_each(?))
+    `UPDATE repository AS r SET state = 'leaving' WHERE r.id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
        AND r.scanned_epoch = ? AND ${IS_EMPTY} AND NOT ${IS_CLAIMED} RETURNING id`,
     listed(candidates),
     epoch,
@@ -61,7 +61,7 @@ export async function takeEmptyRepositories(
 export async function deleteEmptyRepositories(query: Query, gone: readonly EmptyRepositoryRow[]): Promise<void> {
   const ids = listed(gone)
   const deleted = await query.all<{ id: number }>(
-    `DELETE FROM repository AS r WHERE r.id IN (SELECT value FROM json_each(?)) AND ${IS_EMPTY} RETURNING id`,
+    `DELETE FROM repository AS r WHERE r.id IN (SELECT CAST(value AS INTEGER) FROM json_each(?)) AND ${IS_EMPTY} RETURNING id`,
     ids,
   )
   const largest = Math.max(0, ...deleted.map(({ id }) => id))
@@ -76,8 +76,8 @@ export async function endLeaving(query: Query, names: readonly RepositoryName[])
 
 /** What is noted of a repository although nothing is in it. */
 const OF_REPOSITORIES = [
-  'DELETE FROM quota_member WHERE repository_id IN (SELECT value FROM json_each(?))',
-  'DELETE FROM untagged WHERE repository_id IN (SELECT value FROM json_each(?))',
+  'DELETE FROM quota_member WHERE repository_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))',
+  'DELETE FROM untagged WHERE repository_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))',
 ] as const
 
 function listed(repositories: readonly { readonly id: number }[]): string {

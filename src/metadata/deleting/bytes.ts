@@ -27,7 +27,7 @@ export async function listNamedContent(
          OR EXISTS (SELECT 1 FROM manifest o WHERE o.digest = b.digest AND o.linked = 1)) AS isKept
      FROM (SELECT CAST(? AS INTEGER) AS repository_id) r
      JOIN (SELECT DISTINCT target FROM reference WHERE repository_id = CAST(? AS INTEGER) AND manifest = CAST(? AS TEXT)
-           AND target > CAST(? AS TEXT) ORDER BY target LIMIT ${SLICE}) n
+           AND target > CAST(? AS TEXT) ORDER BY target LIMIT ${SLICE}) n ON true
      LEFT JOIN link l ON l.repository_id = r.repository_id AND l.digest = n.target
      LEFT JOIN blob b ON b.digest = coalesce(l.target, n.target) ORDER BY n.target`,
     repositoryId,
@@ -118,9 +118,9 @@ export async function listHolders(query: Query, stored: Digest, after: number): 
   return await query.all<Holder>(
     `SELECT r.id AS id, r.name AS name FROM (
        SELECT id FROM (SELECT DISTINCT repository_id AS id FROM link
-         WHERE target = CAST(? AS TEXT) AND repository_id > CAST(? AS INTEGER) ORDER BY repository_id LIMIT ${SLICE})
+         WHERE target = CAST(? AS TEXT) AND repository_id > CAST(? AS INTEGER) ORDER BY repository_id LIMIT ${SLICE}) linked
        UNION SELECT id FROM (SELECT repository_id AS id FROM manifest
-         WHERE digest = CAST(? AS TEXT) AND linked = 1 AND repository_id > CAST(? AS INTEGER) ORDER BY repository_id LIMIT ${SLICE})
+         WHERE digest = CAST(? AS TEXT) AND linked = 1 AND repository_id > CAST(? AS INTEGER) ORDER BY repository_id LIMIT ${SLICE}) held
        ORDER BY id LIMIT ${SLICE}) h
      JOIN repository r ON r.id = h.id ORDER BY r.id`,
     stored,

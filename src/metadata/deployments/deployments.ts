@@ -92,7 +92,8 @@ export async function putDeployments(
   await query.run('DELETE FROM deployment WHERE host = ?', host)
   await query.run(
     `INSERT INTO deployment (host, container, repository, tag, digest, state, since_ms, wanted, problem)
-     SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7 FROM json_each(?)`,
+     SELECT ?, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, CAST(value ->> 5 AS INTEGER), value ->> 6, value ->> 7
+     FROM json_each(?)`,
     host,
     JSON.stringify(
       rows.map(({ container, repository, tag, digest, state, sinceMs, wanted, problem }) => {
@@ -142,7 +143,7 @@ export async function listRunning(
 ): Promise<(ManifestOf & { readonly host: string })[]> {
   return await query.all<ManifestOf & { readonly host: string }>(
     `WITH RECURSIVE below (repository_id, top, digest) AS (
-       SELECT value ->> 0, value ->> 1, value ->> 1 FROM json_each(?)
+       SELECT CAST(value ->> 0 AS INTEGER), value ->> 1, value ->> 1 FROM json_each(?)
        UNION SELECT b.repository_id, b.top, f.target FROM below b
          CROSS JOIN reference f ON f.repository_id = b.repository_id AND f.manifest = b.digest AND f.role = 'child')
      SELECT b.repository_id AS repositoryId, b.top AS digest, min(d.host) AS host

@@ -1,7 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
-import type { Query } from '../query.ts'
+import type { Query, Sql } from '../query.ts'
 
 /** test: is never stored. */
 export type EventAction =
@@ -58,9 +58,9 @@ export async function insertEvents(query: Query, events: readonly NewEvent[], ch
   await query.run(
     `INSERT INTO event (id, at_ms, action, kind, repository, digest, tag, media_type, size, source, actor, address, request_id,
        request, process, subject, count, bytes, before)
-     SELECT e.value ->> 0, e.value ->> 1, e.value ->> 2, e.value ->> 3, e.value ->> 4, e.value ->> 5, e.value ->> 6, e.value ->> 7,
-       e.value ->> 8, e.value ->> 9, e.value ->> 10, e.value ->> 11, e.value ->> 12, e.value ->> 13, e.value ->> 14,
-       e.value ->> 15, e.value ->> 16, length(e.value) + ?, m.before
+     SELECT e.value ->> 0, CAST(e.value ->> 1 AS INTEGER), e.value ->> 2, e.value ->> 3, e.value ->> 4, e.value ->> 5, e.value ->> 6, e.value ->> 7,
+       CAST(e.value ->> 8 AS INTEGER), e.value ->> 9, e.value ->> 10, e.value ->> 11, e.value ->> 12, e.value ->> 13, e.value ->> 14,
+       e.value ->> 15, CAST(e.value ->> 16 AS INTEGER), length(e.value) + ?, m.before
      FROM json_each(?) e
      LEFT JOIN tag_move m ON e.value ->> 2 = 'move' AND m.number = ? AND m.tag = e.value ->> 6
      WHERE e.value ->> 2 <> 'move' OR (m.before IS NOT NULL AND m.digest IS NOT NULL)`,
@@ -94,7 +94,13 @@ export async function findEvent(query: Query, number: number): Promise<StoredEve
 
 /** The number that was given last, also of an event that has gone; 0 before the first. */
 export async function lastEventNumber(query: Query): Promise<number> {
-  return (await query.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'event'"))?.seq ?? 0
+  return (await query.get<{ number: number }>(LAST_NUMBER))?.number ?? 0
+}
+
+/** A sequence of PostgreSQL gives numbers in another order than that of the commits, and loses some. */
+const LAST_NUMBER: Sql = {
+  sqlite: "SELECT seq AS number FROM sqlite_sequence WHERE name = 'event'",
+  postgresql: "SELECT value AS number FROM counter WHERE name = 'event-number'",
 }
 
 /** The highest number of an event that has been removed: of a pull, and of all else. */

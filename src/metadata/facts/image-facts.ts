@@ -68,7 +68,7 @@ export async function countUnread(query: Query): Promise<number> {
 /** Some that wait for their config, by digest, and whether its bytes have come. */
 export async function listWaiting(query: Query, after: string, limit: number): Promise<UnreadRow[]> {
   return await query.all<UnreadRow>(
-    `SELECT f.digest AS digest, f.config AS config, coalesce(b.size IS NOT NULL, 0) AS configIsThere
+    `SELECT f.digest AS digest, f.config AS config, b.size IS NOT NULL AS configIsThere
      FROM image_facts f LEFT JOIN blob b ON b.digest = f.config AND b.state = 'live'
      WHERE f.state = 2 AND f.${IS_UNREAD} AND f.digest > CAST(? AS TEXT) ORDER BY f.digest LIMIT CAST(? AS INTEGER)`,
     after,

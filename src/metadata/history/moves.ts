@@ -35,7 +35,10 @@ export async function listMovesOf(query: Query, repositoryId: number, tag: Tag):
 /** Those that wait of some repositories, the oldest first. */
 export async function listMovesIn(query: Query, repositoryIds: readonly number[]): Promise<TagMove[]> {
   const ids = JSON.stringify(repositoryIds)
-  return await query.all<TagMove>(`${MOVES} WHERE m.repository_id IN (SELECT value FROM json_each(?)) ORDER BY m.number`, ids)
+  return await query.all<TagMove>(
+    `${MOVES} WHERE m.repository_id IN (SELECT CAST(value AS INTEGER) FROM json_each(?)) ORDER BY m.number`,
+    ids,
+  )
 }
 
 /** They are in the storage: up to this one none waits any more. */

@@ -15,7 +15,7 @@ export interface GoingPart {
 }
 
 /** `part` is the place of the part in the list. */
-const GOING = `parts AS MATERIALIZED (SELECT key AS part, value ->> 0 AS repository_id, value -> 1 AS digests FROM json_each(?)),
+const GOING = `parts AS MATERIALIZED (SELECT key AS part, CAST(value ->> 0 AS INTEGER) AS repository_id, value ->> 1 AS digests FROM json_each(?)),
   going AS MATERIALIZED (SELECT p.part AS part, p.repository_id AS repository_id, d.value AS digest FROM parts p, json_each(p.digests) d)`
 
 export interface Following {
@@ -58,13 +58,13 @@ export async function countBytesOfSets(query: Query, sets: readonly GoingPart[])
     `WITH ${GOING},
      named AS MATERIALIZED (SELECT DISTINCT g.part AS part, g.repository_id AS repository_id, r.target AS digest
        FROM going g CROSS JOIN reference r ON r.repository_id = g.repository_id AND r.manifest = g.digest)
-     SELECT coalesce(sum(size), 0) AS bytes FROM (
+     SELECT CAST(coalesce(sum(size), 0) AS INTEGER) AS bytes FROM (
        SELECT b.size AS size FROM named n CROSS JOIN link l ON l.repository_id = n.repository_id AND l.digest = n.digest
        CROSS JOIN blob b ON b.digest = l.target
        WHERE NOT EXISTS (SELECT 1 FROM reference r WHERE r.target = n.digest AND r.repository_id = n.repository_id
            AND (n.part, r.manifest) NOT IN (SELECT part, digest FROM going))
          AND ${IS_ONLY_LINK}
-       UNION ALL SELECT b.size FROM going g CROSS JOIN blob b ON b.digest = g.digest WHERE ${IS_ONLY_MANIFEST})`,
+       UNION ALL SELECT b.size FROM going g CROSS JOIN blob b ON b.digest = g.digest WHERE ${IS_ONLY_MANIFEST}) counted`,
     listed(sets),
   )
   return row?.bytes ?? 0

@@ -15,9 +15,9 @@ export interface SizeToKeep {
 /** How much there is to read of each of these repositories. */
 export async function countToKeep(query: Query, repositoryIds: readonly number[]): Promise<SizeToKeep[]> {
   return await query.all<SizeToKeep>(
-    `SELECT j.value AS id,
-       (SELECT count(*) FROM (SELECT 1 FROM tag t WHERE t.repository_id = j.value LIMIT ${SLICE})) AS tags,
-       (SELECT count(*) FROM (SELECT 1 FROM manifest m WHERE m.repository_id = j.value LIMIT ${SLICE})) AS manifests
+    `SELECT CAST(j.value AS INTEGER) AS id,
+       (SELECT count(*) FROM (SELECT 1 FROM tag t WHERE t.repository_id = CAST(j.value AS INTEGER) LIMIT ${SLICE}) counted) AS tags,
+       (SELECT count(*) FROM (SELECT 1 FROM manifest m WHERE m.repository_id = CAST(j.value AS INTEGER) LIMIT ${SLICE}) counted) AS manifests
      FROM json_each(?) j`,
     JSON.stringify(repositoryIds),
   )
@@ -63,7 +63,9 @@ export async function listTagsToKeep(query: Query, repositoryId: number, after: 
 /** All tags of some small repositories. */
 export async function listTagsToKeepIn(query: Query, repositoryIds: readonly number[]): Promise<TagToKeep[]> {
   return await query.all<TagToKeep>(
-    tagsToKeep('SELECT t.* FROM json_each(?) j CROSS JOIN tag t ON t.repository_id = j.value WHERE t.digest IS NOT NULL'),
+    tagsToKeep(
+      'SELECT t.* FROM json_each(?) j CROSS JOIN tag t ON t.repository_id = CAST(j.value AS INTEGER) WHERE t.digest IS NOT NULL',
+    ),
     JSON.stringify(repositoryIds),
   )
 }
@@ -102,7 +104,7 @@ export async function listManifestsToKeep(query: Query, repositoryId: number, af
 /** All manifests of some small repositories. */
 export async function listManifestsToKeepIn(query: Query, repositoryIds: readonly number[]): Promise<ManifestToKeep[]> {
   return await query.all<ManifestToKeep>(
-    manifestsToKeep('SELECT x.* FROM json_each(?) j CROSS JOIN manifest x ON x.repository_id = j.value'),
+    manifestsToKeep('SELECT x.* FROM json_each(?) j CROSS JOIN manifest x ON x.repository_id = CAST(j.value AS INTEGER)'),
     JSON.stringify(repositoryIds),
   )
 }

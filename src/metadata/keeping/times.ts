@@ -25,7 +25,7 @@ export interface TagTime {
 export async function notePushedTags(query: Query, repositoryId: number, times: readonly TagTime[]): Promise<void> {
   await query.run(
     `UPDATE tag SET pushed_ms = min(j.ms, ${CLOCK_MS})
-     FROM (SELECT value ->> 0 AS name, value ->> 1 AS digest, value ->> 2 AS ms FROM json_each(?)) j
+     FROM (SELECT value ->> 0 AS name, value ->> 1 AS digest, CAST(value ->> 2 AS INTEGER) AS ms FROM json_each(?)) j
      WHERE tag.repository_id = ? AND tag.name = j.name AND tag.digest = j.digest AND tag.pushed_ms IS NULL`,
     JSON.stringify(times.map(({ tag, digest, pushedMs }) => [tag, digest, Math.round(pushedMs)])),
     repositoryId,
@@ -41,7 +41,7 @@ export interface ManifestTime {
 export async function notePushedManifests(query: Query, repositoryId: number, times: readonly ManifestTime[]): Promise<void> {
   await query.run(
     `UPDATE manifest SET pushed_ms = min(j.ms, ${CLOCK_MS})
-     FROM (SELECT value ->> 0 AS digest, value ->> 1 AS ms FROM json_each(?)) j
+     FROM (SELECT value ->> 0 AS digest, CAST(value ->> 1 AS INTEGER) AS ms FROM json_each(?)) j
      WHERE manifest.repository_id = ? AND manifest.digest = j.digest AND manifest.pushed_ms IS NULL`,
     JSON.stringify(times.map(({ digest, pushedMs }) => [digest, Math.round(pushedMs)])),
     repositoryId,

@@ -70,7 +70,7 @@ export async function endFetch(
 /** How many bytes of its limit a mirror has given to what is on its way in this epoch. */
 export async function sumReserved(query: Query, { mirror, epoch }: Pick<BegunFetch, 'mirror' | 'epoch'>): Promise<number> {
   const row = await query.get<{ bytes: number }>(
-    'SELECT coalesce(sum(reserved), 0) AS bytes FROM fetch WHERE mirror = ? AND epoch = ?',
+    'SELECT CAST(coalesce(sum(reserved), 0) AS INTEGER) AS bytes FROM fetch WHERE mirror = ? AND epoch = ?',
     mirror,
     epoch,
   )

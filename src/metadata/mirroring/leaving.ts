@@ -17,7 +17,7 @@ export async function addLeaving(
   await query.run(
     `INSERT INTO leaving (id, counted_as, process, epoch, bytes)
      SELECT ?, q.name, ?, ?, sum(c.bytes)
-     FROM (SELECT DISTINCT m.quota_id AS quota_id, value ->> 1 AS digest FROM json_each(?) JOIN quota_member m ON m.repository_id = value ->> 0) l
+     FROM (SELECT DISTINCT m.quota_id AS quota_id, value ->> 1 AS digest FROM json_each(?) JOIN quota_member m ON m.repository_id = CAST(value ->> 0 AS INTEGER)) l
      JOIN quota_content c ON c.digest = l.digest AND c.quota_id = l.quota_id JOIN quota q ON q.id = l.quota_id GROUP BY q.name`,
     ...[id, process, epoch],
     JSON.stringify(links.map(({ repositoryId, target }) => [repositoryId, target])),
@@ -32,7 +32,7 @@ export async function endLeaving(query: Query, { id }: Pick<LeavingName, 'id'>):
 /** How many bytes take room in this epoch beside those that are counted under a name. */
 export async function sumLeaving(query: Query, countedAs: string, epoch: number): Promise<number> {
   const row = await query.get<{ bytes: number }>(
-    'SELECT coalesce(sum(bytes), 0) AS bytes FROM leaving WHERE counted_as = ? AND epoch = ?',
+    'SELECT CAST(coalesce(sum(bytes), 0) AS INTEGER) AS bytes FROM leaving WHERE counted_as = ? AND epoch = ?',
     countedAs,
     epoch,
   )

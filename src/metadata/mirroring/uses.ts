@@ -37,9 +37,9 @@ export interface ImageUse {
 }
 
 const IMAGE_USE = `m.digest AS digest, m.held AS isHeld,
-  max(m.touched_ms, coalesce(m.pushed_ms, 0), coalesce(m.pulled_ms, 0),
+  max(max(m.touched_ms, coalesce(m.pushed_ms, 0)), max(coalesce(m.pulled_ms, 0),
     coalesce((SELECT max(c.pulled_ms) FROM reference f JOIN manifest c ON c.repository_id = f.repository_id AND c.digest = f.target
-              WHERE f.repository_id = m.repository_id AND f.manifest = m.digest AND f.role = 'child'), 0)) AS usedMs,
+              WHERE f.repository_id = m.repository_id AND f.manifest = m.digest AND f.role = 'child'), 0))) AS usedMs,
   (EXISTS (SELECT 1 FROM reference f JOIN manifest p ON p.repository_id = f.repository_id AND p.digest = f.manifest AND p.linked = 1
            WHERE f.target = m.digest AND f.repository_id = m.repository_id AND f.manifest <> m.digest)
     OR EXISTS (SELECT 1 FROM manifest s WHERE s.repository_id = m.repository_id AND s.digest = m.subject AND s.linked = 1)) AS isPart`

@@ -46,8 +46,8 @@ export async function findPullSums(
   today: number,
 ): Promise<ReadonlyMap<string, PullSums>> {
   const rows = await query.all<PullSums & { reference: string }>(
-    `SELECT j.value AS reference, sum(CASE WHEN p.day > ? THEN p.count ELSE 0 END) AS days7,
-       sum(CASE WHEN p.day > ? THEN p.count ELSE 0 END) AS days30, max(p.last_ms) AS lastMs
+    `SELECT j.value AS reference, CAST(sum(CASE WHEN p.day > ? THEN p.count ELSE 0 END) AS INTEGER) AS days7,
+       CAST(sum(CASE WHEN p.day > ? THEN p.count ELSE 0 END) AS INTEGER) AS days30, max(p.last_ms) AS lastMs
      FROM json_each(?) j CROSS JOIN pull_day p ON p.repository = CAST(? AS TEXT) AND p.reference = j.value
      GROUP BY j.value`,
     today - 7,

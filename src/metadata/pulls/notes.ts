@@ -46,8 +46,8 @@ export async function notePulls(query: Query, pulls: readonly NotedPulls[]): Pro
     noted,
   )
   await query.run(
-    `WITH noted AS MATERIALIZED (SELECT r.name AS repository, value ->> 1 AS digest, value ->> 2 AS tag, value ->> 3 AS count,
-         value ->> 4 AS of_repository, value ->> 5 AS last_ms, value ->> 6 AS day
+    `WITH noted AS MATERIALIZED (SELECT r.name AS repository, value ->> 1 AS digest, value ->> 2 AS tag, CAST(value ->> 3 AS INTEGER) AS count,
+         CAST(value ->> 4 AS INTEGER) AS of_repository, CAST(value ->> 5 AS INTEGER) AS last_ms, CAST(value ->> 6 AS INTEGER) AS day
        FROM json_each(?) JOIN repository r ON r.name = value ->> 0)
      INSERT INTO pull_day (repository, reference, day, count, last_ms)
      SELECT repository, reference, day, sum(count), max(last_ms) FROM (
@@ -56,14 +56,14 @@ export async function notePulls(query: Query, pulls: readonly NotedPulls[]): Pro
        UNION ALL SELECT repository, '', day, of_repository, last_ms FROM noted WHERE of_repository > 0) counted
      WHERE true GROUP BY repository, reference, day
      ON CONFLICT (repository, reference, day) DO UPDATE
-     SET count = count + excluded.count, last_ms = max(last_ms, excluded.last_ms)`,
+     SET count = pull_day.count + excluded.count, last_ms = max(pull_day.last_ms, excluded.last_ms)`,
     noted,
   )
   await query.run(
     `INSERT INTO pull_repository (name, shard, total, changed)
-     SELECT r.name, value ->> 7, sum(value ->> 4), 1 FROM json_each(?) JOIN repository r ON r.name = value ->> 0
+     SELECT r.name, max(CAST(value ->> 7 AS INTEGER)), sum(CAST(value ->> 4 AS INTEGER)), 1 FROM json_each(?) JOIN repository r ON r.name = value ->> 0
      WHERE true GROUP BY r.name
-     ON CONFLICT (name) DO UPDATE SET total = total + excluded.total, changed = changed + 1, is_gone = 0`,
+     ON CONFLICT (name) DO UPDATE SET total = pull_repository.total + excluded.total, changed = pull_repository.changed + 1, is_gone = 0`,
     noted,
   )
 }

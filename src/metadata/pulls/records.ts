@@ -64,7 +64,7 @@ export async function listRecordedDays(
 export async function markRecorded(query: Query, rows: readonly PullRepositoryRow[]): Promise<void> {
   await query.run(
     `UPDATE pull_repository SET changed = 0
-     FROM (SELECT value ->> 0 AS name, value ->> 1 AS changed FROM json_each(?)) j
+     FROM (SELECT value ->> 0 AS name, CAST(value ->> 1 AS INTEGER) AS changed FROM json_each(?)) j
      WHERE pull_repository.name = j.name AND pull_repository.changed = j.changed AND pull_repository.changed > 0`,
     JSON.stringify(rows.map(({ name, changed }) => [name, changed])),
   )
@@ -117,7 +117,8 @@ export async function restorePulls(
   )
   await query.run(
     `INSERT INTO pull_day (repository, reference, day, count, last_ms)
-     SELECT CAST(? AS TEXT), value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+     SELECT CAST(? AS TEXT), value ->> 0, CAST(value ->> 1 AS INTEGER), CAST(value ->> 2 AS INTEGER), CAST(value ->> 3 AS INTEGER)
+     FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
     name,
     JSON.stringify(days.map(({ reference, day, count, lastMs }) => [reference, day, count, lastMs])),
   )

@@ -1,5 +1,8 @@
+import type { Sql } from '../query.ts'
+import { createTrigger } from '../schema/trigger.ts'
+
 /** How often manifests are pulled (docs/operations/pulls.md). What a process has written here goes to the storage within an hour. */
-export const PULL_TABLES: readonly string[] = [
+export const PULL_TABLES: readonly Sql[] = [
   // reference: a tag, a digest, or '' for the whole repository. day: since 1970, in universal time. last_ms: of the last pull of that day, by the wall clock. Names instead of ids: what the storage has is read before the repositories are known.
   `CREATE TABLE pull_day (repository TEXT NOT NULL, reference TEXT NOT NULL, day INTEGER NOT NULL, count INTEGER NOT NULL,
      last_ms INTEGER NOT NULL, PRIMARY KEY (repository, reference, day)) WITHOUT ROWID`,
@@ -11,6 +14,9 @@ export const PULL_TABLES: readonly string[] = [
      is_gone INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID`,
   'CREATE INDEX pull_repository_by_shard ON pull_repository (shard, name)',
   'CREATE INDEX pull_repository_changed ON pull_repository (shard) WHERE changed > 0',
-  `CREATE TRIGGER pulls_of_repository_gone AFTER DELETE ON repository
-   BEGIN UPDATE pull_repository SET is_gone = 1, changed = changed + 1 WHERE name = OLD.name; END`,
+  createTrigger({
+    name: 'pulls_of_repository_gone',
+    change: 'AFTER DELETE ON repository',
+    body: 'UPDATE pull_repository SET is_gone = 1, changed = changed + 1 WHERE name = OLD.name;',
+  }),
 ]

@@ -132,9 +132,9 @@ async function insertMembers(query: Query, members: string): Promise<void> {
   // What is new has nothing that would have to be counted: a push to it counts at once.
   await query.run(
     `INSERT INTO quota_member (repository_id, quota_id, links_to, manifests_to)
-     SELECT value ->> 0, q.id,
-       CASE WHEN EXISTS (SELECT 1 FROM link WHERE repository_id = value ->> 0) THEN '' ELSE '~' END,
-       CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE repository_id = value ->> 0) THEN '' ELSE '~' END
+     SELECT CAST(value ->> 0 AS INTEGER), q.id,
+       CASE WHEN EXISTS (SELECT 1 FROM link WHERE repository_id = CAST(value ->> 0 AS INTEGER)) THEN '' ELSE '~' END,
+       CASE WHEN EXISTS (SELECT 1 FROM manifest WHERE repository_id = CAST(value ->> 0 AS INTEGER)) THEN '' ELSE '~' END
      FROM json_each(?) CROSS JOIN quota q ON q.name = value ->> 1 WHERE true ON CONFLICT DO NOTHING`,
     members,
   )
@@ -187,7 +187,7 @@ async function countSlice(
     `INSERT INTO quota_content (digest, quota_id, holders, bytes)
      SELECT s.${bytesOf}, ?, count(*), coalesce((SELECT size FROM blob WHERE digest = s.${bytesOf}), 0)
      FROM ${table} s WHERE s.repository_id = ? AND s.digest > ? AND s.digest <= ? AND s.${isThere} GROUP BY s.${bytesOf}
-     ON CONFLICT (digest, quota_id) DO UPDATE SET holders = holders + excluded.holders`,
+     ON CONFLICT (digest, quota_id) DO UPDATE SET holders = quota_content.holders + excluded.holders`,
     quotaId,
     repositoryId,
     from,
@@ -217,7 +217,7 @@ export interface CheckedQuota {
 /** Counts each quota anew from the links and manifests of its repositories: for a command, it reads all of them in one statement. */
 export async function recountQuotas(query: Query): Promise<CheckedQuota[]> {
   return await query.all<CheckedQuota>(
-    `SELECT q.name AS name, q.used AS used, (SELECT coalesce(sum(b.size), 0) FROM blob b WHERE b.digest IN (
+    `SELECT q.name AS name, q.used AS used, (SELECT CAST(coalesce(sum(b.size), 0) AS INTEGER) FROM blob b WHERE b.digest IN (
          SELECT l.target FROM quota_member m JOIN link l ON l.repository_id = m.repository_id AND l.digest <= m.links_to
          WHERE m.quota_id = q.id AND l.target IS NOT NULL
          UNION SELECT x.digest FROM quota_member m JOIN manifest x ON x.repository_id = m.repository_id AND x.digest <= m.manifests_to

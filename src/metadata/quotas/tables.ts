@@ -1,4 +1,5 @@
 import type { Query } from '../query.ts'
+import { createTrigger, dropTrigger, type Trigger } from '../schema/trigger.ts'
 
 /** Where a count of links or manifests has come to its end: no digest is greater. */
 export const COUNTED_ALL = '~'
@@ -21,13 +22,23 @@ export const QUOTA_TABLES: readonly string[] = [
  * They count, in the transaction of the change itself and whichever operation makes it: so no operation can forget to. Without quotas there are none:
  * a new blob costs 35 µs of metadata without them, and 90 with some that find nothing to do.
  */
-const TRIGGERS: readonly string[] = [
-  `CREATE TRIGGER quota_content_added AFTER INSERT ON quota_content BEGIN
-     UPDATE quota SET used = used + NEW.bytes WHERE id = NEW.quota_id; END`,
-  `CREATE TRIGGER quota_content_resized AFTER UPDATE OF bytes ON quota_content WHEN OLD.bytes <> NEW.bytes BEGIN
-     UPDATE quota SET used = used - OLD.bytes + NEW.bytes WHERE id = NEW.quota_id; END`,
-  `CREATE TRIGGER quota_content_removed AFTER DELETE ON quota_content BEGIN
-     UPDATE quota SET used = used - OLD.bytes WHERE id = OLD.quota_id; END`,
+const TRIGGERS: readonly Trigger[] = [
+  {
+    name: 'quota_content_added',
+    change: 'AFTER INSERT ON quota_content',
+    body: 'UPDATE quota SET used = used + NEW.bytes WHERE id = NEW.quota_id;',
+  },
+  {
+    name: 'quota_content_resized',
+    change: 'AFTER UPDATE OF bytes ON quota_content',
+    when: 'OLD.bytes <> NEW.bytes',
+    body: 'UPDATE quota SET used = used - OLD.bytes + NEW.bytes WHERE id = NEW.quota_id;',
+  },
+  {
+    name: 'quota_content_removed',
+    change: 'AFTER DELETE ON quota_content',
+    body: 'UPDATE quota SET used = used - OLD.bytes WHERE id = OLD.quota_id;',
+  },
 
   ...counted({
     table: 'link',
@@ -44,24 +55,22 @@ const TRIGGERS: readonly string[] = [
     upTo: 'manifests_to',
   }),
 
-  sized('added', 'INSERT ON blob WHEN NEW.size IS NOT NULL', 'NEW', 'NEW.size'),
-  sized('resized', 'UPDATE OF size ON blob WHEN OLD.size IS NOT NEW.size', 'NEW', 'coalesce(NEW.size, 0)'),
-  sized('removed', 'DELETE ON blob', 'OLD', '0'),
+  sized({ word: 'added', change: 'INSERT ON blob', when: 'NEW.size IS NOT NULL', row: 'NEW', bytes: 'NEW.size' }),
+  sized({
+    ...{ word: 'resized', change: 'UPDATE OF size ON blob', when: 'OLD.size IS DISTINCT FROM NEW.size' },
+    ...{ row: 'NEW', bytes: 'coalesce(NEW.size, 0)' },
+  }),
+  sized({ word: 'removed', change: 'DELETE ON blob', row: 'OLD', bytes: '0' }),
 ]
 
 /** Begins to count. May be repeated. */
 export async function createTriggers(query: Query): Promise<void> {
   await dropTriggers(query)
-  for (const statement of TRIGGERS) await query.run(statement)
+  for (const trigger of TRIGGERS) await query.run(createTrigger(trigger))
 }
 
 export async function dropTriggers(query: Query): Promise<void> {
-  for (const statement of TRIGGERS) await query.run(`DROP TRIGGER IF EXISTS ${nameOf(statement)}`)
-}
-
-function nameOf(statement: string): string {
-  const [, name = ''] = /^CREATE TRIGGER (\w+)/.exec(statement) ?? []
-  return name
+  for (const trigger of TRIGGERS) await query.run(dropTrigger(trigger))
 }
 
 interface Counted {
@@ -75,26 +84,38 @@ interface Counted {
 }
 
 /** A row counts for each quota of its repository, as far as that has been counted. */
-function counted({ table, column, bytesOf, isThere, upTo }: Counted): readonly string[] {
+function counted({ table, column, bytesOf, isThere, upTo }: Counted): readonly Trigger[] {
   const quotas = (row: string) =>
     `SELECT quota_id FROM quota_member WHERE repository_id = ${row}.repository_id AND ${upTo} >= ${row}.digest`
   const hold = `INSERT INTO quota_content (digest, quota_id, holders, bytes)
        SELECT NEW.${bytesOf}, q.quota_id, 1, coalesce((SELECT size FROM blob WHERE digest = NEW.${bytesOf}), 0)
        FROM (${quotas('NEW')}) q WHERE ${isThere('NEW')}
-       ON CONFLICT (digest, quota_id) DO UPDATE SET holders = holders + 1;`
+       ON CONFLICT (digest, quota_id) DO UPDATE SET holders = quota_content.holders + 1;`
   const letGo = `UPDATE quota_content SET holders = holders - 1
        WHERE digest = OLD.${bytesOf} AND quota_id IN (${quotas('OLD')}) AND ${isThere('OLD')};
      DELETE FROM quota_content WHERE digest = OLD.${bytesOf} AND holders = 0;`
   return [
-    `CREATE TRIGGER quota_${table}_added AFTER INSERT ON ${table} WHEN ${isThere('NEW')} BEGIN ${hold} END`,
-    `CREATE TRIGGER quota_${table}_changed AFTER UPDATE OF ${column} ON ${table} WHEN OLD.${column} IS NOT NEW.${column} BEGIN
-     ${hold} ${letGo} END`,
-    `CREATE TRIGGER quota_${table}_removed AFTER DELETE ON ${table} WHEN ${isThere('OLD')} BEGIN ${letGo} END`,
+    { name: `quota_${table}_added`, change: `AFTER INSERT ON ${table}`, when: isThere('NEW'), body: hold },
+    {
+      name: `quota_${table}_changed`,
+      change: `AFTER UPDATE OF ${column} ON ${table}`,
+      when: `OLD.${column} IS DISTINCT FROM NEW.${column}`,
+      body: `${hold} ${letGo}`,
+    },
+    { name: `quota_${table}_removed`, change: `AFTER DELETE ON ${table}`, when: isThere('OLD'), body: letGo },
   ]
 }
 
+interface Sized {
+  readonly word: string
+  readonly change: string
+  readonly when?: string
+  readonly row: 'NEW' | 'OLD'
+  readonly bytes: string
+}
+
 /** The bytes may be known before what needs them, or after. */
-function sized(word: string, change: string, row: string, bytes: string): string {
-  return `CREATE TRIGGER quota_blob_${word} AFTER ${change} BEGIN
-     UPDATE quota_content SET bytes = ${bytes} WHERE digest = ${row}.digest; END`
+function sized({ word, change, when, row, bytes }: Sized): Trigger {
+  const body = `UPDATE quota_content SET bytes = ${bytes} WHERE digest = ${row}.digest;`
+  return { name: `quota_blob_${word}`, change: `AFTER ${change}`, ...(when === undefined ? {} : { when }), body }
 }

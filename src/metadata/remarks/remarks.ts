@@ -24,7 +24,7 @@ export async function putDescription(query: Query, repository: RepositoryName, d
   else
     await query.run(
       `INSERT INTO remark (repository, description) VALUES (?, ?)
-       ON CONFLICT (repository) DO UPDATE SET description = excluded.description WHERE remark.description IS NOT excluded.description`,
+       ON CONFLICT (repository) DO UPDATE SET description = excluded.description WHERE remark.description IS DISTINCT FROM excluded.description`,
       repository,
       description,
     )
@@ -46,9 +46,9 @@ export interface RemarkName {
 export async function listRemarkNames(query: Query, after: RemarkName, limit: number): Promise<RemarkName[]> {
   return await query.all<RemarkName>(
     `SELECT repository, user FROM (
-       SELECT * FROM (SELECT repository, '' AS user FROM remark WHERE repository > ? AND description IS NOT NULL ORDER BY repository LIMIT ?)
+       SELECT * FROM (SELECT repository, '' AS user FROM remark WHERE repository > ? AND description IS NOT NULL ORDER BY repository LIMIT ?) described
        UNION ALL
-       SELECT * FROM (SELECT repository, user FROM star WHERE repository >= ? AND (repository > ? OR user > ?) ORDER BY repository, user LIMIT ?))
+       SELECT * FROM (SELECT repository, user FROM star WHERE repository >= ? AND (repository > ? OR user > ?) ORDER BY repository, user LIMIT ?) starred) remarks
      ORDER BY repository, user LIMIT ?`,
     ...[after.repository, limit, after.repository, after.repository, after.user, limit, limit],
   )

@@ -120,8 +120,8 @@ export async function putEntry(query: Query, entry: SearchEntry): Promise<void> 
      SELECT id, name, ?, ?, ?, coalesce(?, 0) FROM repository WHERE id = ?
      ON CONFLICT (repository_id) DO UPDATE SET words = excluded.words, description = excluded.description, source = excluded.source,
        automated = coalesce(?, search_entry.automated)
-     WHERE search_entry.words <> excluded.words OR search_entry.description IS NOT excluded.description
-       OR search_entry.source IS NOT excluded.source OR search_entry.automated <> coalesce(?, search_entry.automated)`,
+     WHERE search_entry.words <> excluded.words OR search_entry.description IS DISTINCT FROM excluded.description
+       OR search_entry.source IS DISTINCT FROM excluded.source OR search_entry.automated <> coalesce(?, search_entry.automated)`,
     ...[words, description, source, automated, repositoryId, automated, automated],
   )
 }

@@ -1,6 +1,6 @@
 import type { RepositoryName } from '../../oci/name.ts'
 import { type NameRange, rangeFrom } from '../../oci/name-ranges.ts'
-import type { Query } from '../query.ts'
+import type { Query, Sql } from '../query.ts'
 
 export interface FoundRow {
   readonly id: number
@@ -50,25 +50,27 @@ export async function listByMatch(
   { words, match }: { readonly words: readonly string[]; readonly match: string },
   { after, limit }: SearchStep,
 ): Promise<FoundRow[]> {
-  return await query.all<FoundRow>(
-    `SELECT e.repository_id AS id, e.name AS name FROM search_words s CROSS JOIN search_entry e ON e.repository_id = s.rowid
+  return await query.all<FoundRow>(BY_MATCH, match, after, ...valuesOf(words), limit)
+}
+
+const BY_MATCH: Sql = {
+  sqlite: `SELECT e.repository_id AS id, e.name AS name FROM search_words s CROSS JOIN search_entry e ON e.repository_id = s.rowid
      WHERE s.search_words MATCH CAST(? AS TEXT) AND s.rowid > CAST(? AS INTEGER) AND ${HAS_WORDS}
      ORDER BY s.rowid LIMIT CAST(? AS INTEGER)`,
-    match,
-    after,
-    ...valuesOf(words),
-    limit,
-  )
+  postgresql: `SELECT e.repository_id AS id, e.name AS name FROM search_entry e
+     WHERE e.trigrams @@ matching(CAST(? AS TEXT)) AND e.repository_id > CAST(? AS INTEGER) AND ${HAS_WORDS}
+     ORDER BY e.repository_id LIMIT CAST(? AS INTEGER)`,
 }
 
 /** Whether the index has more entries for a match than so many. */
 export async function hasMoreThan(query: Query, match: string, most: number): Promise<boolean> {
-  const row = await query.get(
-    'SELECT rowid FROM search_words WHERE search_words MATCH CAST(? AS TEXT) LIMIT 1 OFFSET CAST(? AS INTEGER)',
-    match,
-    most,
-  )
+  const row = await query.get(MORE_THAN, match, most)
   return row !== undefined
+}
+
+const MORE_THAN: Sql = {
+  sqlite: 'SELECT rowid FROM search_words WHERE search_words MATCH CAST(? AS TEXT) LIMIT 1 OFFSET CAST(? AS INTEGER)',
+  postgresql: 'SELECT 1 FROM search_entry WHERE trigrams @@ matching(CAST(? AS TEXT)) LIMIT 1 OFFSET CAST(? AS INTEGER)',
 }
 
 /** A sequence of three letters in the index. */
@@ -82,13 +84,19 @@ export interface TrigramRow {
 export async function listTrigrams(query: Query, beginning: string, after: string, limit: number): Promise<TrigramRow[]> {
   const { from, below } = rangeFrom(beginning)
   // One lower bound: the table takes no more, and reads from its beginning where it takes the wrong one.
-  const rows = await query.all<TrigramRow>(
-    'SELECT term AS trigram, doc AS entries FROM search_trigrams WHERE term >= ? AND term < ? LIMIT ?',
-    after === '' ? from : after,
-    below,
-    limit + 1,
-  )
+  const rows = await query.all<TrigramRow>(TRIGRAMS, after === '' ? from : after, below, limit + 1)
   return rows.filter(({ trigram }) => trigram !== after).slice(0, limit)
+}
+
+/** What has more entries than 10,000 is too common to be looked up. */
+const MOST_COUNTED = 10_001
+
+const TRIGRAMS: Sql = {
+  sqlite: 'SELECT term AS trigram, doc AS entries FROM search_trigrams WHERE term >= ? AND term < ? LIMIT ?',
+  // One in place of all: `matching` takes a shorter one for the beginning of sequences.
+  postgresql: `SELECT b.term AS trigram, (SELECT count(*) FROM (
+       SELECT 1 FROM search_entry WHERE trigrams @@ beginning(b.term) LIMIT ${MOST_COUNTED}) counted) AS entries
+     FROM (SELECT CAST(? AS TEXT) AS term) b WHERE b.term < CAST(? AS TEXT) LIMIT CAST(? AS INTEGER)`,
 }
 
 export interface WordsSlice<Place> {
@@ -142,7 +150,7 @@ export async function listAmongNames(
 /** Which of these repositories there are, as the catalog has it: they hold a manifest that this epoch has seen. */
 export async function listThere(query: Query, epoch: number, ids: readonly number[]): Promise<ReadonlySet<number>> {
   const rows = await query.all<{ id: number }>(
-    `SELECT r.id AS id FROM json_each(?) j CROSS JOIN repository r ON r.id = j.value
+    `SELECT r.id AS id FROM json_each(?) j CROSS JOIN repository r ON r.id = CAST(j.value AS INTEGER)
      WHERE EXISTS (SELECT 1 FROM manifest m WHERE m.repository_id = r.id AND m.held = 1 AND (r.scanned_epoch = ? OR m.epoch = ?))`,
     JSON.stringify(ids),
     epoch,

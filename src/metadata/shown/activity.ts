@@ -56,7 +56,7 @@ export async function addActivity(query: Query, moves: readonly RestoredMove[]):
   ])
   await query.run(
     `INSERT INTO activity (repository, tag, digest, before, at_ms, by, how)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6 FROM json_each(?)`,
+     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, CAST(value ->> 4 AS INTEGER), value ->> 5, value ->> 6 FROM json_each(?)`,
     JSON.stringify(rows),
   )
 }

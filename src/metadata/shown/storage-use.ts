@@ -17,7 +17,7 @@ export interface UseSlice extends StorageUse {
 /** In one slice: a base layer costs two looks at an index, however many images have it. */
 const SLICE = 200
 
-const SUMS = `coalesce(sum(size), 0) AS bytes, coalesce(sum(CASE WHEN is_elsewhere = 0 THEN size ELSE 0 END), 0) AS own,
+const SUMS = `CAST(coalesce(sum(size), 0) AS INTEGER) AS bytes, CAST(coalesce(sum(CASE WHEN is_elsewhere THEN 0 ELSE size END), 0) AS INTEGER) AS own,
    CASE WHEN count(*) = ${SLICE} THEN max(place) END AS next`
 
 /** A slice of the blobs that a repository links, by digest. */
@@ -91,12 +91,13 @@ export async function useOfNames(
     `WITH image AS MATERIALIZED (SELECT value AS digest FROM json_each(?)),
      content AS MATERIALIZED (SELECT j.value AS name, coalesce(l.target, j.value) AS stored, CAST(? AS INTEGER) AS repository_id
        FROM json_each(?) j LEFT JOIN link l ON l.repository_id = CAST(? AS INTEGER) AND l.digest = j.value)
-     SELECT coalesce(sum(size), 0) AS bytes, coalesce(sum(CASE WHEN is_needed = 0 THEN size ELSE 0 END), 0) AS own FROM (
-       SELECT max(b.size) AS size, max(EXISTS (SELECT 1 FROM reference f WHERE f.target = content.name
+     SELECT CAST(coalesce(sum(size), 0) AS INTEGER) AS bytes,
+       CAST(coalesce(sum(CASE WHEN is_needed = 0 THEN size ELSE 0 END), 0) AS INTEGER) AS own FROM (
+       SELECT max(b.size) AS size, max(CASE WHEN EXISTS (SELECT 1 FROM reference f WHERE f.target = content.name
              AND f.repository_id = content.repository_id AND f.manifest NOT IN (SELECT digest FROM image))
          OR EXISTS (SELECT 1 FROM link k WHERE k.target = content.stored AND k.repository_id <> content.repository_id)
          OR EXISTS (SELECT 1 FROM manifest o WHERE o.digest = content.stored AND o.linked = 1
-             AND o.repository_id <> content.repository_id)) AS is_needed
+             AND o.repository_id <> content.repository_id) THEN 1 ELSE 0 END) AS is_needed
        FROM content CROSS JOIN blob b ON b.digest = content.stored GROUP BY content.stored) counted`,
     JSON.stringify(images),
     repositoryId,

@@ -1,6 +1,6 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Tag } from '../../oci/reference.ts'
-import type { Query } from '../query.ts'
+import type { Query, Sql } from '../query.ts'
 
 /** What tags are ordered by. */
 export interface TagKeyRow {
@@ -35,12 +35,21 @@ export async function listTagsLeadingTo(
   atMost: number,
 ): Promise<ReadonlyMap<Digest, readonly Tag[]>> {
   const rows = await query.all<{ digest: Digest; tags: string }>(
-    `SELECT j.value AS digest, (SELECT json_group_array(name) FROM (SELECT t.name AS name FROM tag t INDEXED BY tag_by_digest
-       WHERE t.repository_id = CAST(? AS INTEGER) AND t.digest = j.value AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)) leading) AS tags
-     FROM json_each(?) j`,
+    TAGS_LEADING_TO,
     repositoryId,
     atMost,
     JSON.stringify([...new Set(digests)]),
   )
   return new Map(rows.map(({ digest, tags }) => [digest, JSON.parse(tags) as Tag[]]))
+}
+
+const TAGS_LEADING_TO: Sql = {
+  sqlite: tagsLeadingTo('json_group_array(name)'),
+  postgresql: tagsLeadingTo("coalesce(json_agg(name)::text, '[]')"),
+}
+
+function tagsLeadingTo(list: string): string {
+  return `SELECT j.value AS digest, (SELECT ${list} FROM (SELECT t.name AS name FROM tag t INDEXED BY tag_by_digest
+       WHERE t.repository_id = CAST(? AS INTEGER) AND t.digest = j.value AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)) named) AS tags
+     FROM json_each(?) j`
 }

@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { closeSync, existsSync, openSync, readSync, renameSync, statSync } from 'node:fs'
-import { canMigrate, MIGRATIONS, type Migration, migrate, versionAfter } from './migrations.ts'
+import { canMigrate, MIGRATIONS, type Migration, migrate, sqliteTexts, versionAfter } from './migrations.ts'
 import { BASE_TABLES, BASE_VERSION } from './schema.ts'
 import { codeOf, isCorrupt } from './sqlite.ts'
 
@@ -160,7 +160,7 @@ function create(path: string, store: string, migrations: readonly Migration[]): 
     database.run('PRAGMA synchronous = NORMAL')
     const setUp = database.transaction(() => {
       for (const statement of BASE_TABLES) database.run(statement)
-      for (const { statements } of migrations) for (const statement of statements) database.run(statement)
+      for (const { statements } of migrations) for (const statement of sqliteTexts(statements)) database.run(statement)
       const property = database.query('INSERT INTO property (name, value) VALUES (?, ?)')
       property.run('schema', String(versionAfter(migrations)))
       property.run('store', store)

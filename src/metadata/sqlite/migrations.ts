@@ -7,6 +7,7 @@ import { INSIDE_TABLES } from '../inside/tables.ts'
 import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
 import { FETCH_TABLES, LEAVING_TABLES, SYNC_TABLES } from '../mirroring/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
+import type { Sql } from '../query.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
 import { SEARCH_TABLES, SHORT_WORD_TABLES } from '../search/tables.ts'
@@ -18,7 +19,8 @@ import { BASE_VERSION } from './schema.ts'
 export interface Migration {
   /** The version of a database after it: the next number. */
   readonly version: number
-  readonly statements: Iterable<string>
+  /** An empty text: that database has nothing to do. */
+  readonly statements: Iterable<Sql>
 }
 
 /** What became of the tables after the base, oldest first. One that has been released stays as it is: databases went through it. */
@@ -49,12 +51,12 @@ export const MIGRATIONS: readonly Migration[] = [
       // Large annotations lie in a table of their own, as pieces of their text: SQLite reads the whole of a row to compare its key, here 4 MiB.
       'ALTER TABLE manifest_content ADD COLUMN annotation_bytes INTEGER',
       'CREATE TABLE annotation_piece (digest TEXT NOT NULL, number INTEGER NOT NULL, text BLOB NOT NULL, PRIMARY KEY (digest, number))',
-      `WITH RECURSIVE place (digest, number, size) AS (
+      ofOldRows(`WITH RECURSIVE place (digest, number, size) AS (
          SELECT digest, 0, octet_length(annotations) FROM manifest_content WHERE octet_length(annotations) > 65536
          UNION ALL SELECT digest, number + 1, size FROM place WHERE (number + 1) * 262144 < size)
        INSERT INTO annotation_piece (digest, number, text)
        SELECT p.digest, p.number, substr(CAST(c.annotations AS BLOB), p.number * 262144 + 1, 262144)
-       FROM place p JOIN manifest_content c ON c.digest = p.digest`,
+       FROM place p JOIN manifest_content c ON c.digest = p.digest`),
       `UPDATE manifest_content SET annotation_bytes = octet_length(annotations), annotations = NULL
        WHERE octet_length(annotations) > 65536`,
     ],
@@ -64,7 +66,12 @@ export const MIGRATIONS: readonly Migration[] = [
     // What the collector decides by (docs/collector.md). Every time in these columns is one of its own clock.
     statements: [
       // clock-ms: that clock. epoch-began-ms: its time at the start of the epoch.
-      "INSERT INTO counter (name, value) VALUES ('clock-ms', CAST(unixepoch('subsec') * 1000 AS INTEGER)), ('epoch-began-ms', 0)",
+      {
+        sqlite:
+          "INSERT INTO counter (name, value) VALUES ('clock-ms', CAST(unixepoch('subsec') * 1000 AS INTEGER)), ('epoch-began-ms', 0)",
+        postgresql:
+          "INSERT INTO counter (name, value) VALUES ('clock-ms', CAST(extract(epoch FROM now()) * 1000 AS INTEGER)), ('epoch-began-ms', 0)",
+      },
       'ALTER TABLE blob RENAME COLUMN candidate_since_ms TO touched_ms',
       "UPDATE blob SET state = 'live' WHERE state = 'condemned'",
       // touched_ms: when it was last pushed, mounted, rescued or released. condemned_ms: since when it may be removed, unless a request rescues it; -1: it is being removed.
@@ -128,6 +135,11 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 23, statements: INSIDE_TABLES },
 ]
 
+/** For rows of versions that were never in a PostgreSQL. */
+function ofOldRows(sqlite: string): Sql {
+  return { sqlite, postgresql: '' }
+}
+
 /** The version of a database that went through all of these. */
 export function versionAfter(migrations: readonly Migration[]): number {
   return migrations.at(-1)?.version ?? BASE_VERSION
@@ -143,9 +155,17 @@ export function migrate(database: Database, version: number, migrations: readonl
   for (const migration of migrations) {
     if (migration.version <= version) continue
     const run = database.transaction(() => {
-      for (const statement of migration.statements) database.run(statement)
+      for (const statement of sqliteTexts(migration.statements)) database.run(statement)
       database.run("UPDATE property SET value = ? WHERE name = 'schema'", [String(migration.version)])
     })
     run.immediate()
+  }
+}
+
+/** What SQLite runs. */
+export function* sqliteTexts(statements: Iterable<Sql>): Generator<string> {
+  for (const statement of statements) {
+    const text = typeof statement === 'string' ? statement : statement.sqlite
+    if (text !== '') yield text
   }
 }

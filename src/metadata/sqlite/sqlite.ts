@@ -1,7 +1,7 @@
 import { Database, type Statement } from 'bun:sqlite'
 import { unavailable } from '../../oci/errors.ts'
 import type { OwnedMetadata } from '../processes.ts'
-import { MetadataNotWritableError, type Query, type SqlValue } from '../query.ts'
+import { MetadataNotWritableError, type Query, type Sql, type SqlValue } from '../query.ts'
 import { CommitWatch } from './commit-watch.ts'
 import { isNotWritable } from './not-writable.ts'
 import { PageMemory } from './page-memory.ts'
@@ -153,15 +153,15 @@ class SqliteQuery implements Query {
     this.#facts = facts
   }
 
-  async all<Row>(sql: string, ...values: SqlValue[]): Promise<Row[]> {
+  async all<Row>(sql: Sql, ...values: SqlValue[]): Promise<Row[]> {
     return this.#with(sql, (statement) => statement.all(...values)) as Row[]
   }
 
-  async get<Row>(sql: string, ...values: SqlValue[]): Promise<Row | undefined> {
+  async get<Row>(sql: Sql, ...values: SqlValue[]): Promise<Row | undefined> {
     return (this.#with(sql, (statement) => statement.get(...values)) ?? undefined) as Row | undefined
   }
 
-  async run(sql: string, ...values: SqlValue[]): Promise<void> {
+  async run(sql: Sql, ...values: SqlValue[]): Promise<void> {
     this.#with(sql, (statement) => statement.run(...values))
   }
 
@@ -177,10 +177,10 @@ class SqliteQuery implements Query {
     this.#database.close()
   }
 
-  #with(sql: string, use: (statement: Statement) => unknown): unknown {
+  #with(sql: Sql, use: (statement: Statement) => unknown): unknown {
     this.#facts.pages.countStatement()
     try {
-      return use(this.#statement(sql))
+      return use(this.#statement(typeof sql === 'string' ? sql : sql.sqlite))
     } catch (error) {
       if (isCorrupt(error)) this.#facts.onDamage()
       throw error

@@ -30,7 +30,8 @@ export async function putDeliveries(query: Query, deliveries: readonly Delivery[
   ])
   await query.run(
     `INSERT INTO webhook_delivery (webhook, number, event, kind, about, state, attempts, tried_ms, next_ms, answer)
-     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, value ->> 8, value ->> 9
+     SELECT value ->> 0, CAST(value ->> 1 AS INTEGER), value ->> 2, value ->> 3, value ->> 4, value ->> 5, CAST(value ->> 6 AS INTEGER),
+       CAST(value ->> 7 AS INTEGER), CAST(value ->> 8 AS INTEGER), value ->> 9
      FROM json_each(?) WHERE true
      ON CONFLICT (webhook, number) DO UPDATE SET state = excluded.state, attempts = excluded.attempts, tried_ms = excluded.tried_ms,
        next_ms = excluded.next_ms, answer = excluded.answer`,
