@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { PROGRAMS_VARIABLE } from '../test/support/berth-program.ts'
+import { PostgresServer, postgresPrograms, SHARED_POSTGRES } from '../test/support/postgres-server.ts'
 import { PROGRAM_PATH } from '../test/support/processes.ts'
 import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } from '../test/support/store-server.ts'
 import { TemporaryFolder } from '../test/support/temporary-folder.ts'
@@ -7,7 +8,7 @@ import { buildTestPrograms } from './test-programs.ts'
 
 /**
  * `bun scripts/test.ts [options and paths of bun test]`: runs test files side by side, those that took longest first, with one server of
- * each object store and one program of each kind for all of them. Without a path it runs every file but those of test/nightly, whose limits of
+ * each object store, one of PostgreSQL and one program of each kind for all of them. Without a path it runs every file but those of test/nightly, whose limits of
  * time and memory break where the machine does other work as well. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
@@ -25,11 +26,15 @@ await using servers = new AsyncDisposableStack()
 const endpoints = await Promise.all(
   kinds.map(async (kind) => [sharedEndpointVariable(kind), servers.use(await StoreServer.start(kind)).endpoint]),
 )
+const postgres = isWhole() && postgresPrograms() !== undefined ? servers.use(await PostgresServer.start()) : undefined
 using folder = new TemporaryFolder()
 const programs = process.env[PROGRAMS_VARIABLE] ?? folder.path
 if (programs === folder.path) await buildTestPrograms(programs)
 const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ...chosen, ...paths], {
-  env: { ...process.env, ...Object.fromEntries(endpoints), [PROGRAMS_VARIABLE]: programs },
+  env: {
+    ...{ ...process.env, ...Object.fromEntries(endpoints), [PROGRAMS_VARIABLE]: programs },
+    ...(postgres === undefined ? {} : { [SHARED_POSTGRES]: postgres.words }),
+  },
   stdio: ['ignore', 'inherit', 'inherit'],
 })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tests.kill(signal))
@@ -47,6 +52,11 @@ function alikeEverywhere(): readonly string[] {
 function isNeeded(kind: StoreKind): boolean {
   const { BERTH_TEST_STORAGE: storage, BERTH_TEST_PROCESSES: processes } = process.env
   return processes === undefined && (storage === undefined || storage === kind)
+}
+
+/** Neither about one store nor about several processes. */
+function isWhole(): boolean {
+  return process.env.BERTH_TEST_STORAGE === undefined && process.env.BERTH_TEST_PROCESSES === undefined
 }
 
 function isInstalled(kind: StoreKind): boolean {

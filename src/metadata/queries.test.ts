@@ -1,28 +1,23 @@
+import { openSqlite } from '../../test/support/each-engine.ts'
 import { describeMetadataContent } from '../../test/support/metadata-content-contract.ts'
+import type { OpenedForContract } from '../../test/support/metadata-contract.ts'
 import { describeMetadataLists } from '../../test/support/metadata-list-contract.ts'
 import { describeMetadataMoves } from '../../test/support/metadata-move-contract.ts'
 import { describeMetadataUploads } from '../../test/support/metadata-upload-contract.ts'
 import { describeMetadataWork } from '../../test/support/metadata-work-contract.ts'
-import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
-import { openMetadata } from './sqlite/open.ts'
+import { describeOnPostgres, PostgresForContract } from '../../test/support/postgres-suite.ts'
 
-async function openSqlite() {
-  const folder = new TemporaryFolder()
-  const { metadata, locks, processId } = await openMetadata({
-    path: folder.join('metadata.db'),
-    runDirectory: folder.join('run'),
-    storeId: async () => 'store',
-  })
-  const cleanUp = async () => {
-    await metadata.close()
-    locks.release(processId)
-    folder[Symbol.dispose]()
-  }
-  return { metadata, cleanUp }
+describeContracts('SQLite', openSqlite)
+
+describeOnPostgres('on a server', (server) => {
+  const databases = new PostgresForContract(server)
+  describeContracts('PostgreSQL', () => databases.open())
+})
+
+function describeContracts(name: string, open: () => Promise<OpenedForContract>): void {
+  describeMetadataContent(name, open)
+  describeMetadataLists(name, open)
+  describeMetadataWork(name, open)
+  describeMetadataMoves(name, open)
+  describeMetadataUploads(name, open)
 }
-
-describeMetadataContent('SQLite', openSqlite)
-describeMetadataLists('SQLite', openSqlite)
-describeMetadataWork('SQLite', openSqlite)
-describeMetadataMoves('SQLite', openSqlite)
-describeMetadataUploads('SQLite', openSqlite)

@@ -13,6 +13,8 @@ const TABLES: Readonly<Record<string, string>> = {
   'certificates/acme/acme-orders.ts #failures': 'Orders of certificates that failed',
   'metadata/sqlite/sqlite.ts #queue': 'Writes of metadata that wait',
   'metadata/sqlite/sqlite.ts #statements': 'Prepared statements',
+  'metadata/postgres/dialect.ts #known': 'Prepared statements',
+  'metadata/postgres/connections.ts #free': 'Connections to PostgreSQL that are free',
   'metadata/sqlite/life-lock.ts #mine': 'Locks of this process',
   'http/server/slow-readers.ts #answers': 'Requests and answers at work',
   'http/server/server.ts #running': 'Requests and answers at work',

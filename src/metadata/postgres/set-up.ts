@@ -1,0 +1,138 @@
+import { MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.ts'
+import { BASE_TABLES } from '../sqlite/schema.ts'
+import { PostgresConnection, type PostgresLimits, type PostgresPlace } from './connection.ts'
+import { postgresStatement } from './dialect.ts'
+import { FUNCTIONS, WRITTEN_TABLE } from './functions.ts'
+
+const OLDEST = 14
+
+/** The server, or what stands in it, is none that Berth can use. The message says what to do. */
+export class PostgresUnusableError extends Error {
+  override readonly name = 'PostgresUnusableError'
+}
+
+export interface PreparedDatabase {
+  /** There were no tables. */
+  readonly isNew: boolean
+  /** The version of the tables before, where they were brought to the present one. */
+  readonly migratedFrom: number | undefined
+}
+
+/**
+ * Makes the tables, or brings them to the present version: one transaction for each version, and one process at a time. Throws PostgresUnusableError, and
+ * what the server reports.
+ */
+export async function prepareDatabase(
+  place: PostgresPlace,
+  limits: PostgresLimits,
+  { store, migrations = MIGRATIONS }: { readonly store: string; readonly migrations?: readonly Migration[] },
+): Promise<PreparedDatabase> {
+  const connection = await PostgresConnection.open(place, limits)
+  try {
+    await checkServer(connection)
+    const found = await inTurn(connection, place, () => findTables(connection, store, migrations))
+    if (found === undefined) {
+      await inTurn(connection, place, () => makeTables(connection, place, store, migrations))
+      return { isNew: true, migratedFrom: undefined }
+    }
+    for (const migration of migrations)
+      if (migration.version > found) await inTurn(connection, place, () => migrate(connection, migration))
+    return { isNew: false, migratedFrom: found === versionAfter(migrations) ? undefined : found }
+  } finally {
+    await connection.close()
+  }
+}
+
+async function checkServer(connection: PostgresConnection): Promise<void> {
+  const [server] = await ask<{ version: string; encoding: string; isStandby: 0 | 1 }>(
+    connection,
+    `SELECT current_setting('server_version_num') AS version, current_setting('server_encoding') AS encoding,
+       pg_is_in_recovery() AS isStandby`,
+  )
+  const version = Math.floor(Number(server?.version) / 10_000)
+  if (version < OLDEST)
+    throw new PostgresUnusableError(`The server is PostgreSQL ${version}; Berth needs version ${OLDEST} or a later one.`)
+  if (server?.isStandby === 1)
+    throw new PostgresUnusableError('The server is a standby, which changes nothing; name the one that takes changes.')
+  if (server?.encoding !== 'UTF8')
+    throw new PostgresUnusableError(`The database has the encoding ${server?.encoding}; make one with ENCODING 'UTF8'.`)
+}
+
+/** One process after the other, those of this schema. */
+async function inTurn<Result>(
+  connection: PostgresConnection,
+  { schema }: PostgresPlace,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  await connection.control('BEGIN')
+  try {
+    await ask(connection, "SELECT pg_advisory_xact_lock(hashtextextended('berth tables ' || CAST(? AS TEXT), 0))", schema)
+    const result = await work()
+    await connection.control('COMMIT')
+    return result
+  } catch (error) {
+    if (!connection.isLost) await connection.control('ROLLBACK')
+    throw error
+  }
+}
+
+/** The version of the tables; undefined where there are none. */
+async function findTables(
+  connection: PostgresConnection,
+  store: string,
+  migrations: readonly Migration[],
+): Promise<number | undefined> {
+  const [table] = await ask<{ isThere: 0 | 1 }>(
+    connection,
+    "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'property') AS isThere",
+  )
+  if (table?.isThere !== 1) return undefined
+  const rows = await ask<{ name: string; value: string }>(connection, 'SELECT name, value FROM property')
+  const property = new Map(rows.map(({ name, value }) => [name, value]))
+  const version = Number(property.get('schema'))
+  if (property.get('store') !== store)
+    throw new PostgresUnusableError('The database belongs to another storage; name another database or schema for this one.')
+  if (version > versionAfter(migrations))
+    throw new PostgresUnusableError(
+      `The database has tables of version ${version}, which a newer Berth made; this one knows ${versionAfter(migrations)}.`,
+    )
+  return version
+}
+
+async function makeTables(
+  connection: PostgresConnection,
+  { schema }: PostgresPlace,
+  store: string,
+  migrations: readonly Migration[],
+): Promise<void> {
+  // Another process may have been first.
+  if ((await findTables(connection, store, migrations)) !== undefined) return
+  await connection.control(`CREATE SCHEMA IF NOT EXISTS "${schema.replaceAll('"', '""')}"`)
+  for (const statement of [...FUNCTIONS, WRITTEN_TABLE]) await connection.control(statement)
+  for (const statement of BASE_TABLES) await connection.control(postgresStatement(statement).text)
+  for (const migration of migrations) await runStatements(connection, migration)
+  await connection.control("INSERT INTO counter (name, value) VALUES ('commits', 0)")
+  const version = String(versionAfter(migrations))
+  for (const [name, value] of [['schema', version] as const, ['store', store] as const, ['epoch', '0'] as const])
+    await ask(connection, 'INSERT INTO property (name, value) VALUES (?, ?)', name, value)
+}
+
+async function migrate(connection: PostgresConnection, migration: Migration): Promise<void> {
+  const [row] = await ask<{ value: string }>(connection, "SELECT value FROM property WHERE name = 'schema'")
+  // Another process may have been first.
+  if (Number(row?.value) >= migration.version) return
+  for (const statement of FUNCTIONS) await connection.control(statement)
+  await runStatements(connection, migration)
+  await ask(connection, "UPDATE property SET value = ? WHERE name = 'schema'", String(migration.version))
+}
+
+async function runStatements(connection: PostgresConnection, { statements }: Migration): Promise<void> {
+  for (const statement of statements) {
+    const { text } = postgresStatement(statement)
+    if (text !== '') await connection.control(text)
+  }
+}
+
+async function ask<Row>(connection: PostgresConnection, sql: string, ...values: string[]): Promise<Row[]> {
+  return await connection.ask<Row>(postgresStatement(sql), values)
+}

@@ -1,0 +1,134 @@
+import { chownSync, existsSync, readdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { SQL } from 'bun'
+import type { PostgresPlace } from '../../src/metadata/postgres/connection.ts'
+import { freePort } from './free-port.ts'
+import { BackgroundProgram, environmentIn, runToSuccess } from './processes.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
+
+/** Where a test file finds the server that all files share. */
+export const SHARED_POSTGRES = 'BERTH_TEST_POSTGRES'
+
+const START_MS = 60_000
+/** Where Debian has the programs of each version. */
+const VERSIONS = '/usr/lib/postgresql'
+/** The server does not run as root. */
+const NO_USER = 65_534
+const OWNER = { username: 'berth', database: 'postgres', tls: false } as const
+
+/** The directory of the newest programs that are installed; undefined where there are none. */
+export function postgresPrograms(): string | undefined {
+  if (!existsSync(VERSIONS)) return undefined
+  const [newest] = readdirSync(VERSIONS).sort((one, other) => Number(other) - Number(one))
+  return newest === undefined ? undefined : `${VERSIONS}/${newest}/bin`
+}
+
+/** A server that answers, whose owner is another one: schemas of their own are all that a test makes there. */
+export class PostgresAddress {
+  readonly port: number
+  readonly #socket: string
+
+  constructor(folder: string, port: number) {
+    this.#socket = `${folder}/.s.PGSQL.${port}`
+    this.port = port
+  }
+
+  /** By its socket, with a schema of one test alone. */
+  place(schema = `s${crypto.randomUUID().replaceAll('-', '')}`): PostgresPlace {
+    return { server: { socket: this.#socket }, database: OWNER.database, user: OWNER.username, schema }
+  }
+
+  /** Statements without values, on a connection of their own. Gives the rows of the last one. */
+  async ask<Row>(text: string): Promise<Row[]> {
+    await using sql = new SQL({ adapter: 'postgres', path: this.#socket, max: 1, ...OWNER })
+    const rows: Row[] = await sql.unsafe(text)
+    return [...rows]
+  }
+
+  /** As the variable has it. */
+  get words(): string {
+    return `${dirname(this.#socket)}:${this.port}`
+  }
+}
+
+/** The server that `scripts/test.ts` has started for all files; undefined where it has not. */
+export function sharedPostgres(): PostgresAddress | undefined {
+  const [folder, port] = process.env[SHARED_POSTGRES]?.split(':') ?? []
+  return folder === undefined ? undefined : new PostgresAddress(folder, Number(port))
+}
+
+/**
+ * A server with all that it has in a temporary folder. It sorts texts as people do, so that a text which is not compared by its bytes shows; and it syncs
+ * nothing: what it has acknowledged outlives its processes, which is what tests end.
+ */
+export class PostgresServer extends PostgresAddress implements AsyncDisposable {
+  readonly #folder: TemporaryFolder
+  readonly #programs: string
+  #server: BackgroundProgram | undefined
+
+  private constructor(folder: TemporaryFolder, port: number, programs: string) {
+    super(folder.path, port)
+    this.#folder = folder
+    this.#programs = programs
+  }
+
+  static async start(): Promise<PostgresServer> {
+    const programs = postgresPrograms()
+    if (programs === undefined) throw new Error('PostgreSQL is not installed; install what .ci/run installs')
+    const folder = new TemporaryFolder({ inMemory: true })
+    if (isRoot()) chownSync(folder.path, NO_USER, NO_USER)
+    const server = new PostgresServer(folder, await freePort(), programs)
+    try {
+      await server.#makeFiles()
+      await server.resume()
+      return server
+    } catch (error) {
+      folder[Symbol.dispose]()
+      throw error
+    }
+  }
+
+  /** Starts it once more, on the same files. */
+  async resume(): Promise<void> {
+    const settings = {
+      ...{ fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', max_connections: '40' },
+      ...{ listen_addresses: '127.0.0.1', port: String(this.port), unix_socket_directories: this.#folder.path },
+    }
+    const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
+    this.#server = new BackgroundProgram(
+      asUnprivileged([`${this.#programs}/postgres`, '-D', this.#folder.join('data'), ...words]),
+      { environment: environmentIn(this.#folder.path) },
+    )
+    await this.#server.waitForOutput(/ready to accept connections/, START_MS)
+  }
+
+  /** SIGQUIT: as in a crash, its processes write nothing any more. SIGINT: in order. */
+  async stop(signal: 'SIGQUIT' | 'SIGINT' = 'SIGINT'): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (server === undefined) return
+    process.kill(server.pid, signal)
+    await server.exited
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+    this.#folder[Symbol.dispose]()
+  }
+
+  async #makeFiles(): Promise<void> {
+    const words = ['--no-sync', '--auth=trust', `--username=${OWNER.username}`, '--encoding=UTF8', '--no-instructions']
+    const order = ['--locale=C.UTF-8', '--locale-provider=icu', '--icu-locale=en']
+    const command = [`${this.#programs}/initdb`, ...words, ...order, `--pgdata=${this.#folder.join('data')}`]
+    await runToSuccess(asUnprivileged(command), { environment: environmentIn(this.#folder.path) })
+  }
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0
+}
+
+function asUnprivileged(command: readonly string[]): readonly string[] {
+  if (!isRoot()) return command
+  return ['setpriv', `--reuid=${NO_USER}`, `--regid=${NO_USER}`, '--clear-groups', ...command]
+}

@@ -1,0 +1,96 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+/** What becomes of a question. Either way the client's connection ends without an answer. */
+export type Fault =
+  /** The server has done it. */
+  | 'cut'
+  /** It never reached the server. */
+  | 'lost'
+
+/** Stands before a server on a port of its own, and passes on what both say but for faults. */
+export class TcpProxy implements AsyncDisposable {
+  readonly port: number
+  readonly #server: Server
+  readonly #pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>()
+  /** A fault for connections whose client has just said this. */
+  #fault: { readonly when: RegExp; readonly kind: Fault } | undefined
+  readonly #faults = new Set<() => void>()
+
+  private constructor(server: Server) {
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
+    this.#server = server
+    this.port = address.port
+  }
+
+  static async start(targetPort: number): Promise<TcpProxy> {
+    const server = createServer()
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const proxy = new TcpProxy(server)
+    server.on('connection', (client) => proxy.#join(client, connect(targetPort, '127.0.0.1')))
+    return proxy
+  }
+
+  /** The next time that a client says this, the answer meets a fault. Resolves when that has happened. */
+  async failAfter(when: RegExp, kind: Fault): Promise<void> {
+    this.#fault = { when, kind }
+    await new Promise<void>((resolve) => this.#faults.add(resolve))
+  }
+
+  /** Every connection that there is now says nothing more; new ones work. */
+  silence(): void {
+    for (const { upstream } of this.#pairs) upstream.removeAllListeners('data').resume()
+  }
+
+  /** Ends every connection that there is now. */
+  cut(): void {
+    for (const { client, upstream } of this.#pairs) {
+      client.destroy()
+      upstream.destroy()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #join(client: Socket, upstream: Socket): void {
+    const pair = { client, upstream }
+    this.#pairs.add(pair)
+    client.on('data', (bytes: Buffer) => {
+      if (this.#fault?.when.test(bytes.toString('latin1')) === true) this.#fail(bytes, pair)
+      else upstream.write(bytes)
+    })
+    upstream.on('data', (bytes: Buffer) => client.write(bytes))
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      socket.on('error', () => other.destroy())
+      socket.on('close', () => {
+        this.#pairs.delete(pair)
+        other.destroy()
+      })
+    }
+  }
+
+  #fail(bytes: Buffer, { client, upstream }: { readonly client: Socket; readonly upstream: Socket }): void {
+    const kind = this.#fault?.kind
+    this.#fault = undefined
+    const end = () => {
+      client.destroy()
+      for (const resolve of this.#faults) resolve()
+      this.#faults.clear()
+    }
+    if (kind === 'lost') {
+      end()
+      return
+    }
+    upstream.removeAllListeners('data')
+    upstream.once('data', end)
+    upstream.write(bytes)
+  }
+}
