@@ -149,7 +149,7 @@ function instead(found: string): string {
   return found.endsWith('0000') ? '\\u0001' : '\\ufffd'
 }
 
-/** Numbers go as texts: the server reads them as the type of their column, where the runtime would choose one by their size. */
+/** Numbers go as texts, which the server reads as the type of their column: the runtime would prepare the statement anew for each size of a number. */
 function boundOf(value: SqlValue, isJson: boolean): string | Uint8Array | null {
   if (typeof value === 'number') return String(value)
   if (typeof value !== 'string') return value

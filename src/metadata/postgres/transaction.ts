@@ -2,9 +2,6 @@ import type { Query, Sql, SqlValue } from '../query.ts'
 import type { PostgresConnection } from './connection.ts'
 import type { PostgresStatements } from './dialect.ts'
 
-/** Of each schema another one. */
-const LOCK = "pg_advisory_xact_lock(hashtextextended('berth writes ' || current_schema(), 0))"
-
 /** From `begin` to `commit` or `rollBack`, on a connection that nothing else uses meanwhile. */
 export class PostgresTransaction implements Query {
   readonly #connection: PostgresConnection
@@ -23,13 +20,13 @@ export class PostgresTransaction implements Query {
   }
 
   /**
-   * Waits for its turn among all processes. The statements that follow see what was committed before: the lock is given away after that. The writer and the
-   * number, which are no text of others, tell later whether this transaction was committed.
+   * Waits for its turn among all processes: each has the row of one counter until it ends. The statements that follow see what was committed before. The
+   * writer and the number, which are no text of others, tell later whether this transaction was committed.
    */
   async begin(writer: string, number: number): Promise<void> {
     await this.#do(() =>
       this.#connection.control(
-        `BEGIN; SELECT ${LOCK}; UPDATE counter SET value = value + 1 WHERE name = 'commits';
+        `BEGIN; UPDATE counter SET value = value + 1 WHERE name = 'commits';
          INSERT INTO written (writer, number) VALUES ('${writer}', ${number})
          ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at`,
       ),
@@ -81,7 +78,7 @@ export class PostgresTransaction implements Query {
 
 /** Whether that transaction of the writer was the last one to be committed. Nothing of it is under way any more when this answers. */
 export async function wasLast(connection: PostgresConnection, writer: string, number: number): Promise<boolean> {
-  await connection.control(`BEGIN; SELECT ${LOCK}`)
+  await connection.control("BEGIN; SELECT value FROM counter WHERE name = 'commits' FOR UPDATE")
   const text = 'SELECT number FROM written WHERE writer = CAST($1 AS uuid)'
   const [row] = await connection.ask<{ number: number }>({ text, jsonPlaces: new Set() }, [writer])
   await connection.control('COMMIT')
