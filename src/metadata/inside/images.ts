@@ -96,14 +96,14 @@ export async function putImagePackages(query: Query, imageId: number, packages: 
   const list = JSON.stringify(packages.map(({ name, type, version }) => [name, type, version]))
   await query.run(
     `INSERT INTO package (name, type, version)
-     SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]') FROM json_each(?)
+     SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(?)
      WHERE true ON CONFLICT DO NOTHING`,
     list,
   )
   await query.run(
     `INSERT INTO image_package (package_id, image_id) SELECT p.id, CAST(? AS INTEGER) FROM json_each(?) j
-       JOIN package p ON p.name = json_extract(j.value, '$[0]') AND p.type = json_extract(j.value, '$[1]')
-         AND p.version = json_extract(j.value, '$[2]')
+       JOIN package p ON p.name = j.value ->> 0 AND p.type = j.value ->> 1
+         AND p.version = j.value ->> 2
      WHERE true ON CONFLICT DO NOTHING`,
     imageId,
     list,

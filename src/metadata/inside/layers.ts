@@ -131,7 +131,7 @@ export async function removeGone(query: Query, id: number): Promise<boolean> {
     id,
   )
   await query.run(
-    `DELETE FROM package WHERE id IN (SELECT value FROM json_each(?))
+    `DELETE FROM package WHERE id IN (SELECT CAST(value AS INTEGER) FROM json_each(?))
        AND NOT EXISTS (SELECT 1 FROM image_package p WHERE p.package_id = package.id)`,
     JSON.stringify(packages.map(({ packageId }) => packageId)),
   )

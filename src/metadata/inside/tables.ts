@@ -1,5 +1,8 @@
+import type { Sql } from '../query.ts'
+import { createTrigger } from '../schema/trigger.ts'
+
 /** What the layers of images tell (docs/inside.md). All of it can be read anew from the storage. */
-export const INSIDE_TABLES: readonly string[] = [
+export const INSIDE_TABLES: readonly Sql[] = [
   // id: drawn from the counter, as that of an image is; its rows elsewhere have it, and not the digest. problems: a list of JSON. names: a filter of its paths, for searches.
   `CREATE TABLE layer_inside (digest TEXT NOT NULL PRIMARY KEY, id INTEGER NOT NULL, entries INTEGER NOT NULL, problems TEXT NOT NULL,
      names BLOB NOT NULL)`,
@@ -17,19 +20,22 @@ export const INSIDE_TABLES: readonly string[] = [
   'CREATE INDEX image_package_by_image ON image_package (image_id)',
   // Whose rows go, a few at a time: a delete does not wait for them. One that is being read is here as well, until it is whole.
   'CREATE TABLE inside_gone (id INTEGER PRIMARY KEY)',
-  `CREATE TRIGGER image_inside_wanted AFTER INSERT ON manifest_content
-   BEGIN
-     INSERT INTO image_inside (digest, state, turn) SELECT NEW.digest, 1, value FROM counter WHERE name = 'number' ON CONFLICT DO NOTHING;
-   END`,
-  `CREATE TRIGGER image_inside_removed AFTER DELETE ON manifest_content
-   BEGIN
-     INSERT INTO inside_gone (id) SELECT id FROM image_inside WHERE digest = OLD.digest AND id IS NOT NULL ON CONFLICT DO NOTHING;
-     DELETE FROM image_inside WHERE digest = OLD.digest;
-   END`,
-  `CREATE TRIGGER layer_inside_removed AFTER DELETE ON blob
-   BEGIN
-     INSERT INTO inside_gone (id) SELECT id FROM layer_inside WHERE digest = OLD.digest ON CONFLICT DO NOTHING;
-     DELETE FROM layer_inside WHERE digest = OLD.digest;
-   END`,
+  createTrigger({
+    name: 'image_inside_wanted',
+    change: 'AFTER INSERT ON manifest_content',
+    body: `INSERT INTO image_inside (digest, state, turn) SELECT NEW.digest, 1, value FROM counter WHERE name = 'number' ON CONFLICT DO NOTHING;`,
+  }),
+  createTrigger({
+    name: 'image_inside_removed',
+    change: 'AFTER DELETE ON manifest_content',
+    body: `INSERT INTO inside_gone (id) SELECT id FROM image_inside WHERE digest = OLD.digest AND id IS NOT NULL ON CONFLICT DO NOTHING;
+     DELETE FROM image_inside WHERE digest = OLD.digest;`,
+  }),
+  createTrigger({
+    name: 'layer_inside_removed',
+    change: 'AFTER DELETE ON blob',
+    body: `INSERT INTO inside_gone (id) SELECT id FROM layer_inside WHERE digest = OLD.digest ON CONFLICT DO NOTHING;
+     DELETE FROM layer_inside WHERE digest = OLD.digest;`,
+  }),
   'INSERT INTO image_inside (digest, state, turn) SELECT digest, 1, 0 FROM manifest_content',
 ]
