@@ -9,7 +9,7 @@ import { describeWith } from '../support/requirements.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
-import type { ObjectStore, StoreKind } from '../support/store-server.ts'
+import type { ObjectStore } from '../support/store-server.ts'
 import { badWeather, KINDS_OF_WEATHER, lateDelivery, outage, poorStore } from '../support/store-weather.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -26,85 +26,77 @@ const MIB = 1024 * 1024
 const LAYER_BYTES = [0, 1, 70_000, 5 * MIB, 10 * MIB + 17]
 
 describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${CLIENTS} clients`, () => {
-  describeOnStoresAtOnce('lose nothing and get no wrong byte', (store, kind) => {
-    // The faults are the proxy's, and the same before each store.
-    const isChosen = (own: StoreKind) => triesAll || kind === own
+  // The faults are the proxy's, and the same before each store.
+  describeOnStoresAtOnce('lose nothing and get no wrong byte', (store) => {
+    test(
+      'from a store that fails, and then is not there for half a minute',
+      async () => {
+        await using scene = await Scene.start(store(), 'a failing store')
+        const { proxy, random, clients } = scene
 
-    if (isChosen('seaweedfs')) {
-      test(
-        'from a store that fails, and then is not there for half a minute',
-        async () => {
-          await using scene = await Scene.start(store(), 'a failing store')
-          const { proxy, random, clients } = scene
+        await scene.serve(async () => {
+          proxy.use(...badWeather(random))
+          await scene.work(OPERATIONS / 2)
+          proxy.use(...outage())
+          const rest = scene.work(OPERATIONS / 2)
+          await Bun.sleep(OUTAGE_MS)
+          proxy.use(...badWeather(random))
+          await rest
+        })
 
-          await scene.serve(async () => {
-            proxy.use(...badWeather(random))
-            await scene.work(OPERATIONS / 2)
-            proxy.use(...outage())
-            const rest = scene.work(OPERATIONS / 2)
-            await Bun.sleep(OUTAGE_MS)
-            proxy.use(...badWeather(random))
-            await rest
-          })
+        scene.expectAllOf(KINDS_OF_WEATHER)
+        expect(clients.some(({ patience }) => [...patience.keys()].some((what) => what.includes('503 UNAVAILABLE')))).toBe(true)
+        await scene.expectWhole()
+      },
+      TEST_MS,
+    )
 
-          scene.expectAllOf(KINDS_OF_WEATHER)
-          expect(clients.some(({ patience }) => [...patience.keys()].some((what) => what.includes('503 UNAVAILABLE')))).toBe(true)
-          await scene.expectWhole()
-        },
-        TEST_MS,
-      )
-    }
+    test(
+      'from a store that fails, lacks operations and shows old lists',
+      async () => {
+        await using scene = await Scene.start(store(), 'a poor store')
+        const { proxy, random } = scene
 
-    if (isChosen('versitygw')) {
-      test(
-        'from a store that fails, lacks operations and shows old lists',
-        async () => {
-          await using scene = await Scene.start(store(), 'a poor store')
-          const { proxy, random } = scene
+        await scene.serve(async () => {
+          proxy.use(...poorStore(), ...badWeather(random))
+          await scene.work(OPERATIONS)
+        })
 
-          await scene.serve(async () => {
-            proxy.use(...poorStore(), ...badWeather(random))
-            await scene.work(OPERATIONS)
-          })
+        scene.expectAllOf([...KINDS_OF_WEATHER, 'stale'])
+        await scene.expectWhole()
+      },
+      TEST_MS,
+    )
 
-          scene.expectAllOf([...KINDS_OF_WEATHER, 'stale'])
-          await scene.expectWhole()
-        },
-        TEST_MS,
-      )
-    }
+    test(
+      `from a store that fails, while Berth is killed ${KILLS} times and what it sent arrives afterwards`,
+      async () => {
+        await using scene = await Scene.start(store(), 'kills over a failing store')
+        const { proxy, random } = scene
 
-    if (isChosen('versitygw')) {
-      test(
-        `from a store that fails, while Berth is killed ${KILLS} times and what it sent arrives afterwards`,
-        async () => {
-          await using scene = await Scene.start(store(), 'kills over a failing store')
-          const { proxy, random } = scene
+        await scene.serve(async (berth) => {
+          proxy.use(...badWeather(random))
+          for (let kill = 0; kill < KILLS; kill += 1) {
+            const killed = scene.whileGone(async () => {
+              const underWay = proxy.next('deliver-late')
+              proxy.use(lateDelivery(random))
+              await underWay
+              await Bun.sleep(random.below(60))
+              await berth.kill()
+              proxy.use(...badWeather(random))
+              await berth.restart()
+            })
+            await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1), killed)
+          }
+          await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
+        })
 
-          await scene.serve(async (berth) => {
-            proxy.use(...badWeather(random))
-            for (let kill = 0; kill < KILLS; kill += 1) {
-              const killed = scene.whileGone(async () => {
-                const underWay = proxy.next('deliver-late')
-                proxy.use(lateDelivery(random))
-                await underWay
-                await Bun.sleep(random.below(60))
-                await berth.kill()
-                proxy.use(...badWeather(random))
-                await berth.restart()
-              })
-              await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1), killed)
-            }
-            await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
-          })
-
-          // Stalls are rare, and this is the shorter run.
-          scene.expectAllOf([...KINDS_OF_WEATHER.filter((kind) => kind !== 'stall'), 'deliver-late'])
-          await scene.expectWhole()
-        },
-        TEST_MS,
-      )
-    }
+        // Stalls are rare, and this is the shorter run.
+        scene.expectAllOf([...KINDS_OF_WEATHER.filter((kind) => kind !== 'stall'), 'deliver-late'])
+        await scene.expectWhole()
+      },
+      TEST_MS,
+    )
   })
 })
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'bun:test'
-import { describeOnStores } from './object-store.ts'
+import { describeOnEachStore } from './object-store.ts'
 import { elementsOf, S3Client } from './s3-client.ts'
 
-describeOnStores('a store for tests', (store) => {
+describeOnEachStore('a store for tests', (store) => {
   test('gives back what was put, in a bucket that is empty at first', async () => {
     const client = new S3Client(await store().newBucket())
     const before = await client.list('')

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from 'bun:test'
+import { someOf, triesAll } from './effort.ts'
 import { PROGRAM_PATH } from './processes.ts'
 import { describeWith } from './requirements.ts'
 import type { S3Place } from './s3-client.ts'
@@ -9,11 +10,13 @@ export const STORE_START_MS = 150_000
 
 type Body = (store: () => ObjectStore, kind: StoreKind) => void
 
+const EACH_STORE: readonly StoreKind[] = ['seaweedfs', 'versitygw']
+
 /**
- * A suite that runs on each kind of store, each started once, ended with the last test, and told apart in the title. Where one is
- * missing, its suite is a visible skip, and on a build machine a failure.
+ * A suite that runs on a store, which chance picks anew in each run, and on each kind where every case is tried. A store is started once,
+ * ended with the last test, and told in the title. Where it is missing, its suite is a visible skip, and on a build machine a failure.
  */
-export function describeOnStores(title: string, body: Body, kinds: readonly StoreKind[] = ['seaweedfs', 'versitygw']): void {
+export function describeOnStores(title: string, body: Body, kinds = storesFor(title)): void {
   for (const kind of kinds) {
     describeWith({ programs: [STORE_PROGRAMS[kind]] }, `${title}, on ${kind}`, () => {
       const stores = new StartedStores([kind])
@@ -25,16 +28,31 @@ export function describeOnStores(title: string, body: Body, kinds: readonly Stor
   }
 }
 
-/** The same for tests that wait more than they compute and share nothing: all of them run at once, on all stores. */
+/** On each kind in every run: what is about the driver, and about stores themselves, which differ in what they answer. */
+export function describeOnEachStore(title: string, body: Body): void {
+  describeOnStores(title, body, EACH_STORE)
+}
+
+/** The same as `describeOnStores` for tests that wait more than they compute and share nothing: all of them run at once. */
 export function describeOnStoresAtOnce(title: string, body: Body): void {
-  const kinds = ['seaweedfs', 'versitygw'] as const
+  const kinds = storesFor(title)
   describe.concurrent(title, () => {
-    const stores = new StartedStores(kinds.filter((kind) => Bun.which(STORE_PROGRAMS[kind], { PATH: PROGRAM_PATH }) !== null))
+    const stores = new StartedStores(kinds.filter(isInstalled))
     beforeAll(() => stores.start(), STORE_START_MS)
     for (const kind of kinds)
       describeWith({ programs: [STORE_PROGRAMS[kind]] }, `on ${kind}`, () => body(() => stores.of(kind), kind))
     afterAll(() => stores.end())
   })
+}
+
+function storesFor(title: string): readonly StoreKind[] {
+  if (triesAll) return EACH_STORE
+  const installed = EACH_STORE.filter(isInstalled)
+  return someOf(`stores for ${title}`, installed.length === 0 ? EACH_STORE : installed, 1)
+}
+
+function isInstalled(kind: StoreKind): boolean {
+  return Bun.which(STORE_PROGRAMS[kind], { PATH: PROGRAM_PATH }) !== null
 }
 
 class StartedStores {

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { describeOnStores } from '../../../test/support/object-store.ts'
+import { describeOnEachStore } from '../../../test/support/object-store.ts'
 import { S3Client, type S3Place } from '../../../test/support/s3-client.ts'
 import { bucketOf, s3Settings } from '../../../test/support/s3-storage.ts'
 import { always, type FaultRule, lacking, staleLists } from '../../../test/support/store-faults.ts'
@@ -13,7 +13,7 @@ import { explainS3 } from './s3-explain.ts'
 
 setDefaultTimeout(120_000)
 
-describeOnStores('the check of a bucket', (store) => {
+describeOnEachStore('the check of a bucket', (store) => {
   test('passes each step and leaves nothing behind', async () => {
     const place = await store().newBucket()
 

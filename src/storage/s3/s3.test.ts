@@ -1,5 +1,5 @@
 import { setDefaultTimeout } from 'bun:test'
-import { describeOnStores } from '../../../test/support/object-store.ts'
+import { describeOnEachStore } from '../../../test/support/object-store.ts'
 import { openS3Storage, s3Settings } from '../../../test/support/s3-storage.ts'
 import { describeStorageFiles } from '../../../test/support/storage-driver-contract.ts'
 import { describeStorageLists } from '../../../test/support/storage-list-contract.ts'
@@ -9,7 +9,7 @@ import { describeStorageUploads } from '../../../test/support/storage-upload-con
 // A store takes its time, and SeaweedFS lets copies to one key wait for each other, a second apart.
 setDefaultTimeout(120_000)
 
-describeOnStores('the contract of storage', (store) => {
+describeOnEachStore('the contract of storage', (store) => {
   const open = async () => await openS3Storage(s3Settings(await store().newBucket(), { rootDirectory: '/some/root/' }))
 
   describeStorageFiles('the S3 driver', open)
