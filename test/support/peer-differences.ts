@@ -73,7 +73,8 @@ function shown(facts: Facts, different: readonly string[]): string {
   return different.map((name) => (name === 'code' ? (code ?? 'no code') : `${name}: ${facts[name] ?? 'none'}`)).join(', ')
 }
 
-function asCell(text: string): string {
+/** How a text stands in the page's tables. */
+export function asCell(text: string): string {
   return text.replaceAll('|', '\\|')
 }
 
