@@ -31,13 +31,17 @@ const CLIENTS = ['crane', 'regctl', 'skopeo', 'curl']
 const OPERATORS = ['berth', 'curl']
 
 describeWith({ programs: PROGRAMS, root: true }, 'deletions by clients', () => {
-  describe('of a directory', () => define({ names: CLIENTS, operators: OPERATORS }, async () => undefined))
+  const directory = {
+    names: someOf('clients that delete in a directory', CLIENTS, 2),
+    operators: someOf('operators that delete in a directory', OPERATORS, 1),
+  }
+  describe('of a directory', () => define(directory, async () => undefined))
   // A bucket has the other server and the other storage; what a client sends is the same there.
-  const some = {
+  const bucket = {
     names: someOf('clients that delete in a bucket', CLIENTS, 1),
     operators: someOf('operators that delete in a bucket', OPERATORS, 1),
   }
-  describeOnStores('of a bucket', (store) => define(some, async () => await store().newBucket()), ['versitygw'])
+  describeOnStores('of a bucket', (store) => define(bucket, async () => await store().newBucket()), ['versitygw'])
 })
 
 interface Deleting {
