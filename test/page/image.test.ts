@@ -7,7 +7,7 @@ import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 describeWith({ programs: [CHROMIUM] }, 'the screen of an image', () => {
   let registry: RestartableRegistry

@@ -7,7 +7,7 @@ import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(120_000)
 
 const TAGS = ['2.3.1', '2.3', '2.3.0', 'latest', 'stable']
 

@@ -3,7 +3,7 @@ import { TemporaryFolder } from './temporary-folder.ts'
 
 /** Debian's package of that name. */
 export const CHROMIUM = 'chromium'
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 90_000
 
 export interface TabOptions {
   readonly javaScript?: boolean
