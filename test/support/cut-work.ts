@@ -19,17 +19,19 @@ export interface CutRoots {
   /** Where the work is done and cut. */
   readonly rootOf: (cut: Cut) => TestRoot | Promise<TestRoot>
   readonly stride?: number
+  /** The first cut of each kind of step, below the stride. */
+  readonly first?: number
 }
 
 /** Every cut of a work, each on a root of its own, with `kill -9` at that step; then `use` looks at what is left. Gives how many there were. */
 export async function cutEverywhere(
   work: CutWork,
-  { rootOf, stride = 1 }: CutRoots,
+  { rootOf, stride = 1, first = 0 }: CutRoots,
   use: (root: TestRoot, cut: Cut) => Promise<void>,
 ): Promise<number> {
   let cuts = 0
   for (const steps of ['changes', 'transactions'] as const) {
-    for (let after = 0, isCut = true; isCut; after += stride) {
+    for (let after = first, isCut = true; isCut; after += stride) {
       const cut = { steps, after }
       const root = await rootOf(cut)
       isCut = await cutAt(cut, root, work)
