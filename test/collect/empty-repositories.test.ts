@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { parseRepositoryName } from '../../src/oci/name.ts'
 import { HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
-import { someOf } from '../support/effort.ts'
+import { processCounts, someOf } from '../support/effort.ts'
 import {
   catalogOf,
   DIRECTORIES,
@@ -21,7 +21,7 @@ import { expectStatus } from '../support/registry-client.ts'
 
 let lab: EmptiedRepository
 
-describe.each([1, 2] as const)('an empty repository, through %d processes,', (processes) => {
+describe.each(processCounts('an empty repository'))('an empty repository, through %d processes,', (processes) => {
   beforeEach(async () => {
     lab = await EmptiedRepository.start(processes)
   })

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import { expectError } from '../support/answers.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
+import { processCounts } from '../support/effort.ts'
 import { Gate, holdFirst } from '../support/gate.ts'
 import type { DiskHook } from '../support/held-disk.ts'
 import { HeldPair } from '../support/held-pair.ts'
@@ -20,7 +21,7 @@ const BYTES_GO = /^rename docker\/registry\/v2\/blobs\/sha256\/[0-9a-f]{2}\/[0-9
 const REVISION_GOES = /^rename docker.*_manifests\/revisions\/sha256\/[0-9a-f]{64} /
 const REVISION_COMES = /^rename berth\/staging.*_manifests\/revisions/
 
-describe.each([1, 2] as const)('through %d processes', (processes) => {
+describe.each(processCounts('races of the collector'))('through %d processes', (processes) => {
   let pair: HeldPair
 
   beforeEach(async () => {

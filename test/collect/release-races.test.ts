@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { collect, collectAll, DAY_MS, HOUR_MS, passTime } from '../support/collecting.ts'
+import { processCounts } from '../support/effort.ts'
 import { Gate, holdFirst } from '../support/gate.ts'
 import { HeldPair } from '../support/held-pair.ts'
 import { blobsOf, type Content, type Image, type ImageIndex, makeImage, makeImageIndex } from '../support/images.ts'
@@ -12,7 +13,7 @@ const index = makeImageIndex([image])
 const other = makeImageIndex([image, makeImage('child of one index', { layers: 1 })])
 const REVISION_GOES = /^rename docker.*_manifests\/revisions\/sha256\/[0-9a-f]{64} /
 
-describe.each([1, 2] as const)('through %d processes', (processes) => {
+describe.each(processCounts('races of a release'))('through %d processes', (processes) => {
   let pair: HeldPair
 
   beforeEach(async () => {

@@ -7,6 +7,7 @@ import { parseTag } from '../../src/oci/reference.ts'
 import { type RestoredManifest, TagsMoved } from '../../src/registry/content/manifest-restoration.ts'
 import { layout } from '../../src/storage/layout.ts'
 import { collect, collectAll, DAY_MS, HOUR_MS, passTime } from '../support/collecting.ts'
+import { processCounts } from '../support/effort.ts'
 import { Gate, holdFirst } from '../support/gate.ts'
 import { HeldPair } from '../support/held-pair.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
@@ -24,7 +25,7 @@ const BYTES_READ = /^read docker\/registry\/v2\/blobs\//
 const REVISION_COMES = /^rename berth\/staging.*_manifests\/revisions/
 const TAG_COMES = /^rename berth\/staging.*_manifests\/tags\/v1/
 
-describe.each([1, 2] as const)('through %d processes, an undelete', (processes) => {
+describe.each(processCounts('races of an undelete'))('through %d processes, an undelete', (processes) => {
   let pair: HeldPair
 
   beforeEach(async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { triesAll } from '../support/effort.ts'
+import { processCounts, triesAll } from '../support/effort.ts'
 import { eventStorm } from '../support/event-storm.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
@@ -7,7 +7,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 const PUSHES = triesAll ? 10_000 : 300
 const TEST_MS = 120_000 + PUSHES * 100
 
-test.each([1, 2])(
+test.each(processCounts('events of what is killed'))(
   `%i processes, one killed each second while ${PUSHES} manifests are pushed and other endpoints fail: what is well has the event of each push, in order`,
   async (processes) => {
     using folder = new TemporaryFolder()

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { processCounts } from '../support/effort.ts'
 import { ExpectedRegistry } from '../support/expected-registry.ts'
 import { Fleet } from '../support/fleet.ts'
 import { makeImage } from '../support/images.ts'
@@ -15,7 +16,7 @@ const RESTARTED_MS = 90_000
 const PAGE_BYTES = 4096
 const IMAGES = 12
 
-describe.each([1, 2])('While %d processes run, a metadata database', (processes) => {
+describe.each(processCounts('a damaged database'))('While %d processes run, a metadata database', (processes) => {
   test(
     'that is deleted is made anew, and everything is right again',
     async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { triesAll } from '../support/effort.ts'
+import { processCounts, triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { PushBesideDelete } from '../support/push-beside-delete.ts'
@@ -14,14 +14,14 @@ const AT_ONCE = 6
 const TIMEOUT_MS = Math.max(120_000, RACES * 900)
 
 describe('an image index, a manifest, a tag and a mount pushed beside a delete are never acknowledged with their content missing', () => {
-  test.each([1, 2])(
+  test.each(processCounts('a push beside a delete, in a directory'))(
     'in a directory, through %d processes',
     async (processes) => await raceAll(`directory, ${processes}`, { processes, races: RACES }),
     TIMEOUT_MS,
   )
 
   describeOnStores('in a bucket', (store) => {
-    test.each([1, 2])(
+    test.each(processCounts('a push beside a delete, in a bucket'))(
       'through %d processes',
       async (processes) => {
         const bucket = await store().newBucket()

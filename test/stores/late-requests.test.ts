@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
 import { AppInTest } from '../support/app-in-test.ts'
+import { processCounts } from '../support/effort.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
@@ -135,7 +136,7 @@ describeOnStores('a request that comes late', (store) => {
     return answer.status === 404 ? GONE : await answer.text()
   }
 
-  describe.each([1, 2])('through %d processes', (processes) => {
+  describe.each(processCounts('a request that comes late'))('through %d processes', (processes) => {
     test('is refused by the store, and what was acknowledged since is there after a restart without the database', async () => {
       const clients = [await startOn('a machine')]
       if (processes === 2) clients.push(await startOn('a machine'))
