@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { PROGRAMS_VARIABLE } from '../test/support/berth-program.ts'
+import { someOf } from '../test/support/effort.ts'
 import { PostgresServer, postgresPrograms, SHARED_POSTGRES } from '../test/support/postgres-server.ts'
 import { PROGRAM_PATH } from '../test/support/processes.ts'
 import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } from '../test/support/store-server.ts'
@@ -9,16 +10,19 @@ import { buildTestPrograms } from './test-programs.ts'
 /**
  * `bun scripts/test.ts [options and paths of bun test]`: runs test files side by side, those that took longest first, with one server of
  * each object store, one of PostgreSQL and one program of each kind for all of them. Without a path it runs every file but those of test/nightly, whose limits of
- * time and memory break where the machine does other work as well. The exit code is that of `bun test`.
+ * time and memory break where the machine does other work as well. `--drawn`: of the protocol's files, where another storage or several
+ * processes serve them, half, which chance picks anew. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
 /** What the tests call whose registry has the storage, or the processes, that the run is about. */
 const ON_EACH_DRIVER = 'onEachDriver('
+const DRAWN = '--drawn'
 const OPTIONS = ['--parallel=3', '--timeout=180000', '--timings=test/timings.json']
 
-const chosen = process.argv.slice(2)
+const asked = process.argv.slice(2)
+const chosen = asked.filter((argument) => argument !== DRAWN)
 const paths = chosen.some((argument) => !argument.startsWith('-')) ? [] : ['./src', './test']
-const left = [...(chosen.some((argument) => argument.includes(NIGHTLY)) ? [] : [`${NIGHTLY}/**`]), ...alikeEverywhere()]
+const left = [...(chosen.some((argument) => argument.includes(NIGHTLY)) ? [] : [`${NIGHTLY}/**`]), ...leftOfProtocol()]
 const passedOver = left.map((pattern) => `--path-ignore-patterns=${pattern}`)
 
 const kinds = (Object.keys(STORE_PROGRAMS) as StoreKind[]).filter((kind) => isNeeded(kind) && isInstalled(kind))
@@ -40,12 +44,14 @@ const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ..
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => tests.kill(signal))
 process.exitCode = await tests.exited
 
-/** With another storage, or with several processes, those of the protocol that start the same registry as without. */
-function alikeEverywhere(): readonly string[] {
+/** With another storage, or with several processes: those that start the same registry as without, and those that were not drawn. */
+function leftOfProtocol(): readonly string[] {
   const { BERTH_TEST_STORAGE: storage, BERTH_TEST_PROCESSES: processes } = process.env
   if (storage === undefined && processes === undefined) return []
-  const files = [...new Bun.Glob('test/protocol/*.test.ts').scanSync('.')]
-  return files.filter((file) => !readFileSync(file, 'utf8').includes(ON_EACH_DRIVER)).sort()
+  const files = [...new Bun.Glob('test/protocol/*.test.ts').scanSync('.')].sort()
+  const others = files.filter((file) => readFileSync(file, 'utf8').includes(ON_EACH_DRIVER))
+  const tried = asked.includes(DRAWN) ? someOf('files of the protocol', others, Math.ceil(others.length / 2)) : others
+  return files.filter((file) => !tried.includes(file))
 }
 
 /** A run on one store needs that one alone, and a run with several processes needs none. */
