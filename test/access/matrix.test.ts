@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'
+import { someOf } from '../support/effort.ts'
 import { AccessLab, CALLERS, type CallerName } from '../support/matrix/access-lab.ts'
 import { PodmanClient, SkopeoClient } from '../support/matrix/containers-client.ts'
 import { CurlClient } from '../support/matrix/curl-client.ts'
@@ -64,7 +65,9 @@ describeWith(
         offered.map((operation) => ({ caller, operation, expected: EXPECTED[operation][caller] })),
       )
 
-      test.each(cells)('$caller: $operation is $expected', async ({ caller, operation, expected }) => {
+      // What Berth answers does not depend on the client: curl asks for every cell in each run, the large programs for half of theirs.
+      const tried = name.startsWith('curl') ? cells : someOf(`cells of ${name}`, cells, Math.ceil(cells.length / 2))
+      test.each(tried)('$caller: $operation is $expected', async ({ caller, operation, expected }) => {
         const result = await clients.get(name)?.can[operation]?.(caller)
 
         expect(typeof expected === 'string' ? result : withoutOwn(result)).toEqual(expected)
