@@ -92,7 +92,7 @@ test('what a program has started ends with it', async () => {
   await expect(credentials.find()).rejects.toThrow('did not end')
 
   const pid = Number(readFileSync(pids, 'utf8'))
-  await poll('the program has ended', 10_000, async () => !isRunning(pid) || undefined)
+  await poll('the program has ended', 60_000, async () => !isRunning(pid) || undefined)
 })
 
 /** A process that has ended and that no other one has waited for yet does not run. */

@@ -46,7 +46,7 @@ test('a question how to log in is no failure, and no secret is written down', as
   const token = await registry.token(['repository:team/app:pull'], 'ci', robot)
   await registry.client({ authorization: `Bearer ${token}` }).request('GET', '/v2/team/app/tags/list')
   await registry.basic('alice', 'alice-secret').request('GET', '/v2/last/tags/list')
-  await registry.program.waitForOutput(/path=\/v2\/last\/tags\/list/, 30_000)
+  await registry.program.waitForOutput(/path=\/v2\/last\/tags\/list/, 90_000)
 
   const { output } = registry.program
   expect(output).not.toMatch(/msg="(authentication failed|denied)".*asked/)

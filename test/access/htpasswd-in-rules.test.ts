@@ -26,7 +26,7 @@ test('htpasswd users are named in rules, are in groups, and lose everything with
   await own.folder.file('htpasswd', `dave:${hash}\n`)
 
   // The file is looked at ten times a second.
-  await poll('carol is out', 30_000, async () =>
+  await poll('carol is out', 90_000, async () =>
     (await carol.request('POST', '/v2/carols/blobs/uploads/')).status === 401 ? true : undefined,
   )
   expect((await withToken.request('POST', '/v2/carols/blobs/uploads/')).status).toBe(401)

@@ -31,7 +31,7 @@ describeWith({ programs: ['htpasswd'] }, 'auth.htpasswd', () => {
     const readings = () => berth.log.lines.filter(({ message }) => message === 'htpasswd read again').length
     const before = readings()
     await htpasswd(path, flags, ...words)
-    await poll('the file is read again', 30_000, async () => {
+    await poll('the file is read again', 90_000, async () => {
       await statusFor('alice', 'secret')
       return readings() > before ? true : undefined
     })

@@ -269,7 +269,7 @@ test('accounts that cannot be read are a failure for now, and nobody is told tha
 
   expect(response.status).toBe(503)
   expect(response.headers.get('retry-after')).not.toBeNull()
-  expect(await own.program.waitForOutput(/The record berth\/v1\/access\/users\/bob cannot be read/, 30_000)).toBeTruthy()
+  expect(await own.program.waitForOutput(/The record berth\/v1\/access\/users\/bob cannot be read/, 90_000)).toBeTruthy()
   expect((await own.basic('alice', 'alice-secret').request('GET', '/v2/')).status).toBe(200)
 })
 

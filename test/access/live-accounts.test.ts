@@ -101,7 +101,7 @@ describe('what a command changes holds for the next request, in both processes',
     for (const pid of await workers()) process.kill(pid, 'SIGKILL')
     await registry.program.waitForOutput(
       /msg="worker ended, starting another"[\s\S]*msg="worker ended, starting another"/,
-      30_000,
+      90_000,
     )
 
     expect(await eventually(() => statuses('staying', 'staying-secret'))).toEqual(new Set([200]))

@@ -11,7 +11,7 @@ import { AuthorizedClient, expectStatus } from '../support/registry-client.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { tableAccess } from '../support/table-access.ts'
 
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const IMAGE = makeImage('image', { layers: 1 })
 const NEXT = makeImage('next', { layers: 1 })
@@ -98,7 +98,7 @@ describe.each([
     await first.take(1)
     // What a process has at hand for others is told although it was removed.
     await first[Symbol.asyncDispose]()
-    await poll('nothing listens', 10_000, async () => (berth.registry.notifications?.listeners.size === 0 ? true : undefined))
+    await poll('nothing listens', 60_000, async () => (berth.registry.notifications?.listeners.size === 0 ? true : undefined))
     await removeOldEvents(berth.metadata, { keepMs: 0, sizeBytes: 0 }, new AbortController().signal)
 
     await using removed = await stream('', { 'last-event-id': first.lastId })
@@ -142,7 +142,7 @@ describe.each([
     expect(open.map(({ response }) => response.status)).toEqual([200, 200, 200])
     expect(await statusOf('')).toBe(503)
     await open[0]?.[Symbol.asyncDispose]()
-    await poll('a place is free', 10_000, async () => ((await statusOf('')) === 200 ? true : undefined))
+    await poll('a place is free', 60_000, async () => ((await statusOf('')) === 200 ? true : undefined))
     for (const events of open) await events[Symbol.asyncDispose]()
   })
 

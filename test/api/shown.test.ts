@@ -202,7 +202,7 @@ describe.each(SERVERS)('what /api/v1 of %s shows:', (_, server) => {
 
   test('the bytes of a repository, of an image and of each tag, and what nothing else needs of them', async () => {
     const use = (query: string) => ask(ANSWERS.storage, `${LIST}/team/app/storage${query}`)
-    await poll('the scan is complete', 30_000, async () => (await use('')).own ?? undefined)
+    await poll('the scan is complete', 90_000, async () => (await use('')).own ?? undefined)
     const images = [one, two, signature]
     const all = new Map(
       images.flatMap((image) => [image.manifest, ...blobsOf(image)]).map((content) => [content.digest, content]),
@@ -232,7 +232,7 @@ describe.each(SERVERS)('what /api/v1 of %s shows:', (_, server) => {
     await pushImage(client, makeImage('second'), 'v1', 'moves')
     await expectStatus(await client.deleteManifest('moves', 'v1'), 202)
     const activity = async (query: string) => await ask(ANSWERS.activity, `/api/v1/activity${query}`)
-    await poll('they are recorded', 30_000, async () => {
+    await poll('they are recorded', 90_000, async () => {
       const { activity: shown } = await activity('?n=1')
       return shown[0]?.repository === 'moves' && shown[0].digest === null ? true : undefined
     })

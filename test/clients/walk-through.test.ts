@@ -141,7 +141,7 @@ describeWith(
         const both = `${await htpasswd('testuser', 'testpassword')}${await htpasswd('another', 'secret')}`
         await folder.file('registry-auth/htpasswd', both)
 
-        const login = await poll('the new user is let in', 30_000, async () => {
+        const login = await poll('the new user is let in', 90_000, async () => {
           const { exitCode, stdout } = await daemon.tryDocker('login', '-u', 'another', '-p', 'secret', ADDRESS)
           return exitCode === 0 ? stdout : undefined
         })

@@ -35,7 +35,7 @@ test('a day for which the process that collects is stopped, while another one se
   const wall = Date.now.bind(Date)
   jump = spyOn(Date, 'now').mockImplementation(() => wall() + DAY_MS)
   await serving.client.pushBlob('app', blob)
-  await poll('the process that serves has said so', 20_000, async () => {
+  await poll('the process that serves has said so', 90_000, async () => {
     const last = await findLastRunning(serving.opened.metadata.read)
     return last !== undefined && Date.now() - last < HOUR_MS ? true : undefined
   })

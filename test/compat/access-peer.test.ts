@@ -112,7 +112,7 @@ describeWith({ programs: [PEER_PROGRAM, 'openssl'] }, 'With the same auth, regis
       await expectSame(registries, { authorization }, authorization.startsWith('basic '))
     }
     await appendFile(path, `new:$2y$${hash.slice(4)}\n`)
-    await poll('the new user is known', 30_000, async () => {
+    await poll('the new user is known', 90_000, async () => {
       const statuses = await Promise.all(registries.map((registry) => statusFor(registry, basic('new', 'secret'))))
       return statuses.every((status) => status === 200) ? true : undefined
     })

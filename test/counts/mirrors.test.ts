@@ -33,7 +33,7 @@ const mirrored: readonly Work[] = locally.map(({ name, title, run }) => ({
 
 /** A blob on its way is sent in chunks, and one in its place with its length. */
 async function inItsPlace(client: RegistryClient): Promise<void> {
-  await poll('the blob is in its place', 20_000, async () => {
+  await poll('the blob is in its place', 90_000, async () => {
     const { headers, body } = await client.getBlob(REPOSITORY, LARGE.digest)
     await body?.cancel()
     return headers.has('content-length') || undefined
@@ -43,7 +43,7 @@ async function inItsPlace(client: RegistryClient): Promise<void> {
 /** Its process has told the others that the fetch is over. */
 async function isOver({ log, opened }: BerthInProcess): Promise<void> {
   await log.line(({ message }) => message === 'a blob was fetched')
-  await poll('the fetch is over', 20_000, async () => {
+  await poll('the fetch is over', 90_000, async () => {
     const rows = await opened.metadata.read.all('SELECT digest FROM fetch')
     return rows.length === 0 || undefined
   })

@@ -191,11 +191,11 @@ describe('a metadata database', () => {
     await using program = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], {
       environment: environmentIn(folder.join('env')),
     })
-    const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, 30_000)
+    const [, url = ''] = await program.waitForOutput(/msg="listening" url=(\S+)/, 90_000)
     await pushImage(new RegistryClient(url), 'restarted', image, 'latest')
 
     await removeDatabase(folder)
-    await program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, 30_000)
+    await program.waitForOutput(/msg="restarting"[\s\S]*msg="listening"/, 90_000)
 
     const answer = await new RegistryClient(url).getManifest('restarted', 'latest')
     expect(await answer.bytes()).toEqual(image.manifest.bytes)

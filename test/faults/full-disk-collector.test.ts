@@ -27,7 +27,7 @@ describeWith({ programs: ['mount', 'umount', 'dd'], root: true }, 'a disk that i
       const orphans = Array.from({ length: 100 }, (_, number) => contentOf('', Buffer.alloc(40_000, `layer ${number}`)))
       for (const blob of [...blobsOf(image), ...orphans]) await client.pushBlob('app', blob)
       await expectStatus(await client.putManifest('app', 'latest', image.manifest), 201)
-      await poll('the log has its space', 20_000, async () => {
+      await poll('the log has its space', 90_000, async () => {
         return (await stat(join(disk.path, 'berth/metadata.db-wal'))).size >= LOG_BYTES || undefined
       })
       // The same storage, with a collector that the test runs, and a clock that it moves.
@@ -48,7 +48,7 @@ describeWith({ programs: ['mount', 'umount', 'dd'], root: true }, 'a disk that i
         ),
       ).toHaveLength(200)
       expect(missing(disk.path, imagePlaces('app', image))).toEqual([])
-      await poll('space comes back', 20_000, async () => (await statfs(disk.path)).bavail > 0 || undefined)
+      await poll('space comes back', 90_000, async () => (await statfs(disk.path)).bavail > 0 || undefined)
       for (const { digest, bytes } of blobsOf(image)) expect(await (await client.getBlob('app', digest)).bytes()).toEqual(bytes)
       expect((await client.headBlob('app', orphans[0]?.digest ?? '')).status).toBe(404)
     },

@@ -40,13 +40,13 @@ describeWith(
         for (const blob of [kept.config, ...kept.layers, gone.config, ...gone.layers]) await client.pushBlob('app', blob)
         await expectStatus(await client.putManifest('app', 'kept', kept.manifest), 201)
         for (let tag = 0; tag < TAGS; tag += 1) await expectStatus(await client.putManifest('app', `t${tag}`, gone.manifest), 201)
-        await poll('the log has its space', 20_000, async () => {
+        await poll('the log has its space', 90_000, async () => {
           return (await stat(join(disk.path, 'berth/metadata.db-wal'))).size >= LOG_BYTES || undefined
         })
 
         const database = join(disk.path, 'berth/metadata.db')
         const log = new LogIndex(database)
-        await poll('the log was folded in', 20_000, async () => log.bytesToFold() < LOG_BYTES / 2 || undefined)
+        await poll('the log was folded in', 90_000, async () => log.bytesToFold() < LOG_BYTES / 2 || undefined)
         // What is still in it would take its share of the log.
         checkpoint(database)
         await disk.fill()
@@ -55,12 +55,12 @@ describeWith(
         const deleteTag = async (tag: number) => await expectStatus(await client.deleteManifest('app', `t${tag}`), 202)
         for (let tag = 0; tag < TAGS_AT_ONCE; tag += 1) await deleteTag(tag)
         // They wrote more than that; what came after the checkpoint may still be in the log.
-        await poll('the log was folded in on the full disk', 20_000, async () => log.bytesToFold() < LOG_BYTES / 2 || undefined)
+        await poll('the log was folded in on the full disk', 90_000, async () => log.bytesToFold() < LOG_BYTES / 2 || undefined)
         for (let tag = TAGS_AT_ONCE; tag < TAGS - 5; tag += 1) await deleteTag(tag)
         await expectStatus(await client.deleteManifest('app', gone.manifest.digest), 202)
         for (const { digest } of gone.layers) await expectStatus(await client.request('DELETE', `/v2/app/blobs/${digest}`), 202)
 
-        await poll('space comes back', 20_000, async () => (await statfs(disk.path)).bavail > 0 || undefined)
+        await poll('space comes back', 90_000, async () => (await statfs(disk.path)).bavail > 0 || undefined)
         const refused = await client.request('POST', '/v2/app/blobs/uploads/')
         expect([refused.status, refused.headers.has('retry-after')]).toEqual([503, true])
         expect(await refused.json()).toMatchObject({

@@ -93,7 +93,7 @@ describeWith({ programs: PROGRAMS, root: true }, 'a start on a disk that takes n
 
       await undo(disk)
 
-      await poll('a push succeeds', 30_000, async () => {
+      await poll('a push succeeds', 90_000, async () => {
         const pushed = await client.putManifest('kept', 'other', image.manifest).catch(() => undefined)
         return pushed?.status === 201 || undefined
       })

@@ -142,7 +142,7 @@ describe.each(['files', 'streams'] as const)('the server of %s', (kind) => {
     for (const status of ['200', '201', '202', '400', '404', '405', '416', 'closed'])
       expect(fuzz.statuses.get(status)).toBeGreaterThan(0)
     await fuzz.endSessions()
-    const after = await poll('what is under way ends', 30_000, async () => {
+    const after = await poll('what is under way ends', 90_000, async () => {
       const seen = await registry.seen()
       const hasEnded = seen.files === 0 && seen.rows.claim === 0 && seen.sockets <= before.sockets + AT_ONCE
       return hasEnded ? seen : undefined

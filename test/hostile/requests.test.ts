@@ -44,12 +44,12 @@ describe.each(['files', 'streams'] as const)('hostile requests to the server of 
   /** The registry stages a file of its own every few seconds, for the history of tags. */
   async function endOfFiles(seen: Seen): Promise<void> {
     if (seen.files === 0) return
-    await poll('no file is left', 10_000, async () => (await registry.seen()).files === 0 || undefined)
+    await poll('no file is left', 60_000, async () => (await registry.seen()).files === 0 || undefined)
   }
 
   test('all of them leave no connection behind, but for those that wait for their next request', async () => {
     // The client of the test keeps its own open: as many as it had at once.
-    await poll('connections end', 30_000, async () => (await registry.seen()).sockets <= before.sockets + 100 || undefined)
+    await poll('connections end', 90_000, async () => (await registry.seen()).sockets <= before.sockets + 100 || undefined)
 
     if (SCALE > 1) await Bun.sleep(5_000)
     const { rssMb } = await registry.seen()

@@ -94,7 +94,7 @@ describe('the one-file program', () => {
       await using registry = await startBerth({ folder, processes: 1, dataDirectory, berth })
       await pushLargeManifests(new RegistryClient(registry.url))
 
-      await poll('the database has grown', 30_000, async () => {
+      await poll('the database has grown', 90_000, async () => {
         const { size } = await stat(join(dataDirectory, 'berth/metadata.db'))
         return size > FOLDED_BYTES || undefined
       })

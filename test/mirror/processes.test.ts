@@ -118,7 +118,7 @@ test('readers in the other process are cut as well where the bytes turn out to b
 
   for (const client of clients) await expect(client.whole()).rejects.toThrow()
   const client = new RegistryClient(mirror.url)
-  await poll('it comes', 30_000, async () => {
+  await poll('it comes', 90_000, async () => {
     const answer = await client.getBlob('app', DIGEST)
     return answer.status === 200 ? sha256(await answer.bytes()) === DIGEST || undefined : undefined
   })

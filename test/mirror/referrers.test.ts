@@ -189,7 +189,7 @@ describe.each([
     await pull(SUBJECT.digest, SBOM.manifest.digest, SIGNATURE.manifest.digest)
 
     const used = () => usedOnDisk(folder.join('data'), (repository) => repository === 'far/app')
-    await poll('all of it has gone', 30_000, async () => used() === 0 || undefined)
+    await poll('all of it has gone', 90_000, async () => used() === 0 || undefined)
     const line = await mirror.log.line(({ message }) => message === 'a mirror let go of what was used least')
     expect(line.fields).toMatchObject({ images: 1, because: 'age' })
   })

@@ -29,7 +29,7 @@ test.each([
     }
     await using mirror = await AppInTest.start(folder, sections, { server })
     const answers = WAITING.map(([method, path]) => mirror.request(method, path))
-    await poll('the upstream has been asked for all', 30_000, async () => upstream.asked.length === WAITING.length || undefined)
+    await poll('the upstream has been asked for all', 90_000, async () => upstream.asked.length === WAITING.length || undefined)
 
     await Promise.all([mirror.stop(1_000), ...answers])
 

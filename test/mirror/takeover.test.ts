@@ -45,7 +45,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A directory that the proxy of regist
     {
       await using before = await startPeer({ folder, dataDirectory: data, moreConfig })
       await pull(new RegistryClient(before.url), FIRST, 'first')
-      await poll('registry:2 has written down what it fetched', 30_000, async () => {
+      await poll('registry:2 has written down what it fetched', 90_000, async () => {
         const keys = existsSync(stateFile) ? Object.keys(scheduledIn(stateFile)) : []
         return [FIRST.manifest, ...blobsOf(FIRST)].every(({ digest }) => keys.includes(`${REPOSITORY}@${digest}`)) || undefined
       })
@@ -69,7 +69,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A directory that the proxy of regist
     const after = { folder, dataDirectory: data, moreConfig: `proxy:\n  remoteurl: ${again.url}\n` }
     {
       await using peer = await startPeer(after)
-      await poll('registry:2 lets go of what is due', 30_000, async () => !existsSync(placeOf(due)) || undefined)
+      await poll('registry:2 lets go of what is due', 90_000, async () => !existsSync(placeOf(due)) || undefined)
       const others = [...blobsOf(FIRST), ...blobsOf(SECOND), FIRST.manifest, SECOND.manifest].filter((each) => each !== due)
       expect(others.filter((content) => !existsSync(placeOf(content)))).toEqual([])
       for (const [image, tag] of [

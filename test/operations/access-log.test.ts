@@ -136,7 +136,7 @@ function withoutOurOwn({ client, line, status, referer, agent }: Record<string, 
 }
 
 async function waitForLines(registry: OperatedRegistry, count: number): Promise<string[]> {
-  return await poll(`${count} lines`, 30_000, async () => {
+  return await poll(`${count} lines`, 90_000, async () => {
     const lines = await registry.accessLog()
     return lines.length >= count ? lines : undefined
   })

@@ -34,12 +34,12 @@ describeWith({ programs: ['curl', 'grep'] }, 'docs/events.md', () => {
     const command = LISTEN.replace('https://registry.example.com', registry.url).replace('curl', 'exec curl')
     const environment = { ...environmentIn(registry.folder.join('curl')), TOKEN: token }
     await using curl = new BackgroundProgram(['sh', '-c', command], { environment })
-    await curl.waitForOutput(/^event: ready$/m, 20_000)
+    await curl.waitForOutput(/^event: ready$/m, 90_000)
 
     const alice = registry.basic('alice', 'alice-secret')
     await pushImage(alice, makeImage('image', { layers: 1 }), 'v2', 'team/app')
     await pushImage(alice, makeImage('next', { layers: 1 }), 'v2', 'team/app')
-    await curl.waitForOutput(/^event: tag\.move$/m, 20_000)
+    await curl.waitForOutput(/^event: tag\.move$/m, 90_000)
 
     const shown = /```\n(retry: [\s\S]*?)```/.exec(PAGE)?.[1] ?? ''
     const fieldsOf = (text: string, event: string) => {

@@ -74,7 +74,7 @@ describe('Berth itself', () => {
     expect(value('berth_storage_free_bytes')).toBeGreaterThan(value('berth_storage_reserve_bytes'))
     expect(families.get('berth_build_info')?.metrics[0]?.labels).toMatchObject({ version: expect.any(String), bun: Bun.version })
     expect(value('process_start_time_seconds')).toBeGreaterThan(1_700_000_000)
-    await poll('the scan is complete', 30_000, async () => {
+    await poll('the scan is complete', 90_000, async () => {
       const scan = (await scrape(registry)).get('berth_scan_complete')
       return scan?.metrics[0]?.value === '1' ? true : undefined
     })
@@ -127,7 +127,7 @@ describeWith({ programs: ['prometheus'] }, 'Prometheus', () => {
     await using _prometheus = new BackgroundProgram(command, { environment: environmentIn(folder.path) })
 
     const query = 'sum by (handler) (registry_http_requests_total{handler="manifest"})'
-    const value = await poll('a scrape', 30_000, async () => await ask(port, query))
+    const value = await poll('a scrape', 90_000, async () => await ask(port, query))
 
     expect(Number(value)).toBe(3)
     expect(await ask(port, 'up{job="registry"}')).toBe('1')

@@ -51,7 +51,7 @@ describe('a running registry', () => {
 test('background work is held by the one process that there is', async () => {
   await using registry = await OperatedRegistry.start('Berth')
 
-  await poll('each duty has a holder', 30_000, async () => {
+  await poll('each duty has a holder', 90_000, async () => {
     const { duties } = (await (await fetch(`${registry.client.url}/readyz`)).json()) as {
       readonly duties: Record<string, string>
     }
@@ -71,13 +71,13 @@ test('a registry that is asked to stop lives and is not ready while it finishes 
     },
   })
   const upload = fetch(new URL(location, registry.client.url), { method: 'PATCH', body: slow })
-  await poll('the upload is under way', 30_000, async () => {
+  await poll('the upload is under way', 90_000, async () => {
     const { body: metrics } = await registry.debug('/metrics')
     return String(metrics).includes('registry_http_in_flight_requests{handler="blob_upload_chunk"} 1') ? true : undefined
   })
 
   process.kill(registry.program.pid, 'SIGTERM')
-  const draining = await poll('not ready', 30_000, async () => {
+  const draining = await poll('not ready', 90_000, async () => {
     const answer = await registry.debug('/readyz')
     return answer.status === 503 ? answer : undefined
   })

@@ -68,7 +68,7 @@ describe('with an OTLP endpoint', () => {
     await using registry = await OperatedRegistry.start('Berth', { environment: collector.environment })
 
     expect((await registry.client.request('GET', '/v2/')).status).toBe(200)
-    await registry.program.waitForOutput(/level=warn msg="traces are not taken" url=\S+ reason=/, 30_000)
+    await registry.program.waitForOutput(/level=warn msg="traces are not taken" url=\S+ reason=/, 90_000)
     await registry.client.request('GET', '/v2/')
 
     await registry.program.stop()
@@ -96,7 +96,7 @@ describe('without one', () => {
 
     await registry.client.request('GET', '/v2/')
 
-    const lines = await poll('a line', 30_000, async () => {
+    const lines = await poll('a line', 90_000, async () => {
       const written = await registry.accessLog()
       return written.length > 0 ? written : undefined
     })
@@ -142,7 +142,7 @@ class Collector implements AsyncDisposable {
   }
 
   async spans(count: number): Promise<readonly ReceivedSpan[]> {
-    return await poll(`${count} spans`, 30_000, async () => {
+    return await poll(`${count} spans`, 90_000, async () => {
       const spans = this.#received.flatMap(({ resourceSpans }) =>
         resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)),
       )

@@ -61,7 +61,7 @@ describeWith({ programs: [CHROMIUM] }, 'what strangers have written', () => {
     await artifacts.chart('evil/app', 'chart', chart)
     await artifacts.file('evil/app', 'files', { title: SCRIPT, mediaType: `text/${SCRIPT}`, predicate: TURNED })
     // A config of a megabyte is read in the background.
-    await poll('the facts of the image', 30_000, async () => {
+    await poll('the facts of the image', 90_000, async () => {
       const answer = await client.request('GET', '/api/v1/repositories/evil/app/image?tag=v1')
       const { facts } = (await answer.json()) as { facts: object | null }
       return facts ?? undefined

@@ -54,7 +54,7 @@ describe('with auth.htpasswd', () => {
 
     await writeUser('other')
 
-    const end = Date.now() + 30_000
+    const end = Date.now() + 90_000
     let status = await statusOf(headers)
     while (status !== 401 && Date.now() < end) status = await statusOf(headers)
     expect(status).toBe(401)

@@ -47,7 +47,7 @@ describe('several processes on one port', () => {
     const environment = { ...environmentIn(folder.join('environment')), BERTH_PROCESSES: '2' }
     await using berth = new BackgroundProgram([BERTH_PROGRAM, 'serve', config], { environment })
 
-    const [, debugUrl = ''] = await berth.waitForOutput(/msg="debug server listening" url=(\S+)/, 30_000)
+    const [, debugUrl = ''] = await berth.waitForOutput(/msg="debug server listening" url=(\S+)/, 90_000)
 
     expect((await fetch(`${debugUrl}/livez`)).status).toBe(200)
     expect((await fetch(`${debugUrl}/debug/health`)).status).toBe(200)
@@ -57,7 +57,7 @@ describe('several processes on one port', () => {
     expect(berth.output).not.toContain('msg="listening"')
 
     await start.end()
-    await berth.waitForOutput(/msg="listening"/, 30_000)
+    await berth.waitForOutput(/msg="listening"/, 90_000)
     expect((await fetch(`${debugUrl}/readyz`)).status).toBe(200)
   }, 120_000)
 
@@ -92,7 +92,7 @@ describe('several processes on one port', () => {
       if (name.startsWith('metadata.db')) await Bun.file(folder.join('data/berth', name)).unlink()
     }
     for (const worker of before) await ended(worker, 30_000)
-    const answer = await poll('the tag is served again', 30_000, async () => {
+    const answer = await poll('the tag is served again', 90_000, async () => {
       const response = await fetch(`${berth.url}/v2/kept/manifests/latest`, FRESH).catch(() => undefined)
       return response?.status === 200 ? response : undefined
     })
@@ -108,14 +108,14 @@ describe('several processes on one port', () => {
     await client.pushBlob('large', large)
     const uploads = await Promise.all(Array.from({ length: 25 }, () => startSlowPatch(client)))
     const pulls = await Promise.all(Array.from({ length: 25 }, () => startSlowPull(client, large.digest)))
-    await poll('every upload has its file', 30_000, async () => {
+    await poll('every upload has its file', 90_000, async () => {
       return (await readdir(folder.join('data/berth/uploads'))).length === uploads.length || undefined
     })
     const workers = await berth.workers()
 
     process.kill(berth.program.pid, 'SIGTERM')
-    await berth.program.waitForOutput(/msg="stopping"/, 30_000)
-    await poll('new requests are refused', 30_000, async () => {
+    await berth.program.waitForOutput(/msg="stopping"/, 90_000)
+    await poll('new requests are refused', 90_000, async () => {
       return await fetch(`${berth.url}/v2/`, FRESH).then(
         () => undefined,
         () => true,
@@ -138,7 +138,7 @@ describe('several processes on one port', () => {
 const FRESH = { headers: { connection: 'close' }, keepalive: false } as const
 
 async function freshJson(url: string): Promise<unknown> {
-  return await (await fetch(url, { ...FRESH, signal: AbortSignal.timeout(10_000) })).json()
+  return await (await fetch(url, { ...FRESH, signal: AbortSignal.timeout(60_000) })).json()
 }
 
 /** Kills one of two that serve eight clients, and gives how long it takes until there are two again. */
@@ -152,8 +152,8 @@ async function backAfterKill(): Promise<number> {
 
   process.kill(before[0] ?? 0, 'SIGKILL')
   const killedAt = performance.now()
-  await berth.program.waitForOutput(/worker ended, starting another.*signal=SIGKILL/, 30_000)
-  const after = await poll('two workers again', 30_000, async () => {
+  await berth.program.waitForOutput(/worker ended, starting another.*signal=SIGKILL/, 90_000)
+  const after = await poll('two workers again', 90_000, async () => {
     const workers = await berth.workers()
     return workers.length === 2 && !workers.includes(before[0] ?? 0) ? workers : undefined
   })

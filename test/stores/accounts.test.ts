@@ -41,7 +41,7 @@ describeOnStores('accounts in a bucket', (store) => {
 
     await registry.berthElsewhere(['user', 'remove', 'bob'])
 
-    await poll('bob is out', 10_000, async () => ((await client.request('GET', '/v2/')).status === 401 ? true : undefined))
+    await poll('bob is out', 60_000, async () => ((await client.request('GET', '/v2/')).status === 401 ? true : undefined))
   })
 })
 

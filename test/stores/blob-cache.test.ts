@@ -54,7 +54,7 @@ describeOnStores('the cache of a bucket', (store) => {
   }
 
   async function kept(directory: string, count: number): Promise<readonly string[]> {
-    return await poll(`${count} files in the cache`, 30_000, async () => {
+    return await poll(`${count} files in the cache`, 90_000, async () => {
       const entries = await readdir(join(directory, 'whole'), { recursive: true, withFileTypes: true }).catch(() => [])
       const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
       return files.length === count ? files : undefined
@@ -111,10 +111,10 @@ describeOnStores('the cache of a bucket', (store) => {
     for (let time = 0; time < 3; time += 1) {
       expect(await pull(client, layer.digest)).toMatchObject({ received: layer.digest, requests: ['HeadObject', 'GetObject'] })
     }
-    await poll('nothing is left on the disk', 30_000, async () => {
+    await poll('nothing is left on the disk', 90_000, async () => {
       const entries = await readdir(join(disk.path, 'cache'), { recursive: true, withFileTypes: true })
       return entries.every((entry) => !entry.isFile()) || undefined
     })
-    await berth.program.waitForOutput(/the cache of blobs failed, pulls go on without it/, 30_000)
+    await berth.program.waitForOutput(/the cache of blobs failed, pulls go on without it/, 90_000)
   })
 })

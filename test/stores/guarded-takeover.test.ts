@@ -45,7 +45,7 @@ describeOnStoresAtOnce('a registry that waits for another machine to end', (stor
   async function startGuarded(bucket: S3Place, folder: TemporaryFolder) {
     const { config, ca } = await guardedConfig(folder)
     const berth = await startBerth({ folder, dataDirectory: bucket, moreConfig: config })
-    await berth.program.waitForOutput(WAITS, 30_000)
+    await berth.program.waitForOutput(WAITS, 90_000)
     const ask = async (method: string, path: string, password?: string) => {
       const headers = password === undefined ? undefined : { authorization: `Basic ${btoa(`alice:${password}`)}` }
       const signal = AbortSignal.timeout(20_000)
@@ -80,7 +80,7 @@ describeOnStoresAtOnce('a registry that waits for another machine to end', (stor
     ])
     expect(statuses.map(({ status }) => status)).toEqual([401, 404, 401, 401, 503, 503])
 
-    const [, debug] = await berth.program.waitForOutput(DEBUG, 30_000)
+    const [, debug] = await berth.program.waitForOutput(DEBUG, 90_000)
     const metrics = (await (await fetch(`${debug}/metrics`)).text()).split('\n')
     expect(metrics).toContain('registry_http_requests_total{handler="manifest",method="get",code="200"} 1')
     expect(metrics).toContain('registry_http_requests_total{handler="manifest",method="delete",code="503"} 1')

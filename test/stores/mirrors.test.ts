@@ -96,7 +96,7 @@ describeOnStores(
         expect(sha256(await answer.bytes())).toBe(LARGE.digest)
       }
       expect(upstream.asked).toEqual([`GET /v2/app/blobs/${LARGE.digest}`])
-      await poll('nothing is left on this machine', 20_000, async () => (partsIn(folder).length === 0 ? true : undefined))
+      await poll('nothing is left on this machine', 90_000, async () => (partsIn(folder).length === 0 ? true : undefined))
       expect(sha256(await (await client.getBlob('far/app', LARGE.digest)).bytes())).toBe(LARGE.digest)
       expect(upstream.asked.length).toBe(1)
     })
@@ -121,7 +121,7 @@ describeOnStores(
       await using berth = await start(folder, place, upstream.url)
       expect(sha256(await (await new RegistryClient(berth.url).getBlob('far/app', LARGE.digest)).bytes())).toBe(LARGE.digest)
 
-      await poll('nothing is left on this machine', 20_000, async () => (partsIn(folder).length === 0 ? true : undefined))
+      await poll('nothing is left on this machine', 90_000, async () => (partsIn(folder).length === 0 ? true : undefined))
     })
   },
   ['versitygw'],

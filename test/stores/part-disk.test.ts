@@ -49,7 +49,7 @@ describeOnStores('parts of uploads to a bucket on a full disk of this machine', 
         status === 202 ? 201 : 204,
       )
     }
-    await poll('no part is left', 20_000, async () => (await filesIn(join(disk.path, 'parts'))).length === 0 || undefined)
+    await poll('no part is left', 90_000, async () => (await filesIn(join(disk.path, 'parts'))).length === 0 || undefined)
 
     await disk.free()
     const again = await Promise.all(Array.from({ length: UPLOADS }, () => begin(client)))

@@ -9,7 +9,7 @@ import { BackgroundProgram, type Environment, environmentIn } from './processes.
 import { RecordedLog } from './recorded-log.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-const START_MS = 45_000
+const START_MS = 120_000
 const POLL_MS = 20
 const ENDED_MS = 5_000
 const NO_OUTPUT = { write: () => undefined, end: async () => undefined }
@@ -51,7 +51,7 @@ export class ConfiguredRegistry implements AsyncDisposable {
   /** The status of a request to the loopback address of IPv6, where it listens there. */
   async statusOverIPv6(path: string): Promise<string> {
     try {
-      const response = await fetch(`http://[::1]:${this.#places.port}${path}`, { signal: AbortSignal.timeout(5_000) })
+      const response = await fetch(`http://[::1]:${this.#places.port}${path}`, { signal: AbortSignal.timeout(60_000) })
       await response.bytes()
       return `${response.status}`
     } catch {
@@ -61,7 +61,7 @@ export class ConfiguredRegistry implements AsyncDisposable {
 
   async requestDebug(path: string): Promise<Response | undefined> {
     try {
-      return await fetch(`http://127.0.0.1:${this.#places.debugPort}${path}`, { signal: AbortSignal.timeout(5_000) })
+      return await fetch(`http://127.0.0.1:${this.#places.debugPort}${path}`, { signal: AbortSignal.timeout(60_000) })
     } catch {
       return undefined
     }
@@ -143,7 +143,7 @@ async function choosePlaces(folder: TemporaryFolder): Promise<Places> {
     debugPort,
     fill: (text) => text.replace(/\b(PORT|DEBUG|DATA|SOCKET|CONFIG)\b/g, (word) => words[word] ?? word),
     ask: async (method, path, init = {}) => {
-      const common = { ...base, method, ...init, signal: AbortSignal.timeout(10_000) }
+      const common = { ...base, method, ...init, signal: AbortSignal.timeout(60_000) }
       const overSocket = await Bun.file(socket)
         .stat()
         .then(() => true)

@@ -233,7 +233,7 @@ export function describeFetches(where: string, { server, sections, uploads }: Fe
       expect((await (await get()).bytes()).length).toBe(BYTES.length)
       await fetched()
 
-      await poll('every file is closed', 10_000, async () => (openFilesIn(uploads(folder)).length === 0 ? true : undefined))
+      await poll('every file is closed', 60_000, async () => (openFilesIn(uploads(folder)).length === 0 ? true : undefined))
       expect(openFilesIn(folder.path).filter((path) => /\/blobs\/|\(deleted\)/.test(path))).toEqual([])
     })
   })

@@ -65,7 +65,7 @@ export class OperatedRegistry implements AsyncDisposable {
   }
 
   async debug(path: string, method = 'GET'): Promise<{ readonly status: number; readonly body: unknown }> {
-    const response = await fetch(`${this.debugUrl}${path}`, { method, signal: AbortSignal.timeout(10_000) })
+    const response = await fetch(`${this.debugUrl}${path}`, { method, signal: AbortSignal.timeout(60_000) })
     const text = await response.text()
     const isJson = response.headers.get('content-type')?.startsWith('application/json') === true
     return { status: response.status, body: isJson ? JSON.parse(text) : text }

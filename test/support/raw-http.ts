@@ -10,7 +10,7 @@ export type HangUp = 'answer' | 'fin' | 'reset'
 export async function sendRaw(url: string, request: string | Uint8Array, hangUp: HangUp = 'answer'): Promise<string> {
   const { hostname, port } = new URL(url)
   const socket = connect(Number(port), hostname)
-  socket.setTimeout(20_000, () => socket.destroy(new Error('nothing came for twenty seconds')))
+  socket.setTimeout(60_000, () => socket.destroy(new Error('nothing came for a minute')))
   const received = readAll(socket)
   socket.write(request, () => {
     if (hangUp === 'fin') socket.destroy()

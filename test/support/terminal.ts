@@ -1,6 +1,6 @@
 import type { Environment } from './processes.ts'
 
-const TEST_MS = 20_000
+const TEST_MS = 120_000
 
 /**
  * Runs a program at a terminal of its own, which shows what is typed unless the program turns that off. Each line is typed when the

@@ -12,7 +12,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { traffic } from '../support/tls-traffic.ts'
 
 const TEST_MS = 180_000
-const RENEWAL_MS = 40_000
+const RENEWAL_MS = 120_000
 const HOSTS = ['localhost', '127.0.0.1']
 
 describe.each([1, 2])('certificates that change while %d process(es) serve', (processes) => {

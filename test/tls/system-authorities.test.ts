@@ -56,7 +56,7 @@ describeWith({ programs: ['unshare', 'mount'], root: true }, 'an authority that 
       })
       await using _running = program
 
-      await poll('the check was made', 30_000, async () => server.connections > 2 || undefined)
+      await poll('the check was made', 90_000, async () => server.connections > 2 || undefined)
       const headers = { authorization: `Bearer ${'t'.repeat(40_000)}` }
       const answer = await fetch(`${match[1]}/v2/`, { headers })
 

@@ -23,7 +23,7 @@ test('the port of http.tls.letsencrypt keeps 32 connections from one address, an
       await wire.send(QUESTION).until(/404 Not Found(.|\s)*question/)
     }
 
-    await poll('three have ended', 30_000, async () => wires.filter((wire) => wire.hasEnded).length === 3 || undefined)
+    await poll('three have ended', 90_000, async () => wires.filter((wire) => wire.hasEnded).length === 3 || undefined)
     for (const wire of wires.filter(({ hasEnded }) => !hasEnded)) await wire.send(QUESTION).until(/question(.|\s)*question/)
     expect(wires.filter(({ hasEnded }) => hasEnded)).toHaveLength(3)
   } finally {

@@ -42,7 +42,7 @@ test('chunks of one byte that come at once go through the stream together, and i
 
   expect(await received).toEqual(sent)
   expect(pushes).toBeLessThan(10)
-  await poll('the turn ends', 10_000, async () => calls.includes('resume') || undefined)
+  await poll('the turn ends', 60_000, async () => calls.includes('resume') || undefined)
   expect(calls).toEqual(['pause', 'resume'])
 })
 

@@ -5,7 +5,7 @@ import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { LifeLocks } from './life-lock.ts'
 
 const HOLDER = join(import.meta.dir, '../../../test/support/life-lock-holder.ts')
-const TIMEOUT_MS = 20_000
+const TIMEOUT_MS = 90_000
 
 let folder: TemporaryFolder
 let locks: LifeLocks

@@ -21,7 +21,7 @@ describe('a health check', () => {
       },
     })
 
-    await poll('eight looks', 30_000, async () => (seen.length >= 8 ? true : undefined))
+    await poll('eight looks', 90_000, async () => (seen.length >= 8 ? true : undefined))
 
     // Each look sees what the one before it has left.
     expect(seen.slice(0, 8)).toEqual([true, true, true, true, true, true, false, true])
@@ -38,7 +38,7 @@ describe('a health check', () => {
     const monitor = new HealthMonitor([ill, well], new RecordedLog())
     monitors.push(monitor)
 
-    await poll('two looks', 30_000, async () => (looks >= 2 ? true : undefined))
+    await poll('two looks', 90_000, async () => (looks >= 2 ? true : undefined))
 
     expect(monitor.failing).toEqual({ 'the check': expect.stringMatching(/^look \d+$/) })
   })

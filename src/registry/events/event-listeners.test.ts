@@ -10,7 +10,7 @@ import { newEvent } from './content-event.ts'
 import { removeOldEvents } from './event-keeping.ts'
 import { type EventListener, EventListeners } from './event-listeners.ts'
 
-setDefaultTimeout(30_000)
+setDefaultTimeout(180_000)
 
 const NOBODY = { name: undefined, address: undefined, requestId: undefined }
 const APP = findRepositoryName('app') as RepositoryName

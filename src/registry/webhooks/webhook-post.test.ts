@@ -6,7 +6,7 @@ import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { ForbiddenAddressError } from './allowed-address.ts'
 import { postToAllowed } from './webhook-post.ts'
 
-setDefaultTimeout(20_000)
+setDefaultTimeout(180_000)
 
 const signal = new AbortController().signal
 let server: Bun.Server<undefined>

@@ -113,7 +113,7 @@ export class AccessLab implements AsyncDisposable {
 
   /** The first lines of the log after a byte that match. Waits for one. */
   async logged(pattern: RegExp, from: number): Promise<readonly string[]> {
-    return await poll(`a request as ${pattern}`, 30_000, async () => {
+    return await poll(`a request as ${pattern}`, 90_000, async () => {
       const lines = (await this.registry.accessLog(from)).split('\n').filter((line) => pattern.test(line))
       return lines.length === 0 ? undefined : lines
     })
