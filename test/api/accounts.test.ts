@@ -7,13 +7,13 @@ import { AppInTest, basic } from '../support/app-in-test.ts'
 import { makeImage } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { SERVERS } from '../support/wire.ts'
+import { someServers } from '../support/wire.ts'
 
 setDefaultTimeout(120_000)
 
 const [USERS, GROUPS, ROBOTS] = ['/api/v1/users', '/api/v1/groups', '/api/v1/robots'] as const
 
-describe.each(SERVERS)('accounts at %s:', (_, server) => {
+describe.each(someServers('accounts'))('accounts at %s:', (_, server) => {
   let lab: ApiLab
 
   beforeAll(async () => {

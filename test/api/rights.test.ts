@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { API_CALLERS, type ApiCaller, ApiLab } from '../support/api-lab.ts'
 import { makeImage } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
-import { SERVERS } from '../support/wire.ts'
+import { someServers } from '../support/wire.ts'
 
 setDefaultTimeout(120_000)
 
@@ -101,7 +101,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'post /api/v1/webhooks/{webhook}/replay': { body: { aside: true }, statuses: NO_WEBHOOK },
 }
 
-describe.each(SERVERS)('the rights at %s:', (_, server) => {
+describe.each(someServers('rights'))('the rights at %s:', (_, server) => {
   let lab: ApiLab
 
   beforeAll(async () => {

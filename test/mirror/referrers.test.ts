@@ -1,6 +1,4 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { listen } from '../../src/http/server/server.ts'
-import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { AppInTest } from '../support/app-in-test.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { type FakeAnswer, FakeUpstream, notFound, sendBlob } from '../support/fake-upstream.ts'
@@ -12,6 +10,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { usedOnDisk } from '../support/used-on-disk.ts'
+import { someServers } from '../support/wire.ts'
 
 setDefaultTimeout(120_000)
 
@@ -67,10 +66,7 @@ async function list(client: RegistryClient, repository: string, query = '') {
   return { manifests, type: header('content-type'), warning: header('warning'), filtered: header('oci-filters-applied') }
 }
 
-describe.each([
-  ['files', listen],
-  ['streams', listenForStreams],
-] as const)('referrers of a mirror, over the server for %s,', (_, server) => {
+describe.each(someServers('referrers of a mirror'))('referrers of a mirror, over %s,', (_, server) => {
   let folder: TemporaryFolder
   let upstream: FakeUpstream
   let mirror: AppInTest

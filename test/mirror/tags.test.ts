@@ -1,18 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { listen } from '../../src/http/server/server.ts'
-import { listenForStreams } from '../../src/http/server/stream-server.ts'
 import { AppInTest } from '../support/app-in-test.ts'
 import { FakeUpstream, notFound } from '../support/fake-upstream.ts'
 import { makeImage } from '../support/images.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
+import { someServers } from '../support/wire.ts'
 
 const IMAGE = makeImage('listed').manifest
 const TAGS = ['1', '1.0', '2', 'latest', 'v1']
 
-describe.each([
-  ['files', listen],
-  ['streams', listenForStreams],
-] as const)('tags of a mirror, over the server for %s,', (_, server) => {
+describe.each(someServers('tags of a mirror'))('tags of a mirror, over %s,', (_, server) => {
   let folder: TemporaryFolder
   let upstream: FakeUpstream
   let mirror: AppInTest

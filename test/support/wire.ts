@@ -1,12 +1,18 @@
 import { connect, type Socket } from 'node:net'
 import { type Listen, listen } from '../../src/http/server/server.ts'
 import { listenForStreams } from '../../src/http/server/stream-server.ts'
+import { someOf } from './effort.ts'
 
 /** The servers that clients talk to: every test that speaks raw HTTP runs against both. */
 export const SERVERS: readonly (readonly [string, Listen])[] = [
   ['the server of directories', listen],
   ['the server of buckets', listenForStreams],
 ]
+
+/** One of them, which chance picks anew in each run, and both where every case is tried: for what stands behind both alike. */
+export function someServers(what: string): typeof SERVERS {
+  return someOf(`servers for ${what}`, SERVERS, 1)
+}
 
 const PATIENCE_MS = 30_000
 
