@@ -5,12 +5,14 @@ import { PostgresServer, postgresPrograms, SHARED_POSTGRES } from '../test/suppo
 import { PROGRAM_PATH } from '../test/support/processes.ts'
 import { STORE_PROGRAMS, type StoreKind, StoreServer, sharedEndpointVariable } from '../test/support/store-server.ts'
 import { TemporaryFolder } from '../test/support/temporary-folder.ts'
+import { onMemoryDisk } from './memory-disk.ts'
 import { buildTestPrograms } from './test-programs.ts'
 
 /**
  * `bun scripts/test.ts [options and paths of bun test]`: runs test files side by side, those that took longest first, with one server of
- * each object store, one of PostgreSQL and one program of each kind for all of them. Without a path it runs every file but those of test/nightly, whose limits of
- * time and memory break where the machine does other work as well. `--drawn`: of the protocol's files, where another storage or several
+ * each object store, one of PostgreSQL and one program of each kind for all of them, and temporary files in memory where that is possible. Without a path it
+ * runs every file but those of test/nightly, which want a real disk, and whose limits of time and memory break where the machine does other
+ * work as well. `--drawn`: of the protocol's files, where another storage or several
  * processes serve them, half, which chance picks anew. The exit code is that of `bun test`.
  */
 const NIGHTLY = 'test/nightly'
@@ -22,7 +24,8 @@ const OPTIONS = ['--parallel=3', '--timeout=180000', '--timings=test/timings.jso
 const asked = process.argv.slice(2)
 const chosen = asked.filter((argument) => argument !== DRAWN)
 const paths = chosen.some((argument) => !argument.startsWith('-')) ? [] : ['./src', './test']
-const left = [...(chosen.some((argument) => argument.includes(NIGHTLY)) ? [] : [`${NIGHTLY}/**`]), ...leftOfProtocol()]
+const isNightly = chosen.some((argument) => argument.includes(NIGHTLY))
+const left = [...(isNightly ? [] : [`${NIGHTLY}/**`]), ...leftOfProtocol()]
 const passedOver = left.map((pattern) => `--path-ignore-patterns=${pattern}`)
 
 const kinds = (Object.keys(STORE_PROGRAMS) as StoreKind[]).filter((kind) => isNeeded(kind) && isInstalled(kind))
@@ -34,7 +37,9 @@ const postgres = isWhole() && postgresPrograms() !== undefined ? servers.use(awa
 using folder = new TemporaryFolder()
 const programs = process.env[PROGRAMS_VARIABLE] ?? folder.path
 if (programs === folder.path) await buildTestPrograms(programs)
-const tests = Bun.spawn([process.execPath, 'test', ...OPTIONS, ...passedOver, ...chosen, ...paths], {
+using disk = new TemporaryFolder()
+const before = isNightly ? [] : onMemoryDisk(disk.path)
+const tests = Bun.spawn([...before, process.execPath, 'test', ...OPTIONS, ...passedOver, ...chosen, ...paths], {
   env: {
     ...{ ...process.env, ...Object.fromEntries(endpoints), [PROGRAMS_VARIABLE]: programs },
     ...(postgres === undefined ? {} : { [SHARED_POSTGRES]: postgres.words }),
