@@ -11,6 +11,8 @@ import { WebhookReceiver } from './webhook-receiver.ts'
 
 const CLIENTS = 4
 const KILL_EVERY_MS = 1_000
+/** Between two kills: on a busy machine a start takes longer than the pause. */
+const LEAST_PUSHES = 20
 const DELIVERED_WITHIN_MS = 120_000
 const MEDIA_TYPE = 'application/vnd.oci.image.manifest.v1+json'
 const CONFIG = contentOf('application/vnd.oci.image.config.v1+json', new TextEncoder().encode('{}'))
@@ -56,7 +58,9 @@ export async function eventStorm(options: StormOptions): Promise<StormFigures> {
     const over = Promise.all(pushing).finally(() => {
       isOver = true
     })
-    const killing = running.killEach(KILL_EVERY_MS, () => isOver)
+    const pushed = () => clients.reduce((sum, client) => sum + client.acknowledged.length, 0)
+    const leastPushes = Math.min(LEAST_PUSHES, options.pushes / 15)
+    const killing = running.killEach({ everyMs: KILL_EVERY_MS, leastPushes, pushed, isOver: () => isOver })
     await Promise.all([over, killing])
 
     const acknowledged = clients.flatMap((client) => client.acknowledged)
@@ -91,6 +95,14 @@ export async function eventStorm(options: StormOptions): Promise<StormFigures> {
   }
 }
 
+interface Killing {
+  readonly everyMs: number
+  /** How many are acknowledged between two kills, at least. */
+  readonly leastPushes: number
+  readonly pushed: () => number
+  readonly isOver: () => boolean
+}
+
 /** A few processes on one storage. */
 class Servers {
   readonly #start: () => Promise<BerthProcess>
@@ -116,9 +128,11 @@ class Servers {
   }
 
   /** `kill -9` to the oldest one each time, and another one takes its place. */
-  async killEach(everyMs: number, isOver: () => boolean): Promise<void> {
+  async killEach({ everyMs, leastPushes, pushed, isOver }: Killing): Promise<void> {
     while (!isOver()) {
+      const before = pushed()
       await Bun.sleep(everyMs)
+      while (pushed() < before + leastPushes && !isOver()) await Bun.sleep(20)
       const [oldest, ...others] = this.#running
       if (oldest === undefined || isOver()) return
       this.#peakMib = Math.max(this.#peakMib, await peakMibOf(oldest.program.pid))
