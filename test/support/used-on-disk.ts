@@ -14,9 +14,20 @@ export function usedOnDisk(dataDirectory: string, fits: (repository: string) => 
   const digests = new Set<string>()
   for (const path of readdirSync(repositories, { recursive: true, encoding: 'utf8' })) {
     const repository = LINK.exec(path)?.[1]
-    if (repository !== undefined && fits(repository)) digests.add(readFileSync(join(repositories, path), 'utf8'))
+    const digest = repository !== undefined && fits(repository) ? linkAt(join(repositories, path)) : undefined
+    if (digest !== undefined) digests.add(digest)
   }
   return [...digests].reduce((bytes, digest) => bytes + sizeOf(root, digest), 0)
+}
+
+/** Undefined: it went after its directory was read. */
+function linkAt(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    throw error
+  }
 }
 
 /** The same of a directory or a bucket. */
