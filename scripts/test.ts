@@ -19,7 +19,7 @@ const NIGHTLY = 'test/nightly'
 /** What the tests call whose registry has the storage, or the processes, that the run is about. */
 const ON_EACH_DRIVER = 'onEachDriver('
 const DRAWN = '--drawn'
-const OPTIONS = ['--parallel=3', '--timeout=180000', '--timings=test/timings.json']
+const OPTIONS = ['--parallel=4', '--timeout=180000', '--timings=test/timings.json']
 
 const asked = process.argv.slice(2)
 const chosen = asked.filter((argument) => argument !== DRAWN)
