@@ -160,6 +160,16 @@ describe('a scheduled mirror', () => {
     expect(await isHere('far/team/app', 'v1.0', ONE)).toBe(true)
   })
 
+  test('keeps what its rule names also where that is larger than the mirror may be', async () => {
+    const large = sizedImage('large', 4 * MB)
+    content.large = { v1: large }
+    await start({ repositories: ['large'] }, { size: '2500kB' })
+    await told(WHOLE)
+    upstream.answer = away
+
+    expect(await isHere('far/large', 'v1', large)).toBe(true)
+  })
+
   test('does not hold back a client that wants what is brought slowly', async () => {
     const large = sizedImage('large', 4 * MB)
     content.large = { v1: large }

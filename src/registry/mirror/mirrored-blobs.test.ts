@@ -44,3 +44,21 @@ test.each([
     clock.mockRestore()
   }
 })
+
+test('what a rule brings is here at the end, also where a client of a mirror that is too small for it had it on its way', async () => {
+  const opened: boolean[] = []
+  const ended: boolean[] = []
+  const blobs = new MirroredBlobs({
+    upstream: {} as never,
+    blobs: { find: async () => undefined, content: async () => new Blob(), redirectUrl: async () => undefined },
+    fetches: {
+      open: () => ({ hasPassed: opened.push(true) === 1, whole: async () => BYTES.length }),
+      untilEnded: async () => void ended.push(true),
+    } as unknown as BlobFetches,
+    absences: new Absences(),
+    signal: new AbortController().signal,
+  })
+
+  expect(await blobs.bring(APP, DIGEST, async () => undefined)).toBe(BYTES.length)
+  expect([opened.length, ended.length]).toEqual([2, 1])
+})
