@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { BerthInProcess } from '../support/berth-in-process.ts'
-import type { Image } from '../support/images.ts'
+import { type Image, makeImageIndex } from '../support/images.ts'
 import { debianLayer, dpkgStatus, imageOf, programEntry } from '../support/inside-image.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -158,13 +158,20 @@ describe('a search for packages', () => {
     return { images: packages.map((each) => `${each.name} ${each.version} ${each.repository}:${each.tags}`).toSorted(), ...rest }
   }
 
+  test('finds an image of an image index by the tags of the index', async () => {
+    const { manifest } = makeImageIndex([OTHER])
+    await expectStatus(await berth.client.putManifest('team/app', 'multi', manifest), 201)
+
+    expect((await found('name=curl')).images).toEqual(['curl 8.5 team/app:multi,v2'])
+  })
+
   test('finds each image that has one, by the whole name or its beginning, and by the beginning of the version', async () => {
     expect(await found('name=openssl')).toEqual({
-      images: ['openssl 3.0.11-1 other/app:v1', 'openssl 3.0.11-1 team/app:v1', 'openssl 3.0.13-1 team/app:v2'],
+      images: ['openssl 3.0.11-1 other/app:v1', 'openssl 3.0.11-1 team/app:v1', 'openssl 3.0.13-1 team/app:multi,v2'],
       ...{ total: 3, more: false },
     })
-    expect((await found('name=openssl&version=3.0.13')).images).toEqual(['openssl 3.0.13-1 team/app:v2'])
-    expect((await found('name=open*&type=deb&n=1&page=3')).images).toEqual(['openssl 3.0.13-1 team/app:v2'])
+    expect((await found('name=openssl&version=3.0.13')).images).toEqual(['openssl 3.0.13-1 team/app:multi,v2'])
+    expect((await found('name=open*&type=deb&n=1&page=3')).images).toEqual(['openssl 3.0.13-1 team/app:multi,v2'])
     expect((await found('name=open')).images).toEqual([])
     expect((await found('name=openssl&type=apk')).images).toEqual([])
   })
@@ -182,7 +189,7 @@ describe('a search for files', () => {
 
   test('finds each image whose container sees one, by its path or by its name', async () => {
     expect(await found('path=/etc/motd')).toEqual([
-      ...['/etc/motd 18 team/app:v2', '/etc/motd 5 other/app:v1', '/etc/motd 5 team/app:v1'],
+      ...['/etc/motd 18 team/app:multi,v2', '/etc/motd 5 other/app:v1', '/etc/motd 5 team/app:v1'],
     ])
     expect(await found('name=motd')).toEqual(await found('path=/etc/motd'))
     expect(await found('path=/etc/none')).toEqual([])

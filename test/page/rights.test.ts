@@ -76,6 +76,8 @@ test('what is hidden looks the same as what is not there, but for its name and t
     `@${image.manifest.digest}`,
     `@${image.manifest.digest}/manifest`,
     `@${image.manifest.digest}/config`,
+    '/-/inside?of=v1',
+    '/-/files?of=v1',
   ])
     expect(await shownOf('secret/app', screen)).toEqual(await shownOf('secret/none', screen))
 })

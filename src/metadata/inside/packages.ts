@@ -1,6 +1,7 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { NameRange } from '../../oci/name-ranges.ts'
+import type { Tag } from '../../oci/reference.ts'
 import type { Query } from '../query.ts'
 
 export interface PackageRow {
@@ -63,17 +64,20 @@ export async function listPackageHolders(
   )
 }
 
-/** Some tags that lead to a manifest, also those of image indexes that name it. */
-export async function listTagsAt(query: Query, repositoryId: number, digest: Digest, limit: number): Promise<readonly string[]> {
-  const rows = await query.all<{ name: string }>(
-    `SELECT name FROM tag t WHERE t.repository_id = ? AND t.held = 1 AND t.digest IN
-       (SELECT ? UNION ALL SELECT f.manifest FROM reference f WHERE f.target = ? AND f.repository_id = ? AND f.role = 'child')
-     ORDER BY name LIMIT ?`,
-    repositoryId,
-    digest,
-    digest,
-    repositoryId,
+/** Of each of these manifests some tags that lead to it, also those of image indexes that name it; in the same order. */
+export async function listTagsAt(
+  query: Query,
+  images: readonly { readonly repositoryId: number; readonly digest: Digest }[],
+  limit: number,
+): Promise<readonly (readonly Tag[])[]> {
+  const rows = await query.all<{ tags: string }>(
+    `SELECT (SELECT json_group_array(name) FROM (SELECT t.name AS name FROM tag t INDEXED BY tag_by_digest
+         WHERE t.repository_id = j.value ->> 0 AND t.held = 1 AND t.digest IN (SELECT j.value ->> 1 UNION ALL
+           SELECT f.manifest FROM reference f WHERE f.target = j.value ->> 1 AND f.repository_id = j.value ->> 0 AND f.role = 'child')
+         ORDER BY t.name LIMIT ?) leading) AS tags
+     FROM json_each(?) j ORDER BY j.key`,
     limit,
+    JSON.stringify(images.map(({ repositoryId, digest }) => [repositoryId, digest])),
   )
-  return rows.map(({ name }) => name)
+  return rows.map(({ tags }) => JSON.parse(tags) as Tag[])
 }

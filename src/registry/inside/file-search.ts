@@ -95,8 +95,9 @@ export class FileSearch {
     return found
   }
 
-  async #told(file: LayerFile, { repository, repositoryId, digest }: LayerHolder): Promise<FoundFile> {
-    const tags = await listTagsAt(this.#options.metadata.read, repositoryId, digest, TAGS_SHOWN)
+  async #told(file: LayerFile, holder: LayerHolder): Promise<FoundFile> {
+    const [tags = []] = await listTagsAt(this.#options.metadata.read, [holder], TAGS_SHOWN)
+    const { repository, digest } = holder
     return { file, repository, digest, tags }
   }
 

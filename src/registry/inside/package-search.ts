@@ -18,6 +18,7 @@ export const MOST_FOUND_PACKAGES = 1_000
 const PACKAGES_AT_ONCE = 100
 const HOLDERS_AT_ONCE = 500
 const TAGS_SHOWN = 5
+const TAGS_AT_ONCE = 200
 /** Rows that are looked at for one answer: what a caller may not see is passed over. */
 const MOST_LOOKED_AT = 100_000
 
@@ -70,16 +71,20 @@ export class PackageSearch {
       if (found.length >= MOST_FOUND_PACKAGES || left.rows <= 0) break
     }
     const wanted = found.slice(0, MOST_FOUND_PACKAGES).slice(page.first, page.first + page.count)
-    const { read } = this.#options.metadata
-    const told: FoundPackage[] = []
-    for (const {
-      package: { type, name, version },
-      repositoryId,
-      repository,
-      digest,
-    } of wanted)
-      told.push({ type, name, version, repository, digest, tags: await listTagsAt(read, repositoryId, digest, TAGS_SHOWN) })
+    const tags = await this.#tagsOf(wanted)
+    const told = wanted.map(({ package: { type, name, version }, repository, digest }, at) => ({
+      ...{ type, name, version, repository, digest, tags: tags[at] ?? [] },
+    }))
     return { total: Math.min(found.length, MOST_FOUND_PACKAGES), found: told }
+  }
+
+  async #tagsOf(images: readonly HolderRow[]): Promise<readonly (readonly string[])[]> {
+    const tags: (readonly string[])[] = []
+    for (let at = 0; at < images.length; at += TAGS_AT_ONCE) {
+      tags.push(...(await listTagsAt(this.#options.metadata.read, images.slice(at, at + TAGS_AT_ONCE), TAGS_SHOWN)))
+      await setImmediate()
+    }
+    return tags
   }
 
   async *#packages({ name, version, type }: SoughtPackages): AsyncGenerator<PackageRow> {

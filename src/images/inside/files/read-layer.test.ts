@@ -15,6 +15,18 @@ async function read(bytes: Uint8Array, isCompared = false): Promise<LayerContent
   return await readLayer(inPieces(bytes), { label: 'the layer', interests: INTERESTS, budget: new ReadingBudget(), isCompared })
 }
 
+/** Each part compressed by itself. */
+function inParts(tar: Buffer, compress: (part: Buffer) => Buffer): Buffer {
+  return Buffer.concat([tar.subarray(0, 700), tar.subarray(700, 1_024), tar.subarray(1_024)].map(compress))
+}
+
+function skippedAfter(part: Buffer): Buffer {
+  const skipped = Buffer.alloc(8 + 40)
+  skipped.writeUInt32LE(0x184d2a50, 0)
+  skipped.writeUInt32LE(40, 4)
+  return Buffer.concat([zstdCompressSync(part), skipped])
+}
+
 const OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
 
 describe('reading a layer', () => {
@@ -22,6 +34,8 @@ describe('reading a layer', () => {
     ['as it is', (tar: Buffer) => tar],
     ['with gzip', gzipSync],
     ['with zstd', zstdCompressSync],
+    ['as eStargz has it, in members', (tar: Buffer) => inParts(tar, gzipSync)],
+    ['as zstd:chunked has it, in frames with others that are skipped', (tar: Buffer) => inParts(tar, skippedAfter)],
   ])('%s lists its files, and tells what they say', async (_, compress) => {
     const tar = madeTar([
       { path: 'etc', kind: 'directory', mode: 0o755 },
