@@ -1,13 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { API_CALLERS, type ApiCaller, ApiLab } from '../support/api-lab.ts'
 import { makeImage } from '../support/images.ts'
+import { debianLayer, imageOf } from '../support/inside-image.ts'
 import { poll } from '../support/processes.ts'
+import { expectStatus } from '../support/registry-client.ts'
 import { someServers } from '../support/wire.ts'
 
 setDefaultTimeout(120_000)
 
 /** One that the callers may see as far as their rules go, one that is hidden from all of them, and one that is not there. */
 const [VISIBLE, HIDDEN, NONE] = ['team/app', 'secret/app', 'secret/none'] as const
+
+const IMAGE = imageOf([[...debianLayer('app-common 1'), { path: '0.txt', bytes: 'a file' }]], { Labels: { name: 'image' } })
 
 interface Row {
   /** Behind the path, for a request that changes nothing where the caller is let in. */
@@ -106,7 +110,11 @@ describe.each(someServers('rights'))('the rights at %s:', (_, server) => {
 
   beforeAll(async () => {
     lab = await ApiLab.start(server)
-    for (const repository of [VISIBLE, HIDDEN]) await lab.push(makeImage('image'), 'v1', repository)
+    for (const repository of [VISIBLE, HIDDEN]) {
+      await lab.push(IMAGE, 'v1', repository)
+      // Answers when its layers are read, so that searches find it.
+      await expectStatus(await lab.ask('keeper', 'GET', `/api/v1/repositories/${repository}/packages?tag=v1`), 200)
+    }
   })
   afterAll(() => lab[Symbol.asyncDispose]())
 

@@ -81,9 +81,9 @@ function blobFile(content: { readonly digest: string }): string {
 }
 
 const base = debianLayer('openssl 3.0.11-1', 'bash 5.2')
-const app = imageOf([base, [programEntry('srv/app'), { path: 'bin', kind: 'symbolic link', target: 'srv' }]], {
+const app = imageOf([base, [programEntry('srv/app'), { path: 'opt/run', kind: 'symbolic link', target: '../srv' }]], {
   Entrypoint: ['app'],
-  Env: ['PATH=/nowhere:/bin'],
+  Env: ['PATH=/nowhere:/opt/run'],
 })
 const other = imageOf([base, [{ path: 'var/lib/dpkg/status', bytes: dpkgStatus('bash 5.3') }]])
 
