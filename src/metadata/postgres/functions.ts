@@ -24,6 +24,10 @@ export const FUNCTIONS: readonly string[] = [
      FROM string_to_table(terms, ') AND (') AS clause $$`,
 ]
 
-/** Which transaction of a writer was the last one: after an answer that was lost it tells whether the commit was done. */
-export const WRITTEN_TABLE = `CREATE TABLE written (writer uuid PRIMARY KEY, number bigint NOT NULL,
-   at timestamptz NOT NULL DEFAULT now())`
+/** What SQLite has in files, or needs not. */
+export const OWN_TABLES: readonly string[] = [
+  // Which transaction of a writer was the last one: after an answer that was lost it tells whether the commit was done.
+  'CREATE TABLE written (writer uuid PRIMARY KEY, number bigint NOT NULL, at timestamptz NOT NULL DEFAULT now())',
+  // Processes that may be alive, and the version of the tables that each knows.
+  'CREATE TABLE process (id text COLLATE "C" PRIMARY KEY, version bigint NOT NULL)',
+]

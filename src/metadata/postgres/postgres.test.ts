@@ -210,8 +210,11 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     expect(await metadata.write(count)).toBe(1)
   })
 
-  test('a process that stands still in a transaction does not keep the others for ever', async () => {
-    const [metadata, other] = [open(), open({ idleInTransactionMs: 100, transactionMs: 400 })]
+  test.each([
+    ['by the limit of the server', { idleInTransactionMs: 100 }],
+    ['by its own', { transactionMs: 100 }],
+  ])('a process that stands still in a transaction does not keep the others for ever, %s', async (_, limits) => {
+    const [metadata, other] = [open(), open(limits)]
     const { promise: end, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const holding = other.write(async (query) => {

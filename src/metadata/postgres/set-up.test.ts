@@ -94,7 +94,7 @@ describeOnPostgres('tables in PostgreSQL', (server) => {
     const rows = await server().ask<Column>(
       `SELECT table_name AS table, column_name AS name, CASE data_type WHEN 'bigint' THEN 'INTEGER' WHEN 'bytea' THEN 'BLOB' ELSE upper(data_type) END AS type,
          CASE is_nullable WHEN 'NO' THEN 1 ELSE 0 END AS "isNeeded" FROM information_schema.columns
-       WHERE table_schema = '${schema}' AND table_name <> 'written' AND data_type <> 'tsvector'`,
+       WHERE table_schema = '${schema}' AND table_name NOT IN ('written', 'process') AND data_type <> 'tsvector'`,
     )
     return sorted(rows)
   }
@@ -107,7 +107,7 @@ describeOnPostgres('tables in PostgreSQL', (server) => {
            JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = k.number) || ')' || CASE WHEN i.indpred IS NULL THEN '' ELSE ' in part' END AS index
        FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_class t ON t.oid = i.indrelid
        JOIN pg_namespace n ON n.oid = t.relnamespace
-       WHERE n.nspname = '${schema}' AND t.relname <> 'written' AND c.relname <> 'search_entry_by_trigram'`,
+       WHERE n.nspname = '${schema}' AND t.relname NOT IN ('written', 'process') AND c.relname <> 'search_entry_by_trigram'`,
     )
     return rows.map(({ index }) => index).sort()
   }

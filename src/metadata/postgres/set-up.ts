@@ -2,7 +2,7 @@ import { MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.t
 import { BASE_TABLES } from '../sqlite/schema.ts'
 import { PostgresConnection, type PostgresLimits, type PostgresPlace } from './connection.ts'
 import { postgresStatement } from './dialect.ts'
-import { FUNCTIONS, WRITTEN_TABLE } from './functions.ts'
+import { FUNCTIONS, OWN_TABLES } from './functions.ts'
 
 const OLDEST = 14
 
@@ -108,7 +108,7 @@ async function makeTables(
   // Another process may have been first.
   if ((await findTables(connection, store, migrations)) !== undefined) return
   await connection.control(`CREATE SCHEMA IF NOT EXISTS "${schema.replaceAll('"', '""')}"`)
-  for (const statement of [...FUNCTIONS, WRITTEN_TABLE]) await connection.control(statement)
+  for (const statement of [...FUNCTIONS, ...OWN_TABLES]) await connection.control(statement)
   for (const statement of BASE_TABLES) await connection.control(postgresStatement(statement).text)
   for (const migration of migrations) await runStatements(connection, migration)
   await connection.control("INSERT INTO counter (name, value) VALUES ('commits', 0)")

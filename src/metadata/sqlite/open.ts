@@ -1,10 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { beginCollectorEpoch } from '../collecting/clock.ts'
-import { noteJoined } from '../collecting/needers.ts'
+import { beginEpoch, joinEpoch } from '../collecting/epoch.ts'
 import type { OwnedMetadata, ProcessLocks } from '../processes.ts'
 import { StorageInUseError } from '../processes.ts'
-import type { Metadata, Query } from '../query.ts'
 import { identityOf, moveAside, prepareFile } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
 import { MIGRATIONS, type Migration, versionAfter } from './migrations.ts'
@@ -116,25 +114,4 @@ function openDatabase(path: string): SqliteMetadata {
 /** Another process may have done so, and there may be a new one. */
 function moveAsideIfStill(path: string, identity: string | undefined): void {
   if (identityOf(path) === identity) moveAside(path)
-}
-
-async function epochOf(query: Pick<Query, 'get'>): Promise<number> {
-  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'epoch'")
-  return Number(row?.value ?? 0)
-}
-
-/** A collection that began alone finds out in its next transaction. */
-async function joinEpoch(metadata: Metadata): Promise<number> {
-  await metadata.write(noteJoined)
-  return await epochOf(metadata.read)
-}
-
-async function beginEpoch(metadata: Metadata): Promise<number> {
-  return await metadata.write(async (query) => {
-    const epoch = (await epochOf(query)) + 1
-    await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))
-    await query.run('DELETE FROM scan')
-    await beginCollectorEpoch(query, Date.now())
-    return epoch
-  })
 }
