@@ -2,7 +2,7 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { NameRange } from '../../oci/name-ranges.ts'
 import type { Tag } from '../../oci/reference.ts'
-import type { Query } from '../query.ts'
+import type { Query, Sql } from '../query.ts'
 
 export interface PackageRow {
   readonly id: number
@@ -71,13 +71,23 @@ export async function listTagsAt(
   limit: number,
 ): Promise<readonly (readonly Tag[])[]> {
   const rows = await query.all<{ tags: string }>(
-    `SELECT (SELECT json_group_array(name) FROM (SELECT t.name AS name FROM tag t INDEXED BY tag_by_digest
-         WHERE t.repository_id = j.value ->> 0 AND t.held = 1 AND t.digest IN (SELECT j.value ->> 1 UNION ALL
-           SELECT f.manifest FROM reference f WHERE f.target = j.value ->> 1 AND f.repository_id = j.value ->> 0 AND f.role = 'child')
-         ORDER BY t.name LIMIT ?) leading) AS tags
-     FROM json_each(?) j ORDER BY j.key`,
+    TAGS_AT,
     limit,
     JSON.stringify(images.map(({ repositoryId, digest }) => [repositoryId, digest])),
   )
   return rows.map(({ tags }) => JSON.parse(tags) as Tag[])
+}
+
+const TAGS_AT: Sql = {
+  sqlite: tagsAt('json_group_array(name)'),
+  postgresql: tagsAt("coalesce(json_agg(name)::text, '[]')"),
+}
+
+function tagsAt(list: string): string {
+  return `SELECT (SELECT ${list} FROM (SELECT t.name AS name FROM tag t INDEXED BY tag_by_digest
+       WHERE t.repository_id = CAST(j.value ->> 0 AS INTEGER) AND t.held = 1 AND t.digest IN (SELECT j.value ->> 1 UNION ALL
+         SELECT f.manifest FROM reference f
+         WHERE f.target = j.value ->> 1 AND f.repository_id = CAST(j.value ->> 0 AS INTEGER) AND f.role = 'child')
+       ORDER BY t.name LIMIT ?) named) AS tags
+     FROM json_each(?) j ORDER BY j.key`
 }
