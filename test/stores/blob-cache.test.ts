@@ -13,7 +13,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** `storage.s3.cache` of a Berth with two processes, before a real store whose requests are counted. */
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const MIB = 1024 * 1024
 
 describeOnStores('the cache of a bucket', (store) => {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { type Environment, environmentIn, run, runToSuccess } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const PROGRAM = join(import.meta.dir, '../support/print-credentials.ts')
 const EXPIRES = '2100-01-01T00:00:00Z'
 

@@ -11,7 +11,7 @@ import { StoreProxy } from '../support/store-proxy.ts'
 
 /** What the driver makes of a store that fails: right answers, late ones, or none, never wrong ones. */
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const MIB = 1024 * 1024
 
 describeOnStores(

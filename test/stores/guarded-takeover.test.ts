@@ -8,7 +8,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const WAITS = /only pulls are answered until it has ended/
 const DEBUG = /msg="debug server listening" url=(\S+)/
 

@@ -13,7 +13,7 @@ import type { S3Place } from '../support/s3-client.ts'
 import { movesOf } from '../support/tag-past.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const signal = new AbortController().signal
 const [one, two, three] = ['one', 'two', 'three'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image, Image]
 const [first, second] = [one.manifest.digest, two.manifest.digest]

@@ -10,7 +10,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** A request whose connection broke, which Berth repeats, and which the store gets when others have been answered since. */
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 /** In earnest 15. A request that had no answer takes two more than that. */
 const EXPIRES_SECONDS = 3
 const [image, other] = [makeImage('first', { layers: 1 }), makeImage('second', { layers: 1 })]

@@ -13,7 +13,7 @@ import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { serveImages, serveRegistry } from '../support/upstream-images.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 const MIB = 1024 * 1024
 const IMAGE = makeImage('in a bucket')

@@ -10,7 +10,7 @@ import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { StreamedBody } from '../support/streamed-body.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const MIB = 1024 * 1024
 /** Each holds most of a part of 10 MiB: more than the 48 MiB of memory that a process has for parts. */
 const UPLOADS = 8

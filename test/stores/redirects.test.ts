@@ -6,7 +6,7 @@ import { RegistryClient } from '../support/registry-client.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 describeOnStores('clients that are sent to the store', (store) => {
   const layer = contentOf('application/octet-stream', fixedBytes(2_000_000))

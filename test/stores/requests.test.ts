@@ -12,7 +12,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** What a layer and a manifest cost in requests to the store, counted by a proxy before it; the figures are in docs/storage.md. */
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const MIB = 1024 * 1024
 
 describeOnStores('requests to the store', (store) => {

@@ -18,15 +18,16 @@ describeOnStores('a rolling update', (store) => {
     using folder = new TemporaryFolder()
     const { endpoint: regionendpoint, region, accessKey: accesskey, secretKey: secretkey, bucket } = await store().newBucket()
     const s3 = { region, accesskey, secretkey, bucket, regionendpoint, forcepathstyle: true, secure: false }
-    const startOn = async (machine: string) =>
+    const startOn = async (machine: string, presencePace: number) =>
       await AppInTest.start(
         folder,
         { storage: { s3, redirect: { disable: true } }, metadata: { path: folder.join(machine, 'metadata.db') } },
-        { expiresSeconds: 3, presencePace: 1 / 6, collector: IMPATIENT_POLICY },
+        { expiresSeconds: 3, presencePace, collector: IMPATIENT_POLICY },
       )
-    const old = await startOn('the old machine')
+    const old = await startOn('the old machine', 1 / 6)
     for (const blob of blobsOf(image)) await old.client.pushBlob('app', blob)
-    await using young = await startOn('the new machine')
+    // It gives up when the old one is still there after a minute and a half, times its pace.
+    await using young = await startOn('the new machine', 1)
     await expectStatus(await young.client.headBlob('app', layer.digest), 200)
 
     await poll('the old machine removes it', SOON_MS, async () => {

@@ -6,7 +6,7 @@ import { registryConfig } from '../support/registry-config.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 describeOnStores(
   'a start on a bucket that cannot be used ends with a sentence',

@@ -7,7 +7,7 @@ import type { FaultRule } from '../support/store-faults.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const LAYER = contentOf('application/octet-stream', fixedBytes(300_000))
 const ARRIVED = 100_000
 

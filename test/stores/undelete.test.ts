@@ -12,7 +12,7 @@ import { expectStatus } from '../support/registry-client.ts'
 import type { S3Place } from '../support/s3-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const app = parseRepositoryName('app')
 const signal = new AbortController().signal
 const children = [makeImage('app', { layers: 1 }), makeImage('app', { layers: 1, architecture: 'arm64' })] as const

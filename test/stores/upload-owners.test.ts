@@ -19,7 +19,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** On a bucket the ledger owns what uploads have put there; a process owns what is on its way. */
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 const MIB = 1024 * 1024
 const GONE_WITHIN_MS = 90_000
 

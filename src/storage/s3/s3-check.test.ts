@@ -11,7 +11,7 @@ import { S3Error } from './requests/s3-error.ts'
 import { s3Steps } from './s3-check.ts'
 import { explainS3 } from './s3-explain.ts'
 
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 describeOnEachStore('the check of a bucket', (store) => {
   test('passes each step and leaves nothing behind', async () => {

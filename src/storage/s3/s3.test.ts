@@ -7,7 +7,7 @@ import { describeStoragePlace } from '../../../test/support/storage-place-contra
 import { describeStorageUploads } from '../../../test/support/storage-upload-contract.ts'
 
 // A store takes its time, and SeaweedFS lets copies to one key wait for each other, a second apart.
-setDefaultTimeout(120_000)
+setDefaultTimeout(300_000)
 
 describeOnEachStore('the contract of storage', (store) => {
   const open = async () => await openS3Storage(s3Settings(await store().newBucket(), { rootDirectory: '/some/root/' }))
