@@ -3,17 +3,21 @@ import { countBerth, expectedCounts, risen } from '../../bench/counts/counts.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const COUNT_MS = 120_000
+const COUNT_MS = 300_000
+/** On a busy machine a duty of the process looks at its files in each round of a count. What a request costs stays in all of them. */
+const COUNTS = 3
 
 describeWith({ programs: ['strace'] }, 'what requests cost, in figures that no machine changes', () => {
   test(
     'has not risen: file calls, fsyncs, bytes, statements (npm run bench -- counts --update writes what is expected)',
     async () => {
-      using folder = new TemporaryFolder()
+      let rise: readonly string[] = ['nothing is counted']
+      for (let count = 0; count < COUNTS && rise.length > 0; count += 1) {
+        using folder = new TemporaryFolder()
+        rise = risen(await countBerth(folder.path), await expectedCounts(folder.path))
+      }
 
-      const counts = await countBerth(folder.path)
-
-      expect(risen(counts, await expectedCounts(folder.path))).toEqual([])
+      expect(rise).toEqual([])
     },
     COUNT_MS,
   )

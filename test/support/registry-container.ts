@@ -52,9 +52,8 @@ export class RegistryContainer implements AsyncDisposable {
   /** Waits for the image's own check to say so. */
   async becomesHealthy(): Promise<void> {
     await this.#reaches('it is healthy', HEALTHY_MS, async () => {
-      const status = await this.state('Health.Status')
-      if (status === 'unhealthy') throw new Error(await this.state('Health.Log'))
-      return status === 'healthy' || undefined
+      // A busy machine may be late for its first checks.
+      return (await this.state('Health.Status')) === 'healthy' || undefined
     })
   }
 
