@@ -151,7 +151,7 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
   })
 
   test('an answer that does not come ends the connection, and another one is asked', async () => {
-    const { metadata, proxy } = await openThrough({ statementMs: 100 })
+    const { metadata, proxy } = await openThrough({ statementMs: 500 })
     await metadata.write(count)
     await counted(metadata)
 
@@ -185,7 +185,7 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
   }, 60_000)
 
   test('a change waits for its turn for a while, and then is a 503', async () => {
-    const [metadata, other] = [open({ lockMs: 100 }), open()]
+    const [metadata, other] = [open({ lockMs: 500 }), open()]
     const { promise: end, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const holding = other.write(async () => {
@@ -202,7 +202,7 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
   })
 
   test('a statement that takes too long is a 503, and its connection goes on', async () => {
-    const metadata = open({ statementMs: 100 })
+    const metadata = open({ statementMs: 500 })
 
     await expectUnavailable(metadata.read.get('SELECT pg_sleep(60)'))
     await expectUnavailable(metadata.write((query) => query.run('SELECT pg_sleep(60)')))
@@ -212,7 +212,7 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
 
   test.each([
     ['by the limit of the server', { idleInTransactionMs: 100 }],
-    ['by its own', { transactionMs: 100 }],
+    ['by its own', { transactionMs: 2_000 }],
   ])('a process that stands still in a transaction does not keep the others for ever, %s', async (_, limits) => {
     const [metadata, other] = [open(), open(limits)]
     const { promise: end, resolve } = Promise.withResolvers<void>()
