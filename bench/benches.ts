@@ -2,6 +2,7 @@ import type { Bench } from './bench.ts'
 import { blobGet } from './cases/blob-get.ts'
 import { blobPush } from './cases/blob-push.ts'
 import { collect, collectFast } from './cases/collect.ts'
+import { deploy } from './cases/deploy.ts'
 import { events } from './cases/events.ts'
 import { imagePush } from './cases/image-push.ts'
 import { catalog, tagLists } from './cases/lists.ts'
@@ -50,5 +51,6 @@ export function allBenches({ blobBytes, layers, repositories }: BenchOptions): r
     page(repositories),
     search(repositories),
     events(),
+    deploy(),
   ]
 }

@@ -41,16 +41,30 @@ function networkOf(network: NonNullable<DockerOptions['network']>) {
   if (typeof network === 'string') return NETWORKS[network]
   return {
     options: [`--bridge=${network.bridge}`, `--ip=${network.address}`, '--ip-forward=false', '--storage-driver=vfs'],
-    before: [],
   }
 }
 
 const NETWORKS = {
-  machine: { options: ['--bridge=none', '--storage-driver=vfs'], before: [] },
-  own: {
-    options: ['--ip-forward=false'],
-    before: ['unshare', '--net', 'sh', '-c', 'busybox ip link set lo up && exec "$@"', 'sh'],
-  },
+  machine: { options: ['--bridge=none', '--storage-driver=vfs'] },
+  own: { options: ['--ip-forward=false'] },
+}
+
+/** A process with a network of its own, which stays while a daemon in it is restarted. */
+async function startNetwork(environment: Environment): Promise<BackgroundProgram> {
+  const script = 'busybox ip link set lo up && echo ready && exec busybox sleep 1d'
+  return (await startUntil(/ready/, START_MS, ['unshare', '--net', 'sh', '-c', script], { environment })).program
+}
+
+function enter(network: BackgroundProgram | undefined): readonly string[] {
+  return network === undefined ? [] : ['nsenter', `--net=/proc/${network.pid}/ns/net`]
+}
+
+interface DaemonParts {
+  readonly command: readonly string[]
+  readonly network: BackgroundProgram | undefined
+  readonly data: TemporaryFolder
+  readonly execRoot: string
+  readonly environment: Environment
 }
 
 /**
@@ -58,13 +72,17 @@ const NETWORKS = {
  * room, no firewall rules. Docker takes any registry on localhost without TLS by itself.
  */
 export class DockerDaemon implements AsyncDisposable {
-  readonly #program: BackgroundProgram
+  #program: BackgroundProgram
+  readonly #command: readonly string[]
+  readonly #network: BackgroundProgram | undefined
   readonly #data: TemporaryFolder
   readonly #execRoot: string
   readonly #environment: Environment
 
-  private constructor(program: BackgroundProgram, data: TemporaryFolder, execRoot: string, environment: Environment) {
+  private constructor(program: BackgroundProgram, { command, network, data, execRoot, environment }: DaemonParts) {
     this.#program = program
+    this.#command = command
+    this.#network = network
     this.#data = data
     this.#execRoot = execRoot
     this.#environment = environment
@@ -81,15 +99,23 @@ export class DockerDaemon implements AsyncDisposable {
     const data = new TemporaryFolder({ inMemory: true })
     const options = ['--data-root', data.path, '--exec-root', execRoot, '--pidfile', `${root}/pid`, '--host', host]
     if (mirror !== undefined) options.push('--registry-mirror', mirror)
-    const { before, options: networkOptions } = networkOf(network)
-    const command = [...inside, ...before, 'dockerd', ...options, '--iptables=false', '--ip6tables=false', ...networkOptions]
+    const own = network === 'own' ? await startNetwork(environment) : undefined
+    const rules = ['--iptables=false', '--ip6tables=false', ...networkOf(network).options]
+    const command = [...inside, ...enter(own), 'dockerd', ...options, ...rules]
     try {
       const { program } = await startUntil(/API listen on/, START_MS, command, { environment })
-      return new DockerDaemon(program, data, execRoot, environment)
+      return new DockerDaemon(program, { command, network: own, data, execRoot, environment })
     } catch (error) {
+      await own?.stop()
       data[Symbol.dispose]()
       throw error
     }
+  }
+
+  /** As a package that is upgraded does: the daemon ends with its containers, and begins with those that are to run again. */
+  async restart(): Promise<void> {
+    await this.#program.stop()
+    this.#program = (await startUntil(/API listen on/, START_MS, this.#command, { environment: this.#environment })).program
   }
 
   get pid(): number {
@@ -108,7 +134,7 @@ export class DockerDaemon implements AsyncDisposable {
 
   /** What to write before a program, to run it in the daemon's network. */
   get inNetwork(): readonly string[] {
-    return ['nsenter', `--net=/proc/${this.#program.pid}/ns/net`]
+    return enter(this.#network ?? this.#program)
   }
 
   /** The socket of the containerd that the daemon runs, for clients of containerd. */
@@ -157,6 +183,7 @@ export class DockerDaemon implements AsyncDisposable {
     } finally {
       await endOrphan(containerdPid, this.#execRoot)
       await unmountBelow(this.#execRoot)
+      await this.#network?.stop()
       this.#data[Symbol.dispose]()
     }
   }
