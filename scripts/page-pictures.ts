@@ -9,7 +9,8 @@ import { imageOf, PageImages, pushForEveryScreen, SERVICE } from '../test/suppor
 const [folder = ''] = process.argv.slice(2)
 const DOCS = join(import.meta.dir, '../docs/page')
 
-const ACCESS = `  rules:
+const ACCESS = `  admins: ['user:alice']
+  rules:
     - {who: [anonymous], repositories: ['team/**', 'library/**', 'tools/**', 'web/**', 'charts/**'], can: [pull, list]}
     - {who: ['user:alice'], repositories: ['**'], can: [pull, push, delete, list]}
     - {who: ['user:bob'], repositories: ['none/**'], can: [pull, list]}
@@ -26,6 +27,13 @@ const SCREENS: Readonly<Record<string, string>> = {
   compare: '/ui/team/payments/-/compare?from=2.3.0&to=2.3.1',
   space: '/ui/team/payments/-/space',
   activity: '/ui/-/activity',
+  account: '/ui/-/account',
+  users: '/ui/-/users',
+  groups: '/ui/-/groups',
+  rules: '/ui/-/rules?who=user:bob&repository=team/payments',
+  webhooks: '/ui/-/webhooks',
+  deployments: '/ui/-/deployments',
+  'all-space': '/ui/-/space',
   history: '/ui/team/payments:latest/history',
   deletion: '/ui/team/payments/-/delete?all=yes',
   deleted: '/ui/team/payments/-/deleted',
@@ -35,6 +43,18 @@ const SCREENS: Readonly<Record<string, string>> = {
 
 await using registry = await AccessRegistry.start({ access: ACCESS })
 for (const user of ['alice', 'bob']) await registry.addUser(user, `${user}-secret`)
+await registry.berth(['group', 'add', 'developers', 'bob'])
+await registry.addRobot('alice.ci', '--scope', 'team/**:pull,push')
+await registry.berth([
+  'webhook',
+  'add',
+  'ci',
+  'https://ci.example.com/berth',
+  '--repository',
+  'team/**',
+  '--kind',
+  'manifest.push',
+])
 const client = registry.basic('alice', 'alice-secret')
 const images = new PageImages(client)
 await pushForEveryScreen(images)

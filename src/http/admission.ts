@@ -176,6 +176,8 @@ function wantedOf(
       return { kind: 'accounts', right: 'none' }
     case 'api-robots':
     case 'api-robot':
+    case 'page-account':
+    case 'page-rules':
       return { kind: 'accounts', right: 'own' }
     case 'api-rules':
     case 'api-users':
@@ -189,6 +191,9 @@ function wantedOf(
     case 'api-webhook-test':
     case 'api-webhook-deliveries':
     case 'api-webhook-replay':
+    case 'page-users':
+    case 'page-groups':
+    case 'page-webhooks':
       return { kind: 'accounts', right: 'all' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }

@@ -9,7 +9,8 @@ import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 
 setDefaultTimeout(300_000)
 
-const ACCESS = `  rules:
+const ACCESS = `  admins: ['user:alice']
+  rules:
     - {who: [anonymous], repositories: ['team/**', 'library/**', 'tools/**', 'web/**'], can: [pull, list]}
     - {who: ['user:alice'], repositories: ['**'], can: [pull, push, delete, list]}
     - {who: ['user:bob'], repositories: ['none/**'], can: [pull, list]}
@@ -22,7 +23,8 @@ const SCREENS = [
 /** Those of a caller who may change something. */
 const OWN_SCREENS = [
   ...['/ui/team/payments', '/ui/team/payments/-/description', '/ui/team/payments/-/delete', '/ui/team/payments/-/deleted'],
-  ...['/ui/team/payments/-/delete?all=yes', '/ui/team/payments:latest/history'],
+  ...['/ui/team/payments/-/delete?all=yes', '/ui/team/payments:latest/history', '/ui/-/account', '/ui/-/users', '/ui/-/groups'],
+  ...['/ui/-/rules?repository=team/payments', '/ui/-/webhooks?of=ci'],
 ]
 /** Of a caller who may see nothing, and the help over it. */
 const NOTHING = 'nothing'
@@ -49,6 +51,9 @@ describeWith({ programs: [CHROMIUM] }, 'the page', () => {
   beforeAll(async () => {
     registry = await AccessRegistry.start({ access: ACCESS })
     for (const user of ['alice', 'bob']) await registry.addUser(user, `${user}-secret`)
+    await registry.berth(['group', 'add', 'crew', 'bob'])
+    await registry.addRobot('alice.ci')
+    await registry.berth(['webhook', 'add', 'ci', 'https://ci.example.com/berth'])
     await pushForEveryScreen(new PageImages(registry.basic('alice', 'alice-secret')))
     browser = await TestBrowser.start()
   })

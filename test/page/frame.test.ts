@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { gunzipSync } from 'node:zlib'
 import { PageImages, pushForEveryScreen } from '../support/page-images.ts'
 import { environmentIn, runToSuccess } from '../support/processes.ts'
@@ -8,6 +8,8 @@ import { describeWith } from '../support/requirements.ts'
 import { RestartableRegistry } from '../support/restartable-registry.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { someServers } from '../support/wire.ts'
+
+setDefaultTimeout(60_000)
 
 const BROWSER = { accept: 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8' }
 const ASSETS = /(?:href|src)="([^"]*\/-\/page\.[0-9a-f]{16}\.(?:css|js))"/g

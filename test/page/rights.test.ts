@@ -8,7 +8,8 @@ import type { RegistryClient } from '../support/registry-client.ts'
 
 setDefaultTimeout(120_000)
 
-const ACCESS = `  rules:
+const ACCESS = `  admins: ['user:operator']
+  rules:
     - {who: [anonymous], repositories: ['public/**'], can: [pull, list]}
     - {who: ['user:operator'], repositories: ['**'], can: [pull, push, delete, list]}
     - {who: ['user:reader'], repositories: ['team/**', 'public/**'], can: [pull, list]}
@@ -192,6 +193,10 @@ const FORMS: Readonly<Record<string, readonly (readonly [path: string, fields: R
   'page-description': [['/ui/team/app/-/description', { text: 'taken' }]],
   'page-deletion': [['/ui/team/app/-/delete?tag=v1', { token: '' }]],
   'page-deleted': [['/ui/team/app/-/deleted', { id: '' }]],
+  'page-account': [['/ui/-/account', { do: 'password', old: 'operator-secret', new: 'taken' }]],
+  'page-users': [['/ui/-/users', { do: 'add', name: 'taken', password: 'taken' }]],
+  'page-groups': [['/ui/-/groups', { do: 'add', group: 'taken', user: 'operator' }]],
+  'page-webhooks': [['/ui/-/webhooks', { do: 'add', name: 'taken', url: 'https://taken.example.com/' }]],
   'page-history': [['/ui/team/app:v1/history', { digest: image.manifest.digest }]],
 }
 

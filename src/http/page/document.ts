@@ -105,9 +105,16 @@ ${KEYS}
 
 function loginOf(site: Site): Html {
   if (site.caller !== undefined && site.signIn.kind === 'password')
-    return html`<form class="login" method="post" action="${site.own('sign-out')}"><span class="caller">${site.caller}</span> <button class="plain">Sign out</button></form>`
+    return html`<form class="login" method="post" action="${site.own('sign-out')}">${callerOf(site)} <button class="plain">Sign out</button></form>`
   if (site.caller !== undefined || site.signIn.kind === 'none') return html`<span class="login">${site.caller}</span>`
   return html`<nav class="login" aria-label="Account"><a href="${site.own('sign-in')}">Sign in</a></nav>`
+}
+
+/** The name of the caller leads to its account. */
+function callerOf(site: Site): Html {
+  const name = html`<span class="caller">${site.caller}</span>`
+  const isUser = site.hasAccounts && site.caller?.startsWith('robot:') !== true
+  return isUser ? html`<a href="${site.own('account')}">${name}</a>` : name
 }
 
 /** In the text itself, so that the first screen takes three requests. */

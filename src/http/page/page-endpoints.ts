@@ -2,6 +2,11 @@ import type { Endpoints, RouteTo } from '../endpoint.ts'
 import { getAsset } from './assets.ts'
 import type { PageRoute } from './page-routes.ts'
 import { showSignIn, signIn, signOut } from './screens/account/sign-in.ts'
+import { changeGroups, showGroups } from './screens/administration/groups.ts'
+import { changeAccount, showAccount } from './screens/administration/own-account.ts'
+import { showRules } from './screens/administration/rules.ts'
+import { changeUsers, showUsers } from './screens/administration/users.ts'
+import { changeWebhooks, showWebhooks } from './screens/administration/webhooks.ts'
 import { bringBack, showDeleted } from './screens/changes/deleted.ts'
 import { deleteChosen, showDeletion } from './screens/changes/deletion.ts'
 import { showNowhere } from './screens/failure.ts'
@@ -40,6 +45,23 @@ export const PAGE_ENDPOINTS: { readonly [Name in PageRoute['resource']]: Endpoin
   'page-inside': { GET: { id: 'page', action: 'pull', answer: showInside } },
   'page-files': { GET: { id: 'page', action: 'pull', answer: showFiles } },
   'page-activity': { GET: { id: 'page', action: 'list', answer: showActivity } },
+  'page-account': {
+    GET: { id: 'page', action: 'pull', answer: showAccount },
+    POST: { id: 'page', action: 'pull', answer: changeAccount, changesRecords: true },
+  },
+  'page-users': {
+    GET: { id: 'page', action: 'pull', answer: showUsers },
+    POST: { id: 'page', action: 'push', answer: changeUsers, changesRecords: true },
+  },
+  'page-groups': {
+    GET: { id: 'page', action: 'pull', answer: showGroups },
+    POST: { id: 'page', action: 'push', answer: changeGroups, changesRecords: true },
+  },
+  'page-rules': { GET: { id: 'page', action: 'pull', answer: showRules } },
+  'page-webhooks': {
+    GET: { id: 'page', action: 'pull', answer: showWebhooks },
+    POST: { id: 'page', action: 'push', answer: changeWebhooks, changesRecords: true },
+  },
   'page-image': { GET: { id: 'page', action: 'pull', answer: showImage } },
   'page-content': { GET: { id: 'page', action: 'pull', answer: showContent } },
   'page-history': {

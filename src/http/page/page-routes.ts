@@ -93,6 +93,11 @@ export interface OwnPage {
 const OWN_WORDS = {
   'sign-in': 'page-sign-in',
   activity: 'page-activity',
+  account: 'page-account',
+  users: 'page-users',
+  groups: 'page-groups',
+  rules: 'page-rules',
+  webhooks: 'page-webhooks',
 } as const
 
 /** `/ui/-/sign-out` */

@@ -18,9 +18,9 @@ interface Asking {
 
 /** The same for a request that was not let in. */
 export function siteFor(
-  { paths, publicOrigin, signIn }: Pick<ServedRegistry, 'paths' | 'publicOrigin' | 'signIn'>,
+  { paths, publicOrigin, signIn, administration }: Pick<ServedRegistry, 'paths' | 'publicOrigin' | 'signIn' | 'administration'>,
   { request, connection, caller }: Asking,
 ): Site {
   const origin = publicOrigin ?? originOf(request, connection.forwarded)
-  return new Site({ root: paths.root, origin, signIn, caller })
+  return new Site({ root: paths.root, origin, signIn, caller, hasAccounts: administration !== undefined })
 }

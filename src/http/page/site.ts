@@ -12,6 +12,8 @@ export interface SiteOptions {
   readonly signIn: SignIn
   /** The name of the caller; undefined where it gave none. */
   readonly caller: string | undefined
+  /** Users have accounts here that they may look at. */
+  readonly hasAccounts: boolean
 }
 
 /** What every screen knows of the registry and of the browser that asks. */
@@ -20,12 +22,14 @@ export class Site {
   readonly origin: string
   readonly signIn: SignIn
   readonly caller: string | undefined
+  readonly hasAccounts: boolean
 
-  constructor({ root, origin, signIn, caller }: SiteOptions) {
+  constructor({ root, origin, signIn, caller, hasAccounts }: SiteOptions) {
     this.#root = root
     this.origin = origin
     this.signIn = signIn
     this.caller = caller
+    this.hasAccounts = hasAccounts
   }
 
   /** As it stands before the name of an image. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { callerName } from '../../../access/access.ts'
+import { callerName, type Permit } from '../../../access/access.ts'
 import { type AskedCaller, formatWho } from '../../../access/administration/permissions.ts'
 import { includesRight } from '../../../access/requirement.ts'
 import { RegistryError } from '../../../oci/errors.ts'
@@ -41,8 +41,8 @@ export function listRules(call: Call<AccountListRoute>): PlainResponse {
 export async function getPermissions(call: Call<AccountListRoute>): Promise<PlainResponse> {
   const { permissions } = administrationOf(call)
   const { who, repository } = parametersIn(call.route.query, PERMISSIONS)
-  const { caller, accounts = 'none' } = call.permit
-  const itself: AskedCaller = caller.kind === 'user' || caller.kind === 'robot' ? caller : { kind: 'anonymous' }
+  const { accounts = 'none' } = call.permit
+  const itself = askedCallerOf(call.permit)
   const asked = who ?? itself
   if (!includesRight(accounts, 'all') && formatWho(asked) !== formatWho(itself))
     throw new RegistryError('DENIED', { message: 'Only admins see what others may do; leave who out.' })
@@ -50,7 +50,12 @@ export async function getPermissions(call: Call<AccountListRoute>): Promise<Plai
   return jsonResponse({ who: formatWho(asked), exists: isThere, groups, repository, can, rule, scope, owner, because })
 }
 
-function findAskedCaller(text: string): AskedCaller | undefined {
+/** The caller itself, as rules name it. */
+export function askedCallerOf({ caller }: Pick<Permit, 'caller'>): AskedCaller {
+  return caller.kind === 'user' || caller.kind === 'robot' ? caller : { kind: 'anonymous' }
+}
+
+export function findAskedCaller(text: string): AskedCaller | undefined {
   if (text === 'anonymous') return { kind: text }
   const [, kind, name = ''] = /^(user|robot):(.{1,256})$/.exec(text) ?? []
   return kind === 'user' || kind === 'robot' ? { kind, name } : undefined

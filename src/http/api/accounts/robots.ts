@@ -50,17 +50,22 @@ export async function listRobots(call: Call<AccountListRoute>): Promise<PlainRes
 
 /** The token is in this answer, and never shown again. */
 export async function createRobot(call: Call<AccountListRoute>): Promise<PlainResponse> {
-  const { robots } = administrationOf(call)
+  administrationOf(call)
   parametersIn(call.route.query, NO_WORDS)
-  const { name, scopes, expires, own: isOwn = true } = await bodyOf(call.request, NEW_ROBOT)
+  const { robot, token } = await newRobot(call, await bodyOf(call.request, NEW_ROBOT))
+  return jsonResponse({ ...shownRobot(robot), token }, { 'Cache-Control': 'no-store' }, 201)
+}
+
+/** Makes a robot of the caller, or of the registry. Throws what is to be answered. */
+export async function newRobot(call: Call<Route>, { name, scopes, expires, own: isOwn = true }: z.output<typeof NEW_ROBOT>) {
+  const { robots } = administrationOf(call)
   const keeper = requireKeeper(call)
   requireRight(keeper, name, isOwn)
   const now = new Date()
   const expiresAt = expires === null ? undefined : (expires ?? new Date(now.getTime() + USUAL_LIFETIME_MS))
   if (expiresAt !== undefined && expiresAt <= now) throw invalid('expires: is over already')
   const token = await changed(call, [{ kind: 'token', name }], () => robots.create(keeper, { name, isOwn, scopes, expiresAt }))
-  const made = { name, owner: isOwn ? keeper.name : undefined, scopes, expiresAt, createdAt: now }
-  return jsonResponse({ ...shownRobot(made), token }, { 'Cache-Control': 'no-store' }, 201)
+  return { robot: { name, owner: isOwn ? keeper.name : undefined, scopes, expiresAt, createdAt: now }, token }
 }
 
 export async function revokeRobot(call: Call<RobotRoute>): Promise<PlainResponse> {
@@ -72,7 +77,7 @@ export async function revokeRobot(call: Call<RobotRoute>): Promise<PlainResponse
 }
 
 /** Who is let in here may keep robots; without that there is no way in. */
-function requireKeeper({ permit }: Pick<Call<Route>, 'permit'>): RobotKeeper {
+export function requireKeeper({ permit }: Pick<Call<Route>, 'permit'>): RobotKeeper {
   const keeper = keeperOf(permit)
   if (keeper === undefined) throw new RegistryError('DENIED', { message: 'Only users have tokens of their own; log in as one.' })
   return keeper

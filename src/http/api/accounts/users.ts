@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { isAbout } from '../../../access/access-rules.ts'
+import type { AccountName } from '../../../access/accounts/account-name.ts'
 import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
+import type { Route } from '../../routes.ts'
 import { parametersIn } from '../parameters.ts'
 import { NO_WORDS } from '../remarks.ts'
 import { accountName, administrationOf, bodyOf, changed, LIST_OF_ACCOUNTS, password, USUALLY_LISTED } from './accounts.ts'
@@ -41,10 +43,16 @@ export async function setPassword(call: Call<UserRoute>): Promise<PlainResponse>
 
 /** Also from groups, and with the robots of that user. */
 export async function removeUser(call: Call<UserRoute>): Promise<PlainResponse> {
-  const { users } = administrationOf(call)
+  administrationOf(call)
   const { user: name, query } = call.route
   parametersIn(query, NO_WORDS)
+  await removeAccount(call, name)
+  return jsonResponse({ name })
+}
+
+/** Throws what is to be answered. */
+export async function removeAccount(call: Call<Route>, name: AccountName): Promise<void> {
+  const { users } = administrationOf(call)
   const groups = (await users.groupsOf(name)).map((group) => ({ kind: 'group', name: group }) as const)
   await changed(call, [{ kind: 'user', name }, ...groups], () => users.remove(name))
-  return jsonResponse({ name })
 }
