@@ -5,6 +5,7 @@ import type { AccountPage, AccountsAsked, AllRecords } from '../accounts/account
 import type { Accounts } from '../accounts/accounts.ts'
 import type { CurrentAccounts } from '../accounts/current-accounts.ts'
 import type { Identities } from '../identities.ts'
+import { hashPassword } from '../passwords/new-password.ts'
 import { Permissions } from './permissions.ts'
 import { Robots } from './robots.ts'
 import { Users } from './users.ts'
@@ -40,7 +41,7 @@ export interface AdministrationParts {
 export function createAdministration({ accounts, records, ...parts }: AdministrationParts): Administration {
   const { current, identities, rules, admins } = parts
   return {
-    users: new Users({ accounts, records: records.users, current }),
+    users: new Users({ accounts, records: records.users, current, hash: hashPassword }),
     groups: {
       page: async (asked) => await records.groups.page(asked),
       add: async (group, member) => (await accounts.addToGroup(group, [member])).length === 0,

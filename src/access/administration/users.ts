@@ -5,7 +5,6 @@ import type { AccountName } from '../accounts/account-name.ts'
 import type { AccountPage, AccountRecords, AccountsAsked } from '../accounts/account-records.ts'
 import type { Accounts } from '../accounts/accounts.ts'
 import type { CurrentAccounts } from '../accounts/current-accounts.ts'
-import { hashPassword } from '../passwords/new-password.ts'
 
 const MOST_WAITING = 100
 
@@ -20,6 +19,7 @@ export interface UsersOptions {
   readonly accounts: Accounts
   readonly records: AccountRecords<User>
   readonly current: CurrentAccounts
+  readonly hash: (password: string) => Promise<string>
 }
 
 /** The users of the storage, as admins see and change them while the registry serves. Those of an htpasswd file are not among them. */
@@ -65,6 +65,6 @@ export class Users {
 
   async #hash(password: string): Promise<string> {
     if (this.#hashing.waiting >= MOST_WAITING) throw unavailable('Too many passwords are being set; try again in a moment.')
-    return await this.#hashing.run(() => hashPassword(password))
+    return await this.#hashing.run(() => this.#options.hash(password))
   }
 }
