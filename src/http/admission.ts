@@ -159,6 +159,7 @@ function wantedOf(
     case 'api-repositories':
     case 'page-repositories':
     case 'page-activity':
+    case 'page-storage':
     case 'api-activity':
     case 'api-collection':
     case 'api-found-files':

@@ -71,7 +71,7 @@ export interface ServedRegistry {
   readonly remarks: Pick<Remarks, 'of' | 'describe' | 'star' | 'unstar'>
   /** Undefined: no accounts are kept here. */
   readonly administration: Administration | undefined
-  readonly progress: Pick<Status, 'progress' | 'collector'>
+  readonly progress: Pick<Status, 'progress' | 'collector' | 'quotas' | 'space'>
   /** Repositories that a search calls official. */
   readonly official: readonly RepositoryGlob[]
   readonly frees: Pick<Frees, 'of'>

@@ -51,8 +51,8 @@ export interface HandlerOptions {
   readonly accountEvents?: AccountEvents | undefined
   /** Left out, there are no events. */
   readonly webhooks?: ServedWebhooks | undefined
-  /** How far a takeover is, and what the collector found. */
-  readonly progress: Pick<Status, 'progress' | 'collector'>
+  /** How far a takeover is, what the collector found, and what there is in all. */
+  readonly progress: Pick<Status, 'progress' | 'collector' | 'quotas' | 'space'>
   /** `search.official`; left out, a search calls no repository official. */
   readonly official?: readonly RepositoryGlob[]
   readonly frees: Frees

@@ -18,13 +18,14 @@ const ACCESS = `  admins: ['user:alice']
 const SCREENS = [
   ...['/', '/?q=a', '/?q=nothing-has-this', '/ui/team/payments', '/ui/team/payments:2.3.1', '/ui/team/ledger:latest'],
   ...['/ui/team/payments:latest/history', '/ui/-/sign-in', '/ui/team/none', '/?sort=moved', '/ui/-/activity'],
+  '/ui/-/space',
   ...['/ui/team/payments?sort=size&q=2', '/ui/team/payments/-/compare?from=2.3.0&to=2.3.1', '/ui/team/payments/-/space'],
 ]
 /** Those of a caller who may change something. */
 const OWN_SCREENS = [
   ...['/ui/team/payments', '/ui/team/payments/-/description', '/ui/team/payments/-/delete', '/ui/team/payments/-/deleted'],
   ...['/ui/team/payments/-/delete?all=yes', '/ui/team/payments:latest/history', '/ui/-/account', '/ui/-/users', '/ui/-/groups'],
-  ...['/ui/-/rules?repository=team/payments', '/ui/-/webhooks?of=ci'],
+  ...['/ui/-/rules?repository=team/payments', '/ui/-/webhooks?of=ci', '/ui/-/space'],
 ]
 /** Of a caller who may see nothing, and the help over it. */
 const NOTHING = 'nothing'

@@ -99,6 +99,13 @@ test.each([
   expect(await namesIn('/?q=app')).toEqual([...names])
 })
 
+test('how much there is in all is told to an admin, and to no other caller', async () => {
+  const shown = async (caller: string) => await (await get('/ui/-/space', await headersOf(caller))).text()
+
+  expect(await shown('operator')).toContain('<dt>In all</dt>')
+  for (const caller of ['anonymous', 'reader', 'robot']) expect(await shown(caller)).not.toContain('In all')
+})
+
 describe('a session', () => {
   test('is a cookie that no code of a page reads and no form of another site brings, and of no answer that a browser keeps', async () => {
     const { status, cookie, location, headers } = await signIn(client, { name: 'reader', password: 'reader-secret' })

@@ -12,6 +12,7 @@ import { deleteChosen, showDeletion } from './screens/changes/deletion.ts'
 import { showNowhere } from './screens/failure.ts'
 import { showActivity } from './screens/home/activity.ts'
 import { showRepositories } from './screens/home/repositories.ts'
+import { showStorage } from './screens/home/storage.ts'
 import { showContent } from './screens/image/content.ts'
 import { pointTagBack, showHistory } from './screens/image/history.ts'
 import { showImage } from './screens/image/image.ts'
@@ -45,6 +46,7 @@ export const PAGE_ENDPOINTS: { readonly [Name in PageRoute['resource']]: Endpoin
   'page-inside': { GET: { id: 'page', action: 'pull', answer: showInside } },
   'page-files': { GET: { id: 'page', action: 'pull', answer: showFiles } },
   'page-activity': { GET: { id: 'page', action: 'list', answer: showActivity } },
+  'page-storage': { GET: { id: 'page', action: 'list', answer: showStorage } },
   'page-account': {
     GET: { id: 'page', action: 'pull', answer: showAccount },
     POST: { id: 'page', action: 'pull', answer: changeAccount, changesRecords: true },

@@ -93,6 +93,7 @@ export interface OwnPage {
 const OWN_WORDS = {
   'sign-in': 'page-sign-in',
   activity: 'page-activity',
+  space: 'page-storage',
   account: 'page-account',
   users: 'page-users',
   groups: 'page-groups',

@@ -20,6 +20,29 @@ const SLICE = 200
 const SUMS = `CAST(coalesce(sum(size), 0) AS INTEGER) AS bytes, CAST(coalesce(sum(CASE WHEN is_elsewhere THEN 0 ELSE size END), 0) AS INTEGER) AS own,
    CASE WHEN count(*) = ${SLICE} THEN max(place) END AS next`
 
+/** Bytes of the whole storage, each digest once. */
+export interface WholeUse {
+  readonly blobs: number
+  readonly bytes: number
+  /** Of these, what nothing needs any more and the collector takes. */
+  readonly leavingBytes: number
+}
+
+const WHOLE_SLICE = 2_000
+
+/** A slice of all that lies in the storage, by digest. */
+export async function useOfBlobs(query: Query, after: string): Promise<WholeUse & Pick<UseSlice, 'next'>> {
+  const row = await query.get<WholeUse & Pick<UseSlice, 'next'>>(
+    `SELECT coalesce(sum(is_there), 0) AS blobs, coalesce(sum(CASE WHEN is_there = 1 THEN size ELSE 0 END), 0) AS bytes,
+       coalesce(sum(CASE WHEN is_there = 1 AND state <> 'live' THEN size ELSE 0 END), 0) AS leavingBytes,
+       CASE WHEN count(*) = ${WHOLE_SLICE} THEN max(digest) END AS next
+     FROM (SELECT digest, state, size, CASE WHEN state = 'arriving' OR size IS NULL THEN 0 ELSE 1 END AS is_there FROM blob
+       WHERE digest > CAST(? AS TEXT) ORDER BY digest LIMIT ${WHOLE_SLICE}) slice`,
+    after,
+  )
+  return row ?? { blobs: 0, bytes: 0, leavingBytes: 0, next: null }
+}
+
 /** A slice of the blobs that a repository links, by digest. */
 export async function useOfLinks(query: Query, repositoryId: number, after: string): Promise<UseSlice> {
   const row = await query.get<UseSlice>(

@@ -23,6 +23,7 @@ import { TagUses } from './tag-uses.ts'
 export interface Shown {
   readonly repositories: Pick<Repositories, 'of' | 'require' | 'useOf' | 'useOfImage'>
   readonly tags: Pick<TagPages, 'page' | 'find' | 'leadingTo' | 'attachedTo'>
+  readonly uses: Pick<StorageUses, 'ofAll'>
   readonly tagUses: Pick<TagUses, 'page'>
   readonly contents: Pick<ImageContentsReader, 'of'>
   readonly comparisons: Pick<Comparisons, 'of'>
@@ -61,7 +62,7 @@ export function createShown(parts: ShownParts) {
   const repositories = new Repositories({ metadata, scan, backgroundScan, ordered, uses, pulls, remarks })
   const tags = new TagPages({ metadata, scan, ordered, pulls })
   const shown: Shown = {
-    ...{ repositories, tags, contents, pulls, inside },
+    ...{ repositories, tags, contents, pulls, inside, uses },
     tagUses: new TagUses({ metadata, repositories }),
     comparisons: new Comparisons(meant),
     activities: new Activities(metadata),

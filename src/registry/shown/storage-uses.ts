@@ -4,9 +4,11 @@ import {
   listNamesOf,
   type StorageUse,
   type UseSlice,
+  useOfBlobs,
   useOfLinks,
   useOfManifests,
   useOfNames,
+  type WholeUse,
 } from '../../metadata/shown/storage-use.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { RegistryError, unavailable } from '../../oci/errors.ts'
@@ -15,6 +17,8 @@ import { Rest } from '../rest.ts'
 
 /** What was counted is given again for so long, and as long as nothing has been written meanwhile. */
 const KEPT_MS = 10_000
+/** A million blobs take a third of a second. */
+const WHOLE_KEPT_MS = 60_000
 /** Repositories whose count is kept, about 150 bytes each. */
 const MOST_KEPT = 10_000
 const MOST_WAITING = 100
@@ -43,6 +47,7 @@ export class StorageUses {
   readonly #metadata: Metadata
   readonly #kept = new Map<number, KeptUse>()
   readonly #turns = new Semaphore(1)
+  #whole: { readonly use: WholeUse; readonly revision: number; readonly untilMs: number } | undefined
 
   constructor(metadata: Metadata) {
     this.#metadata = metadata
@@ -55,6 +60,19 @@ export class StorageUses {
     if (this.#turns.waiting >= MOST_WAITING) throw unavailable('Too many repositories are being counted; ask again in a moment.')
     return await this.#turns.run(async () => {
       return (await this.#find(repositoryId, isComplete)) ?? (await this.#count({ repositoryId, isComplete, signal }))
+    })
+  }
+
+  /** Of all repositories, once everything has been scanned. Throws UNAVAILABLE where too many requests wait, and the reason of the signal. */
+  async ofAll(signal: AbortSignal): Promise<WholeUse> {
+    if (this.#turns.waiting >= MOST_WAITING) throw unavailable('Too many repositories are being counted; ask again in a moment.')
+    return await this.#turns.run(async () => {
+      const known = this.#whole
+      const revision = await this.#metadata.revision()
+      if (known !== undefined && (known.untilMs > performance.now() || known.revision === revision)) return known.use
+      const use = await this.#countAll(signal)
+      this.#whole = { use, revision, untilMs: performance.now() + WHOLE_KEPT_MS }
+      return use
     })
   }
 
@@ -76,6 +94,21 @@ export class StorageUses {
       const found = await useOfNames(read, repositoryId, { names: names.slice(start, start + NAMES_AT_ONCE), images })
       use.bytes += found.bytes
       use.own += found.own
+      await rest.after(0)
+    }
+    return use
+  }
+
+  async #countAll(signal: AbortSignal): Promise<WholeUse> {
+    const use = { blobs: 0, bytes: 0, leavingBytes: 0 }
+    const rest = new Rest()
+    for (let after: string | null = ''; after !== null; ) {
+      signal.throwIfAborted()
+      const { blobs, bytes, leavingBytes, next } = await useOfBlobs(this.#metadata.read, after)
+      use.blobs += blobs
+      use.bytes += bytes
+      use.leavingBytes += leavingBytes
+      after = next
       await rest.after(0)
     }
     return use

@@ -13,6 +13,7 @@ import { treePage } from '../../tree.ts'
 import { firstPush } from './first-push.ts'
 import { showFound } from './found.ts'
 import { repositoryTable } from './table.ts'
+import { takeoverProgress } from './takeover.ts'
 
 const ROWS = 100
 const MAX_WORDS = 200
@@ -37,6 +38,7 @@ async function showTree(call: Call<RepositoriesPage>, below: string): Promise<Pl
   const said = new Map((await search.describe(names)).map((found) => [found.name, found]))
   const rows = entries.map((entry) => ({ ...entry, description: '', stars: 0, ...said.get(entry.name) }))
   const main = html`${headOf(site, below, 'name')}
+${await takeoverProgress(call, listed === undefined)}
 ${repositoryTable(site, rows, { below })}
 ${next !== undefined && html`<nav class="more" aria-label="Pages"><a rel="next" href="${site.repositories({ after: next }, below)}">Next ${ROWS}</a></nav>`}`
   return await pageResponse(site, { title: below, main, answersWhileTyping: true })
