@@ -167,6 +167,7 @@ function wantedOf(
     case 'api-progress':
       return { kind: 'catalog' }
     case 'api-deployments':
+    case 'page-deployments':
     case 'api-deployment-host':
     case 'api-events':
       return { kind: 'catalog', orPulls: true }
@@ -198,20 +199,20 @@ function wantedOf(
       return { kind: 'accounts', right: 'all' }
     case 'search':
       return { kind: 'catalog', needsName: speaksSecondApi(headers) }
-    case 'uploads':
-      return {
-        kind: 'repository',
-        repository: route.repository,
-        action,
-        mountFrom: mountSource(route.query),
-        uploadId: undefined,
-        standIn,
-      }
-    case 'upload':
-      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: route.uploadId, standIn }
     default:
-      return { kind: 'repository', repository: route.repository, action, mountFrom: undefined, uploadId: undefined, standIn }
+      return wantedInRepository(route, action, standIn)
   }
+}
+
+function wantedInRepository(
+  route: Extract<Route, { readonly repository: RepositoryName }>,
+  action: Action,
+  standIn: RepositoryName | undefined,
+): Wanted {
+  const { repository } = route
+  const mountFrom = route.resource === 'uploads' ? mountSource(route.query) : undefined
+  const uploadId = route.resource === 'upload' ? route.uploadId : undefined
+  return { kind: 'repository', repository, action, mountFrom, uploadId, standIn }
 }
 
 /** podman never logs in to search, and where it is refused it searches the catalog, with its login. Docker logs in, and does not say this. */

@@ -40,6 +40,19 @@ test('a host reports what runs on it, once for all, and who may list the reposit
   ])
 })
 
+test('the page shows it, with what was to run in its place and why it does not', async () => {
+  const shown = async (caller: 'reader' | 'anonymous') => {
+    const headers = { ...lab.headers(caller), accept: 'text/html' }
+    return await (await lab.berth.request('GET', '/ui/-/deployments', { headers })).text()
+  }
+
+  const text = await shown('reader')
+  expect(text).toContain(`<a href="/ui/team/app@${DIGEST}"><code>team/app:v1</code></a>`)
+  expect(text).toContain('<bdi>web-1</bdi>')
+  expect(text).toMatch(/not <code title="sha256:b+">b{12}<\/code>: <bdi>not healthy<\/bdi>/)
+  expect(await shown('anonymous')).not.toContain('web-1')
+})
+
 test('a host reports only what it may pull, and what another account reports of is not its own', async () => {
   const secret = await lab.ask('robot', 'PUT', '/api/v1/deployments/web-2', {
     containers: [container('web', { repository: 'secret/app' })],

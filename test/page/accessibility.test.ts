@@ -18,7 +18,7 @@ const ACCESS = `  admins: ['user:alice']
 const SCREENS = [
   ...['/', '/?q=a', '/?q=nothing-has-this', '/ui/team/payments', '/ui/team/payments:2.3.1', '/ui/team/ledger:latest'],
   ...['/ui/team/payments:latest/history', '/ui/-/sign-in', '/ui/team/none', '/?sort=moved', '/ui/-/activity'],
-  '/ui/-/space',
+  ...['/ui/-/space', '/ui/-/deployments'],
   ...['/ui/team/payments?sort=size&q=2', '/ui/team/payments/-/compare?from=2.3.0&to=2.3.1', '/ui/team/payments/-/space'],
 ]
 /** Those of a caller who may change something. */

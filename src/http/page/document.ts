@@ -95,7 +95,7 @@ ${loginOf(site)}
 <main id="main" tabindex="-1">
 ${main}
 </main>
-<footer class="foot"><span>Berth</span> <a href="${site.own('activity')}">Activity</a> <a href="${site.own('space')}">Space</a> <a href="${site.api()}">API</a> <button type="button" class="plain scripted" data-keys>Keyboard <kbd>?</kbd></button></footer>
+<footer class="foot"><span>Berth</span> <a href="${site.own('activity')}">Activity</a> <a href="${site.own('deployments')}">Deployments</a> <a href="${site.own('space')}">Space</a> <a href="${site.api()}">API</a> <button type="button" class="plain scripted" data-keys>Keyboard <kbd>?</kbd></button></footer>
 <p class="said" role="status" aria-live="polite"></p>
 ${KEYS}
 </body>

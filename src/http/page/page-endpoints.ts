@@ -11,6 +11,7 @@ import { bringBack, showDeleted } from './screens/changes/deleted.ts'
 import { deleteChosen, showDeletion } from './screens/changes/deletion.ts'
 import { showNowhere } from './screens/failure.ts'
 import { showActivity } from './screens/home/activity.ts'
+import { showDeployments } from './screens/home/deployments.ts'
 import { showRepositories } from './screens/home/repositories.ts'
 import { showStorage } from './screens/home/storage.ts'
 import { showContent } from './screens/image/content.ts'
@@ -46,6 +47,7 @@ export const PAGE_ENDPOINTS: { readonly [Name in PageRoute['resource']]: Endpoin
   'page-inside': { GET: { id: 'page', action: 'pull', answer: showInside } },
   'page-files': { GET: { id: 'page', action: 'pull', answer: showFiles } },
   'page-activity': { GET: { id: 'page', action: 'list', answer: showActivity } },
+  'page-deployments': { GET: { id: 'page', action: 'list', answer: showDeployments } },
   'page-storage': { GET: { id: 'page', action: 'list', answer: showStorage } },
   'page-account': {
     GET: { id: 'page', action: 'pull', answer: showAccount },

@@ -49,6 +49,7 @@ test.each([
   ['/ui/a/-/delete', { resource: 'page-deletion', repository: 'a' }],
   ['/ui/a/-/deleted', { resource: 'page-deleted', repository: 'a' }],
   ...['account', 'users', 'groups', 'rules', 'webhooks'].map((word) => [`/ui/-/${word}`, { resource: `page-${word}` }] as const),
+  ['/ui/-/deployments', { resource: 'page-deployments' }],
   ['/ui/-/space', { resource: 'page-storage' }],
   ['/ui/-/activity', { resource: 'page-activity' }],
   ['/ui/history', { resource: 'page-repository', repository: 'history' }],

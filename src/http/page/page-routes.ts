@@ -94,6 +94,7 @@ const OWN_WORDS = {
   'sign-in': 'page-sign-in',
   activity: 'page-activity',
   space: 'page-storage',
+  deployments: 'page-deployments',
   account: 'page-account',
   users: 'page-users',
   groups: 'page-groups',

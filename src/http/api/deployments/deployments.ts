@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import { isAllowed } from '../../../access/requirement.ts'
-import { findRepositoryName } from '../../../oci/name.ts'
+import { findRepositoryName, type RepositoryName } from '../../../oci/name.ts'
 import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
+import type { Route } from '../../routes.ts'
 import { atMost, parametersIn, parsed } from '../parameters.ts'
 import type { DeploymentsRoute } from '../routes.ts'
 import { timeOf } from '../shown.ts'
@@ -24,8 +25,25 @@ export const DEPLOYMENTS = z.strictObject({
 })
 
 /** What runs where, of the repositories that the caller may list. */
-export async function listApiDeployments({ registry, permit, route }: Call<DeploymentsRoute>): Promise<PlainResponse> {
-  const { n: limit = USUALLY_LISTED, after, repository } = parametersIn(route.query, DEPLOYMENTS)
+export async function listApiDeployments(call: Call<DeploymentsRoute>): Promise<PlainResponse> {
+  const { n: limit = USUALLY_LISTED, after, repository } = parametersIn(call.route.query, DEPLOYMENTS)
+  const { entries, next } = await deploymentsFor(call, { limit, after, repository })
+  const deployments = entries.map(({ sinceMs, seenMs, ...row }) => ({ ...row, since: timeOf(sinceMs), seen: timeOf(seenMs) }))
+  return jsonResponse({ deployments, next })
+}
+
+export interface DeploymentsAsked {
+  readonly limit: number
+  readonly after: { readonly host: string; readonly container: string } | undefined
+  /** Undefined: of all. */
+  readonly repository: RepositoryName | undefined
+}
+
+/** A page of what the caller may see; `next` is sent as `after`. It may be short where nearly all is hidden. */
+export async function deploymentsFor(
+  { registry, permit }: Pick<Call<Route>, 'registry' | 'permit'>,
+  { limit, after, repository }: DeploymentsAsked,
+) {
   const shown: Awaited<ReturnType<typeof registry.deployments.list>>[number][] = []
   let last = after ?? { host: '', container: '' }
   let isMore = true
@@ -41,15 +59,13 @@ export async function listApiDeployments({ registry, permit, route }: Call<Deplo
     }
     isMore = rows.length > looked
   }
-  const seen = new Map<string, string | null>()
-  for (const { host } of shown) seen.set(host, timeOf((await registry.deployments.host(host))?.seenMs ?? 0))
-  const deployments = shown.map(({ sinceMs, ...row }) => ({
-    ...{ ...row, since: sinceMs === null ? null : timeOf(sinceMs), seen: seen.get(row.host) ?? null },
-  }))
-  return jsonResponse({ deployments, next: isMore ? `${last.host}/${last.container}` : null })
+  const seen = new Map<string, number>()
+  for (const { host } of shown) if (!seen.has(host)) seen.set(host, (await registry.deployments.host(host))?.seenMs ?? 0)
+  const entries = shown.map((row) => ({ ...row, seenMs: seen.get(row.host) ?? 0 }))
+  return { entries, next: isMore ? `${last.host}/${last.container}` : null }
 }
 
-function findPlace(text: string) {
+export function findPlace(text: string) {
   const [, host, container] = /^([A-Za-z0-9._-]{1,128})\/(.{1,255})$/.exec(text) ?? []
   return host === undefined || container === undefined ? undefined : { host, container }
 }
