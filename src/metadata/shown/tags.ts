@@ -2,30 +2,45 @@ import type { Digest } from '../../oci/digest.ts'
 import type { Tag } from '../../oci/reference.ts'
 import type { Query, Sql } from '../query.ts'
 
-/** What tags are ordered by. */
+/** What tags can be ordered by that the database knows. */
+export type TagKey = keyof typeof VALUES
+
 export interface TagKeyRow {
   readonly tag: Tag
   readonly digest: Digest
-  /** When its image was made; null: unknown. */
-  readonly createdMs: number | null
-  /** When it came to point there, as far as that is known: else when it was pushed, or when its image was made. */
-  readonly movedMs: number | null
-  /** Bytes of its image; of an image index, those of its first image. */
-  readonly size: number | null
+  /** What they are ordered by; null where that is not known. */
+  readonly value: number | null
 }
 
-/** A slice of the tags of a repository, by name. */
-export async function listTagKeys(query: Query, repositoryId: number, after: string, limit: number): Promise<TagKeyRow[]> {
-  return await query.all<TagKeyRow>(
-    `SELECT t.name AS tag, t.digest AS digest, coalesce(f.created_ms, i.created_ms) AS createdMs,
-       coalesce(t.moved_ms, t.pushed_ms, f.created_ms, i.created_ms) AS movedMs, coalesce(f.size, i.size) AS size
-     FROM tag t LEFT JOIN image_facts f ON f.digest = t.digest LEFT JOIN image_facts i ON i.digest = f.first_image
-     WHERE t.repository_id = CAST(? AS INTEGER) AND t.name > CAST(? AS TEXT) AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)`,
-    repositoryId,
-    after,
-    limit,
-  )
+/** Of the image; of an image index, of its first image. */
+function factOf(column: string): string {
+  return `(SELECT coalesce(f.${column}, (SELECT i.${column} FROM image_facts i WHERE i.digest = f.first_image)) FROM image_facts f WHERE f.digest = t.digest)`
 }
+
+const VALUES = {
+  none: 'NULL',
+  created: factOf('created_ms'),
+  // When the tag came to point there, as far as that is known: else when it was pushed, or when its image was made.
+  moved: `coalesce(t.moved_ms, t.pushed_ms, ${factOf('created_ms')})`,
+  size: factOf('size'),
+}
+
+/** A slice of the tags of a repository, by name. What nothing is ordered by is not looked for. */
+export async function listTagKeys(
+  query: Query,
+  repositoryId: number,
+  { key, after, limit }: { readonly key: TagKey; readonly after: string; readonly limit: number },
+): Promise<TagKeyRow[]> {
+  return await query.all<TagKeyRow>(KEYS[key], repositoryId, after, limit)
+}
+
+const KEYS = Object.fromEntries(
+  Object.entries(VALUES).map(([key, value]) => [
+    key,
+    `SELECT t.name AS tag, t.digest AS digest, ${value} AS value FROM tag t
+     WHERE t.repository_id = CAST(? AS INTEGER) AND t.name > CAST(? AS TEXT) AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)`,
+  ]),
+) as Record<TagKey, string>
 
 /** Some tags that lead to each of these manifests, by name: at most so many of each. */
 export async function listTagsLeadingTo(

@@ -1,17 +1,21 @@
 import type { Metadata } from '../../metadata/query.ts'
-import { listTagKeys, type TagKeyRow } from '../../metadata/shown/tags.ts'
+import { listTagKeys, type TagKey, type TagKeyRow } from '../../metadata/shown/tags.ts'
 import { RegistryError, unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
 import type { PullCounts } from '../pulls/pull-counts.ts'
 import { Rest } from '../rest.ts'
-import { type OrderedTag, orderedTag, type TagSort } from './tag-order.ts'
+import { sortedInTurns } from './sorted-in-turns.ts'
+import { compareTags, type OrderedTag, placeOf, type TagSort } from './tag-order.ts'
 
 /** A repository with more tags is listed by name alone. */
 export const MOST_SORTED = 100_000
-const ROWS_AT_ONCE = 500
+const ROWS_AT_ONCE = 1_000
 /** What was read is given again for so long. */
 const KEPT_MS = 5_000
+/** A list that is longer takes a page's time to be read: it is given again meanwhile, up to so old. */
+const QUICK_TAGS = 10_000
+const OLD_MS = 60_000
 /** Tags that are kept together, about 200 bytes each. */
 const MOST_KEPT = 200_000
 const MOST_WAITING = 100
@@ -29,12 +33,24 @@ export interface ScannedRepository {
   readonly name: RepositoryName
 }
 
-/** All tags of a repository, with what they are sorted by, where no index has their order. They are read in turns, and kept for a moment. */
+const KEYS: Readonly<Record<TagSort, TagKey>> = {
+  ...{ name: 'none', version: 'none', pulls: 'none' },
+  ...{ created: 'created', moved: 'moved', size: 'size' },
+}
+
+interface KeptTags {
+  readonly untilMs: number
+  readonly tags: readonly OrderedTag[]
+  /** Another list is on its way. */
+  isReadAnew: boolean
+}
+
+/** All tags of a repository, sorted, where no index has their order. They are read and sorted in turns, and kept for a moment. */
 export class OrderedTags {
   readonly #metadata: Metadata
   readonly #pulls: Pick<PullCounts, 'sums'>
   /** The oldest first. */
-  readonly #kept = new Map<string, { readonly untilMs: number; readonly tags: readonly OrderedTag[] }>()
+  readonly #kept = new Map<string, KeptTags>()
   readonly #turns = new Semaphore(1)
 
   constructor({ metadata, pulls }: { readonly metadata: Metadata; readonly pulls: Pick<PullCounts, 'sums'> }) {
@@ -42,13 +58,28 @@ export class OrderedTags {
     this.#pulls = pulls
   }
 
-  /** By name. Throws UNSUPPORTED for a repository with too many tags, UNAVAILABLE where too many requests wait, and the reason of the signal. */
+  /** In ascending order. Throws UNSUPPORTED for a repository with too many tags, UNAVAILABLE where too many requests wait, and the reason of the signal. */
   async of(repository: ScannedRepository, sort: TagSort, signal: AbortSignal): Promise<readonly OrderedTag[]> {
     const key = `${repository.id} ${sort}`
     const known = this.#find(key)
     if (known !== undefined) return known
+    const old = this.#kept.get(key)
+    if (old !== undefined && old.tags.length > QUICK_TAGS && performance.now() < old.untilMs + OLD_MS) {
+      this.#readAnew(key, old, repository, sort)
+      return old.tags
+    }
     if (this.#turns.waiting >= MOST_WAITING) throw unavailable('Too many lists of tags are being sorted; ask again in a moment.')
     return await this.#turns.run(async () => this.#find(key) ?? this.#keep(key, await this.#read(repository, sort, signal)))
+  }
+
+  /** For the requests that come next. What fails is found by the request that reads it the next time. */
+  #readAnew(key: string, old: KeptTags, repository: ScannedRepository, sort: TagSort): void {
+    if (old.isReadAnew || this.#turns.waiting >= MOST_WAITING) return
+    old.isReadAnew = true
+    const signal = AbortSignal.timeout(OLD_MS)
+    this.#turns
+      .run(async () => this.#find(key) ?? this.#keep(key, await this.#read(repository, sort, signal)))
+      .catch(() => this.#kept.delete(key))
   }
 
   #find(key: string): readonly OrderedTag[] | undefined {
@@ -57,25 +88,30 @@ export class OrderedTags {
   }
 
   async #read({ id, name }: ScannedRepository, sort: TagSort, signal: AbortSignal): Promise<readonly OrderedTag[]> {
-    const all: OrderedTag[] = []
+    const slices: (readonly OrderedTag[])[] = []
+    let count = 0
     const rest = new Rest()
     for (let last = ''; ; ) {
       signal.throwIfAborted()
-      const rows = await listTagKeys(this.#metadata.read, id, last, ROWS_AT_ONCE)
-      if (all.length + rows.length > MOST_SORTED) throw new TooManyTags()
-      all.push(...(await this.#ordered(name, rows, sort)))
+      const rows = await listTagKeys(this.#metadata.read, id, { key: KEYS[sort], after: last, limit: ROWS_AT_ONCE })
+      count += rows.length
+      if (count > MOST_SORTED) throw new TooManyTags()
+      slices.push(await this.#ordered(name, rows, sort))
       const end = rows.at(-1)
-      if (rows.length < ROWS_AT_ONCE || end === undefined) return all
+      if (rows.length < ROWS_AT_ONCE || end === undefined) break
       last = end.tag
       await rest.after(0)
     }
+    return await sortedInTurns(slices, (one, other) => compareTags(sort, one, other))
   }
 
   async #ordered(name: RepositoryName, rows: readonly TagKeyRow[], sort: TagSort): Promise<readonly OrderedTag[]> {
-    if (sort !== 'pulls') return rows.map((row) => orderedTag(row, sort, 0))
     const tags = rows.map(({ tag }) => tag)
-    const pulls = await this.#pulls.sums(name, tags)
-    return rows.map((row) => orderedTag(row, sort, pulls.get(row.tag)?.days30 ?? 0))
+    const pulls = sort === 'pulls' ? await this.#pulls.sums(name, tags) : undefined
+    return rows.map(({ tag, digest, value }) => {
+      const place = placeOf(tag, pulls === undefined ? value : (pulls.get(tag)?.days30 ?? 0), sort)
+      return { ...place, digest }
+    })
   }
 
   #keep(key: string, tags: readonly OrderedTag[]): readonly OrderedTag[] {
@@ -83,11 +119,11 @@ export class OrderedTags {
     let size = tags.length
     for (const { tags: others } of this.#kept.values()) size += others.length
     for (const [oldest, { tags: others, untilMs }] of this.#kept) {
-      if (size <= MOST_KEPT && untilMs > performance.now()) break
+      if (size <= MOST_KEPT && untilMs + OLD_MS > performance.now()) break
       this.#kept.delete(oldest)
       size -= others.length
     }
-    this.#kept.set(key, { untilMs: performance.now() + KEPT_MS, tags })
+    this.#kept.set(key, { untilMs: performance.now() + KEPT_MS, tags, isReadAnew: false })
     return tags
   }
 }

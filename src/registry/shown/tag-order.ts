@@ -1,4 +1,3 @@
-import type { TagKeyRow } from '../../metadata/shown/tags.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { compareVersions, findVersion, type Version } from '../../oci/tags/version-order.ts'
@@ -20,11 +19,6 @@ export interface OrderedTag extends TagPlace {
   readonly digest: Digest
 }
 
-export function orderedTag(row: TagKeyRow, sort: TagSort, pulls: number): OrderedTag {
-  const { tag, digest } = row
-  return { ...placeOf(tag, valueFor(row, sort, pulls), sort), digest }
-}
-
 export function placeOf(tag: Tag, value: number | null, sort: TagSort): TagPlace {
   return sort === 'version' ? { tag, value: null, version: findVersion(tag) } : { tag, value }
 }
@@ -38,19 +32,4 @@ export function compareTags(sort: TagSort, one: TagPlace, other: TagPlace): numb
   if (version === undefined || other.version === undefined)
     return Number(version !== undefined) - Number(other.version !== undefined) || byName
   return compareVersions(version, other.version) || byName
-}
-
-function valueFor({ createdMs, movedMs, size }: TagKeyRow, sort: TagSort, pulls: number): number | null {
-  switch (sort) {
-    case 'created':
-      return createdMs
-    case 'moved':
-      return movedMs
-    case 'size':
-      return size
-    case 'pulls':
-      return pulls
-    default:
-      return null
-  }
 }

@@ -8,8 +8,6 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import { attachedName } from '../../oci/tags/attached-tag.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
-import { Highest } from '../../retention/highest.ts'
-import { slicesOf } from '../../retention/turns.ts'
 import type { PullCounts } from '../pulls/pull-counts.ts'
 import { Rest } from '../rest.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
@@ -20,6 +18,7 @@ import { compareTags, type OrderedTag, placeOf, type TagPlace, type TagSort } fr
 const MOST_READ = 20_000
 const ROWS_AT_ONCE = 500
 const SAME_SHOWN = 10
+const LOOKED_AT_ONCE = 2_000
 
 export interface TagPageRequest {
   readonly sort: TagSort
@@ -147,19 +146,39 @@ interface Rows {
   readonly next: TagPlace | undefined
 }
 
-/** The first that fit, behind the place where the page begins: one more than the page has. None is compared with all the others in one turn. */
+/** The first that fit, behind the place where the page begins: one more than the page has. */
 async function firstOf(
   tags: readonly OrderedTag[],
   { sort, isDescending, part, after, limit }: TagPageRequest,
 ): Promise<readonly OrderedTag[]> {
   const fits = fitting(part)
-  const direction = isDescending ? -1 : 1
-  const compare = (one: TagPlace, other: TagPlace) => direction * compareTags(sort, one, other)
-  const first = new Highest<OrderedTag>(limit + 1, (one, other) => compare(other, one))
+  const found: OrderedTag[] = []
+  const step = isDescending ? -1 : 1
   const rest = new Rest()
-  for await (const slice of slicesOf(tags, () => rest.after(0)))
-    for (const tag of slice) if (fits(tag.tag) && (after === undefined || compare(tag, after) > 0)) first.add(tag)
-  return first.values().toSorted(compare)
+  for (let place = placeBehind(tags, { sort, isDescending, after }); found.length <= limit; place += step) {
+    const tag = tags[place]
+    if (tag === undefined) return found
+    if (fits(tag.tag)) found.push(tag)
+    if (place % LOOKED_AT_ONCE === 0) await rest.after(0)
+  }
+  return found
+}
+
+/** Of the first one behind another, in the direction of the page. */
+function placeBehind(
+  tags: readonly OrderedTag[],
+  { sort, isDescending, after }: Pick<TagPageRequest, 'sort' | 'isDescending' | 'after'>,
+): number {
+  if (after === undefined) return isDescending ? tags.length - 1 : 0
+  const isBelow = (tag: TagPlace) => (isDescending ? compareTags(sort, tag, after) < 0 : compareTags(sort, tag, after) <= 0)
+  let [from, to] = [0, tags.length]
+  while (from < to) {
+    const middle = (from + to) >> 1
+    const tag = tags[middle]
+    if (tag !== undefined && isBelow(tag)) from = middle + 1
+    else to = middle
+  }
+  return isDescending ? from - 1 : from
 }
 
 function fitting(part: string | undefined): (tag: Tag) => boolean {
