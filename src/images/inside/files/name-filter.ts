@@ -4,17 +4,23 @@ const PLACES = 5
 
 /** Texts as a set that says 'no' for certain, and 'yes' wrongly in one of a hundred cases (Bloom's filter). */
 export class NameFilterBuilder {
-  readonly #hashes: number[] = []
+  /** Two of each text. */
+  #hashes = new Uint32Array(1_024)
+  #length = 0
 
   add(text: string): void {
-    const [first, second] = hashesOf(text)
-    this.#hashes.push(first, second)
+    if (this.#length === this.#hashes.length) {
+      const larger = new Uint32Array(2 * this.#length)
+      larger.set(this.#hashes)
+      this.#hashes = larger
+    }
+    this.#hashes.set(hashesOf(text), this.#length)
+    this.#length += 2
   }
 
   build(): Uint8Array {
-    const count = this.#hashes.length / 2
-    const bytes = new Uint8Array(Math.ceil(Math.max(LEAST_BITS, count * BITS_FOR_EACH) / 8))
-    for (let at = 0; at < this.#hashes.length; at += 2)
+    const bytes = new Uint8Array(Math.ceil(Math.max(LEAST_BITS, (this.#length / 2) * BITS_FOR_EACH) / 8))
+    for (let at = 0; at < this.#length; at += 2)
       for (const place of placesOf(bytes, this.#hashes[at] ?? 0, this.#hashes[at + 1] ?? 0))
         bytes[place >>> 3] = (bytes[place >>> 3] ?? 0) | (1 << (place & 7))
     return bytes

@@ -8,6 +8,7 @@ export const npm: Interest = {
   matches: (path) => /(^|\/)node_modules\/(@[^/]+\/)?[^/@][^/]*\/package\.json$/.test(path),
   mostBytes: MOST_BYTES,
   read: (bytes, path) => {
+    requireFewBrackets(bytes)
     const told: unknown = JSON.parse(new TextDecoder().decode(bytes))
     if (typeof told !== 'object' || told === null) return undefined
     const { name, version } = told as Readonly<Record<string, unknown>>
@@ -15,6 +16,18 @@ export const npm: Interest = {
     return { packages: packageOf({ type: 'npm', path, name, version }) }
   },
 }
+
+/** A parser takes a hundred times the memory of a text that is made of them. Packages with thousands of entries have some thousands. */
+const MOST_BRACKETS = 50_000
+
+function requireFewBrackets(bytes: Uint8Array): void {
+  let brackets = 0
+  for (const byte of bytes) if (byte === OPEN_LIST || byte === OPEN_OBJECT) brackets += 1
+  if (brackets > MOST_BRACKETS) throw new Error(`it has more than ${MOST_BRACKETS.toLocaleString('en-US')} lists and objects`)
+}
+
+const OPEN_LIST = 0x5b
+const OPEN_OBJECT = 0x7b
 
 /** A distribution of Python, as pip and setuptools leave it. */
 export const python: Interest = {
