@@ -2,12 +2,14 @@ import { beforeAll, expect, test } from 'bun:test'
 import { Glob, SQL } from 'bun'
 import { describeOnPostgres } from '../../../test/support/postgres-suite.ts'
 import type { Query, Sql } from '../query.ts'
+import { listTagKeys, type TagKey } from '../shown/tags.ts'
 import type { PostgresPlace } from './connection.ts'
 import { postgresStatement } from './dialect.ts'
 import { LIMITS } from './postgres.ts'
 import { prepareDatabase } from './set-up.ts'
 
 const METADATA = `${import.meta.dir}/..`
+const TAG_KEYS: readonly TagKey[] = ['none', 'created', 'moved', 'size']
 
 /** Stands for any value: a list of itself, an object with itself in each field, a text. What a function makes of it does not matter. */
 const ANYTHING: unknown = new Proxy(() => undefined, {
@@ -33,14 +35,16 @@ async function statementsOfAll(): Promise<Set<Sql>> {
     for (const value of Object.values(module))
       if (typeof value === 'function') await call(value as (...values: unknown[]) => unknown, found)
   }
+  for (const key of TAG_KEYS) await call((query) => listTagKeys(query as Query, 1, { key, after: '', limit: 1 }), found)
   return found
 }
 
 async function call(value: (...values: unknown[]) => unknown, found: Set<Sql>): Promise<void> {
   // Some ask further only for what a first question found, others only for what it did not.
   for (const rows of [[ANYTHING], []]) {
-    const note = (sql: Sql) => {
-      found.add(sql)
+    const note = (sql: Sql | undefined) => {
+      // Undefined: chosen by a word, and anything is none of these words.
+      if (sql !== undefined) found.add(sql)
       return rows
     }
     const query: Query = {
