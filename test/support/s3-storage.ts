@@ -2,6 +2,7 @@ import { prepareFile } from '../../src/metadata/sqlite/database-file.ts'
 import { SqliteMetadata } from '../../src/metadata/sqlite/sqlite.ts'
 import { metadataLedger } from '../../src/opening/upload-ledger.ts'
 import { Bucket } from '../../src/storage/s3/bucket.ts'
+import type { S3Exchange } from '../../src/storage/s3/requests/s3-client.ts'
 import { S3Driver } from '../../src/storage/s3/s3.ts'
 import type { S3Settings } from '../../src/storage/s3/settings.ts'
 import type { S3Place } from './s3-client.ts'
@@ -40,10 +41,10 @@ export function s3Settings(place: S3Place, changes: Partial<S3Settings> = {}): S
   }
 }
 
-export function bucketOf(settings: S3Settings): Bucket {
+export function bucketOf(settings: S3Settings, watch?: (exchange: S3Exchange) => void): Bucket {
   const { credentials } = settings
   if (credentials === undefined) throw new Error('a test names its credentials')
-  return new Bucket({ settings, credentials: async () => credentials })
+  return new Bucket({ settings, credentials: async () => credentials, ...(watch && { watch }) })
 }
 
 /** Two drivers on one bucket with one ledger, as two processes of a machine have them. */
