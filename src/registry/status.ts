@@ -80,7 +80,8 @@ export interface CollectorFound extends CollectorState {
 export class Status {
   readonly #options: StatusOptions
   #storeId: string | undefined
-  #counted: { readonly at: number; readonly repositories: Promise<RepositoryCounts> } | undefined
+  #counted: Remembered<RepositoryCounts> | undefined
+  #unread: Remembered<number> | undefined
 
   constructor(options: StatusOptions) {
     this.#options = options
@@ -107,7 +108,8 @@ export class Status {
   /** How far a takeover is: the scan, and then the reading of what images say. Throws when the metadata does not answer. */
   async progress(): Promise<Progress> {
     const scan = await this.scanState()
-    return { ...scan, unreadFacts: (await this.#repositories()).unreadFacts }
+    this.#unread = remembered(this.#unread, () => countUnread(this.#options.metadata.read))
+    return { ...scan, unreadFacts: await this.#unread.answer }
   }
 
   /** Throws when the metadata does not answer. */
@@ -192,19 +194,27 @@ export class Status {
   }
 
   async #repositories(): Promise<RepositoryCounts> {
-    const now = performance.now()
-    if (this.#counted === undefined || now - this.#counted.at > COUNTED_FOR_MS) {
-      this.#counted = { at: now, repositories: this.#countRepositories() }
-    }
-    return await this.#counted.repositories
+    this.#counted = remembered(this.#counted, () => this.#countRepositories())
+    return await this.#counted.answer
   }
 
   async #countRepositories(): Promise<RepositoryCounts> {
     const { metadata, epoch } = this.#options
     const repositories = await countRepositories(metadata.read)
     const scannedRepositories = repositories - (await countUnscannedRepositories(metadata.read, epoch))
-    return { repositories, scannedRepositories, unreadFacts: await countUnread(metadata.read) }
+    return { repositories, scannedRepositories }
   }
 }
 
-type RepositoryCounts = Pick<StatusCounts, 'repositories' | 'scannedRepositories'> & Pick<Progress, 'unreadFacts'>
+type RepositoryCounts = Pick<StatusCounts, 'repositories' | 'scannedRepositories'>
+
+interface Remembered<Answer> {
+  readonly at: number
+  readonly answer: Promise<Answer>
+}
+
+/** What was asked a moment ago is not asked again. */
+function remembered<Answer>(known: Remembered<Answer> | undefined, ask: () => Promise<Answer>): Remembered<Answer> {
+  const now = performance.now()
+  return known !== undefined && now - known.at <= COUNTED_FOR_MS ? known : { at: now, answer: ask() }
+}
