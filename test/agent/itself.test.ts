@@ -45,9 +45,10 @@ describeWith({ programs: [...DOCKER_PROGRAMS, 'busybox', 'nsenter'], root: true 
         return all.length === 2 && all.includes('agent running') && found?.Id !== before.Id ? found : undefined
       })
       await lab.push('app:v1', 'two')
-      await poll('the new agent has replaced the container', TEST_MS, async () =>
-        (await lab.answer('app').catch(() => undefined)) === 'two' ? true : undefined,
-      )
+      await poll('the new agent has replaced the container, and removed the old one', TEST_MS, async () => {
+        const isNew = (await lab.answer('app').catch(() => undefined)) === 'two'
+        return (isNew && (await lab.containers()).length === 2) || undefined
+      })
 
       expect(after.Image).toBe((await lab.inspect(lab.name('agent:v1'))).Id)
       expect(after.Image).not.toBe(before.Image)
