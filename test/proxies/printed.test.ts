@@ -40,6 +40,8 @@ describeWith({ programs: MACHINE_PROGRAMS, root: true }, 'what berth proxy-confi
 
         const sent = await lab.machine.run(
           'curl',
+          // nginx opens its ports one after another, and HTTPS answers first.
+          ...['--retry', '60', '--retry-delay', '1', '--retry-connrefused'],
           '-sS',
           '-o',
           '/dev/null',
