@@ -44,6 +44,7 @@ describeWith({ programs: [CHROMIUM] }, 'lists that do not fit on a page', () => 
     const names = () => page.locator('main td.name code').allTextContents()
     const first = await names()
     await page.getByRole('link', { name: 'Next 100' }).click()
+    await page.waitForLoadState()
     const second = await names()
 
     expect([first.length, second.length]).toEqual([100, 100])
@@ -72,6 +73,7 @@ describeWith({ programs: [CHROMIUM] }, 'lists that do not fit on a page', () => 
 
     const names = await page.locator('main td.name').allTextContents()
     await page.getByRole('link', { name: 'f7/' }).click()
+    await page.waitForLoadState()
 
     expect(names).toHaveLength(FOLDERS + 1)
     expect(names).toContain('team/')
