@@ -2,7 +2,7 @@ import type { Query } from '../query.ts'
 import { readProperty, writeProperty } from '../scans.ts'
 import type { ToldAccount } from './accounts.ts'
 
-/** On whose behalf an account is about to be changed. */
+/** The caller that is about to change an account. */
 export interface AnnouncedChange extends Pick<ToldAccount, 'kind' | 'name'> {
   /** Of the request that changes it. */
   readonly id: string

@@ -11,7 +11,7 @@ import { seesAll } from './progress.ts'
 /** What frees the bytes of manifests without a tag: the collector leaves these alone. */
 const FREES_UNTAGGED = 'registry garbage-collect --delete-untagged'
 
-/** What the last pass of the collector found in all repositories. For callers who may see all of them. */
+/** Tells callers who may see all repositories what the last pass of the collector found. */
 export async function getCollection({ registry, route, permit }: Call<CollectionRoute>): Promise<PlainResponse> {
   parametersIn(route.query, NO_WORDS)
   if (!seesAll(permit))

@@ -6,7 +6,7 @@ import { parametersIn } from '../parameters.ts'
 import { NO_WORDS } from '../remarks.ts'
 import type { ProgressRoute } from '../routes.ts'
 
-/** How far a takeover is. How much there is, is told to callers who may see all of it. */
+/** How far a takeover is. Only callers who may see everything are told how much is left. */
 export async function getProgress({ registry, route, permit }: Call<ProgressRoute>): Promise<PlainResponse> {
   parametersIn(route.query, NO_WORDS)
   const { names, scanned, complete, unreadFacts } = await registry.progress.progress()

@@ -3,7 +3,7 @@ import type { Route } from '../../../routes.ts'
 import { type Html, html } from '../../text/html.ts'
 import { countText } from '../../text/words.ts'
 
-/** How far a takeover is; undefined when all of it is done. How much there is, is told to callers who may see all of it. */
+/** How far a takeover is; undefined when it is done. Only callers who may see everything are told how much is left. */
 export async function takeoverProgress({ registry }: Pick<Call<Route>, 'registry'>, seesAll: boolean): Promise<Html | undefined> {
   const { names, scanned, complete, unreadFacts } = await registry.progress.progress()
   if (complete && unreadFacts === 0) return undefined
