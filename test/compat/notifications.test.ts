@@ -86,7 +86,14 @@ const startOnBucket: Start = async (folder, moreConfig) => {
 /** What comes of each operation, without what is another one each time; that is checked on the way. */
 function byOperation(events: readonly ReceivedEvent[]): Readonly<Record<string, readonly unknown[]>> {
   const grouped = Object.groupBy(events, ({ request }) => request.useragent ?? '')
-  return Object.fromEntries(Object.entries(grouped).map(([title, of = []]) => [title, of.map(withoutChance)]))
+  return Object.fromEntries(Object.entries(grouped).map(([title, of = []]) => [title, inOneOrder(of).map(withoutChance)]))
+}
+
+/** registry:2 tells the tags that go with an image in the order in which the file system lists them, which ext4 draws anew for each disk. */
+function inOneOrder(events: readonly ReceivedEvent[]): readonly ReceivedEvent[] {
+  const tagOf = ({ target: { tag } }: ReceivedEvent) => (typeof tag === 'string' ? tag : '')
+  if (!events.every(({ action }) => action === 'delete')) return events
+  return events.toSorted((a, b) => tagOf(a).localeCompare(tagOf(b)))
 }
 
 function withoutChance(event: ReceivedEvent): unknown {
