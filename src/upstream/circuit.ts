@@ -1,27 +1,28 @@
 import { UpstreamFailure } from './upstream-failure.ts'
 
-/** So often it fails in a row before it is left alone. */
+/** After this many failures in a row a server is left alone. */
 export const FAILURES_IN_A_ROW = 5
 export const FIRST_PAUSE_MS = 5_000
 export const LONGEST_PAUSE_MS = 60_000
 
 export interface CircuitOptions {
-  /** Is told when the server is left alone, with the last failure, and when it answers again: undefined. */
+  /** Called with the last failure when the server is left alone, and with undefined when it answers again. */
   readonly onChange?: ((failure: UpstreamFailure | undefined) => void) | undefined
   /** Milliseconds of a clock that never goes back. */
   readonly now?: () => number
 }
 
 /**
- * Leaves a server alone that has failed several times in a row: what is asked meanwhile hears the last failure at once, in place of waiting for
- * another one. When the pause is over one request tries it again, and the others wait for nothing: it succeeds for all, or the pause doubles.
+ * A circuit breaker: a server that has failed several times in a row is left alone for a while, and requests get its last failure at once
+ * instead of waiting for another one. After the pause one request tries the server, while the others still get the last failure; if it
+ * succeeds, all requests go to the server again, otherwise the next pause is twice as long.
  */
 export class Circuit {
   readonly #onChange: (failure: UpstreamFailure | undefined) => void
   readonly #now: () => number
   #failures = 0
   #pauseMs = FIRST_PAUSE_MS
-  /** While it is left alone. */
+  /** Set while the server is left alone. */
   #open: { readonly failure: UpstreamFailure; readonly untilMs: number; isTried: boolean } | undefined
 
   constructor({ onChange = () => undefined, now = () => performance.now() }: CircuitOptions = {}) {
@@ -29,7 +30,7 @@ export class Circuit {
     this.#now = now
   }
 
-  /** Asks the server, or throws the last failure. `failureIn`: what came of it may be a failure, as may be what it throws. */
+  /** Asks the server, or throws its last failure. `failureIn` tells whether a result counts as a failure; an UpstreamFailure that may pass does. */
   async ask<Result>(ask: () => Promise<Result>, failureIn: (result: Result) => UpstreamFailure | undefined): Promise<Result> {
     const open = this.#open
     if (open !== undefined) {
