@@ -1,13 +1,13 @@
 import { expect, test } from 'bun:test'
 import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
-import { DAY_MS } from '../../../test/support/collecting.ts'
-import { type Image, makeImage } from '../../../test/support/images.ts'
-import { expectStatus } from '../../../test/support/registry-client.ts'
-import { RetentionLab } from '../../../test/support/retention-lab.ts'
-import { ruleOf as rule } from '../../../test/support/retention-rule.ts'
-import { loseDatabase } from '../../../test/support/test-root.ts'
-import type { RetentionPolicy } from './retention-policy.ts'
+import type { RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
+import { DAY_MS } from '../support/collecting.ts'
+import { type Image, makeImage } from '../support/images.ts'
+import { expectStatus } from '../support/registry-client.ts'
+import { RetentionLab } from '../support/retention-lab.ts'
+import { ruleOf as rule } from '../support/retention-rule.ts'
+import { loseDatabase } from '../support/test-root.ts'
 
 const images = ['one', 'two', 'three', 'four', 'five', 'six'].map((name) => makeImage(name, { layers: 1 }))
 const [one, two, three, four, five, six] = images as [Image, Image, Image, Image, Image, Image]
