@@ -1,14 +1,16 @@
 import { expect, test } from 'bun:test'
-import { existsSync, readdirSync, statSync, utimesSync } from 'node:fs'
-import { join } from 'node:path'
 import type { RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
 import { DAY_MS } from '../support/collecting.ts'
+import { DatedRoot } from '../support/dated-root.ts'
+import { someOf } from '../support/effort.ts'
 import { type Image, makeImage } from '../support/images.ts'
+import { describeOnRoots } from '../support/on-roots.ts'
 import { expectStatus } from '../support/registry-client.ts'
 import { RetentionLab } from '../support/retention-lab.ts'
 import { ruleOf as rule } from '../support/retention-rule.ts'
-import { loseDatabase } from '../support/test-root.ts'
+import { loseDatabase, type TestRoot } from '../support/test-root.ts'
 
+const TEST_MS = 120_000
 const images = ['one', 'two', 'three', 'four', 'five', 'six'].map((name) => makeImage(name, { layers: 1 }))
 const [one, two, three, four, five, six] = images as [Image, Image, Image, Image, Image, Image]
 const untagged = `ci/app@${four.manifest.digest}`
@@ -50,55 +52,55 @@ const POLICIES: Readonly<Record<string, readonly [policy: Partial<RetentionPolic
   'the time without a tag': [{ rules: [], untaggedMs: 12 * DAY_MS }, [untagged]],
 }
 
-test.each(Object.entries(POLICIES))(
-  'what a rule by %s keeps, it keeps also where the database was lost, whenever that was',
-  async (_, [policy, goes]) => {
-    expect(await goesAfter(policy, undefined)).toEqual(goes)
-    for (let lost = 0; lost < STORY.length; lost += 1) {
-      const gone = await goesAfter(policy, lost)
-      expect([lost, gone.filter((name) => !goes.includes(name))]).toEqual([lost, []])
-    }
-  },
-)
+const BY_PUSH = ['the time of a push', 'the newest pushes']
 
-test('a rule by the time or the order of pushes takes the same where the database was lost', async () => {
-  for (const name of ['the time of a push', 'the newest pushes']) {
-    const [policy, goes] = POLICIES[name] ?? []
-    expect(await goesAfter(policy ?? {}, STORY.length - 1)).toEqual(goes ?? [])
-  }
+describeOnRoots('what a rule keeps', (newRoot, kind) => {
+  const policies = Object.entries(POLICIES)
+  const places = STORY.map((_, part) => part)
+  // Each part of the story costs a bucket the requests of its pushes.
+  const isBucket = kind === 'bucket'
+  const chosen = isBucket ? someOf('rules on a bucket', policies, 1) : policies
+  const lostAfter = isBucket ? someOf('times at which a database is lost', places, 2) : places
+
+  test.each(chosen)(
+    'by %s, it keeps also where the database was lost, whenever that was',
+    async (_, [policy, goes]) => {
+      expect(await goesAfter(await newRoot('kept'), policy, undefined)).toEqual(goes)
+      for (const lost of lostAfter) {
+        const gone = await goesAfter(await newRoot(`lost-${lost}`), policy, lost)
+        expect([lost, gone.filter((name) => !goes.includes(name))]).toEqual([lost, []])
+      }
+    },
+    TEST_MS,
+  )
+
+  test.each(isBucket ? someOf('rules by the push on a bucket', BY_PUSH, 1) : BY_PUSH)(
+    'and takes, by %s, it keeps and takes also where the database was lost',
+    async (name) => {
+      const [policy, goes] = POLICIES[name] ?? []
+      expect(await goesAfter(await newRoot('lost'), policy ?? {}, STORY.length - 1)).toEqual(goes ?? [])
+    },
+    TEST_MS,
+  )
 })
 
 /** What would go at the end of the story. `lost`: after that many of its parts. */
-async function goesAfter(policy: Partial<RetentionPolicy>, lost: number | undefined): Promise<readonly string[]> {
-  await using lab = new RetentionLab()
+async function goesAfter(root: TestRoot, policy: Partial<RetentionPolicy>, lost: number | undefined): Promise<readonly string[]> {
+  const dated = new DatedRoot(root)
+  await using lab = new RetentionLab(root, dated.options)
   const dry = { ...policy, dryRun: true }
   await lab.start(dry)
-  let [today, began] = [0, 0]
+  let today = 0
   for (const [part, [day, happen]] of STORY.entries()) {
     await lab.passDays(day - today)
     today = day
-    const before = timesOfFiles(lab)
-    await happen(lab)
-    // What was written now has the time of the machine, for which no day has passed.
-    for (const [path, ms] of timesOfFiles(lab)) if (before.get(path) !== ms) setTime(path, ms + (today - began) * DAY_MS)
+    await dated.on(day, async () => await happen(lab))
     if (part !== lost) continue
     await lab.berth.stop()
-    loseDatabase(lab.folder.join('data'))
-    // The clock of the new database is that of the machine.
-    for (const [path, ms] of timesOfFiles(lab)) setTime(path, ms - (today - began) * DAY_MS)
-    began = today
+    loseDatabase(root)
+    dated.databaseLost()
     await lab.start(dry)
   }
   const decided = Object.entries(await lab.decided())
   return decided.flatMap(([name, outcome]) => (outcome.startsWith('goes: ') ? [name] : [])).toSorted()
-}
-
-function timesOfFiles(lab: RetentionLab): ReadonlyMap<string, number> {
-  const root = lab.folder.join('data/docker')
-  const names = existsSync(root) ? readdirSync(root, { recursive: true }) : []
-  return new Map(names.map((name) => join(root, String(name))).map((path) => [path, statSync(path).mtimeMs]))
-}
-
-function setTime(path: string, ms: number): void {
-  utimesSync(path, ms / 1000, ms / 1000)
 }

@@ -2,13 +2,18 @@ import { Bucket } from '../../src/storage/s3/bucket.ts'
 import type { S3ClientOptions } from '../../src/storage/s3/requests/s3-client.ts'
 import { type DiskHook, HeldCalls, withoutIds } from './held-disk.ts'
 
+/** When an object was written, for what the store says of that. */
+export type ChangedAt = (key: string, ms: number) => number
+
 /** A bucket whose requests a test can hold for as long as it likes, or for ever: named as in `put docker/…`. Those that bring bytes back are not held. */
 export class HeldBucket extends Bucket {
   readonly #calls: HeldCalls
+  readonly #changedAt: ChangedAt
 
-  constructor(options: S3ClientOptions, hook: DiskHook) {
+  constructor(options: S3ClientOptions, hook: DiskHook, changedAt: ChangedAt = (_, ms) => ms) {
     super(options)
     this.#calls = new HeldCalls(hook)
+    this.#changedAt = changedAt
   }
 
   /** What a process that died had sent has come by the time that it is dead: `die` waits for it. */
@@ -22,7 +27,9 @@ export class HeldBucket extends Bucket {
   }
 
   override async head(...parts: Parameters<Bucket['head']>) {
-    return await this.#hold('stat', parts[0], () => super.head(...parts))
+    const [key] = parts
+    const facts = await this.#hold('stat', key, () => super.head(...parts))
+    return facts && { ...facts, changedAtMs: this.#changedAt(key, facts.changedAtMs) }
   }
 
   override async list(...parts: Parameters<Bucket['list']>) {

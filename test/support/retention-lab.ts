@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs'
 import { Questions } from '../../src/registry/deleting/questions.ts'
 import { type RetainedBytes, RetentionBytes } from '../../src/registry/retention/retention-bytes.ts'
 import { NO_POLICY, type RetentionPolicy } from '../../src/registry/retention/retention-policy.ts'
@@ -8,15 +7,23 @@ import { BerthInProcess } from './berth-in-process.ts'
 import { DAY_MS, passTime, TEST_POLICY } from './collecting.ts'
 import type { Image } from './images.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
-import { metadataPath } from './test-root.ts'
+import { loseDatabase, type RootOptions, type TestRoot } from './test-root.ts'
 
 const signal = new AbortController().signal
 
 /** A registry with rules for tags, whose clock a test moves. */
 export class RetentionLab implements AsyncDisposable {
   readonly folder = new TemporaryFolder({ inMemory: true })
+  readonly #root: TestRoot
+  readonly #options: RootOptions
   #berth: BerthInProcess | undefined
   #policy: Partial<RetentionPolicy> = {}
+
+  /** Left out, a directory of its own. */
+  constructor(root?: TestRoot, options: RootOptions = {}) {
+    this.#root = root ?? this.folder.join('data')
+    this.#options = options
+  }
 
   get berth(): BerthInProcess {
     if (this.#berth === undefined) throw new Error('the registry was not started')
@@ -27,14 +34,14 @@ export class RetentionLab implements AsyncDisposable {
   async start(policy: Partial<RetentionPolicy>, { isScanned = true } = {}): Promise<void> {
     this.#policy = policy
     const retention = { ...NO_POLICY, dryRun: false, ...policy }
-    this.#berth = await BerthInProcess.start(this.folder.join('data'), { collector: TEST_POLICY, retention })
+    this.#berth = await BerthInProcess.start(this.#root, { ...this.#options, collector: TEST_POLICY, retention })
     if (isScanned) await this.#berth.scan()
   }
 
   /** The database is lost, and what is there is read again. */
   async loseDatabase(): Promise<void> {
     await this.berth.stop()
-    for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(this.folder.join('data')) + end, { force: true })
+    loseDatabase(this.#root)
     await this.start(this.#policy)
   }
 

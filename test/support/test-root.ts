@@ -10,7 +10,7 @@ import { probeRoot } from '../../src/storage/filesystem/probe.ts'
 import { KeySpace } from '../../src/storage/s3/key-space.ts'
 import { S3Driver } from '../../src/storage/s3/s3.ts'
 import { S3Objects } from '../../src/storage/s3/s3-objects.ts'
-import { HeldBucket } from './held-bucket.ts'
+import { type ChangedAt, HeldBucket } from './held-bucket.ts'
 import { type DiskHook, HeldDisk } from './held-disk.ts'
 import { S3Client, type S3Place } from './s3-client.ts'
 import { s3Settings } from './s3-storage.ts'
@@ -32,6 +32,8 @@ export interface RootOptions {
   readonly hook?: DiskHook
   /** Puts another disk in place of the real one; none where the root is a bucket. */
   readonly disk?: (disk: Disk) => Disk
+  /** What a HEAD of a bucket says in place of the store's own time. */
+  readonly changedAt?: ChangedAt
 }
 
 /** The storage of one process. */
@@ -90,11 +92,11 @@ async function openDirectory(root: string, { hook, disk: replaced }: RootOptions
   }
 }
 
-function openBucketRoot(root: BucketRoot, { hook }: RootOptions): OpenedRoot {
+function openBucketRoot(root: BucketRoot, { hook, changedAt }: RootOptions): OpenedRoot {
   const settings = s3Settings(root.place)
   const { credentials } = settings
   if (credentials === undefined) throw new Error('a test names its credentials')
-  const bucket = new HeldBucket({ settings, credentials: async () => credentials }, hook ?? (() => undefined))
+  const bucket = new HeldBucket({ settings, credentials: async () => credentials }, hook ?? (() => undefined), changedAt)
   return {
     objects: new S3Objects(bucket, new KeySpace(settings.rootDirectory)),
     metadataPath: metadataPath(root),
