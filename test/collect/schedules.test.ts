@@ -1,17 +1,20 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { ownWork } from '../../src/observe/actor.ts'
+import { parseRepositoryName } from '../../src/oci/name.ts'
+import { NoSuchDeletion, Undeletion } from '../../src/registry/deleting/undeletion.ts'
+import { NO_POLICY } from '../../src/registry/retention/retention-policy.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, collectAll, DAY_MS, forgetGone, HOUR_MS, MINUTE_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { triesAll } from '../support/effort.ts'
 import { expectNoneIsEmpty } from '../support/emptied-repository.ts'
-import { dyingAfter, Gate } from '../support/gate.ts'
-import type { DiskHook } from '../support/held-disk.ts'
-import { type PartKind, partsOf, partsOfImage } from '../support/image-parts.ts'
+import { partsOf } from '../support/image-parts.ts'
 import { blobsOf, type Content, type Image, makeImage, makeImageIndex } from '../support/images.ts'
 import { expectStatus } from '../support/registry-client.ts'
+import { ruleOf } from '../support/retention-rule.ts'
+import { ScheduledContent } from '../support/scheduled-content.ts'
 import { SeededRandom } from '../support/seeded-random.ts'
 import { expectServedByPeer, isServedByPeer, type Tagged } from '../support/served-by-peer.ts'
+import { SteppedWork } from '../support/stepped-work.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(3_600_000)
@@ -26,40 +29,41 @@ const IMAGES: readonly Image[] = [ONE, TWO, THREE]
 /** Two indexes share a child, and one child may also be pushed by itself. */
 const INDEXES = [makeImageIndex([ONE, TWO]), makeImageIndex([TWO, THREE])]
 const TAGS = ['latest', 'v1']
+/** A rule lets the tag `v1` go when it was pushed so long ago. */
+const RULED_MS = 12 * HOUR_MS
+const OPTIONS = {
+  collector: TEST_POLICY,
+  retention: { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'v1', { pushedMs: RULED_MS })] },
+}
 
-test(`${SCHEDULES} random schedules of requests, passes, restarts and kills: what was answered stays for a window, and what nothing needs goes`, async () => {
+test(`${SCHEDULES} random schedules of requests, rules, undeletes, passes, restarts and kills: what was answered stays for a window, and what nothing needs goes`, async () => {
+  const counts = { ruled: 0, undeleted: 0 }
   for (let seed = FIRST_SEED; seed < FIRST_SEED + SCHEDULES; seed += 1) {
-    const schedule = new Schedule(seed)
+    const schedule = new Schedule(seed, counts)
     try {
       await schedule.run()
     } catch (cause) {
       throw new Error(`seed ${seed}: ${schedule.steps.join(', ')}`, { cause })
     }
   }
+  expect(counts.ruled).toBeGreaterThan(0)
+  expect(counts.undeleted).toBeGreaterThan(0)
 })
-
-/** What a client was told is there, and until when it must be. */
-interface Promised {
-  readonly repository: string
-  readonly digest: string
-  readonly kind: PartKind
-  readonly untilMs: number
-}
 
 class Schedule {
   readonly steps: string[] = []
   readonly #seed: number
   readonly #random: SeededRandom
   readonly #folder = new TemporaryFolder({ inMemory: true })
+  readonly #content = new ScheduledContent(this.#folder.join('data'))
+  readonly #counts: { ruled: number; undeleted: number }
   #berth!: BerthInProcess
-  #hook: DiskHook = () => undefined
-  #nowMs = 0
-  #promises: Promised[] = []
-  readonly #tagged = new Map<string, Tagged>()
+  #stepped!: SteppedWork
 
-  constructor(seed: number) {
+  constructor(seed: number, counts: { ruled: number; undeleted: number }) {
     this.#seed = seed
     this.#random = new SeededRandom(seed)
+    this.#counts = counts
   }
 
   async run(): Promise<void> {
@@ -67,20 +71,20 @@ class Schedule {
       await this.#start()
       for (let step = 0; step < STEPS; step += 1) {
         await this.#step()
-        this.#expectPromised()
-        this.#expectTagged()
+        this.#content.expectPromised()
+        this.#content.expectTagged()
       }
       await collectAll(this.#berth, 6)
-      this.#expectTagged()
-      this.#expectNoGarbage()
+      this.#content.expectTagged()
+      this.#content.expectNoGarbage(REPOSITORIES)
       await forgetGone(this.#berth)
       // A mount that was answered with 202 began an upload, which keeps its repository.
       await this.#berth.opened.metadata.write((query) => query.run('DELETE FROM upload'))
       await collect(this.#berth)
-      this.#expectTagged()
-      expectNoneIsEmpty(this.#path('repositories'), REPOSITORIES)
+      this.#content.expectTagged()
+      expectNoneIsEmpty(this.#content.path('repositories'), REPOSITORIES)
       await this.#berth.stop()
-      if (isServedByPeer(this.#seed)) await expectServedByPeer(this.#folder, this.#tagged)
+      if (isServedByPeer(this.#seed)) await expectServedByPeer(this.#folder, this.#content.tagged)
     } finally {
       await this.#berth.stop()
       this.#folder[Symbol.dispose]()
@@ -88,8 +92,12 @@ class Schedule {
   }
 
   async #start(): Promise<void> {
-    const hook: DiskHook = (call, phase) => this.#hook(call, phase)
-    this.#berth = await BerthInProcess.start(this.#folder.join('data'), { collector: TEST_POLICY, hook })
+    const stepped = new SteppedWork()
+    this.#stepped = stepped
+    this.#berth = await BerthInProcess.start(this.#folder.join('data'), {
+      ...OPTIONS,
+      ...{ hook: stepped.hook, metadata: (metadata) => stepped.watch(metadata) },
+    })
     await this.#berth.scan()
   }
 
@@ -112,8 +120,10 @@ class Schedule {
       () => this.#wait(),
       () => this.#collect(),
       () => this.#collect(),
+      () => this.#rule(),
+      () => this.#undelete(repository),
       () => this.#restart(),
-      () => this.#killWhileCollecting(),
+      () => this.#kill(repository),
     ]
     await this.#random.pick(steps)()
   }
@@ -121,7 +131,7 @@ class Schedule {
   async #pushBlob(repository: string, blob: Content): Promise<void> {
     this.steps.push(`push blob ${repository} ${short(blob)}`)
     await this.#berth.client.pushBlob(repository, blob)
-    this.#promise(repository, blob, '_layers')
+    this.#content.promise(repository, blob, '_layers')
   }
 
   async #askForBlob(repository: string, blob: Content): Promise<void> {
@@ -129,7 +139,7 @@ class Schedule {
     const { status } = await this.#berth.client.request(method, `/v2/${repository}/blobs/${blob.digest}`)
     this.steps.push(`${method} blob ${repository} ${short(blob)}: ${status}`)
     expect([200, 404]).toContain(status)
-    if (status === 200) this.#promise(repository, blob, '_layers')
+    if (status === 200) this.#content.promise(repository, blob, '_layers')
   }
 
   async #mount(repository: string, blob: Content): Promise<void> {
@@ -137,20 +147,20 @@ class Schedule {
     const status = await this.#berth.client.mountBlob(repository, blob.digest, from)
     this.steps.push(`mount ${repository} ${short(blob)}: ${status}`)
     if (status !== 201) return
-    this.#promise(repository, blob, '_layers')
-    this.#promise(from, blob, '_layers')
+    this.#content.promise(repository, blob, '_layers')
+    this.#content.promise(from, blob, '_layers')
   }
 
   /** As a client does that was told before that everything is there. */
   async #pushManifest(repository: string, pushed: Tagged): Promise<void> {
     const tag = this.#random.pick([...TAGS, pushed.manifest.digest])
-    const mustBeTaken = partsOf(pushed).every(([part, kind]) => this.#isPromised(repository, part, kind))
+    const mustBeTaken = partsOf(pushed).every(([part, kind]) => this.#content.isPromised(repository, part, kind))
     const { status } = await this.#berth.client.putManifest(repository, tag, pushed.manifest)
     this.steps.push(`push manifest ${repository} ${tag.slice(0, 12)} ${short(pushed.manifest)}: ${status}`)
     expect(mustBeTaken ? [201] : [201, 400]).toContain(status)
     if (status !== 201) return
-    this.#promise(repository, pushed.manifest, '_manifests/revisions')
-    if (TAGS.includes(tag)) this.#tagged.set(`${repository} ${tag}`, pushed)
+    this.#content.promise(repository, pushed.manifest, '_manifests/revisions')
+    if (TAGS.includes(tag)) this.#content.pushed(repository, tag, pushed)
   }
 
   async #pushWhole(repository: string, pushed: Tagged): Promise<void> {
@@ -159,7 +169,7 @@ class Schedule {
       if (image.manifest === pushed.manifest) continue
       this.steps.push(`push manifest ${repository} ${short(image.manifest)}`)
       await expectStatus(await this.#berth.client.putManifest(repository, image.manifest.digest, image.manifest), 201)
-      this.#promise(repository, image.manifest, '_manifests/revisions')
+      this.#content.promise(repository, image.manifest, '_manifests/revisions')
     }
     await this.#pushManifest(repository, pushed)
   }
@@ -168,34 +178,31 @@ class Schedule {
     const { status } = await this.#berth.client.headManifest(repository, manifest.digest)
     this.steps.push(`HEAD manifest ${repository} ${short(manifest)}: ${status}`)
     expect([200, 404]).toContain(status)
-    if (status === 200) this.#promise(repository, manifest, '_manifests/revisions')
+    if (status === 200) this.#content.promise(repository, manifest, '_manifests/revisions')
   }
 
   async #deleteTag(repository: string, tag: string): Promise<void> {
     const { status } = await this.#berth.client.request('DELETE', `/v2/${repository}/manifests/${tag}`)
     this.steps.push(`delete tag ${repository} ${tag}: ${status}`)
-    if (status === 202) this.#tagged.delete(`${repository} ${tag}`)
+    if (status === 202) this.#content.tagDeleted(`${repository} ${tag}`)
   }
 
   async #deleteManifest(repository: string, manifest: Content): Promise<void> {
     const { status } = await this.#berth.client.request('DELETE', `/v2/${repository}/manifests/${manifest.digest}`)
     this.steps.push(`delete manifest ${repository} ${short(manifest)}: ${status}`)
-    if (status !== 202) return
-    for (const tag of TAGS)
-      if (this.#tagged.get(`${repository} ${tag}`)?.manifest === manifest) this.#tagged.delete(`${repository} ${tag}`)
-    this.#forget(repository, manifest, '_manifests/revisions')
+    if (status === 202) this.#content.manifestDeleted(repository, manifest)
   }
 
   async #deleteBlob(repository: string, blob: Content): Promise<void> {
     const { status } = await this.#berth.client.request('DELETE', `/v2/${repository}/blobs/${blob.digest}`)
     this.steps.push(`delete blob ${repository} ${short(blob)}: ${status}`)
-    if (status === 202) this.#forget(repository, blob, '_layers')
+    if (status === 202) this.#content.blobDeleted(repository, blob)
   }
 
   async #wait(): Promise<void> {
     const ms = this.#random.pick([MINUTE_MS, HOUR_MS - MINUTE_MS, HOUR_MS, HOUR_MS, 8 * HOUR_MS, DAY_MS - HOUR_MS, DAY_MS])
     this.steps.push(`wait ${ms / MINUTE_MS} min`)
-    this.#nowMs += ms
+    this.#content.nowMs += ms
     await passTime(this.#berth, ms)
   }
 
@@ -213,86 +220,65 @@ class Schedule {
     await this.#start()
   }
 
-  /** After one of its changes of the storage, or when it has ended. */
-  async #killWhileCollecting(): Promise<void> {
-    const died = new Gate()
-    const changes = this.#random.below(6)
-    this.#hook = dyingAfter(changes, died)
-    const collected = collect(this.#berth).catch(() => undefined)
-    await Promise.race([collected, died.reached().catch(() => undefined)])
-    this.steps.push(`kill after ${changes} changes`)
+  async #rule(): Promise<void> {
+    await this.#applyRules()
+    this.#noteTaken('the rule took')
+  }
+
+  async #undelete(repository: string): Promise<void> {
+    await this.#bringBack(repository)
+    this.#noteBack(repository, { isWhole: true })
+  }
+
+  /** After one of its changes of the storage, or of its transactions, or when it has ended. */
+  async #kill(repository: string): Promise<void> {
+    const works = {
+      collect: () => collect(this.#berth),
+      rule: () => this.#applyRules(),
+      undelete: () => this.#bringBack(repository),
+    }
+    const what = this.#random.pick(Object.keys(works) as (keyof typeof works)[])
+    const [limit, after] = [this.#random.pick(['limitChanges', 'limitWrites'] as const), this.#random.below(6)]
+    this.steps.push(`kill while ${what}, ${limit} ${after}`)
+    this.#stepped.begin()
+    this.#stepped[limit](after)
+    await Promise.race([works[what](), this.#stepped.stopped()])
     await this.#berth.kill()
-    this.#hook = () => undefined
     await this.#start()
+    if (what === 'rule') this.#noteTaken('before the kill the rule took')
+    if (what === 'undelete') this.#noteBack(repository, { isWhole: false })
   }
 
-  #promise(repository: string, { digest }: Content, kind: Promised['kind']): void {
-    this.#promises.push({ repository, digest, kind, untilMs: this.#nowMs + TEST_POLICY.windowMs - MINUTE_MS })
+  async #applyRules(): Promise<void> {
+    await this.#berth.registry.retention.duty?.run(new AbortController().signal)
   }
 
-  #forget(repository: string, { digest }: Content, kind: Promised['kind']): void {
-    this.#promises = this.#promises.filter(
-      (other) => other.repository !== repository || other.digest !== digest || other.kind !== kind,
-    )
+  #noteTaken(words: string): void {
+    const taken = this.#content.takenByRule('v1', RULED_MS)
+    this.steps.push(`${words} ${taken.length === 0 ? 'nothing' : taken}`)
+    this.#counts.ruled += taken.length
   }
 
-  #isPromised(repository: string, { digest }: Content, kind: Promised['kind']): boolean {
-    return this.#promises.some(
-      (other) =>
-        other.repository === repository && other.digest === digest && other.kind === kind && other.untilMs >= this.#nowMs,
-    )
+  async #bringBack(name: string): Promise<void> {
+    const { records, restoration } = this.#berth.registry
+    const signal = new AbortController().signal
+    const ignored = () => undefined
+    const undeletion = new Undeletion({
+      ...{ records, restoration, actor: ownWork('test'), signal, onRestored: ignored, onGone: ignored },
+      onUnreadable: (path) => {
+        throw new Error(`${path} is no record`)
+      },
+    })
+    await undeletion.bringBack({ kind: 'repository', repository: parseRepositoryName(name) }).catch((error: unknown) => {
+      if (!(error instanceof NoSuchDeletion)) throw error
+    })
   }
 
-  /** In the storage itself: a request would renew what it asks for. */
-  #expectPromised(): void {
-    this.#promises = this.#promises.filter(({ untilMs }) => untilMs >= this.#nowMs)
-    for (const { repository, digest, kind } of this.#promises) this.#expectThere(repository, digest, kind)
+  #noteBack(repository: string, whether: { readonly isWhole: boolean }): void {
+    const back = this.#content.undeleted(repository, whether)
+    this.steps.push(`undelete ${repository}: ${back.length === 0 ? 'nothing' : back}`)
+    this.#counts.undeleted += back.length
   }
-
-  #expectTagged(): void {
-    for (const [name, tagged] of this.#tagged) {
-      const repository = name.split(' ')[0] ?? ''
-      for (const [{ digest }, kind] of [...partsOf(tagged), ...tagged.images.flatMap(partsOfImage)])
-        this.#expectThere(repository, digest, kind)
-    }
-  }
-
-  #expectThere(repository: string, digest: string, kind: Promised['kind']): void {
-    const hex = digest.slice(7)
-    const paths = [join('repositories', repository, kind, 'sha256', hex, 'link'), blobPath(hex)]
-    expect(paths.filter((path) => !existsSync(this.#path(path)))).toEqual([])
-  }
-
-  /** Each link is named by a manifest of its repository, and all bytes are linked or those of a manifest. */
-  #expectNoGarbage(): void {
-    const kept = new Set<string>()
-    for (const repository of REPOSITORIES) {
-      const revisions = this.#hexes(join('repositories', repository, '_manifests/revisions/sha256'), 'link')
-      const manifests = revisions.map((hex) => readFileSync(this.#path(blobPath(hex)), 'utf8'))
-      const named = new Set(manifests.flatMap((text) => text.match(/(?<=sha256:)[0-9a-f]{64}/g) ?? []))
-      const links = this.#hexes(join('repositories', repository, '_layers/sha256'), 'link')
-      expect(links.filter((hex) => !named.has(hex))).toEqual([])
-      for (const hex of [...revisions, ...links]) kept.add(hex)
-    }
-    const stored = this.#list('blobs/sha256').flatMap((shard) => this.#hexes(join('blobs/sha256', shard), 'data'))
-    expect(stored.filter((hex) => !kept.has(hex))).toEqual([])
-  }
-
-  #hexes(directory: string, file: string): readonly string[] {
-    return this.#list(directory).filter((hex) => existsSync(this.#path(join(directory, hex, file))))
-  }
-
-  #list(directory: string): readonly string[] {
-    return existsSync(this.#path(directory)) ? readdirSync(this.#path(directory)) : []
-  }
-
-  #path(below: string): string {
-    return this.#folder.join('data/docker/registry/v2', below)
-  }
-}
-
-function blobPath(hex: string): string {
-  return join('blobs/sha256', hex.slice(0, 2), hex, 'data')
 }
 
 function short({ digest }: Content): string {
