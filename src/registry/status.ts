@@ -29,6 +29,8 @@ import type { UnreadableNames } from './scan/unreadable-names.ts'
 /** Counting a million repositories blocks the event loop for a few milliseconds: within this time the same numbers are given. */
 const COUNTED_FOR_MS = 5_000
 
+/** So many are counted at each question: a fraction of a millisecond. */
+const CONDEMNED_FEW = 1_000
 /** More are counted as so many: a few milliseconds. */
 const CONDEMNED_COUNTED = 100_000
 
@@ -81,6 +83,7 @@ export class Status {
   readonly #options: StatusOptions
   #storeId: string | undefined
   #counted: Remembered<RepositoryCounts> | undefined
+  #condemned: Remembered<CondemnedCounts> | undefined
   #unread: Remembered<number> | undefined
 
   constructor(options: StatusOptions) {
@@ -134,10 +137,7 @@ export class Status {
     const note = await readCollectorNote(read)
     if (note === undefined) return undefined
     const { atMs, tookMs, waits, found, untagged } = note
-    const condemned = {
-      links: await countCondemnedLinks(read, CONDEMNED_COUNTED),
-      manifests: await countCondemnedManifests(read, CONDEMNED_COUNTED),
-    }
+    const condemned = await this.#countCondemned()
     const due = found && {
       links: found.links.due,
       blobs: found.blobs.due,
@@ -193,6 +193,18 @@ export class Status {
     return await this.#options.storage.space()
   }
 
+  async #countCondemned(): Promise<CondemnedCounts> {
+    const { read } = this.#options.metadata
+    const counted = async (atMost: number) => ({
+      links: await countCondemnedLinks(read, atMost),
+      manifests: await countCondemnedManifests(read, atMost),
+    })
+    const few = await counted(CONDEMNED_FEW)
+    if (few.links < CONDEMNED_FEW && few.manifests < CONDEMNED_FEW) return few
+    this.#condemned = remembered(this.#condemned, () => counted(CONDEMNED_COUNTED))
+    return await this.#condemned.answer
+  }
+
   async #repositories(): Promise<RepositoryCounts> {
     this.#counted = remembered(this.#counted, () => this.#countRepositories())
     return await this.#counted.answer
@@ -205,6 +217,8 @@ export class Status {
     return { repositories, scannedRepositories }
   }
 }
+
+type CondemnedCounts = CollectorState['condemned']
 
 type RepositoryCounts = Pick<StatusCounts, 'repositories' | 'scannedRepositories'>
 

@@ -1,4 +1,4 @@
-import { expect, setDefaultTimeout, test } from 'bun:test'
+import { expect, setDefaultTimeout, spyOn, test } from 'bun:test'
 import { CollectorMetrics } from '../../src/observe/metrics/collector-metrics.ts'
 import { readCollectorNote } from '../../src/registry/collect/collector-note.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
@@ -46,6 +46,33 @@ test('what is condemned is counted until a request asks for it or builds on it: 
     ...{ 'condemned links': 1, 'condemned manifests': 0 },
     ...{ 'rescued_total links': 1, 'rescued_total manifests': 1 },
   })
+})
+
+test('of many that are condemned the number is a few seconds old at most, and is counted once for all that ask within them', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  await using berth = await BerthInProcess.start(folder.join('data'), { collector: TEST_POLICY })
+  await berth.scan()
+  await berth.client.pushBlob('app', contentOf('layer', fixedBytes(100)))
+  await collect(berth)
+  const { metadata } = berth.opened
+  await metadata.write((query) =>
+    query.run(
+      `WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 1500)
+       INSERT INTO link (repository_id, digest, target, number, epoch, condemned_ms)
+       SELECT 1, 'sha256:' || n, 'sha256:' || n, 1, 1, 5 FROM counted`,
+    ),
+  )
+  const questions = spyOn(metadata.read, 'get')
+  const linksCondemned = async () => (await berth.registry.status.collector())?.condemned.links
+
+  const asked = await Promise.all(Array.from({ length: 20 }, linksCondemned))
+  const whole = questions.mock.calls.filter(([sql, atMost]) => /link_condemned/.test(String(sql)) && atMost === 100_000)
+  await metadata.write((query) => query.run('UPDATE link SET condemned_ms = NULL WHERE number = 1 AND digest > ?', 'sha256:1'))
+  const few = await linksCondemned()
+
+  expect(asked).toEqual(Array(20).fill(1500))
+  expect(whole).toHaveLength(1)
+  expect(few).toBe(1)
 })
 
 test('at the first pass the log says how many bytes nothing needs, and by when all of them are gone', async () => {
