@@ -4,10 +4,12 @@ import { type Image, makeImage } from '../../../test/support/images.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf } from '../../../test/support/retention-rule.ts'
 import { readClockMs, readPullsKnownSinceMs } from '../../metadata/keeping/times.ts'
+import type { Metadata } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
+import { parseTag } from '../../oci/reference.ts'
 import { PullNotes } from './pull-notes.ts'
 
 const APP = parseRepositoryName('ci/app')
@@ -53,4 +55,41 @@ test('pulls beyond those that wait for their write are not known, which keeps: a
   expect(decided['ci/app:pr-2']).toStartWith('stays: pulls are noted since')
   expect(later['ci/app:pr-1']).toStartWith('goes')
   expect(later['ci/app:pr-2']).toStartWith('stays: it was pulled')
+})
+
+test('what was pulled by many names is written a few of them at a time, each lot in a turn of its own', async () => {
+  await lab.start({})
+  await lab.push([[one, 'v1']])
+  const { metadata } = lab.berth.opened
+  let written = 0
+  const watched: Metadata = {
+    ...{ read: metadata.read, revision: () => metadata.revision() },
+    write: async (operation) => {
+      written += 1
+      return await metadata.write(operation)
+    },
+  }
+  const notes = new PullNotes({ metadata: watched, records: { restore: async () => undefined }, ignoredPullers: [] })
+  await notes.write()
+  const digest = parseDigest(one.manifest.digest)
+  for (let number = 0; number < 120; number += 1) {
+    const reference = parseTag(`v${number}`)
+    notes.pulled({ repository: APP, reference, digest, mediaType: OCI_IMAGE_MANIFEST }, ownWork('client'))
+  }
+  written = 0
+  let [turns, isDone] = [0, false]
+  const turn = () => {
+    if (isDone) return
+    turns += 1
+    setImmediate(turn)
+  }
+
+  setImmediate(turn)
+  await notes.write()
+  isDone = true
+
+  const [row] = await metadata.read.all("SELECT sum(count) AS count FROM pull_day WHERE reference = ''")
+  expect(row).toEqual({ count: 120 })
+  expect(written).toBe(3)
+  expect(turns).toBeGreaterThanOrEqual(3)
 })

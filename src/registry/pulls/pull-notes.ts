@@ -11,8 +11,8 @@ import { type PullRecords, pullShardOf } from './pull-records.ts'
 
 /** Names by which manifests were pulled since the last write. Beyond these it is not known any more what was pulled. */
 const MOST_NOTES = 50_000
-/** One transaction counts the pulls of so many: about 5 ms. */
-const WRITTEN_AT_ONCE = 200
+/** One transaction counts the pulls of so many: a millisecond or two, some times that where a large database lies on the disk. */
+const WRITTEN_AT_ONCE = 50
 /** Of the requests of the last minute or two. Beyond these they are forgotten, and a pull counts for no tag, or once more. */
 const MOST_RECENT = 10_000
 
