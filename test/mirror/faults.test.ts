@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
+import type { Listen } from '../../src/http/server/server.ts'
 import { AppInTest } from '../support/app-in-test.ts'
 import { someOf } from '../support/effort.ts'
 import { answer, FaultyUpstream } from '../support/faulty-upstream.ts'
@@ -10,6 +11,7 @@ import type { RegistryProcess } from '../support/registry-process.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 import { type FaultRow, faultRows, type Outcome, storeFault } from '../support/upstream-faults.ts'
+import { SERVERS } from '../support/wire.ts'
 
 setDefaultTimeout(120_000)
 
@@ -25,8 +27,8 @@ const WANTED = {
 } as const
 const KINDS = ['tag', 'digest', 'blob'] as const
 
-/** The rows are drawn before the places are known that they need. */
-const NAMES = faultRows('').map(({ name }) => name)
+/** Each fault on each server that clients talk to. They are drawn before the places are known that the faults need. */
+const CASES = faultRows('').flatMap(({ name }) => SERVERS.map(([where, server]) => ({ name, where, server })))
 
 describeWith({ programs: [PEER_PROGRAM] }, 'A mirror of a real registry:2 with a faulty proxy in front of it', () => {
   const folder = new TemporaryFolder()
@@ -45,7 +47,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A mirror of a real registry:2 with a
     folder[Symbol.dispose]()
   })
 
-  describe.each(someOf('faults of an upstream', NAMES, DRAWN).map((name) => [name]))('%s', (name) => {
+  describe.each(someOf('faults of an upstream', CASES, DRAWN))('$name, over $where:', ({ name, server }) => {
     test('gives no wrong byte as a whole answer and keeps none, and what is here is served through it', async () => {
       const row = faultRows(store.url).find((each) => each.name === name)
       if (row === undefined) throw new Error(`no fault is called ${name}`)
@@ -53,20 +55,20 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A mirror of a real registry:2 with a
       await using upstream = await FaultyUpstream.start(peer.url)
 
       upstream.fault = row.does
-      await whileServed({ data, upstream, row }, async (mirror) => {
+      await whileServed({ data, upstream, server, row }, async (mirror) => {
         for (const kind of KINDS) await expectOutcome(mirror, { kind, outcome: row[kind], upstream: upstream.url })
       })
       expect(wrongFilesIn(data)).toEqual([])
 
       upstream.fault = answer
-      await whileServed({ data, upstream }, async (mirror) => {
+      await whileServed({ data, upstream, server }, async (mirror) => {
         for (const kind of KINDS) expect(await pull(mirror, kind)).toMatchObject({ status: 200, isRight: true })
       })
       expect(wrongFilesIn(data)).toEqual([])
 
       upstream.fault = row.does
       upstream.asked.length = 0
-      await whileServed({ data, upstream, row }, async (mirror) => {
+      await whileServed({ data, upstream, server, row }, async (mirror) => {
         for (const kind of KINDS) {
           const { status, isRight, warning } = await pull(mirror, kind)
           expect({ kind, status, isRight }).toEqual({ kind, status: 200, isRight: true })
@@ -81,14 +83,18 @@ describeWith({ programs: [PEER_PROGRAM] }, 'A mirror of a real registry:2 with a
   interface Serving {
     readonly data: string
     readonly upstream: FaultyUpstream
+    readonly server: Listen
     readonly row?: FaultRow
   }
 
-  async function whileServed({ data, upstream, row }: Serving, work: (mirror: AppInTest) => Promise<void>): Promise<void> {
+  async function whileServed(
+    { data, upstream, server, row }: Serving,
+    work: (mirror: AppInTest) => Promise<void>,
+  ): Promise<void> {
     const { patienceMs } = row ?? {}
     const sections = { storage: { filesystem: { rootdirectory: data } }, proxy: { remoteurl: upstream.url } }
     const waits = patienceMs === undefined ? {} : { upstreamPatience: { headMs: patienceMs, stallMs: patienceMs } }
-    await using mirror = await AppInTest.start(folder, sections, waits)
+    await using mirror = await AppInTest.start(folder, sections, { server, ...waits })
     await work(mirror)
   }
 })
