@@ -1,13 +1,17 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { startBerth } from '../support/berth-process.ts'
 import { FAST_BERTH } from '../support/berth-program.ts'
 import { someOf } from '../support/effort.ts'
 import { type FakeAnswer, FakeUpstream } from '../support/fake-upstream.ts'
+import { Gate } from '../support/gate.ts'
 import { ImageLab } from '../support/image-lab.ts'
 import { blobsOf, type Content, descriptorOf, type Image, jsonContent, makeImage, makeImageIndex } from '../support/images.ts'
 import { PEER_PROGRAM, startPeer } from '../support/peer.ts'
-import { type Outcome, run } from '../support/processes.ts'
+import { type Outcome, poll, run } from '../support/processes.ts'
 import { expectStatus, pushImage, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
+import { sizedImage } from '../support/sized-image.ts'
+import { listenersOn } from '../support/socket-owner.ts'
 import { serveRegistry } from '../support/upstream-images.ts'
 
 setDefaultTimeout(120_000)
@@ -159,6 +163,12 @@ function serving(images: Readonly<Record<string, Image>>): FakeAnswer {
   return serveRegistry(Object.fromEntries(Object.entries(images).map(([name, image]) => [name, { v1: image }])))
 }
 
+const LARGE = sizedImage('large', 2_000_000)
+const [LAYER] = LARGE.layers as readonly [Content]
+const TWO_PROCESSES = { processes: 2, expectsFaults: true }
+const KILLS = (['the import', 'the registry'] as const).flatMap((killed) =>
+  Array.from({ length: 11 }, (_, tenths) => ({ killed, tenths })),
+)
 const IMAGES = { one: makeImage('one'), two: makeImage('two'), three: makeImage('three') }
 
 describe('an import', () => {
@@ -192,6 +202,40 @@ describe('an import', () => {
       questions = 1000 + at
       expect(await imported(other.url)).toMatchObject({ exitCode: 0, summary: { tags: { failed: 0, other: 0 } } })
       for (const [name, image] of Object.entries(IMAGES)) await expectHere(name, 'v1', image)
+    },
+  )
+
+  test.each(someOf('tenths of a blob, and what is killed', KILLS, 1))(
+    'and kill -9 of $killed after $tenths tenths of a blob: no part of it is shown, and the next import brings the whole',
+    async ({ killed, tenths }) => {
+      const serve = serving({ large: LARGE })
+      const gate = new Gate()
+      await using other = await FakeUpstream.start(async (request, response) => {
+        if (request.method !== 'GET' || request.url?.endsWith(LAYER.digest) !== true) return serve(request, response)
+        response.writeHead(200, { 'content-length': LAYER.bytes.length })
+        response.flushHeaders()
+        const part = LAYER.bytes.subarray(0, (LAYER.bytes.length / 10) * tenths)
+        if (part.length > 0) await new Promise<void>((sent) => response.write(part, () => sent()))
+        await gate.pass()
+        response.end(LAYER.bytes.subarray(part.length))
+      })
+      await using registry = await startBerth({ folder: lab.folder, dataDirectory: lab.folder.join('two'), ...TWO_PROCESSES })
+      here = new RegistryClient(registry.url)
+      const command = [...FAST_BERTH, 'import', registry.address, '--from', other.url]
+      const child = Bun.spawn(command, { env: lab.environment, stdin: 'ignore', stdout: 'ignore', stderr: 'ignore' })
+      await gate.reached()
+      other.answer = serve
+
+      if (killed === 'the import') child.kill('SIGKILL')
+      else for (const pid of await registry.workers()) process.kill(pid, 'SIGKILL')
+      gate.open()
+
+      await child.exited
+      await poll('both processes serve', 60_000, async () => listenersOn(registry.port) === 2 || undefined)
+      // With every byte sent it may have been whole by then.
+      if (killed === 'the import' && tenths < 10) expect((await here.headBlob('large', LAYER.digest)).status).toBe(404)
+      expect((await run(command, { environment: lab.environment })).exitCode).toBe(0)
+      await expectHere('large', 'v1', LARGE)
     },
   )
 })
