@@ -13,8 +13,14 @@ const MAGIC: readonly { readonly bytes: readonly number[]; readonly is: FoundCom
   { bytes: [0x42, 0x5a, 0x68], is: 'bzip2' },
 ]
 
+/** RFC 8878, 3.1.2: a frame for other programs, which may come before what is compressed. Its first byte is one of sixteen. */
+function isSkippableFrame(first: Uint8Array): boolean {
+  return ((first[0] ?? 0) & 0xf0) === 0x50 && first[1] === 0x2a && first[2] === 0x4d && first[3] === 0x18
+}
+
 /** How the bytes are compressed that begin like this; undefined: they are not. Throws ImageError for what is not unpacked here. */
 export function findCompression(first: Uint8Array): FoundCompression | undefined {
+  if (isSkippableFrame(first)) return 'zstd'
   const is = MAGIC.find(({ bytes }) => bytes.every((byte, at) => first[at] === byte))?.is
   if (is === 'xz' || is === 'bzip2')
     throw new ImageError(`the archive is compressed with ${is}; unpack it first, or use gzip or zstd`)

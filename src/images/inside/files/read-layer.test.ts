@@ -21,10 +21,14 @@ function inParts(tar: Buffer, compress: (part: Buffer) => Buffer): Buffer {
 }
 
 function skippedAfter(part: Buffer): Buffer {
-  const skipped = Buffer.alloc(8 + 40)
-  skipped.writeUInt32LE(0x184d2a50, 0)
-  skipped.writeUInt32LE(40, 4)
-  return Buffer.concat([zstdCompressSync(part), skipped])
+  return Buffer.concat([zstdCompressSync(part), skipped(0x184d2a50)])
+}
+
+function skipped(magic: number): Buffer {
+  const frame = Buffer.alloc(8 + 40)
+  frame.writeUInt32LE(magic, 0)
+  frame.writeUInt32LE(40, 4)
+  return frame
 }
 
 const OS_RELEASE = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n'
@@ -36,6 +40,7 @@ describe('reading a layer', () => {
     ['with zstd', zstdCompressSync],
     ['as eStargz has it, in members', (tar: Buffer) => inParts(tar, gzipSync)],
     ['as zstd:chunked has it, in frames with others that are skipped', (tar: Buffer) => inParts(tar, skippedAfter)],
+    ['with zstd after a frame that is skipped', (tar: Buffer) => Buffer.concat([skipped(0x184d2a5f), zstdCompressSync(tar)])],
   ])('%s lists its files, and tells what they say', async (_, compress) => {
     const tar = madeTar([
       { path: 'etc', kind: 'directory', mode: 0o755 },
@@ -54,6 +59,14 @@ describe('reading a layer', () => {
       ['bin', 'symbolic link', 0, 0o644, 0, 'usr/bin'],
     ])
     expect(files[1]?.found?.distribution).toEqual({ id: 'debian', version: '12', name: 'Debian GNU/Linux 12 (bookworm)' })
+  })
+
+  test('passes over the table and the marks of eStargz, which are about the layer', async () => {
+    const names = ['.no.prefetch.landmark', '.prefetch.landmark', 'srv/stargz.index.json', 'stargz.index.json']
+
+    const { files } = await read(madeTar(names.map((path) => ({ path, bytes: 'x' }))))
+
+    expect(files.map(({ path, place }) => [path, place])).toEqual([['srv/stargz.index.json', 2]])
   })
 
   test('tells whiteouts and opaque folders apart from files', async () => {

@@ -12,6 +12,8 @@ import type { ReadingBudget } from './reading-budget.ts'
 
 const WHITEOUT = '.wh.'
 const OPAQUE = '.wh..wh..opq'
+/** Of eStargz: a table of the archive and a mark of what is fetched first. They are about the layer, and no files of the image. */
+const TABLES: readonly string[] = ['stargz.index.json', '.prefetch.landmark', '.no.prefetch.landmark']
 /** As Linux has it. */
 const MOST_PATH_BYTES = 4_096
 const MOST_SENTENCE = 500
@@ -86,7 +88,7 @@ async function addEntry(entry: StreamedEntry, place: number, { listing, ...parts
   if (longest > MOST_PATH_BYTES)
     return addProblem(problems, `${reading.label} has a name of ${longest} letters, which no system takes`)
   const path = rootedPath(entry.path)
-  if (path === undefined) return
+  if (path === undefined || TABLES.includes(path)) return
   reading.budget.takeEntry(path, entry.target)
   const whiteout = whiteoutAt(path)
   const file = whiteout === undefined ? { ...(await fileOf(entry, path, parts)), place } : undefined
