@@ -1,13 +1,34 @@
+import { ImageError } from '../../src/images/image-error.ts'
+import { compareInside } from '../../src/images/inside/compare-inside.ts'
+import { ImageFiles } from '../../src/images/inside/files/image-files.ts'
+import { readPiece } from '../../src/images/inside/files/layer-table.ts'
 import { HOSTILE_LAYERS } from './hostile-layers.ts'
 import { listedLayer } from './listed-layer.ts'
 import { peakMibOf } from './resident-memory.ts'
 
-/** Reads one hostile layer as the registry does, in a process of its own, and prints what is told of it, and the memory that it took. */
+/** Reads one hostile layer as the registry does, and puts its files together, in a process of its own; prints what is told of it, and the memory that it took. */
 const hostile = HOSTILE_LAYERS.find(({ what }) => what === process.argv[2])
 if (hostile === undefined) throw new Error(`there is no hostile layer ${process.argv[2]}`)
+
+const CONFIG = {
+  ...{ createdMs: undefined, platform: undefined, user: '', workingDirectory: '', entrypoint: [], command: [], ports: [] },
+  ...{ environment: [], programFolders: [], labels: {}, history: [] },
+}
 
 await listedLayer([])
 const chunks = hostile.chunks()
 const before = await peakMibOf(process.pid)
-const { problems, entries } = await listedLayer(chunks)
-process.stdout.write(JSON.stringify({ problems, entries, mib: (await peakMibOf(process.pid)) - before }))
+const { problems, entries, pieces } = await listedLayer(chunks)
+const listed = (await peakMibOf(process.pid)) - before
+const files = new ImageFiles()
+try {
+  for (const piece of pieces) files.add(readPiece(piece))
+} catch (error) {
+  if (!(error instanceof ImageError)) throw error
+}
+files.told()
+const put = (await peakMibOf(process.pid)) - before
+const side = { config: CONFIG, packages: [], files, layers: [] }
+const { fileCount } = await compareInside(side, { ...side, files: new ImageFiles() }, 20_000)
+const mib = (await peakMibOf(process.pid)) - before
+process.stdout.write(JSON.stringify({ problems, entries, fileCount, listed, put, mib }))

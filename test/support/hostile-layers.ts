@@ -39,6 +39,25 @@ function* files(thousands: number, nameOf: (number: number) => string): Generato
   yield gzipSync(tarEnd())
 }
 
+/** Names of so many thousand files, each of its own. */
+function* manyFiles(thousands: number): Generator<Uint8Array> {
+  for (let thousand = 0; thousand < thousands; thousand += 1) {
+    const headers = Array.from({ length: 1_000 }, (_, number) =>
+      tarHeader({
+        path: `srv/node_modules/package-${thousand}/dist/file-${number}.js`,
+        kind: 'file',
+        target: '',
+        mode: 0o644,
+        userId: 0,
+        sizeBytes: 0,
+        ...COMMON,
+      }),
+    )
+    yield gzipSync(Buffer.concat(headers), { level: 1 })
+  }
+  yield gzipSync(tarEnd())
+}
+
 function pax(records: Readonly<Record<string, string>>): Buffer {
   const text = Object.entries(records)
     .map(([key, value]) => {
@@ -91,6 +110,7 @@ export const HOSTILE_LAYERS: readonly HostileLayer[] = [
   { what: 'a gzip bomb', chunks: () => bomb(gzipSync), says: /unpacks to more than 100 times its size/ },
   { what: 'a zstd bomb', chunks: () => bomb(zstdCompressSync), says: /unpacks to more than 100 times its size/ },
   { what: 'a million entries', chunks: () => files(1_000, (number) => `${number}`), says: /more than 300,000 files/ },
+  { what: 'as many files as are told', chunks: () => manyFiles(299), says: undefined },
   { what: 'entries far down', chunks: () => files(10, deep), says: undefined },
   whole(
     'a name of a megabyte',

@@ -1,6 +1,9 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Digest } from '../../oci/digest.ts'
 import type { ImageConfig } from '../../oci/image/image-config.ts'
-import type { ImageFile, ImageFiles } from './files/image-files.ts'
+import type { ImageFiles } from './files/image-files.ts'
+import type { ImageFile } from './files/layer-file.ts'
+import { comparePaths } from './files/path-order.ts'
 import type { Package } from './told/found.ts'
 
 /** A line of two images' configs that is not the same. */
@@ -24,6 +27,8 @@ export interface Difference {
   readonly packages: readonly ChangedLine[]
   /** Those whose content or whose rights changed; the largest change of size first. */
   readonly files: readonly ChangedFile[]
+  /** Of all that changed, also where not all are told. */
+  readonly fileCount: number
   readonly sharedLayers: number
 }
 
@@ -35,11 +40,26 @@ export interface ComparedInside {
   readonly layers: readonly { readonly descriptor: { readonly digest: Digest } }[]
 }
 
-export function compareInside(before: ComparedInside, after: ComparedInside): Difference {
+/** Other work has its turn after so many. */
+const FILES_AT_ONCE = 1_000
+
+/** `mostFiles`: so many of those that changed most are told. */
+export async function compareInside(
+  before: ComparedInside,
+  after: ComparedInside,
+  mostFiles = Number.POSITIVE_INFINITY,
+): Promise<Difference> {
+  const changed = new ChangedFiles(mostFiles)
+  let compared = 0
+  for (const [old, file] of pairs(before.files.walk(), after.files.walk())) {
+    changed.add(old, file)
+    compared += 1
+    if (compared % FILES_AT_ONCE === 0) await setImmediate()
+  }
   return {
     config: changedLines(configLines(before.config), configLines(after.config)),
     packages: changedLines(packageLines(before.packages), packageLines(after.packages)),
-    files: changedFiles(before, after),
+    ...changed.told(),
     sharedLayers: sharedLayers(before, after),
   }
 }
@@ -79,16 +99,57 @@ function changedLines(before: ReadonlyMap<string, string>, after: ReadonlyMap<st
     .filter((line) => line.before !== line.after)
 }
 
-function changedFiles(before: ComparedInside, after: ComparedInside): readonly ChangedFile[] {
-  const left = new Map([...before.files.walk()].map((file) => [file.path, file]))
-  const changed: ChangedFile[] = []
-  for (const file of after.files.walk()) {
-    const old = left.get(file.path)
-    left.delete(file.path)
-    if (old === undefined || !isSame(old, file)) changed.push({ path: file.path, before: old, after: file })
+/** The files of both at one path, side by side: each comes in the order of its paths. */
+function* pairs(
+  before: Iterator<ImageFile>,
+  after: Iterator<ImageFile>,
+): Generator<readonly [ImageFile | undefined, ImageFile | undefined]> {
+  let [old, file] = [nextOf(before), nextOf(after)]
+  while (old !== undefined || file !== undefined) {
+    const order = orderOf(old, file)
+    yield [order > 0 ? undefined : old, order < 0 ? undefined : file]
+    if (order <= 0) old = nextOf(before)
+    if (order >= 0) file = nextOf(after)
   }
-  for (const [path, old] of left) changed.push({ path, before: old, after: undefined })
-  return changed.sort((a, b) => growth(b) - growth(a) || (a.path < b.path ? -1 : 1))
+}
+
+/** A path that only one of them has comes in its own place. */
+function orderOf(old: ImageFile | undefined, file: ImageFile | undefined): number {
+  if (old === undefined) return 1
+  return file === undefined ? -1 : comparePaths(old.path, file.path)
+}
+
+function nextOf(files: Iterator<ImageFile>): ImageFile | undefined {
+  const next = files.next()
+  return next.done === true ? undefined : next.value
+}
+
+/** Those that changed most are kept, the others counted. */
+class ChangedFiles {
+  readonly #most: number
+  #files: ChangedFile[] = []
+  #count = 0
+
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  add(before: ImageFile | undefined, after: ImageFile | undefined): void {
+    if (before !== undefined && after !== undefined && isSame(before, after)) return
+    this.#count += 1
+    this.#files.push({ path: (after ?? before)?.path ?? '', before, after })
+    if (this.#files.length > 2 * this.#most) this.#cut()
+  }
+
+  told(): Pick<Difference, 'files' | 'fileCount'> {
+    this.#cut()
+    return { files: this.#files, fileCount: this.#count }
+  }
+
+  #cut(): void {
+    this.#files.sort((a, b) => growth(b) - growth(a) || (a.path < b.path ? -1 : 1))
+    this.#files = this.#files.slice(0, this.#most)
+  }
 }
 
 function growth({ before, after }: ChangedFile): number {

@@ -19,7 +19,7 @@ export function findPackages(files: ImageFiles, program: Program | undefined): r
     const key = [each.type, each.name, each.version, each.architecture].join('\n')
     if (!found.has(key) && found.size < MOST_PACKAGES) found.set(key, each)
   }
-  for (const { found: told } of files.walk()) told?.packages?.forEach(add)
+  for (const told of files.told()) told.packages?.forEach(add)
   program?.packages.forEach(add)
   return [...found.values()].sort(byName)
 }

@@ -1,5 +1,6 @@
 import type { ImageConfig } from '../../oci/image/image-config.ts'
-import type { ImageFile, ImageFiles } from './files/image-files.ts'
+import type { ImageFiles } from './files/image-files.ts'
+import type { ImageFile } from './files/layer-file.ts'
 
 /** Where programs are looked for when the config of an image has no PATH. */
 const PATH = ['usr/local/sbin', 'usr/local/bin', 'usr/sbin', 'usr/bin', 'sbin', 'bin']

@@ -1,6 +1,7 @@
 import { type ComparedInside, compareInside, type Difference } from '../../images/inside/compare-inside.ts'
 import { contentIn } from '../../images/inside/files/content-in.ts'
-import type { ImageFile, ImageFiles } from '../../images/inside/files/image-files.ts'
+import type { ImageFiles } from '../../images/inside/files/image-files.ts'
+import type { ImageFile } from '../../images/inside/files/layer-file.ts'
 import { packageUrl } from '../../images/inside/packages/package-url.ts'
 import { cycloneDx, spdx } from '../../images/inside/sbom/sbom.ts'
 import type { Package } from '../../images/inside/told/found.ts'
@@ -36,6 +37,8 @@ const LOOK_EVERY_MS = 200
 const MOST_WAITING = 16
 
 export interface InsideImagesOptions extends FileSearchOptions {
+/** Files that are told of a comparison: those that grew or shrank most. All of them are counted. */
+const MOST_CHANGED = 20_000
   readonly meant: MeantImages
   readonly bytes: Pick<LayerBytes, 'find'>
   /** False: no process reads layers, and nothing is told. */
@@ -145,7 +148,7 @@ export class InsideImages {
     const [one, other] = [await this.packages(repository, from, signal), await this.packages(repository, to, signal)]
     const difference = await this.#inTree(one.image, signal, async ({ files }) => {
       const after = await this.#treeOf(other.image, signal)
-      return compareInside(comparedOf(one, files), comparedOf(other, after.files))
+      return await compareInside(comparedOf(one, files), comparedOf(other, after.files), MOST_CHANGED)
     })
     return { from: one.image, to: other.image, difference }
   }

@@ -17,7 +17,7 @@ export async function imageDiff(first: string, second: string, flags: DiffFlags)
   await imageWork(async (signal) => {
     const before = await insideOf(first, flags, { isCompared: true, signal })
     const after = await insideOf(second, flags, { isCompared: true, signal })
-    const difference = compareInside(before.inside, after.inside)
+    const difference = await compareInside(before.inside, after.inside)
     for (const { inside } of [before, after]) tellProblems(inside)
     if (flags.json) return printJson(forPrograms(difference))
     print(`- ${imageNameText(before.name)}  ${before.inside.descriptor.digest}`)

@@ -1,6 +1,5 @@
 import { ImageError } from '../../../images/image-error.ts'
-import type { ImageFile } from '../../../images/inside/files/image-files.ts'
-import type { FileKind } from '../../../images/inside/files/layer-file.ts'
+import type { FileKind, ImageFile } from '../../../images/inside/files/layer-file.ts'
 import { shownPath, shownTarget } from '../../../images/inside/files/shown-path.ts'
 import { imageWork } from '../image-work.ts'
 import { type InsideFlags, insideOf, print, printJson, tellProblems } from './inside-work.ts'

@@ -83,8 +83,9 @@ export async function getDifference({ registry, request, route }: Call<ContentRo
   const { from, to, difference } = await registry.shown.inside.compare(route.repository, ...sides, request.signal)
   const { items, ...page } = pageOf(difference.files, words)
   return jsonResponse({
+  const total = difference.fileCount
     ...{ from: from.digest, to: to.digest, sharedLayers: difference.sharedLayers },
-    ...{ packages: difference.packages.map(shownLine), files: items.map(shownChange), ...page },
+    ...{ packages: difference.packages.map(shownLine), files: items.map(shownChange), ...page, total },
   })
 }
 

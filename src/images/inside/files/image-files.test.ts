@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'bun:test'
+import { SeededRandom, seedFor } from '../../../../test/support/seeded-random.ts'
 import { ImageFiles } from './image-files.ts'
 import type { FileKind, LayerContents, LayerFile, Whiteout } from './layer-file.ts'
+import { comparePaths } from './path-order.ts'
 
 function file(path: string, kind: FileKind = 'file', target = ''): LayerFile {
   return { path, kind, target, size: 1, mode: 0o644, userId: 0, groupId: 0, place: 0, found: undefined, fingerprint: undefined }
@@ -103,3 +105,87 @@ describe('the files of an image', () => {
     expect(files.list('a/b/c')).toBeUndefined()
   })
 })
+
+describe('files in tables', () => {
+  test('keep all that a layer says of them, also names beyond ASCII and numbers beyond 32 bits', () => {
+    const odd: LayerFile = {
+      ...file('a/näme 😀', 'symbolic link', 'zïel'),
+      ...{ size: 2 ** 50, mode: 0o7777, userId: 2 ** 40, groupId: 7, place: 299_999 },
+      ...{ found: { distribution: { id: 'x', version: undefined, name: 'X' } }, fingerprint: 'AAECAwQFBgcICQoLDA0ODw==' },
+    }
+
+    const [told] = [...imageOf(layer([]), layer([odd])).walk()]
+
+    expect(told).toEqual({ ...odd, layer: 1, content: { layer: 1, place: 299_999 } })
+  })
+
+  test('come back after they went, without what lay in them, and with what is said of them then', () => {
+    const folder = layer([file('a', 'directory'), file('a/b', 'directory'), file('a/b/c')])
+    const gone = layer([], [{ path: 'a', isOpaque: false }])
+
+    expect(pathsIn(imageOf(folder, gone))).toEqual([])
+    expect(pathsIn(imageOf(folder, gone, layer([file('a/b')])))).toEqual(['a/b#2'])
+    expect(
+      pathsIn(
+        imageOf(
+          folder,
+          layer(
+            [],
+            [
+              { path: '', isOpaque: false },
+              { path: 'a/', isOpaque: false },
+            ],
+          ),
+        ),
+      ),
+    ).toHaveLength(3)
+  })
+
+  test('are as plain paths would have them, whatever layers do', () => {
+    const seed = seedFor('files in tables')
+    const random = new SeededRandom(seed)
+    const names = ['a', 'b', 'a-b', 'é', '😀', '\uffee', 'c.d']
+    const kinds: readonly FileKind[] = ['file', 'directory', 'symbolic link', 'hard link']
+    const pathOf = () => Array.from({ length: 1 + random.below(4) }, () => random.pick(names)).join('/')
+    for (let image = 0; image < 100; image += 1) {
+      const layers = Array.from({ length: 1 + random.below(4) }, () =>
+        layer(
+          Array.from({ length: random.below(12) }, (_, place) => ({ ...file(pathOf(), random.pick(kinds), pathOf()), place })),
+          Array.from({ length: random.below(3) }, () => ({ path: pathOf(), isOpaque: random.chance(0.5) })),
+        ),
+      )
+
+      const walked = [...imageOf(...layers).walk()].map(({ path, kind, layer, place }) => ({ path, kind, layer, place }))
+
+      expect(walked, `seed ${seed}, image ${image}`).toEqual(plainly(layers))
+      expect(walked.map(({ path }) => path).toSorted(comparePaths)).toEqual(walked.map(({ path }) => path))
+    }
+  })
+})
+
+/** The same by paths alone: undefined is a folder that no layer names. */
+function plainly(layers: readonly LayerContents[]) {
+  const known = new Map<string, Pick<LayerFile, 'kind' | 'place'> & { readonly layer: number }>()
+  const removeBelow = (folder: string) => {
+    for (const path of known.keys()) if (path.startsWith(`${folder}/`)) known.delete(path)
+  }
+  for (const [number, { files, whiteouts }] of layers.entries()) {
+    for (const { path, isOpaque } of whiteouts) {
+      removeBelow(path)
+      if (!isOpaque) known.delete(path)
+    }
+    for (const { path, kind, place, target } of files) {
+      const folders = path.split('/').map((_, at, parts) => parts.slice(0, at).join('/'))
+      for (const folder of folders) if (['file', 'hard link'].includes(known.get(folder)?.kind ?? '')) known.delete(folder)
+      if (kind !== 'directory') removeBelow(path)
+      const linked = kind === 'hard link' ? known.get(target) : undefined
+      known.set(path, { kind, place, ...linked, layer: number })
+    }
+  }
+  const inOrder = [...known].sort(([a], [b]) => Buffer.compare(bytesOf(a), bytesOf(b)))
+  return inOrder.map(([path, { kind, layer, place }]) => ({ path, kind, layer, place }))
+}
+
+function bytesOf(path: string): Buffer {
+  return Buffer.from(path.replaceAll('/', '\0'))
+}

@@ -1,34 +1,17 @@
-import { ImageError } from '../../image-error.ts'
-import type { LayerContents, LayerFile, Whiteout } from './layer-file.ts'
-
-/** A file as a container sees it. */
-export interface ImageFile extends LayerFile {
-  /** Which layer it comes from; the lowest is 0. */
-  readonly layer: number
-  /** Where its bytes lie: a hard link has those of another file, which may be of a layer below. */
-  readonly content: { readonly layer: number; readonly place: number }
-}
+import type { Found } from '../told/found.ts'
+import { FileNodes, ROOT } from './file-nodes.ts'
+import type { ImageFile, LayerContents, LayerFile, Whiteout } from './layer-file.ts'
+import { comparePaths } from './path-order.ts'
 
 /** As Linux follows them. */
 const MOST_LINKS = 40
-
-interface Node {
-  file: ImageFile | undefined
-  /** Undefined until there is one: most are files. */
-  children: Map<string, Node> | undefined
-}
-
-/** Of files and folders. Paths that are made of folders alone have many for each file. */
-const MOST_NODES = 600_000
 /** As Linux has it. */
 const MOST_PATH = 4_096
-const NO_CHILDREN: ReadonlyMap<string, Node> = new Map()
 
 /** The files of an image as a container sees them: its layers one upon the other. */
 export class ImageFiles {
-  readonly #root: Node = emptyNode()
+  readonly #nodes = new FileNodes()
   #layers = 0
-  #nodes = 0
 
   /** The next layer up. Its whiteouts are about the layers below it alone. Throws ImageError where the paths have more folders than any image. */
   add({ files, whiteouts }: Pick<LayerContents, 'files' | 'whiteouts'>): void {
@@ -43,109 +26,104 @@ export class ImageFiles {
   }
 
   addWhiteout({ path, isOpaque }: Whiteout): void {
-    this.#remove(path, isOpaque)
+    const node = this.#nodeAt(path)
+    if (node === undefined || (!isOpaque && isUnnamed(path))) return
+    if (isOpaque) this.#nodes.clear(node)
+    else this.#nodes.remove(node)
   }
 
   /** Throws ImageError where the paths have more folders than any image. */
   addFile(file: LayerFile): void {
     const layer = this.#layers - 1
-    this.#put({ ...file, layer, content: { layer, place: file.place } })
+    const node = this.#make(file.path)
+    if (file.kind !== 'directory') this.#nodes.clear(node)
+    const linked = file.kind === 'hard link' ? this.#nodeAt(file.target.replace(/^(\.?\/)+/, '')) : undefined
+    if (linked !== undefined && this.#nodes.kind(linked) !== undefined) this.#nodes.copy(linked, node, layer)
+    else this.#nodes.set(node, file, layer)
   }
 
   /** The file at a path; links are followed inside of the image. Undefined: there is none. */
   find(path: string): ImageFile | undefined {
-    return this.#resolve(path)?.file
+    const node = this.#resolve(path)
+    return node === undefined ? undefined : this.#nodes.file(node)
   }
 
   /** What lies in a directory, by name; undefined where there is no such directory. */
   list(path: string): readonly ImageFile[] | undefined {
     const node = this.#resolve(path)
-    if (node === undefined || isNoDirectory(node, this.#root)) return undefined
-    const base = node.file?.path ?? partsOf(path).join('/')
-    return [...(node.children ?? NO_CHILDREN)]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, child]) => child.file ?? unnamedDirectory(base === '' ? name : `${base}/${name}`))
+    if (node === undefined || this.#isNoDirectory(node)) return undefined
+    return this.#nodes.children(node).map((child) => this.#nodes.file(child) ?? unnamedDirectory(this.#nodes.path(child)))
   }
 
   /** All of them, by path. */
-  *walk(node: Node = this.#root): Generator<ImageFile> {
-    if (node.file !== undefined) yield node.file
-    for (const [, child] of [...(node.children ?? NO_CHILDREN)].sort(([a], [b]) => (a < b ? -1 : 1))) yield* this.walk(child)
+  *walk(): Generator<ImageFile> {
+    const left = [ROOT]
+    for (let node = left.pop(); node !== undefined; node = left.pop()) {
+      const file = this.#nodes.file(node)
+      if (file !== undefined) yield file
+      for (const child of this.#nodes.children(node).toReversed()) left.push(child)
+    }
   }
 
-  #put(file: ImageFile): void {
-    const node = this.#make(file.path)
-    if (file.kind !== 'directory') node.children = undefined
-    const linked = file.kind === 'hard link' ? this.#nodeAt(file.target.replace(/^(\.?\/)+/, ''))?.file : undefined
-    node.file = linked === undefined ? file : { ...linked, path: file.path, layer: file.layer }
+  /** What they tell, by path. */
+  told(): readonly Found[] {
+    return this.#nodes
+      .told()
+      .toSorted((a, b) => comparePaths(a.path, b.path))
+      .map(({ found }) => found)
   }
 
-  #remove(path: string, isOpaque: boolean): void {
-    const at = path.lastIndexOf('/')
-    const node = this.#nodeAt(isOpaque ? path : path.slice(0, Math.max(0, at)))
-    if (isOpaque) node?.children?.clear()
-    else node?.children?.delete(path.slice(at + 1))
-  }
-
-  #make(path: string): Node {
-    let node = this.#root
+  #make(path: string): number {
+    let node = ROOT
     for (const name of partsOf(path)) {
-      // What was a file, or a link, is a directory from this layer on.
-      if (node.file !== undefined && node.file.kind !== 'directory' && node.file.kind !== 'symbolic link') node.file = undefined
-      node.children ??= new Map()
-      const child = node.children.get(name) ?? this.#newNode()
-      node.children.set(name, child)
-      node = child
+      const kind = this.#nodes.kind(node)
+      // What was a file is a directory from this layer on; a link stays one, whatever lies in it.
+      if (kind !== undefined && kind !== 'directory' && kind !== 'symbolic link') this.#nodes.unset(node)
+      node = this.#nodes.ensureChild(node, name)
     }
     return node
   }
 
-  #newNode(): Node {
-    this.#nodes += 1
-    if (this.#nodes > MOST_NODES)
-      throw new ImageError(`the paths of the image have more than ${MOST_NODES.toLocaleString('en-US')} files and folders`)
-    return emptyNode()
-  }
-
-  #nodeAt(path: string): Node | undefined {
-    let node: Node | undefined = this.#root
-    for (const name of partsOf(path)) node = node?.children?.get(name)
+  #nodeAt(path: string): number | undefined {
+    let node: number | undefined = ROOT
+    for (const name of partsOf(path)) node = node === undefined ? undefined : this.#nodes.child(node, name)
     return node
   }
 
-  #resolve(path: string): Node | undefined {
+  #resolve(path: string): number | undefined {
     let links = 0
     const rest = partsOf(path).reverse()
-    let trail: Node[] = [this.#root]
+    let node: number = ROOT
     for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
       if (name === '.') continue
       if (name === '..') {
-        if (trail.length > 1) trail.pop()
+        node = this.#nodes.parent(node)
         continue
       }
-      const next = trail.at(-1)?.children?.get(name)
+      const next = this.#nodes.child(node, name)
       if (next === undefined) return undefined
-      if (next.file?.kind !== 'symbolic link') {
-        trail.push(next)
+      if (this.#nodes.kind(next) !== 'symbolic link') {
+        node = next
         continue
       }
       links += 1
-      const { target } = next.file
+      const target = this.#nodes.target(next)
       if (links > MOST_LINKS || target.length > MOST_PATH) return undefined
-      if (target.startsWith('/')) trail = [this.#root]
+      if (target.startsWith('/')) node = ROOT
       rest.push(...partsOf(target).reverse())
     }
-    return trail.at(-1)
+    return node
+  }
+
+  /** The root is one, though no layer names it. */
+  #isNoDirectory(node: number): boolean {
+    return !this.#nodes.hasChildren(node) && this.#nodes.kind(node) !== 'directory' && node !== ROOT
   }
 }
 
-/** The root is one, though no layer names it. */
-function isNoDirectory(node: Node, root: Node): boolean {
-  return (node.children?.size ?? 0) === 0 && node.file?.kind !== 'directory' && node !== root
-}
-
-function emptyNode(): Node {
-  return { file: undefined, children: undefined }
+/** `.wh.` alone names nothing. */
+function isUnnamed(path: string): boolean {
+  return path === '' || path.endsWith('/')
 }
 
 function partsOf(path: string): string[] {

@@ -31,6 +31,14 @@ export interface LayerFile {
   readonly fingerprint: string | undefined
 }
 
+/** A file as a container sees it. */
+export interface ImageFile extends LayerFile {
+  /** Which layer it comes from; the lowest is 0. */
+  readonly layer: number
+  /** Where its bytes lie: a hard link has those of another file, which may be of a layer below. */
+  readonly content: { readonly layer: number; readonly place: number }
+}
+
 /** What a layer takes from those below it (image-spec layer.md, Whiteouts). */
 export interface Whiteout {
   /** The path that goes, or the directory whose content goes. */

@@ -7,9 +7,12 @@ const MOST_ROWS = 300
 type Difference = ComparedImages['difference']
 
 /** What is not the same inside of two images: packages, and files with the largest change of size first. */
-export function differenceTables({ packages, files }: Difference, sides: { readonly from: string; readonly to: string }): Html {
+export function differenceTables(
+  { packages, files, fileCount }: Difference,
+  sides: { readonly from: string; readonly to: string },
+): Html {
   return html`${packages.length > 0 && packageTable(packages, sides)}
-${files.length > 0 && fileTable(files, sides)}
+${files.length > 0 && fileTable({ files, fileCount }, sides)}
 ${packages.length + files.length === 0 && html`<p class="quiet">Their packages and files are the same.</p>`}`
 }
 
@@ -28,15 +31,17 @@ function versionOf(version: string | undefined): Html {
   return version === undefined ? html`<span class="quiet">not there</span>` : html`<bdi>${version}</bdi>`
 }
 
-function fileTable(files: Difference['files'], { from, to }: { readonly from: string; readonly to: string }): Html {
+type Files = Pick<Difference, 'files' | 'fileCount'>
+
+function fileTable({ files, fileCount }: Files, { from, to }: { readonly from: string; readonly to: string }): Html {
   const rows = files.slice(0, MOST_ROWS).map(
     ({ path, before, after }) =>
       html`<tr><td class="name"><code><bdi>/${path}</bdi></code></td><td class="number">${sizeOf(before)}</td><td class="number">${sizeOf(after)}</td></tr>
 `,
   )
-  return html`<h2>Files <span class="quiet">${countText(files.length, 'is different', 'are different')}</span></h2>
+  return html`<h2>Files <span class="quiet">${countText(fileCount, 'is different', 'are different')}</span></h2>
 <table class="rows"><thead><tr><th scope="col">File</th><th scope="col" class="number">${from}</th><th scope="col" class="number">${to}</th></tr></thead><tbody>${rows}</tbody></table>
-${more(files.length)}`
+${more(fileCount)}`
 }
 
 function sizeOf(file: Difference['files'][number]['before']): Html | string {
