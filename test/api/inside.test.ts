@@ -196,6 +196,35 @@ describe('a search for files', () => {
     expect((await found('name=status')).length).toBe(3)
   })
 
+  test('follows folders that are links, in whatever layers link and file lie', async () => {
+    const linked = imageOf([
+      [
+        { path: 'bin', kind: 'symbolic link', target: 'usr/bin' },
+        { path: 'lib', kind: 'symbolic link', target: '/usr/../usr/lib' },
+      ],
+      [
+        { path: 'usr/bin/linked-one', bytes: '1' },
+        { path: 'usr/bin/sub', kind: 'symbolic link', target: '../lib' },
+      ],
+      [{ path: 'usr/lib/linked-two', bytes: '22' }],
+    ])
+    const covered = imageOf([
+      [
+        { path: 'bin', kind: 'symbolic link', target: 'usr/bin' },
+        { path: 'usr/bin/linked-one', bytes: '1' },
+      ],
+      [{ path: '.wh.bin' }],
+    ])
+    await push(linked, 'latest', 'linked')
+    await push(covered, 'latest', 'unlinked')
+    await berth.registry.insideDuty.run(new AbortController().signal)
+
+    expect(await found('path=/bin/linked-one')).toEqual(['/usr/bin/linked-one 1 linked:latest'])
+    expect(await found('path=/lib/linked-two')).toEqual(['/usr/lib/linked-two 2 linked:latest'])
+    expect(await found('path=/bin/sub/linked-two')).toEqual(['/usr/lib/linked-two 2 linked:latest'])
+    expect(await found('path=/bin/linked-none')).toEqual([])
+  })
+
   test('passes over what a layer above has taken away or replaced', async () => {
     const covered = imageOf([
       [

@@ -85,6 +85,24 @@ export async function listLayerHolders(query: Query, layer: Digest, limit: numbe
   )
 }
 
+/** Of one layer: more images than have it are made upon another one anyway. */
+const MOST_LOOKED_AT = 1_000
+
+/** Images that may have these layers and no others: they have the last of them, and as many. */
+export async function listImagesEndingIn(query: Query, layers: readonly Digest[]): Promise<readonly LayerHolder[]> {
+  return await query.all<LayerHolder>(
+    `SELECT f.manifest AS digest, r.id AS repositoryId, r.name AS repository
+     FROM (SELECT repository_id, manifest FROM reference WHERE target = ? AND role = 'layer' LIMIT ${MOST_LOOKED_AT}) f
+       JOIN manifest m ON m.repository_id = f.repository_id AND m.digest = f.manifest AND m.held = 1
+       JOIN repository r ON r.id = f.repository_id
+     WHERE (SELECT count(*) FROM reference o WHERE o.repository_id = f.repository_id AND o.manifest = f.manifest AND o.role = 'layer')
+       = CAST(? AS INTEGER)
+     ORDER BY r.name, f.manifest`,
+    layers.at(-1) ?? null,
+    new Set(layers).size,
+  )
+}
+
 export interface LayerHolder {
   readonly digest: Digest
   readonly repositoryId: number

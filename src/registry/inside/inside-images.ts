@@ -18,12 +18,14 @@ import type { Digest } from '../../oci/digest.ts'
 import { RegistryError, unavailable } from '../../oci/errors.ts'
 import type { ImageFacts } from '../../oci/image/image-facts.ts'
 import type { RepositoryName } from '../../oci/name.ts'
+import type { ShownNames } from '../../oci/name-ranges.ts'
 import { blobUnknown } from '../../oci/unknown.ts'
 import { pause } from '../../runtime/pause.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
 import { version } from '../../runtime/version.ts'
 import type { ShownLayer } from '../search/image-contents.ts'
-import type { MeantImage, MeantImages } from '../search/meant-images.ts'
+import type { FoundImage, MeantImage, MeantImages } from '../search/meant-images.ts'
+import { type BaseImage, BaseImages } from './base-images.ts'
 import { FileSearch, type FileSearchOptions, type FoundFiles } from './file-search.ts'
 import { type ImageTree, readTree } from './image-tree.ts'
 import { type InsideFacts, parseFacts, unpackPackages } from './inside-facts.ts'
@@ -35,10 +37,10 @@ const PATIENCE_MS = 5_000
 const LOOK_EVERY_MS = 200
 /** Requests that wait for files of an image: those of one are in memory at a time. */
 const MOST_WAITING = 16
-
-export interface InsideImagesOptions extends FileSearchOptions {
 /** Files that are told of a comparison: those that grew or shrank most. All of them are counted. */
 const MOST_CHANGED = 20_000
+
+export interface InsideImagesOptions extends FileSearchOptions {
   readonly meant: MeantImages
   readonly bytes: Pick<LayerBytes, 'find'>
   /** False: no process reads layers, and nothing is told. */
@@ -59,6 +61,14 @@ export interface ToldImage {
   /** Undefined until it is read, and where there is nothing to tell. */
   readonly inside: InsideFacts | undefined
   readonly layers: readonly ToldLayer[]
+  readonly attestations: FoundImage['attestations']
+}
+
+/** What an image was made upon. */
+export interface ToldBase extends Pick<BaseImage, 'name'> {
+  /** Undefined where the builder gives none. */
+  readonly digest: string | undefined
+  readonly by: 'annotation' | 'layers'
 }
 
 export interface FileContent {
@@ -72,11 +82,13 @@ export class InsideImages {
   readonly #trees = new Semaphore(1)
   readonly #search: PackageSearch
   readonly #fileSearch: FileSearch
+  readonly #bases: BaseImages
 
   constructor(options: InsideImagesOptions) {
     this.#options = options
     this.#search = new PackageSearch(options)
     this.#fileSearch = new FileSearch(options)
+    this.#bases = new BaseImages(options)
   }
 
   /** Whether layers are read here. */
@@ -103,7 +115,16 @@ export class InsideImages {
     const row = await this.#rowOf(image.digest, signal)
     const layers = await Promise.all(image.contents.layers.map((layer) => this.#told(layer)))
     const inside = row?.facts === null || row === undefined ? undefined : parseFacts(row.facts)
-    return { digest: image.digest, state: row?.state ?? 'unread', facts: image.facts, inside, layers }
+    const { digest, facts, attestations } = image
+    return { digest, state: row?.state ?? 'unread', facts, inside, layers, attestations }
+  }
+
+  /** What the image was made upon: as its builder says, else an image with its first layers, of a repository that fits. */
+  async baseOf({ facts, layers }: ToldImage, shown: ShownNames | undefined): Promise<ToldBase | undefined> {
+    const { baseName, baseDigest } = facts ?? {}
+    if (baseName !== undefined) return { name: baseName, digest: baseDigest, by: 'annotation' }
+    const base = await this.#bases.of(layers, shown)
+    return base && { ...base, by: 'layers' }
   }
 
   /** Those of the image, by type and name. Throws UNAVAILABLE until it is read. */
@@ -185,11 +206,8 @@ export class InsideImages {
       await metadata.write((query) => readAgain(query, digest))
       throw beingRead()
     }
-    return await readTree(
-      metadata.read,
-      found.map((layer) => layer?.id),
-      signal,
-    )
+    const ids = found.map((layer) => layer?.id)
+    return await readTree(metadata.read, ids, signal)
   }
 
   async #inTree<Result>(

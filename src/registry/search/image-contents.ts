@@ -1,6 +1,7 @@
 import { findManifestBytes } from '../../metadata/content.ts'
 import type { Metadata } from '../../metadata/query.ts'
-import type { Digest } from '../../oci/digest.ts'
+import type { Annotations } from '../../oci/descriptor.ts'
+import { type Digest, findDigest } from '../../oci/digest.ts'
 import { platformText } from '../../oci/image/image-config.ts'
 import { isAttestation } from '../../oci/image/image-facts.ts'
 import { shownText } from '../../oci/image/shown-text.ts'
@@ -25,6 +26,8 @@ export interface ShownChild extends ShownLayer {
   readonly platform: string | undefined
   /** True for a record of how another image of the index was built (provenance, SBOM), which is no image itself. */
   readonly isAttestation: boolean
+  /** The image that it is a record of. */
+  readonly attests: Digest | undefined
 }
 
 /** What the page and /api/v1 show of one manifest. */
@@ -32,6 +35,8 @@ export interface ImageContents {
   readonly artifactType: string | undefined
   /** The manifest that this one is attached to as a referrer. */
   readonly subject: Digest | undefined
+  /** Of an attestation: the types of what it attests, as it says. */
+  readonly attested: readonly string[]
   /** Of an image, the base layer first; empty for an image index. */
   readonly layers: readonly ShownLayer[]
   /** Of an image index; empty for an image. */
@@ -56,10 +61,11 @@ export class ImageContentsReader {
     const bytes = (await findManifestBytes(this.#metadata.read, digest)) ?? (await this.#bytesInStorage(digest))
     const manifest = bytes && parseStoredManifest(bytes)
     if (manifest === undefined) return undefined
-    const { references, subject, artifactType } = manifest
+    const { references, subject, artifactType, annotations } = manifest
     return {
       artifactType: artifactType && shownText(artifactType, MAX_MEDIA_TYPE),
       subject: subject?.digest,
+      attested: attestedIn([annotations, ...references.map(({ descriptor }) => descriptor.annotations)]),
       layers: references.filter(({ role }) => role === 'layer').map(shownLayer),
       images: references.filter(({ role }) => role === 'child').map(shownChild),
     }
@@ -80,6 +86,24 @@ function shownLayer({ descriptor: { digest, mediaType, size } }: ManifestReferen
 }
 
 function shownChild(reference: ManifestReference): ShownChild {
-  const platform = platformText({ ...reference.descriptor.platform })
-  return { ...shownLayer(reference), platform, isAttestation: isAttestation(reference) }
+  const { platform, annotations } = reference.descriptor
+  const attests = findDigest(ownText(annotations, ATTESTS))
+  return { ...shownLayer(reference), platform: platformText({ ...platform }), isAttestation: isAttestation(reference), attests }
+}
+
+/** As BuildKit writes it. */
+const ATTESTS = 'vnd.docker.reference.digest'
+const PREDICATE_TYPES = ['in-toto.io/predicate-type', 'dev.sigstore.bundle.predicateType']
+const MOST_ATTESTED = 20
+
+function attestedIn(said: readonly (Annotations | undefined)[]): readonly string[] {
+  const types = said.flatMap((annotations) => PREDICATE_TYPES.map((name) => ownText(annotations, name)))
+  return types
+    .filter((type) => type !== '')
+    .slice(0, MOST_ATTESTED)
+    .map((type) => shownText(type, MAX_MEDIA_TYPE))
+}
+
+function ownText(annotations: Annotations | undefined, name: string): string {
+  return annotations !== undefined && Object.hasOwn(annotations, name) ? (annotations[name] ?? '') : ''
 }

@@ -20,6 +20,8 @@ export interface FoundImage {
   readonly contents: ImageContents
   /** Undefined where they have not been read. */
   readonly facts: ImageFacts | undefined
+  /** Records of how it was built, which its image index has beside it. */
+  readonly attestations: readonly Digest[]
 }
 
 /** Finds the one image that a tag or a digest means, also where that is of an image index. */
@@ -40,13 +42,14 @@ export class MeantImages {
     const { manifest, facts } = await this.#images.image(repository, reference)
     const contents = await this.#contents.of(manifest.digest)
     if (contents === undefined) throw notReadable(reference)
-    if (!isImageIndex(manifest.mediaType)) return { digest: manifest.digest, contents, facts }
+    if (!isImageIndex(manifest.mediaType)) return { digest: manifest.digest, contents, facts, attestations: [] }
     const images = contents.images.filter(({ isAttestation }) => !isAttestation)
     const image = platform === undefined ? images[0] : images.find((child) => child.platform === platform)
     if (image === undefined) throw noSuchPlatform(reference, platform)
     const [child, inChild] = [await this.#images.image(repository, image.digest), await this.#contents.of(image.digest)]
     if (inChild === undefined) throw notReadable(reference)
-    return { digest: image.digest, contents: inChild, facts: child.facts }
+    const attestations = contents.images.filter(({ attests }) => attests === image.digest).map(({ digest }) => digest)
+    return { digest: image.digest, contents: inChild, facts: child.facts, attestations }
   }
 }
 

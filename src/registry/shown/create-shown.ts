@@ -32,7 +32,7 @@ export interface Shown {
   readonly pulls: Pick<PullCounts, 'of'>
   readonly inside: Pick<
     InsideImages,
-    'of' | 'packages' | 'files' | 'file' | 'compare' | 'sbom' | 'having' | 'withFile' | 'isRead'
+    'of' | 'baseOf' | 'packages' | 'files' | 'file' | 'compare' | 'sbom' | 'having' | 'withFile' | 'isRead'
   >
 }
 

@@ -22,7 +22,13 @@ export const INSIDE_ANSWERS = {
       description: 'unread: its layers are being read. waiting: a layer has not come. nothing: it is no image that runs.',
     }),
     distribution: z.strictObject({ id: z.string(), version: z.string().nullable(), name: z.string() }).nullable(),
-    base: z.strictObject({ name: z.string().nullable(), digest: z.string().nullable() }),
+    base: z
+      .strictObject({ name: z.string(), digest: z.string().nullable(), by: z.enum(['annotation', 'layers']) })
+      .nullable()
+      .meta({ description: 'By its annotation, else an image of this registry that has its first layers, and no others.' }),
+    attachedSboms: z
+      .array(z.strictObject({ reference: z.string(), type: z.string(), by: z.enum(['subject', 'tag', 'image index']) }))
+      .meta({ description: 'Lists of packages that its builder attached: they count more than what is told here.' }),
     program: z
       .strictObject({
         ...{ path: z.string(), kind: z.string(), language: z.string().nullable(), static: z.boolean() },

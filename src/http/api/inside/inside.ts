@@ -4,23 +4,24 @@ import type { ComparedImages, ReadFiles } from '../../../registry/inside/inside-
 import { streamOf } from '../../answer/byte-stream.ts'
 import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
+import { shownNames } from '../../shown-names.ts'
 import { parametersIn } from '../parameters.ts'
 import type { ContentRoute } from '../routes.ts'
+import { attachedSboms } from './attached.ts'
 import { DIFFERENCE, FILE, FILES, INSIDE, meantBy, PACKAGES, pageOf, SBOM } from './parameters.ts'
 
 /** What an image is: its distribution, its program, how many packages it has, and its layers. */
-export async function getInside({ registry, request, route }: Call<ContentRoute>): Promise<PlainResponse> {
+export async function getInside({ registry, request, permit, route }: Call<ContentRoute>): Promise<PlainResponse> {
   const words = parametersIn(route.query, INSIDE)
-  const { digest, state, facts, inside, layers } = await registry.shown.inside.of(
-    route.repository,
-    meantBy(words),
-    request.signal,
-  )
+  const image = await registry.shown.inside.of(route.repository, meantBy(words), request.signal)
+  const { digest, state, inside, layers } = image
+  const base = await registry.shown.inside.baseOf(image, shownNames(permit))
   const { distribution, program } = inside ?? {}
   return jsonResponse({
     ...{ digest, state },
     distribution: distribution === undefined ? null : { ...distribution, version: distribution.version ?? null },
-    base: { name: facts?.baseName ?? null, digest: facts?.baseDigest ?? null },
+    base: base === undefined ? null : { ...base, digest: base.digest ?? null },
+    attachedSboms: await attachedSboms(registry, route.repository, image),
     program: program === undefined ? null : shownProgram(program),
     packages: inside?.packages ?? {},
     layers: layers.map(({ digest: of, mediaType, size, entries = null, problems }) => ({
@@ -82,8 +83,8 @@ export async function getDifference({ registry, request, route }: Call<ContentRo
   ] as const
   const { from, to, difference } = await registry.shown.inside.compare(route.repository, ...sides, request.signal)
   const { items, ...page } = pageOf(difference.files, words)
-  return jsonResponse({
   const total = difference.fileCount
+  return jsonResponse({
     ...{ from: from.digest, to: to.digest, sharedLayers: difference.sharedLayers },
     ...{ packages: difference.packages.map(shownLine), files: items.map(shownChange), ...page, total },
   })

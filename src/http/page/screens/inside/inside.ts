@@ -1,8 +1,11 @@
 import { RegistryError } from '../../../../oci/errors.ts'
+import type { RepositoryName } from '../../../../oci/name.ts'
 import type { InsideFacts } from '../../../../registry/inside/inside-facts.ts'
-import type { ToldImage } from '../../../../registry/inside/inside-images.ts'
+import type { ToldBase, ToldImage } from '../../../../registry/inside/inside-images.ts'
 import type { PlainResponse } from '../../../answer/responses.ts'
+import { type AttachedSbom, attachedSboms } from '../../../api/inside/attached.ts'
 import type { Call } from '../../../call.ts'
+import { shownNames } from '../../../shown-names.ts'
 import { pageResponse } from '../../document.ts'
 import { repositoryHeading } from '../../heading.ts'
 import type { PartPage } from '../../page-routes.ts'
@@ -16,6 +19,7 @@ import { findMeant, type Meant, queryOf } from './meant.ts'
 const MOST_ROWS = 500
 const MOST_LIBRARIES = 20
 const MOST_PROBLEMS = 20
+const MOST_SBOMS = 10
 
 /** `GET /ui/<name>/-/inside?of=…`: the packages of an image, and what it runs, as its layers tell. */
 export async function showInside(call: Call<PartPage>): Promise<PlainResponse> {
@@ -25,7 +29,8 @@ export async function showInside(call: Call<PartPage>): Promise<PlainResponse> {
   const image = await call.registry.shown.inside.of(repository, meant, call.request.signal)
   const main = html`${insideHeading(site, call, meant)}
 ${stateText(image)}
-${image.inside !== undefined && factsOf(image.inside)}
+${attachedOf(site, repository, await attachedSboms(call.registry, repository, image))}
+${image.inside !== undefined && factsOf(image.inside, await call.registry.shown.inside.baseOf(image, shownNames(call.permit)))}
 ${image.state === 'read' && html`<p class="facts"><span><a href="${site.part(repository, 'files', queryOf(meant))}">Its files</a></span></p>`}
 ${problemsOf(image)}
 ${image.state === 'read' && (await packageTable(call, site, meant))}`
@@ -56,10 +61,24 @@ function stateText({ state }: ToldImage): Html | undefined {
   }
 }
 
-function factsOf({ distribution, program, packages }: InsideFacts): Html | undefined {
+/** It knows more than what is read below. */
+function attachedOf(site: Site, repository: RepositoryName, sboms: readonly AttachedSbom[]): Html | undefined {
+  if (sboms.length === 0) return undefined
+  const links = sboms
+    .slice(0, MOST_SBOMS)
+    .map(({ reference, type }) => html`<li><a href="${site.image(repository, reference)}"><bdi>${type}</bdi></a></li>`)
+  return html`<p>Its builder attached a list of packages, which counts more than what was read:</p><ul>${links}</ul>`
+}
+
+function baseText({ name, by }: ToldBase): Html {
+  return html`<bdi>${name}</bdi>${by === 'layers' && html` <span class="quiet">by its first layers</span>`}`
+}
+
+function factsOf({ distribution, program, packages }: InsideFacts, base: ToldBase | undefined): Html | undefined {
   const counts = Object.entries(packages).map(([type, count]) => `${count} ${type}`)
   return known([
     ['Distribution', textOf(distribution?.name) ?? 'not known: no os-release in it'],
+    ['Base', base === undefined ? 'not known: no annotation, and no image here has its first layers' : baseText(base)],
     ['Runs', program === undefined ? 'not known: the file was not found in it' : programOf(program)],
     ['Packages', counts.length === 0 ? 'none found' : listText(counts, counts.length)],
   ])
