@@ -5,6 +5,7 @@ import { collect, collectFast } from './cases/collect.ts'
 import { deploy } from './cases/deploy.ts'
 import { events } from './cases/events.ts'
 import { imagePush } from './cases/image-push.ts'
+import { inside } from './cases/inside.ts'
 import { catalog, tagLists } from './cases/lists.ts'
 import { manifests, manifestsWithPassword } from './cases/manifests.ts'
 import { mirror } from './cases/mirror.ts'
@@ -23,9 +24,11 @@ export interface BenchOptions {
   readonly layers: number
   /** Repositories that `page` and `search` look at. */
   readonly repositories: number
+  /** Images whose layers `inside` reads. */
+  readonly images: number
 }
 
-export function allBenches({ blobBytes, layers, repositories }: BenchOptions): readonly Bench[] {
+export function allBenches({ blobBytes, layers, repositories, images }: BenchOptions): readonly Bench[] {
   return [
     blobGet(blobBytes),
     blobGetOverTls(blobBytes),
@@ -52,5 +55,6 @@ export function allBenches({ blobBytes, layers, repositories }: BenchOptions): r
     search(repositories),
     events(),
     deploy(),
+    inside(images),
   ]
 }

@@ -17,6 +17,7 @@ interface Options {
   readonly size: number
   readonly layers: number
   readonly repositories: number
+  readonly images: number
   readonly contestants: readonly Contestant[]
   readonly directory: string
   readonly manifests: readonly number[]
@@ -29,7 +30,7 @@ const program = new Command('npm run bench --')
   .description("Berth beside Debian's docker-registry: same machine, same client, same run.")
   .argument(
     '[picks...]',
-    'which benches; all when left out, but for `flat`, `collect`, `collect-fast`, `scrub`, `retention`, `retention-many`, `mirror`, `page`, `search` and `events`, which take long',
+    'which benches; all when left out, but for `flat`, `collect`, `collect-fast`, `scrub`, `retention`, `retention-many`, `mirror`, `page`, `search`, `events` and `inside`, which take long',
   )
   .option('--rounds <count>', 'how often each contestant has its turn', positive, 3)
   .option('--size <mebibytes>', 'of a large blob', positive, 1024)
@@ -37,6 +38,7 @@ const program = new Command('npm run bench --')
   .option('--manifests <counts>', 'in the stores that `flat` compares', counts, [100, 10_000, 1_000_000])
   .option('--layers <count>', 'in the store from which `collect` takes a tenth; in thousands', thousands, 1_000_000)
   .option('--repositories <count>', 'that `page` and `search` look at; in thousands', thousands, 100_000)
+  .option('--images <count>', 'of ten layers of 10 MB, that `inside` reads', positive, 100)
   .option('--contestants <names>', `which of ${CONTESTANTS.join(', ')}`, contestants, CONTESTANTS)
   .option('--json <file>', 'writes every sample')
   .option('--update', 'with `counts`: what Berth does now is what CI expects from here on')
@@ -47,10 +49,7 @@ cleanUpOnSignals()
 await main(program.args, program.opts<Options>())
 
 async function main(picks: readonly string[], options: Options): Promise<void> {
-  const benches = pick(
-    allBenches({ blobBytes: options.size * 1024 * 1024, layers: options.layers, repositories: options.repositories }),
-    picks,
-  )
+  const benches = pick(allBenches({ ...options, blobBytes: options.size * 1024 * 1024 }), picks)
   const machine = await describeMachine()
   for (const line of machine) console.log(line)
   const measurements: Measurement[] = []
@@ -101,11 +100,12 @@ function pick(benches: readonly Bench[], names: readonly string[]): readonly Ben
     : benches.filter(({ name }) => names.includes(name))
 }
 
-function commandOf(picks: readonly string[], { rounds, size, layers, repositories, contestants }: Options): string {
+function commandOf(picks: readonly string[], { rounds, size, layers, repositories, images, contestants }: Options): string {
   const others = [
     ...(size === 1024 ? [] : [`--size ${size}`]),
     ...(layers === 1_000_000 ? [] : [`--layers ${layers}`]),
     ...(repositories === 100_000 ? [] : [`--repositories ${repositories}`]),
+    ...(images === 100 ? [] : [`--images ${images}`]),
     ...(contestants.length === CONTESTANTS.length ? [] : [`--contestants ${contestants.join(',')}`]),
   ]
   return ['npm run bench --', ...picks, `--rounds ${rounds}`, ...others].join(' ')
