@@ -49,6 +49,8 @@ const DEFAULT_RUN_MS = 120_000
 const STOP_MS = 90_000
 const LAST_OUTPUT_MS = 2_000
 const MAX_KEPT_OUTPUT = 256 * 1024
+const LEAST_BETWEEN_MS = 20
+const MOST_BETWEEN_MS = 250
 
 /** Runs a program to its end. Throws with all it printed when it does not end in time. */
 export async function run(command: readonly string[], options: RunOptions): Promise<Outcome> {
@@ -185,18 +187,22 @@ export async function startUntil(
   }
 }
 
-/** Asks again, a few milliseconds apart, until the answer is not undefined. Throws when the time is over. */
+/**
+ * Asks again until the answer is not undefined: a few milliseconds apart at first, then a twentieth of the time that it has taken so far, so
+ * that long waits take little of the processor from what is waited for. Throws when the time is over.
+ */
 export async function poll<Answer>(
   what: string,
   timeoutMs: number,
   ask: () => Promise<Answer | undefined>,
-  betweenMs = 20,
+  betweenMs?: number,
 ): Promise<Answer> {
-  const deadline = Date.now() + timeoutMs
+  const began = Date.now()
   for (;;) {
     const answer = await ask()
     if (answer !== undefined) return answer
-    if (Date.now() >= deadline) throw new Error(`${what}: not in ${timeoutMs} ms`)
-    await Bun.sleep(betweenMs)
+    const tookMs = Date.now() - began
+    if (tookMs >= timeoutMs) throw new Error(`${what}: not in ${timeoutMs} ms`)
+    await Bun.sleep(betweenMs ?? Math.min(MOST_BETWEEN_MS, Math.max(LEAST_BETWEEN_MS, tookMs / 20)))
   }
 }
