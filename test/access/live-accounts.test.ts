@@ -12,6 +12,9 @@ const ACCESS = `  rules:
     - {who: [authenticated], repositories: ['public/**'], can: [pull, push, list]}
 `
 
+/** Between two requests of a client: the commands come to their turn, too. */
+const PAUSE_MS = 5
+
 const IMAGE = makeImage('live')
 let registry: AccessRegistry
 
@@ -29,7 +32,7 @@ describe('what a command changes holds for the next request, in both processes',
     for (let number = 0; number < 3; number += 1) {
       const name = `new-${number}`
       expect(await statuses(name, 'a-secret')).toEqual(new Set([401]))
-      await registry.addUser(name, 'a-secret')
+      await registry.berth(['user', 'add', name, '--password-stdin'], 'a-secret')
       expect(await statuses(name, 'a-secret')).toEqual(new Set([200]))
     }
 
@@ -199,6 +202,7 @@ class Traffic {
       if (typeof outcome === 'string') this.#failures.push(outcome)
       else if (outcome.status !== expected) this.#failures.push(`${outcome.url} answered ${outcome.status}`)
       if (typeof outcome !== 'string') await outcome.arrayBuffer()
+      await Bun.sleep(PAUSE_MS)
     }
   }
 }
