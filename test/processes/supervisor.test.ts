@@ -10,6 +10,8 @@ import { registryConfig } from '../support/registry-config.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const LOCK_HOLDER = join(import.meta.dir, '../support/life-lock-holder.ts')
+/** Between two pulls of a client: the processes that start come to their turn, too. */
+const PAUSE_MS = 5
 const DEBUG = '  debug: {addr: "127.0.0.1:0", prometheus: {enabled: true}}\n'
 
 describe('several processes on one port', () => {
@@ -183,6 +185,7 @@ async function pullUntil(signal: AbortSignal, url: string) {
     await response?.bytes()
     if (response?.status === 200) answered += 1
     else failed += 1
+    await Bun.sleep(PAUSE_MS)
   }
   return { answered, failed }
 }

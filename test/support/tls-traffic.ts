@@ -11,13 +11,19 @@ export interface TrafficOutcome {
   lostConnections: number
 }
 
+/** Between two requests of a client: the server and the other tests of the machine come to their turn. */
+const PAUSE_MS = 5
+
 /** Requests one after the other from several clients until the signal; each on a new connection, or each client on its own one. */
 export async function traffic(port: number, kind: Traffic, signal: AbortSignal): Promise<TrafficOutcome> {
   const outcome: TrafficOutcome = { answered: 0, failed: [], lostConnections: 0 }
   const client = kind === 'new connections' ? requestOnce : requestAgain
   await Promise.all(
     Array.from({ length: 6 }, async () => {
-      while (!signal.aborted) await client(port, outcome, signal)
+      while (!signal.aborted) {
+        await client(port, outcome, signal)
+        await Bun.sleep(PAUSE_MS)
+      }
     }),
   )
   return outcome
@@ -43,6 +49,7 @@ async function requestAgain(port: number, outcome: TrafficOutcome, signal: Abort
     const answer = await exchange(socket, 'GET /v2/ HTTP/1.1\r\nHost: a\r\n\r\n')
     if (answer === '' && isEnded) break
     record(outcome, answer)
+    await Bun.sleep(PAUSE_MS)
   }
   socket.destroy()
 }
