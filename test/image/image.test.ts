@@ -15,6 +15,8 @@ const ROOT = join(import.meta.dir, '../..')
 const PROGRAMS = [...DOCKER_PROGRAMS, 'busybox', 'curl', 'ldd', 'npm', 'nsenter', 'tar', 'unshare', 'wget']
 
 const MAX_IMAGE_BYTES = 150_000_000
+/** Each look at the health starts a Berth: with one a second, containers that stand side by side have no processor left for anything else. */
+const HEALTH = '--health-interval=4s'
 
 describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
   const resources = new AsyncDisposableStack()
@@ -32,9 +34,9 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
   }, BUILD_MS)
   afterAll(async () => await resources.disposeAsync(), TEST_MS)
 
-  /** A container of the image that ends with the test; its health is looked at each second. */
+  /** A container of the image that ends with the test. */
   async function start(name: string, ...words: readonly string[]): Promise<RegistryContainer> {
-    return await RegistryContainer.start(daemon, name, '--health-interval=1s', ...words)
+    return await RegistryContainer.start(daemon, name, HEALTH, ...words)
   }
 
   test(
