@@ -143,8 +143,9 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const onRescued: OnRescued = (kind, count) => metrics?.collector.rescued(kind, count)
   const readersWait = () => parts.manifestDelay.isLong
+  const isServing = () => parts.manifestDelay.isServing
   const onScrubbed = (read: ScrubbedBlob) => metrics?.scrub.read(read)
-  const observed = { onCollected, onRescued, onScrubbed, readersWait, log }
+  const observed = { onCollected, onRescued, onScrubbed, readersWait, isServing, log }
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...observed })
   told = registry.notifications
   closers.push(() => registry.stop())

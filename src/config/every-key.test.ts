@@ -58,7 +58,7 @@ const EFFECTIVE: readonly EffectiveRow[] = [
   ...COLLECTOR_ROWS,
   ['storage.maintenance.scrub.enabled', true, ({ storage }) => storage.scrub, { enabled: true, bytesPerSecond: 20_000_000 }],
   ['storage.maintenance.scrub.rate', '1GiB', ({ storage }) => storage.scrub.bytesPerSecond, 1_073_741_824],
-  ['storage.maintenance.layers.enabled', true, ({ storage }) => storage.readsLayers, true],
+  ['storage.maintenance.layers.enabled', false, ({ storage }) => storage.readsLayers, false],
   ['metadata.path', '/m.db', ({ metadata }) => metadata.path, '/m.db'],
   ...HTTP_ROWS,
   ['auth.none', { realm: 'a' }, ({ auth }) => auth, { kind: 'none' }],

@@ -78,7 +78,7 @@ describe('a file', () => {
         ...{ deletes: false, readOnly: false },
         uploadPurging: { enabled: true, ageMs: 604_800_000, intervalMs: 86_400_000, dryRun: false },
         collector: expect.objectContaining({ enabled: true, graceMs: 86_400_000 }),
-        ...{ scrub: { enabled: false, bytesPerSecond: 20_000_000 }, readsLayers: false },
+        ...{ scrub: { enabled: false, bytesPerSecond: 20_000_000 }, readsLayers: true },
       },
       metadata: { path: undefined },
       http: {
@@ -139,7 +139,7 @@ tags: {maxtags: 20}
     })
     expect(config.storage).toEqual({
       driver: { kind: 'filesystem', rootDirectory: '/srv/registry' },
-      ...{ deletes: true, readOnly: true, readsLayers: false, scrub: { enabled: true, bytesPerSecond: 5_242_880 } },
+      ...{ deletes: true, readOnly: true, readsLayers: true, scrub: { enabled: true, bytesPerSecond: 5_242_880 } },
       uploadPurging: { enabled: false, ageMs: 86_400_000, intervalMs: 5_400_000, dryRun: true },
       collector: expect.objectContaining({ enabled: false, graceMs: 3_600_000 }),
     })

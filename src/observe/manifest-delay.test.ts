@@ -45,3 +45,16 @@ test('what took long is forgotten after 20 seconds', () => {
   nowMs = 30_000
   expect(delay.isLong).toBe(false)
 })
+
+test.each([
+  ['fifty requests of any kind', [[50, 1, 'blob_upload']], false],
+  ['more', [[51, 1, 'blob']], true],
+] as const)('%s: whether clients are served, forgotten after 20 seconds', (_, requests, isServing) => {
+  nowMs = 0
+  const delay = delayAfter(...requests.map((one) => [...one] as [number, number, HandlerName]))
+
+  nowMs = 19_999
+  expect(delay.isServing).toBe(isServing)
+  nowMs = 30_000
+  expect(delay.isServing).toBe(false)
+})

@@ -44,7 +44,7 @@ const ORPHANS_EVERY_MS = 20 * SECOND_MS
 const SCRUB_EVERY_MS = 60 * SECOND_MS
 /** The names of callers that moved tags since are lost with the database. */
 const HISTORY_EVERY_MS = 5 * SECOND_MS
-/** What a push brought begins to be read within so long. */
+/** What a caller asks for begins to be read within so long. */
 const INSIDE_EVERY_MS = 2 * SECOND_MS
 /** What a scan found is shown with its facts within so long. */
 const FACTS_EVERY_MS = 5 * SECOND_MS
@@ -71,7 +71,7 @@ export interface MaintenanceOptions {
   /** Undefined when it is off. */
   readonly scrub?: Pick<Scrub, 'run'> | undefined
   /** Undefined when layers are not read. */
-  readonly inside?: Pick<InsideDuty, 'run'> | undefined
+  readonly inside?: Pick<InsideDuty, 'look'> | undefined
   /** Left out where nothing can be written. */
   readonly retention?: Pick<Retention, 'duty' | 'everyMs' | 'pulls'>
   /** Undefined when purging is off. */
@@ -170,7 +170,7 @@ export class Maintenance {
         : [{ name: 'scrub', everyMs: SCRUB_EVERY_MS, run: (signal: AbortSignal) => scrub.run(signal) }]),
       ...(inside === undefined
         ? []
-        : [{ name: 'inside', everyMs: INSIDE_EVERY_MS, run: (signal: AbortSignal) => inside.run(signal) }]),
+        : [{ name: 'inside', everyMs: INSIDE_EVERY_MS, run: (signal: AbortSignal) => inside.look(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
       ...(quotas === undefined ? [] : [{ name: 'quotas', everyMs: SECOND_MS, run: (signal: AbortSignal) => quotas.run(signal) }]),
       ...(notifications === undefined

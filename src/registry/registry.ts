@@ -91,6 +91,8 @@ export interface RegistryOptions {
   readonly onScrubbed?: (read: ScrubbedBlob) => void
   /** Readers wait longer than they should: the collector slows down, and what reads bytes in the background. */
   readonly readersWait?: () => boolean
+  /** Clients are served at this moment: what reads layers leaves them most of the machine. */
+  readonly isServing?: () => boolean
   /** Whether the layers of images are read in the background, to tell what is in them. */
   readonly readsLayers?: boolean
   /** Left out, every valid manifest is taken. */

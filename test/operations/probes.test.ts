@@ -10,6 +10,7 @@ const DUTIES = {
   collector: expect.any(String),
   facts: expect.any(String),
   history: expect.any(String),
+  inside: expect.any(String),
   leftovers: expect.any(String),
   notifications: expect.any(String),
   pulls: expect.any(String),

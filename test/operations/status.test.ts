@@ -55,7 +55,7 @@ test('the commands of docs/operations/status.md tell of a server that runs, and 
       `! quota     team with ${bytes} bytes of 1.0 GB is nearly full\n`,
   )
   expect(running.stdout).toMatch(
-    /^processes {3}1; at work in the background: collector, facts, history, leftovers, notifications, pulls, quotas, remarks, retention, scan, tombstones, uploads$/m,
+    /^processes {3}1; at work in the background: collector, facts, history, inside, leftovers, notifications, pulls, quotas, remarks, retention, scan, tombstones, uploads$/m,
   )
   expect(running.stdout).toContain('scan        complete: the database says what the storage says\n')
   expect(running.stdout).toContain('content     1 repositories, 0 uploads that have not ended')

@@ -10,6 +10,7 @@ const DUTIES = [
   'collector',
   'facts',
   'history',
+  'inside',
   'leftovers',
   'notifications',
   'pulls',

@@ -21,8 +21,8 @@ export const scrub = exact(
 export const layers = exact(
   section({
     enabled: key(boolean, {
-      default: 'false',
-      example: 'true',
+      default: 'true',
+      example: 'false',
       about: 'Reads each layer once, in the background, to tell which files and packages are in images (docs/inside.md).',
     }),
   }),

@@ -29,10 +29,14 @@ export async function findImagePackages(query: Query, digest: Digest): Promise<U
 /** The condition of the index of these rows: a statement that does not repeat it reads the rows of all images. */
 const IS_UNREAD = 'state > 0'
 
+/** Beyond all numbers of pushes: what callers ask for is read before them. */
+const ASKED = 1_000_000_000_000_000
+
 /** Those that are to be read, the first of them. */
-export async function listUnreadImages(query: Query, limit: number): Promise<readonly Digest[]> {
+export async function listUnreadImages(query: Query, which: 'asked' | 'all', limit: number): Promise<readonly Digest[]> {
   const rows = await query.all<{ digest: Digest }>(
-    `SELECT digest FROM image_inside WHERE state = 1 AND ${IS_UNREAD} ORDER BY turn DESC LIMIT ?`,
+    `SELECT digest FROM image_inside WHERE state = 1 AND ${IS_UNREAD} AND turn >= ? ORDER BY turn DESC LIMIT ?`,
+    which === 'asked' ? ASKED : 0,
     limit,
   )
   return rows.map(({ digest }) => digest)
@@ -53,11 +57,11 @@ export async function listArrivedImages(query: Query, limit: number): Promise<re
   return rows.map(({ digest }) => digest)
 }
 
-/** They are read next: what they waited for has come, or a caller asks for one. */
+/** They are read next: what they waited for has come, or a caller asks for one, which goes before all else. */
 export async function readNext(query: Query, digests: readonly Digest[], from: 'waiting' | 'unread'): Promise<void> {
   await query.run(
     'UPDATE image_inside SET state = 1, turn = ? WHERE state = ? AND digest IN (SELECT value FROM json_each(?))',
-    await currentNumber(query),
+    (await currentNumber(query)) + (from === 'unread' ? ASKED : 0),
     from === 'waiting' ? 2 : 1,
     JSON.stringify(digests),
   )
@@ -71,7 +75,7 @@ export async function readAgain(query: Query, digest: Digest): Promise<void> {
   )
   await query.run(
     'UPDATE image_inside SET state = 1, turn = ?, id = NULL, facts = NULL, packages = NULL WHERE digest = ? AND state = 0',
-    await currentNumber(query),
+    (await currentNumber(query)) + ASKED,
     digest,
   )
 }

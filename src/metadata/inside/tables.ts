@@ -8,7 +8,7 @@ export const INSIDE_TABLES: readonly Sql[] = [
      names BLOB NOT NULL)`,
   // The table of contents of a layer, each piece compressed. number: from 0 on; whiteouts, which count first, have those below.
   'CREATE TABLE layer_piece (layer_id INTEGER NOT NULL, number INTEGER NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (layer_id, number))',
-  // state: 0 read, 1 to be read, 2 waits for the layer or the config that missing names, -1 tells nothing. turn: the highest is read first. facts: JSON. packages: compressed JSON.
+  // state: 0 read, 1 to be read, 2 waits for the layer or the config that missing names, -1 tells nothing. turn: the highest is read first; beyond 10^15 a caller asks for it. facts: JSON. packages: compressed JSON.
   `CREATE TABLE image_inside (digest TEXT NOT NULL PRIMARY KEY, state INTEGER NOT NULL, turn INTEGER NOT NULL, missing TEXT, id INTEGER,
      facts TEXT, packages BLOB)`,
   'CREATE INDEX image_inside_unread ON image_inside (state, turn) WHERE state > 0',

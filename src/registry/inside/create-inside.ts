@@ -1,6 +1,5 @@
 import type { Metadata } from '../../metadata/query.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
-import { Pace } from '../collect/pace.ts'
 import type { ImageContentsReader } from '../search/image-contents.ts'
 import type { MeantImages } from '../search/meant-images.ts'
 import { ImageReader } from './image-reader.ts'
@@ -8,6 +7,7 @@ import { InsideDuty } from './inside-duty.ts'
 import { InsideImages } from './inside-images.ts'
 import { LayerBytes } from './layer-bytes.ts'
 import { LayerReader } from './layer-reader.ts'
+import { ReadingPace } from './reading-pace.ts'
 
 /** Of layers in a second, as they are stored and unpacked: the background leaves most of a disk and of a core to pulls. */
 const STORED_BYTES = 20_000_000
@@ -17,22 +17,31 @@ export interface InsideParts {
   readonly storage: StorageDriver
   readonly metadata: Metadata
   readonly epoch: number
-  /** Readers wait longer than they should: layers are read at half the pace. */
+  /** Readers wait longer than they should. */
   readonly readersWait?: (() => boolean) | undefined
+  /** Clients are served at this moment. */
+  readonly isServing?: (() => boolean) | undefined
   readonly readsLayers?: boolean | undefined
   readonly meant: MeantImages
   readonly contents: ImageContentsReader
 }
 
+const never = () => false
+
 /** What reads the layers of images, put together. */
-export function createInside({ storage, metadata, readersWait = () => false, readsLayers = false, ...parts }: InsideParts) {
-  const paceOf = (rate: number) => {
-    const pace = new Pace({ rate, readersWait, isFull: async () => false })
-    return async (read: number, signal: AbortSignal) => await pace.after(read, signal)
-  }
+export function createInside({
+  storage,
+  metadata,
+  readersWait = never,
+  isServing = never,
+  readsLayers = false,
+  ...parts
+}: InsideParts) {
+  const paceOf = (bytesPerSecond: number) => new ReadingPace({ bytesPerSecond, readersWait, isServing }).after
   const bytes = new LayerBytes({ storage, pace: paceOf(STORED_BYTES) })
-  const layers = new LayerReader({ metadata, bytes, pace: paceOf(UNPACKED_BYTES) })
-  const images = new ImageReader({ storage, metadata, bytes, layers })
+  const pace = paceOf(UNPACKED_BYTES)
+  const layers = new LayerReader({ metadata, bytes, pace })
+  const images = new ImageReader({ storage, metadata, bytes, layers, pace })
   // A caller who waits for a file has it as fast as it comes.
   const asked = new LayerBytes({ storage, pace: async () => undefined })
   return {

@@ -24,12 +24,16 @@ import { StreamedFile } from './streamed-file.ts'
 /** Larger programs are not looked into: the layer is read several times for it. */
 const MOST_PROGRAM_BYTES = 256 * 1024 * 1024
 const PACKAGES_AT_ONCE = 500
+/** A piece of a table of contents takes as long as so many unpacked bytes of a layer. */
+const PIECE_BYTES = 1024 * 1024
 
 export interface ImageReaderOptions {
   readonly storage: Pick<StorageDriver, 'readSmall'>
   readonly metadata: Metadata
   readonly bytes: Pick<LayerBytes, 'find'>
   readonly layers: Pick<LayerReader, 'read'>
+  /** Is told of unpacked bytes; resolves when more may be. */
+  readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>
 }
 
 /** Reads an image: those of its layers that no other image had, what all of them tell together, and its program. */
@@ -69,12 +73,9 @@ export class ImageReader {
   }
 
   async #keep(digest: Digest, layers: readonly InsideLayer[], config: ImageConfig, signal: AbortSignal): Promise<void> {
-    const { metadata } = this.#options
-    const tree = await readTree(
-      metadata.read,
-      layers.map(({ id }) => id),
-      signal,
-    )
+    const { metadata, pace } = this.#options
+    const ids = layers.map(({ id }) => id)
+    const tree = await readTree(metadata.read, ids, { signal, afterPiece: () => pace(PIECE_BYTES, signal) })
     const { program, problems } = await this.#programOf(tree.files, layers, config, signal)
     const packages = findPackages(tree.files, program)
     const facts: InsideFacts = {

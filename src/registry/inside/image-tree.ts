@@ -12,12 +12,22 @@ export interface ImageTree {
   readonly problems: readonly string[]
 }
 
+interface TreeReading {
+  readonly signal: AbortSignal
+  /** The reading goes on when it resolves. Left out: other work has its turn. */
+  readonly afterPiece?: () => Promise<void>
+}
+
 /** The files of an image as a container sees them, out of the tables of its layers, the lowest first. An image with more than any has is told in part. */
-export async function readTree(query: Query, layerIds: readonly (number | undefined)[], signal: AbortSignal): Promise<ImageTree> {
+export async function readTree(
+  query: Query,
+  layerIds: readonly (number | undefined)[],
+  reading: TreeReading,
+): Promise<ImageTree> {
   const files = new ImageFiles()
   const budget = new ReadingBudget()
   try {
-    for (const id of layerIds) await addLayer(query, id, { files, budget, signal })
+    for (const id of layerIds) await addLayer(query, id, { files, budget, ...reading })
   } catch (error) {
     if (!(error instanceof ImageError)) throw error
     return { files, problems: [error.message] }
@@ -25,13 +35,16 @@ export async function readTree(query: Query, layerIds: readonly (number | undefi
   return { files, problems: [] }
 }
 
-interface Growing {
+interface Growing extends TreeReading {
   readonly files: ImageFiles
   readonly budget: ReadingBudget
-  readonly signal: AbortSignal
 }
 
-async function addLayer(query: Query, id: number | undefined, { files, budget, signal }: Growing): Promise<void> {
+async function addLayer(
+  query: Query,
+  id: number | undefined,
+  { files, budget, signal, afterPiece = setImmediate }: Growing,
+): Promise<void> {
   files.beginLayer()
   if (id === undefined) return
   let last = BEFORE_FIRST_PIECE
@@ -45,6 +58,6 @@ async function addLayer(query: Query, id: number | undefined, { files, budget, s
       files.addFile(file)
     }
     // A piece takes a few milliseconds: other requests have their turn.
-    await setImmediate()
+    await afterPiece()
   }
 }

@@ -8,10 +8,13 @@ const AT_ONCE = 50
 /** So many that could not be read end a run: the storage may not answer. */
 const MOST_FAILED = 10
 const AGAIN_MS = 60_000
+/** What no caller asks for begins to be read within so long: pushes are not disturbed by what they have just brought, and a start has no more to do. */
+const ALL_EVERY_MS = 10_000
 
 export interface InsideDutyOptions {
   readonly metadata: Metadata
   readonly images: Pick<ImageReader, 'read'>
+  readonly nowMs?: (() => number) | undefined
 }
 
 /** Reads what is in images, the newest first, and one that a caller asks for before all others. Removes what was kept of those that have gone. */
@@ -19,31 +22,46 @@ export class InsideDuty {
   readonly #options: InsideDutyOptions
   /** Those that could not be read, and when they are tried again: a layer of which the disk cannot give the end is not read over and over. */
   readonly #failed = new Map<Digest, number>()
+  readonly #nowMs: () => number
+  #allAtMs: number
 
   constructor(options: InsideDutyOptions) {
     this.#options = options
+    this.#nowMs = options.nowMs ?? (() => performance.now())
+    this.#allAtMs = this.#nowMs() + ALL_EVERY_MS
+  }
+
+  /** What callers ask for, and all else when it is time for it. Called every few seconds; as `run` otherwise. */
+  async look(signal: AbortSignal): Promise<void> {
+    if (this.#nowMs() < this.#allAtMs) return await this.#read('asked', signal)
+    await this.run(signal)
+    this.#allAtMs = this.#nowMs() + ALL_EVERY_MS
   }
 
   /** Ends early when the signal aborts; the next run goes on. Throws the first error, after the others have been read. */
   async run(signal: AbortSignal): Promise<void> {
-    const failures: unknown[] = []
-    for (const [digest, untilMs] of this.#failed) if (untilMs < performance.now()) this.#failed.delete(digest)
     await this.#removeGone(signal)
     await this.#wakeWaiting()
-    for (let next = await this.#next(); next !== undefined && !signal.aborted; next = await this.#next()) {
+    await this.#read('all', signal)
+  }
+
+  async #read(which: 'asked' | 'all', signal: AbortSignal): Promise<void> {
+    const failures: unknown[] = []
+    for (const [digest, untilMs] of this.#failed) if (untilMs < this.#nowMs()) this.#failed.delete(digest)
+    for (let next = await this.#next(which); next !== undefined && !signal.aborted; next = await this.#next(which)) {
       try {
         await this.#options.images.read(next, signal)
       } catch (error) {
         if (signal.aborted) break
-        this.#failed.set(next, performance.now() + AGAIN_MS)
+        this.#failed.set(next, this.#nowMs() + AGAIN_MS)
         if (failures.push(error) === MOST_FAILED) break
       }
     }
     if (failures.length > 0) throw failures[0]
   }
 
-  async #next(): Promise<Digest | undefined> {
-    const unread = await listUnreadImages(this.#options.metadata.read, this.#failed.size + 1)
+  async #next(which: 'asked' | 'all'): Promise<Digest | undefined> {
+    const unread = await listUnreadImages(this.#options.metadata.read, which, this.#failed.size + 1)
     return unread.find((digest) => !this.#failed.has(digest))
   }
 

@@ -207,7 +207,7 @@ export class InsideImages {
       throw beingRead()
     }
     const ids = found.map((layer) => layer?.id)
-    return await readTree(metadata.read, ids, signal)
+    return await readTree(metadata.read, ids, { signal })
   }
 
   async #inTree<Result>(

@@ -7,9 +7,10 @@ import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { metadataPath } from '../../../test/support/test-root.ts'
 import { deleteBlobs } from '../../metadata/changes.ts'
-import { findImageInside, findImagePackages } from '../../metadata/inside/images.ts'
+import { findImageInside, findImagePackages, readNext, setNothingInside } from '../../metadata/inside/images.ts'
 import { purgeTombstones } from '../../metadata/scans.ts'
 import type { Digest } from '../../oci/digest.ts'
+import { InsideDuty } from './inside-duty.ts'
 import { parseFacts, unpackPackages } from './inside-facts.ts'
 
 setDefaultTimeout(120_000)
@@ -239,4 +240,36 @@ test('what is no image that runs tells nothing', async () => {
   await readInBackground()
 
   expect(await insideOf(image)).toMatchObject({ state: 'nothing' })
+})
+
+test('an image that a caller asks for is read at once, all others when a start and its first pushes are over, the newest first', async () => {
+  await push(app)
+  await push(other, 'other')
+  const { metadata } = berth.opened
+  const read: string[] = []
+  let nowMs = 0
+  const images = {
+    read: async (digest: Digest) => {
+      read.push(digest)
+      await metadata.write((query) => setNothingInside(query, digest))
+    },
+  }
+  const duty = new InsideDuty({ metadata, images, nowMs: () => nowMs })
+  const { signal } = new AbortController()
+  const third = imageOf([base])
+
+  nowMs = 9_999
+  await duty.look(signal)
+  expect(read).toEqual([])
+  await metadata.write((query) => readNext(query, [digestOf(app.manifest)], 'unread'))
+  await push(third, 'third')
+  await duty.look(signal)
+  expect(read).toEqual([app.manifest.digest])
+  nowMs = 10_000
+  await duty.look(signal)
+  expect(read).toEqual([app.manifest.digest, third.manifest.digest, other.manifest.digest])
+  await push(imageOf([[]]), 'fourth')
+  nowMs = 19_999
+  await duty.look(signal)
+  expect(read).toHaveLength(3)
 })

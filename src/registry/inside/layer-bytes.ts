@@ -2,6 +2,9 @@ import type { Digest } from '../../oci/digest.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 
+/** What each layer costs at least: to find, to open and to note a small one takes as long as to read so much. */
+const LEAST_BYTES = 256 * 1024
+
 export interface LayerBytesOptions {
   readonly storage: Pick<StorageDriver, 'content' | 'stat'>
   /** Is told of bytes that were read; resolves when more may be. */
@@ -23,6 +26,7 @@ export class LayerBytes {
     if ((await storage.stat(layout.blob(digest)))?.kind !== 'file') return undefined
     const content = await storage.content(layout.blob(digest), undefined, 'storage')
     if (content === undefined) return undefined
+    await this.#options.pace(LEAST_BYTES, signal)
     return this.#paced(content instanceof Blob ? content.stream() : content, signal)
   }
 

@@ -44,6 +44,7 @@ export interface ShownParts {
   readonly manifests: Pick<ManifestStore, 'get'>
   readonly epoch: number
   readonly readersWait?: (() => boolean) | undefined
+  readonly isServing?: (() => boolean) | undefined
   /** Whether layers are read in the background. */
   readonly readsLayers?: boolean | undefined
 }
