@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { ImageError } from '../../src/images/image-error.ts'
 import { compareInside } from '../../src/images/inside/compare-inside.ts'
 import { ImageFiles } from '../../src/images/inside/files/image-files.ts'
@@ -22,13 +23,16 @@ const { problems, entries, pieces } = await listedLayer(chunks)
 const listed = (await peakMibOf(process.pid)) - before
 const files = new ImageFiles()
 try {
-  for (const piece of pieces) files.add(readPiece(piece))
+  for (let piece = pieces.shift(); piece !== undefined; piece = pieces.shift()) {
+    files.add(readPiece(piece))
+    await setImmediate()
+  }
 } catch (error) {
   if (!(error instanceof ImageError)) throw error
 }
 files.told()
 const put = (await peakMibOf(process.pid)) - before
 const side = { config: CONFIG, packages: [], files, layers: [] }
-const { fileCount } = await compareInside(side, { ...side, files: new ImageFiles() }, 20_000)
+const { fileCount } = await compareInside(side, { ...side, files: new ImageFiles() }, 5_000)
 const mib = (await peakMibOf(process.pid)) - before
 process.stdout.write(JSON.stringify({ problems, entries, fileCount, listed, put, mib }))

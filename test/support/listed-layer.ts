@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { LayerTable } from '../../src/images/inside/files/layer-table.ts'
 import { listLayer } from '../../src/images/inside/files/read-layer.ts'
 import { ReadingBudget } from '../../src/images/inside/files/reading-budget.ts'
@@ -7,7 +8,7 @@ export interface ListedLayer {
   readonly problems: readonly string[]
   readonly entries: number
   /** Of its table of contents. */
-  readonly pieces: readonly Uint8Array[]
+  readonly pieces: Uint8Array[]
   readonly mib?: undefined
 }
 
@@ -16,7 +17,8 @@ export async function listedLayer(layer: Iterable<Uint8Array>): Promise<ListedLa
   const pieces: Uint8Array[] = []
   const table = new LayerTable(async ({ bytes }) => void pieces.push(bytes))
   const budget = new ReadingBudget()
-  const reading = { label: 'the layer', interests: INTERESTS, budget, isCompared: true, mostFileBytes: 16 * 1024 * 1024 }
+  const common = { label: 'the layer', interests: INTERESTS, budget, isCompared: true, mostFileBytes: 16 * 1024 * 1024 }
+  const reading = { ...common, onUnpacked: async () => await setImmediate() }
   const problems = await listLayer(inParts(layer), reading, table)
   await table.end()
   return { problems, entries: table.entries, pieces }

@@ -38,7 +38,7 @@ const LOOK_EVERY_MS = 200
 /** Requests that wait for files of an image: those of one are in memory at a time. */
 const MOST_WAITING = 16
 /** Files that are told of a comparison: those that grew or shrank most. All of them are counted. */
-const MOST_CHANGED = 20_000
+const MOST_CHANGED = 5_000
 
 export interface InsideImagesOptions extends FileSearchOptions {
   readonly meant: MeantImages
