@@ -28,12 +28,12 @@ const [ONE, TWO, THREE] = ['one', 'two', 'three'].map((name) => makeImage(name, 
 const IMAGES: readonly Image[] = [ONE, TWO, THREE]
 /** Two indexes share a child, and one child may also be pushed by itself. */
 const INDEXES = [makeImageIndex([ONE, TWO]), makeImageIndex([TWO, THREE])]
-const TAGS = ['latest', 'v1']
-/** A rule lets the tag `v1` go when it was pushed so long ago. */
+const TAGS = ['latest', 'ci-1', 'ci-2']
+/** A rule lets tags go that were pushed so long ago; it says nothing of `latest`. */
 const RULED_MS = 12 * HOUR_MS
 const OPTIONS = {
   collector: TEST_POLICY,
-  retention: { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'v1', { pushedMs: RULED_MS })] },
+  retention: { ...NO_POLICY, dryRun: false, rules: [ruleOf('**', 'ci-*', { pushedMs: RULED_MS })] },
 }
 
 test(`${SCHEDULES} random schedules of requests, rules, undeletes, passes, restarts and kills: what was answered stays for a window, and what nothing needs goes`, async () => {
@@ -110,6 +110,8 @@ class Schedule {
       () => this.#mount(repository, this.#random.pick(blobsOf(image))),
       () => this.#pushManifest(repository, { manifest: image.manifest, images: [image] }),
       () => this.#pushWhole(repository, { manifest: image.manifest, images: [image] }),
+      () => this.#pushWhole(repository, { manifest: image.manifest, images: [image] }),
+      () => this.#pushWhole(repository, { manifest: image.manifest, images: [image] }),
       () => this.#pushWhole(repository, this.#random.pick(INDEXES)),
       () => this.#pushManifest(repository, this.#random.pick(INDEXES)),
       () => this.#askForManifest(repository, this.#random.pick([...IMAGES, ...INDEXES]).manifest),
@@ -121,6 +123,7 @@ class Schedule {
       () => this.#collect(),
       () => this.#collect(),
       () => this.#rule(),
+      () => this.#undelete(repository),
       () => this.#undelete(repository),
       () => this.#restart(),
       () => this.#kill(repository),
@@ -200,7 +203,11 @@ class Schedule {
   }
 
   async #wait(): Promise<void> {
-    const ms = this.#random.pick([MINUTE_MS, HOUR_MS - MINUTE_MS, HOUR_MS, HOUR_MS, 8 * HOUR_MS, DAY_MS - HOUR_MS, DAY_MS])
+    await this.#waitFor([MINUTE_MS, HOUR_MS - MINUTE_MS, HOUR_MS, HOUR_MS, 8 * HOUR_MS, DAY_MS - HOUR_MS, DAY_MS])
+  }
+
+  async #waitFor(times: readonly number[]): Promise<void> {
+    const ms = this.#random.pick(times)
     this.steps.push(`wait ${ms / MINUTE_MS} min`)
     this.#content.nowMs += ms
     await passTime(this.#berth, ms)
@@ -221,6 +228,8 @@ class Schedule {
   }
 
   async #rule(): Promise<void> {
+    // They wait for the first hour of a start.
+    await this.#waitFor([HOUR_MS, RULED_MS])
     await this.#applyRules()
     this.#noteTaken('the rule took')
   }
@@ -254,7 +263,7 @@ class Schedule {
   }
 
   #noteTaken(words: string): void {
-    const taken = this.#content.takenByRule('v1', RULED_MS)
+    const taken = this.#content.takenByRule(/ ci-/, RULED_MS)
     this.steps.push(`${words} ${taken.length === 0 ? 'nothing' : taken}`)
     this.#counts.ruled += taken.length
   }

@@ -82,15 +82,17 @@ export class ScheduledContent {
     }
   }
 
-  /** Tags that a rule, cut or not, has taken: no others than those it names, and none that is younger than it says. */
-  takenByRule(tag: string, withinMs: number): readonly string[] {
+  /** Tags that a rule, cut or not, has taken: none but those it is about, none that is younger than it says, and not the last one of its repository. */
+  takenByRule(about: RegExp, withinMs: number): readonly string[] {
     const taken = [...this.#pointing.keys()].filter((name) => !this.#isInStorage(name))
     for (const name of taken) {
-      expect(name).toEndWith(` ${tag}`)
+      expect(name).toMatch(about)
       const { pushedMs } = this.#pointing.get(name) ?? {}
       if (pushedMs !== undefined) expect(this.nowMs - pushedMs).toBeGreaterThanOrEqual(withinMs)
       this.tagDeleted(name)
     }
+    const left = new Set([...this.#pointing.keys()].map(repositoryOf))
+    expect(taken.filter((name) => !left.has(repositoryOf(name)))).toEqual([])
     return taken
   }
 
@@ -119,7 +121,7 @@ export class ScheduledContent {
 
   expectTagged(): void {
     for (const [name, { pushed }] of this.#pointing) {
-      const repository = name.split(' ')[0] ?? ''
+      const repository = repositoryOf(name)
       for (const [{ digest }, kind] of [...partsOf(pushed), ...pushed.images.flatMap(partsOfImage)])
         this.#expectThere(repository, digest, kind)
       expect([name, this.#isInStorage(name)]).toEqual([name, true])
@@ -173,6 +175,11 @@ export class ScheduledContent {
   #list(directory: string): readonly string[] {
     return existsSync(this.path(directory)) ? readdirSync(this.path(directory)) : []
   }
+}
+
+/** Of a tag by its 'repository tag'. */
+function repositoryOf(name: string): string {
+  return name.split(' ')[0] ?? ''
 }
 
 function blobPath(hex: string): string {
