@@ -37,6 +37,8 @@ export async function askSocket(socket: string, request: SocketRequest, signal?:
       redirect: 'manual',
       // A daemon that is restarted leaves connections behind that end the next request.
       keepalive: false,
+      // Bun gives up a connection that is silent for 5 minutes; a container may take longer to stop, and a layer to be unpacked.
+      timeout: false,
       signal: ending.signal,
     })
     return {
