@@ -153,13 +153,18 @@ export class Agent {
     await reporter.report(reported, now())
   }
 
-  /** Containers that share the network of one that was replaced: it went with it, and they are made anew in that of its successor. */
+  /**
+   * Containers that share the network of one that was replaced, or was stopped and taken back: it went with it, and they are made anew in
+   * the one that there is now.
+   */
   async #leftAlone(): Promise<readonly Kept[]> {
     const { docker } = this.#options
     const kept: Kept[] = []
     for (const one of await this.#keptOf(await docker.listContainers())) {
       const joined = joinedTo(one.container.settings.hostConfig.NetworkMode)
-      if (joined !== undefined && (await docker.findContainer(joined)) === undefined) kept.push({ ...one, isAlone: true })
+      const other = joined === undefined ? undefined : await docker.findContainer(joined)
+      const isAlone = other === undefined || (this.#failures.has(other.name) && other.startedMs > one.container.startedMs)
+      if (joined !== undefined && isAlone) kept.push({ ...one, isAlone })
     }
     return kept
   }

@@ -29,6 +29,18 @@ export function withItsVolumes({ config, hostConfig, mounts }: ContainerSettings
   }
 }
 
+/** As binds, what a container has by --volumes-from: for one whose lender is no more. */
+export function bindsOfLenders({ config, hostConfig, mounts }: ContainerSettings): readonly string[] {
+  const named = Array.isArray(hostConfig.Mounts) ? hostConfig.Mounts.map((mount) => objectIn(mount).Target) : []
+  const own = [...textsIn(hostConfig.Binds).map(targetOf), ...named, ...Object.keys(objectIn(config.Volumes))].map(bare)
+  return mounts.flatMap(({ Type, Name, Source, Destination, RW }) => {
+    const source = Type === 'volume' ? Name : Source
+    // What lies in memory alone has no source.
+    if (Type === 'tmpfs' || typeof source !== 'string' || own.includes(bare(Destination))) return []
+    return [`${source}:${bare(Destination)}${RW === false ? ':ro' : ''}`]
+  })
+}
+
 /** `source:target` or `source:target:options`; `/target` alone has no source. */
 function targetOf(bind: string): string {
   const [first = '', second] = bind.split(':')

@@ -1,4 +1,6 @@
-import type { Container, Docker } from '../docker/docker.ts'
+import { textsIn } from '../../images/files/parsed-json.ts'
+import type { Container, Docker, Json } from '../docker/docker.ts'
+import { bindsOfLenders } from '../settings/kept-volumes.ts'
 import { findNotes } from './notes.ts'
 
 /** What a container may share with another one. */
@@ -19,5 +21,16 @@ export async function rejoined(container: Container, docker: Docker): Promise<Co
     const successor = (await docker.listContainers()).find(({ labels }) => findNotes({ labels })?.replaces === joined)
     if (successor !== undefined) hostConfig[kind] = `container:${successor.id}`
   }
-  return { ...container, settings: { ...settings, hostConfig } }
+  return { ...container, settings: { ...settings, hostConfig: { ...hostConfig, ...(await lentTo(container, docker)) } } }
+}
+
+/** Compose names lenders of volumes by their ids, which the daemon does not know any more once they were replaced; the volumes are there. */
+async function lentTo({ settings }: Container, docker: Docker): Promise<Json> {
+  const lenders = textsIn(settings.hostConfig.VolumesFrom)
+  const found = await Promise.all(lenders.map((lender) => docker.findContainer(lender.replace(/:.*/, ''))))
+  if (!found.includes(undefined)) return {}
+  return {
+    VolumesFrom: lenders.filter((_, place) => found[place] !== undefined),
+    Binds: [...textsIn(settings.hostConfig.Binds), ...bindsOfLenders(settings)],
+  }
 }
