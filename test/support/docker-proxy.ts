@@ -10,7 +10,9 @@ export class DockerProxy implements AsyncDisposable {
     this.socket = socket
     this.#server = Bun.serve({
       unix: socket,
-      fetch: async (request) => {
+      fetch: async (request, server) => {
+        // A container that takes long to stop, and a pull that stands still, say nothing for longer than a server waits by itself.
+        server.timeout(request, 0)
         const { pathname, search } = new URL(request.url)
         const answer = await fetch(`http://docker${pathname}${search}`, {
           unix: daemon,
@@ -18,6 +20,7 @@ export class DockerProxy implements AsyncDisposable {
           headers: request.headers,
           body: request.method === 'POST' ? await request.arrayBuffer() : null,
           keepalive: false,
+          timeout: false,
         })
         if (request.method === 'GET') return answer
         const body = await answer.arrayBuffer()
