@@ -1,10 +1,20 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { isDeepStrictEqual } from 'node:util'
 import { Engine } from '../../src/agent/docker/engine.ts'
 import { EngineCalls } from '../../src/agent/docker/engine-calls.ts'
 import { successorSettings } from '../../src/agent/settings/successor-settings.ts'
 import { AgentLab, type Inspected } from '../support/agent-lab.ts'
 import { DOCKER_PROGRAMS } from '../support/docker-daemon.ts'
-import { COMMANDS, CONTAINERS, IN_NETWORKS, NEVER_STARTED, WITH_VOLUMES, type Words } from '../support/docker-run-options.ts'
+import {
+  COMMANDS,
+  CONTAINERS,
+  FIELDS,
+  IN_NETWORKS,
+  NEVER_SET,
+  NEVER_STARTED,
+  WITH_VOLUMES,
+  type Words,
+} from '../support/docker-run-options.ts'
 import { describeWith } from '../support/requirements.ts'
 
 const TEST_MS = 180_000
@@ -101,6 +111,24 @@ describeWith(
       TEST_MS,
     )
 
+    test(
+      'has, in one of these cases, each field that the create call takes',
+      async () => {
+        const cases = Object.entries({ ...CONTAINERS, ...NEVER_STARTED })
+        const made = cases.map(([title]) => `fields-${nameOf(title)}`)
+        await lab.daemon.docker('create', '--name', 'plain', lab.name('matrix:old'))
+        for (const [place, [title, options]] of cases.entries())
+          await start('create', made[place] ?? '', options, COMMANDS[title], 'matrix:old')
+        const plain = fieldsOf(await lab.inspect('plain'))
+        const all = await Promise.all(made.map(async (name) => fieldsOf(await lab.inspect(name))))
+
+        const never = FIELDS.filter((field) => all.every((fields) => isDeepStrictEqual(fields[field], plain[field])))
+
+        expect(never.filter((field) => NEVER_SET[field] === undefined)).toEqual([])
+      },
+      TEST_MS,
+    )
+
     async function readFromVolumes(): Promise<string> {
       const files = ['/anonymous/kept', '/mounted/kept', '/lent/kept']
       return await lab.daemon.docker('exec', nameOf(WITH_VOLUMES), 'busybox', 'cat', ...files)
@@ -121,6 +149,10 @@ function nameOf(title: string): string {
 function imageWords(version: string): Words {
   const environment = ['--env', `VERSION=${version}`, '--env', 'COLOUR=blue']
   return ['--label', `version=${version}`, ...environment, '--port', '8080', '--workdir', '/srv', '--user', '0']
+}
+
+function fieldsOf({ Config, HostConfig }: Inspected): Readonly<Record<string, unknown>> {
+  return { ...Config, ...HostConfig }
 }
 
 /** All that the create call takes, without what is chosen anew for each container. */

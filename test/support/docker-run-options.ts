@@ -148,9 +148,56 @@ export const NEVER_STARTED: Readonly<Record<string, Words>> = {
     '--device-write-iops',
     '/dev/null:10',
   ],
+  'with other limits': [
+    ...['--cpus', '0.5', '--blkio-weight-device', '/dev/null:200', '--volume-driver', 'local', '--kernel-memory', '8m'],
+    ...['--device-write-bps', '/dev/null:1mb', '--device-read-iops', '/dev/null:10'],
+  ],
   'with devices by request': ['--gpus', 'all', '--cgroup-parent', '/berth', '--init', '--security-opt', 'systempaths=unconfined'],
 }
 
 export const COMMANDS: Readonly<Record<string, Words>> = {
   'with a terminal and other words': ['-c', 'while :; do busybox sleep 1; done'],
+}
+
+/** What the create call takes (docs.docker.com/reference/api/engine, 1.41), and `docker inspect` tells. */
+export const FIELDS: Words = `
+  Hostname Domainname User AttachStdin AttachStdout AttachStderr ExposedPorts Tty OpenStdin StdinOnce Env Cmd
+  Healthcheck ArgsEscaped Volumes WorkingDir Entrypoint NetworkDisabled MacAddress OnBuild Labels StopSignal StopTimeout
+  Shell CpuShares Memory CgroupParent BlkioWeight BlkioWeightDevice BlkioDeviceReadBps BlkioDeviceWriteBps
+  BlkioDeviceReadIOps BlkioDeviceWriteIOps CpuPeriod CpuQuota CpuRealtimePeriod CpuRealtimeRuntime CpusetCpus CpusetMems
+  Devices DeviceCgroupRules DeviceRequests KernelMemory KernelMemoryTCP MemoryReservation MemorySwap MemorySwappiness
+  NanoCpus OomKillDisable Init PidsLimit Ulimits CpuCount CpuPercent IOMaximumIOps IOMaximumBandwidth Binds
+  ContainerIDFile LogConfig NetworkMode PortBindings RestartPolicy AutoRemove VolumeDriver VolumesFrom Mounts CapAdd
+  CapDrop CgroupnsMode Dns DnsOptions DnsSearch ExtraHosts GroupAdd IpcMode Cgroup Links OomScoreAdj PidMode Privileged
+  PublishAllPorts ReadonlyRootfs SecurityOpt StorageOpt Tmpfs UTSMode UsernsMode ShmSize Sysctls Runtime ConsoleSize
+  Isolation MaskedPaths ReadonlyPaths
+`
+  .trim()
+  .split(/\s+/)
+
+/** Those that no option of `docker run` sets on every machine, and why. They are handed on as they are, like all others. */
+export const NEVER_SET: Readonly<Record<string, string>> = {
+  ArgsEscaped: 'Windows',
+  AttachStderr: 'how the client was called',
+  AttachStdout: 'how the client was called',
+  BlkioWeight: 'a kernel with weights for disks',
+  BlkioWeightDevice: 'a kernel with weights for disks',
+  Cgroup: 'daemons before 1.12',
+  ConsoleSize: 'Windows',
+  ContainerIDFile: 'a file of the client',
+  CpuCount: 'Windows',
+  CpuPercent: 'Windows',
+  CpuRealtimePeriod: 'a kernel with scheduling groups for real time',
+  CpuRealtimeRuntime: 'a kernel with scheduling groups for real time',
+  IOMaximumBandwidth: 'Windows',
+  IOMaximumIOps: 'Windows',
+  Isolation: 'Windows',
+  KernelMemoryTCP: 'no option',
+  Links: 'the first network of Docker; those in other networks are among their settings',
+  MacAddress: 'clients of Docker 25 and later ask for it per network, which daemons before do not know',
+  NetworkDisabled: 'no option',
+  OnBuild: 'docker commit',
+  Runtime: 'another program than runc',
+  Shell: 'images',
+  StorageOpt: 'XFS with quotas',
 }
