@@ -22,7 +22,27 @@ export interface OwnedMetadata extends Metadata {
   close(): Promise<void>
 }
 
+/** The database as one process uses it, for its whole life. */
+export interface OpenedDatabase {
+  readonly metadata: OwnedMetadata
+  readonly locks: ProcessLocks
+  readonly processId: string
+  /** What rows must carry to be more than a hint. It stays the same while any process is alive. */
+  readonly epoch: number
+  /** True when no other process was alive: this one settles what the last run left. */
+  readonly beganEpoch: boolean
+  /** The version of an old database that was brought to the present one, if it was. */
+  readonly migratedFrom: number | undefined
+  /** From now on no row is believed: each process that uses the database notices that, and starts anew. May be repeated. */
+  abandon(): void | Promise<void>
+}
+
 /** Another living process works on this storage in a way that excludes us. The message says what to do. */
 export class StorageInUseError extends Error {
   override readonly name = 'StorageInUseError'
+}
+
+/** The server of the database cannot be reached, or takes no work now: that passes. The message is its reason. */
+export class DatabaseAwayError extends Error {
+  override readonly name = 'DatabaseAwayError'
 }

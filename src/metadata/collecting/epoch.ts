@@ -12,13 +12,16 @@ export async function joinEpoch(metadata: Metadata): Promise<number> {
 
 /** No other process is alive. */
 export async function beginEpoch(metadata: Metadata): Promise<number> {
-  return await metadata.write(async (query) => {
-    const epoch = (await epochOf(query)) + 1
-    await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))
-    await query.run('DELETE FROM scan')
-    await beginCollectorEpoch(query, Date.now())
-    return epoch
-  })
+  return await metadata.write(nextEpoch)
+}
+
+/** From then on every row is a hint. */
+export async function nextEpoch(query: Query): Promise<number> {
+  const epoch = (await epochOf(query)) + 1
+  await query.run("UPDATE property SET value = ? WHERE name = 'epoch'", String(epoch))
+  await query.run('DELETE FROM scan')
+  await beginCollectorEpoch(query, Date.now())
+  return epoch
 }
 
 async function epochOf(query: Pick<Query, 'get'>): Promise<number> {

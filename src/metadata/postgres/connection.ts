@@ -29,6 +29,13 @@ export interface PostgresLimits {
   readonly idleInTransactionMs: number
 }
 
+export interface SessionOptions {
+  /** Settings of the server for this connection, beside its limits. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** The connection has ended, by whatever. */
+  readonly onEnd?: () => void
+}
+
 /** What the way to the server and back takes beside the work itself. */
 const WAY_MS = 1_000
 
@@ -49,8 +56,15 @@ export class PostgresConnection {
   }
 
   /** Throws ConnectionLostError when there is no answer in time, and what the server reports. */
-  static async open(place: PostgresPlace, limits: PostgresLimits): Promise<PostgresConnection> {
-    const client = new Bun.SQL(await clientOptions(place, limits))
+  static async open(
+    place: PostgresPlace,
+    limits: PostgresLimits,
+    { settings = {}, onEnd = () => undefined }: SessionOptions = {},
+  ): Promise<PostgresConnection> {
+    const options = await clientOptions(place, limits, settings).catch((error: unknown) => {
+      throw lostBecause(error)
+    })
+    const client = new Bun.SQL({ ...options, onclose: onEnd })
     try {
       const reserved = await answered(client.reserve(), limits.connectMs)
       return new PostgresConnection(client, reserved, limits)
@@ -100,7 +114,11 @@ export class PostgresConnection {
   }
 }
 
-async function clientOptions(place: PostgresPlace, limits: PostgresLimits): Promise<Bun.SQL.PostgresOrMySQLOptions> {
+async function clientOptions(
+  place: PostgresPlace,
+  limits: PostgresLimits,
+  settings: Readonly<Record<string, string>>,
+): Promise<Bun.SQL.PostgresOrMySQLOptions> {
   const { server, database, user, password, tls, schema } = place
   return {
     adapter: 'postgres',
@@ -115,6 +133,7 @@ async function clientOptions(place: PostgresPlace, limits: PostgresLimits): Prom
       statement_timeout: String(limits.statementMs),
       lock_timeout: String(limits.lockMs),
       idle_in_transaction_session_timeout: String(limits.idleInTransactionMs),
+      ...settings,
     },
   }
 }

@@ -2,6 +2,7 @@ import { unavailable } from '../../oci/errors.ts'
 import { within } from '../../runtime/deadline.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
 import type { PostgresConnection } from './connection.ts'
+import { ConnectionLostError } from './errors.ts'
 
 const BUSY = 'The metadata database is busy; try again in a moment.'
 
@@ -12,7 +13,9 @@ export class PostgresConnections {
   readonly #patienceMs: number
   readonly #turns: Semaphore
   readonly #free: PostgresConnection[] = []
+  readonly #used = new Set<PostgresConnection>()
   #isClosed = false
+  #isCut = false
 
   constructor(most: number, patienceMs: number, open: () => Promise<PostgresConnection>) {
     this.#most = most
@@ -28,6 +31,7 @@ export class PostgresConnections {
     let isLate = false
     const done = this.#turns.run(async () => {
       if (isLate) throw unavailable(BUSY)
+      if (this.#isCut) throw cut()
       begin(true)
       return await this.#useFree(work)
     })
@@ -36,6 +40,17 @@ export class PostgresConnections {
     isLate = !(await within(begun, this.#patienceMs, false))
     if (isLate) throw unavailable(BUSY)
     return await done
+  }
+
+  /** Ends what is under way, and refuses what comes later. May be repeated. */
+  cut(): void {
+    this.#isCut = true
+    for (const connection of this.#used) void connection.close()
+    void this.#closeFree()
+  }
+
+  get isCut(): boolean {
+    return this.#isCut
   }
 
   /** Waits for what is under way and what waits for its turn. Later calls fail. */
@@ -55,15 +70,24 @@ export class PostgresConnections {
   /** A connection that was lost is not kept, nor are those that were free meanwhile: they may be lost as well. */
   async #useFree<Result>(work: (connection: PostgresConnection) => Promise<Result>): Promise<Result> {
     const connection = this.#free.pop() ?? (await this.#open())
+    this.#used.add(connection)
     try {
+      if (this.#isCut) throw cut()
       return await work(connection)
     } finally {
-      if (connection.isLost) await this.#closeFree()
-      else this.#free.push(connection)
+      this.#used.delete(connection)
+      if (connection.isLost || this.#isCut) {
+        await connection.close()
+        await this.#closeFree()
+      } else this.#free.push(connection)
     }
   }
 
   async #closeFree(): Promise<void> {
     await Promise.all(this.#free.splice(0).map((connection) => connection.close()))
   }
+}
+
+function cut(): ConnectionLostError {
+  return new ConnectionLostError('this process asks the database no more')
 }

@@ -30,6 +30,8 @@ export function told(error: unknown): unknown {
   // lock_timeout, statement_timeout, too many others.
   if (/^(?:55P03|57014|40)/.test(state))
     return unavailable('The metadata database is busy; try again in a moment.', { cause: error })
+  // Of `require_living`: its session has ended.
+  if (state === 'BD001') return awayError(error)
   // Its disk is full; it is a standby, or was made read-only.
   if (/^(?:53100|25006)/.test(state)) return new MetadataNotWritableError(error)
   if (/^(?:53|57P|08)/.test(state)) return awayError(error)

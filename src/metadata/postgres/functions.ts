@@ -1,4 +1,6 @@
-/** Functions of SQLite that our statements use and PostgreSQL has not. They are in the schema of the tables. */
+import { REQUIRE_LIVING } from './process-locks.ts'
+
+/** Functions of SQLite that our statements use and PostgreSQL has not, and one of our own. They are in the schema of the tables. */
 export const FUNCTIONS: readonly string[] = [
   // Of a list of JSON: texts as they are, and all else as JSON.
   `CREATE OR REPLACE FUNCTION json_each(list text) RETURNS TABLE (key bigint, value text) LANGUAGE sql IMMUTABLE ROWS 20
@@ -22,6 +24,8 @@ export const FUNCTIONS: readonly string[] = [
    AS $$ SELECT string_agg('(' || (SELECT string_agg(lexeme(replace(found[1], '""', '"')), ' | ')
        FROM regexp_matches(clause, '"((?:[^"]|"")+)"', 'g') AS found) || ')', ' & ')::tsquery
      FROM string_to_table(terms, ') AND (') AS clause $$`,
+
+  REQUIRE_LIVING,
 ]
 
 /** What SQLite has in files, or needs not. */

@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
-import { describeOnOwnPostgres } from '../../../test/support/postgres-suite.ts'
+import { describeOnOwnPostgres, describeOnPostgres } from '../../../test/support/postgres-suite.ts'
 import { poll } from '../../../test/support/processes.ts'
 import { StorageInUseError } from '../processes.ts'
 import { MIGRATIONS, versionAfter } from '../sqlite/migrations.ts'
-import type { PostgresPlace } from './connection.ts'
+import { PostgresConnection, type PostgresPlace } from './connection.ts'
 import { type OpenedPostgres, openPostgres } from './open.ts'
+import { requireOwnSessions } from './own-sessions.ts'
+import { LIMITS, PostgresMetadata } from './postgres.ts'
+import { whileHolding } from './turn.ts'
+import { PostgresUnusableError } from './unusable.ts'
 
 const NEWER = { version: versionAfter(MIGRATIONS) + 1, statements: ['CREATE TABLE visit (name TEXT PRIMARY KEY)'] }
 
@@ -29,7 +33,7 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
   async function end(one: OpenedPostgres): Promise<void> {
     opened = opened.filter((other) => other !== one)
     await one.metadata.close()
-    one.locks.release(one.processId)
+    one.locks.release()
   }
 
   /** The server takes the lock back when it notices that the connection has ended. */
@@ -104,5 +108,94 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
     expect(await one.metadata.read.get("SELECT value FROM property WHERE name = 'schema'")).toEqual({
       value: String(versionAfter(MIGRATIONS)),
     })
+  })
+
+  test('a transaction of one that the others take for dead fails from that moment on', async () => {
+    const one = await start()
+    const writes = new PostgresMetadata({ place })
+    writes.belongTo(one.processId)
+    const write = () => writes.write((query) => query.run("UPDATE property SET value = value WHERE name = 'store'"))
+    await write()
+
+    await endSession()
+
+    await expect(write()).rejects.toMatchObject({ code: 'UNAVAILABLE', cause: { errno: 'BD001' } })
+    await writes.close()
+  })
+
+  test('one that has left is no more alive as soon as it has', async () => {
+    const [one, other] = [await start(), await start()]
+
+    await one.metadata.close()
+    await one.locks.leave()
+
+    expect(await other.locks.living()).toEqual([])
+    expect(await other.locks.isAlive(one.processId)).toBe(false)
+    expect((await one.locks.living()).map(({ id }) => id)).toEqual([other.processId])
+  })
+
+  test('once the rows are believed no more every process is told so, and the next one begins an epoch', async () => {
+    const lost = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const
+    const [one, other] = [await start({ onLost: lost[0].resolve }), await start({ onLost: lost[1].resolve })]
+    expect([one.locks.isFresh, other.locks.isFresh]).toEqual([true, true])
+
+    await one.abandon()
+
+    await Promise.all(lost.map(({ promise }) => promise))
+    expect([one.locks.isFresh, other.locks.isFresh]).toEqual([false, false])
+    await expect(other.metadata.write(async () => undefined)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const next = await start()
+    expect(next.beganEpoch).toBe(true)
+    expect(next.epoch).toBeGreaterThan(one.epoch)
+    expect(next.databaseId).toBe(one.databaseId)
+  })
+
+  test('tasks that change accounts run one after the other', async () => {
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const order: string[] = []
+    const first = whileHolding(place, LIMITS, 'accounts', async () => {
+      begun.resolve()
+      await end.promise
+      order.push('first')
+    })
+    await begun.promise
+    const second = whileHolding(place, LIMITS, 'accounts', async () => void order.push('second'))
+    const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    await poll('the second one to wait', 10_000, async () => ((await server().ask(waits)).length > 0 ? true : undefined))
+    end.resolve()
+    await Promise.all([first, second])
+
+    expect(order).toEqual(['first', 'second'])
+  })
+
+  test('a task whose turn was lost meanwhile has not been done', async () => {
+    const task = whileHolding(place, LIMITS, 'accounts', async () => await endSession())
+
+    await expect(task).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+  })
+})
+
+describeOnPostgres('connections that a pooler lends', (server) => {
+  test.each([
+    ['each for one process', false],
+    ['one for several', true],
+  ])('%s', async (_, isShared) => {
+    const place = server().place()
+    const connection = await PostgresConnection.open(place, LIMITS)
+    const other = isShared ? connection : await PostgresConnection.open(place, LIMITS)
+
+    const required = requireOwnSessions(connection, async () => other)
+
+    if (isShared) await expect(required).rejects.toThrow(/pooler in transaction mode/)
+    else await required
+    await connection.close()
+  })
+
+  test('that lose the settings of a session are refused', async () => {
+    const lost = { settings: { idle_in_transaction_session_timeout: '0' } }
+    const connection = await PostgresConnection.open(server().place(), LIMITS, lost)
+
+    await expect(requireOwnSessions(connection, async () => connection)).rejects.toBeInstanceOf(PostgresUnusableError)
+    await connection.close()
   })
 })

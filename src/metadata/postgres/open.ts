@@ -1,5 +1,5 @@
-import { beginEpoch, joinEpoch } from '../collecting/epoch.ts'
-import { type OwnedMetadata, type ProcessLocks, StorageInUseError } from '../processes.ts'
+import { beginEpoch, joinEpoch, nextEpoch } from '../collecting/epoch.ts'
+import { type OpenedDatabase, StorageInUseError } from '../processes.ts'
 import { MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.ts'
 import type { PostgresLimits, PostgresPlace } from './connection.ts'
 import type { ConnectionLostError } from './errors.ts'
@@ -12,30 +12,32 @@ export interface OpenPostgresOptions {
   readonly limits?: Partial<PostgresLimits>
   /** The id of the storage, made there if it has none yet. Called while no other process starts. */
   readonly storeId: () => Promise<string>
-  /** The session that tells others that this process is alive has ended. */
+  /** This process is taken for dead by the others: it must begin nothing more, and start anew. Called once. */
   readonly onLost: (error: ConnectionLostError) => void
   /** Other ones than ours, for tests. */
   readonly migrations?: readonly Migration[]
 }
 
-/** The database as this process uses it, for its whole life. */
-export interface OpenedPostgres {
-  readonly metadata: OwnedMetadata
-  readonly locks: ProcessLocks
-  readonly processId: string
-  readonly epoch: number
-  /** True when no other process was alive: this one settles what the last run left. */
-  readonly beganEpoch: boolean
-  readonly migratedFrom: number | undefined
+export interface OpenedPostgres extends OpenedDatabase {
+  readonly locks: PostgresLocks
+  /** Of the tables, made with them: all processes that use them are one database to others. */
+  readonly databaseId: string
+  abandon(): Promise<void>
 }
 
 /** Makes the tables where there are none, joins the epoch or begins one, and takes this process's lock (docs/orders-of-writing.md, Start). */
 export async function openPostgres(options: OpenPostgresOptions): Promise<OpenedPostgres> {
   const limits = { ...LIMITS, ...options.limits }
-  const locks = await PostgresLocks.open(options.place, limits, options.onLost)
+  const metadata = new PostgresMetadata({ place: options.place, limits })
+  const onLost = (error: ConnectionLostError) => {
+    metadata.cut()
+    options.onLost(error)
+  }
+  const locks = await PostgresLocks.open(options.place, limits, onLost)
   try {
-    return await locks.whileStarting(() => open(options, limits, locks))
+    return await locks.whileStarting(() => open(options, limits, { locks, metadata }))
   } catch (error) {
+    metadata.cut()
     locks.release()
     throw error
   }
@@ -44,7 +46,7 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<Opened
 async function open(
   { place, storeId, migrations = MIGRATIONS }: OpenPostgresOptions,
   limits: PostgresLimits,
-  locks: PostgresLocks,
+  { locks, metadata }: Pick<OpenedPostgres, 'locks'> & { readonly metadata: PostgresMetadata },
 ): Promise<OpenedPostgres> {
   const version = versionAfter(migrations)
   const others = await locks.living()
@@ -52,17 +54,20 @@ async function open(
     throw new StorageInUseError(
       'Another version of Berth is running on this PostgreSQL; stop it first, or start this one when no other is left.',
     )
-  const { migratedFrom } = await prepareDatabase(place, limits, { store: await storeId(), migrations })
-  const metadata = new PostgresMetadata({ place, limits })
-  try {
-    const beganEpoch = others.length === 0
-    await locks.forgetDead()
-    const epoch = beganEpoch ? await beginEpoch(metadata) : await joinEpoch(metadata)
-    const processId = crypto.randomUUID()
-    await locks.hold(processId, version)
-    return { metadata, locks, processId, epoch, beganEpoch, migratedFrom }
-  } catch (error) {
-    await metadata.close()
-    throw error
-  }
+  const { migratedFrom, databaseId } = await prepareDatabase(place, limits, { store: await storeId(), migrations })
+  const beganEpoch = others.length === 0
+  await locks.forgetDead()
+  const epoch = beganEpoch ? await beginEpoch(metadata) : await joinEpoch(metadata)
+  const processId = crypto.randomUUID()
+  await locks.hold(processId, version)
+  metadata.belongTo(processId)
+  return { metadata, locks, processId, epoch, beganEpoch, migratedFrom, databaseId, abandon: () => abandon(metadata) }
+}
+
+/** Every process finds its row gone, this one as well. */
+async function abandon(metadata: PostgresMetadata): Promise<void> {
+  await metadata.write(async (query) => {
+    await nextEpoch(query)
+    await query.run('DELETE FROM process')
+  })
 }

@@ -45,6 +45,7 @@ export class PostgresMetadata implements OwnedMetadata {
   /** Tells the transactions of this object from those of others. */
   readonly #id = crypto.randomUUID()
   #number = 0
+  #process: string | undefined
 
   /** Connects when it is asked for something. */
   constructor({ place, limits, readers = READERS }: PostgresOptions) {
@@ -53,6 +54,17 @@ export class PostgresMetadata implements OwnedMetadata {
     this.#readers = new PostgresConnections(readers, this.#limits.lockMs, open)
     this.#writer = new PostgresConnections(1, this.#limits.lockMs, open)
     this.read = new PostgresReading(this.#readers, this.#statements)
+  }
+
+  /** From now on no transaction is begun once the others take this process for dead: it is a 503 then. */
+  belongTo(process: string): void {
+    this.#process = process
+  }
+
+  /** Ends what is under way and refuses what comes later, with a 503: this process counts as dead. */
+  cut(): void {
+    this.#readers.cut()
+    this.#writer.cut()
   }
 
   /** How many transactions were committed: a question to the server, like any other. */
@@ -70,7 +82,7 @@ export class PostgresMetadata implements OwnedMetadata {
         const tried = await this.#writer.use((connection) => this.#try(connection, operation))
         if (tried.state === 'committed') return tried.result
         if (tried.state === 'unknown' && (await this.#wasCommitted(tried.number))) return tried.result
-        if (tried.state === 'undone' && performance.now() > deadline) throw tried.cause
+        if (tried.state === 'undone' && (this.#writer.isCut || performance.now() > deadline)) throw tried.cause
         await Bun.sleep(Math.random() * PAUSE_MS)
       }
     } catch (error) {
@@ -97,7 +109,7 @@ export class PostgresMetadata implements OwnedMetadata {
     const number = ++this.#number
     let result: Result
     try {
-      await transaction.begin(this.#id, number)
+      await transaction.begin(this.#id, number, this.#process)
       result = await operation(transaction)
       // An operation that goes on after a failure would be told that all of it was committed.
       if (transaction.failure !== undefined) throw transaction.failure
@@ -126,7 +138,7 @@ export class PostgresMetadata implements OwnedMetadata {
       try {
         return await this.#writer.use((connection) => wasLast(connection, this.#id, number))
       } catch (error) {
-        if (performance.now() > deadline)
+        if (this.#writer.isCut || performance.now() > deadline)
           throw unavailable('The connection to the metadata database broke, and nothing tells whether it made the change.', {
             cause: error,
           })

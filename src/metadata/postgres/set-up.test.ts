@@ -6,7 +6,8 @@ import { MIGRATIONS, versionAfter } from '../sqlite/migrations.ts'
 import { openMetadata } from '../sqlite/open.ts'
 import type { PostgresPlace } from './connection.ts'
 import { LIMITS } from './postgres.ts'
-import { PostgresUnusableError, prepareDatabase } from './set-up.ts'
+import { prepareDatabase } from './set-up.ts'
+import { PostgresUnusableError } from './unusable.ts'
 
 const PRESENT = versionAfter(MIGRATIONS)
 const ADDED = { version: PRESENT + 1, statements: ['CREATE TABLE visit (name TEXT PRIMARY KEY, at_ms INTEGER) WITHOUT ROWID'] }

@@ -3,15 +3,14 @@ import { BASE_TABLES } from '../sqlite/schema.ts'
 import { PostgresConnection, type PostgresLimits, type PostgresPlace } from './connection.ts'
 import { postgresStatement } from './dialect.ts'
 import { FUNCTIONS, OWN_TABLES } from './functions.ts'
+import { requireOwnSessions } from './own-sessions.ts'
+import { PostgresUnusableError } from './unusable.ts'
 
 const OLDEST = 14
 
-/** The server, or what stands in it, is none that Berth can use. The message says what to do. */
-export class PostgresUnusableError extends Error {
-  override readonly name = 'PostgresUnusableError'
-}
-
 export interface PreparedDatabase {
+  /** Of the tables, made with them. */
+  readonly databaseId: string
   /** There were no tables. */
   readonly isNew: boolean
   /** The version of the tables before, where they were brought to the present one. */
@@ -30,20 +29,47 @@ export async function prepareDatabase(
   const connection = await PostgresConnection.open(place, limits)
   try {
     await checkServer(connection)
+    await requireOwnSessions(connection, () => PostgresConnection.open(place, limits))
     const found = await inTurn(connection, place, () => findTables(connection, store, migrations))
     if (found === undefined) {
       await inTurn(connection, place, () => makeTables(connection, place, store, migrations))
-      return { isNew: true, migratedFrom: undefined }
+      return { isNew: true, migratedFrom: undefined, databaseId: await idOf(connection) }
     }
     for (const migration of migrations)
       if (migration.version > found) await inTurn(connection, place, () => migrate(connection, migration))
-    return { isNew: false, migratedFrom: found === versionAfter(migrations) ? undefined : found }
+    const migratedFrom = found === versionAfter(migrations) ? undefined : found
+    return { isNew: false, migratedFrom, databaseId: await idOf(connection) }
   } finally {
     await connection.close()
   }
 }
 
-async function checkServer(connection: PostgresConnection): Promise<void> {
+/** Looks at the server and at what stands there, and changes nothing. In words for people. Throws as `prepareDatabase`. */
+export async function inspectDatabase(place: PostgresPlace, limits: PostgresLimits): Promise<string> {
+  const connection = await PostgresConnection.open(place, limits)
+  try {
+    const version = await checkServer(connection)
+    await requireOwnSessions(connection, () => PostgresConnection.open(place, limits))
+    const properties = await propertiesOf(connection)
+    if (properties !== undefined) return `PostgreSQL ${version}, tables of version ${properties.get('schema')}`
+    const [right] = await ask<{ mayMake: 0 | 1 }>(
+      connection,
+      `SELECT has_database_privilege(current_database(), 'CREATE')
+         OR EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = CAST(? AS TEXT) AND has_schema_privilege(oid, 'CREATE')) AS mayMake`,
+      place.schema,
+    )
+    if (right?.mayMake !== 1)
+      throw new PostgresUnusableError(
+        `The role ${place.user} may not make the schema ${place.schema}; let it own the schema or the database.`,
+      )
+    return `PostgreSQL ${version}, without tables of Berth`
+  } finally {
+    await connection.close()
+  }
+}
+
+/** Its version. */
+async function checkServer(connection: PostgresConnection): Promise<number> {
   const [server] = await ask<{ version: string; encoding: string; isStandby: 0 | 1 }>(
     connection,
     `SELECT current_setting('server_version_num') AS version, current_setting('server_encoding') AS encoding,
@@ -56,6 +82,7 @@ async function checkServer(connection: PostgresConnection): Promise<void> {
     throw new PostgresUnusableError('The server is a standby, which changes nothing; name the one that takes changes.')
   if (server?.encoding !== 'UTF8')
     throw new PostgresUnusableError(`The database has the encoding ${server?.encoding}; make one with ENCODING 'UTF8'.`)
+  return version
 }
 
 /** One process after the other, those of this schema. */
@@ -76,19 +103,25 @@ async function inTurn<Result>(
   }
 }
 
-/** The version of the tables; undefined where there are none. */
-async function findTables(
-  connection: PostgresConnection,
-  store: string,
-  migrations: readonly Migration[],
-): Promise<number | undefined> {
+/** Undefined where there are no tables. */
+async function propertiesOf(connection: PostgresConnection): Promise<ReadonlyMap<string, string> | undefined> {
   const [table] = await ask<{ isThere: 0 | 1 }>(
     connection,
     "SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = current_schema() AND tablename = 'property') AS isThere",
   )
   if (table?.isThere !== 1) return undefined
   const rows = await ask<{ name: string; value: string }>(connection, 'SELECT name, value FROM property')
-  const property = new Map(rows.map(({ name, value }) => [name, value]))
+  return new Map(rows.map(({ name, value }) => [name, value]))
+}
+
+/** The version of the tables; undefined where there are none. */
+async function findTables(
+  connection: PostgresConnection,
+  store: string,
+  migrations: readonly Migration[],
+): Promise<number | undefined> {
+  const property = await propertiesOf(connection)
+  if (property === undefined) return undefined
   const version = Number(property.get('schema'))
   if (property.get('store') !== store)
     throw new PostgresUnusableError('The database belongs to another storage; name another database or schema for this one.')
@@ -113,7 +146,8 @@ async function makeTables(
   for (const migration of migrations) await runStatements(connection, migration)
   await connection.control("INSERT INTO counter (name, value) VALUES ('commits', 0)")
   const version = String(versionAfter(migrations))
-  for (const [name, value] of [['schema', version] as const, ['store', store] as const, ['epoch', '0'] as const])
+  const properties = { schema: version, store, epoch: '0', database: crypto.randomUUID() }
+  for (const [name, value] of Object.entries(properties))
     await ask(connection, 'INSERT INTO property (name, value) VALUES (?, ?)', name, value)
 }
 
@@ -124,6 +158,13 @@ async function migrate(connection: PostgresConnection, migration: Migration): Pr
   for (const statement of FUNCTIONS) await connection.control(statement)
   await runStatements(connection, migration)
   await ask(connection, "UPDATE property SET value = ? WHERE name = 'schema'", String(migration.version))
+}
+
+async function idOf(connection: PostgresConnection): Promise<string> {
+  const [row] = await ask<{ value: string }>(connection, "SELECT value FROM property WHERE name = 'database'")
+  if (row === undefined)
+    throw new PostgresUnusableError('The tables were not made by this Berth; name another schema, or drop it.')
+  return row.value
 }
 
 async function runStatements(connection: PostgresConnection, { statements }: Migration): Promise<void> {

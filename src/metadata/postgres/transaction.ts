@@ -21,12 +21,13 @@ export class PostgresTransaction implements Query {
 
   /**
    * Waits for its turn among all processes: each has the row of one counter until it ends. The statements that follow see what was committed before. The
-   * writer and the number, which are no text of others, tell later whether this transaction was committed.
+   * writer and the number, which are no text of others, tell later whether this transaction was committed. `process` must be alive, where it is given.
    */
-  async begin(writer: string, number: number): Promise<void> {
+  async begin(writer: string, number: number, process: string | undefined): Promise<void> {
+    const requireLiving = process === undefined ? '' : `SELECT require_living('${process}');`
     await this.#do(() =>
       this.#connection.control(
-        `BEGIN; UPDATE counter SET value = value + 1 WHERE name = 'commits';
+        `BEGIN; UPDATE counter SET value = value + 1 WHERE name = 'commits'; ${requireLiving}
          INSERT INTO written (writer, number) VALUES ('${writer}', ${number})
          ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at`,
       ),

@@ -1,8 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { beginEpoch, joinEpoch } from '../collecting/epoch.ts'
-import type { OwnedMetadata, ProcessLocks } from '../processes.ts'
-import { StorageInUseError } from '../processes.ts'
+import { type OpenedDatabase, StorageInUseError } from '../processes.ts'
 import { identityOf, moveAside, prepareFile } from './database-file.ts'
 import { LifeLocks } from './life-lock.ts'
 import { MIGRATIONS, type Migration, versionAfter } from './migrations.ts'
@@ -26,22 +25,12 @@ export interface OpenOptions {
 const PATIENCE_MS = 30_000
 const PAUSE_MS = 100
 
-/** The database as this process uses it, for its whole life. */
-export interface OpenedMetadata {
-  readonly metadata: OwnedMetadata
-  readonly locks: ProcessLocks
-  readonly processId: string
-  /** What rows must carry to be more than a hint. It stays the same while any process is alive. */
-  readonly epoch: number
-  /** True when no other process was alive: this one settles what the last run left. */
-  readonly beganEpoch: boolean
+/** A file on this machine. To abandon it is to move it aside: the next start begins with one that believes nothing. */
+export interface OpenedMetadata extends OpenedDatabase {
   /** Why an old database was set aside, if one was. */
   readonly setAside: string | undefined
-  /** The version of an old database that was brought to the present one, if it was. */
-  readonly migratedFrom: number | undefined
   /** Device and inode of the file that is open: another one at its path means that it was replaced. */
   readonly identity: string
-  /** Moves the database aside: each process that uses it notices that, and starts anew with one that believes nothing. May be repeated. */
   abandon(): void
 }
 
