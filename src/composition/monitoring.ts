@@ -26,7 +26,7 @@ export interface MonitoringOptions {
   readonly config: Config
   readonly storage: StorageDriver
   readonly status: Status
-  readonly handover: Pick<Handover, 'isPending'>
+  readonly handover: Pick<Handover, 'isPending' | 'isAway'>
   /** Closed while the storage is not there; undefined: the storage is not looked at. */
   readonly gate?: Pick<StorageGate, 'requireNow'> | undefined
   /** Undefined: nothing is counted. */
@@ -109,6 +109,7 @@ function readinessOf({ status, handover, gate, log }: MonitoringOptions, isHealt
   return new ReadinessProbe({
     isHealthy,
     isHandingOver: () => handover.isPending,
+    isAway: () => handover.isAway,
     askStorage: async () => {
       await gate?.requireNow()
       await status.checkStorage()

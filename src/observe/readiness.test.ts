@@ -63,6 +63,7 @@ function probeOf(options: Partial<ReadinessOptions>) {
     duties: () => DUTIES,
     isHealthy: () => true,
     isHandingOver: () => false,
+    isAway: () => false,
     onChange: (part, error) => changes.push([part, error?.message]),
     ...options,
   })

@@ -12,6 +12,8 @@ export interface Readiness {
   readonly duties: DutyWords
   /** Another database may be at work on the storage: pulls are answered, everything else waits. Left out when there is none. */
   readonly handover?: true
+  /** The metadata database cannot be reached: pulls are answered, everything else is refused. Left out when it can. */
+  readonly away?: true
 }
 
 /** How far the comparison of metadata and storage is, which begins anew when another registry may have written meanwhile. */
@@ -27,6 +29,8 @@ export interface ScanState {
 
 export interface ReadinessOptions {
   readonly isHandingOver: () => boolean
+  /** The metadata database cannot be reached, and pulls are answered without it. */
+  readonly isAway: () => boolean
   /** Throws when the storage does not answer as it should. */
   readonly askStorage: () => Promise<void>
   /** Throws when the metadata does not answer. */
@@ -65,17 +69,18 @@ export class ReadinessProbe {
   }
 
   async #look(): Promise<Readiness> {
-    const { askStorage, askMetadata, isHealthy, isHandingOver } = this.#options
+    const { askStorage, askMetadata, isHealthy, isHandingOver, isAway } = this.#options
     const [storage, metadata] = await Promise.all([outcomeOf(askStorage), outcomeOf(askMetadata)])
     const waiting = {
       ...this.#obstacle('storage', storage),
-      ...this.#obstacle('metadata', metadata),
+      ...(isAway() ? {} : this.#obstacle('metadata', metadata)),
       ...(isHealthy() ? {} : { health: 'A health check fails; /debug/health and the log have its name.' }),
       ...(this.#isDraining ? { draining: 'It is stopping and takes nothing new.' } : {}),
     }
     const scan = 'value' in metadata ? metadata.value : undefined
-    const handover = isHandingOver() ? ({ handover: true } as const) : {}
-    return { ready: Object.keys(waiting).length === 0, waiting, scan, duties: this.#options.duties(), ...handover }
+    const handover = isHandingOver() && !isAway() ? ({ handover: true } as const) : {}
+    const away = isAway() ? ({ away: true } as const) : {}
+    return { ready: Object.keys(waiting).length === 0, waiting, scan, duties: this.#options.duties(), ...handover, ...away }
   }
 
   /** The reason is for the log: it may name paths and addresses. */

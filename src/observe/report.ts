@@ -42,6 +42,7 @@ export function mergeReports(reports: readonly ProcessReport[]): MergedReport {
       scan: reports.map((report) => report.readiness.scan).find((scan) => scan !== undefined),
       duties: mergeDutyWords(reports.map((report) => report.readiness.duties)),
       ...(reports.some((report) => report.readiness.handover) ? { handover: true } : {}),
+      ...(reports.some((report) => report.readiness.away) ? { away: true } : {}),
     },
     unreadable: namesOf(reports, 'unreadable'),
     obstacles: namesOf(reports, 'obstacles'),

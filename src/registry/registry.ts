@@ -26,7 +26,7 @@ import type { Deployments } from './deployments/deployments.ts'
 import type { WatchedAccounts } from './events/account-events.ts'
 import { FactsDuty } from './facts/facts-duty.ts'
 import { FactsReader } from './facts/facts-reader.ts'
-import { Handover } from './handover/handover.ts'
+import { Handover, unlessAway } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
 import { StorageLook } from './heal/storage-look.ts'
@@ -76,6 +76,8 @@ export interface RegistryOptions {
   /** This process, as its lock names it. */
   readonly processId: string
   readonly epoch: number
+  /** For so long after others take a process for dead it may still begin something in the storage; left out, it has ended then. */
+  readonly lostForMs?: number
   readonly uploadPurging: UploadPurging
   /** Left out, as the configuration has it by default. */
   readonly collector?: CollectorPolicy
@@ -165,8 +167,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   const view = new StorageView(storage, metadata.read)
   const reconcile = new Reconcile({ metadata, view, processId, epoch, unknownForMs: collector.foundMs - collector.graceMs })
   const settlement = new Settlement({ metadata, view, processId, epoch })
-  const { lateMs, lateBytesMs } = storage.capabilities
-  const operations = new Operations({ metadata, settlement, liveness, processId, epoch, lateMs, lateBytesMs, log })
+  const process = { liveness, processId, epoch, lostForMs: options.lostForMs ?? 0 }
+  const operations = new Operations({ metadata, settlement, ...process, ...latenessOf(storage), log })
   const unreadable = new UnreadableNames({ askStorage: () => findStoreId(storage), metadata, epoch, log })
   const obstacles = new Obstacles({ storage, metadata, epoch, log })
   const listed = new ListedScan({ storage, metadata, view, reconcile, unreadable, obstacles })
@@ -181,7 +183,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const blobs = new BlobStore({ ...parts, reconcile: believed })
   const { records, history } = recordsOf(options, collector)
   const references = new ReferenceCheck({ metadata, blobs, reconcile, onRescued })
-  const uploads = new UploadSessions({ ...parts, blobs, pushes: new BlobPush(parts), processId, epoch, liveness })
+  const uploads = new UploadSessions({ ...parts, ...process, blobs, pushes: new BlobPush(parts) })
   const keeping = createKeeping({ ...options, operations, history, reconcile: believed })
   const { holds, holding, deployments, times, guard, kept } = keeping
   const facts = new FactsReader({ storage, log })
@@ -226,6 +228,10 @@ export function createRegistry(options: RegistryOptions): Registry {
   }
 }
 
+function latenessOf({ capabilities: { lateMs, lateBytesMs } }: StorageDriver) {
+  return { lateMs, lateBytesMs }
+}
+
 interface Living extends Pick<Registry, 'operations' | 'mirrors' | 'notifications'> {
   readonly metadata: Metadata
   readonly maintenance: Maintenance
@@ -254,7 +260,12 @@ function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'st
 
 /** Its stores believe what the storage says, and no row. */
 function createHandover(blobs: BlobStoreOptions, manifests: ManifestStoreOptions): Handover {
-  return new Handover({ blobs: new BlobStore(blobs), manifests: new ManifestStore(manifests) })
+  return new Handover((isAway) => {
+    const metadata = unlessAway(blobs.metadata, isAway)
+    const view = new StorageView(blobs.storage, metadata.read)
+    const own = { metadata, view, reconcile: new StorageLook(view) }
+    return { blobs: new BlobStore({ ...blobs, ...own }), manifests: new ManifestStore({ ...manifests, ...own }) }
+  })
 }
 
 type BackgroundParts = DanglingLinksOptions & TagIndexesOptions & Omit<BackgroundScanOptions, 'danglingLinks' | 'tagIndexes'>

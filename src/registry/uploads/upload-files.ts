@@ -52,6 +52,8 @@ export interface UploadFilesOptions {
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness
+  /** For so long a process that is taken for dead may still begin something; left out, it has ended. */
+  readonly lostForMs?: number
 }
 
 export interface OpeningRequest {
@@ -188,8 +190,10 @@ export class UploadFiles {
   }
 
   async #isAtWork(writer: string): Promise<boolean> {
+    if (this.#isOwn(writer)) return this.#atWork.has(writer)
     const [process = ''] = writer.split('/')
-    return this.#isOwn(writer) ? this.#atWork.has(writer) : await this.#options.liveness.isAlive(process)
+    const { liveness, lostForMs = 0 } = this.#options
+    return lostForMs > 0 || (await liveness.isAlive(process))
   }
 
   #isOwn(writer: string): boolean {

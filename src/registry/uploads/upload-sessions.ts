@@ -41,6 +41,8 @@ export interface UploadSessionsOptions {
   readonly processId: string
   readonly epoch: number
   readonly liveness: Liveness
+  /** For so long a process that is taken for dead may still begin something; left out, it has ended. */
+  readonly lostForMs?: number
 }
 
 /** A chunk for a session; `closing` is the digest of a blob that ends with it. */

@@ -45,6 +45,8 @@ export interface OperationsOptions {
   readonly lateMs: number
   /** The same for one of this process that has failed: it has waited for its requests, but for those that bring bytes. */
   readonly lateBytesMs: number
+  /** For so long a process may still begin such a change after it is taken for dead; left out, it has ended then. */
+  readonly lostForMs?: number
   readonly log: Log
 }
 
@@ -105,7 +107,8 @@ export class Operations {
   }
 
   get #patienceMs(): number {
-    return this.#options.lateMs === 0 ? CLAIM_PATIENCE_MS : LATE_CLAIM_PATIENCE_MS
+    const { lateMs, lostForMs = 0 } = this.#options
+    return lateMs === 0 ? CLAIM_PATIENCE_MS : LATE_CLAIM_PATIENCE_MS + lostForMs
   }
 
   #taken(): RegistryError {
@@ -197,10 +200,10 @@ export class Operations {
 
   /** How long its requests may still arrive, counted from when it was first seen to have been left. */
   #waitFor({ operation, process }: ClaimOwner): number {
-    const { lateMs, lateBytesMs, processId } = this.#options
+    const { lateMs, lateBytesMs, lostForMs = 0, processId } = this.#options
     const since = this.#leftSince.get(operation) ?? performance.now()
     this.#leftSince.set(operation, since)
-    const arrivesMs = process === processId ? (this.#underWayMs.get(operation) ?? lateBytesMs) : lateMs
+    const arrivesMs = process === processId ? (this.#underWayMs.get(operation) ?? lateBytesMs) : lateMs + lostForMs
     return Math.max(0, Math.ceil(since + arrivesMs - performance.now()))
   }
 
