@@ -53,8 +53,8 @@ const LAYERS: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     ...['registry/handover/handover.ts', 'http/probes.ts'],
   ],
   'composition/only-database.ts': ['observe', 'metadata', 'opening', 'registry'],
-  'composition/access-control.ts': ['config', 'observe', 'access'],
-  'composition/accounts-control.ts': ['config', 'observe', ...DRIVER, 'access', 'http/answer/links.ts'],
+  'composition/accounts/access-control.ts': ['config', 'observe', 'access'],
+  'composition/accounts/accounts-control.ts': ['config', 'observe', ...DRIVER, 'access', 'http/answer/links.ts'],
   'storage-copy': ['oci', ...DRIVER, 'storage/layout.ts', 'storage/layout-walk.ts'],
   'composition/storage-commands.ts': [
     ...['composition/start-error.ts', 'config', 'observe', 'storage', 'metadata', 'opening', 'storage-copy'],
@@ -70,23 +70,21 @@ const LAYERS: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream/exchange.ts'],
     ...['composition/mirror-source.ts', 'composition/only-database.ts', 'composition/start-error.ts'],
   ],
-  'composition/app.ts': [
-    ...['oci', 'config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream/exchange.ts', 'access', 'http'],
-    ...[
-      'composition/access-control.ts',
-      'composition/accounts-control.ts',
-      'composition/debug-server.ts',
-      'composition/monitoring.ts',
-      'composition/only-database.ts',
-      'composition/start-error.ts',
-      'composition/start-registry.ts',
-    ],
-    ...['composition/public-server.ts', 'composition/certificate-orders.ts', 'certificates'],
+  'composition/life.ts': [
+    ...['config', 'observe', 'metadata', 'opening', 'registry', 'access', 'http', 'composition/start-registry.ts'],
+    ...['composition/accounts/access-control.ts', 'composition/accounts/accounts-control.ts', 'composition/monitoring.ts'],
+    'composition/only-database.ts',
   ],
-  'composition/account-operator.ts': ['composition/start-error.ts', 'config', 'opening', 'access', 'metadata'],
+  'composition/lives.ts': ['observe', 'metadata', 'http/door.ts', 'composition/life.ts'],
+  'composition/app.ts': [
+    ...['config', 'observe', 'registry', 'upstream/exchange.ts', 'access', 'http', 'certificates'],
+    ...['composition/debug-server.ts', 'composition/monitoring.ts', 'composition/only-database.ts', 'composition/start-error.ts'],
+    ...['composition/life.ts', 'composition/lives.ts', 'composition/public-server.ts', 'composition/certificate-orders.ts'],
+  ],
+  'composition/accounts/account-operator.ts': ['composition/start-error.ts', 'config', 'opening', 'access', 'metadata'],
   processes: ['config', 'observe'],
   cli: [
-    ...['composition/app.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts', 'storage-copy'],
+    ...['composition/app.ts', 'composition/accounts/account-operator.ts', 'composition/storage-commands.ts', 'storage-copy'],
     ...['composition/debug-server.ts', 'composition/listen-error.ts', 'composition/start-error.ts'],
     ...['config', 'observe', 'processes', 'access', 'composition/certificate-orders.ts', 'certificates', 'recipes', 'doctor'],
     ...['composition/storage-check.ts', 'storage/check-step.ts', 'operating', 'images', 'agent', 'oci/name.ts'],
@@ -118,8 +116,9 @@ const RPM_DATABASE = 'images/inside/packages/rpm.ts'
 
 /** Where things are put together. */
 const COMPOSING = [
-  ...['composition/app.ts', 'composition/only-database.ts', 'composition/account-operator.ts', 'composition/storage-commands.ts'],
-  ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts', 'opening', 'operating'],
+  ...['composition/app.ts', 'composition/only-database.ts', 'composition/accounts/account-operator.ts', 'opening', 'operating'],
+  ...['composition/start-registry.ts', 'composition/storage-check.ts', 'composition/start-error.ts'],
+  'composition/storage-commands.ts',
 ]
 
 /** Where a class that stands behind an interface lives; beside its neighbours only those who put things together know its name. */

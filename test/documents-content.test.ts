@@ -114,7 +114,6 @@ test('the lines of the log and the metrics that the documents name are those of 
 const MISSING: readonly (readonly [sentence: RegExp, isMissing: () => boolean])[] = [
   [/a setting that it does not have yet/, () => notYetKeys().length > 0],
   [/has and Berth does not have yet\./, () => notYetKeys().length > 0],
-  [/Several machines at work on one bucket at once are not possible yet/, () => keyAt(['metadata', 'driver']) === undefined],
 ]
 
 test('what the documents call missing is missing, and nothing else is called so', () => {

@@ -1,6 +1,6 @@
 import { ACCOUNT_NAME_RULE, type AccountName, findAccountName } from '../access/accounts/account-name.ts'
 import type { Accounts } from '../access/accounts/accounts.ts'
-import { operateAccounts } from '../composition/account-operator.ts'
+import { operateAccounts } from '../composition/accounts/account-operator.ts'
 import { loadConfig } from '../config/load-config.ts'
 import { remark } from './accounts/account-output.ts'
 import { CommandError } from './command-error.ts'

@@ -1,32 +1,24 @@
-import type { AccessController } from '../access/access.ts'
 import { watchedAccounts } from '../access/accounts/watched-accounts.ts'
-import type { Administration } from '../access/administration/administration.ts'
-import type { TokenIssuer } from '../access/own-tokens/token-issuer.ts'
-import type { SignIn } from '../access/sessions.ts'
 import type { OnShown } from '../certificates/certificates.ts'
 import type { Config } from '../config/config.ts'
 import { Door } from '../http/door.ts'
-import { createHandler } from '../http/handler.ts'
 import type { Handler } from '../http/pipeline.ts'
 import type { Listen } from '../http/server/server.ts'
-import { exclusivelyIn, lastChangeIn } from '../metadata/sqlite/exclusive-lock.ts'
 import type { Log, LogOutput } from '../observe/log.ts'
 import { ManifestDelay } from '../observe/manifest-delay.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
 import type { ProcessReport } from '../observe/report.ts'
 import { requestOutput } from '../observe/standard-stream.ts'
-import type { OpenedStorage } from '../opening/opened-storage.ts'
 import type { CollectorPolicy } from '../registry/collect/policy.ts'
-import type { Registry } from '../registry/registry.ts'
 import type { Patience } from '../upstream/exchange.ts'
-import { createAccess } from './access-control.ts'
 import { orderCertificates } from './certificate-orders.ts'
 import { serveDebug } from './debug-server.ts'
-import { createMetrics, type Monitoring, startMonitoring } from './monitoring.ts'
+import { beginLife } from './life.ts'
+import { type BeginLife, Lives, onlyLife } from './lives.ts'
+import { createMetrics } from './monitoring.ts'
 import { type Closer, closeAll } from './only-database.ts'
 import { type PublicServer, type PublicServerOptions, servePublic } from './public-server.ts'
 import { explainedStartError, StartError } from './start-error.ts'
-import { type StartedRegistry, startRegistry } from './start-registry.ts'
 
 /** So long before connections are cut at a stop, requests that wait for another registry are answered. */
 const LAST_WORDS_MS = 500
@@ -82,50 +74,52 @@ export async function startApp(config: Config, log: Log, options: StartOptions =
   const closers: Closer[] = []
   let early: PublicServer | undefined
   try {
-    const isShared = options.shared !== undefined
-    const ends = { onReplaced: failed.resolve, onRefused: refused.resolve }
     const metrics = createMetrics(config)
     const manifestDelay = new ManifestDelay()
     const server = { config, metrics, log, shared: options.shared, server: options.server }
     // A store may come later than this process: until then there is an answer.
     const door = config.storage.driver.kind === 's3' ? new Door({ log, headers: config.http.headers }) : undefined
     early = door && (await serve(door.handler, server))
-    const { registry, opened, storage, gate } = await startRegistry({
-      ...{ config, log, metrics, manifestDelay, closers, ...ends },
+    const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
+    closers.push(() => accessOutput.end())
+    const signal = options.signal ?? new AbortController().signal
+    const parts = {
+      ...{ config, log, metrics, manifestDelay, accessOutput, isShared: options.shared !== undefined, signal },
+      environment: process.env,
+      onRefused: refused.resolve,
       expectedStore: options.shared?.store,
       expiresSeconds: options.expiresSeconds,
       presencePace: options.presencePace,
       collector: options.collector,
       upstreamPatience: options.upstreamPatience,
       watchAccounts: watchedAccounts,
-      withOrigins: options.withOrigins ?? ((error) => error),
-      signal: options.signal ?? new AbortController().signal,
-    })
-    const access = await openAccess(config, opened, { isShared, log, mirrors: registry.mirrors })
-    const accessOutput = options.accessOutput ?? openAccessLog(config.log.accessFile)
-    closers.push(() => accessOutput.end())
-    const environment = process.env
-    const { status, handover } = registry
-    const monitoring = await startMonitoring({
-      ...{ config, storage, status, handover, gate, metrics, manifestDelay, environment, log, accessOutput },
-    })
-    closers.push(() => monitoring.stop())
-    const { report } = monitoring
+      withOrigins: options.withOrigins ?? ((error: unknown) => error),
+    }
+    const begin: BeginLife = (life) => beginLife({ ...parts, ...life })
+    const lives =
+      config.metadata.postgres === undefined || door === undefined
+        ? await onlyLife(begin, failed.resolve)
+        : await Lives.begin({ begin, door, signal, log })
+    closers.push(() => lives.end())
     const debug =
-      options.shared === undefined ? await serveDebug(config.http.debug, async () => [await report()], log) : undefined
+      options.shared === undefined
+        ? await serveDebug(config.http.debug, async () => [await lives.current.monitoring.report()], log)
+        : undefined
     if (debug !== undefined) closers.push(() => debug.stop({ timeoutMs: 0 }))
     const orders = options.shared === undefined ? await orderCertificates(config, log) : undefined
     if (orders !== undefined) closers.push(() => orders.stop())
-    const handler = handlerOf(config, { registry, gate, ...access, monitoring, log })
+    const { handler, gate } = lives.current
     door?.open(handler)
     const listening = early ?? (await serve(handler, server))
     const stop = async ({ timeoutMs }: { readonly timeoutMs: number }) => {
+      const { monitoring, registry } = lives.current
       monitoring.drain()
       const lastWords = setTimeout(() => registry.mirrors?.end(), Math.max(timeoutMs / 2, timeoutMs - LAST_WORDS_MS))
       await Promise.all([registry.handOverDuties(), listening.stop({ timeoutMs })])
       clearTimeout(lastWords)
       await closeAll(closers)
     }
+    const report = () => lives.current.monitoring.report()
     return { url: listening.url, store: gate?.store, stop, failed: failed.promise, refused: refused.promise, report }
   } catch (error) {
     await early?.stop({ timeoutMs: 0 })
@@ -142,86 +136,6 @@ function openAccessLog(path: string | undefined): LogOutput {
       cause,
     })
   }
-}
-
-interface AccessParts extends Pick<Registry, 'mirrors'> {
-  readonly isShared: boolean
-  readonly log: Log
-}
-
-/** The access control, the token issuer, and how people sign in. Undefined: every caller may do everything, and there are no tokens. */
-async function openAccess(config: Config, storage: OpenedStorage, { mirrors, ...options }: AccessParts) {
-  const exclusively = exclusivelyIn(storage.runDirectory)
-  if (config.access === undefined) {
-    const sessionTokens = async () => {
-      const { createSessionTokens } = await import('../access/own-tokens/session-tokens.ts')
-      return createSessionTokens({ storage: storage.objects, exclusively })
-    }
-    return { ...(await createAccess(config, { ...options, sessionTokens })), issuer: undefined, administration: undefined }
-  }
-  // With it comes a library that others do not need.
-  const { createAccountsAccess } = await import('./accounts-control.ts')
-  return await createAccountsAccess(config, config.access, {
-    ...options,
-    storage: storage.objects,
-    exclusively,
-    standInOf: mirrors && ((repository) => mirrors.names.inDefault(repository)),
-    lastChange: lastChangeIn(storage.runDirectory),
-  })
-}
-
-interface Served extends Pick<StartedRegistry, 'registry' | 'gate'> {
-  readonly access: AccessController | undefined
-  readonly issuer: TokenIssuer | undefined
-  readonly signIn: SignIn
-  readonly administration: Administration | undefined
-  readonly monitoring: Monitoring
-  readonly log: Log
-}
-
-function handlerOf(config: Config, { registry, gate, access, issuer, signIn, administration, monitoring, log }: Served): Handler {
-  const { http, storage, catalog, tags, ui } = config
-  return createHandler({
-    blobs: registry.blobs,
-    uploads: registry.uploads,
-    manifests: registry.manifests,
-    frees: registry.frees,
-    changes: registry.changes,
-    quotas: registry.quotas,
-    retention: registry.retention,
-    catalog: registry.catalog,
-    search: registry.search,
-    images: registry.images,
-    shown: registry.shown,
-    remarks: registry.remarks,
-    deployments: registry.deployments,
-    official: config.search.official,
-    pulls: registry.retention.pulls,
-    pullEvents: registry.notifications?.pulls,
-    listeners: registry.notifications?.listeners,
-    mirrors: registry.mirrors,
-    upstream: config.proxy?.url,
-    handover: registry.handover,
-    gate,
-    access,
-    issuer,
-    administration,
-    accountEvents: registry.notifications?.accounts,
-    webhooks: registry.notifications?.webhooks,
-    progress: registry.status,
-    page: ui.enabled ? { signIn } : undefined,
-    log,
-    observers: monitoring.observers,
-    probes: monitoring.probes,
-    deletesEnabled: storage.deletes,
-    readOnly: storage.readOnly,
-    prefix: http.prefix,
-    host: http.host,
-    headers: http.headers,
-    trustedProxies: http.trustedProxies,
-    maxCatalogEntries: catalog.maxEntries,
-    maxTags: tags.maxTags,
-  })
 }
 
 interface ServerParts extends Pick<PublicServerOptions, 'config' | 'shared' | 'server' | 'log'> {

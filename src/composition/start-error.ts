@@ -2,7 +2,8 @@ import { UnusableAccessError } from '../access/unusable-access.ts'
 import { CertificateError } from '../certificates/certificate-error.ts'
 import type { Config } from '../config/config.ts'
 import { SocketPathError } from '../http/server/stale-socket.ts'
-import { StorageInUseError } from '../metadata/processes.ts'
+import { PostgresUnusableError } from '../metadata/postgres/unusable.ts'
+import { DatabaseAwayError, StorageInUseError } from '../metadata/processes.ts'
 import { ForeignDatabaseError } from '../metadata/sqlite/database-file.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StorageGoneError } from '../registry/storage-gate.ts'
@@ -17,7 +18,7 @@ export class StartError extends Error {
 
 const OPERATORS = [
   ...[StorageInUseError, StorageGoneError, ForeignDatabaseError, UnusableAccessError, DebugServerError],
-  ...[ListenError, SocketPathError, CertificateError],
+  ...[ListenError, SocketPathError, CertificateError, PostgresUnusableError],
 ]
 
 /** How a sentence begins that is about the storage. */
@@ -42,6 +43,8 @@ export function startErrorOf(error: unknown, metadataPath?: string): unknown {
   if (error instanceof UnusableRootError || OPERATORS.some((kind) => error instanceof kind))
     return new StartError(error.message, { cause: error })
   if (error instanceof RegistryError && error.code === 'UNAVAILABLE') return storageError(error)
+  if (error instanceof DatabaseAwayError)
+    return new StartError(`PostgreSQL cannot be reached: ${error.message}. Look at metadata.postgres.`, { cause: error })
   const sentence = systemSentence(error, metadataPath)
   return sentence === undefined ? error : new StartError(sentence, { cause: error })
 }

@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises'
 import type { Config } from '../config/config.ts'
 import type { Metadata } from '../metadata/query.ts'
-import { MetadataKeeper } from '../metadata/sqlite/keeper.ts'
-import { type OpenedMetadata, openMetadata } from '../metadata/sqlite/open.ts'
 import { timedMetadata } from '../metadata/timed-metadata.ts'
 import type { Log } from '../observe/log.ts'
 import type { ManifestDelay } from '../observe/manifest-delay.ts'
 import type { RegistryMetrics } from '../observe/metrics/registry-metrics.ts'
+import { awayDatabase } from '../opening/away-database.ts'
+import type { Database } from '../opening/database.ts'
+import { openDatabase, placeOfDatabase } from '../opening/open-database.ts'
 import { openStorage, openUnwritable } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import { type Refusal, refusalOfStart, watchForRoom } from '../opening/unwritable-start.ts'
@@ -53,6 +54,8 @@ export interface RegistryParts {
   readonly watchAccounts: (storage: OpenedStorage['objects']) => WatchedAccounts
   /** A failure that names settings, with where each was set. */
   readonly withOrigins: (error: unknown) => unknown
+  /** The database cannot be reached: only pulls are answered, by what the storage says. */
+  readonly isAway?: boolean
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
   readonly signal: AbortSignal
 }
@@ -105,15 +108,13 @@ async function requireStore(root: string, expected: string): Promise<void> {
 async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Refusal): Promise<StartedRegistry> {
   const { config, log, metrics, closers, onReplaced, onRefused } = parts
   closers.push(opened.cleanUp)
-  const isNamed = refusal === undefined && config.metadata.path !== undefined
-  const database = await openDatabase(opened, { isNamed, log, refusal })
+  const database =
+    parts.isAway === true ? awayDatabase(placeOfDatabase(config, opened)) : await beginDatabase(opened, parts, refusal)
   let presence: DatabasePresence | undefined
-  closers.push(async () => await endPresence(presence, database.locks))
-  closers.push(async () => closeDatabase(database))
+  closers.push(async () => await endPresence(presence, database))
+  closers.push(database.close)
   let gate: StorageGate | undefined
-  const keeper = new MetadataKeeper({
-    path: opened.metadataPath,
-    opened: database,
+  const unwatch = database.watch({
     // A database that is gone with its storage is not made anew: the gate tells when both are back.
     onReplaced: async (error) => {
       await gate?.look()
@@ -121,12 +122,13 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
     },
     onFailure: (error) => log.error('metadata checkpoint failed', { error }),
   })
-  closers.push(() => keeper.stop())
-  const { locks: liveness, processId, epoch } = database
+  closers.push(unwatch)
+  const { locks: liveness, processId, epoch, lostForMs } = database
   const driver = await opened.driver(database)
   closers.push(() => driver.close())
-  if (driver.capabilities.isReachedByOtherMachines) presence = await presenceOf({ ...parts, opened, database })
-  opened.guard(() => presence === undefined || presence.isFresh)
+  if (driver.capabilities.isReachedByOtherMachines && parts.isAway !== true)
+    presence = await presenceOf({ ...parts, opened, database })
+  opened.guard(() => database.isHeld() && (presence === undefined || presence.isFresh))
   const { storage, metadata } = timed(metrics, driver, database.metadata)
   let told: Registry['notifications']
   const onUpstream = (origin: string, isFailing: boolean) => told?.noteUpstream(origin, isFailing)
@@ -146,10 +148,11 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   const isServing = () => parts.manifestDelay.isServing
   const onScrubbed = (read: ScrubbedBlob) => metrics?.scrub.read(read)
   const observed = { onCollected, onRescued, onScrubbed, readersWait, isServing, log }
-  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, ...rules, ...observed })
+  const registry = createRegistry({ storage, metadata, liveness, processId, epoch, lostForMs, ...rules, ...observed })
   told = registry.notifications
   closers.push(() => registry.stop())
-  await beginAsOnlyDatabase({ registry, presence, settleFirst: database.beganEpoch, log, closers, onRefused })
+  if (parts.isAway === true) registry.handover.beAway()
+  else await beginAsOnlyDatabase({ registry, presence, database, log, closers, onRefused })
   gate = await openGate({ opened, database, registry, parts })
   closers.push(async () => gate?.stop())
   closers.push(async () => opened.hurry())
@@ -158,7 +161,7 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
 
 interface GateParts {
   readonly opened: OpenedStorage
-  readonly database: OpenedMetadata
+  readonly database: Database
   readonly registry: Registry
   readonly parts: RegistryParts
 }
@@ -180,7 +183,7 @@ async function openGate({ opened, database, registry, parts }: GateParts): Promi
     },
     onBack: () => {
       // A scan under way may have taken everything for gone: no row is believed any more.
-      database.abandon()
+      void database.abandon()
       onReplaced(new Error('The storage had gone and is back.'))
     },
   })
@@ -194,25 +197,20 @@ async function placeOf(root: string): Promise<string | undefined> {
   return found && `${found.dev}:${found.ino}`
 }
 
-interface DatabaseOptions {
-  /** By metadata.path. */
-  readonly isNamed: boolean
-  readonly log: Log
-  readonly refusal: Refusal | undefined
-}
-
-async function openDatabase(storage: OpenedStorage, { isNamed, log, refusal }: DatabaseOptions): Promise<OpenedMetadata> {
-  const { metadataPath: path, runDirectory, objects } = storage
-  const storeId =
-    refusal === undefined ? () => ensureStoreId(objects) : async () => (await findStoreId(objects)) ?? crypto.randomUUID()
-  const opened = await openMetadata({ path, isNamed, runDirectory, storeId }).catch((error: unknown) => {
+async function beginDatabase(opened: OpenedStorage, { config, log }: RegistryParts, refusal?: Refusal): Promise<Database> {
+  const isNamed = refusal === undefined && config.metadata.path !== undefined
+  const isTemporary = refusal !== undefined
+  const storeId = isTemporary
+    ? async () => (await findStoreId(opened.objects)) ?? crypto.randomUUID()
+    : () => ensureStoreId(opened.objects)
+  const database = await openDatabase(config, opened, { storeId, isTemporary }).catch((error: unknown) => {
     throw isNamed || refusalOfStart(error) === undefined ? error : withOtherPlace(error)
   })
-  if (opened.setAside !== undefined)
-    log.warn('metadata database set aside, building a new one', { reason: opened.setAside, path })
-  if (opened.migratedFrom !== undefined) log.info('metadata database migrated', { from: opened.migratedFrom, path })
-  log.info('metadata opened', { path, epoch: opened.epoch, beganEpoch: opened.beganEpoch })
-  return opened
+  const { setAside, migratedFrom, place, epoch, beganEpoch } = database
+  if (setAside !== undefined) log.warn('metadata database set aside, building a new one', { reason: setAside, path: place })
+  if (migratedFrom !== undefined) log.info('metadata database migrated', { from: migratedFrom, path: place })
+  log.info('metadata opened', { path: place, epoch, beganEpoch })
+  return database
 }
 
 /** A full or read-only file system that the operator has not chosen for the database. */
@@ -221,11 +219,6 @@ function withOtherPlace(error: unknown): unknown {
   if (!(explained instanceof StartError)) return error
   const message = `${explained.message} The metadata database belongs there; name another place with metadata.path.`
   return new StartError(message, { cause: error })
-}
-
-async function closeDatabase({ metadata, locks, processId }: OpenedMetadata): Promise<void> {
-  await metadata.close()
-  locks.release(processId)
 }
 
 /** With metrics off, storage and metadata are not wrapped. */

@@ -12,6 +12,7 @@ import { explainS3 } from '../storage/s3/s3-explain.ts'
 /** Tries what a registry does with the storage of a configuration, also while one serves it. Leaves nothing behind. */
 export async function* checkStorage(config: Config, log: Log): AsyncGenerator<StepResult, void> {
   const { first, explain } = toBeginWith(config, log)
+  yield* runSteps(databaseOf(config), () => undefined)
   let opened: LoneStorage | undefined
   const open = async () => {
     opened = await openAlone(config, log)
@@ -39,6 +40,15 @@ function toBeginWith(config: Config, log: Log): { readonly first: readonly Check
   const { settings, bucket } = openBucket(driver, log)
   const first = s3Steps({ settings, bucket, keys: new KeySpace(settings.rootDirectory), redirects: driver.redirects })
   return { first, explain: (error) => explainStorage(config, error) }
+}
+
+function databaseOf({ metadata: { postgres } }: Config): readonly CheckStep[] {
+  if (postgres === undefined) return []
+  const run = async () => {
+    const { inspectPostgres } = await import('../opening/open-postgres.ts')
+    return await inspectPostgres(postgres)
+  }
+  return [{ name: 'reach PostgreSQL', run }]
 }
 
 function fileSystemOf(config: Config, { driver: opened }: LoneStorage): readonly CheckStep[] {

@@ -14,6 +14,7 @@ import type {
   TokenConfig,
 } from './config.ts'
 import { SIGNING_ALGORITHMS } from './schema/auth-schema.ts'
+import { postgresConfig } from './schema/metadata/postgres-schema.ts'
 import { notificationsConfig } from './schema/notification-schema.ts'
 import { retentionConfig } from './schema/retention-schema.ts'
 import { s3Config } from './schema/s3-schema.ts'
@@ -38,7 +39,7 @@ export function buildConfig(parsed: ParsedConfig): Config {
       reportCaller: log.reportcaller,
     },
     storage: storageConfig(parsed.storage),
-    metadata: { path: absolute(metadata.path) },
+    metadata: { path: absolute(metadata.path), postgres: metadata.postgres && postgresConfig(metadata.postgres) },
     http: httpConfig(parsed),
     auth: authConfig(parsed.auth),
     health: healthConfig(parsed.health),

@@ -1,6 +1,7 @@
 import type { RepositoryGlob } from '../oci/repository-glob.ts'
 import type { TagGlob } from '../oci/tag-glob.ts'
 import type { WhoConfig } from './schema/access-schema.ts'
+import type { PostgresConfig } from './schema/metadata/postgres-schema.ts'
 import type { NotificationsConfig } from './schema/notification-schema.ts'
 import type { S3Config } from './schema/s3-schema.ts'
 import type { MirrorConfig, ProxyConfig } from './schema/upstream/upstream-config.ts'
@@ -17,6 +18,8 @@ export interface Config {
   readonly metadata: {
     /** Absolute path of the database file; undefined: where the storage says. */
     readonly path: string | undefined
+    /** Undefined: a file of SQLite. */
+    readonly postgres: PostgresConfig | undefined
   }
   readonly http: HttpConfig
   readonly auth: AuthConfig

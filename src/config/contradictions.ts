@@ -3,6 +3,7 @@ import type { ConfigProblem } from './config-error.ts'
 import { describePlace, locate } from './report.ts'
 import { AUTH_KINDS } from './schema/auth-schema.ts'
 import { collectorProblems } from './schema/collector-schema.ts'
+import { postgresProblems } from './schema/metadata/postgres-schema.ts'
 import { notificationProblems } from './schema/notification-schema.ts'
 import { quotaProblems } from './schema/quota-schema.ts'
 import { retentionProblems } from './schema/retention-schema.ts'
@@ -26,6 +27,10 @@ export function findContradictions(parsed: ParsedConfig, settings: Settings): Co
     ...mirrorProblems(parsed.mirrors, {
       isOpen: access === undefined && AUTH_KINDS.every((kind) => auth[kind] === undefined),
       isCache: parsed.proxy.remoteurl !== undefined,
+    }),
+    ...postgresProblems(parsed.metadata.postgres, {
+      path: parsed.metadata.path,
+      isBucket: (storage.s3 ?? storage.s3aws) !== undefined,
     }),
     ...quotaProblems(parsed.quotas),
     ...notificationProblems(parsed),

@@ -54,9 +54,9 @@ function renderBelow(key: Key, path: readonly string[], settings: Settings): str
   return isOptional(path) ? [line(path, '{}', settings)] : []
 }
 
-/** The sections whose presence says something: those of storage drivers and kinds of auth, and access. */
+/** The sections whose presence says something: those of storage drivers and kinds of auth, access, and PostgreSQL. */
 const OPTIONAL: ReadonlySet<string> = new Set([
-  'access',
+  ...['access', 'metadata.postgres', 'metadata.postgres.tls'],
   ...STORAGE_DRIVERS.map((driver) => `storage.${driver}`),
   ...AUTH_KINDS.map((kind) => `auth.${kind}`),
 ])

@@ -7,6 +7,7 @@ import { COLLECTOR_ROWS } from '../../test/support/collector-key-rows.ts'
 import { HTTP_ROWS } from '../../test/support/http-key-rows.ts'
 import { MIRROR_ROWS } from '../../test/support/mirror-key-rows.ts'
 import { NOTIFICATION_ROWS } from '../../test/support/notification-key-rows.ts'
+import { POSTGRES_ROWS } from '../../test/support/postgres-key-rows.ts'
 import { PROXY_ROWS } from '../../test/support/proxy-key-rows.ts'
 import { QUOTA_ROWS } from '../../test/support/quota-key-rows.ts'
 import { REFUSED_ROWS } from '../../test/support/refused-key-rows.ts'
@@ -137,6 +138,7 @@ const TOGETHER: readonly (readonly [key: string, config: object, read: (config: 
   ...PROXY_ROWS,
   ...MIRROR_ROWS,
   ...QUOTA_ROWS,
+  ...POSTGRES_ROWS,
   ...NOTIFICATION_ROWS,
   ...s3Together('s3'),
   ...s3Together('s3aws'),

@@ -80,7 +80,7 @@ describe('a file', () => {
         collector: expect.objectContaining({ enabled: true, graceMs: 86_400_000 }),
         ...{ scrub: { enabled: false, bytesPerSecond: 20_000_000 }, readsLayers: true },
       },
-      metadata: { path: undefined },
+      metadata: { path: undefined, postgres: undefined },
       http: {
         listen: { kind: 'tcp', hostname: undefined, port: 5000 },
         host: undefined,

@@ -23,7 +23,10 @@ export async function openAlone(config: Config, log: Log): Promise<LoneStorage> 
   const directory = await mkdtemp(join(tmpdir(), 'berth-'))
   const path = join(directory, 'metadata.db')
   try {
-    const opened = await openStorage({ ...config, storage: withoutCache(config.storage), metadata: { path } }, log)
+    const opened = await openStorage(
+      { ...config, storage: withoutCache(config.storage), metadata: { path, postgres: undefined } },
+      log,
+    )
     prepareFile({ path, isOwnPlace: true }, 'nobody serves it')
     const metadata = new SqliteMetadata(path)
     const driver = await opened.driver({ metadata, beganEpoch: false, processId: undefined })

@@ -1,8 +1,8 @@
-import type { OpenedMetadata } from '../metadata/sqlite/open.ts'
+import type { OpenedDatabase } from '../metadata/processes.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 
 /** What a driver needs to know of the metadata beside it. Without a process that holds a life lock there is no id. */
-export interface DriverBeside extends Pick<OpenedMetadata, 'metadata' | 'beganEpoch'> {
+export interface DriverBeside extends Pick<OpenedDatabase, 'metadata' | 'beganEpoch'> {
   readonly processId: string | undefined
 }
 

@@ -3,9 +3,9 @@ import { type Closer, closeAll, endPresence, presenceOf } from '../composition/o
 import { StartError } from '../composition/start-error.ts'
 import type { Config } from '../config/config.ts'
 import type { Query } from '../metadata/query.ts'
-import { MetadataKeeper } from '../metadata/sqlite/keeper.ts'
-import { type OpenedMetadata, openMetadata } from '../metadata/sqlite/open.ts'
 import type { Log } from '../observe/log.ts'
+import type { Database } from '../opening/database.ts'
+import { openDatabase } from '../opening/open-database.ts'
 import { openStorage } from '../opening/open-storage.ts'
 import type { OpenedStorage } from '../opening/opened-storage.ts'
 import type { CollectorPolicy } from '../registry/collect/policy.ts'
@@ -21,7 +21,7 @@ const NO_PURGE = { enabled: false, ageMs: 0, intervalMs: 0, dryRun: false }
 
 export interface Opened {
   readonly opened: OpenedStorage
-  readonly database: OpenedMetadata
+  readonly database: Database
   readonly closers: Closer[]
 }
 
@@ -32,13 +32,8 @@ export async function withDatabase<Result>(config: Config, log: Log, work: (open
   try {
     const opened = await openStorage(config, log)
     closers.push(opened.cleanUp)
-    const { metadataPath: path, runDirectory, objects } = opened
-    const isNamed = config.metadata.path !== undefined
-    const database = await openMetadata({ path, isNamed, runDirectory, storeId: () => ensureStoreId(objects) })
-    closers.push(async () => {
-      await database.metadata.close()
-      database.locks.release(database.processId)
-    })
+    const database = await openDatabase(config, opened, { storeId: () => ensureStoreId(opened.objects) })
+    closers.push(database.close)
     return await work({ opened, database, closers })
   } finally {
     await closeAll(closers)
@@ -60,15 +55,14 @@ export async function openRegistry(parts: RegistryParts): Promise<Registry> {
   const { config, mirrors, opened, database, log, closers, policy, requireAllowed, onReplaced } = parts
   const { metadata, locks, processId, epoch } = database
   const onFailure = (error: unknown) => log.error('metadata checkpoint failed', { error })
-  const keeper = new MetadataKeeper({ path: opened.metadataPath, opened: database, onReplaced, onFailure })
-  closers.push(() => keeper.stop())
+  closers.push(database.watch({ onReplaced, onFailure }))
   const storage = await opened.driver(database)
   closers.push(() => storage.close())
   if (storage.capabilities.isReachedByOtherMachines) {
     const presence = await presenceOf({ opened, database, log, onReplaced })
     await beginAlone(presence)
-    closers.push(async () => await endPresence(presence, locks))
-    opened.guard(() => presence.isFresh)
+    closers.push(async () => await endPresence(presence, database))
+    opened.guard(() => database.isHeld() && presence.isFresh)
   }
   const collecting = { collector: policy, collectsOnce: { requireAllowed } }
   const registry = createRegistry({
@@ -77,6 +71,7 @@ export async function openRegistry(parts: RegistryParts): Promise<Registry> {
     liveness: locks,
     processId,
     epoch,
+    lostForMs: database.lostForMs,
     uploadPurging: NO_PURGE,
     ...collecting,
     retention: config.retention,

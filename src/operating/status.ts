@@ -69,7 +69,7 @@ export async function readStatus(config: Config, log: Log): Promise<RegistryStat
     const { readOnly, deletes, collector, scrub } = config.storage
     return {
       storage: { space: await status.space(), readOnly, deletes },
-      database: { path: opened.metadataPath, epoch },
+      database: { path: database.place, epoch },
       processes: others.length,
       duties: holders.flatMap(({ duty, process }) => (alive.has(process) ? [duty] : [])).sort(),
       scan: await status.scanState(),

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, setSystemTime, test } from 'bun:test'
 import { findAccountName } from '../../src/access/accounts/account-name.ts'
 import { findScope } from '../../src/access/accounts/robot-scope.ts'
-import { operateAccounts } from '../../src/composition/account-operator.ts'
+import { operateAccounts } from '../../src/composition/accounts/account-operator.ts'
 import { type App, startApp } from '../../src/composition/app.ts'
 import type { Config } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load-config.ts'

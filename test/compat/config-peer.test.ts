@@ -126,6 +126,33 @@ describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key', () 
   )
 })
 
+/** It goes with a bucket alone: on the directory of these tests Berth says so. */
+const POSTGRES = { host: 'db', port: 5432, database: 'a', user: 'a', password: 'b', schema: 'a', tls: { ca: '/ca.pem' } }
+const POSTGRES_KEYS = ['host', 'port', 'database', 'user', 'password', 'passwordfile', 'schema', 'tls.ca']
+
+describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of PostgreSQL', () => {
+  const postgres = stringify({ metadata: { postgres: POSTGRES } })
+
+  test.each([
+    ['registry:2 starts', startConfiguredPeer, true],
+    ['registry:3 starts', startConfiguredPeer3, true],
+    ['Berth refuses a directory', startConfiguredBerth, false],
+  ] as const)(
+    '%s',
+    async (_, start, serves) => {
+      const known = listKeys().map(({ path }) => path)
+      const section = 'metadata.postgres.'
+      expect(known.filter((path) => path.startsWith(section))).toEqual(POSTGRES_KEYS.map((name) => section + name))
+
+      using folder = new TemporaryFolder()
+      await using registry = await start(folder, { text: textOf({ title: '', text: postgres }), variables: {} })
+
+      expect(registry.serves).toBe(serves)
+    },
+    TEST_MS,
+  )
+})
+
 async function outcomesOf(configCase: ConfigCase): Promise<{ readonly peer: Outcome; readonly berth: Outcome }> {
   const [peer, berth] = await Promise.all([
     outcomeOf(startConfiguredPeer, configCase),

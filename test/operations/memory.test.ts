@@ -16,6 +16,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'metadata/postgres/dialect.ts #known': 'Prepared statements',
   'metadata/postgres/connections.ts #free': 'Connections to PostgreSQL that are free',
   'metadata/postgres/connections.ts #used': 'Connections to PostgreSQL that are used',
+  'composition/lives.ts #endings': 'Registries of a process that end',
   'metadata/sqlite/life-lock.ts #mine': 'Locks of this process',
   'http/server/slow-readers.ts #answers': 'Requests and answers at work',
   'http/server/server.ts #running': 'Requests and answers at work',

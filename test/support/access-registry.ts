@@ -1,5 +1,5 @@
 import { type AccountName, findAccountName } from '../../src/access/accounts/account-name.ts'
-import { operateAccounts } from '../../src/composition/account-operator.ts'
+import { operateAccounts } from '../../src/composition/accounts/account-operator.ts'
 import { loadConfig } from '../../src/config/load-config.ts'
 import { type BerthProcess, startBerth } from './berth-process.ts'
 import { BERTH_PROGRAM } from './berth-program.ts'

@@ -1,4 +1,5 @@
 import { chownSync, existsSync, readdirSync } from 'node:fs'
+import { chmod, chown, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { SQL } from 'bun'
 import type { PostgresPlace } from '../../src/metadata/postgres/connection.ts'
@@ -36,6 +37,12 @@ export class PostgresAddress {
   /** By its socket, with a schema of one test alone. */
   place(schema = `s${crypto.randomUUID().replaceAll('-', '')}`): PostgresPlace {
     return { server: { socket: this.#socket }, database: OWNER.database, user: OWNER.username, schema }
+  }
+
+  /** The same in the words of a configuration. */
+  named() {
+    const { database, user, schema } = this.place()
+    return { socket: dirname(this.#socket), database, user, schema }
   }
 
   /** Statements without values, on a connection of their own. Gives the rows of the last one. */
@@ -100,6 +107,21 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
       { environment: environmentIn(this.#folder.path) },
     )
     await this.#server.waitForOutput(/ready to accept connections/, START_MS)
+  }
+
+  /** From now on the network gets in with TLS and this password alone. */
+  async secure(password: string, { certificate, key }: { readonly certificate: string; readonly key: string }): Promise<void> {
+    const secured = { ssl_cert_file: certificate, ssl_key_file: key }
+    for (const [setting, text] of Object.entries(secured)) {
+      const path = await this.#folder.file(`tls/${setting}`, text)
+      await chmod(path, 0o600)
+      if (isRoot()) await chown(path, NO_USER, NO_USER)
+      await this.ask(`ALTER SYSTEM SET ${setting} = '${path}'`)
+    }
+    await this.ask('ALTER SYSTEM SET ssl = on')
+    await this.ask(`ALTER ROLE ${OWNER.username} PASSWORD '${password}'`)
+    await writeFile(this.#folder.join('data/pg_hba.conf'), 'local all all trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n')
+    await this.ask('SELECT pg_reload_conf()')
   }
 
   /** SIGQUIT: as in a crash, its processes write nothing any more. SIGINT: in order. */

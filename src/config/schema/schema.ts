@@ -6,6 +6,7 @@ import { auth } from './auth-schema.ts'
 import { health } from './health-schema.ts'
 import { http } from './http-schema.ts'
 import { exact, isSet, key, list, map, notNeeded, notYet, optionalKey, requiredKey, section } from './keys.ts'
+import { postgres } from './metadata/postgres-schema.ts'
 import { events, notifications } from './notification-schema.ts'
 import { quotas } from './quota-schema.ts'
 import { retention } from './retention-schema.ts'
@@ -132,6 +133,7 @@ export const schema = section({
         about: 'The file of the metadata database; berth/metadata.db below the root folder when left out.',
         example: '/var/lib/berth/metadata.db',
       }),
+      postgres,
     }),
   ),
   http,

@@ -1,15 +1,15 @@
 import { availableParallelism } from 'node:os'
-import type { AccessController } from '../access/access.ts'
-import { HtpasswdFile } from '../access/htpasswd/htpasswd-file.ts'
-import { HtpasswdAccess } from '../access/htpasswd-access.ts'
-import type { IssuedTokens } from '../access/own-tokens/issued-tokens.ts'
-import { FailureLimit } from '../access/passwords/failure-limit.ts'
-import { PasswordLogin } from '../access/passwords/password-login.ts'
-import { Sessions, type SignIn } from '../access/sessions.ts'
-import { SillyAccess } from '../access/silly-access.ts'
-import { TokenAccess } from '../access/token-access.ts'
-import type { Config, TokenConfig } from '../config/config.ts'
-import type { Log } from '../observe/log.ts'
+import type { AccessController } from '../../access/access.ts'
+import { HtpasswdFile } from '../../access/htpasswd/htpasswd-file.ts'
+import { HtpasswdAccess } from '../../access/htpasswd-access.ts'
+import type { IssuedTokens } from '../../access/own-tokens/issued-tokens.ts'
+import { FailureLimit } from '../../access/passwords/failure-limit.ts'
+import { PasswordLogin } from '../../access/passwords/password-login.ts'
+import { Sessions, type SignIn } from '../../access/sessions.ts'
+import { SillyAccess } from '../../access/silly-access.ts'
+import { TokenAccess } from '../../access/token-access.ts'
+import type { Config, TokenConfig } from '../../config/config.ts'
+import type { Log } from '../../observe/log.ts'
 
 interface AccessOptions {
   /** Other processes serve beside this one. */
@@ -51,8 +51,8 @@ export async function createAccess(
 
 /** The library is loaded only where tokens are used. */
 async function createTokenAccess(config: TokenConfig, log: Log): Promise<AccessController> {
-  const { WatchedKeys } = await import('../access/foreign-tokens/watched-keys.ts')
-  const { TokenVerifier } = await import('../access/foreign-tokens/token-verifier.ts')
+  const { WatchedKeys } = await import('../../access/foreign-tokens/watched-keys.ts')
+  const { TokenVerifier } = await import('../../access/foreign-tokens/token-verifier.ts')
   const { issuer, service, signingAlgorithms: algorithms } = config
   const verifier = new TokenVerifier({ issuer, service, keys: await WatchedKeys.open(config, log), algorithms })
   return new TokenAccess({ ...config, verifier })

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { Accounts } from '../access/accounts/accounts.ts'
-import type { Config } from '../config/config.ts'
-import { exclusivelyIn } from '../metadata/sqlite/exclusive-lock.ts'
-import { openStorage } from '../opening/open-storage.ts'
-import { undefinedIfMissing } from '../runtime/error-code.ts'
-import { StartError, startErrorOf } from './start-error.ts'
+import { Accounts } from '../../access/accounts/accounts.ts'
+import type { Config } from '../../config/config.ts'
+import { accountTurns } from '../../opening/account-turns.ts'
+import { openStorage } from '../../opening/open-storage.ts'
+import { undefinedIfMissing } from '../../runtime/error-code.ts'
+import { StartError, startErrorOf } from '../start-error.ts'
 
 /** The accounts of the storage that the configuration names, for one command. Throws StartError. */
 export async function operateAccounts<Result>(config: Config, operate: (accounts: Accounts) => Promise<Result>): Promise<Result> {
@@ -18,7 +18,7 @@ export async function operateAccounts<Result>(config: Config, operate: (accounts
     const opened = await openStorage(config, undefined)
     if (driver.kind !== 'filesystem') await becomeOwnerOf(dirname(opened.runDirectory))
     try {
-      return await operate(new Accounts(opened.objects, exclusivelyIn(opened.runDirectory)))
+      return await operate(new Accounts(opened.objects, accountTurns(config, opened.runDirectory).exclusively))
     } finally {
       await opened.cleanUp()
     }
