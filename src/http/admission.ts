@@ -162,6 +162,7 @@ function wantedOf(
     case 'page-storage':
     case 'api-activity':
     case 'api-collection':
+    case 'api-whole-storage':
     case 'api-found-files':
     case 'api-found-packages':
     case 'api-progress':

@@ -93,6 +93,7 @@ const HANDLER_NAMES: Readonly<Record<Exclude<Route, PageRoute>['resource'], Hand
   'api-webhook-replay': 'api',
   'api-webhook-test': 'api',
   'api-webhooks': 'api',
+  'api-whole-storage': 'api',
   base: 'base',
   blob: 'blob',
   catalog: 'catalog',

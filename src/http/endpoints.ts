@@ -15,6 +15,7 @@ import { deleteByPattern, previewDeletionByPattern } from './api/pattern-deletio
 import { listQuotas } from './api/quotas.ts'
 import { getCollection } from './api/registry/collection.ts'
 import { getProgress } from './api/registry/progress.ts'
+import { getWholeStorage } from './api/registry/storage.ts'
 import { describeRepository, starRepository, undescribeRepository, unstarRepository } from './api/remarks.ts'
 import { compareImages, getApiRepository, getStorageUse } from './api/repository.ts'
 import { previewRetention } from './api/retention.ts'
@@ -91,6 +92,7 @@ const ENDPOINTS: { readonly [Name in Resource]: Endpoints<RouteTo<Name>> } = {
   'api-quotas': { GET: { id: 'api', action: 'push', answer: listQuotas } },
   'api-retention': { GET: { id: 'api', action: 'push', answer: previewRetention } },
   'api-collection': { GET: { id: 'api', action: 'list', answer: getCollection } },
+  'api-whole-storage': { GET: { id: 'api', action: 'list', answer: getWholeStorage } },
   'api-inside': { GET: { id: 'api', action: 'pull', answer: getInside } },
   'api-found-files': { GET: { id: 'api', action: 'list', answer: findFiles } },
   'api-found-packages': { GET: { id: 'api', action: 'list', answer: findPackages } },

@@ -51,6 +51,7 @@ describeWith({ programs: ['curl', 'jq', 'sed', 'tr'] }, 'docs/api.md', () => {
       { bytes: expect.any(Number) },
       { bytes: expect.any(Number) },
       { config: expect.any(Array) },
+      { free: expect.any(Number), quotas: [{ name: 'team' }] },
       { activity: expect.any(Array) },
       { deployments: [], next: null },
       { state: 'read', distribution: null, layers: [{ entries: 1 }, { entries: 1 }] },

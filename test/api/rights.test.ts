@@ -50,6 +50,7 @@ const ROWS: Readonly<Record<string, Row>> = {
   'put /api/v1/deployments/{host}': { body: {}, statuses: row(401, 400, 400, 400, 400) },
   'delete /api/v1/deployments/{host}': { statuses: row(401, 404, 404, 404, 404) },
   'get /api/v1/collection': { statuses: FOR_ADMINS },
+  'get /api/v1/storage': { statuses: FOR_ADMINS },
   'get /api/v1/deletion': { query: 'repositories=**&tags=v1', statuses: row(401, 403, 403, 200, 200) },
   'post /api/v1/deletion': { query: 'repositories=**&tags=v1&token=none', statuses: row(401, 403, 403, 409, 409) },
   [`get ${REPOSITORY}`]: { statuses: READ },

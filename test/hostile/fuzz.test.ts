@@ -51,7 +51,7 @@ const PATHS: Readonly<Record<string, readonly string[]>> = {
     '/api/v1/deletion?repositories=%00&repositories=A',
     `/api/v1/deletion?repositories=${'*'.repeat(300)}`,
   ],
-  collection: ['/api/v1/collection', '/api/v1/collection?x=1'],
+  collection: ['/api/v1/collection', '/api/v1/collection?x=1', '/api/v1/storage', '/api/v1/storage?n=%00'],
   deleted: ['/api/v1/repositories/fuzz/deleted', '/api/v1/repositories/none/deleted?n=1'],
   undelete: ['/api/v1/repositories/fuzz/undelete?as=v1', '/api/v1/repositories/fuzz/undelete', '/api/v1/repositories/A/undelete'],
   history: [

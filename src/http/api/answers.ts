@@ -28,6 +28,13 @@ const use = z.strictObject({
   own: count.nullable().meta({ description: 'Of these, what nothing else needs; null while not everything has been scanned.' }),
 })
 
+const quota = z.strictObject({
+  name: text,
+  used: count.meta({ description: 'Bytes.' }),
+  limit: count.nullable().meta({ description: 'Bytes above which pushes are refused; null: there is no such limit.' }),
+  warn: count.nullable().meta({ description: 'Bytes above which pushes are warned.' }),
+})
+
 const seen = {
   tags: count.meta({ description: 'Tags that go.' }),
   manifests: count.meta({ description: 'Manifests that go.' }),
@@ -48,20 +55,6 @@ const WHAT_STAYS = 'What a rule or a hold keeps, and why.'
 
 /** What is answered. Tests hold the answers against these. */
 export const ANSWERS = {
-  deployments: z.strictObject({
-    deployments: z.array(
-      z.strictObject({
-        ...{ host: text, container: text, repository: text, tag: said, digest, state: text },
-        since: time.nullable().meta({ description: 'When the container was started.' }),
-        wanted: digest.nullable().meta({ description: 'What is to run and does not.' }),
-        problem: said.meta({ description: 'Why, in a sentence.' }),
-        seen: time.nullable().meta({ description: 'The last report of the host.' }),
-      }),
-    ),
-    next: said,
-  }),
-  reported: z.strictObject({ host: text, containers: count }),
-  forgotten: z.strictObject({ host: text }),
   preview: z.strictObject({
     ...seen,
     namedBy: z.array(digest).meta({ description: 'Image indexes that name the manifest: its deletion needs force=true.' }),
@@ -143,6 +136,15 @@ export const ANSWERS = {
     pulls: pulls.extend({ total: count.meta({ description: 'All since they are counted.' }) }),
   }),
   storage: use,
+  wholeStorage: z.strictObject({
+    bytes: count.nullable().meta({ description: 'Each blob once; null while not everything has been looked at.' }),
+    blobs: count.nullable().meta({ description: 'How many these are.' }),
+    leaving: count.nullable().meta({ description: 'Of the bytes, what nothing needs any more and the collector takes.' }),
+    free: count.nullable().meta({ description: 'Bytes that the storage has left; null where it has no limit.' }),
+    reserve: count.nullable().meta({ description: 'Of these, what uploads do not take.' }),
+    quotas: z.array(quota).meta({ description: 'Those that hold the most bytes.' }),
+    moreQuotas: z.boolean(),
+  }),
   storageOfTags: z.strictObject({
     tags: z.array(z.strictObject({ name: text, digest, ...use.shape })),
     next: text.nullable().meta({ description: 'To be sent as after; null: this was all.' }),
@@ -259,14 +261,7 @@ export const ANSWERS = {
   }),
   restoration: z.strictObject({ tag: text, digest }),
   quotas: z.strictObject({
-    quotas: z.array(
-      z.strictObject({
-        name: text,
-        used: count.meta({ description: 'Bytes.' }),
-        limit: count.nullable().meta({ description: 'Bytes above which pushes are refused; null: there is no such limit.' }),
-        warn: count.nullable().meta({ description: 'Bytes above which pushes are warned.' }),
-      }),
-    ),
+    quotas: z.array(quota),
     counted: z.boolean().meta({ description: 'false: not everything has been counted yet.' }),
   }),
   retention: z.strictObject({

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { QuotaState } from '../../registry/quotas/quotas.ts'
 import { jsonResponse, type PlainResponse } from '../answer/responses.ts'
 import type { Call } from '../call.ts'
 import { parametersIn } from './parameters.ts'
@@ -10,8 +11,9 @@ export const QUOTAS = z.strictObject({})
 export async function listQuotas({ registry, route }: Call<ContentRoute>): Promise<PlainResponse> {
   parametersIn(route.query, QUOTAS)
   const { quotas, areCounted } = await registry.quotas.of(route.repository)
-  const shown = quotas.map(({ name, usedBytes, limitBytes, warnBytes }) => ({
-    ...{ name, used: usedBytes, limit: limitBytes ?? null, warn: warnBytes ?? null },
-  }))
-  return jsonResponse({ quotas: shown, counted: areCounted })
+  return jsonResponse({ quotas: quotas.map(shownQuota), counted: areCounted })
+}
+
+export function shownQuota({ name, usedBytes, limitBytes, warnBytes }: QuotaState) {
+  return { name, used: usedBytes, limit: limitBytes ?? null, warn: warnBytes ?? null }
 }

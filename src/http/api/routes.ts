@@ -15,6 +15,7 @@ export type ApiRoute =
   | DeploymentHostRoute
   | PatternRoute
   | CollectionRoute
+  | WholeStorageRoute
   | AccountsRoute
   | WebhooksRoute
   | ContentRoute
@@ -64,6 +65,12 @@ export interface PatternRoute {
 /** `/api/v1/collection` */
 export interface CollectionRoute {
   readonly resource: 'api-collection'
+  readonly query: URLSearchParams
+}
+
+/** `/api/v1/storage`: of all repositories. */
+export interface WholeStorageRoute {
+  readonly resource: 'api-whole-storage'
   readonly query: URLSearchParams
 }
 
@@ -139,6 +146,7 @@ export function findApiRoute([version, kind, ...rest]: readonly string[], query:
   if (kind === 'events' && rest.length === 0) return { resource: 'api-events', query }
   if (kind === 'progress' && rest.length === 0) return { resource: 'api-progress', query }
   if (kind === 'collection' && rest.length === 0) return { resource: 'api-collection', query }
+  if (kind === 'storage' && rest.length === 0) return { resource: 'api-whole-storage', query }
   if (kind === 'deletion' && rest.length === 0) return { resource: 'api-pattern', query }
   if (kind === 'files' && rest.length === 0) return { resource: 'api-found-files', query }
   if (kind === 'packages' && rest.length === 0) return { resource: 'api-found-packages', query }

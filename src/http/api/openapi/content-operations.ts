@@ -3,6 +3,7 @@ import { ACTIVITY } from '../activity/activity.ts'
 import { EVENTS } from '../activity/events.ts'
 import { ANSWERS } from '../answers.ts'
 import { DELETION, LOOK } from '../deletions.ts'
+import { DEPLOYMENT_ANSWERS } from '../deployments/answers.ts'
 import { DEPLOYMENTS } from '../deployments/deployments.ts'
 import { REPORT } from '../deployments/reports.ts'
 import { IMAGE, REPOSITORIES, TAGS } from '../images.ts'
@@ -52,13 +53,19 @@ export const CONTENT_OPERATIONS: Operations = {
       ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.collection, errors: [] },
     },
   },
+  '/api/v1/storage': {
+    get: {
+      summary: 'How many bytes all repositories need together, what is free, and quotas. For callers who may see all of them.',
+      ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.wholeStorage, errors: [] },
+    },
+  },
   '/api/v1/deployments': {
     get: {
       summary: 'What runs on which host, of the repositories that the caller may list.',
       ...{
         parameters: DEPLOYMENTS,
         example: { query: { n: '10', repository: 'team/app' } },
-        answer: ANSWERS.deployments,
+        answer: DEPLOYMENT_ANSWERS.deployments,
         errors: [],
       },
     },
@@ -66,12 +73,17 @@ export const CONTENT_OPERATIONS: Operations = {
   '/api/v1/deployments/{host}': {
     put: {
       summary: 'Reports all that runs on a host, in the place of what it reported before.',
-      ...{ parameters: NO_WORDS, body: REPORT, example: { body: { containers: [EXAMPLE_CONTAINER] } }, answer: ANSWERS.reported },
+      ...{
+        parameters: NO_WORDS,
+        body: REPORT,
+        example: { body: { containers: [EXAMPLE_CONTAINER] } },
+        answer: DEPLOYMENT_ANSWERS.reported,
+      },
       errors: [405, 413],
     },
     delete: {
       summary: 'Forgets a host that is gone. For admins, and for the account that reported.',
-      ...{ parameters: NO_WORDS, example: {}, answer: ANSWERS.forgotten, errors: [404, 405] },
+      ...{ parameters: NO_WORDS, example: {}, answer: DEPLOYMENT_ANSWERS.forgotten, errors: [404, 405] },
     },
   },
   [ACTIVITY_PATH]: {

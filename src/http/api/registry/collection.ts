@@ -1,4 +1,3 @@
-import { RegistryError } from '../../../oci/errors.ts'
 import { SENTENCES } from '../../../registry/collect/collector-duty.ts'
 import { jsonResponse, type PlainResponse } from '../../answer/responses.ts'
 import type { Call } from '../../call.ts'
@@ -6,7 +5,7 @@ import { parametersIn } from '../parameters.ts'
 import { NO_WORDS } from '../remarks.ts'
 import type { CollectionRoute } from '../routes.ts'
 import { timeOf } from '../shown.ts'
-import { seesAll } from './progress.ts'
+import { requireSeesAll } from './progress.ts'
 
 /** What frees the bytes of manifests without a tag: the collector leaves these alone. */
 const FREES_UNTAGGED = 'registry garbage-collect --delete-untagged'
@@ -14,10 +13,7 @@ const FREES_UNTAGGED = 'registry garbage-collect --delete-untagged'
 /** Tells callers who may see all repositories what the last pass of the collector found. */
 export async function getCollection({ registry, route, permit }: Call<CollectionRoute>): Promise<PlainResponse> {
   parametersIn(route.query, NO_WORDS)
-  if (!seesAll(permit))
-    throw new RegistryError('DENIED', {
-      message: 'Only callers who may see all repositories are told what all of them hold; ask the operator of the registry.',
-    })
+  requireSeesAll(permit)
   const { atMs, waits, due, condemned, untagged } = (await registry.progress.collector()) ?? NO_PASS
   return jsonResponse({
     ...{ looked: timeOf(atMs), waits: waits ?? null, because: waits === undefined ? null : SENTENCES[waits] },
