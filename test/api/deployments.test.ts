@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { ApiLab } from '../support/api-lab.ts'
+import { BerthInProcess } from '../support/berth-in-process.ts'
+import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(120_000)
 
@@ -95,4 +97,19 @@ test('what runs of a repository that a caller may not list is not there for that
   expect(await shown('reader', '')).toEqual([['d'], null])
   expect(await shown('reader', '?n=1&after=web-4/a')).toEqual([['d'], null])
   expect(await shown('reader', '?repository=secret/app')).toEqual([[], null])
+})
+
+test('the last report of a host whose record cannot be read is not known, neither here nor on the page', async () => {
+  using folder = new TemporaryFolder({ inMemory: true })
+  await using berth = await BerthInProcess.start(folder.join('data'))
+  const [path, headers] = ['/api/v1/deployments/web-1', { 'content-type': 'application/json' }]
+  const body = JSON.stringify({ containers: [container('web', { since: '2026-11-29T12:00:00Z' })] })
+  expect((await berth.client.request('PUT', path, { headers, body })).status).toBe(200)
+  await berth.opened.metadata.write((query) => query.run('UPDATE deployment_host SET seen_ms = 0'))
+
+  const answer = (await (await berth.client.request('GET', '/api/v1/deployments')).json()) as Awaited<ReturnType<typeof list>>
+  const page = await berth.client.request('GET', '/ui/-/deployments', { headers: { accept: 'text/html' } })
+
+  expect(answer.deployments.map(({ container: name, seen }) => [name, seen])).toEqual([['web', null]])
+  expect((await page.text()).match(/<time datetime="[^"]*"/g)).toEqual(['<time datetime="2026-11-29T12:00:00.000Z"'])
 })

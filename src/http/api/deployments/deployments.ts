@@ -59,9 +59,12 @@ export async function deploymentsFor(
     }
     isMore = rows.length > looked
   }
-  const seen = new Map<string, number>()
-  for (const { host } of shown) if (!seen.has(host)) seen.set(host, (await registry.deployments.host(host))?.seenMs ?? 0)
-  const entries = shown.map((row) => ({ ...row, seenMs: seen.get(row.host) ?? 0 }))
+  const seen = new Map<string, number | undefined>()
+  for (const { host } of shown) {
+    // 0: its record cannot be read.
+    if (!seen.has(host)) seen.set(host, (await registry.deployments.host(host))?.seenMs || undefined)
+  }
+  const entries = shown.map((row) => ({ ...row, seenMs: seen.get(row.host) }))
   return { entries, next: isMore ? `${last.host}/${last.container}` : null }
 }
 

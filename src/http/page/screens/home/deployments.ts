@@ -40,6 +40,6 @@ function rowOf(
     problem !== null || wanted !== null
       ? html`<br><span class="danger">${wanted !== null && html`not <code title="${wanted}">${shortDigest(wanted)}</code>`}${problem !== null && html`: <bdi>${problem}</bdi>`}</span>`
       : undefined
-  return html`<tr><td><bdi>${host}</bdi></td><td><bdi>${container}</bdi></td><td class="name">${image}</td><td class="digest"><code title="${digest}">${shortDigest(digest)}</code></td><td>${timeOf(sinceMs)}</td><td>${state}${failed}</td><td>${seenMs > 0 && timeOf(seenMs)}</td></tr>
+  return html`<tr><td><bdi>${host}</bdi></td><td><bdi>${container}</bdi></td><td class="name">${image}</td><td class="digest"><code title="${digest}">${shortDigest(digest)}</code></td><td>${timeOf(sinceMs)}</td><td>${state}${failed}</td><td>${timeOf(seenMs)}</td></tr>
 `
 }
