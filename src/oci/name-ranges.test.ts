@@ -47,3 +47,39 @@ test('what is just before a text is before it and behind every name that is', ()
   for (const text of [...NAMES, 'team/', 'b'])
     for (const name of NAMES) expect([text, name, name > justBefore(text)]).toEqual([text, name, name >= text])
 })
+
+test.each([
+  [['**/app'], ['/app']],
+  [
+    ['*/app', '*-web'],
+    ['/app', '-web'],
+  ],
+  [
+    ['team/**', '**/app'],
+    ['/app', 'team/'],
+  ],
+  [['team-*/a*b/**'], ['/a']],
+  [['a*/web/**'], ['/web/']],
+  [['**', '**/app'], undefined],
+  [['team/**'], undefined],
+  [['team/app'], undefined],
+  [Array.from({ length: 25 }, (_, number) => `**/app-${number}`), undefined],
+] as const)('of what %j name each name has one of %j', (patterns, pieces) => {
+  const [range] = rangesOf(globs(...patterns))
+
+  expect(range?.pieces?.toSorted()).toEqual(pieces?.toSorted())
+})
+
+test('what fits a pattern lies in a range, and has one of its pieces', () => {
+  for (const pattern of ['**/app', '*/app', 'team*/**', '**/app/**', '*', 't*m/a*p', '**/a*', 'z/*']) {
+    const [glob] = globs(pattern)
+    for (const name of NAMES.filter((each) => glob?.fits(each) === true)) {
+      const inside = rangesOf(globs(pattern)).find(({ from, below }) => name >= from && name < below)
+      expect([pattern, name, inside?.pieces?.some((piece) => name.includes(piece)) ?? inside !== undefined]).toEqual([
+        pattern,
+        name,
+        true,
+      ])
+    }
+  }
+})

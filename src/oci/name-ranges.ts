@@ -5,6 +5,8 @@ import type { RepositoryGlob } from './repository-glob.ts'
 export interface NameRange {
   readonly from: string
   readonly below: string
+  /** Each name in it that fits contains one of these texts, which rules without a beginning have; undefined: nothing is known of that. */
+  readonly pieces?: readonly string[] | undefined
 }
 
 /** The repositories that a caller may see. */
@@ -18,6 +20,8 @@ export interface ShownNames {
 const LAST_CHARACTER = '\u{10ffff}'
 /** So many are looked through one after another; more are one that holds all of them. */
 const MOST_RANGES = 100
+/** Each name is compared with all of them. */
+const MOST_PIECES = 24
 
 /** Names that begin with a text. */
 export function rangeFrom(beginning: string): NameRange {
@@ -31,16 +35,29 @@ export function rangesOf(patterns: readonly RepositoryGlob[]): readonly NameRang
   for (const range of ranges) {
     const last = joined.at(-1)
     if (last === undefined || last.below < range.from) joined.push(range)
-    else if (last.below < range.below) joined[joined.length - 1] = { from: last.from, below: range.below }
+    else joined[joined.length - 1] = { ...joinedPieces(last, range), from: last.from, below: laterOf(last.below, range.below) }
   }
   const [first, end] = [joined[0], joined.at(-1)]
-  return joined.length > MOST_RANGES && first && end ? [{ from: first.from, below: end.below }] : joined
+  if (joined.length > MOST_RANGES && first && end) return [{ from: first.from, below: end.below }]
+  return joined.map(({ from, below, pieces }) =>
+    pieces?.every((piece) => piece === from) ? { from, below } : { from, below, pieces },
+  )
+}
+
+function joinedPieces(one: NameRange, other: NameRange): Pick<NameRange, 'pieces'> {
+  if (one.pieces === undefined || other.pieces === undefined) return {}
+  const pieces = [...new Set([...one.pieces, ...other.pieces])]
+  return pieces.length > MOST_PIECES ? {} : { pieces }
+}
+
+function laterOf(one: string, other: string): string {
+  return one > other ? one : other
 }
 
 /** The part of the ranges that begins with a text. */
 export function rangesWithin(ranges: readonly NameRange[], { from, below }: NameRange): readonly NameRange[] {
   return ranges.flatMap((range) => {
-    const part = { from: range.from > from ? range.from : from, below: range.below < below ? range.below : below }
+    const part = { ...range, from: range.from > from ? range.from : from, below: range.below < below ? range.below : below }
     return part.from < part.below ? [part] : []
   })
 }
@@ -54,5 +71,10 @@ export function justBefore(text: string): string {
 /** A pattern without a star is one name: what comes next in order is a blank behind it, which no name has. */
 function rangeOf(pattern: string): NameRange {
   const star = pattern.indexOf('*')
-  return star < 0 ? { from: pattern, below: `${pattern} ` } : rangeFrom(pattern.slice(0, star))
+  const [beginning = '', ...others] = pattern.split(/\*+/)
+  // The range itself says how its names begin.
+  const [longest = ''] = others.toSorted((one, other) => other.length - one.length)
+  const piece = longest === '' ? beginning : longest
+  const pieces = piece === '' ? undefined : [piece]
+  return { ...(star < 0 ? { from: pattern, below: `${pattern} ` } : rangeFrom(pattern.slice(0, star))), pieces }
 }

@@ -1,5 +1,5 @@
 import type { RepositoryName } from '../../oci/name.ts'
-import { type NameRange, rangeFrom } from '../../oci/name-ranges.ts'
+import { justBefore, type NameRange, rangeFrom } from '../../oci/name-ranges.ts'
 import type { Query, Sql } from '../query.ts'
 
 export interface FoundRow {
@@ -16,10 +16,14 @@ export interface SearchStep {
 /** A search has no more words: each is a value of the statements, and '' is in every text. */
 export const MOST_WORDS = 8
 
-const HAS_WORDS = Array.from({ length: MOST_WORDS }, () => 'instr(e.words, ?) > 0').join(' AND ')
+/** A statement of its own for each number of words: looking for one more, an empty one, costs as much as for the first. */
+function hasWords(words: readonly string[]): string {
+  return words.length === 0 ? 'true' : words.map(() => 'instr(e.words, CAST(? AS TEXT)) > 0').join(' AND ')
+}
 
-function valuesOf(words: readonly string[]): readonly string[] {
-  return Array.from({ length: MOST_WORDS }, (_, index) => words[index] ?? '')
+/** Of a range with pieces. */
+function hasPiece(pieces: readonly string[]): string {
+  return pieces.length === 0 ? 'true' : `(${pieces.map(() => 'instr(r.name, CAST(? AS TEXT)) > 0').join(' OR ')})`
 }
 
 /** Names in a range, in their order. */
@@ -44,22 +48,37 @@ export async function countNames(query: Query, { from, below }: NameRange, most:
   return row?.count ?? 0
 }
 
+/** The next names of a range that have one of its pieces. */
+export async function listNamesWithPiece(query: Query, slice: NameSlice): Promise<WordsSlice<string>> {
+  const { pieces = [] } = slice
+  const { after, last, upTo } = await boundsOf(query, slice)
+  const rows = await query.all<FoundRow>(
+    `SELECT r.id AS id, r.name AS name FROM repository r
+     WHERE r.name > CAST(? AS TEXT) AND r.name <= CAST(? AS TEXT) AND ${hasPiece(pieces)} ORDER BY r.name`,
+    ...[after, last],
+    ...pieces,
+  )
+  return { rows, upTo }
+}
+
 /** Those that have all words, by id. `match`: what they must have, as the index of sequences of three letters takes it. */
 export async function listByMatch(
   query: Query,
   { words, match }: { readonly words: readonly string[]; readonly match: string },
   { after, limit }: SearchStep,
 ): Promise<FoundRow[]> {
-  return await query.all<FoundRow>(BY_MATCH, match, after, ...valuesOf(words), limit)
+  return await query.all<FoundRow>(byMatch(hasWords(words)), match, after, ...words, limit)
 }
 
-const BY_MATCH: Sql = {
-  sqlite: `SELECT e.repository_id AS id, e.name AS name FROM search_words s CROSS JOIN search_entry e ON e.repository_id = s.rowid
-     WHERE s.search_words MATCH CAST(? AS TEXT) AND s.rowid > CAST(? AS INTEGER) AND ${HAS_WORDS}
+function byMatch(condition: string): Sql {
+  return {
+    sqlite: `SELECT e.repository_id AS id, e.name AS name FROM search_words s CROSS JOIN search_entry e ON e.repository_id = s.rowid
+     WHERE s.search_words MATCH CAST(? AS TEXT) AND s.rowid > CAST(? AS INTEGER) AND ${condition}
      ORDER BY s.rowid LIMIT CAST(? AS INTEGER)`,
-  postgresql: `SELECT e.repository_id AS id, e.name AS name FROM search_entry e
-     WHERE e.trigrams @@ matching(CAST(? AS TEXT)) AND e.repository_id > CAST(? AS INTEGER) AND ${HAS_WORDS}
+    postgresql: `SELECT e.repository_id AS id, e.name AS name FROM search_entry e
+     WHERE e.trigrams @@ matching(CAST(? AS TEXT)) AND e.repository_id > CAST(? AS INTEGER) AND ${condition}
      ORDER BY e.repository_id LIMIT CAST(? AS INTEGER)`,
+  }
 }
 
 /** Whether the index has more entries for a match than so many. */
@@ -118,33 +137,44 @@ export async function listAmongAll(
   )
   const rows = await query.all<FoundRow>(
     `SELECT e.repository_id AS id, e.name AS name FROM search_entry e
-     WHERE e.repository_id > ? AND e.repository_id <= ? AND ${HAS_WORDS} ORDER BY e.repository_id`,
+     WHERE e.repository_id > CAST(? AS INTEGER) AND e.repository_id <= CAST(? AS INTEGER) AND ${hasWords(words)} ORDER BY e.repository_id`,
     after,
     end?.id ?? Number.MAX_SAFE_INTEGER,
-    ...valuesOf(words),
+    ...words,
   )
   return { rows, upTo: end?.id }
 }
 
+/** The next so many names of a range, behind one of them. */
+export interface NameSlice extends NameRange {
+  readonly after: string
+  readonly limit: number
+}
+
 /** The same among the next names of a range. */
-export async function listAmongNames(
-  query: Query,
-  words: readonly string[],
-  range: NameRange & { readonly after: string; readonly limit: number },
-): Promise<WordsSlice<string>> {
-  const { from, below, after, limit } = range
-  const [end] = await query.all<{ name: string }>(
-    'SELECT name FROM repository WHERE name >= ? AND name < ? AND name > ? ORDER BY name LIMIT 1 OFFSET ?',
-    ...[from, below, after, limit - 1],
-  )
+export async function listAmongNames(query: Query, words: readonly string[], slice: NameSlice): Promise<WordsSlice<string>> {
+  const { pieces = [] } = slice
+  const { after, last, upTo } = await boundsOf(query, slice)
   const rows = await query.all<FoundRow>(
     `SELECT e.repository_id AS id, r.name AS name FROM repository r CROSS JOIN search_entry e ON e.repository_id = r.id
-     WHERE r.name >= CAST(? AS TEXT) AND r.name < CAST(? AS TEXT) AND r.name > CAST(? AS TEXT) AND r.name <= CAST(? AS TEXT)
-       AND ${HAS_WORDS} ORDER BY r.name`,
-    ...[from, below, after, end?.name ?? below],
-    ...valuesOf(words),
+     WHERE r.name > CAST(? AS TEXT) AND r.name <= CAST(? AS TEXT) AND ${hasPiece(pieces)} AND ${hasWords(words)} ORDER BY r.name`,
+    ...[after, last],
+    ...[...pieces, ...words],
   )
-  return { rows, upTo: end?.name }
+  return { rows, upTo }
+}
+
+/** One bound on each side, which the index takes: each further one is compared with every name. */
+async function boundsOf(query: Query, { from, below, after: behind, limit }: NameSlice) {
+  const first = justBefore(from)
+  const after = behind > first ? behind : first
+  const end = await query.get<{ name: string }>(
+    'SELECT name FROM repository WHERE name > ? ORDER BY name LIMIT 1 OFFSET ?',
+    after,
+    limit - 1,
+  )
+  const last = justBefore(below)
+  return end === undefined || end.name > last ? { after, last, upTo: undefined } : { after, last: end.name, upTo: end.name }
 }
 
 /** Which of these repositories there are, as the catalog has it: they hold a manifest that this epoch has seen. */

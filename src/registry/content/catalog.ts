@@ -3,10 +3,12 @@ import { findRepository } from '../../metadata/content.ts'
 import { holdsContent, holdsManifest, listReferrers, listRepositories, listTags } from '../../metadata/listing.ts'
 import { findAnnotationPiece, findAnnotations } from '../../metadata/manifest-content.ts'
 import type { Metadata } from '../../metadata/query.ts'
+import { listThere } from '../../metadata/search/found.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { justBefore, type NameRange, type ShownNames } from '../../oci/name-ranges.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
+import { listInRanges } from '../names-in-ranges.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 
 /** What to list: at most `limit` entries (undefined: all of them) that come after `last` in byte order. */
@@ -71,6 +73,7 @@ export class Catalog {
     const list = (after: string, limit: number) => listRepositories(this.#metadata.read, this.#epoch, after, limit)
     if (shown === undefined) return await onePage(page, list)
     const fits = (name: RepositoryName) => shown.fits(name)
+    if (shown.ranges.some(({ pieces }) => pieces !== undefined)) return await onePage(page, this.#withPieces(shown))
     return await onePage(page, shownOf(list, { key: (name) => name, isShown: fits, next: nextIn(shown.ranges) }))
   }
 
@@ -87,6 +90,23 @@ export class Catalog {
     const list = (after: string, limit: number) => listReferrers(this.#metadata.read, id, subject, { after, limit })
     if (artifactType === undefined) return await onePage(page, list)
     return await onePage(page, shownOf(list, { key: digestOf, isShown: (referrer) => referrer.artifactType === artifactType }))
+  }
+
+  /** For rules without a beginning: the database compares the names, and only those that fit are looked at. */
+  #withPieces(shown: ShownNames): List<string> {
+    const { read } = this.#metadata
+    return async (after, limit) => {
+      const found: string[] = []
+      for await (const rows of listInRanges(read, shown.ranges, after)) {
+        const fitting = rows.filter(({ name }) => shown.fits(name))
+        const ids = fitting.map(({ id }) => id)
+        const there = ids.length === 0 ? undefined : await listThere(read, this.#epoch, ids)
+        found.push(...fitting.filter(({ id }) => there?.has(id)).map(({ name }) => name))
+        if (found.length >= limit) break
+        await setImmediate()
+      }
+      return found.slice(0, limit)
+    }
   }
 
   /**

@@ -1,22 +1,16 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Query } from '../../metadata/query.ts'
-import {
-  countNames,
-  type FoundRow,
-  hasMoreThan,
-  listAmongAll,
-  listAmongNames,
-  listByMatch,
-  listNames,
-  listTrigrams,
-} from '../../metadata/search/found.ts'
+import { countNames, hasMoreThan, listAmongAll, listAmongNames, listByMatch, listTrigrams } from '../../metadata/search/found.ts'
 import type { NameRange, ShownNames } from '../../oci/name-ranges.ts'
-import { matchOf, type SearchTerms } from './search-terms.ts'
+import type { FoundList } from '../names-in-ranges.ts'
+import { matchOf, type SearchTerms, trigramsOf } from './search-terms.ts'
 
 const ROWS_AT_ONCE = 500
 /** Entries that are read in one go where no index helps. */
 const ENTRIES_AT_ONCE = 2_000
 const TRIGRAMS_AT_ONCE = 10
+/** So many names are compared with pieces in the time in which the index leads to one entry. */
+const NAMES_OF_ENTRY = 10
 
 export interface SearchLimits {
   /** What more entries have tells little: looking at the entries themselves is quicker. */
@@ -26,22 +20,6 @@ export interface SearchLimits {
 }
 
 const LIMITS: SearchLimits = { common: 10_000, trigrams: 1_000 }
-
-/** Rows of names that fit, a few at a time. */
-export type FoundList = AsyncIterable<readonly FoundRow[]>
-
-/** Names in the ranges, in their order. */
-export async function* listInRanges(read: Query, ranges: readonly NameRange[]): FoundList {
-  for (const range of ranges) {
-    for (let last = ''; ; ) {
-      const rows = await listNames(read, range, last, ROWS_AT_ONCE)
-      yield rows
-      const end = rows.at(-1)
-      if (rows.length < ROWS_AT_ONCE || end === undefined) break
-      last = end.name
-    }
-  }
-}
 
 /**
  * Entries that have all words: by the index, unless that would lead to very many of which the caller may see few; then among the names that it may see.
@@ -55,22 +33,38 @@ export async function listWithWords(
 ): Promise<FoundList | undefined> {
   const { words, trigrams, shortWords } = terms
   const clauses: (readonly string[])[] = trigrams.map((trigram) => [trigram])
-  for (const word of shortWords) {
+  const ofNames = clausesOfNames(shown)
+  // Comparing all names with pieces is quicker than the many sequences of a short word.
+  for (const word of ofNames.length === 0 ? shortWords : []) {
     const found = await trigramsFrom(read, word, limits)
     if (found?.length === 0) return undefined
     if (found !== undefined) clauses.push(found)
   }
+  if (clauses.length > 0) clauses.push(...ofNames)
   const match = clauses.length === 0 ? undefined : matchOf(clauses)
   if (match !== undefined && (shown === undefined || !(await leadsFar(read, match, shown, limits)))) {
     return listMatching(read, words, match)
   }
   const ranges = shown?.ranges ?? []
-  const isWhole = shown === undefined || ranges.some(({ from }) => from === '')
+  const isWhole = shown === undefined || ranges.some(({ from, pieces }) => from === '' && pieces === undefined)
   return isWhole ? listAll(read, words) : listAmong(read, words, ranges)
+}
+
+/** What an entry must have besides, so that its name fits: an entry begins with it. */
+function clausesOfNames(shown: ShownNames | undefined): readonly (readonly string[])[] {
+  const ranges = shown?.ranges ?? []
+  const pieces = ranges.flatMap((range) => range.pieces ?? [])
+  if (pieces.length === 0 || ranges.some((range) => range.pieces === undefined)) return []
+  const [first = [], ...others] = pieces.map(trigramsOf)
+  if (first.length === 0 || others.some((trigrams) => trigrams.length === 0)) return []
+  return others.length === 0
+    ? first.map((trigram) => [trigram])
+    : [[first, ...others].flatMap((trigrams) => trigrams.slice(0, 1))]
 }
 
 /** Whether the index has more entries than the caller may see. */
 async function leadsFar(read: Query, match: string, { ranges }: ShownNames, { common }: SearchLimits): Promise<boolean> {
+  if (ranges.some(({ pieces }) => pieces !== undefined)) return await hasMoreThan(read, match, common / NAMES_OF_ENTRY)
   let seen = 0
   for (const range of ranges) {
     seen += await countNames(read, range, common - seen)

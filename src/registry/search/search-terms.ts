@@ -23,7 +23,8 @@ export function searchTermsOf(query: string): SearchTerms {
   return { text, words, trigrams, shortWords: words.filter((word) => [...word].length < 3) }
 }
 
-function trigramsOf(word: string): readonly string[] {
+/** Its sequences of three letters. */
+export function trigramsOf(word: string): readonly string[] {
   const letters = [...word]
   return letters.slice(2).map((letter, index) => `${letters[index]}${letters[index + 1]}${letter}`)
 }

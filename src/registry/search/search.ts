@@ -5,8 +5,9 @@ import { type FoundFacts, type FoundRow, findFoundFacts, listThere, NOTHING_FOUN
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { rangeFrom, rangesWithin, type ShownNames } from '../../oci/name-ranges.ts'
+import { type FoundList, listInRanges } from '../names-in-ranges.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
-import { type FoundList, listInRanges, listWithWords } from './found-lists.ts'
+import { listWithWords } from './found-lists.ts'
 import type { SearchIndex } from './search-index.ts'
 import { type SearchTerms, searchTermsOf } from './search-terms.ts'
 
