@@ -24,6 +24,7 @@ import type { Retention } from './retention/create-retention.ts'
 import type { RetentionDuty } from './retention/retention-duty.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { SearchIndex } from './search/search-index.ts'
+import type { KeptOrders } from './shown/kept-orders.ts'
 import type { UploadOrphans } from './uploads/upload-orphans.ts'
 import type { UploadPurge } from './uploads/upload-purge.ts'
 import type { Operations } from './writes/operations.ts'
@@ -82,6 +83,7 @@ export interface MaintenanceOptions {
   readonly notifications: Pick<Notifications, 'pulls' | 'accounts' | 'run'> | undefined
   readonly facts: Pick<FactsDuty, 'run'>
   readonly searchIndex: Pick<SearchIndex, 'catchUp'>
+  readonly orders: Pick<KeptOrders, 'run'>
   /** Keeps the mirrors of other registries within their limits; undefined where there are none. */
   readonly tendMirrors?: (() => Promise<void>) | undefined
   /** Brings what rules of mirrors name; undefined where none has one. */
@@ -210,11 +212,12 @@ export class Maintenance {
   }
 
   async #readFacts(signal: AbortSignal): Promise<void> {
-    const { facts, searchIndex } = this.#options
+    const { facts, searchIndex, orders } = this.#options
     try {
       await facts.run(signal)
     } finally {
       await searchIndex.catchUp(signal)
+      await orders.run(signal)
     }
   }
 

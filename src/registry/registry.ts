@@ -62,6 +62,7 @@ import type { Images } from './search/images.ts'
 import { Search } from './search/search.ts'
 import { SearchIndex } from './search/search-index.ts'
 import { createShown, type Shown } from './shown/create-shown.ts'
+import type { KeptOrders } from './shown/kept-orders.ts'
 import { Status } from './status.ts'
 import { UploadOrphans } from './uploads/upload-orphans.ts'
 import { createPurge, type UploadPurging } from './uploads/upload-purge.ts'
@@ -130,6 +131,7 @@ export interface Registry {
   readonly search: Search
   readonly images: Images
   readonly shown: Shown
+  readonly orders: KeptOrders
   readonly remarks: Remarks
   /** What runs where, by the reports of agents. */
   readonly deployments: Deployments
@@ -207,7 +209,7 @@ export function createRegistry(options: RegistryOptions): Registry {
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
     records: { deleted: records, history, pulls: pullRecords, remarks: said.remarks, isReadOnly: collector.isReadOnly },
     ...{ storage, metadata, operations, backgroundScan, liveness, processId, epoch, orphans },
-    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty, searchIndex, notifications },
+    ...{ purge: createPurge(options), quotas: quotaCount, facts: factsDuty, searchIndex, notifications, orders: said.orders },
     onFailure: (task, error) => log.error('maintenance failed, it is tried again', { task, error }),
   })
   return {

@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { expect, spyOn, test } from 'bun:test'
+import { TAG_SORTS } from '../../src/registry/shown/tag-order.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
@@ -12,7 +13,7 @@ const blob = contentOf('application/octet-stream', fixedBytes(1000))
 
 /** But for what the request brings, what is under way at the moment, and what an index of words leads to. */
 const LARGE_SCAN =
-  /^SCAN (?!CONSTANT|json_each|j |claim|search_pending|pull_repository USING INDEX pull_repository_changed|s VIRTUAL TABLE INDEX \d+:M|search_trigrams VIRTUAL TABLE INDEX \d+:)/
+  /^SCAN (?!CONSTANT|json_each|j |claim|search_pending|pull_repository USING INDEX pull_repository_changed|ordered_repository$|s VIRTUAL TABLE INDEX \d+:M|search_trigrams VIRTUAL TABLE INDEX \d+:)/
 const API = '/api/v1/repositories'
 /** Rows that the statement itself has made, of what its other steps read. */
 const SUBQUERY = /^(?:CO-ROUTINE|MATERIALIZE) (\w+)$/
@@ -101,6 +102,14 @@ const WORKS: Readonly<Record<string, (berth: BerthInProcess) => Promise<unknown>
   'the write of pulls': async ({ client, registry }) => {
     await expectStatus(await client.getManifest('app', 'latest'), 200)
     await registry.retention.pulls.write()
+  },
+  'a page of tags in an order that is kept': async ({ client, registry }) => {
+    await registry.orders.keep(1)
+    await registry.orders.run(new AbortController().signal)
+    for (const sort of TAG_SORTS) {
+      for (const query of ['', '&q=la', '&order=ascending'])
+        await expectStatus(await client.request('GET', `${API}/app/tags?sort=${sort}${query}`), 200)
+    }
   },
   'the record of pulls': async ({ client, registry }) => {
     await expectStatus(await client.getManifest('app', 'latest'), 200)

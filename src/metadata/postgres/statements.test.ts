@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { Glob, SQL } from 'bun'
 import { describeOnPostgres } from '../../../test/support/postgres-suite.ts'
+import { listInOrder, listInOrderWith } from '../ordering/orders.ts'
 import type { Query, Sql } from '../query.ts'
 import { listTagKeys, type TagKey } from '../shown/tags.ts'
 import type { PostgresPlace } from './connection.ts'
@@ -36,6 +37,13 @@ async function statementsOfAll(): Promise<Set<Sql>> {
       if (typeof value === 'function') await call(value as (...values: unknown[]) => unknown, found)
   }
   for (const key of TAG_KEYS) await call((query) => listTagKeys(query as Query, 1, { key, after: '', limit: 1 }), found)
+  for (const order of ['name', 'version', 'created', 'moved', 'size'] as const) {
+    for (const isDescending of [false, true]) {
+      const slice = { order, isDescending, after: undefined, limit: 1 }
+      await call((query) => listInOrder(query as Query, 1, slice), found)
+      await call((query) => listInOrderWith(query as Query, 1, { ...slice, part: 'a' }), found)
+    }
+  }
   return found
 }
 

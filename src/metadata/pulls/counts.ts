@@ -58,6 +58,33 @@ export async function findPullSums(
   return new Map(rows.map(({ reference, ...sums }) => [reference, sums]))
 }
 
+/**
+ * What was pulled on the last 30 days, among what stands on the next rows of the repository; `next`: the look goes on behind it; undefined: it is at its
+ * end.
+ */
+export async function listPulledReferences(
+  query: Query,
+  repository: RepositoryName,
+  { after, today, limit }: { readonly after: string; readonly today: number; readonly limit: number },
+) {
+  const end = await query.get<{ reference: string }>(
+    'SELECT reference FROM pull_day WHERE repository = ? AND reference > ? ORDER BY reference LIMIT 1 OFFSET ?',
+    repository,
+    after,
+    limit - 1,
+  )
+  const rows = await query.all<{ reference: string; count: number }>(
+    `SELECT reference, CAST(sum(count) AS INTEGER) AS count FROM pull_day
+     WHERE repository = CAST(? AS TEXT) AND reference > CAST(? AS TEXT) AND reference <= CAST(? AS TEXT) AND day > CAST(? AS INTEGER)
+     GROUP BY reference HAVING sum(count) > 0`,
+    repository,
+    after,
+    end?.reference ?? '\u{10ffff}',
+    today - 30,
+  )
+  return { rows, next: end?.reference }
+}
+
 /** All pulls of a repository since they are counted. */
 export async function countAllPulls(query: Query, repository: RepositoryName): Promise<number> {
   return (await query.get<{ total: number }>('SELECT total FROM pull_repository WHERE name = ?', repository))?.total ?? 0

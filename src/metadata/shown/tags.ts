@@ -3,7 +3,7 @@ import type { Tag } from '../../oci/reference.ts'
 import type { Query, Sql } from '../query.ts'
 
 /** What tags can be ordered by that the database knows. */
-export type TagKey = keyof typeof VALUES
+export type TagKey = keyof typeof TAG_VALUES
 
 export interface TagKeyRow {
   readonly tag: Tag
@@ -17,7 +17,8 @@ function factOf(column: string): string {
   return `(SELECT coalesce(f.${column}, (SELECT i.${column} FROM image_facts i WHERE i.digest = f.first_image)) FROM image_facts f WHERE f.digest = t.digest)`
 }
 
-const VALUES = {
+/** Of a tag `t`. */
+export const TAG_VALUES = {
   none: 'NULL',
   created: factOf('created_ms'),
   // When the tag came to point there, as far as that is known: else when it was pushed, or when its image was made.
@@ -35,7 +36,7 @@ export async function listTagKeys(
 }
 
 const KEYS = Object.fromEntries(
-  Object.entries(VALUES).map(([key, value]) => [
+  Object.entries(TAG_VALUES).map(([key, value]) => [
     key,
     `SELECT t.name AS tag, t.digest AS digest, ${value} AS value FROM tag t
      WHERE t.repository_id = CAST(? AS INTEGER) AND t.name > CAST(? AS TEXT) AND t.held = 1 ORDER BY t.name LIMIT CAST(? AS INTEGER)`,

@@ -6,6 +6,7 @@ import { MOVE_TABLES } from '../history/tables.ts'
 import { INSIDE_TABLES } from '../inside/tables.ts'
 import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
 import { FETCH_TABLES, LEAVING_TABLES, SYNC_TABLES } from '../mirroring/tables.ts'
+import { ORDER_TABLES } from '../ordering/tables.ts'
 import { PULL_TABLES } from '../pulls/tables.ts'
 import type { Sql } from '../query.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
@@ -133,6 +134,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 21, statements: SYNC_TABLES },
   { version: 22, statements: [...LISTENER_TABLES, ...WEBHOOK_TABLES] },
   { version: 23, statements: INSIDE_TABLES },
+  { version: 24, statements: ORDER_TABLES },
 ]
 
 /** For rows of versions that were never in a PostgreSQL. */

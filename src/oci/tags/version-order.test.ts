@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { compareVersions, findVersion, type Version } from './version-order.ts'
+import { SeededRandom } from '../../../test/support/seeded-random.ts'
+import { compareVersions, findVersion, orderTextOf, type Version } from './version-order.ts'
 
 function versionOf(name: string): Version {
   const version = findVersion(name)
@@ -25,3 +26,22 @@ test.each(['latest', 'v', '1.', '.1', '1..2', 'main-1.2', '1.2+3', '1_2', 'sha-1
     expect(findVersion(name)).toBeUndefined()
   },
 )
+
+test('the texts of versions are in the order of the versions', () => {
+  const random = new SeededRandom(5)
+  const some = <Value>(count: number, value: () => Value) => Array.from({ length: count }, value)
+  const number = () => String(random.pick([0, 0, 1, 2, 9, 10, 11, 99, 100, 999_999_999_999_999]))
+  const part = () => random.pick([number(), number(), 'a', 'alpha', 'rc', 'rc-1', 'Z', '-'])
+  const versions = some(120, () => {
+    const before = random.chance(0.5) ? [] : some(1 + random.below(3), part)
+    return versionOf([some(1 + random.below(4), number).join('.'), ...(before.length === 0 ? [] : [before.join('.')])].join('-'))
+  })
+
+  for (const one of versions) {
+    for (const other of versions) {
+      const [text, otherText] = [orderTextOf(one), orderTextOf(other)]
+      const order = Number(text > otherText) - Number(text < otherText)
+      expect([one, other, order]).toEqual([one, other, Math.sign(compareVersions(one, other))])
+    }
+  }
+})

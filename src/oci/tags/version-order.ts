@@ -21,6 +21,25 @@ export function keyOfVersion({ numbers, before }: Version): string {
   return `${numbers.slice(0, last + 1).join('.')}-${parts.join('.')}`
 }
 
+/**
+ * A text of ASCII letters whose byte order is that of versions, for an index. A number stands behind the count of its digits. What ends a list ('!', a blank) is
+ * below all that goes on, and what is no release ('-') below a release ('~').
+ */
+export function orderTextOf({ numbers, before }: Version): string {
+  const last = numbers.findLastIndex((number) => number !== 0)
+  const parts = before.map((part) => (NUMBER.test(part) ? `N${countedDigits(part)}` : `W${part}!`))
+  const release = before.length === 0 ? '~' : `-${parts.join('')} `
+  return `${numbers
+    .slice(0, last + 1)
+    .map((number) => countedDigits(String(number)))
+    .join('')}!${release}`
+}
+
+function countedDigits(text: string): string {
+  const digits = text.replace(/^0+(?=.)/, '')
+  return `${String(digits.length).padStart(3, '0')}${digits}`
+}
+
 /** Below 0 where the first is lower, as semver.org orders them; 1.2 is 1.2.0. */
 export function compareVersions(one: Version, other: Version): number {
   const length = Math.max(one.numbers.length, other.numbers.length)

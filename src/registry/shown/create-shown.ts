@@ -13,7 +13,9 @@ import { MeantImages } from '../search/meant-images.ts'
 import { Activities } from './activities.ts'
 import { Comparisons } from './comparison.ts'
 import { Holders } from './holders.ts'
+import { KeptOrders } from './kept-orders.ts'
 import { OrderedTags } from './ordered-tags.ts'
+import { PulledTags } from './pulled-tags.ts'
 import { Repositories } from './repositories.ts'
 import { StorageUses } from './storage-uses.ts'
 import { TagPages } from './tag-pages.ts'
@@ -56,12 +58,13 @@ export function createShown(parts: ShownParts) {
   const remarks = new Remarks({ storage, metadata, epoch })
   const pulls = new PullCounts(metadata)
   const ordered = new OrderedTags({ metadata, pulls })
+  const orders = new KeptOrders({ metadata, backgroundScan })
   const uses = new StorageUses(metadata)
   const contents = new ImageContentsReader({ storage, metadata })
   const meant = new MeantImages({ images, contents })
   const { inside, insideDuty } = createInside({ ...parts, meant, contents })
-  const repositories = new Repositories({ metadata, scan, backgroundScan, ordered, uses, pulls, remarks })
-  const tags = new TagPages({ metadata, scan, ordered, pulls })
+  const repositories = new Repositories({ metadata, scan, backgroundScan, ordered, orders, uses, pulls, remarks })
+  const tags = new TagPages({ metadata, scan, ordered, orders, pulled: new PulledTags({ metadata, orders }), pulls })
   const shown: Shown = {
     ...{ repositories, tags, contents, pulls, inside, uses },
     tagUses: new TagUses({ metadata, repositories }),
@@ -69,5 +72,5 @@ export function createShown(parts: ShownParts) {
     activities: new Activities(metadata),
     holders: new Holders(metadata),
   }
-  return { images, remarks, shown, insideDuty }
+  return { images, remarks, shown, orders, insideDuty }
 }

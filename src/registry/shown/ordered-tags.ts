@@ -13,9 +13,6 @@ export const MOST_SORTED = 100_000
 const ROWS_AT_ONCE = 1_000
 /** What was read is given again for so long. */
 const KEPT_MS = 5_000
-/** A list that is longer takes a page's time to be read: it is given again meanwhile, up to so old. */
-const QUICK_TAGS = 10_000
-const OLD_MS = 60_000
 /** Tags that are kept together, about 200 bytes each. */
 const MOST_KEPT = 200_000
 const MOST_WAITING = 100
@@ -41,8 +38,6 @@ const KEYS: Readonly<Record<TagSort, TagKey>> = {
 interface KeptTags {
   readonly untilMs: number
   readonly tags: readonly OrderedTag[]
-  /** Another list is on its way. */
-  isReadAnew: boolean
 }
 
 /** All tags of a repository, sorted, where no index has their order. They are read and sorted in turns, and kept for a moment. */
@@ -63,23 +58,8 @@ export class OrderedTags {
     const key = `${repository.id} ${sort}`
     const known = this.#find(key)
     if (known !== undefined) return known
-    const old = this.#kept.get(key)
-    if (old !== undefined && old.tags.length > QUICK_TAGS && performance.now() < old.untilMs + OLD_MS) {
-      this.#readAnew(key, old, repository, sort)
-      return old.tags
-    }
     if (this.#turns.waiting >= MOST_WAITING) throw unavailable('Too many lists of tags are being sorted; ask again in a moment.')
     return await this.#turns.run(async () => this.#find(key) ?? this.#keep(key, await this.#read(repository, sort, signal)))
-  }
-
-  /** For the requests that come next. What fails is found by the request that reads it the next time. */
-  #readAnew(key: string, old: KeptTags, repository: ScannedRepository, sort: TagSort): void {
-    if (old.isReadAnew || this.#turns.waiting >= MOST_WAITING) return
-    old.isReadAnew = true
-    const signal = AbortSignal.timeout(OLD_MS)
-    this.#turns
-      .run(async () => this.#find(key) ?? this.#keep(key, await this.#read(repository, sort, signal)))
-      .catch(() => this.#kept.delete(key))
   }
 
   #find(key: string): readonly OrderedTag[] | undefined {
@@ -119,11 +99,11 @@ export class OrderedTags {
     let size = tags.length
     for (const { tags: others } of this.#kept.values()) size += others.length
     for (const [oldest, { tags: others, untilMs }] of this.#kept) {
-      if (size <= MOST_KEPT && untilMs + OLD_MS > performance.now()) break
+      if (size <= MOST_KEPT && untilMs > performance.now()) break
       this.#kept.delete(oldest)
       size -= others.length
     }
-    this.#kept.set(key, { untilMs: performance.now() + KEPT_MS, tags, isReadAnew: false })
+    this.#kept.set(key, { untilMs: performance.now() + KEPT_MS, tags })
     return tags
   }
 }

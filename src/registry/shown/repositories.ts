@@ -8,6 +8,7 @@ import type { PullCounts } from '../pulls/pull-counts.ts'
 import type { Remarks, ShownRemark } from '../remarks/remarks.ts'
 import type { BackgroundScan } from '../scan/background-scan.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
+import { type KeptOrders, MANY_TAGS } from './kept-orders.ts'
 import { type OrderedTags, type ScannedRepository, TooManyTags } from './ordered-tags.ts'
 import type { StorageUses } from './storage-uses.ts'
 import type { OrderedTag } from './tag-order.ts'
@@ -36,6 +37,7 @@ export interface RepositoriesOptions {
   readonly scan: Pick<RepositoryScan, 'ensureScanned'>
   readonly backgroundScan: Pick<BackgroundScan, 'isComplete'>
   readonly ordered: OrderedTags
+  readonly orders: Pick<KeptOrders, 'whole' | 'keep'>
   readonly uses: StorageUses
   readonly pulls: PullCounts
   readonly remarks: Pick<Remarks, 'of'>
@@ -84,8 +86,11 @@ export class Repositories {
   }
 
   async #tagsOf(repository: ScannedRepository, signal: AbortSignal) {
+    const kept = await this.#options.orders.whole(repository.id, signal)
+    if (kept !== undefined) return kept
     try {
       const tags = await this.#options.ordered.of(repository, 'moved', signal)
+      if (tags.length > MANY_TAGS) await this.#options.orders.keep(repository.id)
       let newest: OrderedTag | undefined
       // A signature comes after its image, and is none.
       for (const tag of tags) if ((tag.value ?? -1) > (newest?.value ?? -2) && !isAttachedTag(tag.tag)) newest = tag

@@ -2,7 +2,6 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, spyOn, test } from 'b
 import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
 import { makeImage } from '../../../test/support/images.ts'
-import { poll } from '../../../test/support/processes.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { MOST_SORTED, TooManyTags } from './ordered-tags.ts'
@@ -70,24 +69,6 @@ test('a repository of many tags is sorted in turns, and a page of it reads them 
   expect(reads).toBeGreaterThanOrEqual(21)
   expect(more).toBeLessThan(6)
   expect(turns).toBeGreaterThan(3)
-})
-
-test('a list of many tags that is a moment old is given at once and read anew for the next request; an older one is waited for', async () => {
-  await addTags(11_000)
-  const highest = async () => String((await page({})).entries[0]?.tag)
-  const real = performance.now.bind(performance)
-  let aheadMs = 0
-  const clock = spyOn(performance, 'now').mockImplementation(() => real() + aheadMs)
-
-  expect(await highest()).toBe('v11000')
-  await pushImage(berth.client, image, 'v90000', APP)
-  aheadMs += 6_000
-  expect(await highest()).toBe('v11000')
-  await poll('it was read anew', 20_000, async () => ((await highest()) === 'v90000' ? true : undefined))
-  await pushImage(berth.client, image, 'v90001', APP)
-  aheadMs += 70_000
-  expect(await highest()).toBe('v90001')
-  clock.mockRestore()
 })
 
 test('more tags than are sorted are listed by name alone, and the repository is shown without their number', async () => {

@@ -11,7 +11,9 @@ import { nameUnknown } from '../../oci/unknown.ts'
 import type { PullCounts } from '../pulls/pull-counts.ts'
 import { Rest } from '../rest.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
+import { type KeptOrders, MANY_TAGS } from './kept-orders.ts'
 import type { OrderedTags, ScannedRepository } from './ordered-tags.ts'
+import type { PulledTags } from './pulled-tags.ts'
 import { compareTags, type OrderedTag, placeOf, type TagPlace, type TagSort } from './tag-order.ts'
 
 /** A page that looks for a part of a name reads no more rows; it may be short, and says that there is more. */
@@ -48,6 +50,8 @@ export interface TagPagesOptions {
   readonly metadata: Metadata
   readonly scan: Pick<RepositoryScan, 'ensureScanned'>
   readonly ordered: OrderedTags
+  readonly orders: Pick<KeptOrders, 'page' | 'keep'>
+  readonly pulled: Pick<PulledTags, 'page'>
   readonly pulls: Pick<PullCounts, 'sums'>
 }
 
@@ -118,14 +122,23 @@ export class TagPages {
 
   /** Tags that have gone since they were read are left out. */
   async #sorted(repository: ScannedRepository, request: TagPageRequest): Promise<Rows> {
-    const { ordered, metadata } = this.#options
-    const { sort, limit, signal } = request
-    const page = await firstOf(await ordered.of(repository, sort, signal), request)
+    const { orders, pulled, metadata } = this.#options
+    const { sort, limit } = request
+    const kept = sort === 'pulls' ? pulled.page(repository, request) : orders.page(repository.id, { ...request, sort })
+    const page = (await kept) ?? (await this.#sortedNow(repository, request))
     const shown = page.slice(0, limit)
     const tags = shown.map(({ tag }) => tag)
     const rows = await listTagFactsOf(metadata.read, repository.id, tags)
     const byTag = new Map(rows.map((row) => [row.tag, row]))
     return { rows: tags.flatMap((tag) => byTag.get(tag) ?? []), next: page.length > limit ? page[limit - 1] : undefined }
+  }
+
+  /** One more than the page has. All tags are read for it: the order of very many is kept from here on. */
+  async #sortedNow(repository: ScannedRepository, request: TagPageRequest): Promise<readonly OrderedTag[]> {
+    const { ordered, orders } = this.#options
+    const tags = await ordered.of(repository, request.sort, request.signal)
+    if (tags.length > MANY_TAGS) await orders.keep(repository.id)
+    return await firstOf(tags, request)
   }
 
   async #shown(repository: RepositoryName, id: number, rows: readonly TagFactsRow[]): Promise<readonly ShownTag[]> {
