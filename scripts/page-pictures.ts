@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { AccessRegistry } from '../test/support/access-registry.ts'
 import { type Tab, TestBrowser } from '../test/support/browser.ts'
 import { PageArtifacts } from '../test/support/page-artifacts.ts'
-import { imageOf, PageImages, pushForEveryScreen, SERVICE } from '../test/support/page-images.ts'
+import {
+  imageOf,
+  PageImages,
+  pushForEveryScreen,
+  pushForOtherScreens,
+  READS_LAYERS,
+  SERVICE,
+} from '../test/support/page-images.ts'
 
 /** `npm run pictures [FOLDER]`: pictures of the page's screens for docs/page/; into another folder, all of them in each width and theme. */
 const [folder = ''] = process.argv.slice(2)
@@ -24,6 +31,8 @@ const SCREENS: Readonly<Record<string, string>> = {
   'image-index': '/ui/team/payments:attested',
   chart: '/ui/charts/ledger:1.2.0',
   signature: '/ui/team/payments:SIGNATURE',
+  inside: '/ui/tools/debian/-/inside?of=12',
+  files: '/ui/tools/debian/-/files?of=12&path=/etc',
   compare: '/ui/team/payments/-/compare?from=2.3.0&to=2.3.1',
   space: '/ui/team/payments/-/space',
   activity: '/ui/-/activity',
@@ -41,7 +50,7 @@ const SCREENS: Readonly<Record<string, string>> = {
   'not-here': '/ui/team/payments:none',
 }
 
-await using registry = await AccessRegistry.start({ access: ACCESS })
+await using registry = await AccessRegistry.start({ access: ACCESS, storage: READS_LAYERS })
 for (const user of ['alice', 'bob']) await registry.addUser(user, `${user}-secret`)
 await registry.berth(['group', 'add', 'developers', 'bob'])
 await registry.addRobot('alice.ci', '--scope', 'team/**:pull,push')
@@ -57,7 +66,8 @@ await registry.berth([
 ])
 const client = registry.basic('alice', 'alice-secret')
 const images = new PageImages(client)
-await pushForEveryScreen(images)
+const pushed = await pushForEveryScreen(images)
+await pushForOtherScreens(client, pushed.service)
 const artifacts = new PageArtifacts(client, images)
 const service = imageOf(SERVICE).manifest
 const signature = await artifacts.cosignSignature('team/payments', service)
@@ -109,20 +119,18 @@ const looks =
 if (folder !== '') await mkdir(folder, { recursive: true })
 for (const { width, theme, suffix } of looks) {
   const tab = await browser.open(registry.url, { width, theme, height: 800 })
-  if (folder !== '') await tab.page.goto(`${registry.url}/ui/secret/app`)
-  if (folder !== '') await picture(tab, `sign-in${suffix}`)
+  await tab.page.goto(`${registry.url}/ui/secret/app`)
+  await picture(tab, `sign-in${suffix}`)
   await signIn(tab, 'alice')
   for (const [name, path] of Object.entries(SCREENS)) {
     await tab.page.goto(`${registry.url}${path.replace('SIGNATURE', signature)}`)
     await picture(tab, `${name}${suffix}`)
   }
-  if (folder !== '') {
-    await tab.page.keyboard.press('?')
-    await picture(tab, `keys${suffix}`)
-    await tab.page.keyboard.press('Escape')
-    await tab.page.getByRole('button', { name: 'Sign out' }).click()
-    await signIn(tab, 'bob')
-    await picture(tab, `empty${suffix}`)
-  }
+  await tab.page.keyboard.press('?')
+  await picture(tab, `keys${suffix}`)
+  await tab.page.keyboard.press('Escape')
+  await tab.page.getByRole('button', { name: 'Sign out' }).click()
+  await signIn(tab, 'bob')
+  await picture(tab, `empty${suffix}`)
   await browser.closeTabs()
 }

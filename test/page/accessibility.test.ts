@@ -3,7 +3,7 @@ import axe from 'axe-core'
 import { AccessRegistry } from '../support/access-registry.ts'
 import { CHROMIUM, type Tab, TestBrowser } from '../support/browser.ts'
 import { triesAll } from '../support/effort.ts'
-import { PageImages, pushForEveryScreen } from '../support/page-images.ts'
+import { PageImages, pushForEveryScreen, pushForOtherScreens, READS_LAYERS } from '../support/page-images.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
 
@@ -18,7 +18,7 @@ const ACCESS = `  admins: ['user:alice']
 const SCREENS = [
   ...['/', '/?q=a', '/?q=nothing-has-this', '/ui/team/payments', '/ui/team/payments:2.3.1', '/ui/team/ledger:latest'],
   ...['/ui/team/payments:latest/history', '/ui/-/sign-in', '/ui/team/none', '/?sort=moved', '/ui/-/activity'],
-  ...['/ui/-/space', '/ui/-/deployments'],
+  ...['/ui/-/space', '/ui/-/deployments', '/ui/tools/debian/-/files?of=12', '/ui/tools/debian/-/compare?from=12&to=12.1'],
   ...['/ui/team/payments?sort=size&q=2', '/ui/team/payments/-/compare?from=2.3.0&to=2.3.1', '/ui/team/payments/-/space'],
 ]
 /** Those of a caller who may change something. */
@@ -26,6 +26,7 @@ const OWN_SCREENS = [
   ...['/ui/team/payments', '/ui/team/payments/-/description', '/ui/team/payments/-/delete', '/ui/team/payments/-/deleted'],
   ...['/ui/team/payments/-/delete?all=yes', '/ui/team/payments:latest/history', '/ui/-/account', '/ui/-/users', '/ui/-/groups'],
   ...['/ui/-/rules?repository=team/payments', '/ui/-/webhooks?of=ci', '/ui/-/space'],
+  ...['/ui/-/deployments', '/ui/tools/debian/-/inside?of=12'],
 ]
 /** Of a caller who may see nothing, and the help over it. */
 const NOTHING = 'nothing'
@@ -50,12 +51,14 @@ describeWith({ programs: [CHROMIUM] }, 'the page', () => {
   let browser: TestBrowser
 
   beforeAll(async () => {
-    registry = await AccessRegistry.start({ access: ACCESS })
+    registry = await AccessRegistry.start({ access: ACCESS, storage: READS_LAYERS })
     for (const user of ['alice', 'bob']) await registry.addUser(user, `${user}-secret`)
     await registry.berth(['group', 'add', 'crew', 'bob'])
     await registry.addRobot('alice.ci')
     await registry.berth(['webhook', 'add', 'ci', 'https://ci.example.com/berth'])
-    await pushForEveryScreen(new PageImages(registry.basic('alice', 'alice-secret')))
+    const client = registry.basic('alice', 'alice-secret')
+    const { service } = await pushForEveryScreen(new PageImages(client))
+    await pushForOtherScreens(client, service)
     browser = await TestBrowser.start()
   })
   afterEach(() => browser.closeTabs())

@@ -16,7 +16,7 @@ export interface AccessRegistryOptions {
   /** A whole file as somebody writes it, for a machine of their own. */
   readonly config?: string
   readonly processes?: number
-  /** What stands below `storage:` in the place of a folder, indented by two. */
+  /** What stands below `storage:` in the place of a folder, indented by two; FOLDER is the registry's folder. */
   readonly storage?: string
   /** Other sections, in which FOLDER is the registry's folder. */
   readonly more?: string
@@ -178,7 +178,7 @@ function configOf(folder: TemporaryFolder, { config, access = '', more = '', sto
   if (config !== undefined) return config.replace('/var/lib/registry', data).replace('addr: :5000', 'addr: 127.0.0.1:0')
   return `version: 0.1
 storage:
-${storage ?? `  filesystem: {rootdirectory: ${data}}`}
+${storage?.replaceAll('FOLDER', folder.path) ?? `  filesystem: {rootdirectory: ${data}}`}
   delete: {enabled: true}
 http: {addr: 127.0.0.1:0}
 log: {accesslog: {file: ${folder.join('access.log')}}}

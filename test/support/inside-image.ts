@@ -1,6 +1,8 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { contentOf, descriptorOf, type Image, jsonContent, sha256 } from './images.ts'
 import { type MadeEntry, madeTar } from './made-tar.ts'
+import { poll } from './processes.ts'
+import { expectStatus, type RegistryClient } from './registry-client.ts'
 
 const OCI = 'application/vnd.oci.image'
 
@@ -46,4 +48,12 @@ export function debianLayer(...packages: readonly string[]): readonly MadeEntry[
 /** A program of this machine, which needs libraries. */
 export function programEntry(path: string): MadeEntry {
   return { path, bytes: readFileSync(realpathSync('/bin/sh')), mode: 0o755 }
+}
+
+/** Asks for the packages of an image until its layers are read: the registry waits for that for five seconds. */
+export async function untilRead(client: Pick<RegistryClient, 'request'>, repository: string, tag: string): Promise<void> {
+  await poll(`the layers of ${repository}:${tag} are read`, 90_000, async () => {
+    const answer = await client.request('GET', `/api/v1/repositories/${repository}/packages?tag=${tag}`)
+    return answer.status === 503 ? undefined : await expectStatus(answer, 200)
+  })
 }

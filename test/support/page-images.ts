@@ -1,4 +1,6 @@
+import { pushImage } from '../collect/rows/row.ts'
 import { type Content, contentOf, descriptorOf, fixedBytes, jsonContent } from './images.ts'
+import { debianLayer, imageOf as imageOfFiles, untilRead } from './inside-image.ts'
 import { expectStatus, type RegistryClient } from './registry-client.ts'
 
 const OCI = 'application/vnd.oci.image.manifest.v1+json'
@@ -123,4 +125,32 @@ export async function pushForEveryScreen(images: PageImages): Promise<{ readonly
   await images.push('tools/lint', ['main'], described('Lint', 'Looks at code before people do.'))
   await images.push('web/frontend', ['v12'], {})
   return { service: service.digest, signature: signature.digest }
+}
+
+/** With these below `storage:` the registry reads layers. */
+export const READS_LAYERS = '  filesystem: {rootdirectory: FOLDER/data}\n  maintenance: {layers: {enabled: true}}'
+
+/** Two images of which it is told what is in them, `tools/debian` 12 and 12.1, and a host that runs one of another repository and not what it is to. */
+export async function pushForOtherScreens(client: RegistryClient, service: string): Promise<void> {
+  const packages = ['bash 5.2.15-2', 'libc6 2.36-9', 'openssl 3.0.11-1']
+  const [old, fresh] = ['3.0.11-1', '3.0.13-1'].map((version) => [...packages.slice(0, 2), `openssl ${version}`])
+  for (const [tag, installed] of Object.entries({ '12': old, '12.1': fresh })) {
+    const files = [...debianLayer(...(installed ?? [])), { path: 'etc/motd', bytes: `Debian ${tag}\n` }]
+    await pushImage(client, imageOfFiles([files], { Cmd: ['bash'] }), tag, 'tools/debian')
+    await untilRead(client, 'tools/debian', tag)
+  }
+  const of = (container: string, more: object) => ({
+    container,
+    repository: 'team/payments',
+    digest: service,
+    state: 'running',
+    ...more,
+  })
+  const containers = [
+    of('payments', { tag: '2.3.1', since: '2026-05-02T08:00:00Z' }),
+    of('payments-canary', { tag: 'latest', wanted: `sha256:${'b'.repeat(64)}`, problem: 'it was not healthy within 60 seconds' }),
+  ]
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ containers })
+  await expectStatus(await client.request('PUT', '/api/v1/deployments/web-1', { headers, body }), 200)
 }
