@@ -46,6 +46,8 @@ export interface Bench {
   readonly environment?: (lab: Lab, contestant: Contestant) => Readonly<Record<string, string>>
   /** Ends what `storage` or `sections` has begun. */
   readonly end?: () => Promise<void>
+  /** Ends what several benches share, after the last one of the run. */
+  readonly finish?: () => Promise<void>
   /** Fills the data directory of a contestant that does not run yet. */
   readonly fill?: (registry: RegistryUnderLoad, lab: Lab) => Promise<void>
   /** Pushes what is needed, once for each contestant, and warms it up. */

@@ -62,6 +62,7 @@ async function main(picks: readonly string[], options: Options): Promise<void> {
     tables.set(bench.name, tableOf(rowsOf(bench, own)))
     console.log(`\n${tables.get(bench.name)}`)
   }
+  for (const { finish } of benches) await finish?.()
   const flat = picks.includes('flat')
     ? await runFlat({ ...options, seconds: 3, sizes: options.manifests, say: console.error })
     : []

@@ -1,7 +1,10 @@
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { TestBrowser } from '../../test/support/browser.ts'
 import { makeImage } from '../../test/support/images.ts'
 import { RegistryClient } from '../../test/support/registry-client.ts'
 import type { Bench, Figure, Lab, Sample } from '../bench.ts'
+import { atEnd } from '../leftovers.ts'
 import { runRequests } from '../load/requests.ts'
 import { runWrk } from '../load/wrk.ts'
 import type { RegistryUnderLoad } from '../registry.ts'
@@ -21,11 +24,18 @@ const API = '/api/v1'
 /** One page of the API: its title and its addresses, spread over all repositories. */
 type Looks = Readonly<Record<string, readonly [title: string, paths: readonly string[]]>>
 
+/** What both benches of a run look at: it takes minutes to be made. */
+let filled: Promise<SharedRegistry> | undefined
+
+interface SharedRegistry extends FilledRegistry {
+  readonly data: string
+  readonly folder: string
+}
+
 /** The pages of the API on so many repositories, with ten times as many tags, while 16 clients pull manifests. */
 export function page(repositories: number): Bench {
-  const filled = new Map<string, FilledRegistry>()
   return {
-    ...filledBench(filled, repositories),
+    ...filledBench(repositories),
     name: 'page',
     title: `The API and the page on ${count(repositories)} repositories with ${count(repositories * 10)} tags, while ${PULLERS} clients pull manifests`,
     figures: [
@@ -35,7 +45,7 @@ export function page(repositories: number): Bench {
       { key: 'page-bytes', title: 'script and style, compressed', unit: 'KB', better: 'less', limit: 30 },
     ],
     sample: async (registry, lab) => {
-      const { names, large } = filled.get(registry.contestant) ?? { names: [], large: { name: '' } }
+      const { names, large } = await sharedRegistry(lab, repositories)
       return { ...(await looked(registry, lab, looksAt(names, large.name))), ...(await inBrowser(registry, names)) }
     },
   }
@@ -43,20 +53,26 @@ export function page(repositories: number): Bench {
 
 /** Searches on as many, for callers who may see all and for one who may see few. */
 export function search(repositories: number): Bench {
-  const filled = new Map<string, FilledRegistry>()
   const words = SEARCHES.map(([key, title, q]) => [key, title, q] as const)
   return {
-    ...filledBench(filled, repositories),
+    ...filledBench(repositories),
     name: 'search',
     title: `Searching ${count(repositories)} repositories, while ${PULLERS} clients pull manifests`,
-    figures: words.flatMap(([key, title]) => [p99(key, title), p99(`few-${key}`, `${title}, by a caller who may see 100`)]),
+    figures: words.flatMap(([key, title]) => [
+      p99(key, title),
+      ...Object.entries(CALLERS).map(([caller, who]) => p99(`${caller}-${key}`, `${title}, by a caller who may see ${who}`)),
+    ]),
     sections: async () => ACCESS,
-    security: async ({ folder }) => ({ htpasswd: await writeUser(folder) }),
+    security: async ({ folder }) => ({ htpasswd: await writeUsers(folder) }),
     sample: async (registry, lab) => {
       const looks = Object.fromEntries(words.map(([key, title, q]) => [key, [title, [`/v1/search?q=${q}`]]] as const)) as Looks
-      const few = Object.fromEntries(Object.entries(looks).map(([key, look]) => [`few-${key}`, look]))
-      const byFew = { Authorization: `Basic ${btoa(`${USER}:${PASSWORD}`)}` }
-      return { ...(await looked(registry, lab, looks)), ...(await looked(registry, lab, few, byFew)) }
+      const sample = await looked(registry, lab, looks)
+      for (const caller of Object.keys(CALLERS)) {
+        const own = Object.fromEntries(Object.entries(looks).map(([key, look]) => [`${caller}-${key}`, look]))
+        const headers = { Authorization: `Basic ${btoa(`${caller}:${PASSWORD}`)}` }
+        Object.assign(sample, await looked(registry, lab, own, headers))
+      }
+      return sample
     },
   }
 }
@@ -70,24 +86,47 @@ const SEARCHES = [
   ['none', 'two letters that none has', 'qz'],
   ['one', 'one letter', 'z'],
   ['words', 'three words', 'team-9+mail+service'],
+  ['common', 'two words of two letters that many have', 'or+ch'],
 ] as const
-const [USER, PASSWORD] = ['few', 'a long password']
+/** What callers may see, by their names. */
+const CALLERS = { few: '100', ends: '2 %, by rules about the ends of names' } as const
+const PASSWORD = 'a long password'
 const ACCESS = `access:
   rules:
-    - {who: ['user:${USER}'], repositories: ['team-7/**'], can: [pull, list]}
+    - {who: ['user:few'], repositories: ['team-7/**'], can: [pull, list]}
+    - {who: ['user:ends'], repositories: ['**/mail-*9', '*/payment-750'], can: [pull, list]}
     - {who: [anonymous], repositories: ['**'], can: [pull, push, list]}
 `
 
-function filledBench(filled: Map<string, FilledRegistry>, repositories: number) {
+/** All contestants serve one directory, as processes of one registry may. */
+function filledBench(repositories: number) {
   return {
     takesLong: true,
     contestants: ['berth', 'berth-1'],
-    fill: async ({ data, contestant }) => void filled.set(contestant, await fillRegistry(data, repositories)),
+    fill: async ({ data }, lab) => {
+      const shared = await sharedRegistry(lab, repositories)
+      await mkdir(dirname(data), { recursive: true })
+      await symlink(shared.data, data)
+    },
     prepare: async ({ url }) => await pushPulled(url),
-    end: async () => {
-      for (const { end } of filled.values()) await end()
+    finish: async () => {
+      const shared = await filled
+      if (shared === undefined) return
+      await shared.end()
+      await rm(shared.folder, { recursive: true, force: true })
+      filled = undefined
     },
   } satisfies Partial<Bench>
+}
+
+async function sharedRegistry({ folder: own }: Lab, repositories: number): Promise<SharedRegistry> {
+  filled ??= (async () => {
+    const folder = await mkdtemp(join(dirname(own), 'berth-bench-filled-'))
+    atEnd(() => rm(folder, { recursive: true, force: true }))
+    const data = join(folder, 'data')
+    return { ...(await fillRegistry(data, repositories)), data, folder }
+  })()
+  return await filled
 }
 
 function namesFor(repositories: number): readonly string[] {
@@ -186,9 +225,10 @@ function count(number: number): string {
   return number.toLocaleString('en-US')
 }
 
-async function writeUser(folder: string): Promise<string> {
+async function writeUsers(folder: string): Promise<string> {
   const path = `${folder}/users`
-  const hash = await Bun.password.hash(PASSWORD, { algorithm: 'bcrypt', cost: 5 })
-  await Bun.write(path, `${USER}:${hash.replace(/^\$2b\$/, '$2y$')}\n`)
+  const hash = (await Bun.password.hash(PASSWORD, { algorithm: 'bcrypt', cost: 5 })).replace(/^\$2b\$/, '$2y$')
+  const lines = Object.keys(CALLERS).map((caller) => `${caller}:${hash}\n`)
+  await Bun.write(path, lines.join(''))
   return path
 }
