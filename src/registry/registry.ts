@@ -13,11 +13,11 @@ import type { CommandCollection } from './collect/command/collection.ts'
 import { createCollector } from './collect/create-collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { BlobPush } from './content/blob-push.ts'
-import { BlobStore, type BlobStoreOptions } from './content/blob-store.ts'
+import { BlobStore } from './content/blob-store.ts'
 import { Catalog } from './content/catalog.ts'
 import { ManifestRestoration } from './content/manifest-restoration.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
-import { ManifestStore, type ManifestStoreOptions } from './content/manifest-store.ts'
+import { ManifestStore } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
 import type { OnRescued } from './content/rescue.ts'
 import { ContentChanges } from './deleting/content-changes.ts'
@@ -26,7 +26,8 @@ import type { Deployments } from './deployments/deployments.ts'
 import type { WatchedAccounts } from './events/account-events.ts'
 import { FactsDuty } from './facts/facts-duty.ts'
 import { FactsReader } from './facts/facts-reader.ts'
-import { Handover, unlessAway } from './handover/handover.ts'
+import { createHandover } from './handover/create-handover.ts'
+import type { Handover } from './handover/handover.ts'
 import { findStoreId } from './handover/store-id.ts'
 import { Reconcile } from './heal/reconcile.ts'
 import { StorageLook } from './heal/storage-look.ts'
@@ -258,16 +259,6 @@ function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'st
       await operations.finish()
     },
   }
-}
-
-/** Its stores believe what the storage says, and no row. */
-function createHandover(blobs: BlobStoreOptions, manifests: ManifestStoreOptions): Handover {
-  return new Handover((isAway) => {
-    const metadata = unlessAway(blobs.metadata, isAway)
-    const view = new StorageView(blobs.storage, metadata.read)
-    const own = { metadata, view, reconcile: new StorageLook(view) }
-    return { blobs: new BlobStore({ ...blobs, ...own }), manifests: new ManifestStore({ ...manifests, ...own }) }
-  })
 }
 
 type BackgroundParts = DanglingLinksOptions & TagIndexesOptions & Omit<BackgroundScanOptions, 'danglingLinks' | 'tagIndexes'>
