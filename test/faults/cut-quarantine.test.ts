@@ -67,14 +67,18 @@ const WORKS: Readonly<Record<string, readonly [damages: Content, work: Work]>> =
   ],
 }
 
-describeOnRoots('what was under way', (newRoot, kind) => {
-  const works = Object.entries(WORKS)
-  const chosen = someOf(`works that are cut on a ${kind}`, works, kind === 'bucket' ? 1 : 2)
+/** Each work, and what has become of the database after it. */
+const CASES = Object.entries(WORKS).flatMap(([title, [content, work]]) =>
+  (['kept', 'gone'] as const).map((database) => ({ title, content, work, database })),
+)
 
-  describe.each(['kept', 'gone'])('with the database %s after that', (database) => {
+describeOnRoots('what was under way', (newRoot, kind) => {
+  const chosen = someOf(`works that are cut on a ${kind}`, CASES, kind === 'bucket' ? 1 : 2)
+
+  describe('at any step', () => {
     test.each(chosen)(
-      '%s that is cut after any step loses no bytes, and a push makes all of it whole',
-      async (_, [content, work]) => {
+      '$title that is cut loses no bytes, and a push makes all of it whole, with the database $database after that',
+      async ({ content, work, database }) => {
         let root: TestRoot = ''
         const rootOf = async ({ steps, after }: Cut) => {
           root = await newRoot(`${steps}-${after}`)
