@@ -31,17 +31,15 @@ const CLIENTS = ['crane', 'regctl', 'skopeo', 'curl']
 const OPERATORS = ['berth', 'curl']
 
 describeWith({ programs: PROGRAMS, root: true }, 'deletions by clients', () => {
-  const directory = {
-    names: someOf('clients that delete in a directory', CLIENTS, 2),
-    operators: someOf('operators that delete in a directory', OPERATORS, 1),
-  }
-  describe('of a directory', () => define(directory, async () => undefined))
+  const deleting = (place: string): Deleting => ({
+    names: someOf(`clients that delete in a ${place}`, CLIENTS, 2),
+    operators: someOf(`operators that delete in a ${place}`, OPERATORS, 1),
+  })
   // A bucket has the other server and the other storage; what a client sends is the same there.
-  const bucket = {
-    names: someOf('clients that delete in a bucket', CLIENTS, 1),
-    operators: someOf('operators that delete in a bucket', OPERATORS, 1),
+  for (const place of someOf('storages in which clients delete', ['directory', 'bucket'] as const, 1)) {
+    if (place === 'directory') describe('of a directory', () => define(deleting(place), async () => undefined))
+    else describeOnStores('of a bucket', (store) => define(deleting(place), async () => await store().newBucket()), ['versitygw'])
   }
-  describeOnStores('of a bucket', (store) => define(bucket, async () => await store().newBucket()), ['versitygw'])
 })
 
 interface Deleting {

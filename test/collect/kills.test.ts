@@ -13,7 +13,7 @@ import { whenRemoving } from '../support/watched-claims.ts'
 const CLIENTS = 8
 const PROCESSES = 2
 /** By hand, `BERTH_COLLECT_SECONDS=600`. */
-const SECONDS = Number(process.env.BERTH_COLLECT_SECONDS ?? (triesAll ? 120 : 15))
+const SECONDS = Number(process.env.BERTH_COLLECT_SECONDS ?? (triesAll ? 120 : 10))
 const KILL_EVERY_MS = triesAll ? 4_000 : 2_500
 /** How often both are killed; with the last of them ends the epoch. */
 const ALL_CHANCE = 0.15

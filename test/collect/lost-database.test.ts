@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { rmSync } from 'node:fs'
 import { IMPATIENT_BERTH } from '../support/berth-program.ts'
 import { CollectingStorm } from '../support/collecting-storm.ts'
+import { triesAll } from '../support/effort.ts'
 import { Fleet } from '../support/fleet.ts'
 import { seedFor } from '../support/seeded-random.ts'
 import { filesInDirectory } from '../support/stored-files.ts'
@@ -10,7 +11,7 @@ import { metadataPath } from '../support/test-root.ts'
 import { whenRemoving } from '../support/watched-claims.ts'
 
 const CLIENTS = 4
-const SECONDS = 12
+const SECONDS = triesAll ? 12 : 8
 const RESTARTED_MS = 90_000
 
 test('the database is deleted in the middle of removals, under two processes: all that was acknowledged stays, and what nothing needs goes', async () => {

@@ -4,7 +4,7 @@ import { eventStorm } from '../support/event-storm.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** 10,000 with `BERTH_TEST_EFFORT=all`. */
-const PUSHES = triesAll ? 10_000 : 300
+const PUSHES = triesAll ? 10_000 : 150
 const TEST_MS = 120_000 + PUSHES * 100
 
 test.each(processCounts('events of what is killed'))(

@@ -1,6 +1,6 @@
 import { expect, test } from 'bun:test'
 import { type BucketBerth, withBerth } from '../support/bucket-berth.ts'
-import { triesAll } from '../support/effort.ts'
+import { someOf, triesAll } from '../support/effort.ts'
 import { type Content, contentOf, fixedBytes } from '../support/images.ts'
 import { describeOnStoresAtOnce } from '../support/object-store.ts'
 import { PatientClient } from '../support/patient-client.ts'
@@ -25,78 +25,71 @@ const MIB = 1024 * 1024
 /** Of all sizes that matter: nothing, one small object, one whole part, some parts and a rest. */
 const LAYER_BYTES = [0, 1, 70_000, 5 * MIB, 10 * MIB + 17]
 
+/** What befalls the store. */
+const SCENES: Readonly<Record<string, (store: ObjectStore) => Promise<void>>> = {
+  'from a store that fails, and then is not there for half a minute': async (store) => {
+    await using scene = await Scene.start(store, 'a failing store')
+    const { proxy, random, clients } = scene
+
+    await scene.serve(async () => {
+      proxy.use(...badWeather(random))
+      await scene.work(OPERATIONS / 2)
+      proxy.use(...outage())
+      const rest = scene.work(OPERATIONS / 2)
+      await Bun.sleep(OUTAGE_MS)
+      proxy.use(...badWeather(random))
+      await rest
+    })
+
+    scene.expectAllOf(KINDS_OF_WEATHER)
+    expect(clients.some(({ patience }) => [...patience.keys()].some((what) => what.includes('503 UNAVAILABLE')))).toBe(true)
+    await scene.expectWhole()
+  },
+  'from a store that fails, lacks operations and shows old lists': async (store) => {
+    await using scene = await Scene.start(store, 'a poor store')
+    const { proxy, random } = scene
+
+    await scene.serve(async () => {
+      proxy.use(...poorStore(), ...badWeather(random))
+      await scene.work(OPERATIONS)
+    })
+
+    scene.expectAllOf([...KINDS_OF_WEATHER, 'stale'])
+    await scene.expectWhole()
+  },
+  [`from a store that fails, while Berth is killed ${KILLS} times and what it sent arrives afterwards`]: async (store) => {
+    await using scene = await Scene.start(store, 'kills over a failing store')
+    const { proxy, random } = scene
+
+    await scene.serve(async (berth) => {
+      proxy.use(...badWeather(random))
+      for (let kill = 0; kill < KILLS; kill += 1) {
+        const killed = scene.whileGone(async () => {
+          const underWay = proxy.next('deliver-late')
+          proxy.use(lateDelivery(random))
+          await underWay
+          await Bun.sleep(random.below(60))
+          await berth.kill()
+          proxy.use(...badWeather(random))
+          await berth.restart()
+        })
+        await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1), killed)
+      }
+      await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
+    })
+
+    // Stalls are rare, and this is the shorter run.
+    scene.expectAllOf([...KINDS_OF_WEATHER.filter((kind) => kind !== 'stall'), 'deliver-late'])
+    await scene.expectWhole()
+  },
+}
+
 describeWith({ programs: [PEER_PROGRAM] }, `${OPERATIONS} pushes and pulls by ${CLIENTS} clients`, () => {
-  // The faults are the proxy's, and the same before each store.
+  // The faults are the proxy's, and the same before each store. Each takes ten seconds of the processor: a run tries one of them.
+  const scenes = someOf('stores that fail', Object.entries(SCENES), 1)
+
   describeOnStoresAtOnce('lose nothing and get no wrong byte', (store) => {
-    test(
-      'from a store that fails, and then is not there for half a minute',
-      async () => {
-        await using scene = await Scene.start(store(), 'a failing store')
-        const { proxy, random, clients } = scene
-
-        await scene.serve(async () => {
-          proxy.use(...badWeather(random))
-          await scene.work(OPERATIONS / 2)
-          proxy.use(...outage())
-          const rest = scene.work(OPERATIONS / 2)
-          await Bun.sleep(OUTAGE_MS)
-          proxy.use(...badWeather(random))
-          await rest
-        })
-
-        scene.expectAllOf(KINDS_OF_WEATHER)
-        expect(clients.some(({ patience }) => [...patience.keys()].some((what) => what.includes('503 UNAVAILABLE')))).toBe(true)
-        await scene.expectWhole()
-      },
-      TEST_MS,
-    )
-
-    test(
-      'from a store that fails, lacks operations and shows old lists',
-      async () => {
-        await using scene = await Scene.start(store(), 'a poor store')
-        const { proxy, random } = scene
-
-        await scene.serve(async () => {
-          proxy.use(...poorStore(), ...badWeather(random))
-          await scene.work(OPERATIONS)
-        })
-
-        scene.expectAllOf([...KINDS_OF_WEATHER, 'stale'])
-        await scene.expectWhole()
-      },
-      TEST_MS,
-    )
-
-    test(
-      `from a store that fails, while Berth is killed ${KILLS} times and what it sent arrives afterwards`,
-      async () => {
-        await using scene = await Scene.start(store(), 'kills over a failing store')
-        const { proxy, random } = scene
-
-        await scene.serve(async (berth) => {
-          proxy.use(...badWeather(random))
-          for (let kill = 0; kill < KILLS; kill += 1) {
-            const killed = scene.whileGone(async () => {
-              const underWay = proxy.next('deliver-late')
-              proxy.use(lateDelivery(random))
-              await underWay
-              await Bun.sleep(random.below(60))
-              await berth.kill()
-              proxy.use(...badWeather(random))
-              await berth.restart()
-            })
-            await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1), killed)
-          }
-          await scene.work(OPERATIONS_WITH_KILLS / (KILLS + 1))
-        })
-
-        // Stalls are rare, and this is the shorter run.
-        scene.expectAllOf([...KINDS_OF_WEATHER.filter((kind) => kind !== 'stall'), 'deliver-late'])
-        await scene.expectWhole()
-      },
-      TEST_MS,
-    )
+    test.each(scenes)('%s', async (_, scene) => await scene(store()), TEST_MS)
   })
 })
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import axe from 'axe-core'
 import { AccessRegistry } from '../support/access-registry.ts'
 import { CHROMIUM, type Tab, TestBrowser } from '../support/browser.ts'
-import { triesAll } from '../support/effort.ts'
+import { someOf, triesAll } from '../support/effort.ts'
 import { PageImages, pushForEveryScreen, pushForOtherScreens, READS_LAYERS } from '../support/page-images.ts'
 import { describeWith } from '../support/requirements.ts'
 import { SeededRandom, seedFor } from '../support/seeded-random.ts'
@@ -15,19 +15,22 @@ const ACCESS = `  admins: ['user:alice']
     - {who: ['user:alice'], repositories: ['**'], can: [pull, push, delete, list]}
     - {who: ['user:bob'], repositories: ['none/**'], can: [pull, list]}
 `
-const SCREENS = [
+const ALL_SCREENS = [
   ...['/', '/?q=a', '/?q=nothing-has-this', '/ui/team/payments', '/ui/team/payments:2.3.1', '/ui/team/ledger:latest'],
   ...['/ui/team/payments:latest/history', '/ui/-/sign-in', '/ui/team/none', '/?sort=moved', '/ui/-/activity'],
   ...['/ui/-/space', '/ui/-/deployments', '/ui/tools/debian/-/files?of=12', '/ui/tools/debian/-/compare?from=12&to=12.1'],
   ...['/ui/team/payments?sort=size&q=2', '/ui/team/payments/-/compare?from=2.3.0&to=2.3.1', '/ui/team/payments/-/space'],
 ]
 /** Those of a caller who may change something. */
-const OWN_SCREENS = [
+const ALL_OWN_SCREENS = [
   ...['/ui/team/payments', '/ui/team/payments/-/description', '/ui/team/payments/-/delete', '/ui/team/payments/-/deleted'],
   ...['/ui/team/payments/-/delete?all=yes', '/ui/team/payments:latest/history', '/ui/-/account', '/ui/-/users', '/ui/-/groups'],
   ...['/ui/-/rules?repository=team/payments', '/ui/-/webhooks?of=ci', '/ui/-/space'],
   ...['/ui/-/deployments', '/ui/tools/debian/-/inside?of=12'],
 ]
+/** Each takes a second of the processor: a run looks at half of them. */
+const SCREENS = someOf('screens', ALL_SCREENS, ALL_SCREENS.length / 2)
+const OWN_SCREENS = someOf('screens of a caller who may change something', ALL_OWN_SCREENS, ALL_OWN_SCREENS.length / 2)
 /** Of a caller who may see nothing, and the help over it. */
 const NOTHING = 'nothing'
 

@@ -5,7 +5,7 @@ import { eventStorm } from '../support/event-storm.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-const PUSHES = triesAll ? 10_000 : 100
+const PUSHES = triesAll ? 10_000 : 50
 const TEST_MS = 180_000 + PUSHES * 200
 
 describeOnStores(

@@ -14,7 +14,7 @@ setDefaultTimeout(3_600_000)
 const CLIENTS = 8
 const PROCESSES = 2
 /** By hand, `BERTH_COLLECT_SECONDS=600`. */
-const SECONDS = Number(process.env.BERTH_COLLECT_SECONDS ?? (triesAll ? 120 : 20))
+const SECONDS = Number(process.env.BERTH_COLLECT_SECONDS ?? (triesAll ? 120 : 14))
 /** A signature is good for 3 s here, and for 15 in earnest: this stands for a minute. */
 const LATEST_MS = 12_000
 /** So much later the store refuses it. What is repeated sooner although it was answered is done again: docs/storage.md says to whom that happens. */
