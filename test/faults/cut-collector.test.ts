@@ -5,7 +5,7 @@ import { BerthInProcess } from '../support/berth-in-process.ts'
 import { blobPlaces, imagePlaces, type Place } from '../support/collected-places.ts'
 import { collect, collectAll, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
 import { cutEverywhere } from '../support/cut-work.ts'
-import { triesAll } from '../support/effort.ts'
+import { someOf, triesAll } from '../support/effort.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { describeOnRoots } from '../support/on-roots.ts'
 import { filesIn } from '../support/stored-files.ts'
@@ -34,7 +34,7 @@ async function missing(root: TestRoot, places: readonly Place[]): Promise<readon
 }
 
 describeOnRoots('a collection', (newRoot, kind) => {
-  test.each(['kept', 'gone'])(
+  test.each(someOf(`databases after a collection that is cut on a ${kind}`, ['kept', 'gone'] as const, 1))(
     'that is cut after any step, with the database %s after that, goes on, and where it is gone not before the time for what is found',
     async (database) => {
       const cuts = await cutEverywhere(
