@@ -28,7 +28,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
   const same = CONFIG_CASES.filter(({ difference }) => difference === undefined)
   const different = CONFIG_CASES.filter(({ difference }) => difference !== undefined)
 
-  test.each(someOf('the same configuration', same, 16).map((one) => [one.title, one] as const))(
+  test.each(someOf('the same configuration', same, 10).map((one) => [one.title, one] as const))(
     'registry:2 and Berth do the same: %s',
     async (_, configCase) => {
       const { peer, berth } = await outcomesOf(configCase)
@@ -38,7 +38,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'With the same configuration', () => 
     TEST_MS,
   )
 
-  test.each(someOf('configurations that differ', different, 6).map((one) => [one.title, one] as const))(
+  test.each(someOf('configurations that differ', different, 4).map((one) => [one.title, one] as const))(
     'registry:2 and Berth differ as docs/compatibility.md says: %s',
     async (_, configCase) => {
       const { peer, berth } = await outcomesOf(configCase)

@@ -2,6 +2,7 @@ import { expect, test } from 'bun:test'
 import { mkdir } from 'node:fs/promises'
 import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
+import { processCounts } from '../support/effort.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { environmentIn, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
@@ -25,7 +26,7 @@ function onlyWritable(folder: string): readonly string[] {
 }
 
 describeWith({ programs: ['unshare', 'mount'], root: true }, 'where nothing can be written but the storage', () => {
-  test.each([1, 2])(
+  test.each(processCounts('a disk on which nothing is writable'))(
     'a directory is served, with pushes and deletes, by %i process(es)',
     async (processes) => {
       using folder = new TemporaryFolder()

@@ -1,6 +1,7 @@
 import { expect, test } from 'bun:test'
 import { connect, createServer, type Server } from 'node:net'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
+import { processCounts } from '../support/effort.ts'
 import { freePort } from '../support/free-port.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { STORE_START_MS } from '../support/object-store.ts'
@@ -14,7 +15,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 const SOON_MS = 90_000
 
 describeWith({ programs: ['versitygw'] }, 'an object store that comes later than Berth', () => {
-  test.each([1, 2])(
+  test.each(processCounts('a store that comes later'))(
     'is waited for by %i process(es): 503, not ready, and served once store and bucket are there',
     async (processes) => {
       using folder = new TemporaryFolder()
@@ -40,7 +41,7 @@ describeWith({ programs: ['versitygw'] }, 'an object store that comes later than
     STORE_START_MS,
   )
 
-  test.each([1, 2])(
+  test.each(processCounts('a stop before the store comes'))(
     'is no reason for %i process(es) to stay when they are asked to end',
     async (processes) => {
       using folder = new TemporaryFolder()

@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'bun:test'
 import { readdir, stat, writeFile } from 'node:fs/promises'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
+import { processCounts } from '../support/effort.ts'
 import { freePort } from '../support/free-port.ts'
 import { GO } from '../support/go-program.ts'
 import { Pebble } from '../support/pebble.ts'
@@ -17,7 +18,7 @@ const HOSTS = ['registry.example.com', 'images.example.com']
 describeWith({ programs: [GO], atOnce: true }, "http.tls.letsencrypt, with Let's Encrypt's test server", () => {
   beforeAll(async () => void (await Pebble.build()), BUILD_MS)
 
-  test.each([1, 2])(
+  test.each(processCounts('the order of certificates'))(
     'orders one certificate for each host, and all of %d processes show them',
     async (processes) => {
       using folder = new TemporaryFolder()

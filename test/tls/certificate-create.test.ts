@@ -4,6 +4,7 @@ import { ensureCertificate, pathsIn } from '../../src/certificates/certificate-f
 import { factsOf } from '../../src/certificates/server-certificate.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
+import { processCounts } from '../support/effort.ts'
 import { environmentIn, type Outcome, run, runToSuccess } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -157,7 +158,7 @@ describeWith({ programs: ['openssl'] }, 'openssl', () => {
 })
 
 describe('berth serve --tls self-signed', () => {
-  test.each([1, 2])(
+  test.each(processCounts('certificates that are made at the start'))(
     'makes its certificates on the first start and keeps them, with %d process(es)',
     async (processes) => {
       using folder = new TemporaryFolder()

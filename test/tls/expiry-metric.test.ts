@@ -4,13 +4,14 @@ import { ensureCertificate } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
 import { startBerth } from '../support/berth-process.ts'
 import { makeCertificates } from '../support/certificates.ts'
+import { processCounts } from '../support/effort.ts'
 import { poll } from '../support/processes.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 const TEST_MS = 180_000
 const RENEWAL_MS = 40_000
 
-test.each([1, 2])(
+test.each(processCounts('the end of a certificate in metrics'))(
   'the metrics of %d process(es) say when the certificate ends, also after it was renewed',
   async (processes) => {
     using folder = new TemporaryFolder()

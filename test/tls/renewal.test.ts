@@ -5,6 +5,7 @@ import { ensureCertificate } from '../../src/certificates/certificate-folder.ts'
 import { factsOf } from '../../src/certificates/server-certificate.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
 import { clientOf, makeCertificates } from '../support/certificates.ts'
+import { processCounts } from '../support/effort.ts'
 import { contentOf, fixedBytes } from '../support/images.ts'
 import { poll } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -15,7 +16,7 @@ const TEST_MS = 180_000
 const RENEWAL_MS = 120_000
 const HOSTS = ['localhost', '127.0.0.1']
 
-describe.each([1, 2])('certificates that change while %d process(es) serve', (processes) => {
+describe.each(processCounts('certificates that change'))('certificates that change while %d process(es) serve', (processes) => {
   test(
     'are shown within seconds, and no request that had begun fails, however long it takes',
     async () => {
