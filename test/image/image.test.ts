@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { version } from '../../src/runtime/version.ts'
 import { DOCKER_PROGRAMS, DockerDaemon } from '../support/docker-daemon.ts'
-import { runToSuccess } from '../support/processes.ts'
+import { poll, runToSuccess } from '../support/processes.ts'
 import { RegistryContainer } from '../support/registry-container.ts'
 import { digestOf, lookWithWget, takeImageLab } from '../support/registry-lab.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -166,6 +166,53 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
     async () => {
       expect(await daemon.docker('run', '--rm', 'berth', 'sh', '-c', 'echo hello')).toBe('hello\n')
       expect(await daemon.docker('run', '--rm', 'berth', '--version')).toBe(`registry berth ${version}\n`)
+    },
+    TEST_MS,
+  )
+
+  test(
+    'it is the agent of docs/deploy.md, which replaces a container whose tag moves',
+    async () => {
+      const page = await Bun.file(join(ROOT, 'docs/deploy.md')).text()
+      const [, shown = ''] = /^docker (run (?:.*\\\n)+.*)$/m.exec(page) ?? []
+      const token = await folder.file('agent/token', 'secret')
+      const made = await daemon.docker('run', '--rm', '--entrypoint', 'htpasswd', 'berth', '-Bbn', 'deploy', 'secret')
+      await folder.file('agent/htpasswd', made)
+      const auth = [
+        '-e',
+        'REGISTRY_AUTH=htpasswd',
+        '-e',
+        'REGISTRY_AUTH_HTPASSWD_REALM=r',
+        '-e',
+        'REGISTRY_AUTH_HTPASSWD_PATH=/auth/htpasswd',
+      ]
+      await using _ = await start('agents', '-p', '5010:5000', '-v', `${folder.join('agent')}:/auth`, ...auth, 'berth')
+      await daemon.docker('login', '--username', 'deploy', '--password', 'secret', 'localhost:5010')
+      await daemon.docker('tag', 'base', 'localhost:5010/app:v1')
+      await daemon.docker('push', 'localhost:5010/app:v1')
+      const labels = ['--label', 'berth.deploy=true', '--label', 'berth.settle=200ms', '--stop-signal', 'KILL']
+      await daemon.docker('run', '--detach', '--name', 'app', ...labels, 'localhost:5010/app:v1', 'busybox', 'sleep', '1d')
+      // The network of the daemon, its socket, and the folders that a host has are the test's own.
+      const words = shown
+        .replaceAll('\\\n', ' ')
+        .replace('registry.example.com:5000/berth', 'berth')
+        .replaceAll('registry.example.com:5000', 'localhost:5010')
+        .replace('/var/run/docker.sock:', `${daemon.environment.DOCKER_HOST?.replace('unix://', '')}:`)
+        .replace('/etc/berth/deploy.token:', `${token}:`)
+        .replace('/etc/docker/certs.d:', `${await folder.directory('agent/certs.d')}:`)
+        .replace('--restart unless-stopped', '--network host')
+      await using ending = new AsyncDisposableStack()
+      ending.defer(async () => void (await daemon.tryDocker('rm', '--force', 'berth-agent', 'app')))
+      await daemon.docker(...words.trim().split(/ +/))
+
+      await daemon.docker('commit', '--change', 'LABEL version=2', 'app', 'localhost:5010/app:v1')
+      await daemon.docker('push', 'localhost:5010/app:v1')
+      const version = await poll('the new image runs', TEST_MS, async () => {
+        const label = await daemon.tryDocker('inspect', '--format', '{{.State.Running}} {{.Config.Labels.version}}', 'app')
+        return label.stdout.trim() === 'true 2' ? '2' : undefined
+      })
+
+      expect(version).toBe('2')
     },
     TEST_MS,
   )
