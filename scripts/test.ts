@@ -19,7 +19,7 @@ const NIGHTLY = 'test/nightly'
 /** What the tests call whose registry has the storage, or the processes, that the run is about. */
 const ON_EACH_DRIVER = 'onEachDriver('
 const DRAWN = '--drawn'
-/** The files that a worker runs share its modules, as in a bare `bun test`: a fresh set for each file takes half as much processor time again. */
+/** The files that a worker runs share its modules, as in a bare `bun test`: a fresh set for each file takes one and a half times the processor time. */
 const OPTIONS = ['--parallel=4', '--no-isolate', '--timeout=180000', '--timings=test/timings.json']
 
 const asked = process.argv.slice(2)
