@@ -1,6 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Environment, PROGRAM_PATH, runToSuccess } from './processes.ts'
 
 /** Go is often installed where no shell looks by itself. */
@@ -12,13 +12,34 @@ export const GO = Bun.which('go', { PATH: GO_PATH }) ?? 'go'
 
 /** A program that is built from source once for this machine, and kept outside of the repository; gives its path. */
 export async function buildGoProgram(source: string, version: string): Promise<string> {
+  return await builtOnce(source, version, async (program, environment) => {
+    await runToSuccess([GO, 'install', `${source}@${version}`], {
+      environment: { ...environment, GOBIN: dirname(program) },
+      timeoutMs: BUILD_MS,
+    })
+  })
+}
+
+/** The same of a module that excludes versions of others, which Go builds in the folder of that module alone. `path`: of the program in the module. */
+export async function buildProgramOfModule(module: string, version: string, path: string): Promise<string> {
+  return await builtOnce(`${module}/${path}`, version, async (program, environment) => {
+    const options = { environment, timeoutMs: BUILD_MS }
+    const { Dir } = JSON.parse(await runToSuccess([GO, 'mod', 'download', '-json', `${module}@${version}`], options))
+    await runToSuccess([GO, '-C', Dir, 'build', '-o', program, `./${path}`], options)
+  })
+}
+
+async function builtOnce(
+  source: string,
+  version: string,
+  build: (program: string, environment: Environment) => Promise<void>,
+): Promise<string> {
   const name = source.split('/').at(-1) ?? source
   const folder = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'berth-test/go', `${name}-${version}`)
   const program = join(folder, name)
   if (await Bun.file(program).exists()) return program
   mkdirSync(folder, { recursive: true })
   // Building asks the network, by the machine's own ways; what is built runs without them.
-  const environment = { ...(process.env as Environment), GOBIN: folder, PATH: GO_PATH }
-  await runToSuccess([GO, 'install', `${source}@${version}`], { environment, timeoutMs: BUILD_MS })
+  await build(program, { ...(process.env as Environment), PATH: GO_PATH })
   return program
 }
