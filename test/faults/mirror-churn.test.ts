@@ -60,6 +60,8 @@ test(
     }
     await Promise.all(Array.from({ length: CLIENTS }, pullAtRandom)).finally(() => clearInterval(watching))
 
+    const megabytes = (bytes: number) => `${(bytes / MB).toFixed(0)} MB`
+    process.stderr.write(`pulled ${megabytes(pulled)} through ${megabytes(LIMIT)}, which held ${megabytes(mostHeld)} at most\n`)
     expect(failures).toEqual([])
     expect(mostHeld).toBeLessThan(1.1 * LIMIT)
     expect(mostHeld).toBeGreaterThan(0.5 * LIMIT)
