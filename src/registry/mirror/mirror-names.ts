@@ -51,16 +51,18 @@ export class MirrorNames<Mirror extends NamedMirror = NamedMirror> {
   /** The mirror from which a repository is fetched. */
   find(repository: RepositoryName): Mirror | undefined {
     const mirror = this.ownerOf(repository)
-    const there = mirror && nameThere(mirror, repository)
-    if (mirror === undefined || there === undefined) return undefined
+    if (mirror === undefined || repository === mirror.prefix) return undefined
     const { repositories } = mirror
-    return repositories.length === 0 || repositories.some((glob) => glob.fits(there)) ? mirror : undefined
+    if (repositories.length === 0) return mirror
+    const there = nameThere(mirror, repository)
+    return there !== undefined && repositories.some((glob) => glob.fits(there)) ? mirror : undefined
   }
 
   /** The name under which a repository is kept, whatever a client calls it: `docker.io/alpine` is `docker.io/library/alpine`. */
   complete(repository: RepositoryName): RepositoryName {
     const owner = this.#ownerOf(repository)
-    const there = owner && nameThere(owner.mirror, repository)
+    if (owner?.isHub !== true) return repository
+    const there = nameThere(owner.mirror, repository)
     return (there && findRepositoryName(textHere(owner, there))) ?? repository
   }
 

@@ -48,3 +48,37 @@ test.each([
   expect(stale).toBe(isServed ? 1 : 0)
   expect(log.lines.map(({ level }) => level)).toEqual(isServed ? ['warn'] : [])
 })
+
+test('a tag within its ttl, and a digest, are looked up once each time, as what was pushed here', async () => {
+  await using server = await FakeUpstream.start((_, response) => void response.writeHead(304).end())
+  const asked: string[] = []
+  const manifests = {
+    get: async () => {
+      asked.push('get')
+      return HELD
+    },
+    read: async () => {
+      asked.push('read')
+      return { manifest: HELD, content: new Uint8Array(7) }
+    },
+    put: async () => {
+      throw new Error('nothing is put')
+    },
+  }
+  const upstream = new Upstream({ url: new URL(server.url) })
+  const mirrored = new MirroredManifests({
+    ...{ upstream, manifests, tagsFreshMs: 3_600_000, signal: new AbortController().signal, log: new RecordedLog() },
+    absences: new Absences(),
+    events: NO_EVENTS,
+  })
+  await mirrored.read(APP, LATEST)
+  asked.length = 0
+
+  await mirrored.read(APP, LATEST)
+  await mirrored.get(APP, LATEST)
+  await mirrored.read(APP, HELD.digest)
+  await mirrored.get(APP, HELD.digest)
+
+  expect(asked).toEqual(['read', 'get', 'read', 'get'])
+  expect(server.asked.length).toBe(1)
+})

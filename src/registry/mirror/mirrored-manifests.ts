@@ -46,14 +46,29 @@ export class MirroredManifests {
   /** Throws MANIFEST_UNKNOWN where the upstream answers 404, and UpstreamFailure. */
   async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
     const { manifests } = this.#options
-    const { held, unconfirmedBy } = await this.#brought(repository, reference, () => manifests.get(repository, reference))
+    const get = () => manifests.get(repository, reference)
+    if (this.#isSettled(repository, reference)) {
+      const here = await ifKnown(get)
+      if (here !== undefined) return here
+    }
+    const { held, unconfirmedBy } = await this.#brought(repository, reference, get)
     return { ...held, unconfirmedBy }
   }
 
   /** As `get`. */
   async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
+    const { manifests } = this.#options
+    if (this.#isSettled(repository, reference)) {
+      const here = await ifKnown(() => manifests.read(repository, reference))
+      if (here !== undefined) return here
+    }
     const { held, unconfirmedBy } = await this.#brought(repository, reference, () => this.#readWhole(repository, reference))
     return { manifest: { ...held.manifest, unconfirmedBy }, content: held.content }
+  }
+
+  /** The upstream need not be asked for it if it is here: such a pull looks it up once, as one of what was pushed here. */
+  #isSettled(repository: RepositoryName, reference: Reference): boolean {
+    return isDigest(reference) || this.#isFresh(repository, reference)
   }
 
   /** As `read`, where the upstream has said now to what a tag points. Throws as well where it does not say. */
@@ -93,7 +108,7 @@ export class MirroredManifests {
   async #bring(repository: RepositoryName, reference: Reference): Promise<string | undefined> {
     const { upstream, events, log } = this.#options
     const held = await this.#find(repository, reference)
-    if (held !== undefined && (isDigest(reference) || this.#isFresh(repository, reference))) return undefined
+    if (held !== undefined && this.#isSettled(repository, reference)) return undefined
     try {
       await this.#once(repository, reference, () => this.#fetchOrConfirm(repository, reference, held?.digest))
       return undefined
@@ -107,12 +122,7 @@ export class MirroredManifests {
   }
 
   async #find(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
-    try {
-      return await this.#options.manifests.get(repository, reference)
-    } catch (error) {
-      if (isUnknown(error)) return undefined
-      throw error
-    }
+    return await ifKnown(() => this.#options.manifests.get(repository, reference))
   }
 
   /** Requests that want the same at once share one answer. */
@@ -185,6 +195,16 @@ async function keep(
 
 function unknownUpstream({ asked }: Pick<NamedUpstream, 'asked'>, reference: Reference): RegistryError {
   return new RegistryError('MANIFEST_UNKNOWN', { message: `${asked} has no such manifest (404).`, detail: { reference } })
+}
+
+/** Undefined where it is not here. */
+async function ifKnown<Found>(find: () => Promise<Found>): Promise<Found | undefined> {
+  try {
+    return await find()
+  } catch (error) {
+    if (isUnknown(error)) return undefined
+    throw error
+  }
 }
 
 function isUnknown(error: unknown): boolean {
