@@ -7,7 +7,7 @@ import { someOf } from '../support/effort.ts'
 import { type Outcome, PROGRAM_PATH, run } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 
-const TEST_MS = 180_000
+const TEST_MS = 300_000
 /** Docker's plugin, by the name that scripts/test-stores.sh gives it: Debian's docker-compose is another program. */
 const COMPOSE = 'docker-compose-2'
 
