@@ -62,6 +62,12 @@ describe('what an image was made upon', () => {
     const { digest } = base.manifest
     expect(await baseOf('team/app/inside?tag=v1')).toEqual({ name: 'base/debian:12-slim', digest, by: 'layers' })
     expect(await baseOf('base/debian/inside?tag=12-slim')).toBe(null)
+    const middle = [{ path: 'middle', bytes: 'x' }]
+    await push(imageOf([[{ path: 'c', bytes: 'x' }], middle]), 'v1', 'another/with-its-last-layer')
+    await push(imageOf([BASE, middle]), 'v1', 'base/middle')
+    await push(imageOf([BASE, middle, [{ path: 'top', bytes: 'x' }]]), 'v1', 'team/top')
+    await readAll()
+    expect(await baseOf('team/top/inside?tag=v1')).toMatchObject({ name: 'base/middle:v1', by: 'layers' })
     await berth.registry.facts.run(new AbortController().signal)
     expect(await baseOf('team/app/inside?tag=named')).toEqual({ name: 'debian:12', digest: null, by: 'annotation' })
     expect(await pageOf('team/app/-/inside?of=v1')).toContain('base/debian:12-slim')

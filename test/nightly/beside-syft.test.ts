@@ -91,11 +91,11 @@ async function bySyft(image: string, type: string): Promise<readonly string[]> {
   )
 }
 
-/** syft writes the epoch 0 of some packages of rpm, and names of Python in small letters. */
+/** syft writes names of Python as indexes have them (PEP 503). */
 function shown(rows: readonly (readonly (string | undefined)[])[], type: string): readonly string[] {
   const found = rows
     .filter(([of]) => of === type)
-    .map(([, name, version]) => `${type === 'pypi' ? name?.toLowerCase() : name} ${version}`)
+    .map(([, name, version]) => `${type === 'pypi' ? name?.toLowerCase().replace(/[-_.]+/g, '-') : name} ${version}`)
   return [...new Set(found)].toSorted()
 }
 
@@ -142,7 +142,7 @@ async function makeRpm(root: string): Promise<void> {
 
 /** Packages that this repository has. */
 async function makeNode(root: string): Promise<void> {
-  for (const name of ['commander', 'zod', 'typescript'])
+  for (const name of ['commander', 'zod', 'yaml'])
     await cp(join(import.meta.dir, '../../node_modules', name), join(root, 'srv/node_modules', name), {
       recursive: true,
       dereference: true,
@@ -152,8 +152,6 @@ async function makeNode(root: string): Promise<void> {
 async function makePython(root: string): Promise<void> {
   await runToSuccess(
     ['python3', '-m', 'pip', 'install', '--quiet', '--target', join(root, 'usr/lib/python3/dist-packages'), 'six', 'requests'],
-    {
-      environment: lab.environment,
-    },
+    { environment: lab.environment, timeoutMs: TEST_MS },
   )
 }
