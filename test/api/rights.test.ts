@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { API_CALLERS, type ApiCaller, ApiLab } from '../support/api-lab.ts'
 import { makeImage } from '../support/images.ts'
-import { debianLayer, imageOf } from '../support/inside-image.ts'
+import { debianLayer, imageOf, untilRead } from '../support/inside-image.ts'
 import { poll } from '../support/processes.ts'
-import { expectStatus } from '../support/registry-client.ts'
 import { someServers } from '../support/wire.ts'
 
 setDefaultTimeout(120_000)
@@ -113,8 +112,8 @@ describe.each(someServers('rights'))('the rights at %s:', (_, server) => {
     lab = await ApiLab.start(server)
     for (const repository of [VISIBLE, HIDDEN]) {
       await lab.push(IMAGE, 'v1', repository)
-      // Answers when its layers are read, so that searches find it.
-      await expectStatus(await lab.ask('keeper', 'GET', `/api/v1/repositories/${repository}/packages?tag=v1`), 200)
+      // Searches find it when its layers are read.
+      await untilRead({ request: async (method, path) => await lab.ask('keeper', method, path) }, repository, 'v1')
     }
   })
   afterAll(() => lab[Symbol.asyncDispose]())
