@@ -14,7 +14,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(triesAll ? 3_600_000 : 120_000)
 
-/** What one layer may take of memory, beside a runtime that does nothing. Measured where nothing else runs. */
+/** What each step of a layer's reading may add to memory: listing it, putting its files together, comparing them. Measured where nothing else runs. */
 const MOST_MIB = 64
 const PROGRAM = join(import.meta.dir, '../support/hostile-layer-program.ts')
 /** They take ten seconds of a processor; a reader's own test has fewer. */
