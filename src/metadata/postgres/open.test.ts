@@ -43,7 +43,7 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
 
   /** Those whose last question took or asked for a lock: the connections of the locks. */
   async function endSession(): Promise<void> {
-    const text = `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted ORDER BY pid LIMIT 1`
+    const text = `SELECT pg_terminate_backend(pid, 30000) FROM pg_locks WHERE locktype = 'advisory' AND granted ORDER BY pid LIMIT 1`
     await server().ask(text)
   }
 
