@@ -83,7 +83,7 @@ export class Lives {
   /** Nothing of it can be done any more, but for pulls. */
   #quieten({ registry }: Life): void {
     registry.handover.beAway()
-    // Who listens to events comes again.
+    // Clients that listen to events lose their connection here, and connect again.
     Promise.all([registry.handOverDuties(), registry.stop()]).catch((error: unknown) => {
       this.#options.log.warn('work in the background did not end', { error })
     })

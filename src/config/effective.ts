@@ -54,7 +54,7 @@ function renderBelow(key: Key, path: readonly string[], settings: Settings): str
   return isOptional(path) ? [line(path, '{}', settings)] : []
 }
 
-/** The sections whose presence says something: those of storage drivers and kinds of auth, access, and PostgreSQL. */
+/** Sections that switch something on by being there, even when they are empty: storage drivers, kinds of auth, access, and PostgreSQL. */
 const OPTIONAL: ReadonlySet<string> = new Set([
   ...['access', 'metadata.postgres', 'metadata.postgres.tls'],
   ...STORAGE_DRIVERS.map((driver) => `storage.${driver}`),

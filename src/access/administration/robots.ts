@@ -19,7 +19,7 @@ export function keeperOf({ caller, accounts = 'none' }: Permit): RobotKeeper | u
   return caller.kind === 'user' && accounts !== 'none' ? { name: caller.name, right: accounts } : undefined
 }
 
-/** How the name of each robot of a user begins. Undefined for a user of an htpasswd file whose name no account can have. */
+/** The prefix of the names of a user's robots. Undefined when the user comes from an htpasswd file and has a name that no account can have. */
 export function ownBeginning({ name }: Pick<RobotKeeper, 'name'>): string | undefined {
   const beginning = `${name}.`
   return findAccountName(`${beginning}x`) === undefined ? undefined : beginning

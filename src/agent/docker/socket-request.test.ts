@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 
-/** Asks twice, once by the client's own fetch, in a process whose fetch gives up a silent connection after seconds in the place of minutes. */
+/** This program sends two requests, one with askSocket and one with fetch; its fetch gives up a silent connection after seconds, not minutes. */
 const CLIENT = `
   import { askSocket } from ${JSON.stringify(join(import.meta.dir, 'socket-request.ts'))}
   const [socket] = process.argv.slice(-1)

@@ -29,7 +29,7 @@ export function withItsVolumes({ config, hostConfig, mounts }: ContainerSettings
   }
 }
 
-/** As binds, what a container has by --volumes-from: for one whose lender is no more. */
+/** The volumes that a container got by --volumes-from, written as binds: the container that lent them does not exist any more. */
 export function bindsOfLenders({ config, hostConfig, mounts }: ContainerSettings): readonly string[] {
   const named = Array.isArray(hostConfig.Mounts) ? hostConfig.Mounts.map((mount) => objectIn(mount).Target) : []
   const own = [...textsIn(hostConfig.Binds).map(targetOf), ...named, ...Object.keys(objectIn(config.Volumes))].map(bare)

@@ -126,6 +126,7 @@ export class PostgresLocks implements ProcessLocks {
   async leave(): Promise<void> {
     if (this.#isOver) return
     clearInterval(this.#timer)
+    // When the server cannot be reached, it ends the session by itself, and the others know by that.
     await this.#ask('DELETE FROM process WHERE id = CAST(? AS TEXT)', this.#mine ?? '').catch(() => undefined)
     this.#end()
   }
