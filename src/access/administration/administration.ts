@@ -23,7 +23,7 @@ export interface Administration {
 /** Each change throws AccountError for what is not there. */
 export interface Groups {
   page(asked: AccountsAsked): Promise<AccountPage<Group>>
-  /** Makes the group if there is none. False: no user of the storage has that name, and an htpasswd file may have it. */
+  /** Makes the group if there is none. False: the storage has no user of that name; an htpasswd file may have one. */
   add(group: AccountName, member: AccountName): Promise<boolean>
   removeMember(group: AccountName, member: AccountName): Promise<void>
   remove(group: AccountName): Promise<void>

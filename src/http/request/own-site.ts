@@ -10,24 +10,24 @@ export interface AskingSite {
 }
 
 /**
- * For what a browser brings by itself, a cookie above all. Browsers say where a form or a request comes from, and no page can make them say something
- * else: in Sec-Fetch-Site, which they send over HTTPS, and in Origin. A request that says nothing is no browser's, and has no business here. Throws DENIED.
+ * For a change that a cookie authorises, which a browser sends by itself. A browser says which site a form or a script's request comes from, in
+ * Sec-Fetch-Site (over HTTPS) and in Origin, and no page can change either. A request with neither is not a browser's and is refused too. Throws DENIED.
  */
 export function requireOwnSite(asking: AskingSite): void {
-  if (!(siteOf(asking) ?? false)) throw fromAnotherSite()
+  if (!(isFromOwnSite(asking) ?? false)) throw fromAnotherSite()
 }
 
 /**
- * For a change that no cookie asks for: a browser may bring a remembered password, or reach a registry that asks for none. Only what says that it comes from
- * another site is refused; a token in `Authorization: Bearer` no browser brings by itself. Throws DENIED.
+ * For a change that no cookie authorises: a browser may still send a remembered password, or reach a registry without logins. A request is refused when
+ * it says that it comes from another site; one with `Authorization: Bearer` is not, since no browser adds that header by itself. Throws DENIED.
  */
 export function refuseOtherSite(asking: AskingSite): void {
   const isBearer = /^bearer /i.test(asking.request.headers.get('authorization') ?? '')
-  if (!isBearer && siteOf(asking) === false) throw fromAnotherSite()
+  if (!isBearer && isFromOwnSite(asking) === false) throw fromAnotherSite()
 }
 
-/** Whether it comes from this registry's own page; undefined where it does not say. */
-function siteOf({ request, connection, publicOrigin }: AskingSite): boolean | undefined {
+/** Whether the request comes from this registry's own page; undefined where it does not say. */
+function isFromOwnSite({ request, connection, publicOrigin }: AskingSite): boolean | undefined {
   const { headers } = request
   const from = headers.get('sec-fetch-site')
   if (from !== null) return from === 'same-origin'
