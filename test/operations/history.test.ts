@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pushImage } from '../collect/rows/row.ts'
 import { type BerthProcess, startBerth } from '../support/berth-process.ts'
@@ -11,7 +11,7 @@ import { environmentIn, type Outcome, poll, run } from '../support/processes.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
-import { metadataPath } from '../support/test-root.ts'
+import { loseDatabase } from '../support/test-root.ts'
 
 setDefaultTimeout(120_000)
 
@@ -64,8 +64,8 @@ const digestOf = async (reference = 'v1') => {
   return response.headers.get('docker-content-digest') ?? response.status
 }
 
-function loseDatabase(): void {
-  for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(folder.join('data')) + end, { force: true })
+function startWithoutDatabase(): void {
+  loseDatabase(folder.join('data'))
 }
 
 test('the commands of docs/operations/history.md show the moves of a tag, and take it back', async () => {
@@ -148,7 +148,7 @@ test('moves reach the storage by themselves while the server runs, and the histo
   const before = await history()
   await untilWritten(3)
   await berth.stop()
-  loseDatabase()
+  startWithoutDatabase()
 
   expect(await history()).toEqual(before)
   await start()

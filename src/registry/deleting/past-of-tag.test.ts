@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { rmSync, utimesSync } from 'node:fs'
+import { utimesSync } from 'node:fs'
 import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
 import { collectAll, TEST_POLICY } from '../../../test/support/collecting.ts'
@@ -8,7 +8,7 @@ import { expectStatus } from '../../../test/support/registry-client.ts'
 import { tagSetOf } from '../../../test/support/retention-rule.ts'
 import { pastIn } from '../../../test/support/tag-past.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { type Digest, parseDigest } from '../../oci/digest.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
@@ -51,9 +51,9 @@ function touch(digest: Digest | undefined, atMs: number): void {
   utimesSync(folder.join('data', path), atMs / 1000, atMs / 1000)
 }
 
-async function loseDatabase(): Promise<void> {
+async function startWithoutDatabase(): Promise<void> {
   await berth.stop()
-  for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(folder.join('data')) + end, { force: true })
+  loseDatabase(folder.join('data'))
   await start()
 }
 
@@ -77,7 +77,7 @@ describe('the past of a tag', () => {
 
   test('that was lost with the database is told of the present image alone, where the tag came to more than the bound', async () => {
     for (const image of [one, two, three]) await pushImage(berth.client, image, 'v1')
-    await loseDatabase()
+    await startWithoutDatabase()
     const bounds = { historyBytes: 1e9, moves: 10, remembered: 2, deletions: 10 }
 
     const found = await (await berth.registry.changes.past(app, { signal, onUnreadable: () => undefined, bounds })).of(app, v1)
@@ -118,7 +118,7 @@ describe('the past of a tag', () => {
     await pushImage(berth.client, one, 'v1')
     await flush()
     await pushImage(berth.client, two, 'v1')
-    await loseDatabase()
+    await startWithoutDatabase()
 
     const [newest, oldest] = await moves()
 
@@ -131,7 +131,7 @@ describe('the past of a tag', () => {
     await pushImage(berth.client, one, 'v1')
     await flush()
     await deletes('v1')
-    await loseDatabase()
+    await startWithoutDatabase()
 
     expect(await shown()).toEqual([
       [undefined, 'tag delete', 'gone'],
@@ -142,7 +142,7 @@ describe('the past of a tag', () => {
   test('has a way back and forth that the records lack, by the times that the tag remembers', async () => {
     for (const image of [one, two]) await pushImage(berth.client, image, 'v1')
     await flush()
-    await loseDatabase()
+    await startWithoutDatabase()
     for (const [seconds, digest] of [first, second].entries()) touch(digest, Date.now() + (seconds + 60) * 1000)
 
     expect(await shown()).toEqual([
@@ -156,7 +156,7 @@ describe('the past of a tag', () => {
   test('takes no second push of the same image for a move', async () => {
     for (const image of [one, two]) await pushImage(berth.client, image, 'v1')
     await flush()
-    await loseDatabase()
+    await startWithoutDatabase()
     touch(second, Date.now() + 60_000)
 
     expect(await shown()).toEqual([
@@ -169,7 +169,7 @@ describe('the past of a tag', () => {
     await pushImage(berth.client, one, 'v1')
     await deletes('v1')
     await flush()
-    await loseDatabase()
+    await startWithoutDatabase()
 
     expect(await shown()).toEqual([
       [undefined, 'tag delete', 'gone'],

@@ -4,7 +4,7 @@ import { BerthInProcess, type InProcessOptions } from '../../../test/support/ber
 import { contentOf, descriptorOf, type Image, jsonContent, makeImage, makeImageIndex } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { findFacts, type KnownFacts } from '../../metadata/facts/image-facts.ts'
 import { purgeTombstones } from '../../metadata/scans.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -32,7 +32,7 @@ async function start(options: InProcessOptions = {}): Promise<void> {
 
 async function startAnew(options: InProcessOptions = {}): Promise<void> {
   await berth.stop()
-  rmSync(metadataPath(folder.join('data')))
+  loseDatabase(folder.join('data'))
   await start(options)
 }
 

@@ -5,7 +5,7 @@ import { contentOf, type Image } from '../../../test/support/images.ts'
 import { debianLayer, dpkgStatus, imageOf, programEntry } from '../../../test/support/inside-image.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { deleteBlobs } from '../../metadata/changes.ts'
 import { findImageInside, findImagePackages, readNext, setNothingInside } from '../../metadata/inside/images.ts'
 import { purgeTombstones } from '../../metadata/scans.ts'
@@ -33,7 +33,7 @@ async function start(options: InProcessOptions = {}): Promise<void> {
 
 async function startAnew(options: InProcessOptions = {}): Promise<void> {
   await berth.stop()
-  rmSync(metadataPath(folder.join('data')))
+  loseDatabase(folder.join('data'))
   await start(options)
 }
 

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { rmSync, utimesSync } from 'node:fs'
+import { utimesSync } from 'node:fs'
 import { DAY_MS } from '../../../test/support/collecting.ts'
 import { type Image, makeImage } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf as rule } from '../../../test/support/retention-rule.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 
 const [one, two, three] = ['one', 'two', 'three'].map((name) => makeImage(name, { layers: 1 })) as [Image, Image, Image]
 
@@ -27,7 +27,7 @@ describe('when something was pushed', () => {
       [three, 'pr-3'],
     ])
     await lab.berth.stop()
-    rmSync(metadataPath(lab.folder.join('data')))
+    loseDatabase(lab.folder.join('data'))
     const agedTo = (tag: string, ms: number) =>
       utimesSync(
         lab.folder.join(`data/docker/registry/v2/repositories/ci/app/_manifests/tags/${tag}/current/link`),

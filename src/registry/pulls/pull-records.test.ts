@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, setSystemTime, test } from 'bun:test'
-import { appendFileSync, readdirSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs'
+import { appendFileSync, readdirSync, readFileSync, statSync, truncateSync } from 'node:fs'
 import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess, type InProcessOptions } from '../../../test/support/berth-in-process.ts'
 import { makeImage } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { parseReference } from '../../oci/reference.ts'
 import { KEPT_DAYS, pullShardOf } from './pull-records.ts'
@@ -40,9 +40,9 @@ async function record(): Promise<void> {
   await berth.registry.pullRecords.run(signal)
 }
 
-async function loseDatabase(options: InProcessOptions = {}): Promise<void> {
+async function startWithoutDatabase(options: InProcessOptions = {}): Promise<void> {
   await berth.stop()
-  for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(folder.join('data')) + end, { force: true })
+  loseDatabase(folder.join('data'))
   berth = await BerthInProcess.start(folder.join('data'), options)
   await berth.scan()
 }
@@ -69,7 +69,7 @@ test('what was recorded is counted again after the database is lost, and new pul
   await record()
   await pull(APP, 1)
 
-  await loseDatabase()
+  await startWithoutDatabase()
   expect(await countOf(APP)).toBe(0)
   await pull(APP, 2)
 
@@ -80,7 +80,7 @@ test('what was recorded is counted again after the database is lost, and new pul
 test('records are read once for a database, also by two processes', async () => {
   await pull(APP, 3)
   await record()
-  await loseDatabase()
+  await startWithoutDatabase()
   await using second = await BerthInProcess.start(folder.join('data'))
 
   await pull(APP, 1)
@@ -119,7 +119,7 @@ test('lines that are none are passed over, and so is a record that is too large 
   appendFileSync(fileOf(APP), `${[...lines, ...others].join('\n')}\nend`)
   truncateSync(fileOf(OTHER), 64 * 1024 * 1024)
 
-  await loseDatabase()
+  await startWithoutDatabase()
   await pull(APP, 1)
 
   expect([await countOf(APP), await countOf(OTHER)]).toEqual([3, 0])
@@ -133,7 +133,7 @@ test('a storage that does not answer leaves them to be read, and pulls are count
   const hook = (call: string) =>
     isBroken && call.startsWith('read ') && call.includes('/pulls/') ? Promise.reject(new Error('EIO')) : undefined
 
-  await loseDatabase({ hook })
+  await startWithoutDatabase({ hook })
   await expect(pull(APP, 1)).rejects.toThrow('EIO')
   isBroken = false
   await pull(APP, 1)

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
-import { rmSync } from 'node:fs'
 import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
 import { makeImage } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { MOST_ACTIVITY } from '../../metadata/shown/activity.ts'
 
 setDefaultTimeout(120_000)
@@ -37,9 +36,9 @@ async function activity(limit = 100) {
   return entries.map(({ id: _, ...move }) => move)
 }
 
-async function loseDatabase(): Promise<void> {
+async function startWithoutDatabase(): Promise<void> {
   await berth.stop()
-  for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(folder.join('data')) + end, { force: true })
+  loseDatabase(folder.join('data'))
   berth = await BerthInProcess.start(folder.join('data'))
 }
 
@@ -55,7 +54,7 @@ test('the newest moves are the same after the database is lost, and new ones com
     ['v1', false],
   ])
 
-  await loseDatabase()
+  await startWithoutDatabase()
   await flush()
   expect(await activity()).toEqual(before)
   await pushImage(berth.client, image, 'v4', 'team/app')

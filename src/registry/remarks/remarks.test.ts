@@ -4,7 +4,7 @@ import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess, type InProcessOptions } from '../../../test/support/berth-in-process.ts'
 import { makeImage } from '../../../test/support/images.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 
 setDefaultTimeout(120_000)
@@ -31,7 +31,7 @@ afterEach(async () => {
 
 async function startAnew({ losesDatabase = false, ...options }: InProcessOptions & { losesDatabase?: boolean } = {}) {
   await berth.stop()
-  if (losesDatabase) for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(folder.join('data')) + end, { force: true })
+  if (losesDatabase) loseDatabase(folder.join('data'))
   berth = await BerthInProcess.start(folder.join('data'), options)
 }
 

@@ -1,10 +1,9 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
-import { rmSync } from 'node:fs'
 import { BerthInProcess, type InProcessOptions } from '../../../test/support/berth-in-process.ts'
 import { descriptorOf, type Image, jsonContent } from '../../../test/support/images.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { MetadataNotWritableError } from '../../metadata/query.ts'
 import { listPending } from '../../metadata/search/entries.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -268,7 +267,7 @@ describe('the description', () => {
     await push('app', { description: 'old', created: '2023-01-01T00:00:00Z' }, 'old')
     await push('thrift')
     await berth.stop()
-    rmSync(metadataPath(folder.join('data')))
+    loseDatabase(folder.join('data'))
     await start()
 
     expect(await names('thrift')).toEqual(['thrift'])

@@ -1,10 +1,9 @@
 import { expect, setDefaultTimeout, test } from 'bun:test'
-import { rmSync } from 'node:fs'
 import { pushImage } from '../../../test/collect/rows/row.ts'
 import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
 import { makeImage } from '../../../test/support/images.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { metadataPath } from '../../../test/support/test-root.ts'
+import { loseDatabase } from '../../../test/support/test-root.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 
 setDefaultTimeout(120_000)
@@ -18,7 +17,7 @@ test('what others need is not known before everything was scanned, and what was 
     await using berth = await BerthInProcess.start(folder.join('data'))
     for (const name of ['app', 'other']) await pushImage(berth.client, image, 'v1', name)
   }
-  for (const end of ['', '-wal', '-shm']) rmSync(metadataPath(folder.join('data')) + end, { force: true })
+  loseDatabase(folder.join('data'))
   await using berth = await BerthInProcess.start(folder.join('data'))
 
   const before = await useOf(berth)
