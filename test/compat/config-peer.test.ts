@@ -127,8 +127,17 @@ describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key', () 
 })
 
 /** It goes with a bucket alone: on the directory of these tests Berth says so. */
-const POSTGRES = { host: 'db', port: 5432, database: 'a', user: 'a', password: 'b', schema: 'a', tls: { ca: '/ca.pem' } }
-const POSTGRES_KEYS = ['host', 'port', 'database', 'user', 'password', 'passwordfile', 'schema', 'tls.ca']
+const POSTGRES = {
+  url: 'postgres://db',
+  host: 'db',
+  port: 5432,
+  database: 'a',
+  user: 'a',
+  password: 'b',
+  schema: 'a',
+  tls: { ca: '/ca.pem' },
+}
+const POSTGRES_KEYS = ['url', 'host', 'port', 'database', 'user', 'password', 'passwordfile', 'schema', 'tls.ca']
 
 describeWith({ programs: [PEER_PROGRAM, PEER_3_PROGRAM] }, 'With every key of PostgreSQL', () => {
   const postgres = stringify({ metadata: { postgres: POSTGRES } })

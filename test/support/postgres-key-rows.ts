@@ -15,6 +15,12 @@ type Row = readonly [key: string, config: object, read: (config: Config) => unkn
 
 /** Keys below `metadata.postgres`, which go with a bucket alone. */
 export const POSTGRES_ROWS: readonly Row[] = [
+  [
+    'metadata.postgres.url',
+    bucketWith({ url: 'postgres://a@db:5433/c?sslmode=verify-full' }),
+    ({ metadata }) => metadata.postgres,
+    { ...DEFAULTS, host: 'db', port: 5433, user: 'a', database: 'c', tls: { ca: undefined } },
+  ],
   row('host', { host: '/run/postgresql' }, { host: '/run/postgresql' }),
   row('port', { port: 5433 }, { port: 5433 }),
   row('database', { database: 'other' }, { database: 'other' }),
@@ -35,6 +41,9 @@ function row(key: string, keys: object, expected: object): Row {
 }
 
 function configOf(keys: object): object {
-  const bucket = { s3: { bucket: 'images', region: 'us-east-1' } }
-  return { storage: bucket, metadata: { postgres: { host: HOST, ...keys } } }
+  return bucketWith({ host: HOST, ...keys })
+}
+
+function bucketWith(postgres: object): object {
+  return { storage: { s3: { bucket: 'images', region: 'us-east-1' } }, metadata: { postgres } }
 }
