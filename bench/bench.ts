@@ -53,6 +53,8 @@ export interface Bench {
   /** Pushes what is needed, once for each contestant, and warms it up. */
   readonly prepare?: (registry: RegistryUnderLoad, lab: Lab) => Promise<void>
   readonly sample: (registry: RegistryUnderLoad, lab: Lab) => Promise<Sample>
+  /** Lines that say more of the last sample than its numbers. */
+  readonly causes?: (registry: RegistryUnderLoad) => readonly string[]
 }
 
 /** One value as it was measured. */

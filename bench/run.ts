@@ -52,6 +52,7 @@ async function measure(bench: Bench, registries: RegistryUnderLoad[], lab: Lab, 
     for (const registry of turned(registries, round)) {
       const sample = await bench.sample(registry, lab)
       options.say(`  ${bench.name} ${round}/${rounds} ${registry.contestant}: ${textOf(bench, sample)}`)
+      for (const line of bench.causes?.(registry) ?? []) options.say(`    ${line}`)
       for (const [figure, value] of Object.entries(sample)) {
         measurements.push({ bench: bench.name, figure, contestant: registry.contestant, round, value })
       }

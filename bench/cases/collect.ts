@@ -11,10 +11,13 @@ import { MANIFEST_TYPE } from '../stores/layout-store.ts'
 const SECONDS_BEFORE = 30
 const EVERY_MS = 10
 const MB = 1e6
+/** Of the longest turns and transactions of each phase so many are named. */
+const NAMED = 3
 
 /** A tenth of the layers is garbage: Berth takes it at its own rate, while it is asked for manifests and blobs. */
 export function collect(layers: number): Bench {
   const probes = new Map<string, Probed>()
+  const collections = new Map<string, Collection>()
   const probeOf = (lab: Lab, contestant: string) => {
     const probe = probes.get(contestant) ?? new Probed(join(lab.folder, contestant))
     probes.set(contestant, probe)
@@ -27,8 +30,25 @@ export function collect(layers: number): Bench {
     contestants: ['berth', 'berth-1'],
     figures: FIGURES,
     environment: (lab, contestant) => probeOf(lab, contestant).environment,
-    sample: async (registry, lab) => await collectServing(registry, probeOf(lab, registry.contestant), layers),
+    sample: async (registry, lab) => {
+      const { sample, collection } = await collectServing(registry, probeOf(lab, registry.contestant), layers)
+      collections.set(registry.contestant, collection)
+      return sample
+    },
+    causes: ({ contestant }) => causesOf(probes.get(contestant), collections.get(contestant)),
   }
+}
+
+function causesOf(probe: Probed | undefined, collection: Collection | undefined): readonly string[] {
+  if (probe === undefined || collection === undefined) return []
+  const { passBeganMs, condemnedMs, removalBeganMs, removedMs, purgedMs } = collection
+  const phases: [string, number, number][] = [
+    ['looking', passBeganMs, condemnedMs],
+    ['between', condemnedMs, removalBeganMs],
+    ['removing', removalBeganMs, removedMs],
+    ['purging', removedMs, purgedMs],
+  ]
+  return phases.flatMap(([phase, fromMs, toMs]) => probe.causes(fromMs, toMs, NAMED).map((cause) => `${phase}, ${cause}`))
 }
 
 /** The same as fast as it goes, beside docker-registry, which collects while it is stopped. */
@@ -97,7 +117,11 @@ async function collectAlone(registry: RegistryUnderLoad, garbage: number): Promi
   return { ...timesOf(collection, garbage), peak: registry.residentBytes().peak / MB }
 }
 
-async function collectServing(registry: RegistryUnderLoad, probe: Probed, layers: number): Promise<Sample> {
+async function collectServing(
+  registry: RegistryUnderLoad,
+  probe: Probed,
+  layers: number,
+): Promise<{ readonly sample: Sample; readonly collection: Collection }> {
   const garbage = layers / 10
   using collector = new WatchedCollector(registry.data)
   const blobs = collector.blobs()
@@ -117,7 +141,7 @@ async function collectServing(registry: RegistryUnderLoad, probe: Probed, layers
   const longest = probe.longest(collection.passBeganMs, collection.removedMs)
   const purging = probe.longest(collection.removedMs, collection.purgedMs)
   const times = (kind: string) => (during[kind]?.p99Ms ?? 0) / (before[kind]?.p99Ms ?? 1)
-  return {
+  const sample = {
     ...timesOf(collection, garbage),
     ...{ 'manifest-before': before.manifest?.p99Ms ?? 0, 'manifest-during': during.manifest?.p99Ms ?? 0 },
     ...{ 'blob-before': before.blob?.p99Ms ?? 0, 'blob-during': during.blob?.p99Ms ?? 0 },
@@ -127,6 +151,7 @@ async function collectServing(registry: RegistryUnderLoad, probe: Probed, layers
     ...{ 'purge-turn': purging.turnMs, 'purge-turn-cpu': purging.turnCpuMs },
     ...{ memory: memory / MB, peak: peak / MB, more: (peak - memory) / MB },
   }
+  return { sample, collection }
 }
 
 function timesOf({ passBeganMs, condemnedMs, removalBeganMs, removedMs }: Collection, garbage: number): Sample {
