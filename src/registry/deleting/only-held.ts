@@ -13,6 +13,7 @@ import {
 } from '../../metadata/keeping/bytes.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
+import { Portion } from '../portion.ts'
 import type { Questions } from './questions.ts'
 
 /** An answer takes so much of the processor's time: then other requests have their turn. */
@@ -37,8 +38,8 @@ interface PartOf extends GoingPart {
 /** How many bytes manifests hold and nothing else, each once: theirs and those of what they name. An estimate: what is pushed until they go may need them. */
 export class OnlyHeld {
   readonly #questions: Questions
-  readonly #following = new Portion()
-  readonly #counted = new Portion()
+  readonly #following = portionOfManifests()
+  readonly #counted = portionOfManifests()
 
   constructor(questions: Questions) {
     this.#questions = questions
@@ -136,23 +137,14 @@ export class OnlyHeld {
   }
 }
 
-/** How many manifests a question is about: so many that its answer takes about as long as it may, whatever else the machine does. */
-class Portion {
-  #size = FIRST_AT_ONCE
+/** How many manifests a question is about, by the time of the processor: whatever else the machine does. */
+function portionOfManifests(): Portion {
+  return new Portion({ first: FIRST_AT_ONCE, least: LEAST_AT_ONCE, most: MOST_AT_ONCE, longMs: ANSWER_MS, nowMs: processorMs })
+}
 
-  get size(): number {
-    return this.#size
-  }
-
-  async timed<Answer>(question: () => Promise<Answer>): Promise<Answer> {
-    const before = process.cpuUsage()
-    const answer = await question()
-    const { user, system } = process.cpuUsage(before)
-    const tookMs = (user + system) / 1000
-    if (tookMs > ANSWER_MS) this.#size = Math.max(LEAST_AT_ONCE, Math.floor(this.#size / 2))
-    else if (tookMs < ANSWER_MS / 2) this.#size = Math.min(MOST_AT_ONCE, this.#size * 2)
-    return answer
-  }
+function processorMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
 }
 
 /** So many manifests at a time, of one set or of several. */

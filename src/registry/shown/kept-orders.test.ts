@@ -5,9 +5,10 @@ import { makeImage } from '../../../test/support/images.ts'
 import { SeededRandom } from '../../../test/support/seeded-random.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { dayNumberOf } from '../../metadata/pulls/notes.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
 import { parseRepositoryName } from '../../oci/name.ts'
 import { PullCounts } from '../pulls/pull-counts.ts'
-import { MANY_TAGS } from './kept-orders.ts'
+import { KeptOrders, MANY_TAGS } from './kept-orders.ts'
 import { OrderedTags } from './ordered-tags.ts'
 import { TAG_SORTS, type TagSort } from './tag-order.ts'
 
@@ -152,6 +153,36 @@ test('a repository of very many tags is found, its order is kept, and a page rea
   expect(page.entries.map(({ tag }) => String(tag))).toEqual(['v4999', 'v4998', 'v4997'])
   expect([whole.tags, whole.images]).toEqual([MANY_TAGS + images.length, images.length])
   expect(Math.max(...read)).toBeLessThanOrEqual(100)
+})
+
+test('a look for repositories of many tags is about a few of them at a time where these take long', async () => {
+  const repositories = 300
+  await write(`WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ${repositories})
+    INSERT INTO repository (name) SELECT 'ci/app-' || n FROM i`)
+  const { metadata } = berth.opened
+  const spans: number[] = []
+  let nowMs = 0
+  const all: Query['all'] = async (sql, ...values) => {
+    const [after, upTo] = values.map(Number)
+    if (String(sql).includes('OFFSET') && after !== undefined && upTo !== undefined) {
+      spans.push(upTo - after)
+      nowMs += upTo - after
+    }
+    return await metadata.read.all(sql, ...values)
+  }
+  const { read } = metadata
+  const slow: Metadata = {
+    read: { all, get: (sql, ...values) => read.get(sql, ...values), run: (sql, ...values) => read.run(sql, ...values) },
+    revision: () => metadata.revision(),
+    write: (operation) => metadata.write(operation),
+  }
+  using _clock = spyOn(performance, 'now').mockImplementation(() => nowMs)
+
+  await new KeptOrders({ metadata: slow, backgroundScan: { isComplete: async () => true } }).run(signal)
+
+  // Each repository takes a millisecond of this clock.
+  expect(spans.reduce((sum, span) => sum + span, 0)).toBeGreaterThanOrEqual(repositories)
+  expect(Math.max(...spans)).toBeLessThan(10)
 })
 
 test('a repository that goes takes its orders along', async () => {

@@ -23,13 +23,14 @@ import {
 import { type Metadata, MetadataNotWritableError, type Query } from '../../metadata/query.ts'
 import { isAttachedTag } from '../../oci/tags/attached-tag.ts'
 import { findVersion, orderTextOf } from '../../oci/tags/version-order.ts'
+import { Portion } from '../portion.ts'
 import { Rest } from '../rest.ts'
 import type { BackgroundScan } from '../scan/background-scan.ts'
 import { type OrderedTag, placeOf, type TagPlace } from './tag-order.ts'
 
 /** A repository with fewer tags is sorted when that is asked for: 10 ms. */
 export const MANY_TAGS = 5_000
-/** One transaction writes so many: 3 ms. */
+/** One transaction writes no more. */
 const WRITTEN_AT_ONCE = 100
 /** A request waits for no more of what has changed: the duty works off the rest within five seconds. */
 const CHANGES_OF_REQUEST = 1_000
@@ -143,23 +144,28 @@ export class KeptOrders {
     const { read } = this.#metadata
     const rest = new Rest()
     const last = await findLastRepository(read)
-    for (let after = 0; after < last; after += IDS_AT_ONCE) {
+    // The tags of each are counted up to that number: of a few repositories, or of many small ones.
+    const portion = new Portion({ first: 1, most: IDS_AT_ONCE })
+    for (let after = 0; after < last; ) {
       if (signal.aborted) return
-      const ids = await listOfMany(read, after, after + IDS_AT_ONCE, MANY_TAGS)
+      const [from, upTo] = [after, after + portion.size]
+      const ids = await portion.timed(() => listOfMany(read, from, upTo, MANY_TAGS))
       if (ids.length > 0) await this.#metadata.write((query) => keepOrders(query, ids))
+      after = upTo
       await rest.after(0)
     }
     this.#lookedAtMs = performance.now()
   }
 
   async #fill(repositoryId: number, signal: AbortSignal): Promise<void> {
+    const portion = new Portion({ most: WRITTEN_AT_ONCE })
     for (let isDone = false; !isDone && !signal.aborted; ) {
-      isDone = await this.#metadata.write(async (query) => {
+      isDone = await portion.write(this.#metadata, async (query) => {
         const filled = await findFilled(query, repositoryId)
         if (filled === undefined || filled === null) return true
-        const rows = await listValues(query, repositoryId, filled, WRITTEN_AT_ONCE)
+        const rows = await listValues(query, repositoryId, filled, portion.size)
         await putOrdered(query, repositoryId, rows.map(orderedRowOf))
-        const end = rows.length < WRITTEN_AT_ONCE ? null : (rows.at(-1)?.tag ?? null)
+        const end = rows.length < portion.size ? null : (rows.at(-1)?.tag ?? null)
         await setFilled(query, repositoryId, end)
         return end === null
       })
@@ -180,11 +186,14 @@ export class KeptOrders {
   /** Works off so many changes. */
   async #catchUp(repositoryId: number, most: number, signal: AbortSignal | undefined): Promise<void> {
     const { read } = this.#metadata
-    for (let done = 0; done < most && signal?.aborted !== true; done += WRITTEN_AT_ONCE) {
-      const pending = await listPendingTags(read, repositoryId, WRITTEN_AT_ONCE)
+    const portion = new Portion({ most: WRITTEN_AT_ONCE })
+    for (let done = 0; done < most && signal?.aborted !== true; ) {
+      const atOnce = portion.size
+      const pending = await listPendingTags(read, repositoryId, atOnce)
       if (pending.length === 0) return
-      await this.#metadata.write(async (query) => await this.#settle(query, repositoryId, pending))
-      if (pending.length < WRITTEN_AT_ONCE) return
+      await portion.write(this.#metadata, (query) => this.#settle(query, repositoryId, pending), pending.length)
+      if (pending.length < atOnce) return
+      done += pending.length
     }
   }
 
