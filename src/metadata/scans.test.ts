@@ -3,7 +3,7 @@ import { manifestContent } from '../../test/support/metadata-contract.ts'
 import { TemporaryFolder } from '../../test/support/temporary-folder.ts'
 import { setManifestGone, setManifestHeld } from './changes.ts'
 import { putManifestContent } from './manifest-content.ts'
-import { MANIFEST_TOMBSTONES, purgeTombstones, TOMBSTONE_PURGES, TOMBSTONES_AT_ONCE } from './scans.ts'
+import { MANIFEST_TOMBSTONES, MOST_TOMBSTONES, purgeTombstones, TOMBSTONE_PURGES } from './scans.ts'
 import { type OpenedMetadata, openMetadata } from './sqlite/open.ts'
 
 const EPOCH = 1
@@ -32,7 +32,7 @@ async function tombstones(): Promise<number> {
 
 test('a purge of tombstones removes a bounded number in one transaction, of all kinds together, and says when there may be more', async () => {
   const { metadata } = opened
-  const each = TOMBSTONES_AT_ONCE / 2 + 20
+  const each = MOST_TOMBSTONES / 2 + 20
   await metadata.write(async (query) => {
     await query.run("INSERT INTO repository (id, name, scanned_epoch) VALUES (1, 'a', ?)", EPOCH)
     const series = 'WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < ?)'
@@ -53,7 +53,7 @@ test('a purge of tombstones removes a bounded number in one transaction, of all 
   const left: number[] = []
   while (await metadata.write((query) => purgeTombstones(query, EPOCH, each))) left.push(await tombstones())
 
-  expect(left).toEqual([3 * each - TOMBSTONES_AT_ONCE, 3 * each - 2 * TOMBSTONES_AT_ONCE])
+  expect(left).toEqual([3 * each - MOST_TOMBSTONES, 3 * each - 2 * MOST_TOMBSTONES])
   expect(await tombstones()).toBe(0)
 })
 

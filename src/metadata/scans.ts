@@ -46,8 +46,8 @@ export async function deleteScansOf(query: Query, process: string): Promise<void
   await query.run('DELETE FROM scan WHERE process = ?', process)
 }
 
-/** One transaction removes no more: ten milliseconds in a database of a million links, in which nothing else is written or answered. */
-export const TOMBSTONES_AT_ONCE = 50
+/** One transaction removes no more. */
+export const MOST_TOMBSTONES = 50
 /** And no more content than this, or that of one manifest. */
 const CONTENT_BYTES_AT_ONCE = 1024 * 1024
 
@@ -64,14 +64,19 @@ export const MANIFEST_TOMBSTONES = `SELECT repository_id AS repositoryId, digest
    WHERE linked = 0 AND number <= ? AND ${SCANNED} LIMIT ?`
 
 /**
- * Removes some tombstones up to a number that no open scan can mistake for a gap, with the content of manifests that no repository holds
+ * Removes at most so many tombstones up to a number that no open scan can mistake for a gap, with the content of manifests that no repository holds
  * any more; true when there may be more. Only of repositories that are scanned in this epoch: elsewhere an absent row would mean 'look',
  * and the tombstone spares that.
  */
-export async function purgeTombstones(query: Query, epoch: number, upTo: number): Promise<boolean> {
+export async function purgeTombstones(
+  query: Query,
+  epoch: number,
+  upTo: number,
+  atOnce: number = MOST_TOMBSTONES,
+): Promise<boolean> {
   const oldest = await query.get<{ number: number | null }>('SELECT min(number) AS number FROM scan')
   const below = Math.min(oldest?.number ?? upTo, upTo)
-  let left = TOMBSTONES_AT_ONCE
+  let left = atOnce
   for (const purge of TOMBSTONE_PURGES) {
     left -= (await query.all(purge, below, epoch, left)).length
     if (left === 0) return true

@@ -1,7 +1,7 @@
 import { readClock } from '../metadata/collecting/clock.ts'
 import type { Liveness } from '../metadata/processes.ts'
-import { currentNumber, type Metadata } from '../metadata/query.ts'
-import { deleteScansOf, listScanningProcesses, purgeTombstones } from '../metadata/scans.ts'
+import type { Metadata } from '../metadata/query.ts'
+import { deleteScansOf, listScanningProcesses } from '../metadata/scans.ts'
 import type { DutyState } from '../observe/duty-state.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import type { Scrub } from './check/scrub.ts'
@@ -25,6 +25,7 @@ import type { RetentionDuty } from './retention/retention-duty.ts'
 import type { BackgroundScan } from './scan/background-scan.ts'
 import type { SearchIndex } from './search/search-index.ts'
 import type { KeptOrders } from './shown/kept-orders.ts'
+import { Tombstones } from './tombstones.ts'
 import type { UploadOrphans } from './uploads/upload-orphans.ts'
 import type { UploadPurge } from './uploads/upload-purge.ts'
 import type { Operations } from './writes/operations.ts'
@@ -100,12 +101,12 @@ export class Maintenance {
   readonly #options: MaintenanceOptions
   readonly #duties: Duties
   #tasks: readonly RepeatedTask[] = []
-  /** The counter at the last purge: younger tombstones stay, for requests that looked before and write after. */
-  #tombstonesUpTo = 0
+  readonly #tombstones: Tombstones
 
   constructor(options: MaintenanceOptions) {
     this.#options = options
-    const { metadata, liveness, processId, onFailure } = options
+    const { metadata, liveness, processId, epoch, onFailure } = options
+    this.#tombstones = new Tombstones(metadata, epoch)
     this.#duties = new Duties({ duties: this.#listDuties(), metadata, liveness, processId, onFailure })
   }
 
@@ -160,7 +161,7 @@ export class Maintenance {
     const { tendMirrors, mirrorSyncs } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
-      { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#purgeTombstones(signal) },
+      { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#tombstones.purge(signal) },
       { name: 'leftovers', everyMs: LEFTOVERS_EVERY_MS, run: (signal) => this.#removeLeftovers(signal) },
       { name: 'collector', everyMs: collector.tickMs, run: (signal) => collector.duty.run(signal) },
       { name: 'facts', everyMs: FACTS_EVERY_MS, run: (signal) => this.#readFacts(signal) },
@@ -226,14 +227,6 @@ export class Maintenance {
     for (const process of await listScanningProcesses(metadata.read)) {
       if (!(await liveness.isAlive(process))) await metadata.write((query) => deleteScansOf(query, process))
     }
-  }
-
-  async #purgeTombstones(signal: AbortSignal): Promise<void> {
-    const { metadata, epoch } = this.#options
-    const upTo = this.#tombstonesUpTo
-    this.#tombstonesUpTo = await currentNumber(metadata.read)
-    let isMore = upTo > 0
-    while (isMore && !signal.aborted) isMore = await metadata.write((query) => purgeTombstones(query, epoch, upTo))
   }
 }
 

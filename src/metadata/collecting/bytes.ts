@@ -1,6 +1,5 @@
 import type { Digest } from '../../oci/digest.ts'
 import type { Query } from '../query.ts'
-import { SLICE } from './links.ts'
 
 /** Bytes of blobs as the collector sees them. They have no readers of their own: links and manifests have. */
 
@@ -17,11 +16,12 @@ export interface BlobSeen {
 }
 
 /** A slice of all blobs, by digest. */
-export async function listBlobSlice(query: Query, after: string): Promise<BlobSeen[]> {
+export async function listBlobSlice(query: Query, after: string, limit: number): Promise<BlobSeen[]> {
   return await query.all<BlobSeen>(
     `SELECT b.digest AS digest, coalesce(b.size, 0) AS size, CASE WHEN ${UNNEEDED} THEN b.touched_ms END AS unneededSinceMs
-     FROM (SELECT * FROM blob WHERE digest > ? ORDER BY digest LIMIT ${SLICE}) b`,
+     FROM (SELECT * FROM blob WHERE digest > ? ORDER BY digest LIMIT ?) b`,
     after,
+    limit,
   )
 }
 

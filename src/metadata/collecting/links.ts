@@ -5,7 +5,7 @@ import { CLOCK_MS, type Query, type Stamp } from '../query.ts'
 
 /** Links of blobs as the collector sees them (docs/collector.md, Links, then bytes). All times are those of its clock. */
 
-/** Rows are read in slices of so many: one is a turn of the event loop. */
+/** Rows are read in slices of at most so many: one is a turn of the event loop. */
 export const SLICE = 200
 /** So many rows are compared for the largest: a few milliseconds. */
 const LOOKED_AT_FOR_SIZE = 1_000
@@ -25,16 +25,22 @@ export interface LinkSeen {
 }
 
 /** A slice of the links of a repository, by digest. The index of digests takes a comparison with one column alone. */
-export async function listLinkSlice(query: Query, repositoryId: number, after: string): Promise<LinkSeen[]> {
+export async function listLinkSlice(
+  query: Query,
+  repositoryId: number,
+  after: string,
+  limit: number = SLICE,
+): Promise<LinkSeen[]> {
   return await query.all<LinkSeen>(
     `SELECT digest, unneededSinceMs,
        CASE WHEN unneededSinceMs IS NULL THEN 0 ELSE coalesce((SELECT size FROM blob b WHERE b.digest = s.target), 0)
          / (SELECT count(*) FROM link k WHERE k.target = s.target) END AS bytes
      FROM (SELECT l.digest AS digest, l.target AS target,
              CASE WHEN l.target IS NOT NULL AND l.condemned_ms IS NULL AND NOT ${NAMED} THEN l.touched_ms END AS unneededSinceMs
-           FROM link l WHERE l.repository_id = ? AND l.digest > ? ORDER BY l.digest LIMIT ${SLICE}) s`,
+           FROM link l WHERE l.repository_id = ? AND l.digest > ? ORDER BY l.digest LIMIT ?) s`,
     repositoryId,
     after,
+    limit,
   )
 }
 

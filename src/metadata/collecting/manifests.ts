@@ -5,7 +5,7 @@ import { type Claim, findExcludingClaim } from '../claims.ts'
 import { BEING_REMOVED, listTagsOf } from '../content.ts'
 import { CLOCK_MS, type Query } from '../query.ts'
 import { IS_ATTACHED, SUBJECT_IS_THERE } from './attached.ts'
-import { type Rescued, SLICE } from './links.ts'
+import type { Rescued } from './links.ts'
 
 /** Manifests as the collector sees them: no tag leads to them, no manifest names them, and what they refer to has gone. */
 
@@ -28,12 +28,18 @@ export interface ManifestSeen {
 }
 
 /** A slice of the manifests of a repository, by digest. */
-export async function listManifestSlice(query: Query, repositoryId: number, after: string): Promise<ManifestSeen[]> {
+export async function listManifestSlice(
+  query: Query,
+  repositoryId: number,
+  after: string,
+  limit: number,
+): Promise<ManifestSeen[]> {
   return await query.all<ManifestSeen>(
     `SELECT m.digest AS digest, m.held AS isHeld, ${UNNEEDED} AS isUntagged
-     FROM (SELECT * FROM manifest WHERE repository_id = ? AND digest > ? ORDER BY digest LIMIT ${SLICE}) m`,
+     FROM (SELECT * FROM manifest WHERE repository_id = ? AND digest > ? ORDER BY digest LIMIT ?) m`,
     repositoryId,
     after,
+    limit,
   )
 }
 

@@ -1,8 +1,10 @@
 import { listBlobSlice } from '../../metadata/collecting/bytes.ts'
 import { isOpaque, listLinkSlice, SLICE } from '../../metadata/collecting/links.ts'
+import { listManifestSlice, type ManifestSeen } from '../../metadata/collecting/manifests.ts'
 import { listRepositoriesToCollect, type RepositoryToCollect } from '../../metadata/collecting/survey.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
+import { Portion } from '../portion.ts'
 import { Rest } from '../rest.ts'
 
 const REPOSITORIES_AT_ONCE = 100
@@ -20,6 +22,9 @@ export class Candidates {
   readonly #read: Query
   readonly #signal: AbortSignal
   readonly #rest = new Rest()
+  readonly #linksAtOnce = new Portion({ most: SLICE })
+  readonly #blobsAtOnce = new Portion({ most: SLICE })
+  readonly #manifestsAtOnce = new Portion({ most: SLICE })
 
   constructor(read: Query, signal: AbortSignal) {
     this.#read = read
@@ -50,28 +55,45 @@ export class Candidates {
   /** Slices of the links of a repository that nothing needs; none where something in it cannot be read. */
   async *links(repositoryId: number): AsyncGenerator<readonly Candidate[]> {
     if (await isOpaque(this.#read, repositoryId)) return
-    for (let last = ''; ; ) {
-      const slice = await listLinkSlice(this.#read, repositoryId, last)
+    const list = (after: string, limit: number) => listLinkSlice(this.#read, repositoryId, after, limit)
+    for await (const slice of this.#slices(this.#linksAtOnce, list)) {
       const unneeded = slice.flatMap(({ digest, unneededSinceMs, bytes }) =>
         unneededSinceMs === null ? [] : [{ digest, sinceMs: unneededSinceMs, bytes }],
       )
       if (unneeded.length > 0) yield unneeded
-      if (slice.length < SLICE) return
-      last = slice.at(-1)?.digest ?? last
-      await this.turn()
     }
   }
 
   /** Slices of the blobs whose bytes nothing needs. */
   async *blobs(onStored: (bytes: number) => void = () => undefined): AsyncGenerator<readonly Candidate[]> {
-    for (let last = ''; ; ) {
-      const slice = await listBlobSlice(this.#read, last)
+    const list = (after: string, limit: number) => listBlobSlice(this.#read, after, limit)
+    for await (const slice of this.#slices(this.#blobsAtOnce, list)) {
       for (const { size } of slice) onStored(size)
       const unneeded = slice.flatMap(({ digest, unneededSinceMs, size }) =>
         unneededSinceMs === null ? [] : [{ digest, sinceMs: unneededSinceMs, bytes: size }],
       )
       if (unneeded.length > 0) yield unneeded
-      if (slice.length < SLICE) return
+    }
+  }
+
+  /** Slices of all manifests of a repository. */
+  manifests(repositoryId: number): AsyncGenerator<readonly ManifestSeen[]> {
+    const list = (after: string, limit: number) => listManifestSlice(this.#read, repositoryId, after, limit)
+    return this.#slices(this.#manifestsAtOnce, list)
+  }
+
+  async *#slices<Row extends { readonly digest: Digest }>(
+    atOnce: Portion,
+    list: (after: string, limit: number) => Promise<readonly Row[]>,
+  ): AsyncGenerator<readonly Row[]> {
+    for (let last = ''; ; ) {
+      const limit = atOnce.size
+      const slice = await atOnce.timed(
+        () => list(last, limit),
+        ({ length }) => length,
+      )
+      yield slice
+      if (slice.length < limit) return
       last = slice.at(-1)?.digest ?? last
       await this.turn()
     }

@@ -25,11 +25,7 @@ test.each([
   ['of which a rule asks what tags led to', true, [ruleOf('**', '*', { moves: 2 })]],
 ])('a pass over many small repositories %s lets others have their turn between them', async (_, hasUntagged, rules) => {
   const turns = new LongestTurn()
-  const metadata = (opened: Metadata): Metadata => ({
-    read: turns.watch(opened.read),
-    revision: () => opened.revision(),
-    write: (operation) => opened.write(operation),
-  })
+  const metadata = (opened: Metadata): Metadata => ({ ...turns.metadata(opened), write: (operation) => opened.write(operation) })
   const retention = { ...NO_POLICY, rules }
   berth = await BerthInProcess.start(folder.join('data'), { metadata, collector: TEST_POLICY, retention })
   const running = berth
@@ -43,6 +39,41 @@ test.each([
   expect(longestMs).toBeLessThan(20)
   expect(tookMs).toBeGreaterThan(5 * REPOSITORIES)
 })
+
+test('of a large repository as much is read in a turn, and condemned or removed in a transaction, as the database allows', async () => {
+  const turns = new LongestTurn({ rowMs: 0.1 })
+  const metadata = (opened: Metadata) => turns.metadata(opened)
+  berth = await BerthInProcess.start(folder.join('data'), { metadata, collector: TEST_POLICY })
+  const running = berth
+  await running.scan()
+  await fillLarge(running)
+  await passTime(running, TEST_POLICY.foundMs)
+
+  turns.transactionsMs.length = 0
+  const condemning = await turns.during(() => collect(running))
+  const condemnedMs = turns.transactionsMs.splice(0)
+  await passTime(running, 2 * HOUR_MS)
+  turns.transactionsMs.length = 0
+  await turns.during(() => collect(running))
+
+  // A slice of two hundred rows would take 21 ms of this clock, condemning 64 of them 7, and a transaction of their removal 24.
+  expect(condemning.longestMs).toBeLessThan(20)
+  expect(Math.max(...condemnedMs)).toBeLessThan(6)
+  expect(Math.max(...turns.transactionsMs)).toBeLessThan(12)
+  expect(await running.opened.metadata.read.all('SELECT 1 FROM link WHERE target IS NOT NULL')).toEqual([])
+})
+
+/** A repository with a thousand layers that nothing names. */
+async function fillLarge({ opened }: BerthInProcess): Promise<void> {
+  const digests = JSON.stringify(Array.from({ length: 1_000 }, (_, number) => `sha256:${String(number).padStart(64, '0')}`))
+  await opened.metadata.write(async (query) => {
+    await query.run("INSERT INTO repository (id, name, scanned_epoch) VALUES (1, 'ci/app', ?)", opened.epoch)
+    await query.run(
+      'INSERT INTO link (repository_id, digest, target, number, epoch, touched_ms) SELECT 1, value, value, 1, ?, 0 FROM json_each(?)',
+      ...[opened.epoch, digests],
+    )
+  })
+}
 
 /** In each repository an image with a tag, and perhaps one without. */
 async function fill({ opened }: BerthInProcess, { hasUntagged }: { readonly hasUntagged: boolean }): Promise<void> {

@@ -13,7 +13,7 @@ import {
 } from '../../metadata/collecting/manifests.ts'
 import { listObstacles } from '../../metadata/collecting/obstacles.ts'
 import type { RepositoryToCollect } from '../../metadata/collecting/survey.ts'
-import type { Metadata } from '../../metadata/query.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { KeptUntagged } from '../keeping/kept-untagged.ts'
@@ -145,8 +145,9 @@ export class Collector {
     let condemned = 0
     for await (const slice of candidates.links(repositoryId)) {
       const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore).map(({ digest }) => digest)
-      for (const digests of batches(due, pace.atOnce)) {
-        condemned += await metadata.write((query) => condemnLinks(query, repositoryId, digests, touchedBefore))
+      for (const digests of batches(due, pace)) {
+        const condemn = (query: Query) => condemnLinks(query, repositoryId, digests, touchedBefore)
+        condemned += await pace.transactions.write(metadata, condemn, digests.length)
         await clock.tick()
       }
     }
@@ -178,8 +179,11 @@ export class Collector {
 
   async #condemnManifests(repositoryId: number, digests: readonly Digest[], touchedBefore: number): Promise<number> {
     let condemned = 0
-    for (const batch of batches(digests, this.#options.pace.atOnce))
-      condemned += await this.#options.metadata.write((query) => condemnManifests(query, repositoryId, batch, touchedBefore))
+    const { metadata, pace } = this.#options
+    for (const batch of batches(digests, pace)) {
+      const condemn = (query: Query) => condemnManifests(query, repositoryId, batch, touchedBefore)
+      condemned += await pace.transactions.write(metadata, condemn, batch.length)
+    }
     return condemned
   }
 
@@ -238,11 +242,9 @@ export class Collector {
     for await (const slice of new Candidates(metadata.read, signal).blobs()) {
       const due = slice.filter(({ sinceMs }) => sinceMs <= touchedBefore)
       if (due.length > 0 && (await isFull())) due.sort((one, other) => other.bytes - one.bytes)
-      for (const digests of batches(
-        due.map(({ digest }) => digest),
-        pace.atOnce,
-      )) {
-        const freed = await removal.bytes(digests, touchedBefore)
+      const digests = due.map(({ digest }) => digest)
+      for (const batch of batches(digests, pace)) {
+        const freed = await removal.bytes(batch, touchedBefore)
         blobs += freed.length
         bytes += sizeOf(freed)
         if (!(await this.#mayGoOn(freed.length, signal))) return { ...NOTHING, blobs, bytes }
@@ -283,6 +285,10 @@ function parted<Value>(values: readonly Value[], isFirst: (value: Value) => bool
   return [values.filter(isFirst), values.filter((value) => !isFirst(value))]
 }
 
-function* batches(digests: readonly Digest[], size: number): Generator<readonly Digest[]> {
-  for (let start = 0; start < digests.length; start += size) yield digests.slice(start, start + size)
+function* batches(digests: readonly Digest[], pace: Pace): Generator<readonly Digest[]> {
+  for (let start = 0; start < digests.length; ) {
+    const batch = digests.slice(start, start + pace.atOnce)
+    yield batch
+    start += batch.length
+  }
 }

@@ -53,9 +53,10 @@ export function createCollector({
   const clock = new Clock({ metadata, tickMs: policy.tickMs })
   const whether = new Whether({ storage, metadata, backgroundScan, unreadable, clock, policy, epoch })
   const { requireAllowed } = collectsOnce ?? {}
-  const removal = new Removal({ storage, metadata, operations, records, events, requireAllowed, leaving })
   const fullness = { isFull: () => isFull(storage) }
   const pace = new Pace({ rate: policy.rate, readersWait: parts.readersWait ?? (() => false), ...fullness })
+  const { transactions } = pace
+  const removal = new Removal({ storage, metadata, operations, records, events, requireAllowed, transactions, leaving })
   const removals = { removal, emptyRepositories: new EmptyRepositories({ storage, metadata, removal, log, epoch }) }
   const collector = new Collector({ metadata, ...removals, kept, whether, clock, policy, pace, ...fullness, epoch })
   const told = { log, onCollected: onCollected ?? (() => undefined), ...fullness }

@@ -26,5 +26,10 @@ test.each([
   ['8 at least', 20, 8],
   ['64 without a rate', 0, 64],
 ])('one operation removes as many as %s', (_, rate, expected) => {
-  expect(new Pace({ rate, readersWait: () => false, isFull: async () => false }).atOnce).toBe(expected)
+  const pace = new Pace({ rate, readersWait: () => false, isFull: async () => false })
+
+  // When its transactions have been short for a while.
+  for (let times = 0; times < 4; times += 1) pace.transactions.took(0, pace.atOnce)
+
+  expect(pace.atOnce).toBe(expected)
 })

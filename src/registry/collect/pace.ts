@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { StorageDriver } from '../../storage/driver.ts'
+import { Portion } from '../portion.ts'
 
 export interface PaceOptions {
   /** Removals in a second; 0: as fast as it goes. */
@@ -23,17 +24,20 @@ export async function isFull(storage: Pick<StorageDriver, 'space'>): Promise<boo
 
 /** Keeps removals below so many in a second: readers have the disk first, and uploads that find no space before these. */
 export class Pace {
+  /** How many removals one operation takes: what falls to a tenth of a second, and fewer where its transactions take long. Readers wait for those. */
+  readonly transactions: Portion
   readonly #options: PaceOptions
   #freeAtMs = 0
 
   constructor(options: PaceOptions) {
     this.#options = options
+    const { rate } = options
+    const most = rate === 0 ? MOST_AT_ONCE : Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, Math.floor(rate / 10)))
+    this.transactions = new Portion({ least: LEAST_AT_ONCE, most })
   }
 
-  /** How many removals one operation takes: what falls to a tenth of a second. Readers wait for as long as its transactions take. */
   get atOnce(): number {
-    const { rate } = this.#options
-    return rate === 0 ? MOST_AT_ONCE : Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, Math.floor(rate / 10)))
+    return this.transactions.size
   }
 
   /** Waits after so many removals until the next may begin. Resolves early when the signal aborts. */

@@ -27,6 +27,7 @@ import { releaseDependents } from '../content/dependents.ts'
 import { blobCollectionEvents, collectionEvents } from '../events/content-event.ts'
 import type { EventLog } from '../events/event-log.ts'
 import { Holds } from '../keeping/holds.ts'
+import type { Portion } from '../portion.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
 
@@ -41,6 +42,8 @@ export interface RemovalOptions {
   readonly events: EventLog | undefined
   /** Asked in each claiming transaction: throws when nothing may be removed any more. */
   readonly requireAllowed?: ((query: Query) => Promise<void>) | undefined
+  /** Is told how long its transactions take; undefined where their callers do not ask. */
+  readonly transactions?: Portion | undefined
   /** Is told of bytes from before their links go until they take no room; undefined where nothing waits for room. */
   readonly leaving?: Leaving | undefined
 }
@@ -198,22 +201,33 @@ export class Removal {
   }
 
   async #perform<Name>({ name, take, claims, remove, confirm }: RemovalSteps<Name>): Promise<readonly Name[]> {
+    const { operations, transactions } = this.#options
+    // Of the transaction under way.
+    let beganMs = 0
+    const committed = (names: readonly Name[]) => transactions?.took(performance.now() - beganMs, names.length)
     try {
-      return await this.#options.operations.perform<readonly Name[], readonly Name[]>({
+      const removed = await operations.perform<readonly Name[], readonly Name[]>({
         name,
         actor: COLLECTOR,
         plan: async (query) => {
+          beganMs = performance.now()
           await this.#options.requireAllowed?.(query)
           const taken = await take(query)
           if (taken.length === 0) throw new NothingTaken()
           return { plan: taken, claims: taken.flatMap(claims) }
         },
-        act: remove,
+        act: async (taken) => {
+          committed(taken)
+          await remove(taken)
+        },
         confirm: async (query, taken, stamp) => {
+          beganMs = performance.now()
           await confirm(query, taken, stamp)
           return taken
         },
       })
+      committed(removed)
+      return removed
     } catch (error) {
       if (error instanceof NothingTaken) return []
       throw error

@@ -1,5 +1,3 @@
-import { SLICE } from '../../metadata/collecting/links.ts'
-import { listManifestSlice, type ManifestSeen } from '../../metadata/collecting/manifests.ts'
 import { listHeldBytes, listKeptBy, listNaming, listTagTargets } from '../../metadata/collecting/survey.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -8,6 +6,8 @@ import type { KeptBeside, KeptManifests, KeptUntagged } from '../keeping/kept-un
 import { Candidates } from './candidates.ts'
 
 const TAGS_AT_ONCE = 200
+
+type UntaggedCandidates = Pick<Candidates, 'manifests' | 'turn'>
 
 /** Manifests to which no tag leads, and what only they hold. */
 export interface Untagged {
@@ -39,19 +39,15 @@ export class UntaggedIn {
   readonly #read: Query
   readonly #name: RepositoryName
   readonly #repositoryId: number
-  readonly #turns: Pick<Candidates, 'turn'>
+  readonly #candidates: UntaggedCandidates
   readonly #kept = new Set<Digest>()
 
-  /** `turns`: those of its caller, which looks into many small repositories one after another. */
-  constructor(
-    read: Query,
-    { id, name }: { readonly id: number; readonly name: RepositoryName },
-    turns: Pick<Candidates, 'turn'>,
-  ) {
+  /** `candidates`: those of its caller, which looks into many small repositories one after another. */
+  constructor(read: Query, { id, name }: { readonly id: number; readonly name: RepositoryName }, candidates: UntaggedCandidates) {
     this.#read = read
     this.#name = name
     this.#repositoryId = id
-    this.#turns = turns
+    this.#candidates = candidates
   }
 
   async find(kept: KeptBeside): Promise<readonly Digest[]> {
@@ -61,7 +57,7 @@ export class UntaggedIn {
     if (!held.isEmpty) await this.#keepHeld(held)
     await this.#keepTagged()
     const untagged: Digest[] = []
-    for await (const slice of this.#slices())
+    for await (const slice of this.#candidates.manifests(this.#repositoryId))
       untagged.push(...slice.flatMap(({ digest, isHeld }) => (isHeld === 1 && !this.#kept.has(digest) ? [digest] : [])))
     return untagged
   }
@@ -78,13 +74,14 @@ export class UntaggedIn {
         counted.add(digest)
         bytes += size
       }
-      await this.#turns.turn()
+      await this.#candidates.turn()
     }
     return bytes
   }
 
   async #hasAny(): Promise<boolean> {
-    for await (const slice of this.#slices()) if (slice.some(({ isUntagged }) => isUntagged === 1)) return true
+    for await (const slice of this.#candidates.manifests(this.#repositoryId))
+      if (slice.some(({ isUntagged }) => isUntagged === 1)) return true
     return false
   }
 
@@ -98,7 +95,8 @@ export class UntaggedIn {
   }
 
   async #keepHeld(held: KeptManifests): Promise<void> {
-    for await (const slice of this.#slices()) for (const { digest } of slice) if (held.has(digest)) await this.#keep(digest)
+    for await (const slice of this.#candidates.manifests(this.#repositoryId))
+      for (const { digest } of slice) if (held.has(digest)) await this.#keep(digest)
   }
 
   async #keep(digest: Digest): Promise<void> {
@@ -107,17 +105,7 @@ export class UntaggedIn {
       if (this.#kept.has(next)) continue
       this.#kept.add(next)
       waiting.push(...(await listKeptBy(this.#read, this.#repositoryId, next)))
-      await this.#turns.turn()
-    }
-  }
-
-  async *#slices(): AsyncGenerator<readonly ManifestSeen[]> {
-    for (let last = ''; ; ) {
-      const slice = await listManifestSlice(this.#read, this.#repositoryId, last)
-      yield slice
-      if (slice.length < SLICE) return
-      last = slice.at(-1)?.digest ?? last
-      await this.#turns.turn()
+      await this.#candidates.turn()
     }
   }
 }

@@ -1,17 +1,18 @@
 import { setImmediate } from 'node:timers/promises'
 import { findManifestBytes } from '../../metadata/content.ts'
 import { listUnread, listWaiting, setFacts, setNoFacts } from '../../metadata/facts/image-facts.ts'
-import type { Metadata } from '../../metadata/query.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { MAX_MANIFEST_BYTES, parseStoredManifest } from '../../oci/manifest.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
+import { Portion } from '../portion.ts'
 import { Rest } from '../rest.ts'
 import type { FactsReader, ReadFacts } from './facts-reader.ts'
 
-/** One transaction writes the facts of so many. */
-const AT_ONCE = 50
+/** One transaction writes the facts of no more. */
+const MOST_AT_ONCE = 50
 /** Rows of manifests whose config has not come yet, which are looked at together. */
 const WAITING_AT_ONCE = 500
 
@@ -31,29 +32,34 @@ export class FactsDuty {
 
   /** Ends early when the signal aborts; the next run goes on. Throws the first error, after all others have been read. */
   async run(signal: AbortSignal): Promise<void> {
-    const failures = [...(await this.#readUnread(signal)), ...(await this.#readWaiting(signal))]
+    const portion = new Portion({ most: MOST_AT_ONCE })
+    const failures = [...(await this.#readUnread(portion, signal)), ...(await this.#readWaiting(portion, signal))]
     if (failures.length > 0) throw failures[0]
   }
 
-  async #readUnread(signal: AbortSignal): Promise<readonly unknown[]> {
+  async #readUnread(portion: Portion, signal: AbortSignal): Promise<readonly unknown[]> {
     const failures: unknown[] = []
     for (let last = ''; !signal.aborted; ) {
-      const digests = await listUnread(this.#options.metadata.read, last, AT_ONCE)
-      failures.push(...(await this.#readAll(digests)))
-      if (digests.length < AT_ONCE) break
+      const atOnce = portion.size
+      const digests = await listUnread(this.#options.metadata.read, last, atOnce)
+      failures.push(...(await this.#readAll(digests, portion)))
+      if (digests.length < atOnce) break
       last = digests.at(-1) ?? last
     }
     return failures.slice(0, 1)
   }
 
   /** What comes from another registry has its config when a client asks for it. */
-  async #readWaiting(signal: AbortSignal): Promise<readonly unknown[]> {
+  async #readWaiting(portion: Portion, signal: AbortSignal): Promise<readonly unknown[]> {
     const failures: unknown[] = []
     for (let last = ''; !signal.aborted; ) {
       const rows = await listWaiting(this.#options.metadata.read, last, WAITING_AT_ONCE)
       const come = rows.filter(({ configIsThere }) => configIsThere === 1).map(({ digest }) => digest)
-      for (let start = 0; start < come.length; start += AT_ONCE)
-        failures.push(...(await this.#readAll(come.slice(start, start + AT_ONCE))))
+      for (let start = 0; start < come.length; ) {
+        const some = come.slice(start, start + portion.size)
+        failures.push(...(await this.#readAll(some, portion)))
+        start += some.length
+      }
       if (rows.length < WAITING_AT_ONCE) break
       last = rows.at(-1)?.digest ?? last
       await setImmediate()
@@ -62,7 +68,7 @@ export class FactsDuty {
   }
 
   /** Gives what could not be read: the storage did not answer. */
-  async #readAll(digests: readonly Digest[]): Promise<readonly unknown[]> {
+  async #readAll(digests: readonly Digest[], portion: Portion): Promise<readonly unknown[]> {
     if (digests.length === 0) return []
     const { metadata, storage } = this.#options
     const sideBySide = Math.max(8, storage.capabilities.questionsAtOnce)
@@ -79,12 +85,13 @@ export class FactsDuty {
       })
       await Promise.all(looks)
     }
-    await metadata.write(async (query) => {
+    const write = async (query: Query) => {
       for (const { digest, found } of read) {
         if (found === undefined) await setNoFacts(query, digest)
         else await setFacts(query, digest, found.facts, found.state)
       }
-    })
+    }
+    await portion.write(metadata, write, digests.length)
     return failures
   }
 

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { rmSync, writeFileSync } from 'node:fs'
 import { BerthInProcess, type InProcessOptions } from '../../../test/support/berth-in-process.ts'
 import { contentOf, descriptorOf, type Image, jsonContent, makeImage, makeImageIndex } from '../../../test/support/images.ts'
+import { LongestTurn } from '../../../test/support/longest-turn.ts'
 import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { loseDatabase } from '../../../test/support/test-root.ts'
@@ -164,13 +165,18 @@ describe('what was there before', () => {
   test('is read to its end, in parts', async () => {
     const images = Array.from({ length: 120 }, (_, number) => imageWith({ created: '2024-01-02T00:00:00Z', number }))
     for (const image of images) await push(image)
-    await startAnew()
+    const turns = new LongestTurn({ questionMs: 0.5 })
+    await startAnew({ metadata: (opened) => turns.metadata(opened) })
     await berth.scan()
+    turns.transactionsMs.length = 0
 
-    await readInBackground()
+    await turns.during(() => readInBackground())
 
     const facts = await Promise.all(images.map(factsOf))
     expect(facts.every((known) => known?.createdMs === Date.UTC(2024, 0, 2))).toBe(true)
+    // Fifty of them would take 25 ms of this clock. Twelve are begun with.
+    expect(Math.max(...turns.transactionsMs)).toBeLessThan(10)
+    expect(Math.max(...turns.transactionsMs.slice(2))).toBeLessThan(6)
   })
 
   test('and waits for its config has its facts once that is there', async () => {

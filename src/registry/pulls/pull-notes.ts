@@ -7,12 +7,13 @@ import type { Digest } from '../../oci/digest.ts'
 import { isImageIndex, type ManifestMediaType } from '../../oci/media-types.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { isDigest, type Reference, type Tag } from '../../oci/reference.ts'
+import { Portion } from '../portion.ts'
 import { type PullRecords, pullShardOf } from './pull-records.ts'
 
 /** Names by which manifests were pulled since the last write. Beyond these it is not known any more what was pulled. */
 const MOST_NOTES = 50_000
-/** One transaction counts the pulls of so many: a millisecond or two, some times that where a large database lies on the disk. */
-const WRITTEN_AT_ONCE = 50
+/** One transaction counts the pulls of no more. */
+const MOST_AT_ONCE = 50
 /** Of the requests of the last minute or two. Beyond these they are forgotten, and a pull counts for no tag, or once more. */
 const MOST_RECENT = 10_000
 
@@ -84,13 +85,15 @@ export class PullNotes {
     await this.#records.restore()
     await this.#writeKnown()
     const waiting = [...this.#waiting]
-    for (let start = 0; start < waiting.length; start += WRITTEN_AT_ONCE) {
-      const some = waiting.slice(start, start + WRITTEN_AT_ONCE)
+    const portion = new Portion({ most: MOST_AT_ONCE })
+    for (let start = 0; start < waiting.length; ) {
+      const some = waiting.slice(start, start + portion.size)
+      start += some.length
       // What comes meanwhile begins at 0, beside what is being written.
       for (const [name] of some) this.#waiting.delete(name)
       const pulls = some.map(([, noted]) => ({ ...noted, shard: pullShardOf(noted.repository) }))
       try {
-        await this.#metadata.write((query) => notePulls(query, pulls))
+        await portion.write(this.#metadata, (query) => notePulls(query, pulls), pulls.length)
       } catch (error) {
         for (const noted of pulls) this.#add(noted, noted)
         throw error

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import type { Metadata } from '../../metadata/query.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
 import {
   ANY_CAME,
   deletePending,
@@ -14,15 +14,19 @@ import {
   type SearchEntry,
   type SourceRow,
 } from '../../metadata/search/entries.ts'
+import { Portion } from '../portion.ts'
+import { Rest } from '../rest.ts'
 
-/** One transaction works off no more changes: 10 ms. */
-const AT_ONCE = 100
-/** Manifests of one repository that are looked at in one go. */
-const SOURCES_AT_ONCE = 500
+/** One transaction works off no more changes. */
+const MOST_AT_ONCE = 100
+/** Manifests of one repository that are looked at in one go: some milliseconds. */
+const SOURCES_AT_ONCE = 100
 
 /** Keeps what a search looks at in line with what repositories hold. Triggers note which ones have changed. */
 export class SearchIndex {
   readonly #metadata: Metadata
+  readonly #portion = new Portion({ most: MOST_AT_ONCE })
+  readonly #rest = new Rest()
   #running: Promise<boolean> | undefined
 
   constructor(metadata: Metadata) {
@@ -45,18 +49,21 @@ export class SearchIndex {
 
   /** True when that was all. */
   async #someOfIt(): Promise<boolean> {
-    const rows = await listPending(this.#metadata.read, AT_ONCE)
+    const atOnce = this.#portion.size
+    const rows = await listPending(this.#metadata.read, atOnce)
     if (rows.length === 0) return true
     const entries: SearchEntry[] = []
     for (const [repositoryId, changes] of Map.groupBy(rows, (row) => row.repositoryId)) {
       const entry = await this.#entryOf(repositoryId, changes)
       if (entry !== undefined) entries.push(entry)
+      await this.#rest.after(0)
     }
-    await this.#metadata.write(async (query) => {
+    const write = async (query: Query) => {
       for (const entry of entries) await putEntry(query, entry)
       await deletePending(query, rows)
-    })
-    return rows.length < AT_ONCE
+    }
+    await this.#portion.write(this.#metadata, write, rows.length)
+    return rows.length < atOnce
   }
 
   /** What changes after this look has a mark of its own, and is looked at again. */
@@ -86,7 +93,10 @@ export class SearchIndex {
     const isAny = digests.includes(ANY_CAME) || (digests.includes(ONE_WENT) && known === undefined)
     if (isAny) return await this.#newestOfAll(repositoryId)
     let newest = known
-    for (const digest of digests) newest = newerOf(newest, await findSource(this.#metadata.read, repositoryId, digest))
+    for (const digest of digests) {
+      newest = newerOf(newest, await findSource(this.#metadata.read, repositoryId, digest))
+      await this.#rest.after(0)
+    }
     return newest
   }
 
@@ -97,7 +107,7 @@ export class SearchIndex {
       for (const { words, ...row } of rows) if (words !== null) newest = newerOf(newest, { ...row, words })
       if (rows.length < SOURCES_AT_ONCE) return newest
       last = rows.at(-1)?.digest ?? last
-      await setImmediate()
+      await this.#rest.after(0)
     }
   }
 }

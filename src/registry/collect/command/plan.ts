@@ -1,5 +1,3 @@
-import { SLICE } from '../../../metadata/collecting/links.ts'
-import { listManifestSlice } from '../../../metadata/collecting/manifests.ts'
 import { findLinkTarget, findNeeders, listNamedBy } from '../../../metadata/collecting/needers.ts'
 import type { Query } from '../../../metadata/query.ts'
 import type { Digest } from '../../../oci/digest.ts'
@@ -98,9 +96,8 @@ export class CommandPlanner {
     const here = new UntaggedIn(read, { id: repositoryId, name: repository }, this.#candidates)
     const untagged = new Set(isAsked ? await here.find(kept) : [])
     let isTold = false
-    for (let last = ''; ; ) {
+    for await (const slice of this.#candidates.manifests(repositoryId)) {
       await this.#candidates.turn()
-      const slice = await listManifestSlice(read, repositoryId, last)
       for (const { digest, isHeld } of slice) {
         if (isHeld === 0) continue
         if (!isTold) told.repository(repository)
@@ -110,8 +107,6 @@ export class CommandPlanner {
           this.#manifests.add(repositoryId, digest)
         } else await this.#markManifest(repositoryId, repository, digest)
       }
-      if (slice.length < SLICE) return
-      last = slice.at(-1)?.digest ?? last
     }
   }
 
