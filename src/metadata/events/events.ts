@@ -119,8 +119,14 @@ export async function eventKey(query: Query): Promise<string> {
   return row.value
 }
 
-export async function isEventKept(query: Query, number: number): Promise<boolean> {
-  return (await query.get('SELECT 1 FROM event WHERE number = ?', number)) !== undefined
+/** Those of these events that are kept still. */
+export async function keptEvents(query: Query, events: readonly StoredEvent[]): Promise<readonly StoredEvent[]> {
+  const rows = await query.all<{ number: number }>(
+    'SELECT number FROM event WHERE number IN (SELECT CAST(value AS INTEGER) FROM json_each(?))',
+    JSON.stringify(events.map(({ number }) => number)),
+  )
+  const kept = new Set(rows.map(({ number }) => number))
+  return events.filter(({ number }) => kept.has(number))
 }
 
 /** What the table takes, in bytes. */

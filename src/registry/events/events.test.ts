@@ -7,7 +7,7 @@ import { RecordedLog } from '../../../test/support/recorded-log.ts'
 import { expectStatus, type RegistryClient } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { metadataPath } from '../../../test/support/test-root.ts'
-import { isEventKept, listEventsAfter, type StoredEvent } from '../../metadata/events/events.ts'
+import { keptEvents, listEventsAfter, type StoredEvent } from '../../metadata/events/events.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import { removeOldEvents } from './event-keeping.ts'
@@ -196,8 +196,7 @@ describe('Events go', () => {
     const { metadata } = berth.opened
     const prepare = spyOn(Database.prototype, 'prepare')
     await pushImage(IMAGE, 'v1')
-    await listEventsAfter(metadata.read, 1, 10)
-    await isEventKept(metadata.read, 1)
+    await keptEvents(metadata.read, await listEventsAfter(metadata.read, 1, 10))
     await age(1, 2)
     await removeOldEvents(metadata, { keepMs: HOUR_MS, sizeBytes: 0 }, signal)
     const statements = prepare.mock.calls.map(([sql]) => sql).filter((sql) => /\bevent\b/.test(sql) && !/^\s*UPDATE/.test(sql))

@@ -1,11 +1,12 @@
 import { type EventCursor, listCursors, moveCursor } from '../../metadata/events/cursors.ts'
-import { isEventKept, lastEventNumber, listEventsAfter, type StoredEvent } from '../../metadata/events/events.ts'
+import { keptEvents, lastEventNumber, listEventsAfter, type StoredEvent } from '../../metadata/events/events.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Log } from '../../observe/log.ts'
 import type { EndpointCounts } from '../../observe/metrics/notification-metrics.ts'
 import { pause } from '../../runtime/pause.ts'
 import { statusText } from '../events/answer-text.ts'
 import { isIgnored } from './envelope.ts'
+import { inEnvelopes } from './envelopes.ts'
 import { postEnvelope } from './post.ts'
 import type { EndpointSettings } from './settings.ts'
 
@@ -16,17 +17,19 @@ const SAVE_EVERY_MS = 250
 const LOOK_EVERY_MS = 200
 const LONGEST_PAUSE_MS = 60_000
 
+/** The body of a notification. */
+export type BodyOf = (events: readonly StoredEvent[]) => Promise<string>
+
 export interface EndpointDeliveryOptions {
   readonly endpoint: EndpointSettings
   readonly metadata: Metadata
-  /** The body of a notification. */
-  readonly bodyOf: (event: StoredEvent) => Promise<string>
+  readonly bodyOf: BodyOf
   readonly log: Log
 }
 
 type Cursor = { -readonly [Field in keyof EventCursor]: EventCursor[Field] }
 
-/** Tells one endpoint of every event, one after another. An event that it does not take is tried until it does, or is not kept any more. */
+/** Tells one endpoint of every event, in their order. Those that it does not take are tried until it does, or until they are not kept any more. */
 export class EndpointDelivery {
   readonly #options: EndpointDeliveryOptions
   readonly #counts: { -readonly [Field in keyof EndpointCounts]: EndpointCounts[Field] }
@@ -66,8 +69,8 @@ export class EndpointDelivery {
         const revision = await metadata.revision()
         const last = await lastEventNumber(metadata.read)
         const events = await listEventsAfter(metadata.read, cursor.number, EVENTS_AT_ONCE)
-        for (const event of events) {
-          await this.#tell(event, cursor, signal)
+        for (const together of inEnvelopes(events)) {
+          await this.#tell(together, cursor, signal)
           if (performance.now() - this.#savedAt > SAVE_EVERY_MS) await save()
         }
         if (events.length > 0) continue
@@ -87,24 +90,26 @@ export class EndpointDelivery {
     while ((await this.#options.metadata.revision()) === revision)
   }
 
-  /** Moves the cursor to the event: it was taken, or is none for this endpoint, or has gone meanwhile. */
-  async #tell(event: StoredEvent, cursor: Cursor, signal: AbortSignal): Promise<void> {
+  /** Moves the cursor to the last of them: each was taken, or is none for this endpoint, or has gone meanwhile. */
+  async #tell(events: readonly StoredEvent[], cursor: Cursor, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    cursor.lost += Math.max(0, event.number - cursor.number - 1)
-    const isForIt = !isIgnored(event, this.#options.endpoint)
-    if (isForIt) this.#counts.events += 1
-    if (isForIt && !(await this.#deliver(event, cursor, signal))) cursor.lost += 1
-    cursor.number = event.number
-    this.#reached = event.number
+    const wanted = events.filter((event) => !isIgnored(event, this.#options.endpoint))
+    this.#counts.events += wanted.length
+    const gone = await this.#deliver(wanted, cursor, signal)
+    const last = events.at(-1)?.number ?? cursor.number
+    cursor.lost += gone + Math.max(0, last - cursor.number - events.length)
+    cursor.number = last
+    this.#reached = last
   }
 
-  /** False when the event is not kept any more. */
-  async #deliver(event: StoredEvent, cursor: Cursor, signal: AbortSignal): Promise<boolean> {
-    for (;;) {
-      const failure = await this.#try(event, signal)
+  /** Gives how many were not kept for as long as the endpoint did not take them. */
+  async #deliver(events: readonly StoredEvent[], cursor: Cursor, signal: AbortSignal): Promise<number> {
+    let waiting = events
+    while (waiting.length > 0) {
+      const failure = await this.#try(waiting, signal)
       if (failure === undefined) {
         await this.#succeeded(cursor)
-        return true
+        break
       }
       this.#failuresInARow += 1
       this.#failingSinceMs ??= Date.now()
@@ -112,26 +117,27 @@ export class EndpointDelivery {
       if (pauseMs === 0) continue
       await this.#failed(failure, cursor)
       await pause(pauseMs, signal)
-      if (!(await isEventKept(this.#options.metadata.read, event.number))) return false
+      waiting = await keptEvents(this.#options.metadata.read, waiting)
     }
+    return events.length - waiting.length
   }
 
-  /** Undefined when the endpoint took it, else why it did not. */
-  async #try(event: StoredEvent, signal: AbortSignal): Promise<string | undefined> {
+  /** Undefined when the endpoint took them, else why it did not. Counts events, as registry:2 does. */
+  async #try(events: readonly StoredEvent[], signal: AbortSignal): Promise<string | undefined> {
     const { endpoint, bodyOf } = this.#options
     let status: number
     try {
-      status = await postEnvelope(endpoint, await bodyOf(event), signal)
+      status = await postEnvelope(endpoint, await bodyOf(events), signal)
     } catch (error) {
       if (signal.aborted) throw signal.reason
-      this.#counts.errors += 1
+      this.#counts.errors += events.length
       return error instanceof Error ? error.message : String(error)
     }
     const text = statusText(status)
-    this.#statuses.set(text, (this.#statuses.get(text) ?? 0) + 1)
+    this.#statuses.set(text, (this.#statuses.get(text) ?? 0) + events.length)
     // As registry:2: what a redirect leads to is the answer, and any other 3xx is one as well.
     const isTaken = status >= 200 && status < 400
-    this.#counts[isTaken ? 'successes' : 'failures'] += 1
+    this.#counts[isTaken ? 'successes' : 'failures'] += events.length
     return isTaken ? undefined : `it answers ${text}`
   }
 

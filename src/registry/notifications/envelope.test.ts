@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../metadata/events/events.ts'
 import { findDigest } from '../../oci/digest.ts'
 import { findRepositoryName, type RepositoryName } from '../../oci/name.ts'
 import { findTag } from '../../oci/reference.ts'
-import { envelopeOf, isIgnored } from './envelope.ts'
+import { envelopeOf, isIgnored, toldEvent } from './envelope.ts'
 
 const DIGEST = findDigest(`sha256:${'a'.repeat(64)}`) ?? null
 const PUSH: StoredEvent = {
@@ -32,7 +32,7 @@ const PARTS = { sourceAddress: 'host:5000', references: [] }
 
 describe('An envelope', () => {
   test('has one event in the form of registry:2, with three blanks before each level', () => {
-    expect(envelopeOf(PUSH, PARTS)).toBe(`{
+    expect(envelopeOf([toldEvent(PUSH, PARTS)])).toBe(`{
    "events": [
       {
          "id": "320678d8-ca14-430f-8bb6-4ca139cd83f7",
@@ -69,7 +69,7 @@ describe('An envelope', () => {
   test('of what no request asked for has the empty request of registry:2, and no address of the content', () => {
     const event = { ...PUSH, actor: 'retention', address: null, requestId: null, request: null }
 
-    const [told] = JSON.parse(envelopeOf(event, PARTS)).events
+    const [told] = JSON.parse(envelopeOf([toldEvent(event, PARTS)])).events
 
     expect(told.request).toEqual({ id: '', method: '', useragent: '' })
     expect(told.actor).toEqual({ name: 'retention' })
@@ -79,7 +79,7 @@ describe('An envelope', () => {
   test('calls what came back a push: programs that read it know no other word', () => {
     const event = { ...PUSH, action: 'undelete' } as const
 
-    expect(JSON.parse(envelopeOf(event, PARTS)).events[0].action).toBe('push')
+    expect(toldEvent(event, PARTS).action).toBe('push')
     expect(isIgnored(event, { ignoredMediaTypes: [], ignoredActions: ['push'] })).toBe(true)
   })
 })

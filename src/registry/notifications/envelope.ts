@@ -12,13 +12,20 @@ export interface EnvelopeParts {
   readonly references: readonly NamedDescriptor[]
 }
 
-/** The body of a notification with one event, as registry:2 writes it: what is empty or 0 is left out. */
-export function envelopeOf(event: StoredEvent, { sourceAddress, references }: EnvelopeParts): string {
+/** The body of a notification, as registry:2 writes it. */
+export function envelopeOf(events: readonly ToldEvent[]): string {
+  return JSON.stringify({ events }, undefined, 3)
+}
+
+export type ToldEvent = ReturnType<typeof toldEvent>
+
+/** An event as it stands in an envelope: what is empty or 0 is left out. */
+export function toldEvent(event: StoredEvent, { sourceAddress, references }: EnvelopeParts) {
   const { id, atMs, action, kind, repository, digest, tag, mediaType, size, source } = event
   const request = event.request === null ? undefined : (JSON.parse(event.request) as AskedRequest)
   const isGone = action === 'delete'
   const bytes = isGone ? undefined : size || undefined
-  const told = {
+  return {
     id,
     timestamp: new Date(atMs).toISOString(),
     // Programs that read these know four actions: what came back is there as what was pushed.
@@ -44,7 +51,6 @@ export function envelopeOf(event: StoredEvent, { sourceAddress, references }: En
     actor: { name: event.actor ?? undefined },
     source: { addr: sourceAddress, instanceID: event.process },
   }
-  return JSON.stringify({ events: [told] }, undefined, 3)
 }
 
 function urlOf(root: string, { kind, repository, digest }: Pick<StoredEvent, 'kind' | 'repository' | 'digest'>): string {

@@ -7,6 +7,7 @@ import { expectStatus } from '../../../test/support/registry-client.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { EndpointState } from '../../observe/metrics/notification-metrics.ts'
+import { FEW_WAITING, MOST_TOGETHER } from './envelopes.ts'
 import { endpointStates } from './notifications.ts'
 import type { NotificationSettings } from './settings.ts'
 
@@ -105,6 +106,44 @@ describe('An endpoint', () => {
 
     expect(digestsOf(receiver)).toHaveLength(3)
     expect(digestsOf(other)).toEqual([...after])
+  })
+
+  test('for which more than fifty events wait has up to fifty in one envelope, and again one in each when few wait', async () => {
+    await using berth = await start(notificationsTo(receiver.url))
+    const many = await pushBlobs(
+      berth,
+      Array.from({ length: FEW_WAITING + MOST_TOGETHER }, (_, number) => `many ${number}`),
+    )
+
+    await whileSending(berth, async () => {
+      await untilAll(receiver, many)
+      await untilTaken(berth)
+      await untilAll(receiver, await pushBlobs(berth, ['a', 'b']))
+      await untilTaken(berth)
+    })
+
+    expect(receiver.notifications.map(({ events }) => events.length)).toEqual([MOST_TOGETHER, MOST_TOGETHER, 1, 1])
+    expect(digestsOf(receiver).slice(0, many.length)).toEqual([...many])
+    expect(berth.registry.notifications?.counts()).toMatchObject([{ events: many.length + 2, successes: many.length + 2 }])
+  })
+
+  test('that takes nothing of many events has those that are kept, once it does', async () => {
+    receiver.reception = 'answers 500'
+    await using berth = await start(notificationsTo(receiver.url))
+    const many = await pushBlobs(
+      berth,
+      Array.from({ length: FEW_WAITING + 1 }, (_, number) => `many ${number}`),
+    )
+
+    await whileSending(berth, async () => {
+      await untilState(berth, ({ failure }) => failure !== undefined)
+      await removeUpTo(berth, 3)
+      receiver.reception = 'takes it'
+      await untilState(berth, ({ pending, lost }) => pending === 0 && lost === 3)
+    })
+
+    expect(digestsOf(receiver)).toEqual(many.slice(3))
+    expect(berth.registry.notifications?.counts()[0]?.failures).toBeGreaterThanOrEqual(MOST_TOGETHER)
   })
 
   test('that takes nothing keeps its events, in order, until it does; its state tells why, and so does the log', async () => {

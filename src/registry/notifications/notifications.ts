@@ -19,8 +19,8 @@ import { WebhookRecords } from '../webhooks/webhook-records.ts'
 import { WEBHOOK_PATIENCE } from '../webhooks/webhook-retries.ts'
 import { WebhookSender } from '../webhooks/webhook-sender.ts'
 import { Webhooks } from '../webhooks/webhooks.ts'
-import { EndpointDelivery } from './endpoint-delivery.ts'
-import { ENVELOPE_TYPE, envelopeOf } from './envelope.ts'
+import { type BodyOf, EndpointDelivery } from './endpoint-delivery.ts'
+import { ENVELOPE_TYPE, envelopeOf, type ToldEvent, toldEvent } from './envelope.ts'
 import { referencesOf } from './manifest-references.ts'
 import type { NotificationSettings } from './settings.ts'
 
@@ -106,22 +106,26 @@ export class Notifications {
     }
   }
 
-  #bodies(): (event: StoredEvent) => Promise<string> {
+  #bodies(): BodyOf {
     const { settings } = this.#options
     const sourceAddress = settings.port === undefined ? hostname() : `${hostname()}:${settings.port}`
-    return async (event) => {
-      const references = settings.includesReferences ? await referencesOf(event, this.#options) : []
-      return envelopeOf(event, { sourceAddress, references })
+    return async (events) => {
+      const told: ToldEvent[] = []
+      for (const event of events) {
+        const references = settings.includesReferences ? await referencesOf(event, this.#options) : []
+        told.push(toldEvent(event, { sourceAddress, references }))
+      }
+      return envelopeOf(told)
     }
   }
 }
 
-function webhooksOf(options: NotificationsOptions, bodyOf: (event: StoredEvent) => Promise<string>) {
+function webhooksOf(options: NotificationsOptions, bodyOf: BodyOf) {
   const { storage, metadata, settings, log } = options
   const records = new WebhookRecords(storage)
   const patience = WEBHOOK_PATIENCE
   const addresses = { allowsLoopback: settings.webhooks.allowsLoopback, resolve: resolveWithSystem }
-  const envelope = async (event: StoredEvent) => ({ contentType: ENVELOPE_TYPE, text: await bodyOf(event) })
+  const envelope = async (event: StoredEvent) => ({ contentType: ENVELOPE_TYPE, text: await bodyOf([event]) })
   const sender = new WebhookSender({
     ...addresses,
     answerWithinMs: patience.answerWithinMs,
