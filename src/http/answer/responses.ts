@@ -11,8 +11,18 @@ export interface PlainResponse {
 
 type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | null
 
+/** Answers for whose body a file or a connection is opened, once the server has them. */
+const OPENING = new WeakSet<Response>()
+
 export function responseOf({ status, headers, body }: PlainResponse): Response {
-  return new Response(body, { status, headers })
+  const response = new Response(body, { status, headers })
+  if (body !== null && !(body instanceof Uint8Array)) OPENING.add(response)
+  return response
+}
+
+/** False where the whole body is in memory: sending it needs no descriptor. */
+export function needsDescriptor(response: Response): boolean {
+  return OPENING.has(response)
 }
 
 export function emptyResponse(status: number, headers: HeaderFields = {}): PlainResponse {

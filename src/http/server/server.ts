@@ -2,7 +2,7 @@ import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { within } from '../../runtime/deadline.ts'
 import { errorResponse } from '../answer/error-response.ts'
-import { responseOf } from '../answer/responses.ts'
+import { needsDescriptor, responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
 import { type BodyWatch, watchBody } from './body-watch.ts'
 import { allowLargeHeaders, headerBytesOf, MOST_HEADER_BYTES } from './header-size.ts'
@@ -131,7 +131,7 @@ class Exchanges {
     if (request.method === 'GET' || request.method === 'HEAD') {
       const response = asResponse(await handler(request, connection))
       // Bun opens the file of an answer when it has the answer.
-      await descriptors?.whenDescriptorIsFree()
+      if (needsDescriptor(response)) await descriptors?.whenDescriptorIsFree()
       if (request.method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
       return response
     }
