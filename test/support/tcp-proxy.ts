@@ -13,24 +13,33 @@ export class TcpProxy implements AsyncDisposable {
   readonly port: number
   readonly #server: Server
   readonly #pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>()
+  readonly #answersAfterMs: number
+  #exchanges = 0
   /** A fault for connections whose client has just said this. */
   #fault: { readonly when: RegExp; readonly kind: Fault } | undefined
   readonly #faults = new Set<() => void>()
 
-  private constructor(server: Server) {
+  private constructor(server: Server, answersAfterMs: number) {
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
     this.#server = server
+    this.#answersAfterMs = answersAfterMs
     this.port = address.port
   }
 
-  static async start(targetPort: number): Promise<TcpProxy> {
+  /** `answersAfterMs`: answers are held back for so long, so that the client has sent all that it sends without one. */
+  static async start(targetPort: number, { answersAfterMs = 0 } = {}): Promise<TcpProxy> {
     const server = createServer()
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const proxy = new TcpProxy(server)
+    const proxy = new TcpProxy(server, answersAfterMs)
     server.on('connection', (client) => proxy.#join(client, connect(targetPort, '127.0.0.1')))
     return proxy
+  }
+
+  /** How often clients have waited for the server, of all connections together: whatever was sent meanwhile is one exchange. */
+  get exchanges(): number {
+    return this.#exchanges
   }
 
   /** The next time that a client says this, the answer meets a fault. Resolves when that has happened. */
@@ -60,11 +69,21 @@ export class TcpProxy implements AsyncDisposable {
   #join(client: Socket, upstream: Socket): void {
     const pair = { client, upstream }
     this.#pairs.add(pair)
+    let isAnswered = true
     client.on('data', (bytes: Buffer) => {
+      if (isAnswered) this.#exchanges += 1
+      isAnswered = false
       if (this.#fault?.when.test(bytes.toString('latin1')) === true) this.#fail(bytes, pair)
       else upstream.write(bytes)
     })
-    upstream.on('data', (bytes: Buffer) => client.write(bytes))
+    const answer = (bytes: Buffer) => {
+      isAnswered = true
+      client.write(bytes)
+    }
+    upstream.on('data', (bytes: Buffer) => {
+      if (this.#answersAfterMs === 0) answer(bytes)
+      else setTimeout(answer, this.#answersAfterMs, bytes)
+    })
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],

@@ -47,6 +47,8 @@ export class PostgresConnection {
   readonly #client: Bun.SQL
   readonly #reserved: Bun.ReservedSQL
   readonly #limits: PostgresLimits
+  /** Resolves when everything that was sent has been answered, or has failed. */
+  #answered: Promise<unknown> = Promise.resolve()
   #lost: ConnectionLostError | undefined
 
   private constructor(client: Bun.SQL, reserved: Bun.ReservedSQL, limits: PostgresLimits) {
@@ -82,14 +84,17 @@ export class PostgresConnection {
     return this.#lost
   }
 
-  /** The rows of one statement, prepared. */
-  async ask<Row>({ text, jsonPlaces }: PostgresStatement, values: readonly SqlValue[]): Promise<Row[]> {
+  /** The rows of one statement, prepared. It is sent at once, also while others have no answer yet: what is sent together is one exchange. */
+  async ask<Row>({ text, template, jsonPlaces }: PostgresStatement, values: readonly SqlValue[]): Promise<Row[]> {
     const bound = values.map((value, place) => boundOf(value, jsonPlaces.has(place)))
-    const rows: Record<string, unknown>[] = await this.#exchange(() => this.#reserved.unsafe(text, bound))
+    const isPrepared = values.length === 0 && template !== undefined
+    const rows: Record<string, unknown>[] = await this.#exchange(() =>
+      isPrepared ? this.#reserved(template) : this.#reserved.unsafe(text, bound),
+    )
     return rows.map(rowOf) as Row[]
   }
 
-  /** One or several statements without values, in one exchange. */
+  /** One or several statements without values, in an exchange of their own. */
   async control(text: string): Promise<void> {
     await this.#exchange(() => this.#reserved.unsafe(text).simple())
   }
@@ -101,16 +106,26 @@ export class PostgresConnection {
   }
 
   /** Whatever is not an answer of the server ends the connection: its next answer might belong to this question. */
-  async #exchange<Answer>(ask: () => PromiseLike<Answer>): Promise<Answer> {
+  async #exchange<Answer>(ask: () => Bun.SQL.Query<Answer>): Promise<Answer> {
     if (this.#lost !== undefined) throw this.#lost
     try {
-      return await answered(ask(), this.#limits.statementMs + WAY_MS)
+      return await this.#inTurn(ask().execute())
     } catch (error) {
       if (isOfStatement(error)) throw error
       this.#lost ??= lostBecause(error)
       await closeClient(this.#client)
       throw this.#lost
     }
+  }
+
+  /** The server answers in the order of the questions: the time of each begins when those before it have been answered. */
+  async #inTurn<Answer>(question: PromiseLike<Answer>): Promise<Answer> {
+    const before = this.#answered
+    const limitMs = this.#limits.statementMs + WAY_MS
+    const answer = Promise.resolve(question)
+    const inTime = before.then(() => answered(answer, limitMs))
+    this.#answered = Promise.allSettled([answer, inTime])
+    return await inTime
   }
 }
 

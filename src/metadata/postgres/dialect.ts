@@ -3,6 +3,8 @@ import type { Sql } from '../query.ts'
 /** A statement as PostgreSQL takes it. */
 export interface PostgresStatement {
   readonly text: string
+  /** The same for the runtime, which prepares a text without values as a template alone. Undefined for what may be several statements. */
+  readonly template: TemplateStringsArray | undefined
   /** The places of values that are read as JSON. */
   readonly jsonPlaces: ReadonlySet<number>
 }
@@ -26,7 +28,12 @@ export function postgresStatement(sql: Sql): PostgresStatement {
     .split(QUOTED_TEXT)
     .map((part, index) => (index % 2 === 1 ? part : plain(isTable ? tableOf(part) : part).replace(/json_each\(\?|\?/g, number)))
     .join('')
-  return { text, jsonPlaces }
+  return { text, template: text.includes(';') ? undefined : templateOf(text), jsonPlaces }
+}
+
+function templateOf(text: string): TemplateStringsArray {
+  // As the language makes it: `raw` does not show.
+  return Object.defineProperty(Object.assign([text], { raw: [text] }), 'raw', { enumerable: false })
 }
 
 function plain(part: string): string {

@@ -27,7 +27,7 @@ export async function requireOwnSessions(
 async function lookAt(connection: PostgresConnection): Promise<{ readonly pid: number; readonly hasSettings: boolean }> {
   const text = `SELECT pg_backend_pid() AS pid, current_setting('application_name') = 'berth'
     AND current_setting('idle_in_transaction_session_timeout') <> '0' AS settings`
-  const [row] = await connection.ask<{ pid: number; settings: 0 | 1 }>({ text, jsonPlaces: new Set() }, [])
+  const [row] = await connection.ask<{ pid: number; settings: 0 | 1 }>({ text, template: undefined, jsonPlaces: new Set() }, [])
   return { pid: row?.pid ?? 0, hasSettings: row?.settings === 1 }
 }
 

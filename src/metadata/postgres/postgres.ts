@@ -109,7 +109,7 @@ export class PostgresMetadata implements OwnedMetadata {
     const number = ++this.#number
     let result: Result
     try {
-      await transaction.begin(this.#id, number, this.#process)
+      transaction.begin(this.#id, number, this.#process)
       result = await operation(transaction)
       // An operation that goes on after a failure would be told that all of it was committed.
       if (transaction.failure !== undefined) throw transaction.failure
