@@ -180,14 +180,17 @@ export async function setBlobLive(query: Query, digest: Digest, size: number, st
 
 /** A push of the blob begins: a new row is arriving. Whether a row said before that its bytes are there. */
 export async function setBlobArriving(query: Query, digest: Digest, stamp: Stamp): Promise<{ readonly isLive: boolean }> {
-  const row = await query.get<{ state: string }>(
-    `INSERT INTO blob (digest, state, size, touched_ms, number) VALUES (?, 'arriving', NULL, ${CLOCK_MS}, ?)
-     ON CONFLICT (digest) DO UPDATE SET touched_ms = excluded.touched_ms, number = excluded.number RETURNING state`,
-    digest,
-    stamp.number,
-  )
+  const row = await query.get<{ state: string }>(`${BLOB_ARRIVES} RETURNING state`, digest, stamp.number)
   return { isLive: row?.state === 'live' }
 }
+
+/** The same for a push that brings the bytes in any case. */
+export async function noteBlobArriving(query: Query, digest: Digest, stamp: Stamp): Promise<void> {
+  await query.run(BLOB_ARRIVES, digest, stamp.number)
+}
+
+const BLOB_ARRIVES = `INSERT INTO blob (digest, state, size, touched_ms, number) VALUES (?, 'arriving', NULL, ${CLOCK_MS}, ?)
+   ON CONFLICT (digest) DO UPDATE SET touched_ms = excluded.touched_ms, number = excluded.number`
 
 export async function deleteBlobs(query: Query, digests: readonly Digest[]): Promise<void> {
   await query.run('DELETE FROM blob WHERE digest IN (SELECT value FROM json_each(?))', JSON.stringify(digests))

@@ -193,6 +193,50 @@ export async function lookUpLink(query: Query, repository: RepositoryName, diges
   )
 }
 
+/** The same for many, by digest; none where there is no such repository. */
+export async function lookUpLinks(
+  query: Query,
+  repository: RepositoryName,
+  digests: readonly Digest[],
+): Promise<ReadonlyMap<Digest, LinkLookup>> {
+  if (digests.length === 0) return new Map()
+  const rows = await query.all<LinkLookup & { digest: Digest }>(
+    `SELECT value AS digest, r.scanned_epoch AS scannedEpoch, l.target AS target, l.epoch AS linkEpoch, l.condemned_ms AS condemnedMs, b.size AS size
+     FROM json_each(?) JOIN repository r ON r.name = CAST(? AS TEXT)
+     LEFT JOIN link l ON l.repository_id = r.id AND l.digest = value
+     LEFT JOIN blob b ON b.digest = l.target`,
+    JSON.stringify(digests),
+    repository,
+  )
+  return new Map(rows.map((row) => [row.digest, row]))
+}
+
+/** A manifest as what names it needs it: null where it has no row in the repository. */
+export interface NamedManifestLookup {
+  readonly scannedEpoch: number
+  readonly held: 0 | 1 | null
+  readonly epoch: number | null
+  readonly condemnedMs: number | null
+  readonly released: 0 | 1 | null
+}
+
+/** Many of them, as `lookUpLinks` does it. */
+export async function lookUpNamedManifests(
+  query: Query,
+  repository: RepositoryName,
+  digests: readonly Digest[],
+): Promise<ReadonlyMap<Digest, NamedManifestLookup>> {
+  if (digests.length === 0) return new Map()
+  const rows = await query.all<NamedManifestLookup & { digest: Digest }>(
+    `SELECT value AS digest, r.scanned_epoch AS scannedEpoch, m.held AS held, m.epoch AS epoch, m.condemned_ms AS condemnedMs, m.released AS released
+     FROM json_each(?) JOIN repository r ON r.name = CAST(? AS TEXT)
+     LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = value`,
+    JSON.stringify(digests),
+    repository,
+  )
+  return new Map(rows.map((row) => [row.digest, row]))
+}
+
 /** Some repositories that have linked a blob: where an anonymous mount may find it. */
 export async function listRepositoriesLinking(query: Query, digest: Digest, limit: number): Promise<RepositoryName[]> {
   const rows = await query.all<{ name: RepositoryName }>(
@@ -249,15 +293,4 @@ export async function findNamingClaim(
 export async function listTagsOf(query: Query, repositoryId: number, digest: Digest): Promise<Tag[]> {
   const rows = await query.all<{ name: Tag }>('SELECT name FROM tag WHERE repository_id = ? AND digest = ?', repositoryId, digest)
   return rows.map((row) => row.name)
-}
-
-/** Digests that tags of the repository name, and of which no revision is known. */
-export async function listTaggedWithoutRevision(query: Query, repositoryId: number): Promise<Digest[]> {
-  const rows = await query.all<{ digest: Digest }>(
-    `SELECT DISTINCT t.digest AS digest FROM tag t
-     LEFT JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
-     WHERE t.repository_id = CAST(? AS INTEGER) AND t.digest IS NOT NULL AND t.held = 0 AND coalesce(m.linked, 0) = 0`,
-    repositoryId,
-  )
-  return rows.map(({ digest }) => digest)
 }

@@ -105,3 +105,14 @@ interface RawReferrerRow {
   readonly annotationBytes: number
   readonly isInPieces: 0 | 1
 }
+
+/** Digests that tags of the repository name, and of which no revision is known. */
+export async function listTaggedWithoutRevision(query: Query, repositoryId: number): Promise<Digest[]> {
+  const rows = await query.all<{ digest: Digest }>(
+    `SELECT DISTINCT t.digest AS digest FROM tag t
+     LEFT JOIN manifest m ON m.repository_id = t.repository_id AND m.digest = t.digest
+     WHERE t.repository_id = CAST(? AS INTEGER) AND t.digest IS NOT NULL AND t.held = 0 AND coalesce(m.linked, 0) = 0`,
+    repositoryId,
+  )
+  return rows.map(({ digest }) => digest)
+}

@@ -1,5 +1,13 @@
 import { renewGrace, setBlobArriving, setBlobLive, setLink, setRepositoryMade } from '../../metadata/changes.ts'
-import { findBlob, findLink, listRepositoriesLinking, lookUpLink } from '../../metadata/content.ts'
+import {
+  findBlob,
+  findLink,
+  findRepository,
+  type LinkLookup,
+  listRepositoriesLinking,
+  lookUpLink,
+  lookUpLinks,
+} from '../../metadata/content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import type { Actor } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -97,7 +105,16 @@ export class BlobStore {
    * is damaged, and counts as absent until a push heals it.
    */
   async find(repository: RepositoryName, digest: Digest): Promise<StoredBlob | undefined> {
-    const row = await lookUpLink(this.#metadata.read, repository, digest)
+    return await this.#findBy(repository, digest, await lookUpLink(this.#metadata.read, repository, digest))
+  }
+
+  /** Those that `find` finds: their rows are read together, and their files looked at side by side. */
+  async findAll(repository: RepositoryName, digests: readonly Digest[]): Promise<readonly (StoredBlob | undefined)[]> {
+    const rows = await lookUpLinks(this.#metadata.read, repository, digests)
+    return await Promise.all(digests.map((digest) => this.#findBy(repository, digest, rows.get(digest))))
+  }
+
+  async #findBy(repository: RepositoryName, digest: Digest, row: LinkLookup | undefined): Promise<StoredBlob | undefined> {
     if (!this.#reconcile.isSeen(row?.linkEpoch, row?.scannedEpoch)) return await this.#findUnseen(repository, digest)
     const target = row?.target ?? undefined
     if (row === undefined || target === undefined) return undefined
@@ -193,7 +210,7 @@ export class BlobStore {
         plan: async (query, stamp) => {
           const named = [{ digest: blob.digest, isChild: false }]
           const asked = { repository: source, epoch: stamp.epoch, named, onRescued: this.#onRescued }
-          const missing = await findMissing(query, asked)
+          const { missing } = await findMissing(query, asked)
           if (missing.length > 0) throw new SourceGone()
           const planned = await planBlob(query, stamp, repository, blob)
           const { target: digest, size } = blob
@@ -233,12 +250,12 @@ class SourceGone extends Error {}
 
 /** The claims of an operation that adds a blob to a repository; several may share them. Its plan: the repository, and what the blob's row said. */
 export async function planBlob(query: Query, stamp: Stamp, repository: RepositoryName, { digest, target }: StoredBlob) {
-  const { isLive } = await setBlobArriving(query, target, stamp)
+  const [{ isLive }, known] = await Promise.all([setBlobArriving(query, target, stamp), findRepository(query, repository)])
   const claims = [
     { name: { kind: 'blob', digest: target }, alone: false },
     { name: { kind: 'link', repository, digest }, alone: false },
   ] as const
-  return { plan: { ...(await ensureRepositoryStays(query, repository, stamp.epoch)), isLive }, claims }
+  return { plan: { ...(await ensureRepositoryStays(query, repository, stamp.epoch, known)), isLive }, claims }
 }
 
 export async function confirmBlob(

@@ -1,5 +1,6 @@
-import { putReferences, setBlobArriving, setBlobLive, setManifestHeld, setRepositoryMade } from '../../metadata/changes.ts'
+import { noteBlobArriving, putReferences, setBlobLive, setManifestHeld, setRepositoryMade } from '../../metadata/changes.ts'
 import { type Claim, tagClaims } from '../../metadata/claims.ts'
+import type { RepositoryRow } from '../../metadata/content.ts'
 import { putFacts } from '../../metadata/facts/image-facts.ts'
 import { type ManifestContent, putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
@@ -37,14 +38,16 @@ export interface PushedManifest {
 
 export interface PlannedManifest {
   readonly repository: RepositoryName
+  /** Its row, where this transaction has looked at it. */
+  readonly known?: RepositoryRow | undefined
   readonly content: ManifestContent
   readonly tags: readonly Tag[]
 }
 
 /** From here on the references keep what the manifest names from being collected. */
-export async function planManifest(query: Query, stamp: Stamp, { repository, content, tags }: PlannedManifest) {
-  const plan = await ensureRepositoryStays(query, repository, stamp.epoch)
-  await setBlobArriving(query, content.digest, stamp)
+export async function planManifest(query: Query, stamp: Stamp, { repository, known, content, tags }: PlannedManifest) {
+  const plan = await ensureRepositoryStays(query, repository, stamp.epoch, known)
+  await noteBlobArriving(query, content.digest, stamp)
   await putReferences(query, plan.repositoryId, content.digest, content.manifest.references)
   const claims: Claim[] = [
     { name: { kind: 'manifest', repository, digest: content.digest }, alone: false },

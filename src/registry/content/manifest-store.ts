@@ -108,9 +108,9 @@ export class ManifestStore {
         name: MANIFEST_PUSH,
         actor: push.actor,
         plan: async (query, stamp) => {
-          await requireStill(query, stamp)
+          const known = await requireStill(query, stamp)
           await this.#options.guard.requireUnmoved(query, { repository, tags: fixed, digest: content.digest })
-          const planned = await planManifest(query, stamp, { repository, content, tags })
+          const planned = await planManifest(query, stamp, { repository, known, content, tags })
           const added = { repository, digest: content.digest, size: content.bytes.length }
           if (!isMirrored) warnings = await this.#options.quotas.admit(query, planned.plan.repositoryId, added)
           return planned

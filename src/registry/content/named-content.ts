@@ -1,7 +1,14 @@
 import { type ClaimAlone, type ClaimOwner, findClaimOn, listClaimsAlone } from '../../metadata/claims.ts'
 import { rescueLinks } from '../../metadata/collecting/links.ts'
 import { adoptManifests } from '../../metadata/collecting/manifests.ts'
-import { findLink, findManifest, findRepository } from '../../metadata/content.ts'
+import {
+  findRepository,
+  type LinkLookup,
+  lookUpLinks,
+  lookUpNamedManifests,
+  type NamedManifestLookup,
+  type RepositoryRow,
+} from '../../metadata/content.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { unavailable } from '../../oci/errors.ts'
@@ -38,29 +45,36 @@ export async function whileSeen<Result>(lookAndBuild: () => Promise<Result>): Pr
 
 /**
  * Inside the claiming transaction of what builds on content: which of it is not there (docs/orders-of-writing.md, rule 2). 'There' is what a row of
- * this epoch says, never a missing one. Content that another operation is about to remove, or has yet to bring, is waited for by a NameTaken.
+ * this epoch says, never a missing one. Content that another operation is about to remove, or has yet to bring, is waited for by a NameTaken. `row` is
+ * that of the repository, where there was something to look for.
  */
 export async function findMissing(
   query: Query,
   { repository, epoch, named, onRescued }: NamedContent,
-): Promise<readonly Digest[]> {
-  if (named.length === 0) return []
-  const row = await findRepository(query, repository)
+): Promise<{ readonly missing: readonly Digest[]; readonly row: RepositoryRow | undefined }> {
+  if (named.length === 0) return { missing: [], row: undefined }
+  const digests = named.map(({ digest }) => digest)
+  const children = named.flatMap(({ digest, isChild }) => (isChild ? [digest] : []))
+  const [row, taken, links, manifests] = await Promise.all([
+    findRepository(query, repository),
+    listClaimsAlone(query, repository),
+    lookUpLinks(query, repository, digests),
+    lookUpNamedManifests(query, repository, children),
+  ])
   if (row === undefined) throw new NotSeen()
-  const look = new RowLook(query, { repository, repositoryId: row.id, isScanned: row.scannedEpoch === epoch, epoch })
-  const taken = await listClaimsAlone(query, repository)
+  const look = new RowLook({ links, manifests, isScanned: row.scannedEpoch === epoch, epoch })
   const missing: Digest[] = []
-  for (const name of named) {
-    const found = await look.find(name)
-    const alone = found && taken.find(({ kind, digest }) => found[kind] === digest)
-    const other = found === undefined ? await look.findClaim(name) : alone
+  for (const { digest, isChild } of named) {
+    const found = look.find(digest)
+    const alone = found && taken.find((claim) => found[claim.kind] === claim.digest)
+    const other = found === undefined ? await findBringing(query, { repository, digest, isChild }) : alone
     if (other !== undefined) throw new NameTaken(other)
     if (found !== undefined) continue
     if (!look.isCertain) throw new NotSeen()
-    missing.push(name.digest)
+    missing.push(digest)
   }
-  await look.keepFound(onRescued)
-  return missing
+  await look.keepFound(query, row.id, onRescued)
+  return { missing, row }
 }
 
 /** Thrown inside the claiming transaction to roll it back: only the storage can tell whether the content is there. */
@@ -75,10 +89,20 @@ interface NamedDigest {
 /** What must not be removed for the content to stay: a manifest, or a link with its blob. */
 type Found = Readonly<Partial<Record<ClaimAlone['kind'], Digest>>>
 
-interface LookedAt {
-  readonly repository: RepositoryName
-  readonly repositoryId: number
-  /** Everything in it was seen in this epoch: what has no row is not there. */
+/** An operation that is bringing the content, or was when it died. */
+async function findBringing(
+  query: Query,
+  { repository, digest, isChild }: NamedDigest & { readonly repository: RepositoryName },
+): Promise<ClaimOwner | undefined> {
+  const onLink = await findClaimOn(query, { kind: 'link', repository, digest })
+  return onLink ?? (isChild ? await findClaimOn(query, { kind: 'manifest', repository, digest }) : undefined)
+}
+
+interface LookedUp {
+  readonly links: ReadonlyMap<Digest, LinkLookup>
+  /** Of children alone. */
+  readonly manifests: ReadonlyMap<Digest, NamedManifestLookup>
+  /** Everything in the repository was seen in this epoch: what has no row is not there. */
   readonly isScanned: boolean
   readonly epoch: number
 }
@@ -91,27 +115,23 @@ class RowLook {
   readonly #manifests: Digest[] = []
   #condemnedManifests = 0
   readonly #links: Digest[] = []
-  readonly #query: Query
-  readonly #place: LookedAt
+  readonly #rows: LookedUp
 
-  constructor(query: Query, place: LookedAt) {
-    this.#query = query
-    this.#place = place
+  constructor(rows: LookedUp) {
+    this.#rows = rows
   }
 
-  async find({ digest, isChild }: NamedDigest): Promise<Found | undefined> {
-    const { repositoryId } = this.#place
+  find(digest: Digest): Found | undefined {
+    const { links, manifests } = this.#rows
     this.isCertain = true
-    if (isChild) {
-      const manifest = await findManifest(this.#query, repositoryId, digest)
-      if (this.#isSeen(manifest) && manifest?.held === 1) {
-        if (manifest.released === 1 || manifest.condemnedMs !== null) this.#manifests.push(digest)
-        if (manifest.condemnedMs !== null) this.#condemnedManifests += 1
-        return { manifest: digest }
-      }
+    const manifest = manifests.get(digest)
+    if (manifest !== undefined && this.#isSeen(manifest.epoch) && manifest.held === 1) {
+      if (manifest.released === 1 || manifest.condemnedMs !== null) this.#manifests.push(digest)
+      if (manifest.condemnedMs !== null) this.#condemnedManifests += 1
+      return { manifest: digest }
     }
-    const link = await findLink(this.#query, repositoryId, digest)
-    if (this.#isSeen(link) && link?.target) {
+    const link = links.get(digest)
+    if (link !== undefined && this.#isSeen(link.linkEpoch) && link.target !== null) {
       if (link.condemnedMs !== null) this.#links.push(digest)
       return { link: digest, blob: link.target }
     }
@@ -119,23 +139,15 @@ class RowLook {
   }
 
   /** What was found is needed from here on: condemned or released it is no more. */
-  async keepFound(onRescued: OnRescued | undefined): Promise<void> {
-    const { repositoryId } = this.#place
-    if (this.#manifests.length > 0) await adoptManifests(this.#query, repositoryId, this.#manifests)
-    if (this.#links.length > 0) await rescueLinks(this.#query, repositoryId, this.#links)
+  async keepFound(query: Query, repositoryId: number, onRescued: OnRescued | undefined): Promise<void> {
+    if (this.#manifests.length > 0) await adoptManifests(query, repositoryId, this.#manifests)
+    if (this.#links.length > 0) await rescueLinks(query, repositoryId, this.#links)
     if (this.#condemnedManifests > 0) onRescued?.('manifests', this.#condemnedManifests)
     if (this.#links.length > 0) onRescued?.('links', this.#links.length)
   }
 
-  /** An operation that is bringing the content, or was when it died. */
-  async findClaim({ digest, isChild }: NamedDigest): Promise<ClaimOwner | undefined> {
-    const { repository } = this.#place
-    const onLink = await findClaimOn(this.#query, { kind: 'link', repository, digest })
-    return onLink ?? (isChild ? await findClaimOn(this.#query, { kind: 'manifest', repository, digest }) : undefined)
-  }
-
-  #isSeen(row: { readonly epoch: number } | undefined): boolean {
-    const isSeen = this.#place.isScanned || row?.epoch === this.#place.epoch
+  #isSeen(rowEpoch: number | null): boolean {
+    const isSeen = this.#rows.isScanned || rowEpoch === this.#rows.epoch
     this.isCertain &&= isSeen
     return isSeen
   }

@@ -1,4 +1,4 @@
-import { findManifest, findRepository } from '../../metadata/content.ts'
+import { lookUpNamedManifests, type NamedManifestLookup, type RepositoryRow } from '../../metadata/content.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
@@ -40,12 +40,12 @@ export class ReferenceCheck {
 
   /**
    * Builds on content that is there. `requireStill` is called inside the claiming transaction: only that tells the order of a push and of a
-   * delete. Throws MANIFEST_BLOB_UNKNOWN naming every reference that is missing.
+   * delete; it gives the row of the repository, where it has looked at it. Throws MANIFEST_BLOB_UNKNOWN naming every reference that is missing.
    */
   async whileThere<Result>(
     repository: RepositoryName,
     references: readonly ManifestReference[],
-    build: (requireStill: (query: Query, stamp: Stamp) => Promise<void>) => Promise<Result>,
+    build: (requireStill: (query: Query, stamp: Stamp) => Promise<RepositoryRow | undefined>) => Promise<Result>,
   ): Promise<Result> {
     const named = distinctReferences(references)
     const needed = named.filter(({ mayBeAbsent }) => !mayBeAbsent)
@@ -54,8 +54,9 @@ export class ReferenceCheck {
     return await whileSeen(async () => {
       await this.#require(repository, needed)
       return await build(async (query, { epoch }) => {
-        const missing = await findMissing(query, { repository, epoch, named: needs, onRescued })
+        const { missing, row } = await findMissing(query, { repository, epoch, named: needs, onRescued })
         if (missing.length > 0) throw blobUnknown(missing, needed)
+        return row
       })
     })
   }
@@ -64,25 +65,26 @@ export class ReferenceCheck {
     const missing: Digest[] = []
     const rest = new Rest()
     for (let start = 0; start < references.length; start += LOOKS_AT_ONCE) {
-      const batch = references.slice(start, start + LOOKS_AT_ONCE)
-      const found = await Promise.all(batch.map((reference) => this.#isPresent(repository, reference)))
-      missing.push(...batch.filter((_, position) => !found[position]).map(({ descriptor }) => descriptor.digest))
+      missing.push(...(await this.#findMissing(repository, references.slice(start, start + LOOKS_AT_ONCE))))
       await rest.after(0)
     }
     if (missing.length > 0) throw blobUnknown(missing, references)
   }
 
   /** A child of an image index may be a manifest or, as BuildKit's cache does, a blob. */
-  async #isPresent(repository: RepositoryName, { role, descriptor }: ManifestReference): Promise<boolean> {
-    if (role === 'child' && (await this.#holdsManifest(repository, descriptor.digest))) return true
-    return (await this.#options.blobs.find(repository, descriptor.digest)) !== undefined
+  async #findMissing(repository: RepositoryName, references: readonly ManifestReference[]): Promise<readonly Digest[]> {
+    const children = references.flatMap(({ role, descriptor: { digest } }) => (role === 'child' ? [digest] : []))
+    const rows = await lookUpNamedManifests(this.#options.metadata.read, repository, children)
+    const areHeld = await Promise.all(children.map((digest) => this.#holdsManifest(repository, digest, rows.get(digest))))
+    const held = new Set(children.filter((_, index) => areHeld[index]))
+    const blobs = references.map(({ descriptor: { digest } }) => digest).filter((digest) => !held.has(digest))
+    const found = await this.#options.blobs.findAll(repository, blobs)
+    return blobs.filter((_, index) => found[index] === undefined)
   }
 
-  async #holdsManifest(repository: RepositoryName, digest: Digest): Promise<boolean> {
-    const { metadata, reconcile } = this.#options
-    const row = await findRepository(metadata.read, repository)
-    const manifest = row === undefined ? undefined : await findManifest(metadata.read, row.id, digest)
-    if (reconcile.isSeen(manifest?.epoch, row?.scannedEpoch)) return manifest?.held === 1
+  async #holdsManifest(repository: RepositoryName, digest: Digest, row: NamedManifestLookup | undefined): Promise<boolean> {
+    const { reconcile } = this.#options
+    if (reconcile.isSeen(row?.epoch, row?.scannedEpoch)) return row?.held === 1
     if (await reconcile.isKnownAbsent(repository)) return false
     const [observed] = await reconcile.look([{ kind: 'manifest', repository, digest } as const])
     return observed?.found !== undefined

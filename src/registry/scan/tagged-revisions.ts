@@ -1,4 +1,5 @@
-import { findRepository, listTaggedWithoutRevision } from '../../metadata/content.ts'
+import { findRepository } from '../../metadata/content.ts'
+import { listTaggedWithoutRevision } from '../../metadata/listing.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { Reconcile } from '../heal/reconcile.ts'

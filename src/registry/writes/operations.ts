@@ -174,8 +174,9 @@ export class Operations {
   /** Undefined when the claims are gone: another process settled them, and the operation starts over. */
   async #confirm<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner, plan: Plan) {
     return await this.#options.metadata.write(async (query) => {
-      if (!(await deleteClaims(query, owner.operation))) return undefined
-      const stamp = { number: await nextNumber(query), epoch: this.#options.epoch }
+      const [isMine, number] = await Promise.all([deleteClaims(query, owner.operation), nextNumber(query)])
+      if (!isMine) return undefined
+      const stamp = { number, epoch: this.#options.epoch }
       return { result: await operation.confirm(query, plan, stamp) }
     })
   }

@@ -1,6 +1,6 @@
 import { addRepository } from '../../metadata/changes.ts'
 import { findClaimOn } from '../../metadata/claims.ts'
-import { findRepository } from '../../metadata/content.ts'
+import { findRepository, type RepositoryRow } from '../../metadata/content.ts'
 import type { Query } from '../../metadata/query.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type { StoragePath } from '../../storage/driver.ts'
@@ -16,10 +16,15 @@ export interface PlannedRepository {
 
 /**
  * In the plan of an operation that changes something in a repository: its row, made if there is none. A repository whose directories are being
- * removed, because it was empty, is waited for by a NameTaken; from the claims of the operation on it stays.
+ * removed, because it was empty, is waited for by a NameTaken; from the claims of the operation on it stays. `known` is its row, where this transaction has looked at it.
  */
-export async function ensureRepositoryStays(query: Query, name: RepositoryName, epoch: number): Promise<PlannedRepository> {
-  const found = await findRepository(query, name)
+export async function ensureRepositoryStays(
+  query: Query,
+  name: RepositoryName,
+  epoch: number,
+  known?: RepositoryRow,
+): Promise<PlannedRepository> {
+  const found = known ?? (await findRepository(query, name))
   const removal = found?.state === 'leaving' ? await findClaimOn(query, { kind: 'repository', repository: name }) : undefined
   if (removal !== undefined) throw new NameTaken(removal)
   if (found?.state === '') return { repositoryId: found.id }
