@@ -32,6 +32,8 @@ export interface Metadata {
    * where the database is on this machine.
    */
   revision(): number | Promise<number>
+  /** True where `revision` asks a server: to ask it first costs as much as what it might spare. */
+  readonly isRemote?: boolean
   write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result>
 }
 

@@ -5,6 +5,7 @@ export function timedMetadata(metadata: Metadata, time: <Result>(run: () => Prom
   return {
     read: metadata.read,
     revision: () => metadata.revision(),
+    isRemote: metadata.isRemote ?? false,
     write: <Result>(operation: (query: Query) => Promise<Result>) => time(() => metadata.write(operation)),
   }
 }

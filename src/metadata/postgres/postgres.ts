@@ -38,6 +38,7 @@ type Tried<Result> =
  */
 export class PostgresMetadata implements OwnedMetadata {
   readonly read: Query
+  readonly isRemote = true
   readonly #readers: PostgresConnections
   readonly #writer: PostgresConnections
   readonly #statements = new PostgresStatements()

@@ -168,6 +168,7 @@ export class ManifestStore {
   }
 
   async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
+    if (this.#options.metadata.isRemote === true) return (await this.#lookUp(repository, reference, parts)).found
     const revision = await this.#options.metadata.revision()
     const remembered = this.#remembered.find(revision, repository, reference)
     if (remembered !== undefined && (remembered.kept !== undefined || !parts.withBytes)) return remembered

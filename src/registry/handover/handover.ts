@@ -82,6 +82,7 @@ export function unlessAway(metadata: Metadata, isAway: () => boolean): Metadata 
   return {
     read,
     revision: () => (isAway() ? 0 : metadata.revision()),
+    isRemote: metadata.isRemote ?? false,
     write: async (operation) => await metadata.write(operation),
   }
 }
