@@ -12,7 +12,7 @@ import { explainS3 } from '../storage/s3/s3-explain.ts'
 /** Tries what a registry does with the storage of a configuration, also while one serves it. Leaves nothing behind. */
 export async function* checkStorage(config: Config, log: Log): AsyncGenerator<StepResult, void> {
   const { first, explain } = toBeginWith(config, log)
-  yield* runSteps(databaseOf(config), () => undefined)
+  yield* runSteps(await databaseOf(config), () => undefined)
   let opened: LoneStorage | undefined
   const open = async () => {
     opened = await openAlone(config, log)
@@ -42,13 +42,10 @@ function toBeginWith(config: Config, log: Log): { readonly first: readonly Check
   return { first, explain: (error) => explainStorage(config, error) }
 }
 
-function databaseOf({ metadata: { postgres } }: Config): readonly CheckStep[] {
+async function databaseOf({ metadata: { postgres } }: Config): Promise<readonly CheckStep[]> {
   if (postgres === undefined) return []
-  const run = async () => {
-    const { inspectPostgres } = await import('../opening/open-postgres.ts')
-    return await inspectPostgres(postgres)
-  }
-  return [{ name: 'reach PostgreSQL', run }]
+  const { postgresSteps } = await import('../opening/postgres-check.ts')
+  return postgresSteps(postgres)
 }
 
 function fileSystemOf(config: Config, { driver: opened }: LoneStorage): readonly CheckStep[] {

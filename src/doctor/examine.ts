@@ -70,6 +70,19 @@ async function* connect(patient: Patient, repository: string): AsyncGenerator<Fi
     throw stop('connection', `/v2/ answers ${first.status}`, adviceForStatus(first, 'The request'))
   }
   yield isRegistry(first)
+  yield* metadata(patient)
+}
+
+/** What a replica says of its database, where a proxy lets the probe through. */
+async function* metadata(patient: Patient): AsyncGenerator<Finding> {
+  const answer = await patient.ask('GET', '/readyz').catch(() => undefined)
+  if (answer?.status !== 200 || !/"away":\s*true/.test(await answer.body.text())) return
+  yield {
+    looked: 'metadata',
+    outcome: 'odd',
+    seen: 'the registry cannot reach PostgreSQL: it answers pulls and refuses everything else',
+    advice: 'On a machine of the registry, berth storage check says what is wrong.',
+  }
 }
 
 async function reach(patient: Patient): Promise<Answer> {

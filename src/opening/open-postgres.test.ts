@@ -6,7 +6,9 @@ import type { PostgresConfig } from '../config/schema/metadata/postgres-schema.t
 import { Secret } from '../config/words/secret.ts'
 import { PostgresUnusableError } from '../metadata/postgres/unusable.ts'
 import { DatabaseAwayError } from '../metadata/processes.ts'
-import { inspectPostgres, openInPostgres } from './open-postgres.ts'
+import { runSteps } from '../storage/check-step.ts'
+import { openInPostgres } from './open-postgres.ts'
+import { postgresSteps } from './postgres-check.ts'
 
 const PASSWORD = 'a pass word'
 
@@ -31,14 +33,14 @@ describeOnOwnPostgres('PostgreSQL of the configuration', (server) => {
   afterEach(() => folder[Symbol.dispose]())
 
   test('is opened with a password from a file and over TLS, and is looked at without a change', async () => {
-    expect(await inspectPostgres(usual)).toMatch(/^PostgreSQL \d+, without tables of Berth$/)
+    expect(await reach(usual)).toMatchObject({ result: 'passed', note: expect.stringMatching(/, without tables of Berth$/) })
 
     const database = await openInPostgres(usual, async () => 'store')
-    const found = await inspectPostgres(usual)
+    const found = await reach(usual)
     const encrypted = await database.metadata.read.get('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()')
     await database.close()
 
-    expect(found).toMatch(/, tables of version \d+$/)
+    expect(found).toMatchObject({ result: 'passed', note: expect.stringMatching(/, tables of version \d+$/) })
     expect(encrypted).toEqual({ ssl: 1 })
   })
 
@@ -58,7 +60,7 @@ describeOnOwnPostgres('PostgreSQL of the configuration', (server) => {
     await server().ask(`CREATE ROLE weak LOGIN PASSWORD '${PASSWORD}'`)
     const weak = { ...usual, user: 'weak' }
 
-    await expect(inspectPostgres(weak)).rejects.toThrow(/may not make the schema/)
+    expect(await reach(weak)).toMatchObject({ result: 'failed', reason: expect.stringMatching(/may not make the schema/) })
     await expect(openInPostgres(weak, async () => 'store')).rejects.toThrow(/may not make or use the schema/)
   })
 
@@ -73,3 +75,9 @@ describeOnOwnPostgres('PostgreSQL of the configuration', (server) => {
     await expect(openInPostgres({ ...usual, port: 1 }, async () => 'store')).rejects.toBeInstanceOf(DatabaseAwayError)
   })
 })
+
+/** The first step of `berth storage check`. */
+async function reach(config: PostgresConfig) {
+  const { value } = await runSteps(postgresSteps(config), () => undefined).next()
+  return value
+}

@@ -5,7 +5,6 @@ import { explained } from '../metadata/postgres/explain.ts'
 import { openPostgres } from '../metadata/postgres/open.ts'
 import { LIMITS } from '../metadata/postgres/postgres.ts'
 import { FRESH_MS } from '../metadata/postgres/process-locks.ts'
-import { inspectDatabase } from '../metadata/postgres/set-up.ts'
 import { whileHolding } from '../metadata/postgres/turn.ts'
 import type { Database } from './database.ts'
 
@@ -45,20 +44,13 @@ export async function openInPostgres(config: PostgresConfig, storeId: () => Prom
   }
 }
 
-/** What stands at the place that the configuration names, in words for people. Changes nothing. Throws as `openInPostgres`. */
-export async function inspectPostgres(config: PostgresConfig): Promise<string> {
-  const place = await placeOf(config)
-  return await inspectDatabase(place, LIMITS).catch((error: unknown) => {
-    throw explained(error, place)
-  })
-}
-
 /** Runs a task that changes accounts or keys while no other machine runs one. Throws a 503 while the server cannot be reached. */
 export async function inTurnOfAccounts<Result>(config: PostgresConfig, task: () => Promise<Result>): Promise<Result> {
   return await whileHolding(await placeOf(config), LIMITS, 'accounts', task)
 }
 
-async function placeOf({ host, port, database, user, schema, ...secrets }: PostgresConfig): Promise<PostgresPlace> {
+/** Throws when a file that it names is not there. */
+export async function placeOf({ host, port, database, user, schema, ...secrets }: PostgresConfig): Promise<PostgresPlace> {
   const { password, passwordFile, tls } = secrets
   const reveal = passwordFile === undefined ? password && (async () => password.reveal()) : () => readPassword(passwordFile)
   // A file that is not there ends a start.

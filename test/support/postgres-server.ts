@@ -64,6 +64,14 @@ export function sharedPostgres(): PostgresAddress | undefined {
   return folder === undefined ? undefined : new PostgresAddress(folder, Number(port))
 }
 
+/** That server, or one of the caller's own, which ends with what this gives. */
+export async function takePostgres(): Promise<AsyncDisposable & { readonly server: PostgresAddress }> {
+  const shared = sharedPostgres()
+  if (shared !== undefined) return { server: shared, [Symbol.asyncDispose]: async () => undefined }
+  const server = await PostgresServer.start()
+  return { server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
+}
+
 /**
  * A server with all that it has in a temporary folder. It sorts texts as people do, so that a text which is not compared by its bytes shows; and it syncs
  * nothing: what it has acknowledged outlives its processes, which is what tests end.
@@ -82,15 +90,33 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
   static async start(): Promise<PostgresServer> {
     const programs = postgresPrograms()
     if (programs === undefined) throw new Error('PostgreSQL is not installed; install what .ci/run installs')
-    const folder = new TemporaryFolder({ inMemory: true })
-    if (isRoot()) chownSync(folder.path, NO_USER, NO_USER)
-    const server = new PostgresServer(folder, await freePort(), programs)
+    const server = new PostgresServer(ownedFolder(), await freePort(), programs)
+    return await server.#begun(() => server.#makeFiles())
+  }
+
+  /** A server that follows this one, reached by `port`, and takes no changes before `promote`. It ends with its own owner. */
+  async standby(port: number): Promise<PostgresServer> {
+    const server = new PostgresServer(ownedFolder(), await freePort(), this.#programs)
+    const from = `--dbname=host=127.0.0.1 port=${port} user=${OWNER.username}`
+    const words = ['--write-recovery-conf', '--checkpoint=fast', '--no-sync', `--pgdata=${server.#folder.join('data')}`]
+    return await server.#begun(async () => {
+      const environment = environmentIn(server.#folder.path)
+      await runToSuccess(asUnprivileged([`${this.#programs}/pg_basebackup`, from, ...words]), { environment })
+    })
+  }
+
+  /** A standby takes changes from now on, in a history of its own. */
+  async promote(): Promise<void> {
+    await this.ask('SELECT pg_promote(true, 60)')
+  }
+
+  async #begun(makeFiles: () => Promise<void>): Promise<this> {
     try {
-      await server.#makeFiles()
-      await server.resume()
-      return server
+      await makeFiles()
+      await this.resume()
+      return this
     } catch (error) {
-      folder[Symbol.dispose]()
+      this.#folder[Symbol.dispose]()
       throw error
     }
   }
@@ -98,7 +124,7 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
   /** Starts it once more, on the same files. */
   async resume(): Promise<void> {
     const settings = {
-      ...{ fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', max_connections: '40' },
+      ...{ fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', max_connections: '120' },
       ...{ listen_addresses: '127.0.0.1', port: String(this.port), unix_socket_directories: this.#folder.path },
     }
     const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -106,7 +132,7 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
       asUnprivileged([`${this.#programs}/postgres`, '-D', this.#folder.join('data'), ...words]),
       { environment: environmentIn(this.#folder.path) },
     )
-    await this.#server.waitForOutput(/ready to accept connections/, START_MS)
+    await this.#server.waitForOutput(/ready to accept (?:read-only )?connections/, START_MS)
   }
 
   /** From now on the network gets in with TLS and this password alone. */
@@ -124,8 +150,8 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
     await this.ask('SELECT pg_reload_conf()')
   }
 
-  /** SIGQUIT: as in a crash, its processes write nothing any more. SIGINT: in order. */
-  async stop(signal: 'SIGQUIT' | 'SIGINT' = 'SIGINT'): Promise<void> {
+  /** SIGKILL: its other processes find out by themselves. SIGQUIT: as in a crash, they write nothing any more. SIGINT: in order. */
+  async stop(signal: 'SIGKILL' | 'SIGQUIT' | 'SIGINT' = 'SIGINT'): Promise<void> {
     const server = this.#server
     this.#server = undefined
     if (server === undefined) return
@@ -144,6 +170,12 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
     const command = [`${this.#programs}/initdb`, ...words, ...order, `--pgdata=${this.#folder.join('data')}`]
     await runToSuccess(asUnprivileged(command), { environment: environmentIn(this.#folder.path) })
   }
+}
+
+function ownedFolder(): TemporaryFolder {
+  const folder = new TemporaryFolder({ inMemory: true })
+  if (isRoot()) chownSync(folder.path, NO_USER, NO_USER)
+  return folder
 }
 
 function isRoot(): boolean {

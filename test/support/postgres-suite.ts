@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'bun:test'
 import { LIMITS, PostgresMetadata } from '../../src/metadata/postgres/postgres.ts'
 import { prepareDatabase } from '../../src/metadata/postgres/set-up.ts'
 import type { OpenedForContract } from './metadata-contract.ts'
-import { type PostgresAddress, PostgresServer, postgresPrograms, sharedPostgres } from './postgres-server.ts'
+import { type PostgresAddress, PostgresServer, postgresPrograms, takePostgres } from './postgres-server.ts'
 import { describeWith } from './requirements.ts'
 
 /** How long a start takes at most. */
@@ -11,9 +11,8 @@ const START_MS = 120_000
 /** A suite on the server that all files share. Where it is missing the suite is a visible skip, and on a build machine a failure. */
 export function describeOnPostgres(title: string, body: (server: () => PostgresAddress) => void): void {
   describeWithServer(title, body, async () => {
-    const shared = sharedPostgres()
-    if (shared !== undefined) return { server: shared, end: async () => undefined }
-    return await ownServer()
+    const taken = await takePostgres()
+    return { server: taken.server, end: async () => await taken[Symbol.asyncDispose]() }
   })
 }
 
