@@ -34,7 +34,10 @@ await using servers = new AsyncDisposableStack()
 const endpoints = await Promise.all(
   kinds.map(async (kind) => [sharedEndpointVariable(kind), servers.use(await StoreServer.start(kind)).endpoint]),
 )
-const postgres = isWhole() && postgresPrograms() !== undefined ? servers.use(await PostgresServer.start()) : undefined
+const postgres =
+  (isWhole() || process.env.BERTH_TEST_REPLICAS !== undefined) && postgresPrograms() !== undefined
+    ? servers.use(await PostgresServer.start())
+    : undefined
 using folder = new TemporaryFolder()
 const programs = process.env[PROGRAMS_VARIABLE] ?? folder.path
 if (programs === folder.path) await buildTestPrograms(programs)

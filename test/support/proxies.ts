@@ -1,16 +1,23 @@
 import { readFile } from 'node:fs/promises'
-import type { PrivateMachine } from './private-machine.ts'
-import { BackgroundProgram, poll } from './processes.ts'
+import { BackgroundProgram, type Environment, poll } from './processes.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
 const START_MS = 120_000
+
+/** Where a proxy runs: a private machine, or this one. */
+interface Machine {
+  /** In front of a command. */
+  readonly words: readonly string[]
+  readonly environment: Environment
+  run(...command: string[]): Promise<string>
+}
 
 /** Real proxies in a private machine, each with a configuration of a test's and nothing of the machine's. */
 
 /** `sites`: server blocks. */
 export async function startNginx(
   folder: TemporaryFolder,
-  machine: PrivateMachine,
+  machine: Machine,
   name: string,
   sites: string,
 ): Promise<BackgroundProgram> {
@@ -23,11 +30,7 @@ export async function startNginx(
   return await start(machine, ['nginx', '-p', root, '-c', config], sites)
 }
 
-export async function startHaproxy(
-  folder: TemporaryFolder,
-  machine: PrivateMachine,
-  sections: string,
-): Promise<BackgroundProgram> {
+export async function startHaproxy(folder: TemporaryFolder, machine: Machine, sections: string): Promise<BackgroundProgram> {
   const config = await folder.file(
     'haproxy/haproxy.cfg',
     `global\n    maxconn 100\ndefaults\n    log stdout format raw local0\n${sections}`,
@@ -37,7 +40,7 @@ export async function startHaproxy(
 
 export async function startApache(
   folder: TemporaryFolder,
-  machine: PrivateMachine,
+  machine: Machine,
   port: number,
   site: string,
 ): Promise<BackgroundProgram> {
@@ -56,7 +59,7 @@ export async function startApache(
 
 export async function startCaddy(
   folder: TemporaryFolder,
-  machine: PrivateMachine,
+  machine: Machine,
   program: string,
   site: string,
 ): Promise<BackgroundProgram> {
@@ -65,8 +68,8 @@ export async function startCaddy(
 }
 
 /** Waits until something listens on the first port that the configuration names. */
-async function start(machine: PrivateMachine, command: readonly string[], config: string): Promise<BackgroundProgram> {
-  const port = Number(/(?:listen |bind :|:)(\d+)/.exec(config.replace(/^#.*$/gm, ''))?.[1])
+async function start(machine: Machine, command: readonly string[], config: string): Promise<BackgroundProgram> {
+  const port = Number(/(?:listen (?:127\.0\.0\.1:)?|bind :|:)(\d+)/.exec(config.replace(/^#.*$/gm, ''))?.[1])
   const program = new BackgroundProgram([...machine.words, ...command], { environment: machine.environment })
   try {
     await poll(`${command[0]} listens on ${port}`, START_MS, async () => {
@@ -81,7 +84,7 @@ async function start(machine: PrivateMachine, command: readonly string[], config
 }
 
 /** From the kernel's table of the machine's network: connecting would be a request to the proxy. */
-async function listeningPorts(machine: PrivateMachine): Promise<Set<number>> {
+async function listeningPorts(machine: Machine): Promise<Set<number>> {
   const table = await machine.run('cat', '/proc/net/tcp', '/proc/net/tcp6')
   const listening = table.split('\n').filter((line) => / 0A /.test(line))
   return new Set(listening.map((line) => Number.parseInt(/:([0-9A-F]{4}) /.exec(line)?.[1] ?? '0', 16)))

@@ -2,10 +2,9 @@ import type { LogFields, LogLevel } from '../../src/observe/log.ts'
 import { BERTH_PROGRAM } from './berth-program.ts'
 import { environmentIn } from './processes.ts'
 import type { RecordedLog } from './recorded-log.ts'
-import { type Settings, writeConfig } from './registry-settings.ts'
 import type { TemporaryFolder } from './temporary-folder.ts'
 
-/** A registry of several processes behind one port, with the settings of a protocol test. Its log is the test's. */
+/** `berth serve` as a program, of as many processes as the run is about, with a configuration of a protocol test. Its log is the test's. */
 export class RegistryInProcesses {
   readonly url: string
   readonly #program: Bun.Subprocess
@@ -15,19 +14,23 @@ export class RegistryInProcesses {
     this.#program = program
   }
 
-  static async start(folder: TemporaryFolder, settings: Settings, log: RecordedLog): Promise<RegistryInProcesses> {
-    const config = await writeConfig(folder, 'filesystem', settings)
+  /** `config`: the path of a configuration whose log is in JSON. */
+  static async start(folder: TemporaryFolder, config: string, log: RecordedLog): Promise<RegistryInProcesses> {
     const program = Bun.spawn([BERTH_PROGRAM, 'serve', config], {
-      env: environmentIn(folder.join('env')),
+      env: { ...environmentIn(folder.join('env')), STATE_DIRECTORY: folder.join('state') },
       stdin: 'ignore',
       stdout: 'pipe',
       stderr: 'pipe',
     })
+    const listening = Promise.withResolvers<string>()
+    const told: Told = (level, message, fields) => {
+      log[level](message, fields)
+      if (message === 'listening') listening.resolve(String(fields.url))
+    }
     // They end with the program, which the test ends.
-    void record(program.stdout, log)
-    void record(program.stderr, log)
-    const { fields } = await log.line(({ message }) => message === 'listening')
-    return new RegistryInProcesses(String(fields.url), program)
+    void record(program.stdout, told)
+    void record(program.stderr, told)
+    return new RegistryInProcesses(await log.within('Berth starts', listening.promise), program)
   }
 
   async stop(): Promise<void> {
@@ -36,18 +39,20 @@ export class RegistryInProcesses {
   }
 }
 
-async function record(output: ReadableStream<Uint8Array>, log: RecordedLog): Promise<void> {
+type Told = (level: LogLevel, message: string, fields: LogFields) => void
+
+async function record(output: ReadableStream<Uint8Array>, told: Told): Promise<void> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of output) {
     const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n')
     rest = lines.pop() ?? ''
-    for (const line of lines) recordLine(line, log)
+    for (const line of lines) recordLine(line, told)
   }
 }
 
 /** Lines about requests have no level of their own. */
-function recordLine(line: string, log: RecordedLog): void {
+function recordLine(line: string, told: Told): void {
   const { level, msg, ...fields } = JSON.parse(line) as { readonly level?: LogLevel; readonly msg?: string } & LogFields
-  log[level ?? 'info'](msg ?? 'request', fields)
+  told(level ?? 'info', msg ?? 'request', fields)
 }

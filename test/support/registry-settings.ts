@@ -18,6 +18,8 @@ export interface Settings {
   readonly official?: readonly string[]
   /** Uploads that rest longer than this are removed, looked at in this interval; left out, they stay. */
   readonly uploadPurging?: { readonly ageMs: number; readonly intervalMs: number }
+  /** What stands below `metadata`; left out, a file in the folder beside a bucket. */
+  readonly metadata?: object
 }
 
 /** Writes a configuration for a storage that is empty: memory, the folder's `data`, or a bucket. Gives its path. */
@@ -45,7 +47,7 @@ function configOf(folder: TemporaryFolder, storage: 'inmemory' | 'filesystem' | 
       },
     },
     // Beside the locks of its processes.
-    ...(typeof storage === 'string' ? {} : { metadata: { path: folder.join('state/metadata.db') } }),
+    ...(typeof storage === 'string' ? {} : { metadata: settings.metadata ?? { path: folder.join('state/metadata.db') } }),
     http: { addr: '127.0.0.1:0', draintimeout: '10ms', host, prefix, headers },
     catalog: { maxentries: maxEntries },
     tags: { maxtags: maxTags },

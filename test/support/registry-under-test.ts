@@ -1,7 +1,8 @@
 import { startBerth } from './berth-process.ts'
 import { BERTH_PROGRAM } from './berth-program.ts'
+import { NginxBalancer } from './nginx-balancer.ts'
 import { startPeer } from './peer.ts'
-import { PostgresServer } from './postgres-server.ts'
+import { takePostgres } from './postgres-server.ts'
 import { RegistryProcess, type ServeOptions } from './registry-process.ts'
 import { Replicas } from './replicas.ts'
 import { ObjectStore, STORE_PROGRAMS, type StoreKind } from './store-server.ts'
@@ -15,8 +16,8 @@ export const registryUnderTest: Dialect = process.env.BERTH_TEST_REGISTRY === 'r
 /** `BERTH_TEST_STORAGE=seaweedfs` or `=versitygw` runs the suites on a bucket instead of a folder. */
 export const storeUnderTest: StoreKind | undefined = findStoreKind(process.env.BERTH_TEST_STORAGE)
 
-/** `BERTH_TEST_REPLICAS=3` runs them on so many machines beside the bucket, with PostgreSQL, each request at another one. */
-const replicasUnderTest = Number(process.env.BERTH_TEST_REPLICAS ?? 1)
+/** `BERTH_TEST_REPLICAS=3` runs them on so many machines beside the bucket, with PostgreSQL and nginx, each request at another one. */
+export const replicasUnderTest = Number(process.env.BERTH_TEST_REPLICAS ?? 1)
 
 /** Starts the registry that a suite is about. The caller ends it. */
 export async function startRegistry(options: ServeOptions): Promise<RegistryProcess> {
@@ -37,8 +38,9 @@ async function start(options: ServeOptions): Promise<RegistryProcess> {
 
 async function startReplicas(options: ServeOptions, store: ObjectStore): Promise<RegistryProcess> {
   await using stack = new AsyncDisposableStack()
-  const server = stack.use(await PostgresServer.start())
-  const place = { bucket: await store.newBucket(), server, berth: BERTH_PROGRAM }
+  const { server } = stack.use(await takePostgres())
+  const balancer = NginxBalancer.start
+  const place = { bucket: await store.newBucket(), server, balancer, berth: BERTH_PROGRAM }
   const replicas = stack.use(await Replicas.start(replicasUnderTest, { ...options, ...place }))
   const [first] = replicas.all
   if (first === undefined) throw new Error('there is no replica')

@@ -6,8 +6,9 @@ import { STORE_START_MS } from './object-store.ts'
 import { linesInto, RecordedLog } from './recorded-log.ts'
 import { expectStatus, RegistryClient } from './registry-client.ts'
 import { RegistryInProcesses } from './registry-in-processes.ts'
+import { RegistryInReplicas } from './registry-in-replicas.ts'
 import { type Settings, writeConfig } from './registry-settings.ts'
-import { storeUnderTest } from './registry-under-test.ts'
+import { replicasUnderTest, storeUnderTest } from './registry-under-test.ts'
 import type { S3Place } from './s3-client.ts'
 import { ObjectStore, type StoreKind } from './store-server.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
@@ -59,12 +60,25 @@ export class TestRegistry {
   async start(): Promise<void> {
     this.#folder = new TemporaryFolder()
     if (PROCESSES > 1 && this.#driver === 'filesystem') {
-      const program = await RegistryInProcesses.start(this.#folder, this.#settings, this.log)
+      const config = await writeConfig(this.#folder, 'filesystem', this.#settings)
+      const program = await RegistryInProcesses.start(this.#folder, config, this.log)
       this.#app = program
       this.#stop = () => program.stop()
       return
     }
-    const path = await writeConfig(this.#folder, await this.#storage(), this.#settings)
+    const storage = await this.#storage()
+    if (replicasUnderTest > 1 && typeof storage === 'object') {
+      const replicas = await RegistryInReplicas.start({
+        count: replicasUnderTest,
+        storage,
+        settings: this.#settings,
+        log: this.log,
+      })
+      this.#app = replicas
+      this.#stop = () => replicas.stop()
+      return
+    }
+    const path = await writeConfig(this.#folder, storage, this.#settings)
     const { config } = loadConfig({ path, environment: {} })
     const app = await this.log.within('Berth starts', startApp(config, this.log, { accessOutput: linesInto(this.log) }))
     this.#app = app

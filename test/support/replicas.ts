@@ -1,10 +1,11 @@
 import { Balancer } from './balancer.ts'
 import { type BerthOptions, type BerthProcess, startBerth } from './berth-process.ts'
 import { HURRIED_BERTH } from './berth-program.ts'
-import type { PostgresServer } from './postgres-server.ts'
+import type { PostgresAddress } from './postgres-server.ts'
 import { poll } from './processes.ts'
 import { RegistryClient } from './registry-client.ts'
 import type { S3Place } from './s3-client.ts'
+import { TcpProxy } from './tcp-proxy.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
 /** Long enough for a machine that does much else. */
@@ -12,31 +13,48 @@ const BACK_MS = 90_000
 
 export interface ReplicasOptions extends Omit<BerthOptions, 'folder' | 'dataDirectory' | 'expectsFaults'> {
   readonly bucket: S3Place
-  readonly server: PostgresServer
+  readonly server: PostgresAddress
+  /** Left out, one that passes over a replica which cannot be connected to. */
+  readonly balancer?: StartBalancer
+}
+
+/** `ports`: of the replicas that there are at the moment. */
+export type StartBalancer = (ports: () => readonly number[]) => Promise<Balancing>
+
+export interface Balancing extends AsyncDisposable {
+  readonly url: string
 }
 
 export interface Replica {
   readonly berth: BerthProcess
   readonly client: RegistryClient
   readonly folder: TemporaryFolder
+  /** Its way to PostgreSQL. */
+  readonly link: TcpProxy
 }
 
 /** Berths on machines of their own, which are folders of their own, with one bucket and one PostgreSQL; before them a balancer. */
 export class Replicas implements AsyncDisposable {
   readonly #options: Omit<BerthOptions, 'folder'>
   readonly #running: Replica[] = []
-  #balancer: Balancer | undefined
+  /** A schema of their own. */
+  readonly tables: Tables
+  #server: PostgresAddress
+  #balancer: Balancing | undefined
 
-  private constructor(options: Omit<BerthOptions, 'folder'>) {
+  private constructor(options: Omit<BerthOptions, 'folder'>, server: PostgresAddress) {
     this.#options = options
+    this.#server = server
+    this.tables = server.named()
   }
 
-  static async start(count: number, { bucket, server, ...serve }: ReplicasOptions): Promise<Replicas> {
-    const moreConfig = `${serve.moreConfig ?? ''}${metadataSection(server)}`
-    const replicas = new Replicas({ berth: HURRIED_BERTH, ...serve, dataDirectory: bucket, moreConfig, expectsFaults: true })
+  static async start(count: number, { bucket, server, balancer, ...serve }: ReplicasOptions): Promise<Replicas> {
+    const options = { berth: HURRIED_BERTH, ...serve, dataDirectory: bucket, expectsFaults: true }
+    const replicas = new Replicas(options, server)
+    const start = balancer ?? ((ports) => Balancer.start(ports))
     try {
       for (let number = 0; number < count; number += 1) await replicas.add()
-      replicas.#balancer = await Balancer.start(() => replicas.#running.map(({ berth }) => berth.port))
+      replicas.#balancer = await start(() => replicas.#running.map(({ berth }) => berth.port))
       return replicas
     } catch (error) {
       await replicas[Symbol.asyncDispose]()
@@ -64,17 +82,25 @@ export class Replicas implements AsyncDisposable {
 
   async add(): Promise<Replica> {
     const folder = new TemporaryFolder()
-    const berth = await startBerth({ ...this.#options, folder })
-    const replica = { berth, folder, client: new RegistryClient(berth.url) }
+    const link = await TcpProxy.start(this.#server.port)
+    const moreConfig = `${this.#options.moreConfig ?? ''}${metadataSection(this.tables, link.port)}`
+    const berth = await startBerth({ ...this.#options, folder, moreConfig })
+    const replica = { berth, folder, link, client: new RegistryClient(berth.url) }
     this.#running.push(replica)
     return replica
+  }
+
+  /** From now on another server has the address that the replicas know. */
+  moveDatabase(server: PostgresAddress): void {
+    this.#server = server
+    for (const { link } of this.#running) link.moveTo(server.port)
   }
 
   /** `kill -9`. */
   async kill(replica: Replica): Promise<void> {
     this.#running.splice(this.#running.indexOf(replica), 1)
     await replica.berth.kill()
-    replica.folder[Symbol.dispose]()
+    await discard(replica)
   }
 
   /** Resolves when each of them serves everything. */
@@ -91,12 +117,23 @@ export class Replicas implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#balancer?.[Symbol.asyncDispose]()
     await Promise.all(this.#running.map(({ berth }) => berth.program.stop()))
-    for (const { folder } of this.#running) folder[Symbol.dispose]()
+    await Promise.all(this.#running.map(discard))
   }
 }
 
-/** Of a configuration: a schema of its own on a server, by its socket. */
-export function metadataSection(server: PostgresServer): string {
-  const { socket, user, database, schema } = server.named()
-  return `metadata:\n  postgres: {host: ${socket}, port: ${server.port}, user: ${user}, database: ${database}, schema: ${schema}}\n`
+async function discard({ link, folder }: Replica): Promise<void> {
+  await link[Symbol.asyncDispose]()
+  folder[Symbol.dispose]()
+}
+
+export interface Tables {
+  readonly user: string
+  readonly database: string
+  readonly schema: string
+}
+
+/** Of a configuration. */
+export function metadataSection({ user, database, schema }: Tables, port: number, host = '127.0.0.1'): string {
+  const url = `postgres://${user}@${host}:${port}/${database}`
+  return `metadata:\n  postgres: {url: '${url}', schema: ${schema}}\n`
 }

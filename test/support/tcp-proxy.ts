@@ -12,6 +12,7 @@ export type Fault =
 export class TcpProxy implements AsyncDisposable {
   readonly port: number
   readonly #server: Server
+  #targetPort: number
   readonly #pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>()
   readonly #answersAfterMs: number
   #exchanges = 0
@@ -19,22 +20,31 @@ export class TcpProxy implements AsyncDisposable {
   #fault: { readonly when: RegExp; readonly kind: Fault } | undefined
   readonly #faults = new Set<() => void>()
 
-  private constructor(server: Server, answersAfterMs: number) {
+  private constructor(server: Server, targetPort: number, answersAfterMs: number) {
     const address = server.address()
     if (address === null || typeof address === 'string') throw new Error('the proxy has no port')
     this.#server = server
+    this.#targetPort = targetPort
     this.#answersAfterMs = answersAfterMs
     this.port = address.port
   }
 
-  /** `answersAfterMs`: answers are held back for so long, so that the client has sent all that it sends without one. */
-  static async start(targetPort: number, { answersAfterMs = 0 } = {}): Promise<TcpProxy> {
+  /**
+   * `host`: the address of this machine on which it listens. `answersAfterMs`: answers are held back for so long, so that the client has sent all
+   * that it sends without one.
+   */
+  static async start(targetPort: number, { host = '127.0.0.1', answersAfterMs = 0 } = {}): Promise<TcpProxy> {
     const server = createServer()
-    server.listen(0, '127.0.0.1')
+    server.listen(0, host)
     await once(server, 'listening')
-    const proxy = new TcpProxy(server, answersAfterMs)
-    server.on('connection', (client) => proxy.#join(client, connect(targetPort, '127.0.0.1')))
+    const proxy = new TcpProxy(server, targetPort, answersAfterMs)
+    server.on('connection', (client) => proxy.#join(client, connect(proxy.#targetPort, '127.0.0.1')))
     return proxy
+  }
+
+  /** New connections go to another server. */
+  moveTo(targetPort: number): void {
+    this.#targetPort = targetPort
   }
 
   /** How often clients have waited for the server, of all connections together: whatever was sent meanwhile is one exchange. */
@@ -48,9 +58,9 @@ export class TcpProxy implements AsyncDisposable {
     await new Promise<void>((resolve) => this.#faults.add(resolve))
   }
 
-  /** Every connection that there is now says nothing more; new ones work. */
+  /** Every connection that there is now says nothing more, and not that it has ended; new ones work. */
   silence(): void {
-    for (const { upstream } of this.#pairs) upstream.removeAllListeners('data').resume()
+    for (const { upstream } of this.#pairs) upstream.removeAllListeners('data').removeAllListeners('close').resume()
   }
 
   /** Ends every connection that there is now. */
