@@ -3,7 +3,9 @@ import { AppInTest } from '../support/app-in-test.ts'
 import { processCounts } from '../support/effort.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
+import { describeOnPostgres } from '../support/postgres-suite.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
+import { Replicas } from '../support/replicas.ts'
 import { S3Client, type S3Place } from '../support/s3-client.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
@@ -136,30 +138,52 @@ describeOnStores('a request that comes late', (store) => {
     return answer.status === 404 ? GONE : await answer.text()
   }
 
+  /** Each first request comes when the second one has been acknowledged. */
+  async function beLate(one: RegistryClient | undefined, another = one): Promise<void> {
+    if (one === undefined || another === undefined) throw new Error('a process was started')
+    for (const { name } of LATE) await fill(one, name)
+    delay(LATE)
+    await Promise.all(
+      LATE.map(async ({ first, second }) => {
+        await first(one)
+        await second(another)
+      }),
+    )
+    expect(await answeredLate()).toEqual(LATE.map(() => 403))
+  }
+
+  async function expectAcknowledged(): Promise<void> {
+    const fresh = await startOn('a machine with nothing')
+    for (const late of LATE) expect([late.name, await inBucket(late)]).toEqual([late.name, late.holds])
+    for (const { name, holds } of LATE) {
+      await expectStatus(await fresh.headManifest(name, 'latest'), holds === GONE ? 404 : 200)
+      await expectStatus(await fresh.headBlob(name, layer.digest), 200)
+    }
+  }
+
   describe.each(processCounts('a request that comes late'))('through %d processes', (processes) => {
     test('is refused by the store, and what was acknowledged since is there after a restart without the database', async () => {
       const clients = [await startOn('a machine')]
       if (processes === 2) clients.push(await startOn('a machine'))
-      const [one, another = one] = clients
-      if (one === undefined || another === undefined) throw new Error('a process was started')
-      for (const { name } of LATE) await fill(one, name)
-      delay(LATE)
+      const [one, another] = clients
 
-      await Promise.all(
-        LATE.map(async ({ first, second }) => {
-          await first(one)
-          await second(another)
-        }),
-      )
+      await beLate(one, another)
 
-      expect(await answeredLate()).toEqual(LATE.map(() => 403))
       await stop()
-      const fresh = await startOn('a machine with nothing')
-      for (const late of LATE) expect([late.name, await inBucket(late)]).toEqual([late.name, late.holds])
-      for (const { name, holds } of LATE) {
-        await expectStatus(await fresh.headManifest(name, 'latest'), holds === GONE ? 404 : 200)
-        await expectStatus(await fresh.headBlob(name, layer.digest), 200)
+      await expectAcknowledged()
+    })
+  })
+
+  describeOnPostgres('between two replicas', (server) => {
+    test('is refused by the store, and what the other one has acknowledged since is there without PostgreSQL', async () => {
+      {
+        const bucket = { ...place, endpoint: proxy.endpoint }
+        await using replicas = await Replicas.start(2, { bucket, server: server() })
+        const [one, another] = replicas.all
+
+        await beLate(one?.client, another?.client)
       }
+      await expectAcknowledged()
     })
   })
 
