@@ -50,6 +50,45 @@ test('the configurations of the image, of the service and of the pod start Berth
   expect(loaded.map(({ config }) => config.storage.deletes)).toEqual([false, true, true])
 })
 
+const OF_STORE = { REGISTRY_STORAGE_S3_ACCESSKEY: 'key', REGISTRY_STORAGE_S3_SECRETKEY: 'secret' }
+
+test('the configurations of replicas, in compose, Kubernetes and the chart, start Berth without a notice', async () => {
+  using folder = new TemporaryFolder()
+  const pod = documents(await readFile(join(DEPLOY, 'kubernetes/replicas.yaml'), 'utf8')).find(({ kind }) => kind === 'ConfigMap')
+  const values = YAML.parse(await readFile(join(DEPLOY, 'helm/berth/values.yaml'), 'utf8')) as { readonly config: object }
+  const paths = [
+    join(DEPLOY, 'replicas/config.yml'),
+    await folder.file('pod.yml', pod?.data['config.yml'] ?? ''),
+    await folder.file('chart.yml', YAML.stringify(values.config)),
+  ]
+
+  const loaded = paths.map((path) => loadConfig({ path, environment: OF_STORE }))
+
+  expect(loaded.map(({ notices }) => notices)).toEqual([[], [], []])
+  for (const { config } of loaded)
+    expect(config.metadata.postgres).toMatchObject({ host: 'postgres', passwordFile: expect.stringMatching(/^\/run\/secrets\//) })
+})
+
+/** Docker's plugin, by the name that scripts/test-stores.sh gives it. */
+const COMPOSE = 'docker-compose-2'
+
+describeWith({ programs: [COMPOSE] }, 'the compose file of replicas', () => {
+  test('is one that compose takes, with three replicas that differ in nothing', async () => {
+    using folder = new TemporaryFolder()
+    const environment = { ...environmentIn(folder.path), STORE_ACCESS_KEY: 'key', STORE_SECRET_KEY: 'secret' }
+    const file = join(DEPLOY, 'replicas/compose.yml')
+
+    const outcome = await run([COMPOSE, '--file', file, 'config', '--format', 'json'], { environment })
+
+    expect(outcome).toMatchObject({ exitCode: 0, stderr: '' })
+    const { services } = JSON.parse(outcome.stdout) as { readonly services: Readonly<Record<string, object>> }
+    expect(Object.keys(services).sort()).toEqual(['balancer', 'berth-1', 'berth-2', 'berth-3', 'bucket', 'postgres', 'store'])
+    expect([services['berth-2'], services['berth-3']]).toEqual([services['berth-1'], services['berth-1']])
+    const without = await run([COMPOSE, '--file', file, 'config', '--quiet'], { environment: environmentIn(folder.path) })
+    expect(without.stderr).toContain('required variable STORE_ACCESS_KEY is missing a value')
+  })
+})
+
 interface Manifest {
   readonly kind: string
   readonly data: Readonly<Record<string, string>>

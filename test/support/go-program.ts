@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type Environment, PROGRAM_PATH, runToSuccess } from './processes.ts'
+import { TemporaryFolder } from './temporary-folder.ts'
 
 /** Go is often installed where no shell looks by itself. */
 const GO_PATH = `${PROGRAM_PATH}:/usr/local/go/bin`
@@ -26,6 +27,17 @@ export async function buildProgramOfModule(module: string, version: string, path
     const options = { environment, timeoutMs: BUILD_MS }
     const { Dir } = JSON.parse(await runToSuccess([GO, 'mod', 'download', '-json', `${module}@${version}`], options))
     await runToSuccess([GO, '-C', Dir, 'build', '-o', program, `./${path}`], options)
+  })
+}
+
+/** The same of a program that a test has written: its files, go.mod among them. Another `version` for other files. */
+export async function buildOwnGoProgram(name: string, version: string, files: Readonly<Record<string, string>>): Promise<string> {
+  return await builtOnce(name, version, async (program, environment) => {
+    using folder = new TemporaryFolder()
+    for (const [path, text] of Object.entries(files)) await folder.file(path, text)
+    const options = { environment: { ...environment, GOFLAGS: '-mod=mod' }, timeoutMs: BUILD_MS }
+    await runToSuccess([GO, '-C', folder.path, 'mod', 'tidy'], options)
+    await runToSuccess([GO, '-C', folder.path, 'build', '-o', program, '.'], options)
   })
 }
 
