@@ -20,8 +20,6 @@ const SEPARATORS = ': \r\n'.length
 export function headerBytesOf({ method, url, headers }: Pick<Request, 'method' | 'url' | 'headers'>): number {
   let bytes = method.length + url.length
   // Bun gives each byte of a value as one character.
-  headers.forEach((value, name) => {
-    bytes += name.length + value.length + SEPARATORS
-  })
+  for (const [name, value] of headers) bytes += name.length + value.length + SEPARATORS
   return bytes
 }
