@@ -39,7 +39,7 @@ export interface Bench {
   readonly takesLong?: true
   readonly security?: (lab: Lab) => Promise<Security>
   /** What stands below `storage` for a contestant, where that is no data directory. */
-  readonly storage?: (lab: Lab, contestant: Contestant) => Promise<string>
+  readonly storage?: (lab: Lab, contestant: Contestant) => Promise<string | undefined>
   /** Further sections of the configuration of a contestant. */
   readonly sections?: (lab: Lab, contestant: Contestant) => Promise<string>
   /** Variables for a contestant beside those that each has. */

@@ -27,7 +27,7 @@ interface Options {
 }
 
 const program = new Command('npm run bench --')
-  .description("Berth beside Debian's docker-registry: same machine, same client, same run.")
+  .description("Berth beside Debian's docker-registry, and zot where it is on PATH: same machine, same client, same run.")
   .argument(
     '[picks...]',
     'which benches; all when left out, but for `flat`, `collect`, `collect-fast`, `scrub`, `retention`, `retention-many`, `mirror`, `page`, `search`, `events` and `inside`, which take long',

@@ -6,9 +6,13 @@ import { berthProgram } from './berth-program.ts'
 import { atEnd } from './leftovers.ts'
 import { cpuSecondsOf, familyOf, forgetPeak, residentBytesOf } from './program.ts'
 import { MANIFEST_TYPE } from './stores/layout-store.ts'
+import { ZOT_PROGRAM, zotConfig } from './zot.ts'
 
-/** Who is measured. `peer`: Debian's docker-registry. `berth`: with its default number of processes. `berth-1`: with one. */
-export const CONTESTANTS = ['peer', 'berth', 'berth-1'] as const
+/**
+ * Who is measured. `peer`: Debian's docker-registry. `zot`: where there is one, in the benches that name it. `berth`: with its default number of
+ * processes. `berth-1`: with one.
+ */
+export const CONTESTANTS = ['peer', 'zot', 'berth', 'berth-1'] as const
 export type Contestant = (typeof CONTESTANTS)[number]
 
 export interface RegistryOptions {
@@ -16,9 +20,9 @@ export interface RegistryOptions {
   /** Everything that is its own lies below. */
   readonly folder: string
   readonly security?: Security | undefined
-  /** What stands below `storage`; a data directory when left out. */
+  /** What stands below `storage`, of zot's as JSON; a data directory when left out. */
   readonly storage?: string | undefined
-  /** Further sections of the configuration. */
+  /** Further sections of the configuration; of zot's, its section `extensions` as JSON. */
   readonly sections?: string | undefined
   /** A program that runs the registry: a tracer. */
   readonly under?: readonly string[]
@@ -35,6 +39,9 @@ export interface Security {
 const START_MS = 60_000
 const SCAN_MS = 30 * 60_000
 const STOP_MS = 20_000
+/** A registry rests that uses no more of the processor than this in such a time. */
+const RESTING_MS = 2_000
+const RESTING_SECONDS = 0.1
 
 /** A registry under measurement, on a data directory of its own. What it logs, as much as by default, goes to /dev/null. */
 export class RegistryUnderLoad {
@@ -55,7 +62,7 @@ export class RegistryUnderLoad {
     this.#folder = join(folder, contestant)
     this.data = join(this.#folder, 'data')
     this.#security = security
-    this.#storage = storage ?? `  filesystem:\n    rootdirectory: ${this.data}\n`
+    this.#storage = storage ?? storageIn(this.data, contestant)
     this.#sections = sections
     this.#under = under
     this.#variables = environment
@@ -96,13 +103,19 @@ export class RegistryUnderLoad {
     this.#isEnded = atEnd(() => this.stop())
     closeSync(nowhere)
     if (errors !== nowhere) closeSync(errors)
-    await this.#until(`an answer to ${path}`, START_MS, async () => (await this.#statusOf(path)) === 200)
+    // zot looks through everything that it has before it answers.
+    const patienceMs = this.contestant === 'zot' ? SCAN_MS : START_MS
+    await this.#until(`an answer to ${path}`, patienceMs, async () => (await this.#statusOf(path)) === 200)
     return (performance.now() - startedAt) / 1000
   }
 
-  /** Waits until everything in the storage has been looked at. The peer has nothing of the kind. */
+  /**
+   * Waits until everything in the storage has been looked at. The peer has nothing of the kind. zot looks before it answers, and has more to do then,
+   * of which it tells nothing.
+   */
   async scanned(): Promise<void> {
     if (this.contestant === 'peer') return
+    if (this.contestant === 'zot') return await this.#until('rest', SCAN_MS, () => this.#rests())
     await this.#until('a complete scan', SCAN_MS, async () => {
       const response = await fetch(`${this.url}/readyz`, { tls: { rejectUnauthorized: false } })
       const { scan } = (await response.json()) as { scan?: { complete: boolean } }
@@ -148,6 +161,12 @@ export class RegistryUnderLoad {
     }
   }
 
+  async #rests(): Promise<boolean> {
+    const before = this.cpuSeconds()
+    await Bun.sleep(RESTING_MS)
+    return this.cpuSeconds() - before < RESTING_SECONDS
+  }
+
   async #until(what: string, patienceMs: number, isSo: () => Promise<boolean>): Promise<void> {
     const deadline = performance.now() + patienceMs
     while (!(await isSo())) {
@@ -168,8 +187,13 @@ export class RegistryUnderLoad {
   async #writeConfig(): Promise<string> {
     await mkdir(this.data, { recursive: true })
     this.#port = await freePort()
-    await Bun.write(this.config, configOf(this.#port, this.#storage, this.#security) + this.#sections)
+    await Bun.write(this.config, this.#configText())
     return this.config
+  }
+
+  #configText(): string {
+    if (this.contestant === 'zot') return zotConfig({ port: this.#port, storage: this.#storage, extensions: this.#sections })
+    return configOf(this.#port, this.#storage, this.#security) + this.#sections
   }
 
   /** Nothing of the caller's: a proxy or a certificate folder in there changes what is measured. */
@@ -186,7 +210,12 @@ export class RegistryUnderLoad {
 }
 
 async function commandOf(contestant: Contestant): Promise<string[]> {
-  return [contestant === 'peer' ? 'docker-registry' : await berthProgram(), 'serve']
+  const programs = { peer: 'docker-registry', zot: ZOT_PROGRAM } as const
+  return [contestant === 'peer' || contestant === 'zot' ? programs[contestant] : await berthProgram(), 'serve']
+}
+
+function storageIn(data: string, contestant: Contestant): string {
+  return contestant === 'zot' ? JSON.stringify({ rootDirectory: data }) : `  filesystem:\n    rootdirectory: ${data}\n`
 }
 
 /** The cache is the peer's own default; Berth accepts the key. */

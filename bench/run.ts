@@ -3,6 +3,10 @@ import { join } from 'node:path'
 import type { Bench, Lab, Measurement, Sample } from './bench.ts'
 import { atEnd } from './leftovers.ts'
 import { CONTESTANTS, type Contestant, RegistryUnderLoad } from './registry.ts'
+import { hasZot, ZOT_PROGRAM } from './zot.ts'
+
+/** Of a bench that names none. */
+const USUAL = CONTESTANTS.filter((one) => one !== 'zot')
 
 export interface RunOptions {
   readonly rounds: number
@@ -61,8 +65,11 @@ async function measure(bench: Bench, registries: RegistryUnderLoad[], lab: Lab, 
   return measurements
 }
 
-function contestantsOf(bench: Bench, { contestants }: RunOptions): Contestant[] {
-  return (bench.contestants ?? CONTESTANTS).filter((one) => contestants.includes(one))
+function contestantsOf(bench: Bench, { contestants, say }: RunOptions): Contestant[] {
+  const chosen = (bench.contestants ?? USUAL).filter((one) => contestants.includes(one))
+  if (!chosen.includes('zot') || hasZot()) return chosen
+  say(`  ${bench.name}: zot is not measured: there is no program ${ZOT_PROGRAM} on PATH`)
+  return chosen.filter((one) => one !== 'zot')
 }
 
 function turned<Entry>(entries: readonly Entry[], by: number): Entry[] {

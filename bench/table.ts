@@ -6,6 +6,7 @@ import { type Spread, shortText, spreadOf } from './spread.ts'
 export interface Row {
   readonly figure: Figure
   readonly peer: Spread | undefined
+  readonly zot: Spread | undefined
   readonly berth: Spread | undefined
   readonly single: Spread | undefined
   /** Berth's value by the peer's of the same round. */
@@ -19,16 +20,20 @@ export function rowsOf(bench: Bench, measurements: readonly Measurement[]): Row[
     if (own.length === 0) return []
     const of = (contestant: Contestant) => spreadOf([...valuesOf(own, contestant).values()])
     const ratio = ratioOf(own, 'berth')
-    return [{ figure, peer: of('peer'), berth: of('berth'), single: of('berth-1'), ratio, singleRatio: ratioOf(own, 'berth-1') }]
+    const spreads = { peer: of('peer'), zot: of('zot'), berth: of('berth'), single: of('berth-1') }
+    return [{ figure, ...spreads, ratio, singleRatio: ratioOf(own, 'berth-1') }]
   })
 }
 
-/** Markdown, which reads as well on a terminal. */
+/** Markdown, which reads as well on a terminal. zot stands beside the others where it was measured. */
 export function tableOf(rows: readonly Row[]): string {
-  const head = ['Figure', 'docker-registry', 'Berth', 'ratio', 'Berth, one process', 'ratio', 'budget', '']
-  const lines = rows.map(({ figure, peer, berth, single, ratio, singleRatio }) => [
+  const hasZot = rows.some(({ zot }) => zot !== undefined)
+  const others = hasZot ? ['zot'] : []
+  const head = ['Figure', 'docker-registry', ...others, 'Berth', 'ratio', 'Berth, one process', 'ratio', 'budget', '']
+  const lines = rows.map(({ figure, peer, zot, berth, single, ratio, singleRatio }) => [
     figure.unit === '' ? figure.title : `${figure.title}, ${figure.unit}`,
     spreadText(peer),
+    ...(hasZot ? [spreadText(zot)] : []),
     spreadText(berth),
     ratioText(ratio),
     spreadText(single),

@@ -1,12 +1,15 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { stringify } from 'yaml'
+import { expectStatus, RegistryClient } from '../../test/support/registry-client.ts'
 import type { Bench, Figure, Lab, Sample } from '../bench.ts'
 import { dropBlobs, LargeBlobs } from '../large-blobs.ts'
 import type { PreparedBlob } from '../load/connection.ts'
 import { runConnections } from '../load/connections.ts'
 import { runWrk } from '../load/wrk.ts'
-import type { RegistryUnderLoad } from '../registry.ts'
+import { CONTESTANTS, type RegistryUnderLoad } from '../registry.ts'
 import { BenchUpstream } from '../stores/bench-upstream.ts'
-import { LayoutStore, MANIFEST_TYPE, manifestText, tagName } from '../stores/layout-store.ts'
+import { CONFIG, digestOf, LAYER_TYPE, LayoutStore, MANIFEST_TYPE, manifestText, tagName } from '../stores/layout-store.ts'
 
 const GIB = 1024 ** 3
 const CLIENTS = 64
@@ -14,10 +17,19 @@ const CACHED_CONNECTIONS = 8
 const MANIFEST_CONNECTIONS = 16
 const SECONDS = 3
 const PLACED_MS = 120_000
-/** Of the upstream. docker-registry has no prefix; Berth has this repository and one of its own beside it. */
+/** Of the upstream. docker-registry and zot have no prefix; Berth and zot have this repository and one of their own beside it. */
 const REPOSITORY = 'bench/mirrored'
 const PREFIX = 'far'
 const OWN = 'bench/own'
+/** How long a tag is believed. docker-registry knows no such time. */
+const TTL = '1h'
+/** What images say of themselves: its end is the whole of it. */
+const CONFIG_BLOB: PreparedBlob = {
+  digest: digestOf(CONFIG),
+  size: CONFIG.length,
+  file: '/dev/null',
+  end: Buffer.from(CONFIG).toString('base64'),
+}
 
 /** A layer that is not here and that 64 clients want at once, and what is here already beside what was pushed here. */
 export function mirror(blobBytes: number): Bench {
@@ -29,21 +41,25 @@ export function mirror(blobBytes: number): Bench {
     title: `A layer of ${blobBytes / GIB} GiB of another registry, for ${CLIENTS} clients at once, and pulled again`,
     mostRounds: 3,
     takesLong: true,
+    contestants: CONTESTANTS,
     figures: FIGURES,
     sections: async ({ folder }, contestant) => {
       upstream ??= BenchUpstream.start(folder)
       const { url } = upstream
       if (contestant === 'peer') return stringify({ proxy: { remoteurl: url } })
-      return stringify({ mirrors: [{ prefix: PREFIX, url, ttl: '1h' }] })
+      if (contestant === 'zot') return zotSync(url)
+      return stringify({ mirrors: [{ prefix: PREFIX, url, ttl: TTL }] })
     },
     end: async () => await upstream?.stop(),
     fill: async ({ contestant, data }) => {
-      if (contestant !== 'peer') new LayoutStore(data).writeRepository(OWN, 1, 1)
+      if (contestant.startsWith('berth')) new LayoutStore(data).writeRepository(OWN, 1, 1)
     },
     prepare: async (registry, lab) => {
       blobs ??= await LargeBlobs.make(lab.folder, blobBytes)
+      await upstream?.addBlob(CONFIG_BLOB)
       upstream?.addManifest({ tag: tagName(0), text: manifestText(OWN, 0) })
       if (registry.contestant === 'peer') return
+      if (registry.contestant === 'zot') await pushOwnManifest(registry)
       const blob = blobs.next()
       await runConnections([{ kind: 'upload', port: registry.port, repository: OWN, blobs: [blob] }], lab.folder)
       own.set(registry, blob)
@@ -52,18 +68,54 @@ export function mirror(blobBytes: number): Bench {
       if (blobs === undefined || upstream === undefined) return {}
       const blob = blobs.next()
       await upstream.addBlob(blob)
+      upstream.addManifest({ tag: tagOf(blob), text: imageText(blob) })
       const missed = await missedSample(registry, lab, { blob, upstream })
       await inItsPlace(registry, blob)
       const cached = await cachedSample(registry, lab, { blob, own: own.get(registry) })
       await upstream.removeBlob(blob)
-      await dropBlobs(registry, [blob])
+      await dropMirrored(registry, blob)
       return { ...missed, ...cached, ...(await manifestSample(registry, lab)) }
     },
   }
 }
 
+/** Its extension `sync`, for this one repository. */
+function zotSync(url: string): string {
+  const registry = {
+    urls: [url],
+    onDemand: true,
+    tlsVerify: false,
+    manifestCheckInterval: TTL,
+    content: [{ prefix: REPOSITORY }],
+  }
+  return JSON.stringify({ sync: { enable: true, registries: [registry] } })
+}
+
+/** It lays out its directory in its own way. */
+async function pushOwnManifest({ url }: RegistryUnderLoad): Promise<void> {
+  const client = new RegistryClient(url)
+  await client.pushBlob(OWN, { digest: digestOf(CONFIG), bytes: Buffer.from(CONFIG) })
+  const bytes = Buffer.from(manifestText(OWN, 0))
+  const manifest = { bytes, mediaType: MANIFEST_TYPE, digest: digestOf(bytes.toString()) }
+  await expectStatus(await client.putManifest(OWN, tagName(0), manifest), 201)
+}
+
+function tagOf({ digest }: PreparedBlob): string {
+  return `with-${digest.slice(-12)}`
+}
+
+/** An image of this one layer. */
+function imageText({ digest, size }: PreparedBlob): string {
+  return manifestText(REPOSITORY, 0, [{ mediaType: LAYER_TYPE, digest, size }])
+}
+
 function mirroredName({ contestant }: RegistryUnderLoad): string {
-  return contestant === 'peer' ? REPOSITORY : `${PREFIX}/${REPOSITORY}`
+  return contestant.startsWith('berth') ? `${PREFIX}/${REPOSITORY}` : REPOSITORY
+}
+
+async function dropMirrored(registry: RegistryUnderLoad, blob: PreparedBlob): Promise<void> {
+  if (registry.contestant !== 'zot') return await dropBlobs(registry, [blob])
+  await rm(join(registry.data, REPOSITORY, 'blobs', blob.digest.replace(':', '/')))
 }
 
 interface Missed {
@@ -73,7 +125,9 @@ interface Missed {
 
 async function missedSample(registry: RegistryUnderLoad, lab: Lab, { blob, upstream }: Missed): Promise<Sample> {
   registry.forgetPeak()
-  const load = { repository: mirroredName(registry), blob, connections: CLIENTS, times: 1 }
+  // zot fetches layers with their image, when its manifest is asked for, and has no layer before.
+  const manifest = registry.contestant === 'zot' ? `/v2/${REPOSITORY}/manifests/${tagOf(blob)}` : undefined
+  const load = { repository: mirroredName(registry), blob, connections: CLIENTS, times: 1, manifest }
   const { rate, cpu, firstBytesAtMs } = await pulled(registry, lab, load)
   return {
     fetches: upstream.fetchesOf(blob),
@@ -116,12 +170,15 @@ interface Load {
   readonly blob: PreparedBlob
   readonly connections: number
   readonly times: number
+  /** The path of a manifest that each client asks for before. */
+  readonly manifest?: string | undefined
 }
 
-async function pulled(registry: RegistryUnderLoad, lab: Lab, { repository, blob, connections, times }: Load) {
+async function pulled(registry: RegistryUnderLoad, lab: Lab, { repository, blob, connections, times, manifest }: Load) {
   const { port } = registry
   const { digest, size: bytes } = blob
-  const job = { kind: 'download', port, path: `/v2/${repository}/blobs/${digest}`, times, bytes } as const
+  const path = `/v2/${repository}/blobs/${digest}`
+  const job = { kind: 'download', port, path, times, bytes, ...(manifest === undefined ? {} : { manifest }) } as const
   const jobs = Array.from({ length: connections }, () => job)
   const before = registry.cpuSeconds()
   const { seconds, firstBytesAtMs } = await runConnections(jobs, lab.folder)

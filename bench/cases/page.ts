@@ -7,9 +7,12 @@ import type { Bench, Figure, Lab, Sample } from '../bench.ts'
 import { atEnd } from '../leftovers.ts'
 import { runRequests } from '../load/requests.ts'
 import { runWrk } from '../load/wrk.ts'
-import type { RegistryUnderLoad } from '../registry.ts'
+import type { Contestant, RegistryUnderLoad } from '../registry.ts'
+import { namesOf } from '../stores/filled-images.ts'
 import { type FilledRegistry, fillRegistry } from '../stores/filled-registry.ts'
 import { MANIFEST_TYPE, tagName } from '../stores/layout-store.ts'
+import { writeZotStore } from '../stores/zot-store.ts'
+import { expectAnswers, pageQuestions, type Questions, searchQuestions, ZOT_SEARCH } from './zot-questions.ts'
 
 const SECONDS = 3
 /** Between two requests of the one client that looks. */
@@ -20,12 +23,22 @@ const PATHS = 500
 const IMAGES = 20
 const LIMIT_MS = 50
 const API = '/api/v1'
+/** With more repositories than this zot does not take part. */
+const MOST_OF_ZOT = 10_000
 
 /** One page of the API: its title and its addresses, spread over all repositories. */
 type Looks = Readonly<Record<string, readonly [title: string, paths: readonly string[]]>>
 
 /** What both benches of a run look at: it takes minutes to be made. */
 let filled: Promise<SharedRegistry> | undefined
+/** The same for zot. */
+let zotStore: Promise<SharedZotStore> | undefined
+
+interface SharedZotStore {
+  readonly folder: string
+  /** Its section of that name. */
+  readonly storage: string
+}
 
 interface SharedRegistry extends FilledRegistry {
   readonly data: string
@@ -44,7 +57,12 @@ export function page(repositories: number): Bench {
       { key: 'page-requests', title: 'requests of a repository page', unit: '', better: 'less', limit: 3 },
       { key: 'page-bytes', title: 'script and style, compressed', unit: 'KB', better: 'less', limit: 30 },
     ],
+    sections: async (_, contestant) => (contestant === 'zot' ? ZOT_SEARCH : ''),
     sample: async (registry, lab) => {
+      if (registry.contestant === 'zot') {
+        const { names, large } = namesOf(repositories)
+        return await zotLooked(registry, lab, pageQuestions(spread(names), large.name))
+      }
       const { names, large } = await sharedRegistry(lab, repositories)
       return { ...(await looked(registry, lab, looksAt(names, large.name))), ...(await inBrowser(registry, names)) }
     },
@@ -62,9 +80,11 @@ export function search(repositories: number): Bench {
       p99(key, title),
       ...Object.entries(CALLERS).map(([caller, who]) => p99(`${caller}-${key}`, `${title}, by a caller who may see ${who}`)),
     ]),
-    sections: async () => ACCESS,
+    sections: async (_, contestant) => (contestant === 'zot' ? ZOT_SEARCH : ACCESS),
     security: async ({ folder }) => ({ htpasswd: await writeUsers(folder) }),
     sample: async (registry, lab) => {
+      // Everybody may see everything in it.
+      if (registry.contestant === 'zot') return await zotLooked(registry, lab, searchQuestions(SEARCHES))
       const looks = Object.fromEntries(words.map(([key, title, q]) => [key, [title, [`/v1/search?q=${q}`]]] as const)) as Looks
       const sample = await looked(registry, lab, looks)
       for (const caller of Object.keys(CALLERS)) {
@@ -98,18 +118,23 @@ const ACCESS = `access:
     - {who: [anonymous], repositories: ['**'], can: [pull, push, list]}
 `
 
-/** All contestants serve one directory, as processes of one registry may. */
+/** Berth's contestants serve one directory, as processes of one registry may. */
 function filledBench(repositories: number) {
+  const others: readonly Contestant[] = repositories > MOST_OF_ZOT ? [] : ['zot']
   return {
     takesLong: true,
-    contestants: ['berth', 'berth-1'],
-    fill: async ({ data }, lab) => {
+    contestants: [...others, 'berth', 'berth-1'],
+    storage: async (lab, contestant) => (contestant === 'zot' ? (await sharedZotStore(lab, repositories)).storage : undefined),
+    fill: async ({ contestant, data }, lab) => {
+      if (contestant === 'zot') return
       const shared = await sharedRegistry(lab, repositories)
       await mkdir(dirname(data), { recursive: true })
       await symlink(shared.data, data)
     },
     prepare: async ({ url }) => await pushPulled(url),
     finish: async () => {
+      if (zotStore !== undefined) await rm((await zotStore).folder, { recursive: true, force: true })
+      zotStore = undefined
       const shared = await filled
       if (shared === undefined) return
       await shared.end()
@@ -129,12 +154,21 @@ async function sharedRegistry({ folder: own }: Lab, repositories: number): Promi
   return await filled
 }
 
+async function sharedZotStore({ folder: own }: Lab, repositories: number): Promise<SharedZotStore> {
+  zotStore ??= (async () => {
+    const folder = await mkdtemp(join(dirname(own), 'berth-bench-zot-'))
+    atEnd(() => rm(folder, { recursive: true, force: true }))
+    return { folder, storage: writeZotStore(folder, repositories) }
+  })()
+  return await zotStore
+}
+
 function namesFor(repositories: number): readonly string[] {
   return Array.from({ length: repositories }, (_, number) => String(number))
 }
 
 function looksAt(names: readonly string[], large: string): Looks {
-  const some = Array.from({ length: PATHS }, (_, number) => names[Math.floor((number * names.length) / PATHS)] ?? '')
+  const some = spread(names)
   const of = (rest: string) => some.map((name) => `${API}/repositories/${name}${rest}`)
   return {
     list: ['repositories by name', some.map((name) => `${API}/repositories?n=100&after=${name}`)],
@@ -151,6 +185,17 @@ function looksAt(names: readonly string[], large: string): Looks {
     'large-sorted': [`the same by size`, [`${API}/repositories/${large}/tags?sort=size`]],
     screen: ['the screen of all repositories', ['/']],
   }
+}
+
+/** So many of them, from the first to the last. */
+function spread(names: readonly string[]): readonly string[] {
+  return Array.from({ length: PATHS }, (_, number) => names[Math.floor((number * names.length) / PATHS)] ?? '')
+}
+
+async function zotLooked(registry: RegistryUnderLoad, lab: Lab, questions: Questions): Promise<Sample> {
+  await expectAnswers(registry.url, questions)
+  const looks = Object.entries(questions).map(([key, paths]) => [key, [key, paths] as const] as const)
+  return await looked(registry, lab, Object.fromEntries(looks))
 }
 
 /** One client looks at one thing after another while others pull. */

@@ -1,3 +1,4 @@
+import { MANIFEST_TYPE } from '../stores/layout-store.ts'
 import { type ResponseHead, Socket } from './socket.ts'
 
 /** One connection of a load, as a process of its own: it makes ready, says so, waits for the word, works, and reports. */
@@ -9,6 +10,8 @@ interface DownloadJob {
   readonly port: number
   readonly path: string
   readonly times: number
+  /** The path of a manifest that is asked for before the first download. */
+  readonly manifest?: string
   /** Of the blob, where what comes is counted. */
   readonly bytes?: number
 }
@@ -39,8 +42,12 @@ export interface JobReport {
 }
 
 /** Gives when the first byte came. */
-function download(socket: Socket, { path, times, bytes }: DownloadJob): number | undefined {
+function download(socket: Socket, { path, times, bytes, manifest }: DownloadJob): number | undefined {
   let firstByteAtMs: number | undefined
+  if (manifest !== undefined) {
+    socket.send(Buffer.from(`GET ${manifest} HTTP/1.1\r\nHost: localhost\r\nAccept: ${MANIFEST_TYPE}\r\n\r\n`))
+    socket.discardBody(expected(socket.receiveHead(), 200))
+  }
   const onFirst = () => {
     firstByteAtMs ??= performance.timeOrigin + performance.now()
   }

@@ -6,9 +6,10 @@ const REPOSITORIES = 'docker/registry/v2/repositories'
 const BLOBS = 'docker/registry/v2/blobs/sha256'
 /** The peer serves it only to those who accept it. */
 export const MANIFEST_TYPE = 'application/vnd.oci.image.manifest.v1+json'
-const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar'
+export const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar'
 export const LAYERS_OF_IMAGE = 10
-const CONFIG = '{"architecture":"amd64","os":"linux"}'
+/** Of every image. */
+export const CONFIG = '{"architecture":"amd64","os":"linux"}'
 
 /** Writes stores as registry:2 lays them out, faster than anybody could push them: the same names and bytes each time. */
 export class LayoutStore {
@@ -101,7 +102,7 @@ export function tagName(number: number): string {
   return `v${String(number).padStart(5, '0')}`
 }
 
-function digestOf(text: string): string {
+export function digestOf(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`
 }
 
