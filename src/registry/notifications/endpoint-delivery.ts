@@ -6,7 +6,7 @@ import type { EndpointCounts } from '../../observe/metrics/notification-metrics.
 import { pause } from '../../runtime/pause.ts'
 import { statusText } from '../events/answer-text.ts'
 import { isIgnored } from './envelope.ts'
-import { inEnvelopes } from './envelopes.ts'
+import { FEW_WAITING, inEnvelopes } from './envelopes.ts'
 import { postEnvelope } from './post.ts'
 import type { EndpointSettings } from './settings.ts'
 
@@ -64,14 +64,22 @@ export class EndpointDelivery {
       await this.#save(cursor)
       saved = cursor.number
     }
+    let areMore = false
     try {
       for (;;) {
         const revision = await metadata.revision()
         const last = await lastEventNumber(metadata.read)
         const events = await listEventsAfter(metadata.read, cursor.number, EVENTS_AT_ONCE)
-        for (const together of inEnvelopes(events)) {
+        const isBehind = areMore || events.length > FEW_WAITING
+        for (const together of inEnvelopes(events, isBehind)) {
           await this.#tell(together, cursor, signal)
           if (performance.now() - this.#savedAt > SAVE_EVERY_MS) await save()
+        }
+        areMore = events.length === EVENTS_AT_ONCE
+        if (isBehind && !areMore) {
+          // So that what comes meanwhile may come together as well.
+          await save()
+          await pause(LOOK_EVERY_MS, signal)
         }
         if (events.length > 0) continue
         // None is left of those that there were before this look.

@@ -6,9 +6,9 @@ export const MOST_TOGETHER = 50
 /** Of manifests in one envelope, which may tell what each of them names. */
 const MOST_MANIFEST_BYTES = 1024 * 1024
 
-/** Which of the waiting events an endpoint is told together, in their order. */
-export function* inEnvelopes(waiting: readonly StoredEvent[]): Generator<readonly StoredEvent[]> {
-  const most = waiting.length > FEW_WAITING ? MOST_TOGETHER : 1
+/** Which of the waiting events an endpoint is told together, in their order. `isBehind`: more than a few waited, and it has not had all since. */
+export function* inEnvelopes(waiting: readonly StoredEvent[], isBehind: boolean): Generator<readonly StoredEvent[]> {
+  const most = isBehind ? MOST_TOGETHER : 1
   let together: StoredEvent[] = []
   let manifestBytes = 0
   for (const event of waiting) {

@@ -112,7 +112,7 @@ describe('An endpoint', () => {
     await using berth = await start(notificationsTo(receiver.url))
     const many = await pushBlobs(
       berth,
-      Array.from({ length: FEW_WAITING + MOST_TOGETHER }, (_, number) => `many ${number}`),
+      Array.from({ length: 2 * MOST_TOGETHER + 3 }, (_, number) => `many ${number}`),
     )
 
     await whileSending(berth, async () => {
@@ -122,7 +122,7 @@ describe('An endpoint', () => {
       await untilTaken(berth)
     })
 
-    expect(receiver.notifications.map(({ events }) => events.length)).toEqual([MOST_TOGETHER, MOST_TOGETHER, 1, 1])
+    expect(receiver.notifications.map(({ events }) => events.length)).toEqual([MOST_TOGETHER, MOST_TOGETHER, 3, 1, 1])
     expect(digestsOf(receiver).slice(0, many.length)).toEqual([...many])
     expect(berth.registry.notifications?.counts()).toMatchObject([{ events: many.length + 2, successes: many.length + 2 }])
   })
