@@ -48,6 +48,8 @@ export interface StoredEvent extends NewEvent {
 
 /** What a row takes beside its texts. */
 const ROW_BYTES = 60
+const QUOTES_AND_COMMA = 3
+const COMMA = 1
 
 /**
  * One statement, however many there are. They are numbered in their order. A `move` is written only where its tag has moved in the transaction with
@@ -68,8 +70,15 @@ async function insertEvent(query: Query, event: NewEvent): Promise<void> {
   const values = valuesOf(event)
   await query.run(
     `INSERT INTO event (${WRITTEN}, bytes) VALUES (${values.map(() => '?').join(', ')}, ?)`,
-    ...[...values, JSON.stringify(values).length + ROW_BYTES],
+    ...[...values, bytesOf(values)],
   )
+}
+
+/** About as many as the statement for several counts, which takes the length of their JSON. */
+function bytesOf(values: readonly (string | number | null)[]): number {
+  let bytes = ROW_BYTES
+  for (const value of values) bytes += String(value).length + (typeof value === 'string' ? QUOTES_AND_COMMA : COMMA)
+  return bytes
 }
 
 async function insertAll(query: Query, events: readonly NewEvent[], changedAt: number): Promise<void> {
