@@ -8,15 +8,15 @@ import type { Metadata, Query, SqlValue } from '../../src/metadata/query.ts'
 export class LongestTurn {
   /** How long each transaction took. */
   readonly transactionsMs: number[] = []
+  rowMs: number
   readonly #questionMs: number
-  readonly #rowMs: number
   #nowMs = 0
   #turnBeganMs = 0
   #longestMs = 0
 
   constructor({ questionMs = 1, rowMs = 0 } = {}) {
     this.#questionMs = questionMs
-    this.#rowMs = rowMs
+    this.rowMs = rowMs
   }
 
   /** The same metadata. */
@@ -67,7 +67,7 @@ export class LongestTurn {
 
   async #take<Result>(answer: Promise<Result>, values: readonly SqlValue[]): Promise<Result> {
     const result = await answer
-    this.#nowMs += this.#questionMs + this.#rowMs * (Array.isArray(result) ? result.length : listedIn(values))
+    this.#nowMs += this.#questionMs + this.rowMs * (Array.isArray(result) ? result.length : listedIn(values))
     this.#longestMs = Math.max(this.#longestMs, this.#nowMs - this.#turnBeganMs)
     return result
   }
