@@ -25,6 +25,8 @@ interface Pointing {
 interface Deleted {
   readonly pushed: Tagged
   readonly deletedMs: number
+  /** An undelete must bring it back. */
+  readonly isDue: boolean
 }
 
 /** What the clients of a schedule were told, and what of it must be in the storage. Its clock is moved by the schedule. */
@@ -64,7 +66,7 @@ export class ScheduledContent {
     const was = this.#pointing.get(name)
     if (was === undefined) return
     this.#pointing.delete(name)
-    this.#deleted.set(name, { pushed: was.pushed, deletedMs: this.nowMs })
+    this.#deleted.set(name, { pushed: was.pushed, deletedMs: this.nowMs, isDue: true })
   }
 
   manifestDeleted(repository: string, manifest: Content): void {
@@ -73,12 +75,12 @@ export class ScheduledContent {
     this.#forget(repository, manifest, '_manifests/revisions')
   }
 
-  /** No undelete brings its bytes back. */
+  /** No undelete brings its bytes back: it brings back what needs them only where a client pushes them again. */
   blobDeleted(repository: string, blob: Content): void {
     this.#forget(repository, blob, '_layers')
-    for (const [name, { pushed }] of [...this.#deleted]) {
-      const needs = pushed.images.flatMap(blobsOf).some(({ digest }) => digest === blob.digest)
-      if (name.startsWith(`${repository} `) && needs) this.#deleted.delete(name)
+    for (const [name, deleted] of [...this.#deleted]) {
+      const needs = deleted.pushed.images.flatMap(blobsOf).some(({ digest }) => digest === blob.digest)
+      if (name.startsWith(`${repository} `) && needs) this.#deleted.set(name, { ...deleted, isDue: false })
     }
   }
 
@@ -99,14 +101,14 @@ export class ScheduledContent {
   /** Tags of a repository that an undelete, cut or not, has brought back. One that has come to its end has brought back all that it could. */
   undeleted(repository: string, { isWhole }: { readonly isWhole: boolean }): readonly string[] {
     const [back, late]: [string[], string[]] = [[], []]
-    for (const [name, { pushed, deletedMs }] of this.#deleted) {
+    for (const [name, { pushed, deletedMs, isDue }] of this.#deleted) {
       if (!name.startsWith(`${repository} `)) continue
       if (this.#isInStorage(name)) {
         expect([name, readFileSync(this.#linkOf(name), 'utf8')]).toEqual([name, pushed.manifest.digest])
         this.#pointing.set(name, { pushed, pushedMs: undefined })
         this.promise(repository, pushed.manifest, '_manifests/revisions')
         back.push(name)
-      } else if (isWhole && this.nowMs - deletedMs < TEST_POLICY.graceMs - MINUTE_MS) late.push(name)
+      } else if (isWhole && isDue && this.nowMs - deletedMs < TEST_POLICY.graceMs - MINUTE_MS) late.push(name)
     }
     expect(late).toEqual([])
     for (const name of back) this.#deleted.delete(name)
