@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startBerth } from './berth-process.ts'
+import { BERTH_PROGRAM } from './berth-program.ts'
+import { NginxBalancer } from './nginx-balancer.ts'
 import { startPeer, startPeer3 } from './peer.ts'
+import { takePostgres } from './postgres-server.ts'
+import { Replicas } from './replicas.ts'
 import { ObjectStore } from './store-server.ts'
 import { TemporaryFolder } from './temporary-folder.ts'
 
@@ -11,6 +15,7 @@ const STARTS = {
   'registry:3': async (folder: TemporaryFolder) => await startPeer3({ folder, dataDirectory: folder.join('three') }),
   Berth: async (folder: TemporaryFolder) => await startBerth({ folder, dataDirectory: folder.join('berth') }),
   'Berth on a bucket': startOnBucket,
+  'three Berths behind nginx': startReplicas,
 } as const
 export type PeerName = keyof typeof STARTS
 
@@ -50,6 +55,17 @@ async function startOnBucket(folder: TemporaryFolder) {
   const resources = new AsyncDisposableStack()
   const store = resources.use(await ObjectStore.start('versitygw'))
   const { url } = resources.use(await startBerth({ folder, dataDirectory: await store.newBucket() }))
+  return { url, [Symbol.asyncDispose]: async () => await resources.disposeAsync() }
+}
+
+/** Over PostgreSQL: each request goes to the next one. */
+async function startReplicas() {
+  await using starting = new AsyncDisposableStack()
+  const store = starting.use(await ObjectStore.start('versitygw'))
+  const { server } = starting.use(await takePostgres())
+  const place = { bucket: await store.newBucket(), server, balancer: NginxBalancer.start, berth: BERTH_PROGRAM }
+  const { url } = starting.use(await Replicas.start(3, place))
+  const resources = starting.move()
   return { url, [Symbol.asyncDispose]: async () => await resources.disposeAsync() }
 }
 
