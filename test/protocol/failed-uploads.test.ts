@@ -72,7 +72,7 @@ onEachDriver('clients that go away', (registry) => {
   ): Promise<void> {
     const framing = length === undefined ? 'Transfer-Encoding: chunked' : `Content-Length: ${length}`
     const body = length === undefined ? Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes]) : bytes
-    await sendRaw(registry.url, Buffer.concat([Buffer.from(requestHead(method, path, [framing])), body]), hangUp)
+    await sendRaw(registry.directUrl, Buffer.concat([Buffer.from(requestHead(method, path, [framing])), body]), hangUp)
     await registry.log.line(({ fields }) => fields.status === 499 && fields.path === path)
   }
 

@@ -170,7 +170,7 @@ onEachDriver('the size of manifests', (registry) => {
     const path = `/v2/${repository}/manifests/broken-off`
     const head = requestHead('PUT', path, [`Content-Type: ${OCI_IMAGE}`, `Content-Length: ${artifact().bytes.length + 1}`])
 
-    await sendRaw(registry.url, Buffer.concat([Buffer.from(head), artifact().bytes]), 'fin')
+    await sendRaw(registry.directUrl, Buffer.concat([Buffer.from(head), artifact().bytes]), 'fin')
     await registry.log.line(({ fields }) => fields.status === 499 && fields.path === path)
 
     expect((await registry.client.headManifest(repository, 'broken-off')).status).toBe(404)

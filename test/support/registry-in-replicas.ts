@@ -16,10 +16,12 @@ interface ReplicasOptions {
 /** Replicas over PostgreSQL with the settings of a protocol test, behind nginx: each request goes to the next one. The log is that of all. */
 export class RegistryInReplicas {
   readonly url: string
+  readonly directUrl: string
   readonly #resources: AsyncDisposableStack
 
-  private constructor(url: string, resources: AsyncDisposableStack) {
+  private constructor({ url, directUrl }: Pick<RegistryInReplicas, 'url' | 'directUrl'>, resources: AsyncDisposableStack) {
     this.url = url
+    this.directUrl = directUrl
     this.#resources = resources
   }
 
@@ -28,16 +30,17 @@ export class RegistryInReplicas {
     const { server } = starting.use(await takePostgres())
     const { socket: host, ...tables } = server.named()
     const metadata = { postgres: { host, port: server.port, ...tables } }
-    const ports: number[] = []
+    const urls: string[] = []
     for (let number = 0; number < count; number += 1) {
       const folder = starting.use(new TemporaryFolder())
       const config = await writeConfig(folder, storage, { ...settings, metadata })
       const replica = await RegistryInProcesses.start(folder, config, log)
       starting.defer(() => replica.stop())
-      ports.push(Number(new URL(replica.url).port))
+      urls.push(replica.url)
     }
+    const ports = urls.map((url) => Number(new URL(url).port))
     const { url } = starting.use(await NginxBalancer.start(() => ports))
-    return new RegistryInReplicas(url, starting.move())
+    return new RegistryInReplicas({ url, directUrl: urls[0] ?? '' }, starting.move())
   }
 
   async stop(): Promise<void> {

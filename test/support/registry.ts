@@ -48,7 +48,7 @@ export class TestRegistry {
   readonly #settings: Settings
   #folder: TemporaryFolder | undefined
   #store: ObjectStore | undefined
-  #app: Pick<App, 'url'> | undefined
+  #app: (Pick<App, 'url'> & { readonly directUrl?: string }) | undefined
   #stop: () => Promise<void> = async () => undefined
   #repositories = 0
 
@@ -100,6 +100,11 @@ export class TestRegistry {
   get url(): string {
     if (this.#app === undefined) throw new Error('the registry has not been started')
     return this.#app.url
+  }
+
+  /** Of a registry itself: a client that goes away at once is none that a balancer asks it for. */
+  get directUrl(): string {
+    return this.#app?.directUrl ?? this.url
   }
 
   get client(): RegistryClient {
