@@ -58,19 +58,37 @@ const COMMA = 1
 export async function insertEvents(query: Query, events: readonly NewEvent[], changedAt = NO_CHANGE): Promise<void> {
   const [event, another] = events
   if (event === undefined) return
-  // Most changes are one event, which is eight times as quick without JSON.
-  if (another === undefined && event.action !== 'move') await insertEvent(query, event)
-  else await insertAll(query, events, changedAt)
+  // Most changes are one event, or that of a manifest with its tag, which are several times as quick without JSON.
+  if (event.action === 'move' || events.length > 2 || (another && another.action !== 'move'))
+    await insertAll(query, events, changedAt)
+  else if (another === undefined) await insertEvent(query, event)
+  else await insertWithMove(query, event, another, changedAt)
 }
 
 const WRITTEN = `id, at_ms, action, kind, repository, digest, tag, media_type, size, source, actor, address, request_id, request, process, subject,
    count`
+
+/** A value for each of these columns, and the bytes. */
+const GIVEN = [...WRITTEN.split(','), 'bytes']
+  .map((column) => (['at_ms', 'size', 'count', 'bytes'].includes(column.trim()) ? 'CAST(? AS INTEGER)' : 'CAST(? AS TEXT)'))
+  .join(', ')
 
 async function insertEvent(query: Query, event: NewEvent): Promise<void> {
   const values = valuesOf(event)
   await query.run(
     `INSERT INTO event (${WRITTEN}, bytes) VALUES (${values.map(() => '?').join(', ')}, ?)`,
     ...[...values, bytesOf(values)],
+  )
+}
+
+async function insertWithMove(query: Query, event: NewEvent, move: NewEvent, changedAt: number): Promise<void> {
+  const [values, moved] = [valuesOf(event), valuesOf(move)]
+  await query.run(
+    `INSERT INTO event (${WRITTEN}, bytes, before)
+     SELECT ${GIVEN}, NULL UNION ALL
+     SELECT ${GIVEN}, before FROM tag_move WHERE number = ? AND tag = ? AND before IS NOT NULL AND digest IS NOT NULL`,
+    ...[...values, bytesOf(values)],
+    ...[...moved, bytesOf(moved), changedAt, move.tag],
   )
 }
 
