@@ -31,8 +31,8 @@ export class PostgresConnections {
     let isLate = false
     const done = this.#turns.run(async () => {
       if (isLate) throw unavailable(BUSY)
-      if (this.#isCut) throw cut()
       begin(true)
+      if (this.#isCut) throw cut()
       return await this.#useFree(work)
     })
     // Who has waited too long has gone by then.

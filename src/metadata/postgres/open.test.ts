@@ -143,7 +143,9 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
 
     await Promise.all(lost.map(({ promise }) => promise))
     expect([one.locks.isFresh, other.locks.isFresh]).toEqual([false, false])
-    await expect(other.metadata.write(async () => undefined)).rejects.toMatchObject({ code: 'UNAVAILABLE' })
+    const away = { code: 'UNAVAILABLE', message: expect.stringContaining('cannot be reached') }
+    await expect(other.metadata.write(async () => undefined)).rejects.toMatchObject(away)
+    await expect(other.metadata.read.get('SELECT 1')).rejects.toMatchObject(away)
     const next = await start()
     expect(next.beganEpoch).toBe(true)
     expect(next.epoch).toBeGreaterThan(one.epoch)
