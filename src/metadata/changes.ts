@@ -257,7 +257,7 @@ async function setManifest(query: Query, repositoryId: number, digest: Digest, r
 export async function releaseReferences(query: Query, repositoryId: number, manifest: Digest): Promise<void> {
   await query.run(
     `UPDATE blob SET touched_ms = ${CLOCK_MS}
-     WHERE digest = ? OR digest IN (SELECT target FROM reference WHERE repository_id = ? AND manifest = ?)`,
+     WHERE digest IN (SELECT CAST(? AS TEXT) UNION ALL SELECT target FROM reference WHERE repository_id = ? AND manifest = ?)`,
     manifest,
     repositoryId,
     manifest,
