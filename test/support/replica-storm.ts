@@ -53,6 +53,7 @@ export class ReplicaStorm implements AsyncDisposable {
       await working
     }
     await this.#replicas.allServe()
+    for (const [index, answer] of this.wrongAnswers.entries()) this.wrongAnswers[index] = this.#withReason(answer)
   }
 
   async kill(): Promise<void> {
@@ -108,6 +109,13 @@ export class ReplicaStorm implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync()
     if (this.#server !== this.#firstServer) await this.#firstServer.resume()
+  }
+
+  /** What the replicas that there are have logged for that request. */
+  #withReason(answer: string): string {
+    const [, id = 'without an id'] = /\(request (\w+)\)/.exec(answer) ?? []
+    const lines = this.#replicas.all.flatMap(({ berth }) => berth.program.output.split('\n').filter((line) => line.includes(id)))
+    return [answer, ...lines].join('\n')
   }
 
   #any(): Replica {
