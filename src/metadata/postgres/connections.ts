@@ -26,6 +26,8 @@ export class PostgresConnections {
 
   /** Does something with a connection that nothing else uses meanwhile. Throws a 503 when none becomes free in time. */
   async use<Result>(work: (connection: PostgresConnection) => Promise<Result>): Promise<Result> {
+    // A request may outlive the registry that it came to, which was closed then.
+    if (this.#isCut) throw cut()
     if (this.#isClosed) throw new Error('the metadata database was closed')
     const { promise: begun, resolve: begin } = Promise.withResolvers<boolean>()
     let isLate = false

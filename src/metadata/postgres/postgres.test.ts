@@ -184,6 +184,17 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     expect(await metadata.write(count)).toBe(2)
   }, 60_000)
 
+  test('what is asked after the process was taken for dead is a 503, also when all has been closed', async () => {
+    const metadata = open()
+    await metadata.write(count)
+
+    metadata.cut()
+    await metadata.close()
+
+    await expectUnavailable(metadata.read.get(COUNT))
+    await expectUnavailable(metadata.write(count))
+  })
+
   test('a change waits for its turn for a while, and then is a 503', async () => {
     const [metadata, other] = [open({ lockMs: 500 }), open()]
     const { promise: end, resolve } = Promise.withResolvers<void>()
