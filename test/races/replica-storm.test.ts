@@ -16,7 +16,7 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 setDefaultTimeout(1_800_000)
 
 const STEPS = Object.keys(STORM_STEPS) as StormStep[]
-/** With the others, a DELETE or a PATCH may get a 500 in place of a 503 (docs/decisions/0035-postgresql.md): the nightly run shows it. */
+/** The nightly run has the others, too, which take two minutes (docs/decisions/0035-postgresql.md, What comes next). */
 const IN_EACH_RUN: readonly StormStep[] = [
   'a replica stands still until the server takes it for dead',
   'a replica stands still, and its connections are gone when it wakes up',
