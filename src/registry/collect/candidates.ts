@@ -64,16 +64,21 @@ export class Candidates {
     }
   }
 
-  /** Slices of the blobs whose bytes nothing needs. */
+  /** The blobs whose bytes nothing needs, of some hundred rows at a time, however few are read at once: the largest of them may go first. */
   async *blobs(onStored: (bytes: number) => void = () => undefined): AsyncGenerator<readonly Candidate[]> {
     const list = (after: string, limit: number) => listBlobSlice(this.#read, after, limit)
+    let [unneeded, rows]: [Candidate[], number] = [[], 0]
     for await (const slice of this.#slices(this.#blobsAtOnce, list)) {
-      for (const { size } of slice) onStored(size)
-      const unneeded = slice.flatMap(({ digest, unneededSinceMs, size }) =>
-        unneededSinceMs === null ? [] : [{ digest, sinceMs: unneededSinceMs, bytes: size }],
-      )
+      for (const { digest, unneededSinceMs, size } of slice) {
+        onStored(size)
+        if (unneededSinceMs !== null) unneeded.push({ digest, sinceMs: unneededSinceMs, bytes: size })
+      }
+      rows += slice.length
+      if (rows < SLICE) continue
       if (unneeded.length > 0) yield unneeded
+      ;[unneeded, rows] = [[], 0]
     }
+    if (unneeded.length > 0) yield unneeded
   }
 
   /** Slices of all manifests of a repository. */
