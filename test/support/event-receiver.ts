@@ -1,7 +1,7 @@
 import { poll } from './processes.ts'
 
 /** What a receiver makes of a notification. */
-export type Reception = 'takes it' | 'answers 500' | 'never answers'
+export type Reception = 'takes it' | 'takes one at a time' | 'answers 500' | 'never answers'
 
 /** An event as registry:2 writes it. */
 export interface ReceivedEvent {
@@ -59,6 +59,7 @@ export class EventReceiver implements Disposable {
     if (this.reception === 'answers 500') return new Response('not now', { status: 500 })
     if (this.reception === 'never answers') return await new Promise<Response>(() => undefined)
     const { events } = JSON.parse(text) as { readonly events: readonly ReceivedEvent[] }
+    if (this.reception === 'takes one at a time' && events.length > 1) return new Response('too large', { status: 413 })
     const { pathname, search } = new URL(request.url)
     this.notifications.push({ path: pathname + search, method: request.method, headers: request.headers, text, events })
     return new Response(null, { status: 202 })

@@ -102,15 +102,22 @@ export class EndpointDelivery {
   async #tell(events: readonly StoredEvent[], cursor: Cursor, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     const wanted = events.filter((event) => !isIgnored(event, this.#options.endpoint))
+    const isTogether = wanted.length > 1
+    if (isTogether && (await this.#try(wanted, signal)) !== undefined) {
+      // A body may be too large for the endpoint, or more than it understands: each event is tried by itself.
+      for (const event of events) await this.#tell([event], cursor, signal)
+      return
+    }
     this.#counts.events += wanted.length
-    const gone = await this.#deliver(wanted, cursor, signal)
+    if (isTogether) await this.#succeeded(cursor)
+    const gone = isTogether ? 0 : await this.#deliver(wanted, cursor, signal)
     const last = events.at(-1)?.number ?? cursor.number
     cursor.lost += gone + Math.max(0, last - cursor.number - events.length)
     cursor.number = last
     this.#reached = last
   }
 
-  /** Gives how many were not kept for as long as the endpoint did not take them. */
+  /** Of one event, or none. Gives how many were not kept for as long as the endpoint did not take them. */
   async #deliver(events: readonly StoredEvent[], cursor: Cursor, signal: AbortSignal): Promise<number> {
     let waiting = events
     while (waiting.length > 0) {

@@ -127,6 +127,22 @@ describe('An endpoint', () => {
     expect(berth.registry.notifications?.counts()).toMatchObject([{ events: many.length + 2, successes: many.length + 2 }])
   })
 
+  test('that refuses many events in one envelope has each by itself, in their order', async () => {
+    receiver.reception = 'takes one at a time'
+    await using berth = await start(notificationsTo(receiver.url))
+    const many = await pushBlobs(
+      berth,
+      Array.from({ length: FEW_WAITING + 1 }, (_, number) => `many ${number}`),
+    )
+
+    await whileSending(berth, async () => {
+      await untilTaken(berth)
+    })
+
+    expect(digestsOf(receiver)).toEqual([...many])
+    expect(berth.registry.notifications?.counts()).toMatchObject([{ events: many.length, successes: many.length }])
+  })
+
   test('that takes nothing of many events has those that are kept, once it does', async () => {
     receiver.reception = 'answers 500'
     await using berth = await start(notificationsTo(receiver.url))
@@ -137,12 +153,12 @@ describe('An endpoint', () => {
 
     await whileSending(berth, async () => {
       await untilState(berth, ({ failure }) => failure !== undefined)
-      await removeUpTo(berth, 3)
+      await removeUpTo(berth, 1)
       receiver.reception = 'takes it'
-      await untilState(berth, ({ pending, lost }) => pending === 0 && lost === 3)
+      await untilState(berth, ({ pending, lost }) => pending === 0 && lost === 1)
     })
 
-    expect(digestsOf(receiver)).toEqual(many.slice(3))
+    expect(digestsOf(receiver)).toEqual(many.slice(1))
     expect(berth.registry.notifications?.counts()[0]?.failures).toBeGreaterThanOrEqual(MOST_TOGETHER)
   })
 
