@@ -11,7 +11,7 @@ export interface PlainResponse {
 
 type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | null
 
-/** Answers for whose body a file or a connection is opened, once the server has them. */
+/** Answers whose body is not in memory: the server opens a file or a connection to send it. */
 const OPENING = new WeakSet<Response>()
 
 export function responseOf({ status, headers, body }: PlainResponse): Response {

@@ -64,7 +64,7 @@ export class Candidates {
     }
   }
 
-  /** The blobs whose bytes nothing needs, of some hundred rows at a time, however few are read at once: the largest of them may go first. */
+  /** The blobs whose bytes nothing needs. Each list covers at least 200 rows, also where fewer are read at once, so that the caller can take the largest first. */
   async *blobs(onStored: (bytes: number) => void = () => undefined): AsyncGenerator<readonly Candidate[]> {
     const list = (after: string, limit: number) => listBlobSlice(this.#read, after, limit)
     let [unneeded, rows]: [Candidate[], number] = [[], 0]

@@ -11,7 +11,7 @@ export interface TablesSeen {
   readonly version: number | undefined
   /** The one that this Berth makes. */
   readonly known: number
-  /** Tables whose owner the role is not. */
+  /** How many tables belong to another role than the one that Berth logs in with. */
   readonly foreign: number
 }
 
