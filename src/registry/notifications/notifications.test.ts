@@ -46,6 +46,11 @@ async function pushBlobs(berth: BerthInProcess, names: readonly string[]): Promi
   return blobs.map(({ digest }) => digest)
 }
 
+const pushMany = async (berth: BerthInProcess, count: number) =>
+  await pushBlobs(
+    berth,
+    Array.from({ length: count }, (_, number) => `many ${number}`),
+  )
 const digestsOf = (of: EventReceiver) => of.events.map(({ target }) => String(target.digest))
 const untilAll = async (of: EventReceiver, digests: readonly string[]): Promise<void> => {
   const hasAll = (one: EventReceiver) => digests.every((digest) => digestsOf(one).includes(digest))
@@ -110,10 +115,7 @@ describe('An endpoint', () => {
 
   test('for which more than fifty events wait has up to fifty in one envelope, and again one in each when few wait', async () => {
     await using berth = await start(notificationsTo(receiver.url))
-    const many = await pushBlobs(
-      berth,
-      Array.from({ length: 2 * MOST_TOGETHER + 3 }, (_, number) => `many ${number}`),
-    )
+    const many = await pushMany(berth, 2 * MOST_TOGETHER + 3)
 
     await whileSending(berth, async () => {
       await untilAll(receiver, many)
@@ -130,14 +132,9 @@ describe('An endpoint', () => {
   test('that refuses many events in one envelope has each by itself, in their order', async () => {
     receiver.reception = 'takes one at a time'
     await using berth = await start(notificationsTo(receiver.url))
-    const many = await pushBlobs(
-      berth,
-      Array.from({ length: FEW_WAITING + 1 }, (_, number) => `many ${number}`),
-    )
+    const many = await pushMany(berth, FEW_WAITING + 1)
 
-    await whileSending(berth, async () => {
-      await untilTaken(berth)
-    })
+    await whileSending(berth, () => untilTaken(berth))
 
     expect(digestsOf(receiver)).toEqual([...many])
     expect(berth.registry.notifications?.counts()).toMatchObject([{ events: many.length, successes: many.length }])
@@ -146,10 +143,7 @@ describe('An endpoint', () => {
   test('that takes nothing of many events has those that are kept, once it does', async () => {
     receiver.reception = 'answers 500'
     await using berth = await start(notificationsTo(receiver.url))
-    const many = await pushBlobs(
-      berth,
-      Array.from({ length: FEW_WAITING + 1 }, (_, number) => `many ${number}`),
-    )
+    const many = await pushMany(berth, FEW_WAITING + 1)
 
     await whileSending(berth, async () => {
       await untilState(berth, ({ failure }) => failure !== undefined)
@@ -263,9 +257,7 @@ describe('An endpoint', () => {
     for (let times = 0; times < 2; times += 1)
       await expect(berth.registry.notifications?.run(new AbortController().signal)).rejects.toThrow('full')
     isFull = false
-    await whileSending(berth, async () => {
-      await untilTaken(berth)
-    })
+    await whileSending(berth, () => untilTaken(berth))
 
     expect(digestsOf(receiver)).toHaveLength(2)
   })
