@@ -27,11 +27,11 @@ export async function getManifest(call: Call<ManifestRoute>): Promise<PlainRespo
   const { manifests } = pulledFrom(registry, repository)
   if (request.method === 'HEAD') {
     const manifest = await manifests.get(repository, reference)
-    registry.pulls?.looked({ repository, reference, ...manifest }, actor)
+    registry.pulls?.looked({ repository, reference, digest: manifest.digest, mediaType: manifest.mediaType }, actor)
     return pulled(call, manifest, null)
   }
   const { manifest, content } = await manifests.read(repository, reference)
-  registry.pulls?.pulled({ repository, reference, ...manifest }, actor)
+  registry.pulls?.pulled({ repository, reference, digest: manifest.digest, mediaType: manifest.mediaType }, actor)
   return pulled(call, manifest, content)
 }
 

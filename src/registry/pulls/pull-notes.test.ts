@@ -5,6 +5,7 @@ import { LongestTurn } from '../../../test/support/longest-turn.ts'
 import { RetentionLab } from '../../../test/support/retention-lab.ts'
 import { ruleOf } from '../../../test/support/retention-rule.ts'
 import { readClockMs, readPullsKnownSinceMs } from '../../metadata/keeping/times.ts'
+import type { Metadata } from '../../metadata/query.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { parseDigest } from '../../oci/digest.ts'
 import { OCI_IMAGE_MANIFEST } from '../../oci/media-types.ts'
@@ -88,4 +89,41 @@ test('what was pulled by many names is written a few of them at a time, each lot
   expect(first).toBeCloseTo(6.6)
   expect(Math.max(...others)).toBeCloseTo(4.8)
   expect(turns).toBeGreaterThanOrEqual(others.length)
+})
+
+test('pulls that come while others are written are counted too, also by names that wait for their turn', async () => {
+  await lab.start({})
+  await lab.push([[one, 'v1']])
+  const { metadata } = lab.berth.opened
+  const digest = parseDigest(one.manifest.digest)
+  const tags = Array.from({ length: 120 }, (_, number) => parseTag(`v${number}`))
+  const pullAll = () => {
+    for (const reference of tags)
+      notes.pulled({ repository: APP, reference, digest, mediaType: OCI_IMAGE_MANIFEST }, ownWork('client'))
+  }
+  let isBusy = false
+  const busy: Metadata = {
+    read: metadata.read,
+    revision: () => metadata.revision(),
+    write: async (operation) => {
+      if (isBusy) pullAll()
+      return await metadata.write(operation)
+    },
+  }
+  const notes: PullNotes = new PullNotes({ metadata: busy, records: { restore: async () => undefined }, ignoredPullers: [] })
+  await notes.write()
+  pullAll()
+
+  isBusy = true
+  await notes.write()
+  isBusy = false
+  await notes.write()
+
+  const counts = await metadata.read.all<{ count: number }>(
+    "SELECT sum(count) AS count FROM pull_day WHERE reference LIKE 'v%' GROUP BY reference",
+  )
+  expect(new Set(counts.map(({ count }) => count)).size).toBe(1)
+  expect(counts).toHaveLength(120)
+  const [{ count } = { count: 0 }] = counts
+  expect(count).toBeGreaterThan(2)
 })

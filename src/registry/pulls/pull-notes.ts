@@ -25,8 +25,12 @@ export interface PullNotesOptions {
   readonly waitingAtMost?: number
 }
 
-/** Their record is found when they are written. */
-type WaitingPulls = Omit<NotedPulls, 'shard'>
+/** Pulls by one name that wait for their write: they are counted in place, and their record is found when they are written. */
+interface WaitingPulls extends Omit<NotedPulls, 'shard' | 'count' | 'ofRepository' | 'lastMs'> {
+  count: number
+  ofRepository: number
+  lastMs: number
+}
 
 /** What a request for a manifest was answered with. */
 export interface AnsweredManifest {
@@ -69,12 +73,17 @@ export class PullNotes {
   /** A GET. The image of a platform that follows its image index is a part of one pull of the repository. */
   pulled({ repository, reference, digest, mediaType }: AnsweredManifest, client: Actor): void {
     if (client.name !== undefined && this.#ignored.has(client.name)) return
-    const sender = clientOf(client)
-    const resolved = this.#forget(`${sender} ${repository}@${digest}`)
-    const tag = isDigest(reference) ? resolved : reference
-    const isPart = isDigest(reference) && !isImageIndex(mediaType) && this.#isRecent(`${sender} ${repository}`)
-    if (isImageIndex(mediaType)) this.#remember(`${sender} ${repository}`, undefined)
-    this.#add({ repository, digest, tag, ofRepository: isPart ? 0 : 1 })
+    const byDigest = isDigest(reference)
+    const ofIndex = isImageIndex(mediaType)
+    const hasRecent = this.#recent.size > 0 || this.#before.size > 0
+    const resolved = hasRecent ? this.#forget(`${clientOf(client)} ${repository}@${digest}`) : undefined
+    const isPart = hasRecent && byDigest && !ofIndex && this.#isRecent(`${clientOf(client)} ${repository}`)
+    if (ofIndex) this.#remember(`${clientOf(client)} ${repository}`, undefined)
+    const noted = this.#noted(repository, digest, byDigest ? resolved : reference)
+    if (noted === undefined) return
+    noted.count += 1
+    if (!isPart) noted.ofRepository += 1
+    noted.lastMs = Date.now()
   }
 
   /** Writes what was gathered, and since when that is all. What could not be written is gathered still. */
@@ -89,13 +98,13 @@ export class PullNotes {
     for (let start = 0; start < waiting.length; ) {
       const some = waiting.slice(start, start + portion.size)
       start += some.length
-      // What comes meanwhile begins at 0, beside what is being written.
+      // What comes from now on begins at 0, beside what is being written.
       for (const [name] of some) this.#waiting.delete(name)
       const pulls = some.map(([, noted]) => ({ ...noted, shard: pullShardOf(noted.repository) }))
       try {
         await portion.write(this.#metadata, (query) => notePulls(query, pulls), pulls.length)
       } catch (error) {
-        for (const noted of pulls) this.#add(noted, noted)
+        for (const unwritten of pulls) this.#add(unwritten)
         throw error
       }
       await setImmediate()
@@ -116,22 +125,26 @@ export class PullNotes {
     }
   }
 
-  #add(
-    { repository, digest, tag, ofRepository }: Pick<NotedPulls, 'repository' | 'digest' | 'tag' | 'ofRepository'>,
-    { count, lastMs }: Pick<NotedPulls, 'count' | 'lastMs'> = { count: 1, lastMs: Date.now() },
-  ): void {
+  #add({ repository, digest, tag, count, ofRepository, lastMs }: NotedPulls): void {
+    const noted = this.#noted(repository, digest, tag)
+    if (noted === undefined) return
+    noted.count += count
+    noted.ofRepository += ofRepository
+    noted.lastMs = Math.max(noted.lastMs, lastMs)
+  }
+
+  /** Where pulls by a name are counted. Undefined where there is no room for one more name. */
+  #noted(repository: RepositoryName, digest: Digest, tag: Tag | undefined): WaitingPulls | undefined {
     const name = `${repository}@${digest} ${tag ?? ''}`
     const known = this.#waiting.get(name)
-    if (known === undefined && this.#waiting.size >= this.#waitingAtMost) {
+    if (known !== undefined) return known
+    if (this.#waiting.size >= this.#waitingAtMost) {
       this.#hasLost = true
-      return
+      return undefined
     }
-    this.#waiting.set(name, {
-      ...{ repository, digest, tag },
-      count: (known?.count ?? 0) + count,
-      ofRepository: (known?.ofRepository ?? 0) + ofRepository,
-      lastMs: Math.max(known?.lastMs ?? 0, lastMs),
-    })
+    const noted = { repository, digest, tag, count: 0, ofRepository: 0, lastMs: 0 }
+    this.#waiting.set(name, noted)
+    return noted
   }
 
   #remember(name: string, tag: Tag | undefined): void {
