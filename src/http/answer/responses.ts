@@ -11,18 +11,27 @@ export interface PlainResponse {
 
 type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | null
 
-/** Answers whose body is not in memory: the server opens a file or a connection to send it. */
-const OPENING = new WeakSet<Response>()
+/** Bodies from here on may not fit into the buffers of the kernel, so that a client that does not read keeps them from ending. */
+export const LARGE_BYTES = 1024 * 1024
+
+/**
+ * How a body is sent. `small`: from memory, at once. `large`: from memory, as its client takes it. `opened`: the server opens a file or a
+ * connection for it.
+ */
+export type Sending = 'small' | 'large' | 'opened'
+
+/** Of answers that are not small, which most are. */
+const SENDINGS = new WeakMap<Response, Sending>()
 
 export function responseOf({ status, headers, body }: PlainResponse): Response {
   const response = new Response(body, { status, headers })
-  if (body !== null && !(body instanceof Uint8Array)) OPENING.add(response)
+  if (body === null || (body instanceof Uint8Array && body.length < LARGE_BYTES)) return response
+  SENDINGS.set(response, body instanceof Uint8Array ? 'large' : 'opened')
   return response
 }
 
-/** False where the whole body is in memory: sending it needs no descriptor. */
-export function needsDescriptor(response: Response): boolean {
-  return OPENING.has(response)
+export function sendingOf(response: Response): Sending {
+  return SENDINGS.get(response) ?? 'small'
 }
 
 export function emptyResponse(status: number, headers: HeaderFields = {}): PlainResponse {

@@ -2,10 +2,10 @@ import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { within } from '../../runtime/deadline.ts'
 import { errorResponse } from '../answer/error-response.ts'
-import { needsDescriptor, responseOf } from '../answer/responses.ts'
-import type { Handler } from '../pipeline.ts'
+import { responseOf, sendingOf } from '../answer/responses.ts'
+import type { Connection, Handler } from '../pipeline.ts'
 import { type BodyWatch, watchBody } from './body-watch.ts'
-import { allowLargeHeaders, headerBytesOf, MOST_HEADER_BYTES } from './header-size.ts'
+import { allowLargeHeaders, areHeadersTooLarge } from './header-size.ts'
 import { PATIENCE, type Patience } from './patience.ts'
 import { refuseLargeHeaders } from './refused-requests.ts'
 import { bunTls, type ServerTls } from './server-tls.ts'
@@ -107,9 +107,22 @@ class Exchanges {
   }
 
   async answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
+    const { handler, log, idleSeconds, descriptors, ending } = this.#options
     this.#running.add(request)
     try {
-      return await this.#answer(request, bun)
+      const address = bun.requestIP(request)?.address
+      const client = address === undefined ? undefined : plainAddress(address)
+      if (areHeadersTooLarge(request)) return responseOf(refuseLargeHeaders(client, log))
+      const connection = { client, ending }
+      const { method } = request
+      if (method !== 'GET' && method !== 'HEAD') return await this.#answerBody(request, connection, bun)
+      const response = asResponse(await handler(request, connection))
+      const sending = sendingOf(response)
+      if (sending === 'small') return response
+      // Bun opens the file of an answer when it has the answer.
+      if (sending === 'opened') await descriptors?.whenDescriptorIsFree()
+      if (method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
+      return response
     } finally {
       this.#running.delete(request)
     }
@@ -122,19 +135,9 @@ class Exchanges {
     })
   }
 
-  async #answer(request: Request, bun: Bun.Server<undefined>): Promise<Response> {
-    const { handler, log, patience, idleSeconds, descriptors, ending } = this.#options
-    const address = bun.requestIP(request)?.address
-    const client = address === undefined ? undefined : plainAddress(address)
-    if (headerBytesOf(request) > MOST_HEADER_BYTES) return responseOf(refuseLargeHeaders(client, log))
-    const connection = { client, ending }
-    if (request.method === 'GET' || request.method === 'HEAD') {
-      const response = asResponse(await handler(request, connection))
-      // Bun opens the file of an answer when it has the answer.
-      if (needsDescriptor(response)) await descriptors?.whenDescriptorIsFree()
-      if (request.method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
-      return response
-    }
+  /** To a request that may have a body. */
+  async #answerBody(request: Request, connection: Connection, bun: Bun.Server<undefined>): Promise<Response> {
+    const { handler, patience, idleSeconds } = this.#options
     const extend = () => bun.timeout(request, LONGEST_IDLE_SECONDS)
     // Bun closes such a connection with the end of the answer, and a client that still sends may never read it.
     const isLast = endsConnection(request)

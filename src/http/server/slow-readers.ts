@@ -1,5 +1,5 @@
-/** Answers from here on may not fit into the buffers of the kernel, so that a client that does not read keeps them from ending. */
-const LARGE_BYTES = 1024 * 1024
+import { LARGE_BYTES } from '../answer/responses.ts'
+
 const LOOK_EVERY_MS = 10_000
 
 interface SlowReaderOptions {

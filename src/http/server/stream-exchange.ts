@@ -3,7 +3,7 @@ import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import { Turns } from '../../registry/uploads/turns.ts'
 import { errorResponse, Refusal } from '../answer/error-response.ts'
-import { needsDescriptor, responseOf } from '../answer/responses.ts'
+import { responseOf, sendingOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
 import { clientGone, IncomingBody } from '../request/incoming-body.ts'
 import { urlOfTarget } from '../request/target.ts'
@@ -67,7 +67,7 @@ export class StreamExchange {
     const timer = setInterval(() => this.#cutIfUnread(), Math.min(LOOK_EVERY_MS, patience.readerMs / 4))
     try {
       const response = await this.#answer()
-      if (needsDescriptor(response)) await this.#options.descriptors?.whenDescriptorIsFree()
+      if (sendingOf(response) === 'opened') await this.#options.descriptors?.whenDescriptorIsFree()
       await this.#send(response)
     } catch (error) {
       // The status is gone already: that the answer broke off shows as a broken connection.
