@@ -49,14 +49,23 @@ export interface Asked {
   readonly standIn: RepositoryName | undefined
 }
 
-/** Finds the caller that the credentials of a request name. Throws AccessRefusal for wrong credentials. */
-export async function logIn(
+/** Where nothing is asked of callers. */
+const OPEN_LOGIN: Login = { permit: OPEN_PERMIT, request: undefined }
+
+/** Finds the caller that the credentials of a request name; at once where nothing is asked of callers. Throws AccessRefusal for wrong credentials. */
+export function logIn(rules: AdmissionRules, incoming: IncomingRequest, asked: Asked): Login | Promise<Login> {
+  const { access } = rules
+  if (access === undefined || OPEN.includes(asked.route.resource)) return OPEN_LOGIN
+  return askFor(access, rules, incoming, asked)
+}
+
+async function askFor(
+  access: AccessController,
   rules: AdmissionRules,
   { request, connection }: IncomingRequest,
   { route, action, standIn }: Asked,
 ): Promise<Login> {
-  const { access, publicOrigin } = rules
-  if (access === undefined || OPEN.includes(route.resource)) return { permit: OPEN_PERMIT, request: undefined }
+  const { publicOrigin } = rules
   const accessRequest = {
     authorization: request.headers.get('authorization') ?? undefined,
     client: connection.client,

@@ -119,7 +119,7 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
   const { request, url } = incoming
   const { issuer, prefix, mirrored } = rules
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
-    return { handler: 'token', identify: async () => await identifyForToken(issuer, rules, incoming) }
+    return { handler: 'token', identify: () => identifyForToken(issuer, rules, incoming) }
   }
   const found = findRoute(request.method, url, prefix)
   const page = rules.hasPage && isForPage(found) ? findPageRoute(request, url, prefix) : undefined
@@ -129,11 +129,12 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
       message: 'There is nothing at this path; the registry API begins at /v2/, that of Berth at /api/v1/.',
     })
   }
-  const meant = mirrored?.meant(route) ?? { route, namespace: undefined }
+  const meant = mirrored?.meant(route)
+  const routed = { registry, rules, incoming, route: meant?.route ?? route, namespace: meant?.namespace }
   return {
     handler: isOfPage(route) ? 'page' : HANDLER_NAMES[route.resource],
-    identify: async () => await identify({ registry, rules, incoming, ...meant }),
-    ...(page && { failed: async (failure: Failure) => await failureScreen({ registry, incoming, route: page }, failure) }),
+    identify: () => identify(routed),
+    failed: page && ((failure: Failure) => failureScreen({ registry, incoming, route: page }, failure)),
   }
 }
 
@@ -170,10 +171,11 @@ async function identify(routed: Routed): Promise<Identified> {
   const login = await logIn(rules, incoming, { route, action, standIn })
   if (isOfApi(route)) requireNoOtherSite(rules, incoming, login)
   const { permit } = login
+  const caller = callerName(permit.caller)
+  if (standIn === undefined) return { caller, answer: () => answer(routed, endpoint, login) }
   return {
-    caller: callerName(permit.caller),
+    caller,
     answer: async () => {
-      if (standIn === undefined) return await answer(routed, endpoint, login)
       const placed = await rules.mirrored?.placed(route, { action, standIn, permit, repositories: registry.catalog })
       return await answer({ ...routed, route: placed ?? route }, endpoint, wanting(login, placed ?? route, action))
     },
@@ -192,7 +194,7 @@ async function answer(
     throw new Refusal('UNSUPPORTED', { message: obstacle, headers: allow(route, rules) })
   }
   const { request, connection, requestId } = incoming
-  if (isOfPage(route) && request.method === 'POST') requireOwnSite({ request, connection, publicOrigin: rules.publicOrigin })
+  if (request.method === 'POST' && isOfPage(route)) requireOwnSite({ request, connection, publicOrigin: rules.publicOrigin })
   if (endpoint.duringHandover !== true) await registry.handover?.wait()
   try {
     const { permit } = login

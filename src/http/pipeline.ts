@@ -51,8 +51,8 @@ export type Find = (incoming: IncomingRequest) => Found
 export interface Found {
   readonly handler: HandlerName
   identify(): Promise<Identified>
-  /** How an error is answered, where that is not as the API answers one. */
-  readonly failed?: (failure: Failure) => Promise<PlainResponse>
+  /** How an error is answered; undefined: as the API answers one. */
+  readonly failed?: ((failure: Failure) => Promise<PlainResponse>) | undefined
 }
 
 export interface Failure {
@@ -72,19 +72,20 @@ export interface Identified {
 export function createPipeline(find: Find, options: PipelineOptions): Handler {
   const { log, observers } = options
   const configured = Object.entries(options.headers)
+  const early = observers.filter(({ routed }) => routed !== undefined)
   return async (request, connection) => {
     const startedAtMs = Date.now()
     const startedAt = performance.now()
     const requestId = crypto.getRandomValues(new Uint8Array(8)).toHex()
-    const outcome = await outcomeOf(find, { request, connection }, { requestId, observers, log })
-    if (request.method === 'HEAD' && outcome.answer.body instanceof ReadableStream) await outcome.answer.body.cancel()
+    const outcome = await outcomeOf(find, { request, connection }, { requestId, observers: early, log })
+    const { answer } = outcome
+    if (request.method === 'HEAD' && answer.body instanceof ReadableStream) await answer.body.cancel()
     const response = responseOf(completed(outcome, request.method, requestId))
     for (const [name, values] of configured) addHeader(response.headers, name, values)
     logFailure(log, outcome, requestId)
     if (observers.length > 0) {
       const durationMs = performance.now() - startedAt
-      const { client, proxy } = connection
-      const exchange = exchangeOf(outcome, { request, requestId, client, proxy, startedAtMs, durationMs })
+      const exchange = exchangeOf(outcome, { request, requestId, connection, startedAtMs, durationMs })
       for (const observer of observers) tell(log, () => observer.ended(exchange))
     }
     return response
@@ -163,15 +164,14 @@ function asRegistryError(cause: unknown): RegistryError {
 /** With what every answer has. */
 function completed({ answer, target }: Outcome, method: string, requestId: string): PlainResponse {
   const { status, body } = answer
-  const headers: HeaderFields = { ...answer.headers, 'X-Request-Id': requestId, ...(target === '/' ? undefined : API_VERSION) }
+  const headers: Record<string, string> = { ...answer.headers, 'X-Request-Id': requestId }
+  if (target !== '/') headers['Docker-Distribution-Api-Version'] = 'registry/2.0'
   if (method !== 'HEAD') return { status, headers, body }
   // Bun adds a Date to everything but this, and says of what has no length that it is empty.
-  const framing =
-    body instanceof ReadableStream && headers['Content-Length'] === undefined ? { 'Transfer-Encoding': 'chunked' } : {}
-  return { status, headers: { ...headers, ...framing, Date: new Date().toUTCString() }, body: null }
+  headers.Date = new Date().toUTCString()
+  if (body instanceof ReadableStream && headers['Content-Length'] === undefined) headers['Transfer-Encoding'] = 'chunked'
+  return { status, headers, body: null }
 }
-
-const API_VERSION = { 'Docker-Distribution-Api-Version': 'registry/2.0' }
 
 function addHeader(headers: Headers, name: string, values: readonly string[]): void {
   if (!headers.has(name)) for (const value of values) headers.append(name, value)
@@ -185,12 +185,27 @@ function logFailure(log: Log, { error, target }: Outcome, requestId: string): vo
   else log.error('request failed', fields)
 }
 
-type Facts = Pick<Exchange, 'request' | 'requestId' | 'client' | 'proxy' | 'startedAtMs' | 'durationMs'>
+interface Facts extends Pick<Exchange, 'request' | 'requestId' | 'startedAtMs' | 'durationMs'> {
+  readonly connection: Connection
+}
 
 function exchangeOf({ target, handler, caller, answer, error }: Outcome, facts: Facts): Exchange {
-  const denial = error instanceof AccessRefusal ? { reason: error.reason, claimed: error.claimed } : undefined
-  const answeredBytes = facts.request.method === 'HEAD' ? 0 : lengthOf(answer.headers)
-  return { ...facts, target, handler, caller, status: answer.status, answeredBytes, errorCode: error?.code, denial }
+  const { request, requestId, connection, startedAtMs, durationMs } = facts
+  return {
+    request,
+    requestId,
+    target,
+    handler,
+    caller,
+    startedAtMs,
+    durationMs,
+    client: connection.client,
+    proxy: connection.proxy,
+    status: answer.status,
+    answeredBytes: request.method === 'HEAD' ? 0 : lengthOf(answer.headers),
+    errorCode: error?.code,
+    denial: error instanceof AccessRefusal ? { reason: error.reason, claimed: error.claimed } : undefined,
+  }
 }
 
 function lengthOf({ 'Content-Length': length }: HeaderFields): number | undefined {

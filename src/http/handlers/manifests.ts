@@ -82,12 +82,14 @@ function manifestResponse(
   { digest, mediaType, size, unconfirmedBy }: StoredManifest,
   content: WholeManifest['content'] | null,
 ): PlainResponse {
-  const warning = warningOf(unconfirmedBy && `${unconfirmedBy} could not confirm the tag`)
-  const validators = { ETag: etagOf(digest), 'Docker-Content-Digest': digest, ...warning }
-  if (isNotModified(asked, validators.ETag)) return bodilessResponse(304, validators)
+  const etag = etagOf(digest)
+  const headers: Record<string, string> = { ETag: etag, 'Docker-Content-Digest': digest }
+  if (unconfirmedBy !== undefined) Object.assign(headers, warningOf(`${unconfirmedBy} could not confirm the tag`))
+  if (isNotModified(asked, etag)) return bodilessResponse(304, headers)
+  headers['Content-Type'] = mediaType
+  headers['Content-Length'] = String(size)
   // Bun would name the file of a large one in a Content-Disposition of its own.
-  const shown = size > LARGE_MANIFEST_BYTES ? { 'Content-Disposition': 'inline' } : {}
-  const headers = { ...validators, 'Content-Type': mediaType, 'Content-Length': String(size), ...shown }
+  if (size > LARGE_MANIFEST_BYTES) headers['Content-Disposition'] = 'inline'
   // And it would apply a Range to a file that is sent whole, as a stream too; but not to a generator's.
   const body = content instanceof Blob && asked.has('Range') ? streamOf(bytesOf(content)) : content
   return { status: 200, headers, body }

@@ -59,6 +59,11 @@ export interface ManifestStoreOptions {
   readonly events: EventLog | undefined
 }
 
+/** What of a manifest is asked for. */
+interface Parts {
+  readonly withBytes: boolean
+}
+
 const MANIFEST_PUSH = 'manifest push'
 
 /** Larger ones are sent as blobs are, and parsed one in a turn of the event loop. */
@@ -167,18 +172,29 @@ export class ManifestStore {
     return bytes?.length === size ? bytes : undefined
   }
 
-  async #find(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }): Promise<FoundManifest> {
-    if (this.#options.metadata.isRemote === true) return (await this.#lookUp(repository, reference, parts)).found
-    const revision = await this.#options.metadata.revision()
+  /** At once where it was found before, and nothing was committed since. */
+  #find(repository: RepositoryName, reference: Reference, parts: Parts): FoundManifest | Promise<FoundManifest> {
+    const { metadata } = this.#options
+    const revision = metadata.isRemote === true ? undefined : metadata.revision()
+    if (typeof revision !== 'number') return this.#findAnew(repository, reference, parts)
     const remembered = this.#remembered.find(revision, repository, reference)
     if (remembered !== undefined && (remembered.kept !== undefined || !parts.withBytes)) return remembered
+    return this.#findAnew(repository, reference, { ...parts, revision })
+  }
+
+  /** `revision`: that of the metadata now; undefined: what is found is not remembered. */
+  async #findAnew(
+    repository: RepositoryName,
+    reference: Reference,
+    parts: Parts & { readonly revision?: number },
+  ): Promise<FoundManifest> {
     const { found, isSeen } = await this.#lookUp(repository, reference, parts)
     // What was looked at in the storage is looked at again, until its row says that this epoch has seen it.
-    if (isSeen) this.#remembered.keep(revision, repository, reference, found)
+    if (isSeen && parts.revision !== undefined) this.#remembered.keep(parts.revision, repository, reference, found)
     return found
   }
 
-  async #lookUp(repository: RepositoryName, reference: Reference, parts: { readonly withBytes: boolean }) {
+  async #lookUp(repository: RepositoryName, reference: Reference, parts: Parts) {
     const { metadata, reconcile } = this.#options
     const row = isDigest(reference)
       ? await lookUpManifest(metadata.read, repository, reference, parts)
