@@ -5,7 +5,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import { Semaphore } from '../../runtime/semaphore.ts'
 import type { PullCounts } from '../pulls/pull-counts.ts'
 import { Rest } from '../rest.ts'
-import { sortedInTurns } from './sorted-in-turns.ts'
+import { sortedInTurns } from '../sorted-in-turns.ts'
 import { compareTags, type OrderedTag, placeOf, type TagSort } from './tag-order.ts'
 
 /** A repository with more tags is listed by name alone. */

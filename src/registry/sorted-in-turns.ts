@@ -1,4 +1,4 @@
-import { Rest } from '../rest.ts'
+import { Rest } from './rest.ts'
 
 /** So many are merged between two looks at the clock. */
 const MERGED_AT_ONCE = 1_000
