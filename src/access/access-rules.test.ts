@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { RepositoryGlob } from '../oci/repository-glob.ts'
 import { type Action, ANONYMOUS, type Caller } from './access.ts'
-import { type AccessRule, AccessRules, type Who } from './access-rules.ts'
+import { type AccessRule, AccessRules, BothRules, type Who } from './access-rules.ts'
 
 const ALICE: Caller = { kind: 'user', name: 'alice', groups: ['team'] }
 const BOB: Caller = { kind: 'user', name: 'bob', groups: [] }
@@ -75,6 +75,33 @@ describe('rules', () => {
     ])
 
     expect([rules.named('user'), rules.named('group'), rules.named('robot')]).toEqual([['a'], ['g'], ['r']])
+  })
+})
+
+describe('the text of rules', () => {
+  const web = [rule([{ kind: 'group', name: 'team' }], ['**/web'], ['pull', 'list'])]
+
+  test('is the same for callers about whom the same rules are, and another as soon as a rule decides otherwise', () => {
+    const open = rule([{ kind: 'user', name: 'bob' }], ['**/web'], ['list'])
+    const textFor = (rules: readonly AccessRule[], caller: Caller) => new AccessRules(rules).for(caller).text('list')
+
+    expect(textFor([...web, open], ALICE)).toBe(textFor([open], BOB))
+    expect(textFor(web, BOB)).not.toBe(textFor(web, ALICE))
+    for (const other of [
+      [rule([{ kind: 'group', name: 'team' }], ['**/web'], ['pull'])],
+      [rule([{ kind: 'group', name: 'team' }], ['**/web', '**/app'], ['list'])],
+      [rule([{ kind: 'group', name: 'team' }], ['**/web'], []), ...web],
+      [...web, rule([{ kind: 'user', name: 'alice' }], ['**'], ['list'])],
+    ])
+      expect(textFor(other, ALICE)).not.toBe(textFor(web, ALICE))
+  })
+
+  test('of what two allow together has both', () => {
+    const one = new AccessRules(web).for(ALICE)
+    const other = new AccessRules([rule([{ kind: 'user', name: 'alice' }], ['**'], ['list'])]).for(ALICE)
+
+    expect(new BothRules(one, other).text('list')).not.toBe(one.text('list'))
+    expect(new BothRules(one, other).text('list')).not.toBe(other.text('list'))
   })
 })
 

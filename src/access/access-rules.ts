@@ -21,6 +21,8 @@ export interface RepositoryRules {
   mayAnywhere(action: Action): boolean
   /** With nothing outside of these the caller may do this. */
   ranges(action: Action): readonly NameRange[]
+  /** What decides about this, as a text: where it is the same, so is the decision about each repository. */
+  text(action: Action): string
 }
 
 /** What the operator allows. The first rule that is about the caller and the repository decides; where none is, nothing is allowed. */
@@ -77,6 +79,10 @@ export class CallerRules implements RepositoryRules {
   ranges(action: Action): readonly NameRange[] {
     return rangesOf(this.#rules.filter(({ can }) => can.includes(action)).flatMap(({ repositories }) => repositories))
   }
+
+  text(action: Action): string {
+    return JSON.stringify(this.#rules.map(({ repositories, can }) => [can.includes(action), ...repositories.map(String)]))
+  }
 }
 
 /** What both allow. */
@@ -98,6 +104,10 @@ export class BothRules implements RepositoryRules {
   ranges(action: Action): readonly NameRange[] {
     const [one, other] = this.#both
     return one.ranges(action).flatMap((range) => rangesWithin(other.ranges(action), range))
+  }
+
+  text(action: Action): string {
+    return this.#both.map((rules) => rules.text(action)).join('\n')
   }
 }
 

@@ -67,6 +67,8 @@ export interface Permit {
   readonly accounts?: AccountsRight
   /** The caller may list nothing outside of these, where that is known. */
   listed?(): readonly NameRange[]
+  /** The rules about what the caller may list, as a text, where nothing else decides that. */
+  listRules?(): string | undefined
   /** Whether the caller may know of a repository, where that is not what the credentials of this request are good for. */
   sees?(repository: RepositoryName): boolean
   /** Whether there can be a repository from which the caller may pull, where that is known. */

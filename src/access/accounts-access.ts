@@ -88,6 +88,7 @@ export class AccountsAccess implements AccessController, SessionAccounts {
       may: (action, repository) => (access === undefined || covers(access, action, repository)) && rules.may(action, repository),
       accounts: access === undefined || coversAccounts(access) ? accounts : 'none',
       listed: () => rules.ranges('list'),
+      listRules: () => (isCatalogCovered ? rules.text('list') : undefined),
       sees: (repository) => rules.may('pull', repository) || rules.may('list', repository),
       mayPullAnywhere: () => (access === undefined || access.some(isPulled)) && rules.mayAnywhere('pull'),
       mayDeleteAnywhere: () => rules.mayAnywhere('delete'),

@@ -14,6 +14,8 @@ export interface ShownNames {
   fits(name: RepositoryName): boolean
   /** Nothing outside of these fits, in their order; none meets another. */
   readonly ranges: readonly NameRange[]
+  /** The rules that say so, as a text: while it is the same, a name fits that fitted. Left out: that is not known. */
+  readonly rules?: string | undefined
 }
 
 /** Greater than every letter of a name. */

@@ -26,6 +26,11 @@ export async function* listInRanges(read: Query, ranges: readonly NameRange[], a
   }
 }
 
+/** Rows that are known already. */
+export async function* inSteps(rows: readonly FoundRow[]): FoundList {
+  for (let start = 0; start < rows.length; start += ROWS_AT_ONCE) yield rows.slice(start, start + ROWS_AT_ONCE)
+}
+
 async function* listWithPiece(read: Query, range: NameRange, first: string): FoundList {
   for (let after: string | undefined = first; after !== undefined; ) {
     const slice = { ...range, after, limit: NAMES_AT_ONCE }

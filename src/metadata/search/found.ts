@@ -61,6 +61,37 @@ export async function listNamesWithPiece(query: Query, slice: NameSlice): Promis
   return { rows, upTo }
 }
 
+/** The next names by id that have one of the pieces, and the last id that was looked at; undefined: there was none. */
+export async function listNamesById(
+  query: Query,
+  pieces: readonly string[],
+  { after, limit }: SearchStep,
+): Promise<{ readonly rows: readonly FoundRow[]; readonly last: number | undefined }> {
+  const end = await query.get<{ last: number | null }>(
+    'SELECT max(id) AS last FROM (SELECT id FROM repository WHERE id > ? ORDER BY id LIMIT ?) next_names',
+    after,
+    limit,
+  )
+  if (end === undefined || end.last === null) return { rows: [], last: undefined }
+  const rows = await query.all<FoundRow>(
+    `SELECT r.id AS id, r.name AS name FROM repository r
+     WHERE r.id > CAST(? AS INTEGER) AND r.id <= CAST(? AS INTEGER) AND ${hasPiece(pieces)} ORDER BY r.id`,
+    ...[after, end.last],
+    ...pieces,
+  )
+  return { rows, last: end.last }
+}
+
+/** Those of some repositories that have all words, by id. */
+export async function listAmongIds(query: Query, words: readonly string[], ids: readonly number[]): Promise<FoundRow[]> {
+  return await query.all<FoundRow>(
+    `SELECT e.repository_id AS id, e.name AS name FROM json_each(?) j CROSS JOIN search_entry e ON e.repository_id = CAST(j.value AS INTEGER)
+     WHERE ${hasWords(words)} ORDER BY e.repository_id`,
+    JSON.stringify(ids),
+    ...words,
+  )
+}
+
 /** Those that have all words, by id. `match`: what they must have, as the index of sequences of three letters takes it. */
 export async function listByMatch(
   query: Query,

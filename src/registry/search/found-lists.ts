@@ -1,8 +1,17 @@
-import { setImmediate } from 'node:timers/promises'
 import type { Query } from '../../metadata/query.ts'
-import { countNames, hasMoreThan, listAmongAll, listAmongNames, listByMatch, listTrigrams } from '../../metadata/search/found.ts'
+import {
+  countNames,
+  type FoundRow,
+  hasMoreThan,
+  listAmongAll,
+  listAmongIds,
+  listAmongNames,
+  listByMatch,
+  listTrigrams,
+} from '../../metadata/search/found.ts'
 import type { NameRange, ShownNames } from '../../oci/name-ranges.ts'
 import type { FoundList } from '../names-in-ranges.ts'
+import { Rest } from '../rest.ts'
 import { matchOf, type SearchTerms, trigramsOf } from './search-terms.ts'
 
 const ROWS_AT_ONCE = 500
@@ -50,6 +59,14 @@ export async function listWithWords(
   return isWhole ? listAll(read, words) : listAmong(read, words, ranges)
 }
 
+/** The same among the few repositories that the caller may see. */
+export async function listAmongFew(read: Query, { words, trigrams }: SearchTerms, few: readonly FoundRow[]): Promise<FoundList> {
+  const match = trigrams.length === 0 ? undefined : matchOf(trigrams.map((trigram) => [trigram]))
+  if (match !== undefined && !(await hasMoreThan(read, match, few.length))) return listMatching(read, words, match)
+  const ids = Float64Array.from(few, ({ id }) => id).sort()
+  return listOfIds(read, words, ids)
+}
+
 /** What an entry must have besides, so that its name fits: an entry begins with it. */
 function clausesOfNames(shown: ShownNames | undefined): readonly (readonly string[])[] {
   const ranges = shown?.ranges ?? []
@@ -80,6 +97,7 @@ async function trigramsFrom(
   { common, trigrams }: SearchLimits,
 ): Promise<readonly string[] | undefined> {
   const found: string[] = []
+  const rest = new Rest()
   for (let last = ''; ; ) {
     const rows = await listTrigrams(read, word, last, TRIGRAMS_AT_ONCE)
     found.push(...rows.map(({ trigram }) => trigram))
@@ -87,7 +105,7 @@ async function trigramsFrom(
     const end = rows.at(-1)
     if (rows.length < TRIGRAMS_AT_ONCE || end === undefined) return found
     last = end.trigram
-    await setImmediate()
+    await rest.after(0)
   }
 }
 
@@ -99,6 +117,11 @@ async function* listMatching(read: Query, words: readonly string[], match: strin
     if (rows.length < ROWS_AT_ONCE || end === undefined) return
     after = end.id
   }
+}
+
+async function* listOfIds(read: Query, words: readonly string[], ids: Float64Array): FoundList {
+  for (let start = 0; start < ids.length; start += ROWS_AT_ONCE)
+    yield await listAmongIds(read, words, [...ids.subarray(start, start + ROWS_AT_ONCE)])
 }
 
 async function* listAll(read: Query, words: readonly string[]): FoundList {

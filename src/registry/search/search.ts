@@ -1,13 +1,14 @@
-import { setImmediate } from 'node:timers/promises'
 import { type Metadata, MetadataNotWritableError } from '../../metadata/query.ts'
 import { findWeights, type Weight } from '../../metadata/remarks/remarks.ts'
 import { type FoundFacts, type FoundRow, findFoundFacts, listThere, NOTHING_FOUND } from '../../metadata/search/found.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { rangeFrom, rangesWithin, type ShownNames } from '../../oci/name-ranges.ts'
-import { type FoundList, listInRanges } from '../names-in-ranges.ts'
+import { FewNames } from '../few-names.ts'
+import { type FoundList, inSteps, listInRanges } from '../names-in-ranges.ts'
+import { Rest } from '../rest.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
-import { listWithWords } from './found-lists.ts'
+import { listAmongFew, listWithWords } from './found-lists.ts'
 import type { SearchIndex } from './search-index.ts'
 import { type SearchTerms, searchTermsOf } from './search-terms.ts'
 
@@ -21,6 +22,8 @@ export interface SearchOptions {
   readonly scan: Pick<RepositoryScan, 'ensureNames'>
   readonly index: Pick<SearchIndex, 'catchUp'>
   readonly epoch: number
+  /** Left out, with the limits of a server. */
+  readonly fewNames?: FewNames
 }
 
 export interface SearchPage {
@@ -41,9 +44,11 @@ export interface SearchResult {
 /** Repositories by words and parts of words of their name, and of what their newest image says. */
 export class Search {
   readonly #options: SearchOptions
+  readonly #fewNames: FewNames
 
   constructor(options: SearchOptions) {
     this.#options = options
+    this.#fewNames = options.fewNames ?? new FewNames(options.metadata.read)
   }
 
   /**
@@ -83,11 +88,18 @@ export class Search {
     const { read } = this.#options.metadata
     const { text, words } = terms
     const fits = (name: RepositoryName) => shown?.fits(name) ?? true
+    const few = shown === undefined ? undefined : await this.#fewNames.of(shown)
     const beginning = rangeFrom(text)
-    const first = await this.#collect(listInRanges(read, rangesWithin(shown?.ranges ?? [beginning], beginning)), fits)
+    const beginningSo =
+      few === undefined
+        ? listInRanges(read, rangesWithin(shown?.ranges ?? [beginning], beginning))
+        : inSteps(few.filter(({ name }) => name.startsWith(text)))
+    const first = await this.#collect(beginningSo, fits)
     if (words.length === 0) return first
     const known = new Set(first.map(({ name }) => name))
-    const rest = first.length === MOST_FOUND ? undefined : await listWithWords(read, terms, shown)
+    const withWords = async () =>
+      few === undefined ? await listWithWords(read, terms, shown) : await listAmongFew(read, terms, few)
+    const rest = first.length === MOST_FOUND ? undefined : await withWords()
     const others = rest === undefined ? [] : await this.#collect(rest, (name) => !known.has(name) && fits(name))
     const group = ({ name }: FoundRow) => {
       if (known.has(name)) return name === text ? 0 : 1
@@ -115,12 +127,13 @@ export class Search {
   async #collect(list: FoundList, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
     const { metadata, epoch } = this.#options
     const found: FoundRow[] = []
+    const turn = new Rest()
     for await (const rows of list) {
       const shown = rows.filter(({ name }) => isShown(name))
       const there = shown.length === 0 ? undefined : await listThere(metadata.read, epoch, shown.map(idOf))
       found.push(...shown.filter(({ id }) => there?.has(id)))
       if (found.length >= MOST_FOUND) break
-      await setImmediate()
+      await turn.after(0)
     }
     return found.slice(0, MOST_FOUND)
   }
