@@ -14,12 +14,13 @@ import { createCollector } from './collect/create-collector.ts'
 import { type CollectorPolicy, DEFAULT_POLICY } from './collect/policy.ts'
 import { BlobPush } from './content/blob-push.ts'
 import { BlobStore } from './content/blob-store.ts'
-import { Catalog } from './content/catalog.ts'
+import type { Catalog } from './content/catalog.ts'
 import { ManifestRestoration } from './content/manifest-restoration.ts'
 import { type ManifestRules, NO_RULES } from './content/manifest-rules.ts'
 import { ManifestStore } from './content/manifest-store.ts'
 import { ReferenceCheck } from './content/reference-check.ts'
 import type { OnRescued } from './content/rescue.ts'
+import { createLists } from './create-lists.ts'
 import { ContentChanges } from './deleting/content-changes.ts'
 import { Frees } from './deleting/frees.ts'
 import type { Deployments } from './deployments/deployments.ts'
@@ -60,8 +61,7 @@ import { RepositoryScan } from './scan/repository-scan.ts'
 import { TagIndexes, type TagIndexesOptions } from './scan/tag-indexes.ts'
 import { UnreadableNames } from './scan/unreadable-names.ts'
 import type { Images } from './search/images.ts'
-import { Search } from './search/search.ts'
-import { SearchIndex } from './search/search-index.ts'
+import type { Search } from './search/search.ts'
 import { createShown, type Shown } from './shown/create-shown.ts'
 import type { KeptOrders } from './shown/kept-orders.ts'
 import { Status } from './status.ts'
@@ -194,7 +194,7 @@ export function createRegistry(options: RegistryOptions): Registry {
   const manifestParts = { ...parts, references, records, rules: options.manifestRules ?? NO_RULES, guard, facts }
   const manifests = new ManifestStore({ ...manifestParts, reconcile: believed })
   const restoration = new ManifestRestoration(manifestParts)
-  const [catalog, searchIndex] = [new Catalog({ metadata, scan, epoch }), new SearchIndex(metadata)]
+  const { catalog, search, searchIndex } = createLists({ metadata, scan, epoch })
   const removing = { records, leaving: leavingOf(options) }
   const collecting = createCollector({ ...options, ...parts, ...removing, policy: collector, kept, backgroundScan, unreadable })
   const checking = createCheck({ ...options, ...parts, guard, reconcile, scan, obstacles, unreadable })
@@ -215,9 +215,8 @@ export function createRegistry(options: RegistryOptions): Registry {
   })
   return {
     ...{ blobs, uploads, manifests, mirrors, holds, holding, retention, deployments, notifications },
-    ...{ catalog, frees: new Frees({ metadata, epoch, policy: collector }) },
+    ...{ catalog, search, frees: new Frees({ metadata, epoch, policy: collector }) },
     ...{ records, history, restoration, quotas, facts: factsDuty, ...said, pullRecords },
-    search: new Search({ metadata, scan, index: searchIndex, epoch }),
     changes: new ContentChanges({ metadata, manifests, scan, records, history, restoration, times, freed: collector }),
     ...{ scan, operations, backgroundScan, orphans },
     ...{ collector: collecting.collector, collectorDuty: collecting.duty, commandCollection: collecting.command },

@@ -108,11 +108,15 @@ describe.each([
     [['c/**'], []],
   ] as const)('of repositories that fit %j has %j', async (patterns, expected) => {
     const globs = patterns.map((text) => RepositoryGlob.find(text)).filter((glob) => glob !== undefined)
-    const shown = { fits: (name: string) => globs.some((glob) => glob.fits(name)), ranges: rangesOf(globs) }
+    const fits = (name: string) => globs.some((glob) => glob.fits(name))
     const { catalog } = berth.registry
 
-    for (const limit of [1, 2, 3, 9])
-      expect(await inPages(limit, (page) => catalog.listRepositories(page, shown), String)).toEqual([...expected])
+    // Where the rules are known, what fits them is kept.
+    for (const rules of [undefined, patterns.join(' ')]) {
+      const shown = { fits, ranges: rangesOf(globs), rules }
+      for (const limit of [1, 2, 3, 9])
+        expect(await inPages(limit, (page) => catalog.listRepositories(page, shown), String)).toEqual([...expected])
+    }
   })
 
   test('of tags is in byte order, in pages of any size', async () => {

@@ -8,7 +8,9 @@ import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { justBefore, type NameRange, type ShownNames } from '../../oci/name-ranges.ts'
 import { nameUnknown } from '../../oci/unknown.ts'
-import { listInRanges } from '../names-in-ranges.ts'
+import type { FewNames } from '../few-names.ts'
+import { inSteps, listInRanges } from '../names-in-ranges.ts'
+import { Rest } from '../rest.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 
 /** What to list: at most `limit` entries (undefined: all of them) that come after `last` in byte order. */
@@ -34,6 +36,13 @@ export interface Referrer {
   readonly isInPieces: boolean
 }
 
+export interface CatalogOptions {
+  readonly metadata: Metadata
+  readonly scan: RepositoryScan
+  readonly epoch: number
+  readonly fewNames: Pick<FewNames, 'of'>
+}
+
 const ALL = Number.MAX_SAFE_INTEGER - 1
 
 /** Lists are pages of the database. Each waits until this epoch has seen what it lists: never a part passed off as the whole. */
@@ -41,11 +50,13 @@ export class Catalog {
   readonly #metadata: Metadata
   readonly #scan: RepositoryScan
   readonly #epoch: number
+  readonly #fewNames: Pick<FewNames, 'of'>
 
-  constructor(options: { readonly metadata: Metadata; readonly scan: RepositoryScan; readonly epoch: number }) {
+  constructor(options: CatalogOptions) {
     this.#metadata = options.metadata
     this.#scan = options.scan
     this.#epoch = options.epoch
+    this.#fewNames = options.fewNames
   }
 
   /** end-8. Throws NAME_UNKNOWN for a repository without a manifest. `last` need not be a tag that exists. */
@@ -92,18 +103,21 @@ export class Catalog {
     return await onePage(page, shownOf(list, { key: digestOf, isShown: (referrer) => referrer.artifactType === artifactType }))
   }
 
-  /** For rules without a beginning: the database compares the names, and only those that fit are looked at. */
+  /** For rules without a beginning: where many names fit, the database compares all of them. */
   #withPieces(shown: ShownNames): List<string> {
     const { read } = this.#metadata
     return async (after, limit) => {
+      const few = await this.#fewNames.of(shown)
+      const list = few === undefined ? listInRanges(read, shown.ranges, after) : inSteps(few.filter(({ name }) => name > after))
       const found: string[] = []
-      for await (const rows of listInRanges(read, shown.ranges, after)) {
+      const rest = new Rest()
+      for await (const rows of list) {
         const fitting = rows.filter(({ name }) => shown.fits(name))
         const ids = fitting.map(({ id }) => id)
         const there = ids.length === 0 ? undefined : await listThere(read, this.#epoch, ids)
         found.push(...fitting.filter(({ id }) => there?.has(id)).map(({ name }) => name))
         if (found.length >= limit) break
-        await setImmediate()
+        await rest.after(0)
       }
       return found.slice(0, limit)
     }

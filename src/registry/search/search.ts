@@ -4,7 +4,7 @@ import { type FoundFacts, type FoundRow, findFoundFacts, listThere, NOTHING_FOUN
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import { rangeFrom, rangesWithin, type ShownNames } from '../../oci/name-ranges.ts'
-import { FewNames } from '../few-names.ts'
+import type { FewNames } from '../few-names.ts'
 import { type FoundList, inSteps, listInRanges } from '../names-in-ranges.ts'
 import { Rest } from '../rest.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
@@ -22,8 +22,7 @@ export interface SearchOptions {
   readonly scan: Pick<RepositoryScan, 'ensureNames'>
   readonly index: Pick<SearchIndex, 'catchUp'>
   readonly epoch: number
-  /** Left out, with the limits of a server. */
-  readonly fewNames?: FewNames
+  readonly fewNames: Pick<FewNames, 'of'>
 }
 
 export interface SearchPage {
@@ -44,11 +43,9 @@ export interface SearchResult {
 /** Repositories by words and parts of words of their name, and of what their newest image says. */
 export class Search {
   readonly #options: SearchOptions
-  readonly #fewNames: FewNames
 
   constructor(options: SearchOptions) {
     this.#options = options
-    this.#fewNames = options.fewNames ?? new FewNames(options.metadata.read)
   }
 
   /**
@@ -85,10 +82,11 @@ export class Search {
   }
 
   async #all(terms: SearchTerms, shown: ShownNames | undefined): Promise<readonly FoundRow[]> {
-    const { read } = this.#options.metadata
+    const { fewNames, metadata } = this.#options
+    const { read } = metadata
     const { text, words } = terms
     const fits = (name: RepositoryName) => shown?.fits(name) ?? true
-    const few = shown === undefined ? undefined : await this.#fewNames.of(shown)
+    const few = shown === undefined ? undefined : await fewNames.of(shown)
     const beginning = rangeFrom(text)
     const beginningSo =
       few === undefined
