@@ -22,6 +22,9 @@ server {
     proxy_request_buffering off;
     proxy_max_temp_file_size 0;
 
+    # Tokens of some clients are large, and a pull of parts of a layer names up to a thousand of them in one header. Berth takes 64 KiB in all.
+    large_client_header_buffers 4 64k;
+
     # A slow client, and a disk that syncs a large layer, take their time.
     client_body_timeout 900s;
     proxy_read_timeout 900s;

@@ -57,6 +57,10 @@ ${host}:${port} {
 function haproxy({ host, port, upstream, certificate }: ProxySite): string {
   return `# /etc/haproxy/haproxy.cfg, below the sections "global" and "defaults"; then: systemctl reload haproxy
 # ${certificate} holds the certificate, the chain and the key, one after the other.
+global
+    # Tokens of some clients are large; Berth takes 64 KiB of headers.
+    tune.bufsize 69632
+
 frontend registry
     mode http
     bind :${port} ssl crt ${certificate}
@@ -92,6 +96,9 @@ function apache({ host, port, upstream, certificate, key }: ProxySite): string {
 
     # Layers have any size; since 2.4.54 Apache refuses 1 GiB and more by itself. They take their time.
     LimitRequestBody 0
+    # Tokens of some clients are large; Berth takes 64 KiB of headers.
+    LimitRequestFieldSize 65536
+    LimitRequestLine 65536
     RequestReadTimeout header=20-40,MinRate=500 body=0
     Timeout 900
     ProxyTimeout 900

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { parse } from 'yaml'
+import { MOST_HEADER_BYTES } from '../../src/http/server/header-size.ts'
 import { BERTH_PROGRAM } from '../support/berth-program.ts'
 import { buildGoProgram, GO } from '../support/go-program.ts'
 import { MACHINE_PROGRAMS } from '../support/private-machine.ts'
@@ -14,6 +15,8 @@ const BUILD_MS = 20 * 60_000
 const CADDY = { source: 'github.com/caddyserver/caddy/v2/cmd/caddy', version: 'v2.11.9' }
 const URL = 'https://registry.example.com:8443'
 const PORT = ['--port', '8443']
+/** For the other headers, and those that a proxy adds. */
+const OTHER_HEADERS_BYTES = 1024
 
 describeWith({ programs: MACHINE_PROGRAMS, root: true }, 'what berth proxy-config prints', () => {
   let lab: ProxyLab
@@ -110,6 +113,12 @@ describeWith({ programs: MACHINE_PROGRAMS, root: true }, 'what berth proxy-confi
     expect(stdout).toMatch(/^ok {4} push of 150 MB: /m)
     expect(stdout).not.toMatch(/^(odd|FAILED)/m)
     expect([exitCode, stdout.split('\n').at(-2)]).toEqual([0, 'Clients can push and pull.'])
+    expect(await statusWithHeader(MOST_HEADER_BYTES - OTHER_HEADERS_BYTES)).toBe('200')
+  }
+
+  async function statusWithHeader(bytes: number): Promise<string> {
+    const look = ['curl', '-sS', '--cacert', lab.certificates.authority, '-o', '/dev/null', '-w', '%{http_code}']
+    return await lab.machine.run(...look, '-H', `X-Token: ${'a'.repeat(bytes)}`, `${URL}/v2/`)
   }
 })
 
