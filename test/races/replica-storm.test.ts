@@ -16,7 +16,9 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 setDefaultTimeout(1_800_000)
 
 const STEPS = Object.keys(STORM_STEPS) as StormStep[]
-/** The nightly run has the others, too, which take two minutes (docs/decisions/0035-postgresql.md, What comes next). */
+/** After each step once, any of them for so long in all. */
+const AT_LEAST_MS = Number(process.env.BERTH_TEST_STORM_MINUTES ?? 0) * 60_000
+/** The nightly run has the others, too, which take three minutes. */
 const IN_EACH_RUN: readonly StormStep[] = [
   'a replica stands still until the server takes it for dead',
   'a replica stands still, and its connections are gone when it wakes up',
@@ -37,7 +39,7 @@ describeWith({ programs: [PEER_PROGRAM] }, 'a storm', () => {
         const { churn } = storm
         let different: readonly string[] = []
 
-        await storm.run(steps)
+        await storm.run(steps, { atLeastMs: AT_LEAST_MS })
 
         expect(storm.wrongAnswers).toEqual([])
         expect(churn.problems).toEqual([])

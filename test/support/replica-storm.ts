@@ -38,22 +38,28 @@ export class ReplicaStorm implements AsyncDisposable {
     this.churn = new Churn({ clients, seed, anyClient: () => client, mayFail: () => true })
   }
 
-  /** The steps one after the other; all clients have ended when it resolves. */
-  async run(steps: readonly StormStep[]): Promise<void> {
+  /** The steps one after the other, then any of them until so much time is over; all clients have ended when it resolves. */
+  async run(steps: readonly StormStep[], { atLeastMs = 0 } = {}): Promise<void> {
     await this.churn.fillLibrary(this.#replicas.client)
     const working = this.churn.run(() => this.#isOver)
+    const end = performance.now() + atLeastMs
     try {
-      for (const step of steps) {
-        await this.#goesOn()
-        await STORM_STEPS[step](this)
-        await this.#goesOn()
-      }
+      await this.#runOnce(steps)
+      while (performance.now() < end) await this.#runOnce([this.churn.random.pick(steps)])
     } finally {
       this.#isOver = true
       await working
     }
     await this.#replicas.allServe()
     for (const [index, answer] of this.wrongAnswers.entries()) this.wrongAnswers[index] = this.#withReason(answer)
+  }
+
+  async #runOnce(steps: readonly StormStep[]): Promise<void> {
+    for (const step of steps) {
+      await this.#goesOn()
+      await STORM_STEPS[step](this)
+      await this.#goesOn()
+    }
   }
 
   async kill(): Promise<void> {
