@@ -41,7 +41,7 @@ export class Lives {
     this.#current = first
   }
 
-  /** Throws what an open reports, but for a database that is away: that is waited for. */
+  /** Throws what an open reports, but for a database that is away, or that older processes use: that is waited for. */
   static async begin(options: LivesOptions): Promise<Lives> {
     const { begin, log } = options
     let lives: Lives | undefined
@@ -136,7 +136,7 @@ export class Lives {
   }
 }
 
-const AWAY = 'the metadata database cannot be reached: only pulls are answered until it can'
+const AWAY = 'the metadata database cannot be used: only pulls are answered until it can'
 
 interface Begun {
   readonly life: Life

@@ -3,7 +3,7 @@ import { CertificateError } from '../certificates/certificate-error.ts'
 import type { Config } from '../config/config.ts'
 import { SocketPathError } from '../http/server/stale-socket.ts'
 import { PostgresUnusableError } from '../metadata/postgres/unusable.ts'
-import { DatabaseAwayError, StorageInUseError } from '../metadata/processes.ts'
+import { DatabaseAwayError, OlderVersionError, StorageInUseError } from '../metadata/processes.ts'
 import { ForeignDatabaseError } from '../metadata/sqlite/database-file.ts'
 import { RegistryError } from '../oci/errors.ts'
 import { StorageGoneError } from '../registry/storage-gate.ts'
@@ -18,7 +18,7 @@ export class StartError extends Error {
 
 const OPERATORS = [
   ...[StorageInUseError, StorageGoneError, ForeignDatabaseError, UnusableAccessError, DebugServerError],
-  ...[ListenError, SocketPathError, CertificateError, PostgresUnusableError],
+  ...[ListenError, SocketPathError, CertificateError, PostgresUnusableError, OlderVersionError],
 ]
 
 /** How a sentence begins that is about the storage. */

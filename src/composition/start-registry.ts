@@ -54,7 +54,7 @@ export interface RegistryParts {
   readonly watchAccounts: (storage: OpenedStorage['objects']) => WatchedAccounts
   /** A failure that names settings, with where each was set. */
   readonly withOrigins: (error: unknown) => unknown
-  /** The database cannot be reached: only pulls are answered, by what the storage says. */
+  /** The database cannot be used: only pulls are answered, by what the storage says. */
   readonly isAway?: boolean
   /** Aborts when the process is asked to end: a store that is not there yet is waited for without end. */
   readonly signal: AbortSignal

@@ -80,8 +80,9 @@ async function* metadata(patient: Patient): AsyncGenerator<Finding> {
   yield {
     looked: 'metadata',
     outcome: 'odd',
-    seen: 'the registry cannot reach PostgreSQL: it answers pulls and refuses everything else',
-    advice: 'On a machine of the registry, berth storage check says what is wrong.',
+    seen: 'the registry cannot use PostgreSQL: it answers pulls and refuses everything else',
+    advice:
+      'In an update it may wait for older replicas to end, as its log says; else berth storage check says on its machine what is wrong.',
   }
 }
 

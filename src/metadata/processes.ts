@@ -44,5 +44,10 @@ export class StorageInUseError extends Error {
 
 /** The server of the database cannot be reached, or takes no work now: that passes. The message is its reason. */
 export class DatabaseAwayError extends Error {
-  override readonly name = 'DatabaseAwayError'
+  override readonly name: string = 'DatabaseAwayError'
+}
+
+/** Processes of an older version are at work, which could not go on with the tables of this one: that passes. The message says what to do. */
+export class OlderVersionError extends DatabaseAwayError {
+  override readonly name = 'OlderVersionError'
 }

@@ -12,7 +12,7 @@ export interface Readiness {
   readonly duties: DutyWords
   /** Another database may be at work on the storage: pulls are answered, everything else waits. Left out when there is none. */
   readonly handover?: true
-  /** The metadata database cannot be reached: pulls are answered, everything else is refused. Left out when it can. */
+  /** The metadata database cannot be used: pulls are answered, everything else is refused. Left out when it can. */
   readonly away?: true
 }
 
@@ -29,7 +29,7 @@ export interface ScanState {
 
 export interface ReadinessOptions {
   readonly isHandingOver: () => boolean
-  /** The metadata database cannot be reached, and pulls are answered without it. */
+  /** The metadata database cannot be used, and pulls are answered without it. */
   readonly isAway: () => boolean
   /** Throws when the storage does not answer as it should. */
   readonly askStorage: () => Promise<void>

@@ -2,7 +2,7 @@ import type { Metadata, Query } from '../metadata/query.ts'
 import { type RegistryError, unavailable } from '../oci/errors.ts'
 import type { Database } from './database.ts'
 
-/** In place of a database that cannot be reached: whatever asks it is refused. */
+/** In place of a database that cannot be used: whatever asks it is refused. */
 export function awayDatabase(place: string): Database {
   return {
     ...{ place, processId: crypto.randomUUID(), epoch: 0, beganEpoch: false, migratedFrom: undefined, setAside: undefined },
@@ -26,5 +26,5 @@ async function refuse(): Promise<never> {
 }
 
 function away(): RegistryError {
-  return unavailable('The metadata database cannot be reached; try again in a moment.', { retryAfterSeconds: 5 })
+  return unavailable('The metadata database cannot be used at the moment; try again in a moment.', { retryAfterSeconds: 5 })
 }

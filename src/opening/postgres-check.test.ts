@@ -33,17 +33,21 @@ describeOnOwnPostgres('what is looked at in PostgreSQL', (server) => {
   test('names tables of a newer version, older ones, and those of another role', async () => {
     const config = configOf(server())
     await (await openInPostgres(config, async () => 'store')).close()
-    const setVersion = (text: string) =>
-      server().ask(`UPDATE ${config.schema}.property SET value = ${text} WHERE name = 'schema'`)
+    const setVersion = (text: string, name = 'schema') =>
+      server().ask(`UPDATE ${config.schema}.property SET value = ${text} WHERE name = '${name}'`)
 
     await setVersion("'9999'")
+    const added = await wordsOf('use its tables', config)
+    await setVersion("'9998'", 'oldest')
     const newer = await wordsOf('use its tables', config)
+    await setVersion("'1'", 'oldest')
     await setVersion("'1'")
     const older = await wordsOf('use its tables', config)
     await server().ask(`CREATE ROLE reader LOGIN CONNECTION LIMIT 5; GRANT USAGE ON SCHEMA ${config.schema} TO reader;
       GRANT SELECT ON ALL TABLES IN SCHEMA ${config.schema} TO reader`)
     const reader = await check({ ...config, user: 'reader' })
 
+    expect(added).toEqual(['passed', 'a newer Berth brought them to version 9999, and this one goes on with them'])
     expect(newer).toEqual(['failed', expect.stringMatching(/version 9999, which a newer Berth made; this one knows \d+/)])
     expect(older).toEqual(['passed', expect.stringMatching(/^the next start brings them from version 1 to \d+$/)])
     expect(reader[1]).toEqual(['use its tables', 'failed', expect.stringMatching(/belong to another role than reader/)])

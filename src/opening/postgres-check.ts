@@ -31,12 +31,13 @@ async function reach(config: PostgresConfig): Promise<string> {
 }
 
 async function tables(ask: Ask, user: string): Promise<string> {
-  const { version, known, foreign } = await seeTables(ask)
+  const { version, known, oldest, foreign } = await seeTables(ask)
   if (version === undefined) return 'the first start makes them'
-  if (version > known)
+  if (oldest > known)
     throw new CheckFailure(`they have version ${version}, which a newer Berth made; this one knows ${known}. Start that one.`)
   if (foreign > 0)
     throw new CheckFailure(`${foreign} of them belong to another role than ${user}; REASSIGN OWNED gives them to it.`)
+  if (version > known) return `a newer Berth brought them to version ${version}, and this one goes on with them`
   return version === known
     ? 'as this version of Berth makes them'
     : `the next start brings them from version ${version} to ${known}`

@@ -109,7 +109,7 @@ describeWith({ programs: ['nginx'] }, 'replicas', () => {
         const checked = await run([BERTH_PROGRAM, 'storage', 'check', first?.berth.config ?? ''], { environment })
         expect(checked).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/FAILED +reach PostgreSQL: /) })
         const asked = await run([BERTH_PROGRAM, 'doctor', replicas.url], { environment })
-        expect(asked.stdout).toContain('odd    metadata: the registry cannot reach PostgreSQL')
+        expect(asked.stdout).toContain('odd    metadata: the registry cannot use PostgreSQL')
         const late = await replicas.add()
         await expectPulled(late.client, 'app', 'latest', image)
         await server().resume()

@@ -35,5 +35,11 @@ export const LINGERING_BERTH: readonly string[] = [...WITH_TIMES, 'lingering']
 /** `HURRIED_BERTH` with a collector that removes after seconds what nothing needs. */
 export const IMPATIENT_BERTH: readonly string[] = [...WITH_TIMES, 'impatient']
 
+/** `HURRIED_BERTH` as a version to come, whose tables have more than those of this one. */
+export const ADDING_BERTH: readonly string[] = [...WITH_TIMES, 'adding']
+
+/** `HURRIED_BERTH` as a version to come, whose tables this one cannot use. */
+export const CHANGING_BERTH: readonly string[] = [...WITH_TIMES, 'changing']
+
 /** `IMPATIENT_BERTH` whose test can set the clocks of its machine back (`sleepy-clocks.ts`). */
 export const SLEEPY_BERTH: readonly string[] = [...WITH_TIMES, 'sleepy']

@@ -1,6 +1,7 @@
 import { failureSentence } from '../../src/cli/failure-sentence.ts'
 import { serve } from '../../src/cli/serve/serve.ts'
 import type { Waits } from '../../src/composition/app.ts'
+import { MIGRATIONS, type Migration, versionAfter } from '../../src/metadata/sqlite/migrations.ts'
 import { IMPATIENT_POLICY } from './collecting.ts'
 import { obeyClocksFile } from './sleepy-clocks.ts'
 
@@ -8,11 +9,28 @@ import { obeyClocksFile } from './sleepy-clocks.ts'
 const EXPIRES_SECONDS = 3
 const PRESENCE_PACE = 1 / 6
 
+/** A version of Berth to come, whose tables have these changes, too. */
+function later(change: Omit<Migration, 'version'>): Waits {
+  const migrations = MIGRATIONS as Migration[]
+  migrations.push({ version: versionAfter(MIGRATIONS) + 1, ...change })
+  return {}
+}
+
 /** What each kind is told beside the short times. */
 const KINDS: Readonly<Record<string, () => Waits>> = {
   hurried: () => ({}),
   lingering: () => ({ presencePace: 3 * PRESENCE_PACE }),
   impatient: () => ({ collector: IMPATIENT_POLICY }),
+  adding: () =>
+    later({
+      onlyAdds: true,
+      statements: [
+        'ALTER TABLE tag ADD COLUMN seen_ms INTEGER',
+        'CREATE INDEX tag_seen ON tag (seen_ms) WHERE seen_ms IS NOT NULL',
+        'CREATE TABLE visit (name TEXT PRIMARY KEY) WITHOUT ROWID',
+      ],
+    }),
+  changing: () => later({ statements: ['CREATE TABLE visit (name TEXT PRIMARY KEY) WITHOUT ROWID'] }),
   sleepy: () => {
     obeyClocksFile()
     return { collector: IMPATIENT_POLICY }

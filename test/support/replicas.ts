@@ -80,12 +80,13 @@ export class Replicas implements AsyncDisposable {
     return new RegistryClient(this.url)
   }
 
-  async add(): Promise<Replica> {
+  /** `berth`: another program than that of the first ones. */
+  async add(berth = this.#options.berth): Promise<Replica> {
     const folder = new TemporaryFolder()
     const link = await TcpProxy.start(this.#server.port)
     const moreConfig = `${this.#options.moreConfig ?? ''}${metadataSection(this.tables, link.port)}`
-    const berth = await startBerth({ ...this.#options, folder, moreConfig })
-    const replica = { berth, folder, link, client: new RegistryClient(berth.url) }
+    const started = await startBerth({ ...this.#options, ...(berth && { berth }), folder, moreConfig })
+    const replica = { berth: started, folder, link, client: new RegistryClient(started.url) }
     this.#running.push(replica)
     return replica
   }
@@ -94,6 +95,13 @@ export class Replicas implements AsyncDisposable {
   moveDatabase(server: PostgresAddress): void {
     this.#server = server
     for (const { link } of this.#running) link.moveTo(server.port)
+  }
+
+  /** Asks it to end, and waits. */
+  async end(replica: Replica): Promise<void> {
+    this.#running.splice(this.#running.indexOf(replica), 1)
+    await replica.berth.program.stop()
+    await discard(replica)
   }
 
   /** `kill -9`. */
@@ -105,13 +113,7 @@ export class Replicas implements AsyncDisposable {
 
   /** Resolves when each of them serves everything. */
   async allServe(): Promise<void> {
-    for (const { client, berth } of this.#running)
-      await poll('a replica that serves everything', BACK_MS, async () => {
-        const answer = await client.request('GET', '/readyz').catch(() => undefined)
-        if (!berth.program.running) throw new Error(`a replica has ended: ${berth.program.output}`)
-        const ready = (await answer?.json()) as { ready?: boolean; away?: true } | undefined
-        return ready?.ready === true && ready.away === undefined ? true : undefined
-      })
+    for (const replica of this.#running) await isReady(replica, ({ away }) => away === undefined)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -119,6 +121,22 @@ export class Replicas implements AsyncDisposable {
     await Promise.all(this.#running.map(({ berth }) => berth.program.stop()))
     await Promise.all(this.#running.map(discard))
   }
+}
+
+interface Ready {
+  readonly ready?: boolean
+  /** Only pulls are served. */
+  readonly away?: true
+}
+
+/** Resolves when it says that requests may come, and what else is wanted. */
+export async function isReady({ client, berth }: Replica, alsoWanted: (ready: Ready) => boolean = () => true): Promise<void> {
+  await poll('a replica that is ready', BACK_MS, async () => {
+    const answer = await client.request('GET', '/readyz').catch(() => undefined)
+    if (!berth.program.running) throw new Error(`a replica has ended: ${berth.program.output}`)
+    const ready = (await answer?.json()) as Ready | undefined
+    return ready?.ready === true && alsoWanted(ready) ? true : undefined
+  })
 }
 
 async function discard({ link, folder }: Replica): Promise<void> {
@@ -134,6 +152,5 @@ export interface Tables {
 
 /** Of a configuration. */
 export function metadataSection({ user, database, schema }: Tables, port: number, host = '127.0.0.1'): string {
-  const url = `postgres://${user}@${host}:${port}/${database}`
-  return `metadata:\n  postgres: {url: '${url}', schema: ${schema}}\n`
+  return `metadata:\n  postgres: {host: ${host}, port: ${port}, database: ${database}, user: ${user}, schema: ${schema}}\n`
 }

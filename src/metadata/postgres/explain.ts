@@ -4,8 +4,8 @@ import { ConnectionLostError, sqlStateOf } from './errors.ts'
 import { notOwn } from './own-sessions.ts'
 import { PostgresUnusableError } from './unusable.ts'
 
-/** The server is busy, starts, ends, or has too many others; also what `told` makes of that. */
-const PASSES = /^(?:57P|08|53|55P03|57014)/
+/** The server is busy, starts, ends, or has too many others, or ended a transaction for another one; also what `told` makes of that. */
+const PASSES = /^(?:40|57P|08|53|55P03|57014)/
 /** What a certificate that is not trusted is called by the runtime. */
 const UNTRUSTED = /CERT|VERIFY|SELF_SIGNED/
 /** Of PgBouncer, which knows no more settings than a few; and of statements that another session had prepared, or had not. */

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { describeOnOwnPostgres, describeOnPostgres } from '../../../test/support/postgres-suite.ts'
 import { poll } from '../../../test/support/processes.ts'
-import { StorageInUseError } from '../processes.ts'
-import { MIGRATIONS, versionAfter } from '../sqlite/migrations.ts'
+import { OlderVersionError } from '../processes.ts'
+import { MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.ts'
 import { PostgresConnection, type PostgresPlace } from './connection.ts'
 import { type OpenedPostgres, openPostgres } from './open.ts'
 import { requireOwnSessions } from './own-sessions.ts'
@@ -10,7 +10,10 @@ import { LIMITS, PostgresMetadata } from './postgres.ts'
 import { whileHolding } from './turn.ts'
 import { PostgresUnusableError } from './unusable.ts'
 
-const NEWER = { version: versionAfter(MIGRATIONS) + 1, statements: ['CREATE TABLE visit (name TEXT PRIMARY KEY)'] }
+const PRESENT = versionAfter(MIGRATIONS)
+const CHANGED: Migration = { version: PRESENT + 1, statements: ['CREATE TABLE visit (name TEXT PRIMARY KEY)'] }
+const ADDED: Migration = { ...CHANGED, onlyAdds: true }
+const CHANGED_LATER: Migration = { version: PRESENT + 2, statements: ['DROP TABLE visit'] }
 
 describeOnOwnPostgres('processes over PostgreSQL', (server) => {
   let place: PostgresPlace
@@ -99,16 +102,55 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
     expect(other.beganEpoch).toBe(true)
   })
 
-  test('one with other tables does not start beside another one, and changes nothing', async () => {
-    const one = await start()
+  test('one whose tables an older one cannot use waits for its end, and changes nothing before', async () => {
+    const older = await start()
 
-    const newer = start({ migrations: [...MIGRATIONS, NEWER] })
+    const newer = start({ migrations: [...MIGRATIONS, CHANGED] })
 
-    await expect(newer).rejects.toBeInstanceOf(StorageInUseError)
-    expect(await one.metadata.read.get("SELECT value FROM property WHERE name = 'schema'")).toEqual({
-      value: String(versionAfter(MIGRATIONS)),
-    })
+    await expect(newer).rejects.toBeInstanceOf(OlderVersionError)
+    expect(await versionSeenBy(older)).toBe(PRESENT)
+    await end(older)
+    const later = await poll('its start', 10_000, () => start({ migrations: [...MIGRATIONS, CHANGED] }).catch(() => undefined))
+    expect([await versionSeenBy(later), later.migratedFrom, later.beganEpoch]).toEqual([PRESENT + 1, PRESENT, true])
+    await expect(start()).rejects.toBeInstanceOf(PostgresUnusableError)
   })
+
+  test('one whose tables only have more starts beside an older one, which goes on and may join anew', async () => {
+    const older = await start()
+
+    const newer = await start({ migrations: [...MIGRATIONS, ADDED] })
+    const again = await start()
+
+    expect([newer.migratedFrom, newer.beganEpoch, await versionSeenBy(older)]).toEqual([PRESENT, false, PRESENT + 1])
+    for (const { metadata } of [older, newer, again])
+      await metadata.write((query) => query.run("UPDATE property SET value = value WHERE name = 'store'"))
+    const latest = { migrations: [...MIGRATIONS, ADDED, CHANGED_LATER] }
+    await expect(start(latest)).rejects.toBeInstanceOf(OlderVersionError)
+  })
+
+  test('tables that requests are at work with are changed later, and keep these waiting for a second at most', async () => {
+    const older = await start()
+    const [begun, end] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const written = older.metadata.write(async (query) => {
+      await query.all('UPDATE tag SET name = name RETURNING name')
+      begun.resolve()
+      await end.promise
+    })
+    await begun.promise
+    const onTags: Migration = { ...ADDED, statements: ['ALTER TABLE tag ADD COLUMN seen_ms INTEGER'] }
+
+    const newer = start({ migrations: [...MIGRATIONS, onTags] })
+
+    await expect(newer).rejects.toMatchObject({ errno: '55P03' })
+    end.resolve()
+    await written
+    expect((await start({ migrations: [...MIGRATIONS, onTags] })).migratedFrom).toBe(PRESENT)
+  })
+
+  async function versionSeenBy({ metadata }: OpenedPostgres): Promise<number> {
+    const row = await metadata.read.get<{ value: string }>("SELECT value FROM property WHERE name = 'schema'")
+    return Number(row?.value)
+  }
 
   test('a transaction of one that the others take for dead fails from that moment on', async () => {
     const one = await start()

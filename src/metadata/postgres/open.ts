@@ -1,5 +1,5 @@
 import { beginEpoch, joinEpoch, nextEpoch } from '../collecting/epoch.ts'
-import { type OpenedDatabase, StorageInUseError } from '../processes.ts'
+import type { OpenedDatabase } from '../processes.ts'
 import { MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.ts'
 import type { PostgresLimits, PostgresPlace } from './connection.ts'
 import type { ConnectionLostError } from './errors.ts'
@@ -50,11 +50,8 @@ async function open(
 ): Promise<OpenedPostgres> {
   const version = versionAfter(migrations)
   const others = await locks.living()
-  if (others.some((other) => other.version !== version))
-    throw new StorageInUseError(
-      'Another version of Berth is running on this PostgreSQL; stop it first, or start this one when no other is left.',
-    )
-  const { migratedFrom, databaseId } = await prepareDatabase(place, limits, { store: await storeId(), migrations })
+  const living = others.map((other) => other.version)
+  const { migratedFrom, databaseId } = await prepareDatabase(place, limits, { store: await storeId(), migrations, living })
   const beganEpoch = others.length === 0
   await locks.forgetDead()
   const epoch = beganEpoch ? await beginEpoch(metadata) : await joinEpoch(metadata)

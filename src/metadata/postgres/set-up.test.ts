@@ -2,7 +2,7 @@ import { Database } from 'bun:sqlite'
 import { beforeEach, expect, test } from 'bun:test'
 import { describeOnPostgres } from '../../../test/support/postgres-suite.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
-import { MIGRATIONS, versionAfter } from '../sqlite/migrations.ts'
+import { MIGRATIONS, sqliteTexts, versionAfter } from '../sqlite/migrations.ts'
 import { openMetadata } from '../sqlite/open.ts'
 import type { PostgresPlace } from './connection.ts'
 import { LIMITS } from './postgres.ts'
@@ -16,12 +16,23 @@ const REFUSED = {
   statements: ['CREATE TABLE visitor (name TEXT PRIMARY KEY)', 'CREATE TABLE visit (x TEXT)'],
 }
 
+/** A property or a counter is of no use to an older Berth. */
+const ADDS = /^(?:CREATE (?:TABLE|INDEX|TRIGGER) |ALTER TABLE \w+ ADD COLUMN |INSERT INTO (?:property|counter) )/
+/** A column without which a row of that table is refused. */
+const ASKS_FOR_MORE = /^ALTER TABLE (?!.* DEFAULT ).* NOT NULL/
+
 interface Column {
   readonly table: string
   readonly name: string
   readonly type: string
   readonly isNeeded: number
 }
+
+test('migrations that say so only add, and what an older Berth writes has all that they ask for', () => {
+  const texts = MIGRATIONS.filter(({ onlyAdds }) => onlyAdds === true).flatMap(({ statements }) => [...sqliteTexts(statements)])
+
+  expect(texts.filter((text) => !ADDS.test(text) || ASKS_FOR_MORE.test(text))).toEqual([])
+})
 
 describeOnPostgres('tables in PostgreSQL', (server) => {
   let place: PostgresPlace

@@ -1,5 +1,6 @@
-import { MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.ts'
-import { BASE_TABLES } from '../sqlite/schema.ts'
+import { OlderVersionError } from '../processes.ts'
+import { lastThatChanges, MIGRATIONS, type Migration, versionAfter } from '../sqlite/migrations.ts'
+import { BASE_TABLES, BASE_VERSION } from '../sqlite/schema.ts'
 import { PostgresConnection, type PostgresLimits, type PostgresPlace } from './connection.ts'
 import { postgresStatement } from './dialect.ts'
 import { FUNCTIONS, OWN_TABLES } from './functions.ts'
@@ -7,6 +8,7 @@ import { requireOwnSessions } from './own-sessions.ts'
 import { PostgresUnusableError } from './unusable.ts'
 
 const OLDEST = 14
+const MOST_WAIT = '1s'
 
 export interface PreparedDatabase {
   /** Of the tables, made with them. */
@@ -17,14 +19,21 @@ export interface PreparedDatabase {
   readonly migratedFrom: number | undefined
 }
 
+export interface PrepareOptions {
+  readonly store: string
+  readonly migrations?: readonly Migration[]
+  /** The versions of the other processes that are alive; none of them starts meanwhile. */
+  readonly living?: readonly number[]
+}
+
 /**
- * Makes the tables, or brings them to the present version: one transaction for each version, and one process at a time. Throws PostgresUnusableError, and
- * what the server reports.
+ * Makes the tables, or brings them to the present version: one transaction for each version, and one process at a time. Throws PostgresUnusableError,
+ * OlderVersionError, and what the server reports.
  */
 export async function prepareDatabase(
   place: PostgresPlace,
   limits: PostgresLimits,
-  { store, migrations = MIGRATIONS }: { readonly store: string; readonly migrations?: readonly Migration[] },
+  { store, migrations = MIGRATIONS, living = [] }: PrepareOptions,
 ): Promise<PreparedDatabase> {
   const connection = await PostgresConnection.open(place, limits)
   try {
@@ -35,9 +44,10 @@ export async function prepareDatabase(
       await inTurn(connection, place, () => makeTables(connection, place, store, migrations))
       return { isNew: true, migratedFrom: undefined, databaseId: await idOf(connection) }
     }
-    for (const migration of migrations)
-      if (migration.version > found) await inTurn(connection, place, () => migrate(connection, migration))
-    const migratedFrom = found === versionAfter(migrations) ? undefined : found
+    const next = migrations.filter(({ version }) => version > found)
+    requireNoneBefore(lastThatChanges(next), living)
+    for (const migration of next) await inTurn(connection, place, () => migrate(connection, migration))
+    const migratedFrom = next.length === 0 ? undefined : found
     return { isNew: false, migratedFrom, databaseId: await idOf(connection) }
   } finally {
     await connection.close()
@@ -125,7 +135,7 @@ async function findTables(
   const version = Number(property.get('schema'))
   if (property.get('store') !== store)
     throw new PostgresUnusableError('The database belongs to another storage; name another database or schema for this one.')
-  if (version > versionAfter(migrations))
+  if (oldestOf(property) > versionAfter(migrations))
     throw new PostgresUnusableError(
       `The database has tables of version ${version}, which a newer Berth made; this one knows ${versionAfter(migrations)}.`,
     )
@@ -143,21 +153,42 @@ async function makeTables(
   await connection.control(`CREATE SCHEMA IF NOT EXISTS "${schema.replaceAll('"', '""')}"`)
   for (const statement of [...FUNCTIONS, ...OWN_TABLES]) await connection.control(statement)
   for (const statement of BASE_TABLES) await connection.control(postgresStatement(statement).text)
-  for (const migration of migrations) await runStatements(connection, migration)
+  for (const { statements } of migrations) await runStatements(connection, statements)
   await connection.control("INSERT INTO counter (name, value) VALUES ('commits', 0)")
-  const version = String(versionAfter(migrations))
-  const properties = { schema: version, store, epoch: '0', database: crypto.randomUUID() }
+  const oldest = String(lastThatChanges(migrations) ?? BASE_VERSION)
+  const properties = { schema: String(versionAfter(migrations)), oldest, store, epoch: '0', database: crypto.randomUUID() }
   for (const [name, value] of Object.entries(properties))
     await ask(connection, 'INSERT INTO property (name, value) VALUES (?, ?)', name, value)
 }
 
-async function migrate(connection: PostgresConnection, migration: Migration): Promise<void> {
-  const [row] = await ask<{ value: string }>(connection, "SELECT value FROM property WHERE name = 'schema'")
+/** Throws OlderVersionError when processes are alive that know only tables before that version. */
+function requireNoneBefore(version: number | undefined, living: readonly number[]): void {
+  if (version === undefined || living.every((other) => other >= version)) return
+  throw new OlderVersionError(
+    `An older version of Berth is at work on this PostgreSQL, which cannot go on with tables of version ${version}; stop the last of its processes.`,
+  )
+}
+
+/** The oldest version that goes on with these tables. Before it was noted, each was for its own version alone. */
+function oldestOf(property: ReadonlyMap<string, string>): number {
+  return Number(property.get('oldest') ?? property.get('schema'))
+}
+
+async function migrate(connection: PostgresConnection, { version, onlyAdds, statements }: Migration): Promise<void> {
+  const property = (await propertiesOf(connection)) ?? new Map<string, string>()
   // Another process may have been first.
-  if (Number(row?.value) >= migration.version) return
+  if (Number(property.get('schema')) >= version) return
+  // Requests of the other processes wait behind a statement that waits for a table.
+  await connection.control(`SET LOCAL lock_timeout = '${MOST_WAIT}'`)
   for (const statement of FUNCTIONS) await connection.control(statement)
-  await runStatements(connection, migration)
-  await ask(connection, "UPDATE property SET value = ? WHERE name = 'schema'", String(migration.version))
+  await runStatements(connection, statements)
+  const properties = { schema: version, oldest: onlyAdds === true ? oldestOf(property) : version }
+  for (const [name, value] of Object.entries(properties))
+    await ask(
+      connection,
+      'INSERT INTO property (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value',
+      ...[name, String(value)],
+    )
 }
 
 async function idOf(connection: PostgresConnection): Promise<string> {
@@ -167,7 +198,7 @@ async function idOf(connection: PostgresConnection): Promise<string> {
   return row.value
 }
 
-async function runStatements(connection: PostgresConnection, { statements }: Migration): Promise<void> {
+async function runStatements(connection: PostgresConnection, statements: Migration['statements']): Promise<void> {
   for (const statement of statements) {
     const { text } = postgresStatement(statement)
     if (text !== '') await connection.control(text)

@@ -22,6 +22,11 @@ export interface Migration {
   readonly version: number
   /** An empty text: that database has nothing to do. */
   readonly statements: Iterable<Sql>
+  /**
+   * A Berth that knows only the version before goes on with tables that went through it, and the new one takes the rows that the old one writes: replicas of
+   * both work side by side (docs/replicas.md, Update). Left out: the old ones must have ended.
+   */
+  readonly onlyAdds?: true
 }
 
 /** What became of the tables after the base, oldest first. One that has been released stays as it is: databases went through it. */
@@ -134,7 +139,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 21, statements: SYNC_TABLES },
   { version: 22, statements: [...LISTENER_TABLES, ...WEBHOOK_TABLES] },
   { version: 23, statements: INSIDE_TABLES },
-  { version: 24, statements: ORDER_TABLES },
+  { version: 24, statements: ORDER_TABLES, onlyAdds: true },
 ]
 
 /** For rows of versions that were never in a PostgreSQL. */
@@ -145,6 +150,11 @@ function ofOldRows(sqlite: string): Sql {
 /** The version of a database that went through all of these. */
 export function versionAfter(migrations: readonly Migration[]): number {
   return migrations.at(-1)?.version ?? BASE_VERSION
+}
+
+/** The last of these versions whose tables an older Berth cannot use; undefined when each of them only adds. */
+export function lastThatChanges(migrations: readonly Migration[]): number | undefined {
+  return migrations.findLast(({ onlyAdds }) => onlyAdds !== true)?.version
 }
 
 /** True when a database of this version can be brought to the present one. */

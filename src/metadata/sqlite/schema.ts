@@ -6,7 +6,7 @@ export const BASE_VERSION = 3
  * be gone. A row of an older epoch is a hint (docs/orders-of-writing.md).
  */
 export const BASE_TABLES: readonly string[] = [
-  // schema, store and inode: whose database this is. epoch: the present one. names-epoch, blobs-epoch, seen-epoch, complete-epoch: how far its scan is; passed-over: what it could not read; obstacles: what it met that Berth does not know. scrub: how far the reading of all bytes is, of any epoch.
+  // schema, store and inode: whose database this is. oldest: the oldest version of Berth that goes on with these tables (PostgreSQL). epoch: the present one. names-epoch, blobs-epoch, seen-epoch, complete-epoch: how far its scan is; passed-over: what it could not read; obstacles: what it met that Berth does not know. scrub: how far the reading of all bytes is, of any epoch.
   'CREATE TABLE property (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID',
   'CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID',
   "INSERT INTO counter (name, value) VALUES ('number', 0)",

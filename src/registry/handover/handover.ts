@@ -68,7 +68,7 @@ export class Handover {
   }
 }
 
-const AWAY = 'The metadata database cannot be reached: only pulls are answered until it can. Try again in a moment.'
+const AWAY = 'The metadata database cannot be used at the moment: only pulls are answered until it can. Try again in a moment.'
 const ANOTHER =
   'Another registry was at work on this storage a moment ago; only pulls are answered until it has ended. Try again later.'
 

@@ -11,6 +11,8 @@ export interface TablesSeen {
   readonly version: number | undefined
   /** The one that this Berth makes. */
   readonly known: number
+  /** The oldest one whose Berth goes on with them. */
+  readonly oldest: number
   /** How many tables belong to another role than the one that Berth logs in with. */
   readonly foreign: number
 }
@@ -18,12 +20,15 @@ export interface TablesSeen {
 export async function seeTables(ask: Ask): Promise<TablesSeen> {
   const known = versionAfter(MIGRATIONS)
   const [table] = await ask<{ isThere: 0 | 1 }>("SELECT to_regclass('property') IS NOT NULL AS isThere")
-  if (table?.isThere !== 1) return { version: undefined, known, foreign: 0 }
-  const [property] = await ask<{ value: string }>("SELECT value FROM property WHERE name = 'schema'")
+  if (table?.isThere !== 1) return { version: undefined, known, oldest: known, foreign: 0 }
+  const [property] = await ask<{ version: number; oldest: number }>(
+    `SELECT CAST(s.value AS INTEGER) AS version, CAST(coalesce(o.value, s.value) AS INTEGER) AS oldest
+     FROM property s LEFT JOIN property o ON o.name = 'oldest' WHERE s.name = 'schema'`,
+  )
   const [foreign] = await ask<{ count: number }>(
     "SELECT count(*) AS count FROM pg_tables WHERE schemaname = current_schema() AND NOT pg_has_role(tableowner, 'USAGE')",
   )
-  return { version: Number(property?.value), known, foreign: foreign?.count ?? 0 }
+  return { version: property?.version ?? 0, known, oldest: property?.oldest ?? 0, foreign: foreign?.count ?? 0 }
 }
 
 /** How many connections the server, or the limit of the role, has left. */
