@@ -1,4 +1,3 @@
-import { MANIFEST_TYPE } from '../stores/layout-store.ts'
 import { type ResponseHead, Socket } from './socket.ts'
 
 /** One connection of a load, as a process of its own: it makes ready, says so, waits for the word, works, and reports. */
@@ -10,8 +9,6 @@ interface DownloadJob {
   readonly port: number
   readonly path: string
   readonly times: number
-  /** The path of a manifest that is asked for before the first download. */
-  readonly manifest?: string
   /** Of the blob, where what comes is counted. */
   readonly bytes?: number
 }
@@ -37,26 +34,15 @@ export interface PreparedBlob {
 export interface JobReport {
   readonly cpuSeconds: number
   readonly error: string | undefined
-  /** When the first byte of the first download came: milliseconds since 1970. */
-  readonly firstByteAtMs: number | undefined
 }
 
-/** Gives when the first byte came. */
-function download(socket: Socket, { path, times, bytes, manifest }: DownloadJob): number | undefined {
-  let firstByteAtMs: number | undefined
-  if (manifest !== undefined) {
-    socket.send(Buffer.from(`GET ${manifest} HTTP/1.1\r\nHost: localhost\r\nAccept: ${MANIFEST_TYPE}\r\n\r\n`))
-    socket.discardBody(expected(socket.receiveHead(), 200))
-  }
-  const onFirst = () => {
-    firstByteAtMs ??= performance.timeOrigin + performance.now()
-  }
+function download(socket: Socket, { path, times, bytes }: DownloadJob): void {
   for (let time = 0; time < times; time += 1) {
     socket.send(Buffer.from(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`))
-    const size = socket.discardBody(expected(socket.receiveHead(), 200), onFirst)
+    const size = Number(expected(socket.receiveHead(), 200).headers.get('content-length') ?? 0)
+    socket.discard(size)
     if (bytes !== undefined && size !== bytes) throw new Error(`${size} of ${bytes} bytes came`)
   }
-  return firstByteAtMs
 }
 
 function upload(socket: Socket, { repository, blobs, inOnePut = false }: UploadJob): void {
@@ -113,15 +99,14 @@ function expected(head: ResponseHead, status: number): ResponseHead {
 function work(socket: Socket, job: Job): JobReport {
   const before = process.cpuUsage()
   let error: string | undefined
-  let firstByteAtMs: number | undefined
   try {
-    if (job.kind === 'download') firstByteAtMs = download(socket, job)
+    if (job.kind === 'download') download(socket, job)
     else upload(socket, job)
   } catch (cause) {
     error = String(cause)
   }
   const { user, system } = process.cpuUsage(before)
-  return { cpuSeconds: (user + system) / 1e6, error, firstByteAtMs }
+  return { cpuSeconds: (user + system) / 1e6, error }
 }
 
 const job = JSON.parse(await Bun.file(process.argv[2] ?? '').text()) as Job

@@ -6,8 +6,6 @@ export interface LoadResult {
   readonly seconds: number
   /** What the generator itself has used. */
   readonly cpuSeconds: number
-  /** Of each download: milliseconds since 1970. */
-  readonly firstBytesAtMs: readonly number[]
 }
 
 interface Connection {
@@ -37,7 +35,6 @@ export async function openConnections(jobs: readonly Job[], folder: string): Pro
       return {
         seconds,
         cpuSeconds: reports.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
-        firstBytesAtMs: reports.flatMap(({ firstByteAtMs = [] }) => firstByteAtMs),
       }
     },
   }

@@ -7,6 +7,7 @@ const { symbols: libc } = dlopen('libc.so.6', {
   send: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
   recv: { args: ['i32', 'ptr', 'u64', 'i32'], returns: 'i64' },
   sendfile: { args: ['i32', 'i32', 'ptr', 'u64'], returns: 'i64' },
+  poll: { args: ['ptr', 'u64', 'i32'], returns: 'i32' },
   close: { args: ['i32'], returns: 'i32' },
 })
 
@@ -15,10 +16,16 @@ const SOCK_STREAM = 1
 const MSG_PEEK = 0x2
 /** On a TCP socket: the bytes are dropped in the kernel and never copied to this program. */
 const MSG_TRUNC = 0x20
+const MSG_DONTWAIT = 0x40
 const MSG_NOSIGNAL = 0x4000
+/** What poll() says of a descriptor takes so many bytes. */
+const POLLED_BYTES = 8
+const POLLIN = 0x1
+const POLLERR = 0x8
+const POLLNVAL = 0x20
+const WITHOUT_END = -1
 
 const LONGEST_HEAD = 64 * 1024
-const LONGEST_CHUNK_LINE = 32
 const LARGEST_STEP = 8 * 1024 * 1024
 
 export interface ResponseHead {
@@ -72,6 +79,18 @@ export class Socket implements Disposable {
     }
   }
 
+  /** At most so many of the bytes that have come, which stay; none when none have. */
+  peek(length: number): Buffer {
+    const wanted = Math.min(length, LONGEST_HEAD)
+    const waiting = libc.recv(this.#descriptor, ptr(this.#buffer), wanted, MSG_PEEK | MSG_DONTWAIT)
+    return Buffer.from(this.#buffer.buffer, 0, come(waiting))
+  }
+
+  /** Drops at most so many of the bytes that have come, and gives how many. */
+  drop(length: number): number {
+    return come(libc.recv(this.#descriptor, ptr(this.#buffer), Math.min(length, LARGEST_STEP), MSG_TRUNC | MSG_DONTWAIT))
+  }
+
   /** Drops so many bytes of a body. */
   discard(length: number): void {
     for (let left = length; left > 0; ) {
@@ -79,41 +98,8 @@ export class Socket implements Disposable {
     }
   }
 
-  /** Drops the body of an answer, and gives its bytes. `onFirst` is called when the first of them has come. */
-  discardBody({ headers }: ResponseHead, onFirst: () => void = () => undefined): number {
-    const isChunked = headers.get('transfer-encoding') === 'chunked'
-    let size = 0
-    const drop = (length: number) => {
-      if (size === 0 && length > 0) {
-        this.discard(1)
-        onFirst()
-      }
-      this.discard(size === 0 ? length - 1 : length)
-      size += length
-    }
-    if (!isChunked) {
-      drop(Number(headers.get('content-length') ?? 0))
-      return size
-    }
-    for (let length = this.#chunkLength(); length > 0; length = this.#chunkLength()) {
-      drop(length)
-      this.discard(2)
-    }
-    this.discard(2)
-    return size
-  }
-
-  /** Reads the line before a chunk. */
-  #chunkLength(): number {
-    for (;;) {
-      const waiting = positive(libc.recv(this.#descriptor, ptr(this.#buffer), LONGEST_CHUNK_LINE, MSG_PEEK))
-      const line = Buffer.from(this.#buffer.buffer, 0, waiting).toString('latin1')
-      const end = line.indexOf('\r\n')
-      if (end < 0 && waiting === LONGEST_CHUNK_LINE) throw new Error('the line before a chunk does not end')
-      if (end < 0) continue
-      libc.recv(this.#descriptor, ptr(this.#buffer), end + 2, 0)
-      return Number.parseInt(line, 16)
-    }
+  get descriptor(): number {
+    return this.#descriptor
   }
 
   [Symbol.dispose](): void {
@@ -121,7 +107,22 @@ export class Socket implements Disposable {
   }
 }
 
-function headOf(text: string): ResponseHead {
+/** Waits until bytes have come for some of the sockets, and gives these. */
+export function haveCome(sockets: readonly Socket[]): readonly Socket[] {
+  const polled = new DataView(new ArrayBuffer(sockets.length * POLLED_BYTES))
+  for (const [index, socket] of sockets.entries()) {
+    polled.setInt32(index * POLLED_BYTES, socket.descriptor, true)
+    polled.setInt16(index * POLLED_BYTES + 4, POLLIN, true)
+  }
+  checked('poll', libc.poll(ptr(polled), sockets.length, WITHOUT_END))
+  return sockets.filter((_, index) => {
+    const found = polled.getInt16(index * POLLED_BYTES + 6, true)
+    if ((found & (POLLERR | POLLNVAL)) !== 0) throw new Error('the server cut the connection')
+    return found !== 0
+  })
+}
+
+export function headOf(text: string): ResponseHead {
   const [statusLine = '', ...lines] = text.split('\r\n')
   const fields = lines.map((line): [string, string] => {
     const colon = line.indexOf(':')
@@ -138,4 +139,10 @@ function checked(call: string, result: number | bigint): number {
 function positive(result: number | bigint): number {
   if (result <= 0) throw new Error('the server closed the connection')
   return Number(result)
+}
+
+/** What a call without waiting gives where nothing has come is no end of the connection: poll() tells of that. */
+function come(result: number | bigint): number {
+  if (result === 0 || result === 0n) throw new Error('the server closed the connection')
+  return Math.max(0, Number(result))
 }

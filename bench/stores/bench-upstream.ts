@@ -19,6 +19,7 @@ export class BenchUpstream {
   readonly #manifests = new Map<string, string>()
   readonly #fetches = new Map<string, number>()
   readonly #firstSentAtMs = new Map<string, number>()
+  #held: Promise<void> | undefined
 
   private constructor(folder: string) {
     this.#folder = folder
@@ -35,6 +36,13 @@ export class BenchUpstream {
 
   fetchesOf({ digest }: PreparedBlob): number {
     return this.#fetches.get(digest) ?? 0
+  }
+
+  /** Answers no GET of a blob before what this gives is called. */
+  hold(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#held = promise
+    return resolve
   }
 
   /** Milliseconds since 1970. */
@@ -72,6 +80,7 @@ export class BenchUpstream {
     const headers = { 'docker-content-digest': last, 'content-type': 'application/octet-stream' }
     if (request.method === 'HEAD') return new Response(null, { headers: { ...headers, 'content-length': String(file.size) } })
     this.#fetches.set(last, (this.#fetches.get(last) ?? 0) + 1)
+    await this.#held
     if (!this.#firstSentAtMs.has(last)) this.#firstSentAtMs.set(last, performance.timeOrigin + performance.now())
     return new Response(file, { headers })
   }
