@@ -39,9 +39,9 @@ export class MirroredRoutes {
     const { repository, query } = route
     const namespace = this.#names.ownerOf(repository) === undefined ? query.get('ns') : null
     const meant = namespace === null ? undefined : this.#names.inNamespace(namespace, repository)
-    if (namespace === null || meant === undefined)
-      return { route: { ...route, repository: this.#names.complete(repository) }, namespace: undefined }
-    return { route: { ...route, repository: meant }, namespace }
+    if (namespace !== null && meant !== undefined) return { route: { ...route, repository: meant }, namespace }
+    const complete = this.#names.complete(repository)
+    return { route: complete === repository ? route : { ...route, repository: complete }, namespace: undefined }
   }
 
   /**
@@ -49,7 +49,7 @@ export class MirroredRoutes {
    * means gets nothing of this one. A HEAD of a blob is about a repository here: a client that pushes asks by it whether to upload.
    */
   standInOf(route: Route, method: string): RepositoryName | undefined {
-    if (!isOfRepository(route) || route.query.has('ns') || !isPull(route, method)) return undefined
+    if (!this.#names.hasDefault || !isOfRepository(route) || route.query.has('ns') || !isPull(route, method)) return undefined
     return this.#names.inDefault(route.repository)
   }
 

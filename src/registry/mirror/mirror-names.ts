@@ -19,6 +19,8 @@ const HUB_HOSTS = ['docker.io', 'index.docker.io', 'registry-1.docker.io']
 
 interface Entry<Mirror> {
   readonly mirror: Mirror
+  /** The prefix and a slash: made once, for each request is compared with it. */
+  readonly below: string
   readonly isHub: boolean
   /** By which clients name the registry, beside the prefix. */
   readonly hosts: readonly string[]
@@ -33,7 +35,7 @@ export class MirrorNames<Mirror extends NamedMirror = NamedMirror> {
     this.#entries = mirrors.map((mirror) => {
       const hosts = mirror.urls.map((url) => new URL(url).host)
       const isHub = mirror.prefix === HUB_PREFIX || hosts.some((host) => HUB_HOSTS.includes(host))
-      return { mirror, isHub, hosts: isHub ? [...hosts, ...HUB_HOSTS] : hosts }
+      return { mirror, below: `${mirror.prefix}/`, isHub, hosts: isHub ? [...hosts, ...HUB_HOSTS] : hosts }
     })
     this.#default = this.#entries.find(({ mirror }) => mirror.isDefault)
   }
@@ -41,6 +43,11 @@ export class MirrorNames<Mirror extends NamedMirror = NamedMirror> {
   /** No name belongs to a mirror. */
   get isEmpty(): boolean {
     return this.#entries.length === 0
+  }
+
+  /** One of them is the default. */
+  get hasDefault(): boolean {
+    return this.#default !== undefined
   }
 
   /** The mirror to whose prefix a name belongs, whether or not it is fetched there. Nothing is pushed to such a name. */
@@ -85,7 +92,7 @@ export class MirrorNames<Mirror extends NamedMirror = NamedMirror> {
   }
 
   #ownerOf(repository: RepositoryName): Entry<Mirror> | undefined {
-    return this.#entries.find(({ mirror: { prefix } }) => repository === prefix || repository.startsWith(`${prefix}/`))
+    return this.#entries.find(({ mirror: { prefix }, below }) => repository.startsWith(below) || repository === prefix)
   }
 }
 

@@ -46,12 +46,14 @@ export class MirroredManifests {
   /** Throws MANIFEST_UNKNOWN where the upstream answers 404, and UpstreamFailure. */
   async get(repository: RepositoryName, reference: Reference): Promise<StoredManifest> {
     const { manifests } = this.#options
-    const get = () => manifests.get(repository, reference)
     if (this.#isSettled(repository, reference)) {
-      const here = await ifKnown(get)
-      if (here !== undefined) return here
+      try {
+        return await manifests.get(repository, reference)
+      } catch (error) {
+        requireUnknown(error)
+      }
     }
-    const { held, unconfirmedBy } = await this.#brought(repository, reference, get)
+    const { held, unconfirmedBy } = await this.#brought(repository, reference, () => manifests.get(repository, reference))
     return { ...held, unconfirmedBy }
   }
 
@@ -59,8 +61,11 @@ export class MirroredManifests {
   async read(repository: RepositoryName, reference: Reference): Promise<WholeManifest> {
     const { manifests } = this.#options
     if (this.#isSettled(repository, reference)) {
-      const here = await ifKnown(() => manifests.read(repository, reference))
-      if (here !== undefined) return here
+      try {
+        return await manifests.read(repository, reference)
+      } catch (error) {
+        requireUnknown(error)
+      }
     }
     const { held, unconfirmedBy } = await this.#brought(repository, reference, () => this.#readWhole(repository, reference))
     return { manifest: { ...held.manifest, unconfirmedBy }, content: held.content }
@@ -121,8 +126,14 @@ export class MirroredManifests {
     }
   }
 
+  /** Undefined where it is not here. */
   async #find(repository: RepositoryName, reference: Reference): Promise<StoredManifest | undefined> {
-    return await ifKnown(() => this.#options.manifests.get(repository, reference))
+    try {
+      return await this.#options.manifests.get(repository, reference)
+    } catch (error) {
+      requireUnknown(error)
+      return undefined
+    }
   }
 
   /** Requests that want the same at once share one answer. */
@@ -197,14 +208,9 @@ function unknownUpstream({ asked }: Pick<NamedUpstream, 'asked'>, reference: Ref
   return new RegistryError('MANIFEST_UNKNOWN', { message: `${asked} has no such manifest (404).`, detail: { reference } })
 }
 
-/** Undefined where it is not here. */
-async function ifKnown<Found>(find: () => Promise<Found>): Promise<Found | undefined> {
-  try {
-    return await find()
-  } catch (error) {
-    if (isUnknown(error)) return undefined
-    throw error
-  }
+/** Throws every error but that of a manifest that is not here. */
+function requireUnknown(error: unknown): void {
+  if (!isUnknown(error)) throw error
 }
 
 function isUnknown(error: unknown): boolean {
