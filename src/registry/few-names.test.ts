@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from 'bun:test'
 import { openSqlite } from '../../test/support/each-engine.ts'
+import { LongestTurn } from '../../test/support/longest-turn.ts'
 import type { OpenedForContract } from '../../test/support/metadata-contract.ts'
 import type { Query } from '../metadata/query.ts'
 import { rangesOf, type ShownNames } from '../oci/name-ranges.ts'
@@ -109,6 +110,22 @@ test('after their time all names are looked at anew', async () => {
   await opened.metadata.write((query) => query.run("DELETE FROM repository WHERE name = 'a/web'"))
 
   expect(await namesOf(few, shownTo('**/web'))).toEqual(['b/web'])
+})
+
+test('a look at all names leaves other work its turn', async () => {
+  await opened.metadata.write((query) =>
+    query.run(
+      "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000) INSERT INTO repository (name) SELECT 'team/' || i FROM n",
+    ),
+  )
+  const turns = new LongestTurn({ questionMs: 2 })
+  const few = new FewNames(turns.watch(opened.metadata.read), LIMITS)
+
+  const { longestMs, tookMs } = await turns.during(async () => expect(await few.of(shownTo('**/web'))).toEqual([]))
+
+  // Three times two questions, and one more that there are no others.
+  expect(tookMs).toBe(14)
+  expect(longestMs).toBeLessThanOrEqual(8)
 })
 
 test('requests at the same time share a look, and each finds what was there before it', async () => {

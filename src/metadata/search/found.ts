@@ -112,6 +112,19 @@ function byMatch(condition: string): Sql {
   }
 }
 
+/** Entries that the index has for a match, by id: they may not have the words. */
+export async function listMatchIds(query: Query, match: string, { after, limit }: SearchStep): Promise<readonly number[]> {
+  const rows = await query.all<{ id: number }>(MATCH_IDS, match, after, limit)
+  return rows.map(({ id }) => id)
+}
+
+const MATCH_IDS: Sql = {
+  sqlite: `SELECT s.rowid AS id FROM search_words s WHERE s.search_words MATCH CAST(? AS TEXT) AND s.rowid > CAST(? AS INTEGER)
+     ORDER BY s.rowid LIMIT CAST(? AS INTEGER)`,
+  postgresql: `SELECT repository_id AS id FROM search_entry WHERE trigrams @@ matching(CAST(? AS TEXT)) AND repository_id > CAST(? AS INTEGER)
+     ORDER BY repository_id LIMIT CAST(? AS INTEGER)`,
+}
+
 /** Whether the index has more entries for a match than so many. */
 export async function hasMoreThan(query: Query, match: string, most: number): Promise<boolean> {
   const row = await query.get(MORE_THAN, match, most)

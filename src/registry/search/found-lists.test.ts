@@ -3,9 +3,11 @@ import { BerthInProcess } from '../../../test/support/berth-in-process.ts'
 import { SeededRandom } from '../../../test/support/seeded-random.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
 import { putEntry } from '../../metadata/search/entries.ts'
+import type { FoundRow } from '../../metadata/search/found.ts'
 import { rangesOf, type ShownNames } from '../../oci/name-ranges.ts'
 import { RepositoryGlob } from '../../oci/repository-glob.ts'
-import { listWithWords, type SearchLimits } from './found-lists.ts'
+import { Rest } from '../rest.ts'
+import { listAmongFew, listWithWords, type SearchLimits } from './found-lists.ts'
 import { searchTermsOf } from './search-terms.ts'
 
 setDefaultTimeout(120_000)
@@ -14,10 +16,10 @@ const COUNT = 400
 const LETTERS = ['a', 'b', 'c', 'é', '日', '"', '-', ' ', '\n']
 /** Small, so that each way is gone. */
 const LIMITS: readonly SearchLimits[] = [
-  { common: 10_000, trigrams: 1_000 },
-  { common: 20, trigrams: 1_000 },
-  { common: 0, trigrams: 0 },
-  { common: 10_000, trigrams: 3 },
+  { common: 10_000, trigrams: 1_000, readAll: 1_000 },
+  { common: 20, trigrams: 1_000, readAll: 0 },
+  { common: 0, trigrams: 0, readAll: 0 },
+  { common: 10_000, trigrams: 3, readAll: 0 },
 ]
 const PATTERNS = [
   ['**'],
@@ -30,6 +32,7 @@ const PATTERNS = [
 
 let folder: TemporaryFolder
 let berth: BerthInProcess
+let all: readonly FoundRow[] = []
 const texts = new Map<string, string>()
 
 beforeAll(async () => {
@@ -44,8 +47,8 @@ beforeAll(async () => {
       texts.set(name, `${name}\n${said}\n\n`)
       await query.run('INSERT INTO repository (name, scanned_epoch) VALUES (?, ?)', name, epoch)
     }
-    const rows = await query.all<{ id: number; name: string }>('SELECT id, name FROM repository')
-    for (const { id, name } of rows) {
+    all = await query.all<FoundRow>('SELECT id, name FROM repository')
+    for (const { id, name } of all) {
       const entry = { repositoryId: id, words: texts.get(name) ?? '', description: null, source: null, isAutomated: false }
       await putEntry(query, entry)
     }
@@ -67,17 +70,23 @@ const QUERIES = [
 ]
 
 test.each(LIMITS)('with %j each way finds what has all words, once, and nothing else', async (limits) => {
-  const { read } = berth.opened.metadata
+  const reading = { read: berth.opened.metadata.read, rest: new Rest() }
   for (const query of QUERIES) {
     const terms = searchTermsOf(query)
     const expected = [...texts].filter(([, text]) => terms.words.every((word) => text.includes(word))).map(([name]) => name)
     for (const shown of [undefined, ...PATTERNS.map(shownTo)]) {
       const found: string[] = []
-      for await (const rows of (await listWithWords(read, terms, shown, limits)) ?? [])
+      for await (const rows of (await listWithWords(reading, terms, shown, limits)) ?? [])
         found.push(...rows.map(({ name }) => name))
 
       const fits = (name: string) => shown?.fits(name as never) ?? true
+      const few = all.filter(({ name }) => fits(name))
+      const amongFew: string[] = []
+      for await (const rows of (await listAmongFew(reading, terms, few, limits)) ?? [])
+        amongFew.push(...rows.map(({ name }) => name))
+
       expect([query, found.filter(fits).toSorted()]).toEqual([query, expected.filter(fits).toSorted()])
+      expect([query, amongFew.filter(fits).toSorted()]).toEqual([query, expected.filter(fits).toSorted()])
     }
   }
 })
@@ -95,9 +104,11 @@ test('a caller that may see few of very many is shown them without a look at the
   } as typeof read
   counted.get = read.get.bind(read)
 
-  const list = await listWithWords(counted, searchTermsOf('team'), shownTo(['team-1/app-1', 'team-2/app-2']), {
+  const reading = { read: counted, rest: new Rest() }
+  const list = await listWithWords(reading, searchTermsOf('team'), shownTo(['team-1/app-1', 'team-2/app-2']), {
     common: 20,
     trigrams: 10,
+    readAll: 10,
   })
   const found: string[] = []
   for await (const rows of list ?? []) found.push(...rows.map(({ name }) => name))

@@ -7,11 +7,12 @@ import {
   listAmongIds,
   listAmongNames,
   listByMatch,
+  listMatchIds,
   listTrigrams,
 } from '../../metadata/search/found.ts'
 import type { NameRange, ShownNames } from '../../oci/name-ranges.ts'
 import type { FoundList } from '../names-in-ranges.ts'
-import { Rest } from '../rest.ts'
+import type { Rest } from '../rest.ts'
 import { matchOf, type SearchTerms, trigramsOf } from './search-terms.ts'
 
 const ROWS_AT_ONCE = 500
@@ -20,51 +21,85 @@ const ENTRIES_AT_ONCE = 2_000
 const TRIGRAMS_AT_ONCE = 10
 /** So many names are compared with pieces in the time in which the index leads to one entry. */
 const NAMES_OF_ENTRY = 10
+/** So many ids of the index are compared in the time in which one entry is read. */
+const IDS_OF_ENTRY = 10
+const IDS_AT_ONCE = 5_000
 
 export interface SearchLimits {
   /** What more entries have tells little: looking at the entries themselves is quicker. */
   readonly common: number
   /** For one short word. Each is merged with the others, entry by entry. */
   readonly trigrams: number
+  /** So many entries are read without a look at the index. */
+  readonly readAll: number
 }
 
-const LIMITS: SearchLimits = { common: 10_000, trigrams: 1_000 }
+const LIMITS: SearchLimits = { common: 10_000, trigrams: 1_000, readAll: 200 }
+
+export interface Reading {
+  readonly read: Query
+  /** Of one search, which looks at many things. */
+  readonly rest: Rest
+}
 
 /**
  * Entries that have all words: by the index, unless that would lead to very many of which the caller may see few; then among the names that it may see.
  * Undefined where the index says that there is none.
  */
 export async function listWithWords(
-  read: Query,
+  reading: Reading,
   terms: SearchTerms,
   shown: ShownNames | undefined,
   limits = LIMITS,
 ): Promise<FoundList | undefined> {
-  const { words, trigrams, shortWords } = terms
-  const clauses: (readonly string[])[] = trigrams.map((trigram) => [trigram])
+  const { read } = reading
+  const { words } = terms
   const ofNames = clausesOfNames(shown)
   // Comparing all names with pieces is quicker than the many sequences of a short word.
-  for (const word of ofNames.length === 0 ? shortWords : []) {
-    const found = await trigramsFrom(read, word, limits)
-    if (found?.length === 0) return undefined
-    if (found !== undefined) clauses.push(found)
-  }
-  if (clauses.length > 0) clauses.push(...ofNames)
-  const match = clauses.length === 0 ? undefined : matchOf(clauses)
-  if (match !== undefined && (shown === undefined || !(await leadsFar(read, match, shown, limits)))) {
+  const clauses = await clausesOf(reading, ofNames.length === 0 ? terms : { ...terms, shortWords: [] }, limits)
+  if (clauses === undefined) return undefined
+  const match = clauses.length === 0 ? undefined : matchOf([...clauses, ...ofNames])
+  if (match !== undefined && (shown === undefined || !(await leadsFar(reading, match, shown, limits)))) {
     return listMatching(read, words, match)
   }
   const ranges = shown?.ranges ?? []
-  const isWhole = shown === undefined || ranges.some(({ from, pieces }) => from === '' && pieces === undefined)
-  return isWhole ? listAll(read, words) : listAmong(read, words, ranges)
+  return shown === undefined || ranges.some(isWhole) ? listAll(read, words) : listAmong(read, words, ranges)
 }
 
-/** The same among the few repositories that the caller may see. */
-export async function listAmongFew(read: Query, { words, trigrams }: SearchTerms, few: readonly FoundRow[]): Promise<FoundList> {
-  const match = trigrams.length === 0 ? undefined : matchOf(trigrams.map((trigram) => [trigram]))
-  if (match !== undefined && !(await hasMoreThan(read, match, few.length))) return listMatching(read, words, match)
-  const ids = Float64Array.from(few, ({ id }) => id).sort()
-  return listOfIds(read, words, ids)
+/** The same among the few repositories that a caller may see: those that the index leads to, unless that would be very many. */
+export async function listAmongFew(
+  reading: Reading,
+  terms: SearchTerms,
+  few: readonly FoundRow[],
+  limits = LIMITS,
+): Promise<FoundList | undefined> {
+  const { read } = reading
+  const { words } = terms
+  if (few.length > limits.readAll) {
+    const clauses = await clausesOf(reading, terms, limits)
+    if (clauses === undefined) return undefined
+    const match = clauses.length === 0 ? undefined : matchOf(clauses)
+    const isFar = match === undefined || (await hasMoreThan(read, match, few.length * IDS_OF_ENTRY))
+    await reading.rest.after(0)
+    if (!isFar) return listMatchingAmong(reading, { words, match }, new Set(few.map(({ id }) => id)))
+  }
+  return listOfIds(read, words, Float64Array.from(few, ({ id }) => id).sort())
+}
+
+/** What an entry must have in the index, that it may have all words; undefined: none has it. */
+async function clausesOf(
+  reading: Reading,
+  { trigrams, shortWords }: Pick<SearchTerms, 'trigrams' | 'shortWords'>,
+  limits: SearchLimits,
+): Promise<readonly (readonly string[])[] | undefined> {
+  const clauses: (readonly string[])[] = trigrams.map((trigram) => [trigram])
+  for (const word of shortWords) {
+    const found = await trigramsFrom(reading, word, limits)
+    if (found?.length === 0) return undefined
+    if (found !== undefined) clauses.push(found)
+    await reading.rest.after(0)
+  }
+  return clauses
 }
 
 /** What an entry must have besides, so that its name fits: an entry begins with it. */
@@ -80,24 +115,36 @@ function clausesOfNames(shown: ShownNames | undefined): readonly (readonly strin
 }
 
 /** Whether the index has more entries than the caller may see. */
-async function leadsFar(read: Query, match: string, { ranges }: ShownNames, { common }: SearchLimits): Promise<boolean> {
-  if (ranges.some(({ pieces }) => pieces !== undefined)) return await hasMoreThan(read, match, common / NAMES_OF_ENTRY)
-  let seen = 0
+async function leadsFar({ read, rest }: Reading, match: string, shown: ShownNames, { common }: SearchLimits): Promise<boolean> {
+  const most = shown.ranges.some(({ pieces }) => pieces !== undefined)
+    ? Math.floor(common / NAMES_OF_ENTRY)
+    : await countIn(read, shown.ranges, common)
+  await rest.after(0)
+  return await hasMoreThan(read, match, most)
+}
+
+/** How many names lie in these ranges, at most so many. */
+async function countIn(read: Query, ranges: readonly NameRange[], most: number): Promise<number> {
+  if (ranges.some(isWhole)) return most
+  let count = 0
   for (const range of ranges) {
-    seen += await countNames(read, range, common - seen)
-    if (seen >= common) break
+    if (count >= most) break
+    count += await countNames(read, range, most - count)
   }
-  return await hasMoreThan(read, match, seen)
+  return count
+}
+
+function isWhole({ from, pieces }: NameRange): boolean {
+  return from === '' && pieces === undefined
 }
 
 /** Undefined: very many entries have one of them. */
 async function trigramsFrom(
-  read: Query,
+  { read, rest }: Reading,
   word: string,
   { common, trigrams }: SearchLimits,
 ): Promise<readonly string[] | undefined> {
   const found: string[] = []
-  const rest = new Rest()
   for (let last = ''; ; ) {
     const rows = await listTrigrams(read, word, last, TRIGRAMS_AT_ONCE)
     found.push(...rows.map(({ trigram }) => trigram))
@@ -119,9 +166,28 @@ async function* listMatching(read: Query, words: readonly string[], match: strin
   }
 }
 
-async function* listOfIds(read: Query, words: readonly string[], ids: Float64Array): FoundList {
+async function* listOfIds(read: Query, words: readonly string[], ids: Float64Array | readonly number[]): FoundList {
   for (let start = 0; start < ids.length; start += ROWS_AT_ONCE)
-    yield await listAmongIds(read, words, [...ids.subarray(start, start + ROWS_AT_ONCE)])
+    yield await listAmongIds(read, words, [...ids.slice(start, start + ROWS_AT_ONCE)])
+}
+
+async function* listMatchingAmong(
+  { read, rest }: Reading,
+  { words, match }: { readonly words: readonly string[]; readonly match: string },
+  few: ReadonlySet<number>,
+): FoundList {
+  for (let after = 0; ; ) {
+    const ids = await listMatchIds(read, match, { after, limit: IDS_AT_ONCE })
+    yield* listOfIds(
+      read,
+      words,
+      ids.filter((id) => few.has(id)),
+    )
+    const end = ids.at(-1)
+    if (ids.length < IDS_AT_ONCE || end === undefined) return
+    after = end
+    await rest.after(0)
+  }
 }
 
 async function* listAll(read: Query, words: readonly string[]): FoundList {

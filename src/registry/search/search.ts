@@ -57,7 +57,9 @@ export class Search {
     const terms = searchTermsOf(query)
     await scan.ensureNames()
     await this.#catchUp()
-    const found = await this.#all(terms, shown)
+    const rest = new Rest()
+    const found = await this.#all(terms, shown, rest)
+    await rest.after(0)
     const names = found.slice(page.first, page.first + page.count).map(({ name }) => name)
     const facts = await findFoundFacts(metadata.read, names)
     return { total: found.length, found: names.map((name) => ({ name, ...(facts.get(name) ?? NOTHING_FOUND) })) }
@@ -81,24 +83,26 @@ export class Search {
     throw unavailable('What the search looks at is being made; search again in a moment.')
   }
 
-  async #all(terms: SearchTerms, shown: ShownNames | undefined): Promise<readonly FoundRow[]> {
+  async #all(terms: SearchTerms, shown: ShownNames | undefined, rest: Rest): Promise<readonly FoundRow[]> {
     const { fewNames, metadata } = this.#options
     const { read } = metadata
     const { text, words } = terms
     const fits = (name: RepositoryName) => shown?.fits(name) ?? true
     const few = shown === undefined ? undefined : await fewNames.of(shown)
+    await rest.after(0)
     const beginning = rangeFrom(text)
     const beginningSo =
       few === undefined
         ? listInRanges(read, rangesWithin(shown?.ranges ?? [beginning], beginning))
         : inSteps(few.filter(({ name }) => name.startsWith(text)))
-    const first = await this.#collect(beginningSo, fits)
+    const first = await this.#collect(beginningSo, fits, rest)
     if (words.length === 0) return first
     const known = new Set(first.map(({ name }) => name))
+    const reading = { read, rest }
     const withWords = async () =>
-      few === undefined ? await listWithWords(read, terms, shown) : await listAmongFew(read, terms, few)
-    const rest = first.length === MOST_FOUND ? undefined : await withWords()
-    const others = rest === undefined ? [] : await this.#collect(rest, (name) => !known.has(name) && fits(name))
+      few === undefined ? await listWithWords(reading, terms, shown) : await listAmongFew(reading, terms, few)
+    const list = first.length === MOST_FOUND ? undefined : await withWords()
+    const others = list === undefined ? [] : await this.#collect(list, (name) => !known.has(name) && fits(name), rest)
     const group = ({ name }: FoundRow) => {
       if (known.has(name)) return name === text ? 0 : 1
       return words.every((word) => name.includes(word)) ? 2 : 3
@@ -122,16 +126,15 @@ export class Search {
   }
 
   /** Reads on until there are enough, or no more; other requests have their turn in between. */
-  async #collect(list: FoundList, isShown: (name: RepositoryName) => boolean): Promise<readonly FoundRow[]> {
+  async #collect(list: FoundList, isShown: (name: RepositoryName) => boolean, rest: Rest): Promise<readonly FoundRow[]> {
     const { metadata, epoch } = this.#options
     const found: FoundRow[] = []
-    const turn = new Rest()
     for await (const rows of list) {
       const shown = rows.filter(({ name }) => isShown(name))
       const there = shown.length === 0 ? undefined : await listThere(metadata.read, epoch, shown.map(idOf))
       found.push(...shown.filter(({ id }) => there?.has(id)))
+      await rest.after(0)
       if (found.length >= MOST_FOUND) break
-      await turn.after(0)
     }
     return found.slice(0, MOST_FOUND)
   }
