@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { deleteMovesUpTo, listMoves, listMovesOf } from '../../src/metadata/history/moves.ts'
+import { deleteMoves, listMoves, listMovesOf } from '../../src/metadata/history/moves.ts'
 import { type MovedBy, moveTag, setTag } from '../../src/metadata/history/tag-changes.ts'
 import type { Digest } from '../../src/oci/digest.ts'
 import { parseTag, type Tag } from '../../src/oci/reference.ts'
@@ -56,19 +56,25 @@ export function describeMetadataMoves(name: string, open: () => Promise<OpenedFo
       ])
     })
 
-    test('those of one tag are found, and what is taken goes with all before it', async () => {
+    test('those of one tag are found, and what is taken goes and nothing else', async () => {
       await moves(v1, one, push)
       await moves(v2, one, push)
       await moves(v1, two, push)
-      const [first, second] = await listMoves(metadata.read, 2)
+      const [first, second, third] = await listMoves(metadata.read, 3)
       const repositoryId = await metadata.repository(A)
       const ofV1 = (await listMovesOf(metadata.read, repositoryId, v1)).map((move) => move.digest)
 
-      if (second !== undefined) await metadata.change((query) => deleteMovesUpTo(query, second))
+      // As though the second one had been committed after this look.
+      await metadata.change((query) =>
+        deleteMoves(
+          query,
+          [first, third].filter((move) => move !== undefined),
+        ),
+      )
 
       expect([first?.repository, first?.tag, second?.tag]).toEqual([A, v1, v2])
       expect(ofV1).toEqual([one, two])
-      expect(await waiting()).toEqual([['v1', one, two, 'alice', 'manifest push', 1000]])
+      expect(await waiting()).toEqual([['v2', null, one, 'alice', 'manifest push', 1000]])
     })
   })
 }

@@ -41,7 +41,11 @@ export async function listMovesIn(query: Query, repositoryIds: readonly number[]
   )
 }
 
-/** They are in the storage: up to this one none waits any more. */
-export async function deleteMovesUpTo(query: Query, { number, repositoryId, tag }: TagMove): Promise<void> {
-  await query.run('DELETE FROM tag_move WHERE (number, repository_id, tag) <= (?, ?, ?)', number, repositoryId, tag)
+/** They are in the storage. Those alone: a transaction that drew a smaller number may be committed since they were listed. */
+export async function deleteMoves(query: Query, moves: readonly TagMove[]): Promise<void> {
+  await query.run(
+    `DELETE FROM tag_move WHERE (number, repository_id, tag) IN
+       (SELECT CAST(value ->> 0 AS INTEGER), CAST(value ->> 1 AS INTEGER), value ->> 2 FROM json_each(?))`,
+    JSON.stringify(moves.map(({ number, repositoryId, tag }) => [number, repositoryId, tag])),
+  )
 }

@@ -1,4 +1,4 @@
-import { deleteMovesUpTo, listMoves } from '../../metadata/history/moves.ts'
+import { deleteMoves, listMoves } from '../../metadata/history/moves.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import { readProperty, writeProperty } from '../../metadata/scans.ts'
 import { addActivity, clearActivity, MOST_ACTIVITY, trimActivity } from '../../metadata/shown/activity.ts'
@@ -50,8 +50,7 @@ export class TagHistory {
     const { metadata } = this.#options
     while (!signal.aborted) {
       const moves = await listMoves(metadata.read, MOVES_AT_ONCE)
-      const last = moves.at(-1)
-      if (last === undefined) return
+      if (moves.length === 0) return
       try {
         for (const [day, those] of Map.groupBy(moves, ({ atMs }) => dayOf(atMs))) await this.#files.place(day, those.map(lineOf))
       } catch (error) {
@@ -59,7 +58,7 @@ export class TagHistory {
         throw error
       }
       await metadata.write(async (query) => {
-        await deleteMovesUpTo(query, last)
+        await deleteMoves(query, moves)
         await trimActivity(query)
       })
     }
