@@ -3,7 +3,7 @@ import type { ManifestReference } from '../oci/manifest.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import { findRepository } from './content.ts'
 import { isPassedOver } from './passed-over.ts'
-import { CLOCK_MS, type Query, type Stamp } from './query.ts'
+import { CLOCK_MS, type Query, requireWhole, type Stamp } from './query.ts'
 import { readProperty } from './scans.ts'
 
 /** The row of a repository, made if there is none. For a scan: an operation that changes something in it asks `ensureRepositoryStays`. */
@@ -16,6 +16,8 @@ export async function ensureRepository(query: Query, name: RepositoryName, epoch
  * nothing of it is left to be scanned. Its id was never that of another one: what was read of a repository that has gone since must not be of this one.
  */
 export async function addRepository(query: Query, name: RepositoryName, epoch: number): Promise<number> {
+  // Its id is one more than the largest, and whether it is scanned depends on how far the scan is.
+  requireWhole(query)
   const namesEpoch = Number(await readProperty(query, 'names-epoch'))
   const made = await query.get<{ id: number }>(
     `INSERT INTO repository (id, name, scanned_epoch, state) VALUES (${NEXT_REPOSITORY_ID}, ?, ?, 'bare') RETURNING id`,

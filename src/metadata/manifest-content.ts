@@ -77,6 +77,11 @@ async function putPieces(query: Query, digest: Digest, text: Uint8Array): Promis
   if ((await findAnnotationPiece(query, digest, 0)) !== undefined) return
   for (let number = 0; number * PIECE_BYTES < text.length; number += 1) {
     const piece = text.subarray(number * PIECE_BYTES, (number + 1) * PIECE_BYTES)
-    await query.run('INSERT INTO annotation_piece (digest, number, text) VALUES (?, ?, ?)', digest, number, piece)
+    await query.run(
+      'INSERT INTO annotation_piece (digest, number, text) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+      digest,
+      number,
+      piece,
+    )
   }
 }

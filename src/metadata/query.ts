@@ -16,6 +16,8 @@ export interface SqlOfEach {
 
 /** One statement at a time. Texts are constants: a text built from values would fill the cache. */
 export interface Query {
+  /** Inside a narrow transaction, which others may run beside (`Metadata.write`). */
+  readonly isNarrow?: boolean
   all<Row>(sql: Sql, ...values: SqlValue[]): Promise<Row[]>
   get<Row>(sql: Sql, ...values: SqlValue[]): Promise<Row | undefined>
   run(sql: Sql, ...values: SqlValue[]): Promise<void>
@@ -34,7 +36,19 @@ export interface Metadata {
   revision(): number | Promise<number>
   /** True where `revision` asks a server: to ask it first costs as much as what it might spare. */
   readonly isRemote?: boolean
-  write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result>
+  /**
+   * `within`: the operation is a narrow one, which may run beside narrow ones of other names, and beside no other operation. It reads and changes rows of its
+   * own name, a repository or an upload, and beyond it only what may be changed in either order (docs/orders-of-writing.md, With PostgreSQL).
+   */
+  write<Result>(operation: (query: Query) => Promise<Result>, within?: string): Promise<Result>
+}
+
+/** Thrown inside a narrow transaction: the operation runs again in one that no other runs beside. */
+export class WholeNeeded extends Error {}
+
+/** Called before what no other transaction may run beside. */
+export function requireWhole(query: Query): void {
+  if (query.isNarrow === true) throw new WholeNeeded('the operation needs a transaction that no other runs beside')
 }
 
 /** What a transaction writes into every row that it touches (docs/orders-of-writing.md, rule 5). */
@@ -45,16 +59,32 @@ export interface Stamp {
   readonly epoch: number
 }
 
+/** In PostgreSQL a sequence: numbers come in the order in which they are drawn, whichever transaction is committed first. */
+const NEXT_NUMBER: Sql = {
+  sqlite: "UPDATE counter SET value = value + 1 WHERE name = 'number' RETURNING value",
+  postgresql: "SELECT nextval('change_number') AS value",
+}
+
 /** Draws the next number. Called once in a transaction. */
 export async function nextNumber(query: Query): Promise<number> {
-  const row = await query.get<{ value: number }>("UPDATE counter SET value = value + 1 WHERE name = 'number' RETURNING value")
+  const row = await query.get<{ value: number }>(NEXT_NUMBER)
   if (row === undefined) throw new Error('the metadata database has no counter')
   return row.value
 }
 
-/** The number drawn last: a row that differs from the storage and carries a larger number was written by a newer operation. */
+/** In PostgreSQL read while no other transaction is under way: one that has drawn a smaller number could be committed later. */
+const CURRENT_NUMBER: Sql = {
+  sqlite: "SELECT value FROM counter WHERE name = 'number'",
+  postgresql: 'SELECT settled_number() AS value',
+}
+
+/**
+ * The number drawn last: a row that differs from the storage and carries a larger number was written by a newer operation. All that carries one up to it
+ * is committed, and seen by what is read from here on.
+ */
 export async function currentNumber(query: Query): Promise<number> {
-  const row = await query.get<{ value: number }>("SELECT value FROM counter WHERE name = 'number'")
+  requireWhole(query)
+  const row = await query.get<{ value: number }>(CURRENT_NUMBER)
   if (row === undefined) throw new Error('the metadata database has no counter')
   return row.value
 }

@@ -6,6 +6,7 @@ export function timedMetadata(metadata: Metadata, time: <Result>(run: () => Prom
     read: metadata.read,
     revision: () => metadata.revision(),
     isRemote: metadata.isRemote ?? false,
-    write: <Result>(operation: (query: Query) => Promise<Result>) => time(() => metadata.write(operation)),
+    write: <Result>(operation: (query: Query) => Promise<Result>, within?: string) =>
+      time(() => metadata.write(operation, within)),
   }
 }

@@ -15,10 +15,10 @@ import type { UploadState } from '../storage/driver.ts'
 import { UploadGoneError } from '../storage/storage-errors.ts'
 import type { LedgerEntry, Piece, UploadLedger } from '../storage/upload-ledger.ts'
 
-/** What an object store's driver writes down about uploads, in the metadata that all processes share. */
+/** What an object store's driver writes down about uploads, in the metadata that all processes share: rows of one upload at a time. */
 export function metadataLedger(metadata: Metadata): UploadLedger {
   return {
-    begin: (state, partSize) => metadata.write((query) => insertObjectUpload(query, state, partSize)),
+    begin: (state, partSize) => metadata.write((query) => insertObjectUpload(query, state, partSize), state),
     find: async (state) => {
       const row = await findObjectUpload(metadata.read, state)
       return row && (await entryOf(metadata.read, row))
@@ -27,29 +27,29 @@ export function metadataLedger(metadata: Metadata): UploadLedger {
       metadata.write(async (query) => {
         await known(query, state)
         await setObjectMultipart(query, state, key, uploadId)
-      }),
+      }, state),
     addPart: (state, part) =>
       metadata.write(async (query) => {
         await known(query, state)
         await putObjectPart(query, state, part)
-      }),
+      }, state),
     addPiece: (state, piece) =>
       metadata.write(async (query) => {
         const row = await known(query, state)
         await setObjectPieces(query, state, JSON.stringify([...piecesOf(row), piece]))
-      }),
+      }, state),
     cut: (state, parts, pieces) =>
       metadata.write(async (query) => {
         await deleteObjectPartsAfter(query, state, parts)
         await setObjectPieces(query, state, JSON.stringify(pieces))
-      }),
+      }, state),
     endMultipart: (state, pieces) =>
       metadata.write(async (query) => {
         await deleteObjectPartsAfter(query, state, 0)
         await setObjectMultipart(query, state, null, null)
         await setObjectPieces(query, state, JSON.stringify(pieces))
-      }),
-    remove: (state) => metadata.write((query) => deleteObjectUpload(query, state)),
+      }, state),
+    remove: (state) => metadata.write((query) => deleteObjectUpload(query, state), state),
     list: async () => {
       const rows = await listObjectUploads(metadata.read)
       return await Promise.all(rows.map((row) => entryOf(metadata.read, row)))

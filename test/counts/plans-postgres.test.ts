@@ -10,8 +10,8 @@ import { describeOnPostgres } from '../support/postgres-suite.ts'
 import { expectStatus, pushImage, type RegistryClient } from '../support/registry-client.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
-/** They have rows of what is under way at the moment. */
-const SMALL = ['claim', 'scan']
+/** They have rows of what is under way at the moment, and one for each connection. */
+const SMALL = ['claim', 'scan', 'written']
 const SEARCHED = /^\s*(?:SELECT|INSERT|UPDATE|DELETE|WITH)\b/
 
 const image = makeImage('image')

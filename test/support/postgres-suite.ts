@@ -95,5 +95,6 @@ function emptied(schema: string): string {
     END LOOP;
     INSERT INTO counter SELECT * FROM begun_counter;
     INSERT INTO property SELECT * FROM begun_property;
+    PERFORM setval('change_number', 0);
   END $do$`
 }

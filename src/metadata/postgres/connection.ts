@@ -44,6 +44,8 @@ const WAY_MS = 1_000
  * connection for its life, and one that was lost is never used again.
  */
 export class PostgresConnection {
+  /** Tells its transactions from those of others. */
+  readonly id = crypto.randomUUID()
   readonly #client: Bun.SQL
   readonly #reserved: Bun.ReservedSQL
   readonly #limits: PostgresLimits

@@ -1,6 +1,7 @@
 import { REQUIRE_LIVING } from './process-locks.ts'
+import { TURN_FUNCTIONS } from './transaction.ts'
 
-/** Functions of SQLite that our statements use and PostgreSQL has not, and one of our own. They are in the schema of the tables. */
+/** Functions of SQLite that our statements use and PostgreSQL has not, and some of our own. They are in the schema of the tables. */
 export const FUNCTIONS: readonly string[] = [
   // Of a list of JSON: texts as they are, and all else as JSON.
   `CREATE OR REPLACE FUNCTION json_each(list text) RETURNS TABLE (key bigint, value text) LANGUAGE sql IMMUTABLE ROWS 20
@@ -26,11 +27,13 @@ export const FUNCTIONS: readonly string[] = [
      FROM string_to_table(terms, ') AND (') AS clause $$`,
 
   REQUIRE_LIVING,
+  ...TURN_FUNCTIONS,
 ]
 
 /** What SQLite has in files, or needs not. */
 export const OWN_TABLES: readonly string[] = [
-  // Which transaction of a writer was the last one: after an answer that was lost it tells whether the commit was done.
+  // Which transaction of a connection was the last one: after an answer that was lost it tells whether the commit was done. The sum of all numbers
+  // grows with each commit.
   'CREATE TABLE written (writer uuid PRIMARY KEY, number bigint NOT NULL, at timestamptz NOT NULL DEFAULT now())',
   // Processes that may be alive, and the version of the tables that each knows.
   'CREATE TABLE process (id text COLLATE "C" PRIMARY KEY, version bigint NOT NULL)',

@@ -6,6 +6,7 @@ import type { ConnectionLostError } from './errors.ts'
 import { LIMITS, PostgresMetadata } from './postgres.ts'
 import { PostgresLocks } from './process-locks.ts'
 import { prepareDatabase } from './set-up.ts'
+import { forgetWriters } from './transaction.ts'
 
 export interface OpenPostgresOptions {
   readonly place: PostgresPlace
@@ -54,6 +55,7 @@ async function open(
   const { migratedFrom, databaseId } = await prepareDatabase(place, limits, { store: await storeId(), migrations, living })
   const beganEpoch = others.length === 0
   await locks.forgetDead()
+  await metadata.write(forgetWriters)
   const epoch = beganEpoch ? await beginEpoch(metadata) : await joinEpoch(metadata)
   const processId = crypto.randomUUID()
   await locks.hold(processId, version)

@@ -1,6 +1,6 @@
 import { unavailable } from '../../oci/errors.ts'
 import type { OwnedMetadata } from '../processes.ts'
-import type { Query } from '../query.ts'
+import { type Query, WholeNeeded } from '../query.ts'
 import { PostgresConnection, type PostgresLimits, type PostgresPlace } from './connection.ts'
 import { PostgresConnections } from './connections.ts'
 import { PostgresStatements } from './dialect.ts'
@@ -11,8 +11,10 @@ import { PostgresTransaction, wasLast } from './transaction.ts'
 export interface PostgresOptions {
   readonly place: PostgresPlace
   readonly limits?: Partial<PostgresLimits>
-  /** Beside the connection that writes. */
+  /** Beside the connections that write. */
   readonly readers?: number
+  /** Connections for narrow transactions, beside the one for whole ones. */
+  readonly narrow?: number
 }
 
 export const LIMITS: PostgresLimits = {
@@ -23,37 +25,43 @@ export const LIMITS: PostgresLimits = {
   idleInTransactionMs: 5_000,
 }
 const READERS = 4
+const NARROW = 4
 const PAUSE_MS = 100
+
+const REVISION = 'SELECT CAST(coalesce(sum(number), 0) AS BIGINT) AS value FROM written'
+
+type Operation<Result> = (query: Query) => Promise<Result>
 
 type Tried<Result> =
   | { readonly state: 'committed'; readonly result: Result }
   /** The answer to the commit was lost. */
-  | { readonly state: 'unknown'; readonly result: Result; readonly number: number }
+  | { readonly state: 'unknown'; readonly result: Result; readonly writer: string; readonly number: number }
   /** By the server or with the connection: the same once more may succeed. */
   | { readonly state: 'undone'; readonly cause: unknown }
 
 /**
- * A database of PostgreSQL whose tables are there. Transactions of all processes run one after the other, as in SQLite: what one has read in it no other one
- * changes meanwhile (docs/decisions/0035-postgresql.md).
+ * A database of PostgreSQL whose tables are there. A whole transaction runs beside none of any process, as in SQLite: what it has read no other one changes
+ * meanwhile. Narrow ones of different names run side by side (docs/decisions/0035-postgresql.md).
  */
 export class PostgresMetadata implements OwnedMetadata {
   readonly read: Query
   readonly isRemote = true
   readonly #readers: PostgresConnections
   readonly #writer: PostgresConnections
+  readonly #narrow: PostgresConnections
   readonly #statements = new PostgresStatements()
   readonly #limits: PostgresLimits
-  /** Tells the transactions of this object from those of others. */
-  readonly #id = crypto.randomUUID()
+  /** Of the last transaction. Those of each connection grow. */
   #number = 0
   #process: string | undefined
 
   /** Connects when it is asked for something. */
-  constructor({ place, limits, readers = READERS }: PostgresOptions) {
+  constructor({ place, limits, readers = READERS, narrow = NARROW }: PostgresOptions) {
     this.#limits = { ...LIMITS, ...limits }
     const open = () => PostgresConnection.open(place, this.#limits)
     this.#readers = new PostgresConnections(readers, this.#limits.lockMs, open)
     this.#writer = new PostgresConnections(1, this.#limits.lockMs, open)
+    this.#narrow = new PostgresConnections(narrow, this.#limits.lockMs, open)
     this.read = new PostgresReading(this.#readers, this.#statements)
   }
 
@@ -64,53 +72,68 @@ export class PostgresMetadata implements OwnedMetadata {
 
   /** Ends what is under way and refuses what comes later, with a 503: this process counts as dead. */
   cut(): void {
-    this.#readers.cut()
-    this.#writer.cut()
+    for (const connections of this.#all) connections.cut()
   }
 
-  /** How many transactions were committed: a question to the server, like any other. */
+  /** Grows with each commit, since each makes a number of one connection larger: a question to the server, like any other. */
   async revision(): Promise<number> {
-    const row = await this.read.get<{ value: number }>("SELECT value FROM counter WHERE name = 'commits'")
-    if (row === undefined) throw new Error('the metadata database has no counter')
-    return row.value
+    return (await this.read.get<{ value: number }>(REVISION))?.value ?? 0
   }
 
   /** Throws a 503 when the server cannot be reached or is busy, and when nothing tells whether it made the change. */
-  async write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result> {
-    const deadline = performance.now() + this.#limits.transactionMs
+  async write<Result>(operation: (query: Query) => Promise<Result>, within?: string): Promise<Result> {
     try {
-      for (;;) {
-        const tried = await this.#writer.use((connection) => this.#try(connection, operation))
-        if (tried.state === 'committed') return tried.result
-        if (tried.state === 'unknown' && (await this.#wasCommitted(tried.number))) return tried.result
-        if (tried.state === 'undone' && (this.#writer.isCut || performance.now() > deadline)) throw tried.cause
-        await Bun.sleep(Math.random() * PAUSE_MS)
-      }
+      return await this.#write(operation, within)
     } catch (error) {
-      throw told(error)
+      if (!(error instanceof WholeNeeded)) throw told(error)
+    }
+    return await this.write(operation)
+  }
+
+  /** Waits for the transactions under way. */
+  async close(): Promise<void> {
+    await Promise.all(this.#all.map((connections) => connections.close()))
+  }
+
+  get #all(): readonly PostgresConnections[] {
+    return [this.#readers, this.#writer, this.#narrow]
+  }
+
+  async #write<Result>(operation: Operation<Result>, within: string | undefined): Promise<Result> {
+    const deadline = performance.now() + this.#limits.transactionMs
+    const writers = within === undefined ? this.#writer : this.#narrow
+    for (;;) {
+      const tried = await writers.use((connection) => this.#try(connection, operation, within))
+      if (tried.state === 'committed') return tried.result
+      if (tried.state === 'unknown' && (await this.#wasCommitted(tried))) return tried.result
+      if (tried.state === 'undone' && (writers.isCut || performance.now() > deadline)) throw tried.cause
+      await Bun.sleep(Math.random() * PAUSE_MS)
     }
   }
 
-  /** Waits for the transaction under way. */
-  async close(): Promise<void> {
-    await Promise.all([this.#readers.close(), this.#writer.close()])
-  }
-
-  async #try<Result>(connection: PostgresConnection, operation: (query: Query) => Promise<Result>): Promise<Tried<Result>> {
-    const transaction = new PostgresTransaction(connection, this.#statements)
+  async #try<Result>(
+    connection: PostgresConnection,
+    operation: Operation<Result>,
+    within: string | undefined,
+  ): Promise<Tried<Result>> {
+    const begun = { writer: connection.id, number: ++this.#number, process: this.#process, within }
+    const transaction = new PostgresTransaction(connection, this.#statements, begun)
     const timer = setTimeout(() => void connection.close(), this.#limits.transactionMs)
     try {
-      return await this.#tryIn(transaction, operation)
+      return await this.#tryIn(transaction, operation, begun)
     } finally {
       clearTimeout(timer)
     }
   }
 
-  async #tryIn<Result>(transaction: PostgresTransaction, operation: (query: Query) => Promise<Result>): Promise<Tried<Result>> {
-    const number = ++this.#number
+  async #tryIn<Result>(
+    transaction: PostgresTransaction,
+    operation: Operation<Result>,
+    { writer, number }: { readonly writer: string; readonly number: number },
+  ): Promise<Tried<Result>> {
     let result: Result
     try {
-      transaction.begin(this.#id, number, this.#process)
+      transaction.begin()
       result = await operation(transaction)
       // An operation that goes on after a failure would be told that all of it was committed.
       if (transaction.failure !== undefined) throw transaction.failure
@@ -124,7 +147,7 @@ export class PostgresMetadata implements OwnedMetadata {
       await transaction.commit()
       return { state: 'committed', result }
     } catch (error) {
-      if (error instanceof ConnectionLostError) return { state: 'unknown', result, number }
+      if (error instanceof ConnectionLostError) return { state: 'unknown', result, writer, number }
       await transaction.rollBack()
       if (isRepeatable(error)) return { state: 'undone', cause: error }
       throw error
@@ -132,12 +155,12 @@ export class PostgresMetadata implements OwnedMetadata {
   }
 
   /** Asks until the server is there again. It may hold the lock of the transaction until it notices that the connection is gone. */
-  async #wasCommitted(number: number): Promise<boolean> {
+  async #wasCommitted({ writer, number }: { readonly writer: string; readonly number: number }): Promise<boolean> {
     const { idleInTransactionMs, lockMs } = this.#limits
     const deadline = performance.now() + idleInTransactionMs + lockMs
     for (;;) {
       try {
-        return await this.#writer.use((connection) => wasLast(connection, this.#id, number))
+        return await this.#writer.use((connection) => wasLast(connection, writer, number))
       } catch (error) {
         if (this.#writer.isCut || performance.now() > deadline)
           throw unavailable('The connection to the metadata database broke, and nothing tells whether it made the change.', {

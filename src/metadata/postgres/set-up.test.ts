@@ -2,10 +2,11 @@ import { Database } from 'bun:sqlite'
 import { beforeEach, expect, test } from 'bun:test'
 import { describeOnPostgres } from '../../../test/support/postgres-suite.ts'
 import { TemporaryFolder } from '../../../test/support/temporary-folder.ts'
+import { currentNumber, nextNumber } from '../query.ts'
 import { MIGRATIONS, sqliteTexts, versionAfter } from '../sqlite/migrations.ts'
 import { openMetadata } from '../sqlite/open.ts'
 import type { PostgresPlace } from './connection.ts'
-import { LIMITS } from './postgres.ts'
+import { LIMITS, PostgresMetadata } from './postgres.ts'
 import { prepareDatabase } from './set-up.ts'
 import { PostgresUnusableError } from './unusable.ts'
 
@@ -91,6 +92,21 @@ describeOnPostgres('tables in PostgreSQL', (server) => {
       [1, 2].map(() => prepareDatabase(place, LIMITS, { store: 'store', migrations: [...MIGRATIONS, ADDED] })),
     )
     expect([first, second]).toEqual([first, first])
+  })
+
+  test('go on with the numbers of a version in which these were a counter', async () => {
+    const { schema } = place
+    await prepareDatabase(place, LIMITS, { store: 'store', migrations: MIGRATIONS.filter((migration) => migration.version < 25) })
+    await server().ask(`UPDATE ${schema}.counter SET value = 41 WHERE name = 'number'`)
+    await server().ask(`INSERT INTO ${schema}.counter VALUES ('commits', 7)`)
+
+    await prepareDatabase(place, LIMITS, { store: 'store' })
+
+    const metadata = new PostgresMetadata({ place })
+    expect(await currentNumber(metadata.read)).toBe(41)
+    expect(await metadata.write(nextNumber)).toBe(42)
+    expect(await server().ask(`SELECT name FROM ${schema}.counter WHERE name IN ('number', 'commits')`)).toEqual([])
+    await metadata.close()
   })
 
   test('of a newer version and those of another storage are left as they are', async () => {

@@ -154,7 +154,6 @@ async function makeTables(
   for (const statement of [...FUNCTIONS, ...OWN_TABLES]) await connection.control(statement)
   for (const statement of BASE_TABLES) await connection.control(postgresStatement(statement).text)
   for (const { statements } of migrations) await runStatements(connection, statements)
-  await connection.control("INSERT INTO counter (name, value) VALUES ('commits', 0)")
   const oldest = String(lastThatChanges(migrations) ?? BASE_VERSION)
   const properties = { schema: String(versionAfter(migrations)), oldest, store, epoch: '0', database: crypto.randomUUID() }
   for (const [name, value] of Object.entries(properties))

@@ -5,12 +5,41 @@ import { type PostgresStatement, type PostgresStatements, postgresStatement } fr
 const BEGIN = postgresStatement('BEGIN')
 const COMMIT = postgresStatement('COMMIT')
 const ROLLBACK = postgresStatement('ROLLBACK')
-const TURN = postgresStatement("UPDATE counter SET value = value + 1 WHERE name = 'commits'")
+const TAKE_TURN = postgresStatement('SELECT take_turn()')
+const SHARE_TURN = postgresStatement('SELECT share_turn(?)')
 const REQUIRE_LIVING = postgresStatement('SELECT require_living(?)')
 const WRITTEN = postgresStatement(
   `INSERT INTO written (writer, number) VALUES (CAST(? AS uuid), CAST(? AS bigint))
    ON CONFLICT (writer) DO UPDATE SET number = excluded.number, at = excluded.at`,
 )
+
+const TURN = "hashtextextended('berth turn ' || current_schema(), 0)"
+
+/**
+ * Transactions of all processes: whole ones have the turn alone. Narrow ones share it, and have the lock of a name, in this order: one that waits for a
+ * name waits for a transaction that has its turn.
+ */
+export const TURN_FUNCTIONS: readonly string[] = [
+  `CREATE OR REPLACE FUNCTION take_turn() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(${TURN}); END $$`,
+  `CREATE OR REPLACE FUNCTION share_turn(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+     PERFORM pg_advisory_xact_lock_shared(${TURN});
+     PERFORM pg_advisory_xact_lock(hashtextextended('berth turn ' || current_schema() || ' ' || name, 0));
+   END $$`,
+  // Those that have drawn a number up to this one have been committed, or never will be.
+  `CREATE OR REPLACE FUNCTION settled_number() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
+     PERFORM take_turn();
+     RETURN (SELECT last_value FROM change_number);
+   END $$`,
+]
+
+interface Begun {
+  readonly writer: string
+  readonly number: number
+  /** Must be alive, where it is given. */
+  readonly process: string | undefined
+  /** Undefined: it is a whole one. */
+  readonly within: string | undefined
+}
 
 /**
  * From `begin` to `commit` or `rollBack`, on a connection that nothing else uses meanwhile. Statements whose rows are not asked for are not waited for: they
@@ -19,12 +48,18 @@ const WRITTEN = postgresStatement(
 export class PostgresTransaction implements Query {
   readonly #connection: PostgresConnection
   readonly #statements: PostgresStatements
+  readonly #begun: Begun
   #failure: unknown
   #isOver = false
 
-  constructor(connection: PostgresConnection, statements: PostgresStatements) {
+  constructor(connection: PostgresConnection, statements: PostgresStatements, begun: Begun) {
     this.#connection = connection
     this.#statements = statements
+    this.#begun = begun
+  }
+
+  get isNarrow(): boolean {
+    return this.#begun.within !== undefined
   }
 
   /** What a statement threw first: from then on PostgreSQL does nothing of the transaction, whatever the operation makes of it. */
@@ -33,12 +68,14 @@ export class PostgresTransaction implements Query {
   }
 
   /**
-   * Waits for its turn among all processes: each has the row of one counter until it ends. The statements that follow see what was committed before. The
-   * writer and the number tell later whether this transaction was committed. `process` must be alive, where it is given.
+   * Waits for its turn among all processes, and for the name that it is within. The statements that follow see what was committed before. The writer and
+   * the number tell later whether this transaction was committed.
    */
-  begin(writer: string, number: number, process: string | undefined): void {
+  begin(): void {
+    const { writer, number, process, within } = this.#begun
     this.#send(BEGIN)
-    this.#send(TURN)
+    if (within === undefined) this.#send(TAKE_TURN)
+    else this.#send(SHARE_TURN, [within])
     if (process !== undefined) this.#send(REQUIRE_LIVING, [process])
     this.#send(WRITTEN, [writer, number])
   }
@@ -93,14 +130,23 @@ export class PostgresTransaction implements Query {
   }
 }
 
-const LOCKED = postgresStatement("SELECT value FROM counter WHERE name = 'commits' FOR UPDATE")
 const NUMBER = postgresStatement('SELECT number FROM written WHERE writer = CAST(? AS uuid)')
+
+/** Connections that have written nothing for a day are put together in one row, so that the sum stays. One that writes again has a row again. */
+const FORGET_WRITERS = `WITH gone AS (DELETE FROM written WHERE at < now() - interval '1 day' RETURNING number)
+  INSERT INTO written (writer, number, at) SELECT '00000000-0000-0000-0000-000000000000', sum(number), 'infinity' FROM gone HAVING count(*) > 0
+  ON CONFLICT (writer) DO UPDATE SET number = written.number + excluded.number`
+
+/** Called at each start: each connection leaves a row. */
+export async function forgetWriters(query: Query): Promise<void> {
+  await query.run(FORGET_WRITERS)
+}
 
 /** Whether that transaction of the writer was the last one to be committed. Nothing of it is under way any more when this answers. */
 export async function wasLast(connection: PostgresConnection, writer: string, number: number): Promise<boolean> {
   const [, , [row]] = await Promise.all([
     connection.ask(BEGIN, []),
-    connection.ask(LOCKED, []),
+    connection.ask(TAKE_TURN, []),
     connection.ask<{ number: number }>(NUMBER, [writer]),
     connection.ask(COMMIT, []),
   ])

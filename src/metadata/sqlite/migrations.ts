@@ -11,6 +11,7 @@ import { PULL_TABLES } from '../pulls/tables.ts'
 import type { Sql } from '../query.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
+import { NUMBER_TABLES } from '../schema/numbers.ts'
 import { SEARCH_TABLES, SHORT_WORD_TABLES } from '../search/tables.ts'
 import { ACTIVITY_TABLES } from '../shown/tables.ts'
 import { WEBHOOK_TABLES } from '../webhooks/tables.ts'
@@ -140,6 +141,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 22, statements: [...LISTENER_TABLES, ...WEBHOOK_TABLES] },
   { version: 23, statements: INSIDE_TABLES },
   { version: 24, statements: ORDER_TABLES, onlyAdds: true },
+  { version: 25, statements: NUMBER_TABLES },
 ]
 
 /** For rows of versions that were never in a PostgreSQL. */

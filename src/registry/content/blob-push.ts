@@ -31,6 +31,8 @@ export interface BlobPushOptions {
 
 /** Is told in the plan what comes into a repository. Throws QuotaReached. */
 export interface BlobQuotas {
+  /** Nothing that is pushed is counted, in whatever repository. */
+  readonly countNothing: boolean
   admit(query: Query, repositoryId: number, added: Added): Promise<unknown>
 }
 
@@ -58,6 +60,7 @@ export class BlobPush {
     return await this.#operations.perform({
       name: 'blob push',
       actor,
+      within: this.#quotas.countNothing ? repository : undefined,
       plan: async (query, stamp) => {
         const planned = await planBlob(query, stamp, repository, blob)
         await this.#quotas.admit(query, planned.plan.repositoryId, { repository, digest, size })
@@ -71,8 +74,10 @@ export class BlobPush {
       },
       confirm: async (query, plan, stamp) => {
         await confirmBlob(query, plan, blob, stamp)
+        const ended = uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
+        // Last: where transactions run side by side, those that tell of something wait here for each other's commits.
         await this.#events?.record(query, [blobEvent('push', repository, blob)], { actor, stamp })
-        return uploadId === undefined ? undefined : await deleteUpload(query, uploadId)
+        return ended
       },
     })
   }

@@ -48,7 +48,7 @@ export interface ManifestStoreOptions {
   readonly operations: Operations
   readonly references: ReferenceCheck
   readonly records: Pick<DeletedRecords, 'write'>
-  readonly quotas: Pick<Quotas, 'admit'>
+  readonly quotas: Pick<Quotas, 'admit' | 'countNothing'>
   readonly rules: ManifestRules
   /** Resolves when every tag of a repository has been seen in this epoch. */
   readonly scanned: (repository: RepositoryName) => Promise<unknown>
@@ -112,6 +112,7 @@ export class ManifestStore {
       await this.#options.operations.perform({
         name: MANIFEST_PUSH,
         actor: push.actor,
+        within: this.#options.quotas.countNothing ? repository : undefined,
         plan: async (query, stamp) => {
           const known = await requireStill(query, stamp)
           await this.#options.guard.requireUnmoved(query, { repository, tags: fixed, digest: content.digest })

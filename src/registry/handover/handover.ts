@@ -83,6 +83,6 @@ export function unlessAway(metadata: Metadata, isAway: () => boolean): Metadata 
     read,
     revision: () => (isAway() ? 0 : metadata.revision()),
     isRemote: metadata.isRemote ?? false,
-    write: async (operation) => await metadata.write(operation),
+    write: async (operation, within) => await metadata.write(operation, within),
   }
 }

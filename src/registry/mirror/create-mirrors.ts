@@ -36,7 +36,7 @@ export interface MirrorsParts {
   readonly processId: string
   readonly epoch: number
   readonly operations: Operations
-  readonly quotas: Pick<Quotas, 'count'>
+  readonly quotas: Pick<Quotas, 'count' | 'countNothing'>
   readonly blobs: BlobStore
   readonly manifests: ManifestStore
   readonly catalog: HeldTags
@@ -55,7 +55,7 @@ export function createMirrors({ mirrors: sources, ...parts }: MirrorsParts): Mir
   const { storage, operations, quotas } = parts
   // What is fetched for a pull is counted, never refused, and no push that somebody would hear of.
   const admit = async (...[query, repositoryId]: Parameters<Quotas['admit']>) => await quotas.count(query, repositoryId)
-  const pushes = new BlobPush({ storage, operations, quotas: { admit }, events: undefined })
+  const pushes = new BlobPush({ storage, operations, quotas: { admit, countNothing: quotas.countNothing }, events: undefined })
   const createSpace = (place: MirrorPlace) => spaceOf(place, parts)
   const create = (source: MirrorSource, prefix: string) => new Mirror({ ...parts, pushes, createSpace, source, prefix })
   return new Mirrors(sources, create, (mirrors) => new MirrorSyncs({ ...parts, mirrors }))

@@ -1,4 +1,4 @@
-import type { Metadata, Query } from '../../metadata/query.ts'
+import { type Metadata, type Query, requireWhole } from '../../metadata/query.ts'
 import { addMembers, countedTo, findUses, isAllCounted, listQuotas, setWarned } from '../../metadata/quotas/quotas.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -45,6 +45,11 @@ export class Quotas {
     this.#options = options
   }
 
+  /** There are none, for any repository. */
+  get countNothing(): boolean {
+    return this.#options.rules.isEmpty
+  }
+
   /**
    * For a request that begins to bring bytes: a look at what is left. Undefined where there is no limit. What the quota holds already needs no room,
    * where the digest says so.
@@ -65,6 +70,7 @@ export class Quotas {
   async admit(query: Query, repositoryId: number, { repository, digest, size }: Added): Promise<readonly string[]> {
     const quotas = this.#options.rules.of(repository)
     if (quotas.length === 0) return []
+    requireWhole(query)
     const looked = await look(query, quotas, digest)
     if (looked.some(({ seenTo }) => seenTo < repositoryId)) await this.#addMembers(query)
     const warnings: string[] = []

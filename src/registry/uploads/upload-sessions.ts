@@ -80,7 +80,7 @@ export class UploadSessions {
   async start(repository: RepositoryName, algorithm: DigestAlgorithm): Promise<UploadStatus> {
     await requireSpace(this.#options.storage)
     const id = Bun.randomUUIDv7()
-    await this.#options.metadata.write((query) => insertUpload(query, { id, repository, algorithm }))
+    await this.#options.metadata.write((query) => insertUpload(query, { id, repository, algorithm }), repository)
     return { uploadId: id, offset: 0 }
   }
 
@@ -120,7 +120,7 @@ export class UploadSessions {
     const ended = await this.#options.metadata.write(async (query) => {
       const found = await findUpload(query, repository, uploadId)
       return found && (await deleteUpload(query, uploadId))
-    })
+    }, repository)
     if (ended === undefined) throw uploadUnknown(uploadId)
     this.#digests.forget(uploadId)
     // At once, also where a request still writes to it: that one is told at its end that the session is unknown.
@@ -191,10 +191,10 @@ export class UploadSessions {
       const newWriter = this.#files.succeed(own, found.writer)
       await setUploadWriter(query, uploadId, newWriter)
       return { row: found, writer: newWriter }
-    })
+    }, repository)
     const upload = await this.#files.open(row, writer, { closing, bringsBytes: chunk.length !== 0 })
     if (upload !== undefined) return upload
-    const ended = await this.#options.metadata.write((query) => deleteUploadOf(query, uploadId, writer))
+    const ended = await this.#options.metadata.write((query) => deleteUploadOf(query, uploadId, writer), repository)
     // It may be there, and only shorter than it was.
     if (ended !== undefined && row.state !== null) await this.#files.abandon(row.state as UploadState)
     throw uploadUnknown(uploadId)
@@ -235,7 +235,7 @@ export class UploadSessions {
       if (await recordProgress(query, row.id, writer, progress)) return { isRecorded: true, named: state }
       const found = await findUpload(query, row.repository, row.id)
       return { isRecorded: false, named: (found?.state ?? null) as UploadState | null }
-    })
+    }, row.repository)
     if (isRecorded && state !== null && digest !== undefined) this.#digests.keep(row.id, { state, offset, digest })
     await this.#files.keepOnly(named, upload)
     return isRecorded
@@ -284,7 +284,7 @@ export class UploadSessions {
     const named = await this.#options.metadata.write(async (query) => {
       if ((await deleteUploadOf(query, row.id, writer)) !== undefined) return null
       return ((await findUpload(query, row.repository, row.id))?.state ?? null) as UploadState | null
-    })
+    }, row.repository)
     await this.#files.keepOnly(named, upload)
   }
 

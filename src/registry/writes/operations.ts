@@ -27,6 +27,8 @@ export interface Operation<Plan, Result> {
   readonly name: string
   /** On whose behalf it is done. */
   readonly actor: Actor
+  /** Set where its plan and its confirmation may be narrow transactions within this repository (`Metadata.write`). */
+  readonly within?: RepositoryName | undefined
   /** Checks in the metadata that it may be done, and says what it touches. Throws RegistryError when it may not. */
   readonly plan: (query: Query, stamp: Stamp) => Promise<{ readonly claims: readonly Claim[]; readonly plan: Plan }>
   /** Changes the storage, durably. May run again after a crash or a restart of the operation. */
@@ -137,7 +139,7 @@ export class Operations {
     const deadline = performance.now() + this.#patienceMs
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner))
+        return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner), operation.within)
       } catch (error) {
         if (!(error instanceof NameTaken)) throw error
         if (!(await this.#makeWay(error.by, attempt, deadline))) throw this.#stillTaken(error.by, operation.actor)
@@ -178,7 +180,7 @@ export class Operations {
       if (!isMine) return undefined
       const stamp = { number, epoch: this.#options.epoch }
       return { result: await operation.confirm(query, plan, stamp) }
-    })
+    }, operation.within)
   }
 
   /** Settles those that will never confirm. How long to wait, in milliseconds, before the rest of them can be settled. */
