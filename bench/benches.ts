@@ -11,6 +11,7 @@ import { manifests, manifestsWithPassword } from './cases/manifests.ts'
 import { mirror } from './cases/mirror.ts'
 import { objectStore } from './cases/object-store.ts'
 import { page, search } from './cases/page.ts'
+import { replicas } from './cases/replicas.ts'
 import { retention, retentionOfMany } from './cases/retention.ts'
 import { scrub } from './cases/scrub.ts'
 import { start } from './cases/start.ts'
@@ -56,5 +57,6 @@ export function allBenches({ blobBytes, layers, repositories, images }: BenchOpt
     events(),
     deploy(),
     inside(images),
+    replicas(blobBytes / 4),
   ]
 }

@@ -30,7 +30,7 @@ const program = new Command('npm run bench --')
   .description("Berth beside Debian's docker-registry, and zot where it is on PATH: same machine, same client, same run.")
   .argument(
     '[picks...]',
-    'which benches; all when left out, but for `flat`, `collect`, `collect-fast`, `scrub`, `retention`, `retention-many`, `mirror`, `page`, `search`, `events` and `inside`, which take long',
+    'which benches; all when left out, but for `flat`, `collect`, `collect-fast`, `scrub`, `retention`, `retention-many`, `mirror`, `page`, `search`, `events`, `inside` and `replicas`, which take long',
   )
   .option('--rounds <count>', 'how often each contestant has its turn', positive, 3)
   .option('--size <mebibytes>', 'of a large blob', positive, 1024)

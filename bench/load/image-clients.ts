@@ -5,6 +5,8 @@ import { createHash } from 'node:crypto'
 export interface ImageLoad {
   readonly url: string
   readonly clients: number
+  /** Each pushes to a repository of its own, numbered from here; left out: from 0. */
+  readonly firstRepository?: number
   readonly layers: number
   readonly layerBytes: number
   readonly seconds: number
@@ -99,7 +101,7 @@ async function run(load: ImageLoad, images: Image[]): Promise<ImageReport> {
       const image = images.pop()
       if (image === undefined) throw new Error('the images ran out')
       const imageStartedAt = performance.now()
-      await pushImage(load.url, `bench/client-${number}`, image)
+      await pushImage(load.url, `bench/client-${(load.firstRepository ?? 0) + number}`, image)
       durations.push(performance.now() - imageStartedAt)
     }
   }

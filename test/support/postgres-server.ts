@@ -72,6 +72,14 @@ export async function takePostgres(): Promise<AsyncDisposable & { readonly serve
   return { server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
+const UNSYNCED = { fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB' }
+const SYNCED = { shared_buffers: '128MB', shared_preload_libraries: 'pg_stat_statements' }
+
+interface PostgresProgram {
+  readonly programs: string
+  readonly settings: Readonly<Record<string, string>>
+}
+
 /**
  * A server with all that it has in a temporary folder. It sorts texts as people do, so that a text which is not compared by its bytes shows; and it syncs
  * nothing: what it has acknowledged outlives its processes, which is what tests end.
@@ -79,24 +87,27 @@ export async function takePostgres(): Promise<AsyncDisposable & { readonly serve
 export class PostgresServer extends PostgresAddress implements AsyncDisposable {
   readonly #folder: TemporaryFolder
   readonly #programs: string
+  readonly #settings: Readonly<Record<string, string>>
   #server: BackgroundProgram | undefined
 
-  private constructor(folder: TemporaryFolder, port: number, programs: string) {
+  private constructor(folder: TemporaryFolder, port: number, { programs, settings }: PostgresProgram) {
     super(folder.path, port)
     this.#folder = folder
     this.#programs = programs
+    this.#settings = settings
   }
 
-  static async start(): Promise<PostgresServer> {
+  /** `syncs`: it is measured, on a disk. */
+  static async start({ syncs = false }: { readonly syncs?: boolean } = {}): Promise<PostgresServer> {
     const programs = postgresPrograms()
     if (programs === undefined) throw new Error('PostgreSQL is not installed; install what .ci/run installs')
-    const server = new PostgresServer(ownedFolder(), await freePort(), programs)
+    const server = new PostgresServer(ownedFolder(!syncs), await freePort(), { programs, settings: syncs ? SYNCED : UNSYNCED })
     return await server.#begun(() => server.#makeFiles())
   }
 
   /** A server that follows this one, reached by `port`, and takes no changes before `promote`. It ends with its own owner. */
   async standby(port: number): Promise<PostgresServer> {
-    const server = new PostgresServer(ownedFolder(), await freePort(), this.#programs)
+    const server = new PostgresServer(ownedFolder(true), await freePort(), { programs: this.#programs, settings: this.#settings })
     const from = `--dbname=host=127.0.0.1 port=${port} user=${OWNER.username}`
     const words = ['--write-recovery-conf', '--checkpoint=fast', '--no-sync', `--pgdata=${server.#folder.join('data')}`]
     return await server.#begun(async () => {
@@ -124,7 +135,7 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
   /** Starts it once more, on the same files. */
   async resume(): Promise<void> {
     const settings = {
-      ...{ fsync: 'off', full_page_writes: 'off', shared_buffers: '32MB', max_connections: '120' },
+      ...{ ...this.#settings, max_connections: '120' },
       ...{ listen_addresses: '127.0.0.1', port: String(this.port), unix_socket_directories: this.#folder.path },
     }
     const words = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])
@@ -172,8 +183,8 @@ export class PostgresServer extends PostgresAddress implements AsyncDisposable {
   }
 }
 
-function ownedFolder(): TemporaryFolder {
-  const folder = new TemporaryFolder({ inMemory: true })
+function ownedFolder(inMemory: boolean): TemporaryFolder {
+  const folder = new TemporaryFolder({ inMemory })
   if (isRoot()) chownSync(folder.path, NO_USER, NO_USER)
   return folder
 }
