@@ -9,7 +9,7 @@ import { placeOf } from './open-postgres.ts'
 
 const MOST_SKEW_MS = 60_000
 /** Of one process, with those of its start and its end (docs/replicas.md). */
-const CONNECTIONS = 8
+const CONNECTIONS = 12
 
 /** Looks at PostgreSQL as a replica finds it, and changes nothing. `now`: the clock of this machine. */
 export function postgresSteps(config: PostgresConfig, now = Date.now): readonly CheckStep[] {
