@@ -1,5 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { join } from 'node:path'
+import { insideBytes } from '../../test/support/inside-bytes.ts'
 import type { Bench, Figure, Sample } from '../bench.ts'
 import { PacedRequests } from '../load/paced.ts'
 import type { RegistryUnderLoad } from '../registry.ts'
@@ -7,7 +8,7 @@ import { LAYERS_OF_IMAGE, type LayeredStore, writeLayeredStore } from '../stores
 import { MANIFEST_TYPE } from '../stores/layout-store.ts'
 
 const WARM_SECONDS = 15
-const MEASURED_SECONDS = 60
+const MEASURED_SECONDS = 90
 const PATIENCE_MS = 4 * 60 * 60_000
 /** Sixteen clients, each of which asks for six manifests and for one layer a second. */
 const [MANIFEST_EVERY_MS, LAYER_EVERY_MS] = [10, 62]
@@ -48,7 +49,8 @@ export function inside(images: number): Bench {
 }
 
 async function sampleOf(registry: RegistryUnderLoad, store: LayeredStore): Promise<Sample> {
-  using database = new Database(join(registry.data, 'berth/metadata.db'), { readonly: true })
+  const path = join(registry.data, 'berth/metadata.db')
+  using database = new Database(path, { readonly: true })
   const bytesOfLayer = store.storedBytes / store.layers
   await pulled(registry, store, WARM_SECONDS)
   const before = readLayers(database)
@@ -68,7 +70,7 @@ async function sampleOf(registry: RegistryUnderLoad, store: LayeredStore): Promi
     ...{ 'layer-during': during.layer, 'layer-after': after.layer, 'layer-times': during.layer / after.layer },
     'read-serving': (meanwhile * bytesOfLayer) / 1e6 / MEASURED_SECONDS,
     'read-idle': (idle.layers * bytesOfLayer) / 1e6 / idle.seconds,
-    kept: (100 * keptBytes(database)) / store.storedBytes,
+    kept: (100 * insideBytes(path).bytes) / store.storedBytes,
     search: searches[Math.floor(SEARCHES / 2)] ?? 0,
     'search-longest': searches.at(-1) ?? 0,
   }
@@ -98,14 +100,6 @@ async function allRead(database: Database, store: LayeredStore) {
 
 function readLayers(database: Database): number {
   return database.query<{ count: number }, []>('SELECT count(*) AS count FROM layer_inside').get()?.count ?? 0
-}
-
-/** Of all tables and indexes that are kept for it, as their pages. */
-function keptBytes(database: Database): number {
-  const names = ['layer_inside', 'layer_piece', 'image_inside', 'package', 'image_package', 'inside_gone']
-  const pages =
-    'SELECT sum(s.pgsize) AS bytes FROM dbstat s JOIN sqlite_schema t ON t.name = s.name WHERE s.aggregate = 1 AND t.tbl_name IN (SELECT value FROM json_each(?))'
-  return database.query<{ bytes: number }, [string]>(pages).get(JSON.stringify(names))?.bytes ?? 0
 }
 
 /** Milliseconds, the shortest first. */

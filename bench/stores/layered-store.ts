@@ -10,11 +10,14 @@ const REPOSITORY = 'docker/registry/v2/repositories/bench/inside'
 const BLOBS = 'docker/registry/v2/blobs/sha256'
 const LAYER_TYPE = 'application/vnd.oci.image.layer.v1.tar+gzip'
 const CONFIG_TYPE = 'application/vnd.oci.image.config.v1+json'
+const CONFIG = { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } }
 export const LAYERS_OF_IMAGE = 10
 /** Programs, libraries and texts shrink to about 10 MB. */
 const UNPACKED_BYTES = 28e6
-/** Layers that images share, as those of a base. */
+/** Layers that all images share, as those of a base. */
 const SHARED = 50
+/** Layers with a list of packages. Images beyond so many share them, too, above other layers: a thousand images take 2.5 GB of a disk. */
+const MOST_OWN = 200
 /** Real files of this machine, packed once: a layer is one of these and a few files of its own. */
 const SLICES = 20
 const PACKAGES = 300
@@ -34,7 +37,10 @@ export interface LayeredStore {
   readonly layers: number
 }
 
-/** Writes images of ten layers of about 10 MB of real files, one of them its own, nine of fifty that all images share, as registry:2 lays them out. */
+/**
+ * Writes images of ten layers of about 10 MB of real files, as registry:2 lays them out: one with a list of packages, which at most five of a thousand
+ * images share, above nine of fifty that all share.
+ */
 export function writeLayeredStore(root: string, images: number): LayeredStore {
   const folders = ['_manifests/revisions/sha256', '_layers/sha256', '_manifests/tags'].map((below) => {
     mkdirSync(join(root, REPOSITORY, below), { recursive: true })
@@ -49,19 +55,19 @@ export function writeLayeredStore(root: string, images: number): LayeredStore {
     return layer
   }
   const shared = Array.from({ length: SHARED }, (_, number) => layerOf(number, [{ path: `srv/shared-${number}`, bytes: 'x' }]))
-  const own: Layer[] = []
+  const own = Array.from({ length: Math.min(images, MOST_OWN) }, (_, number) =>
+    layerOf(SHARED + number, [{ path: 'var/lib/dpkg/status', bytes: statusOf(number) }]),
+  )
   const manifests: string[] = []
-  const config = Buffer.from('{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}')
-  const configDigest = writeBlob(root, config)
-  writeLink(join(links, configDigest.slice(7)), configDigest)
   for (let number = 0; number < images; number += 1) {
-    const layer = layerOf(SHARED + number, [{ path: 'var/lib/dpkg/status', bytes: statusOf(number) }])
-    own.push(layer)
+    const config = Buffer.from(JSON.stringify({ ...CONFIG, config: { Labels: { number: `${number}` } } }))
+    const configDigest = writeBlob(root, config)
+    writeLink(join(links, configDigest.slice(7)), configDigest)
     const below = Array.from({ length: LAYERS_OF_IMAGE - 1 }, (_, place) => shared[(number * 7 + place) % SHARED] as Layer)
     const text = JSON.stringify({
       ...{ schemaVersion: 2, mediaType: MANIFEST_TYPE },
       config: { mediaType: CONFIG_TYPE, digest: configDigest, size: config.length },
-      layers: [...below, layer].map((each) => ({ mediaType: LAYER_TYPE, ...each })),
+      layers: [...below, own[number % own.length]].map((each) => ({ mediaType: LAYER_TYPE, ...each })),
     })
     const digest = writeBlob(root, Buffer.from(text))
     writeLink(join(revisions, digest.slice(7)), digest)
