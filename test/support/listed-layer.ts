@@ -17,7 +17,7 @@ export async function listedLayer(layer: Iterable<Uint8Array>): Promise<ListedLa
   const pieces: Uint8Array[] = []
   const table = new LayerTable(async ({ bytes }) => void pieces.push(bytes))
   const budget = new ReadingBudget()
-  const common = { label: 'the layer', interests: INTERESTS, budget, isCompared: true, mostFileBytes: 16 * 1024 * 1024 }
+  const common = { label: 'the layer', interests: INTERESTS, budget, fingerprintKey: 'key', mostFileBytes: 16 * 1024 * 1024 }
   const reading = { ...common, onUnpacked: async () => await setImmediate() }
   const problems = await listLayer(inParts(layer), reading, table)
   await table.end()

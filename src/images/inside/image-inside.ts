@@ -50,15 +50,15 @@ export interface InsideReading {
   readonly reference: Reference
   /** Of an image index; left out: the one of this machine. */
   readonly platform: string | undefined
-  /** Whether the content of each file gets a fingerprint, to be compared with another image's. */
-  readonly isCompared: boolean
+  /** Of the fingerprints of files, where they are compared with those of another image. */
+  readonly fingerprintKey: string | undefined
   readonly signal: AbortSignal
 }
 
 /** Reads all layers of an image, one after the other, as they come from the registry. Throws ImageError and RegistryError. */
 export async function readInside(
   image: RemoteImage,
-  { reference, platform, isCompared, signal }: InsideReading,
+  { reference, platform, fingerprintKey, signal }: InsideReading,
 ): Promise<ImageInside> {
   const root = await imageOf(image, { reference, platform, signal })
   const config = await readConfig(image, root, signal)
@@ -70,7 +70,9 @@ export async function readInside(
     const chunks = await findBlob(image, descriptor, signal)
     if (chunks === undefined && !mayBeAbsent) throw blobUnknown(descriptor.digest)
     const contents =
-      chunks === undefined ? keptElsewhere(label) : await readLayer(chunks, { label, interests: INTERESTS, budget, isCompared })
+      chunks === undefined
+        ? keptElsewhere(label)
+        : await readLayer(chunks, { label, interests: INTERESTS, budget, fingerprintKey })
     layers.push({ descriptor, contents })
     files.add(contents)
   }
@@ -85,7 +87,7 @@ export async function readInside(
 
 async function imageOf(
   image: RemoteImage,
-  { reference, platform, signal }: Omit<InsideReading, 'isCompared'>,
+  { reference, platform, signal }: Omit<InsideReading, 'fingerprintKey'>,
 ): Promise<RemoteManifest> {
   const root = await getRemoteManifest(image, { reference, platform, signal })
   if (!isImageIndex(root.manifest.mediaType)) return root

@@ -25,6 +25,13 @@ export async function beginInside(query: Query): Promise<number> {
   return id
 }
 
+/** Of this database. Throws where there is none. */
+export async function getFingerprintKey(query: Query): Promise<string> {
+  const row = await query.get<{ value: string }>("SELECT value FROM property WHERE name = 'fingerprint-key'")
+  if (row === undefined) throw new Error('the metadata database has no key for fingerprints')
+  return row.value
+}
+
 export async function putLayerPiece(query: Query, layerId: number, number: number, bytes: Uint8Array): Promise<void> {
   await query.run('INSERT INTO layer_piece (layer_id, number, bytes) VALUES (?, ?, ?)', layerId, number, bytes)
 }

@@ -39,3 +39,15 @@ export const INSIDE_TABLES: readonly Sql[] = [
   }),
   'INSERT INTO image_inside (digest, state, turn) SELECT digest, 1, 0 FROM manifest_content',
 ]
+
+/** Tables of contents as columns, with short fingerprints that nobody without the key can foresee: what was read before is read again. */
+export const COLUMN_TABLES: readonly Sql[] = [
+  {
+    sqlite: "INSERT INTO property (name, value) VALUES ('fingerprint-key', lower(hex(randomblob(16))))",
+    postgresql: "INSERT INTO property (name, value) VALUES ('fingerprint-key', replace(gen_random_uuid()::text, '-', ''))",
+  },
+  'INSERT INTO inside_gone (id) SELECT id FROM layer_inside WHERE true ON CONFLICT DO NOTHING',
+  'INSERT INTO inside_gone (id) SELECT id FROM image_inside WHERE id IS NOT NULL ON CONFLICT DO NOTHING',
+  'DELETE FROM layer_inside',
+  'UPDATE image_inside SET state = 1, id = NULL, facts = NULL, packages = NULL WHERE state = 0',
+]

@@ -4,7 +4,14 @@ import { LayerTable, type TablePiece } from '../../images/inside/files/layer-tab
 import { listLayer } from '../../images/inside/files/read-layer.ts'
 import { ReadingBudget } from '../../images/inside/files/reading-budget.ts'
 import { INTERESTS } from '../../images/inside/interests.ts'
-import { beginInside, endLayer, findLayerInside, type LayerInside, putLayerPiece } from '../../metadata/inside/layers.ts'
+import {
+  beginInside,
+  endLayer,
+  findLayerInside,
+  getFingerprintKey,
+  type LayerInside,
+  putLayerPiece,
+} from '../../metadata/inside/layers.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { LayerBytes } from './layer-bytes.ts'
@@ -44,7 +51,8 @@ export class LayerReader {
     const table = new LayerTable(this.#keeper(id))
     const label = `the layer ${digest}`
     const onUnpacked = this.#watch(label, signal)
-    const reading = { label, interests: INTERESTS, budget: new ReadingBudget(), isCompared: true, mostFileBytes: MOST_FILE_BYTES }
+    const fingerprintKey = await getFingerprintKey(metadata.read)
+    const reading = { label, interests: INTERESTS, budget: new ReadingBudget(), fingerprintKey, mostFileBytes: MOST_FILE_BYTES }
     const problems = await listLayer(chunks, { ...reading, onUnpacked }, table)
     await table.end()
     const layer = { id, entries: table.entries, problems }

@@ -15,8 +15,9 @@ const MOST_FILES = 100
 /** What the second image has that the first has not, and the other way round. Throws CommandError and ImageError. */
 export async function imageDiff(first: string, second: string, flags: DiffFlags): Promise<void> {
   await imageWork(async (signal) => {
-    const before = await insideOf(first, flags, { isCompared: true, signal })
-    const after = await insideOf(second, flags, { isCompared: true, signal })
+    const fingerprintKey = crypto.randomUUID()
+    const before = await insideOf(first, flags, { fingerprintKey, signal })
+    const after = await insideOf(second, flags, { fingerprintKey, signal })
     const difference = await compareInside(before.inside, after.inside)
     for (const { inside } of [before, after]) tellProblems(inside)
     if (flags.json) return printJson(forPrograms(difference))

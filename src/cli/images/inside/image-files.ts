@@ -12,7 +12,7 @@ interface FilesFlags extends InsideFlags {
 /** What a container of the image has at a path, as `ls -l` prints it. Throws CommandError and ImageError. */
 export async function imageFiles(text: string, path: string, flags: FilesFlags): Promise<void> {
   await imageWork(async (signal) => {
-    const { inside } = await insideOf(text, flags, { isCompared: false, signal })
+    const { inside } = await insideOf(text, flags, { fingerprintKey: undefined, signal })
     tellProblems(inside)
     const found = flags.recursive ? below(inside.files.walk(), path) : inside.files.list(path)
     const files = found ?? [inside.files.find(path) ?? nothingAt(path)]

@@ -17,7 +17,7 @@ interface InspectFlags extends InsideFlags {
 /** Throws CommandError and ImageError. */
 export async function imageInspect(text: string, flags: InspectFlags): Promise<void> {
   await imageWork(async (signal) => {
-    const named = await insideOf(text, flags, { isCompared: false, signal })
+    const named = await insideOf(text, flags, { fingerprintKey: undefined, signal })
     if (flags.json) printJson(inspection(named))
     else if (flags.packages) for (const each of named.inside.packages) print(packageLine(each))
     else for (const line of lines(named)) print(line)

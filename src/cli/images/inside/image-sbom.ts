@@ -11,7 +11,7 @@ interface SbomFlags extends InsideFlags {
 /** Throws CommandError and ImageError. */
 export async function imageSbom(text: string, flags: SbomFlags): Promise<void> {
   await imageWork(async (signal) => {
-    const { name, inside } = await insideOf(text, flags, { isCompared: false, signal })
+    const { name, inside } = await insideOf(text, flags, { fingerprintKey: undefined, signal })
     const subject = { name: imageNameText(name), inside, berthVersion: version }
     printJson(flags.format === 'spdx' ? spdx(subject) : cycloneDx(subject))
     tellProblems(inside)

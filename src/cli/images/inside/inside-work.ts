@@ -16,13 +16,13 @@ export interface NamedInside {
 export async function insideOf(
   text: string,
   flags: InsideFlags,
-  { isCompared, signal }: { readonly isCompared: boolean; readonly signal: AbortSignal },
+  { fingerprintKey, signal }: { readonly fingerprintKey: string | undefined; readonly signal: AbortSignal },
 ): Promise<NamedInside> {
   const name = parseImageName(text)
   const registries = await registriesFor(flags, name.registry)
   const image = { repository: name.repository, upstream: await registries.puller(name.registry) }
   const { reference } = name
-  return { name, inside: await readInside(image, { reference, platform: flags.platform, isCompared, signal }) }
+  return { name, inside: await readInside(image, { reference, platform: flags.platform, fingerprintKey, signal }) }
 }
 
 export function print(line: string): void {

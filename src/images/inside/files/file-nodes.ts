@@ -10,20 +10,19 @@ const MOST_NODES = 600_000
 const MOST_FOUND = 2 * MOST_PACKAGES
 
 const SEGMENT_NODES = 1_024
-const FINGERPRINT_BYTES = 16
 const NO_NODE = 0xffff_ffff
+const NO_BYTES = new Uint8Array(0)
 export const ROOT = 0
 
 /** The numbers of a node. Lengths and layers are two of 16 bits in one. */
-const [PARENT, FIRST_CHILD, NEXT, BEFORE, NAME_AT, LENGTHS, STATE, LAYERS, PLACE, TARGET_AT, NUMBERS] = [
-  ...([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10] as const),
+const [PARENT, FIRST_CHILD, NEXT, BEFORE, NAME_AT, LENGTHS, STATE, LAYERS, PLACE, TARGET_AT, FINGERPRINT, NUMBERS] = [
+  ...([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] as const),
 ]
 const [SIZE, USER, GROUP, LARGE_NUMBERS] = [0, 1, 2, 3] as const
 
 /** Of `STATE`: the permissions are its lowest 12 bits, the kind the four above; no kind is no file. */
 const KIND_SHIFT = 12
 const IS_THERE = 1 << 16
-const HAS_FINGERPRINT = 1 << 17
 
 const KINDS: readonly (FileKind | undefined)[] = [
   ...([undefined, 'file', 'directory', 'symbolic link', 'hard link'] as const),
@@ -34,7 +33,6 @@ const KINDS: readonly (FileKind | undefined)[] = [
 interface Segment {
   readonly numbers: Uint32Array
   readonly large: Float64Array
-  readonly fingerprints: Uint8Array
 }
 
 /**
@@ -105,18 +103,15 @@ export class FileNodes {
 
   /** What a layer says of it. */
   set(node: number, file: LayerFile, layer: number): void {
-    const target = this.#encoder.encode(file.target)
+    const target = file.target === '' ? NO_BYTES : this.#encoder.encode(file.target)
     const kind = KINDS.indexOf(file.kind) << KIND_SHIFT
-    const hasFingerprint = file.fingerprint === undefined ? 0 : HAS_FINGERPRINT
-    this.#put(node, STATE, IS_THERE | hasFingerprint | kind | (file.mode & 0o7777))
+    this.#put(node, STATE, IS_THERE | kind | (file.mode & 0o7777))
     this.#put(node, LENGTHS, (this.#get(node, LENGTHS) & 0xffff) | (target.length << 16))
     this.#put(node, TARGET_AT, target.length === 0 ? 0 : this.#texts.add(target))
     this.#put(node, LAYERS, layer | (layer << 16))
     this.#put(node, PLACE, file.place)
-    const { large, fingerprints } = this.#segmentOf(node)
-    const at = node % SEGMENT_NODES
-    large.set([file.size, file.userId, file.groupId], at * LARGE_NUMBERS)
-    if (file.fingerprint !== undefined) fingerprints.set(fingerprintBytes(file.fingerprint), at * FINGERPRINT_BYTES)
+    this.#put(node, FINGERPRINT, file.fingerprint ?? 0)
+    this.#segmentOf(node).large.set([file.size, file.userId, file.groupId], (node % SEGMENT_NODES) * LARGE_NUMBERS)
     this.#setFound(node, file.found)
   }
 
@@ -138,15 +133,14 @@ export class FileNodes {
   file(node: number): ImageFile | undefined {
     const kind = this.kind(node)
     if (kind === undefined) return undefined
-    const { large, fingerprints } = this.#segmentOf(node)
+    const { large } = this.#segmentOf(node)
     const [state, layers, place] = [this.#get(node, STATE), this.#get(node, LAYERS), this.#get(node, PLACE)]
     const at = node % SEGMENT_NODES
     const of = (field: number) => large[at * LARGE_NUMBERS + field] ?? 0
-    const fingerprint = fingerprints.subarray(at * FINGERPRINT_BYTES, (at + 1) * FINGERPRINT_BYTES)
     return {
       ...{ path: this.path(node), kind, size: of(SIZE), mode: state & 0o7777, userId: of(USER), groupId: of(GROUP) },
       ...{ target: this.target(node), place, found: this.#found.get(node) },
-      fingerprint: (state & HAS_FINGERPRINT) === 0 ? undefined : Buffer.from(fingerprint).toString('base64'),
+      fingerprint: this.#get(node, FINGERPRINT) || undefined,
       ...{ layer: layers & 0xffff, content: { layer: layers >>> 16, place } },
     }
   }
@@ -237,13 +231,17 @@ export class FileNodes {
     let slot = (Bun.hash.xxHash32(name, this.#seed) ^ Math.imul(parent, 0x9e3779b1)) >>> 0
     for (slot %= length; ; slot = (slot + 1) % length) {
       const node = (this.#slots[slot] ?? 0) - 1
-      if (node < 0 || (this.#get(node, PARENT) === parent && Buffer.compare(this.#nameBytes(node), name) === 0)) return slot
+      if (node < 0 || (this.#get(node, PARENT) === parent && this.#isNamed(node, name))) return slot
     }
   }
 
   #encoded(name: string): Uint8Array {
     if (name.length * 3 > this.#name.length) this.#name = new Uint8Array(name.length * 3)
     return this.#name.subarray(0, this.#encoder.encodeInto(name, this.#name).written)
+  }
+
+  #isNamed(node: number, name: Uint8Array): boolean {
+    return (this.#get(node, LENGTHS) & 0xffff) === name.length && this.#texts.isAt(this.#get(node, NAME_AT), name)
   }
 
   #nameBytes(node: number): Buffer {
@@ -269,10 +267,5 @@ function newSegment(): Segment {
   return {
     numbers: new Uint32Array(SEGMENT_NODES * NUMBERS),
     large: new Float64Array(SEGMENT_NODES * LARGE_NUMBERS),
-    fingerprints: new Uint8Array(SEGMENT_NODES * FINGERPRINT_BYTES),
   }
-}
-
-function fingerprintBytes(fingerprint: string): Uint8Array {
-  return Buffer.from(fingerprint, 'base64').subarray(0, FINGERPRINT_BYTES)
 }

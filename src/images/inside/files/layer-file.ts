@@ -27,8 +27,8 @@ export interface LayerFile {
   readonly place: number
   /** What its content tells, where it is of a kind that is read. */
   readonly found: Found | undefined
-  /** Of its content: another one has another fingerprint. Undefined where none was asked for, and of what is no file. */
-  readonly fingerprint: string | undefined
+  /** Of its content, 32 bits with a key: another content of the same size has the same one once in four billion times. Undefined where none was asked for, and of what has no content. */
+  readonly fingerprint: number | undefined
 }
 
 /** A file as a container sees it. */

@@ -1,10 +1,17 @@
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
-import type { Found } from '../told/found.ts'
-import type { FileKind, LayerFile, LayerListing, Whiteout } from './layer-file.ts'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib'
+import { columnsOf, type FileColumns, filesOf } from './file-columns.ts'
+import type { LayerFile, LayerListing, Whiteout } from './layer-file.ts'
 import { NameFilterBuilder } from './name-filter.ts'
 
-/** Text of so much is compressed at once: it takes a millisecond. */
-const PIECE_LETTERS = 128 * 1024
+const compress = promisify(zstdCompress)
+
+/** So many files, or so much text, are one piece: to pack them or to read them takes a few milliseconds. */
+const PIECE_FILES = 2_000
+const PIECE_LETTERS = 256 * 1024
+const PACKAGE_LETTERS = 60
+/** Its work is done beside the event loop: 7 ms for a piece. */
+const LEVEL = 15
 /** What one piece may unpack to: a file that names all packages is one row. */
 const MOST_PIECE_BYTES = 64 * 1024 * 1024
 
@@ -18,8 +25,9 @@ export interface TablePiece {
 /** Makes the table of contents of a layer while it is read, piece by piece: memory does not grow with it. */
 export class LayerTable implements LayerListing {
   readonly #keep: (piece: TablePiece) => Promise<void>
-  readonly #files = new Rows()
-  readonly #whiteouts = new Rows()
+  #files: LayerFile[] = []
+  #whiteouts: Whiteout[] = []
+  #letters = 0
   readonly #names = new NameFilterBuilder()
   entries = 0
 
@@ -33,31 +41,35 @@ export class LayerTable implements LayerListing {
     return this.#names.build()
   }
 
-  async addFile(file: LayerFile): Promise<void> {
+  addFile(file: LayerFile): void | Promise<void> {
     this.entries += 1
     this.#names.add(wordOf(file.path, file.kind === 'directory' ? 'directory' : 'file'))
     this.#names.add(nameWordOf(file.path.slice(file.path.lastIndexOf('/') + 1)))
-    if (this.#files.add(rowOf(file))) await this.#keepFiles()
+    this.#files.push(file)
+    return this.#grow(lettersOf(file))
   }
 
-  async addWhiteout({ path, isOpaque }: Whiteout): Promise<void> {
+  addWhiteout(whiteout: Whiteout): void | Promise<void> {
     this.entries += 1
-    this.#names.add(wordOf(path, isOpaque ? 'opaque' : 'whiteout'))
-    if (this.#whiteouts.add([path, isOpaque ? 1 : 0])) await this.#keepWhiteouts()
+    this.#names.add(wordOf(whiteout.path, whiteout.isOpaque ? 'opaque' : 'whiteout'))
+    this.#whiteouts.push(whiteout)
+    return this.#grow(whiteout.path.length)
+  }
+
+  #grow(letters: number): void | Promise<void> {
+    this.#letters += letters
+    const isLarge = this.#files.length + this.#whiteouts.length >= PIECE_FILES || this.#letters >= PIECE_LETTERS
+    return isLarge ? this.end() : undefined
   }
 
   /** The layer has ended: what is left is kept, too. */
   async end(): Promise<void> {
-    await this.#keepFiles()
-    await this.#keepWhiteouts()
-  }
-
-  async #keepFiles(): Promise<void> {
-    if (!this.#files.isEmpty) await this.#keep({ bytes: this.#files.pack(), isOfWhiteouts: false })
-  }
-
-  async #keepWhiteouts(): Promise<void> {
-    if (!this.#whiteouts.isEmpty) await this.#keep({ bytes: this.#whiteouts.pack(), isOfWhiteouts: true })
+    const [files, whiteouts] = [this.#files, this.#whiteouts]
+    this.#files = []
+    this.#whiteouts = []
+    this.#letters = 0
+    if (files.length > 0) await this.#keep({ bytes: await packed({ files: columnsOf(files) }), isOfWhiteouts: false })
+    if (whiteouts.length > 0) await this.#keep({ bytes: await packed({ whiteouts }), isOfWhiteouts: true })
   }
 }
 
@@ -74,60 +86,20 @@ export function nameWordOf(name: string): string {
 /** What a piece says. Throws for what is none. */
 export function readPiece(bytes: Uint8Array): { readonly files: readonly LayerFile[]; readonly whiteouts: readonly Whiteout[] } {
   const text = zstdDecompressSync(bytes, { maxOutputLength: MOST_PIECE_BYTES }).toString('utf8')
-  const rows = JSON.parse(text) as (FileRow | WhiteoutRow)[]
-  const files: LayerFile[] = []
-  const whiteouts: Whiteout[] = []
-  for (const row of rows)
-    if (isOfWhiteout(row)) whiteouts.push({ path: row[0], isOpaque: row[1] === 1 })
-    else files.push(fileOf(row))
-  return { files, whiteouts }
+  const { files, whiteouts = [] } = JSON.parse(text) as Partial<PieceContent>
+  return { files: files === undefined ? [] : filesOf(files), whiteouts }
 }
 
-const KINDS: readonly FileKind[] = [
-  ...(['file', 'directory', 'symbolic link', 'hard link'] as const),
-  ...(['character device', 'block device', 'pipe', 'other'] as const),
-]
-
-type WhiteoutRow = readonly [path: string, isOpaque: number]
-type FileRow = readonly [
-  ...[path: string, kind: number, size: number, mode: number, userId: number, groupId: number, place: number],
-  ...[target: string, fingerprint: string | 0, found: Found | 0],
-]
-
-function isOfWhiteout(row: FileRow | WhiteoutRow): row is WhiteoutRow {
-  return row.length === 2
+interface PieceContent {
+  readonly files: FileColumns
+  readonly whiteouts: readonly Whiteout[]
 }
 
-function rowOf({ path, kind, size, mode, userId, groupId, place, target, fingerprint, found }: LayerFile): FileRow {
-  return [path, KINDS.indexOf(kind), size, mode, userId, groupId, place, target, fingerprint ?? 0, found ?? 0]
+async function packed(content: Partial<PieceContent>): Promise<Uint8Array> {
+  return await compress(JSON.stringify(content), { params: { [constants.ZSTD_c_compressionLevel]: LEVEL } })
 }
 
-function fileOf([path, kind, size, mode, userId, groupId, place, target, fingerprint, found]: FileRow): LayerFile {
-  const told = { found: found === 0 ? undefined : found, fingerprint: fingerprint === 0 ? undefined : fingerprint }
-  return { path, kind: KINDS[kind] ?? 'other', size, mode, userId, groupId, place, target, ...told }
-}
-
-/** Rows as a list of JSON, until there are enough. */
-class Rows {
-  #rows: string[] = []
-  #letters = 0
-
-  get isEmpty(): boolean {
-    return this.#rows.length === 0
-  }
-
-  /** True when they are to be packed. */
-  add(row: FileRow | WhiteoutRow): boolean {
-    const text = JSON.stringify(row)
-    this.#rows.push(text)
-    this.#letters += text.length
-    return this.#letters >= PIECE_LETTERS
-  }
-
-  pack(): Uint8Array {
-    const packed = zstdCompressSync(`[${this.#rows.join(',')}]`)
-    this.#rows = []
-    this.#letters = 0
-    return packed
-  }
+/** About as many letters as a file takes before it is packed. */
+function lettersOf({ path, target, found }: LayerFile): number {
+  return path.length + target.length + (found?.packages?.length ?? 0) * PACKAGE_LETTERS
 }

@@ -1,8 +1,8 @@
-const BITS_FOR_EACH = 10
+const BITS_FOR_EACH = 8
 const LEAST_BITS = 64
 const PLACES = 5
 
-/** Texts as a set that says 'no' for certain, and 'yes' wrongly in one of a hundred cases (Bloom's filter). */
+/** Texts as a set that says 'no' for certain, and 'yes' wrongly in one of fifty cases (Bloom's filter). */
 export class NameFilterBuilder {
   /** Two of each text. */
   #hashes = new Uint32Array(1_024)
@@ -19,11 +19,27 @@ export class NameFilterBuilder {
   }
 
   build(): Uint8Array {
-    const bytes = new Uint8Array(Math.ceil(Math.max(LEAST_BITS, (this.#length / 2) * BITS_FOR_EACH) / 8))
-    for (let at = 0; at < this.#length; at += 2)
+    const length = this.#onlyOnce()
+    const bytes = new Uint8Array(Math.ceil(Math.max(LEAST_BITS, (length / 2) * BITS_FOR_EACH) / 8))
+    for (let at = 0; at < length; at += 2)
       for (const place of placesOf(bytes, this.#hashes[at] ?? 0, this.#hashes[at + 1] ?? 0))
         bytes[place >>> 3] = (bytes[place >>> 3] ?? 0) | (1 << (place & 7))
     return bytes
+  }
+
+  /** Many files have one name: hashes that are there several times take no room. Gives how many are left. */
+  #onlyOnce(): number {
+    new BigUint64Array(this.#hashes.buffer, 0, this.#length / 2).sort()
+    let kept = 0
+    for (let at = 0; at < this.#length; at += 2) {
+      const [first, second] = [this.#hashes[at] ?? 0, this.#hashes[at + 1] ?? 0]
+      if (kept > 0 && this.#hashes[kept - 2] === first && this.#hashes[kept - 1] === second) continue
+      this.#hashes[kept] = first
+      this.#hashes[kept + 1] = second
+      kept += 2
+    }
+    this.#length = kept
+    return kept
   }
 }
 

@@ -11,8 +11,13 @@ async function* inPieces(bytes: Uint8Array, length = 1_000): AsyncGenerator<Uint
   for (let at = 0; at < bytes.length; at += length) yield bytes.subarray(at, at + length)
 }
 
-async function read(bytes: Uint8Array, isCompared = false): Promise<LayerContents> {
-  return await readLayer(inPieces(bytes), { label: 'the layer', interests: INTERESTS, budget: new ReadingBudget(), isCompared })
+async function read(bytes: Uint8Array, fingerprintKey?: string): Promise<LayerContents> {
+  return await readLayer(inPieces(bytes), {
+    label: 'the layer',
+    interests: INTERESTS,
+    budget: new ReadingBudget(),
+    fingerprintKey,
+  })
 }
 
 /** Each part compressed by itself. */
@@ -91,13 +96,15 @@ describe('reading a layer', () => {
         { path: 'etc/os-release', bytes: OS_RELEASE },
         { path: 'c', bytes: 'one' },
       ]),
-      true,
+      'key',
     )
 
     const [a, b, told, c] = files.map(({ fingerprint }) => fingerprint)
-    expect(a).toBe(c ?? 'none')
+    expect(a).toBe(c ?? 0)
     expect(new Set([a, b, told]).size).toBe(3)
     expect(files[2]?.found?.distribution?.id).toBe('debian')
+    const { files: ofOther } = await read(madeTar([{ path: 'a', bytes: 'one' }]), 'another key')
+    expect(ofOther[0]?.fingerprint).not.toBe(a)
   })
 
   test('passes over paths that lead out of the image', async () => {
@@ -183,7 +190,12 @@ test('what the source of the bytes throws is no sentence about the layer', async
     yield gzipSync(madeTar([{ path: 'a' }])).subarray(0, 10)
     throw new Error('the connection was lost')
   }
-  const reading = readLayer(broken(), { label: 'the layer', interests: [], budget: new ReadingBudget(), isCompared: false })
+  const reading = readLayer(broken(), {
+    label: 'the layer',
+    interests: [],
+    budget: new ReadingBudget(),
+    fingerprintKey: undefined,
+  })
 
   await expect(reading).rejects.toThrow('the connection was lost')
 })

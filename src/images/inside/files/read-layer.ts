@@ -24,8 +24,8 @@ export interface LayerReading {
   readonly interests: readonly Interest[]
   /** Of all layers of the image. */
   readonly budget: ReadingBudget
-  /** Whether each file gets a fingerprint. */
-  readonly isCompared: boolean
+  /** Of the fingerprints that files get, which are compared with others of this key alone. Undefined: they get none. */
+  readonly fingerprintKey: string | undefined
   /** Larger files are not read, whatever they may tell. Left out, as each kind of file has it. */
   readonly mostFileBytes?: number
   /** Is told of unpacked bytes; the reading goes on when it resolves. */
@@ -112,7 +112,7 @@ const NO_CONTENT = { found: undefined, fingerprint: undefined }
 const CHUNK_BYTES = 256 * 1024
 
 async function contentOf(entry: StreamedEntry, path: string, { problems, reading }: FileReading) {
-  const { interests, budget, isCompared, label, mostFileBytes = Number.POSITIVE_INFINITY } = reading
+  const { interests, budget, fingerprintKey: key, label, mostFileBytes = Number.POSITIVE_INFINITY } = reading
   const interest = interests.find(({ matches }) => matches(path))
   const isSmall = interest !== undefined && entry.size <= Math.min(interest.mostBytes, mostFileBytes)
   const isRead = isSmall && budget.mayRead(entry.size)
@@ -120,7 +120,7 @@ async function contentOf(entry: StreamedEntry, path: string, { problems, reading
     addProblem(problems, `${label} has /${path}, which is not read: with ${entry.size} bytes it is larger than what is`)
   const bytes = isRead ? await entry.take(entry.size) : new Uint8Array(0)
   const found = isRead || interest?.mostBytes === 0 ? tellOf(interest, { bytes, path, problems, label }) : undefined
-  return { found, fingerprint: isCompared ? await fingerprintOf(bytes, entry) : undefined }
+  return { found, fingerprint: key === undefined || entry.size === 0 ? undefined : await fingerprintOf(key, bytes, entry) }
 }
 
 interface ReadFile {
@@ -141,11 +141,12 @@ function tellOf(interest: Interest, { bytes, path, problems, label }: ReadFile):
   }
 }
 
-/** Half of a SHA-256: nobody makes two files of one fingerprint. */
-async function fingerprintOf(taken: Uint8Array, entry: StreamedEntry): Promise<string> {
-  const hash = createHash('sha256').update(taken)
+/** Short, since each file has one. Nothing tells the key: nobody can look for another content that has the same. */
+async function fingerprintOf(key: string, taken: Uint8Array, entry: StreamedEntry): Promise<number> {
+  const hash = createHash('sha256').update(key).update(taken)
   for (let bytes = await entry.take(CHUNK_BYTES); bytes.length > 0; bytes = await entry.take(CHUNK_BYTES)) hash.update(bytes)
-  return hash.digest().toString('base64', 0, 16)
+  // 0 stands for none.
+  return hash.digest().readUInt32LE(0) || 1
 }
 
 /** As a container sees it: `/a` and `./a` are one path. Undefined for one that leads out. */

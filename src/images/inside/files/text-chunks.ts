@@ -17,6 +17,13 @@ export class TextChunks {
     return (this.#chunks.length - 1) * CHUNK_BYTES + offset
   }
 
+  /** Whether these bytes lie there. */
+  isAt(place: number, bytes: Uint8Array): boolean {
+    const chunk = this.#chunks[Math.floor(place / CHUNK_BYTES)]
+    for (let at = 0; at < bytes.length; at += 1) if (chunk?.[(place % CHUNK_BYTES) + at] !== bytes[at]) return false
+    return true
+  }
+
   /** The bytes themselves, and no copy. */
   at(place: number, length: number): Buffer {
     const offset = place % CHUNK_BYTES
