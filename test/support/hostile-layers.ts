@@ -12,6 +12,21 @@ export interface HostileLayer {
 }
 
 const MIB = 1024 * 1024
+/** Of a bomb, which has no end: it unpacks to more than is read of it. */
+const MOST_BYTES = 4 * MIB
+
+/** The bytes of a layer; of one that has no end the beginning. */
+export function layerBytes({ chunks }: HostileLayer): Buffer {
+  const parts: Uint8Array[] = []
+  let size = 0
+  for (const chunk of chunks()) {
+    const isEndless = size >= MOST_BYTES && chunk === parts.at(-1)
+    if (isEndless) break
+    parts.push(chunk)
+    size += chunk.length
+  }
+  return Buffer.concat(parts)
+}
 const COMMON = { groupId: 0, modifiedSeconds: 0 }
 
 function whole(what: string, bytes: () => Uint8Array, says: RegExp | undefined): HostileLayer {

@@ -9,11 +9,11 @@ export interface ListedLayer {
   readonly entries: number
   /** Of its table of contents. */
   readonly pieces: Uint8Array[]
-  readonly mib?: undefined
+  readonly read?: undefined
 }
 
 /** Reads a layer as the registry does. */
-export async function listedLayer(layer: Iterable<Uint8Array>): Promise<ListedLayer> {
+export async function listedLayer(layer: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<ListedLayer> {
   const pieces: Uint8Array[] = []
   const table = new LayerTable(async ({ bytes }) => void pieces.push(bytes))
   const budget = new ReadingBudget()
@@ -25,6 +25,6 @@ export async function listedLayer(layer: Iterable<Uint8Array>): Promise<ListedLa
 }
 
 /** As a disk gives them: a reader holds no more of a layer than what it works on. */
-async function* inParts(layer: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for (const bytes of layer) for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
+async function* inParts(layer: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const bytes of layer) for (let at = 0; at < bytes.length; at += 65_536) yield bytes.subarray(at, at + 65_536)
 }

@@ -128,6 +128,8 @@ function nextOf(files: Iterator<ImageFile>): ImageFile | undefined {
 class ChangedFiles {
   readonly #most: number
   #files: ChangedFile[] = []
+  /** Of as many as are told. */
+  #last: ChangedFile | undefined
   #count = 0
 
   constructor(most: number) {
@@ -137,7 +139,10 @@ class ChangedFiles {
   add(before: ImageFile | undefined, after: ImageFile | undefined): void {
     if (before !== undefined && after !== undefined && isSame(before, after)) return
     this.#count += 1
-    this.#files.push({ path: (after ?? before)?.path ?? '', before, after })
+    const changed = { path: (after ?? before)?.path ?? '', before, after }
+    // It would be cut off again: it is not kept until then.
+    if (this.#last !== undefined && byGrowth(this.#last, changed) < 0) return
+    this.#files.push(changed)
     if (this.#files.length > 2 * this.#most) this.#cut()
   }
 
@@ -147,9 +152,15 @@ class ChangedFiles {
   }
 
   #cut(): void {
-    this.#files.sort((a, b) => growth(b) - growth(a) || (a.path < b.path ? -1 : 1))
+    this.#files.sort(byGrowth)
+    if (this.#files.length < this.#most) return
     this.#files = this.#files.slice(0, this.#most)
+    this.#last = this.#files.at(-1)
   }
+}
+
+function byGrowth(a: ChangedFile, b: ChangedFile): number {
+  return growth(b) - growth(a) || (a.path < b.path ? -1 : 1)
 }
 
 function growth({ before, after }: ChangedFile): number {

@@ -1,3 +1,5 @@
+const NO_BYTES = new Uint8Array(0)
+
 /** A stream, by the number of bytes. */
 export class TakenBytes {
   readonly #chunks: AsyncIterator<Uint8Array>
@@ -5,6 +7,14 @@ export class TakenBytes {
 
   constructor(chunks: AsyncIterable<Uint8Array>) {
     this.#chunks = chunks[Symbol.asyncIterator]()
+  }
+
+  /** So many bytes where they are here already, and no copy: they stay as they are until more are asked for. */
+  find(count: number): Uint8Array | undefined {
+    if (this.#rest.length < count) return undefined
+    const found = this.#rest.subarray(0, count)
+    this.#rest = this.#rest.subarray(count)
+    return found
   }
 
   /** So many bytes, or fewer at the end of the stream. */
@@ -18,6 +28,12 @@ export class TakenBytes {
       this.#rest = this.#rest.subarray(part.length)
     }
     return taken.subarray(0, filled)
+  }
+
+  /** At most so many bytes as they came, and no copy: they stay as they are until more are asked for. None at the end of the stream. */
+  async some(most: number): Promise<Uint8Array> {
+    const isThere = most > 0 && (await this.#fill())
+    return (isThere ? this.find(Math.min(most, this.#rest.length)) : undefined) ?? NO_BYTES
   }
 
   /** Passes over so many bytes; false where the stream ends before. */

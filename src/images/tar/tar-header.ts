@@ -46,7 +46,11 @@ export function tarHeader(entry: TarEntry): Uint8Array {
 
 /** What follows the bytes of an entry, up to the next block. */
 export function tarPadding(sizeBytes: number): Uint8Array {
-  return new Uint8Array((BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES)
+  return new Uint8Array(tarPaddingLength(sizeBytes))
+}
+
+export function tarPaddingLength(sizeBytes: number): number {
+  return (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES
 }
 
 /** What an archive ends with. */
@@ -56,7 +60,9 @@ export function tarEnd(): Uint8Array {
 
 /** The sum of a header's bytes, with spaces in the place of the sum itself. */
 export function tarSum(header: Uint8Array): number {
-  return header.reduce((sum, byte, at) => sum + (at >= 148 && at < 156 ? 0x20 : byte), 0)
+  let sum = 0
+  for (let at = 0; at < header.length; at += 1) sum += at >= 148 && at < 156 ? 0x20 : (header[at] ?? 0)
+  return sum
 }
 
 interface Fields {

@@ -77,11 +77,12 @@ export function withRecords(header: ReadHeader, { path, target, size, userId, gr
 /** Beside the name of ustar there is a prefix of it. */
 function pathIn(bytes: Buffer): string {
   const name = textIn(bytes, 0, 100)
-  const prefix = bytes.toString('latin1', 257, 263) === 'ustar\0' ? textIn(bytes, 345, 155) : ''
+  const prefix = bytes[345] !== 0 && bytes.toString('latin1', 257, 263) === 'ustar\0' ? textIn(bytes, 345, 155) : ''
   return prefix === '' ? name : `${prefix}/${name}`
 }
 
 function textIn(bytes: Buffer, at: number, length: number): string {
+  if (bytes[at] === 0) return ''
   const field = bytes.subarray(at, at + length)
   const end = field.indexOf(0)
   return field.toString('utf8', 0, end === -1 ? length : end)
@@ -94,10 +95,16 @@ function numberIn(bytes: Buffer, at: number, length: number): number | undefined
     for (const byte of bytes.subarray(at + 1, at + length)) value = value * 256n + BigInt(byte)
     return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined
   }
-  const text = bytes
-    .toString('latin1', at, at + length)
-    .replace(/[\0 ]+$/, '')
-    .trimStart()
-  if (text === '') return 0
-  return /^[0-7]+$/.test(text) ? Number.parseInt(text, 8) : undefined
+  let [from, end, value] = [at, at + length, 0]
+  while (from < end && bytes[from] === SPACE) from += 1
+  while (end > from && (bytes[end - 1] === SPACE || bytes[end - 1] === 0)) end -= 1
+  for (; from < end; from += 1) {
+    const digit = (bytes[from] ?? 0) - ZERO
+    if (digit < 0 || digit > 7) return undefined
+    value = value * 8 + digit
+  }
+  return value
 }
+
+const SPACE = 0x20
+const ZERO = 0x30

@@ -24,8 +24,9 @@ import { StreamedFile } from './streamed-file.ts'
 /** Larger programs are not looked into: the layer is read several times for it. */
 const MOST_PROGRAM_BYTES = 256 * 1024 * 1024
 const PACKAGES_AT_ONCE = 500
-/** A piece of a table of contents takes as long as so many unpacked bytes of a layer. */
-const PIECE_BYTES = 1024 * 1024
+/** A piece of a table of contents, and each file in it, take as long as so many unpacked bytes of a layer. */
+const PIECE_BYTES = 256 * 1024
+const FILE_BYTES = 1024
 
 export interface ImageReaderOptions {
   readonly storage: Pick<StorageDriver, 'readSmall'>
@@ -75,7 +76,8 @@ export class ImageReader {
   async #keep(digest: Digest, layers: readonly InsideLayer[], config: ImageConfig, signal: AbortSignal): Promise<void> {
     const { metadata, pace } = this.#options
     const ids = layers.map(({ id }) => id)
-    const tree = await readTree(metadata.read, ids, { signal, afterPiece: () => pace(PIECE_BYTES, signal) })
+    const afterPiece = (files: number) => pace(PIECE_BYTES + files * FILE_BYTES, signal)
+    const tree = await readTree(metadata.read, ids, { signal, afterPiece })
     const { program, problems } = await this.#programOf(tree.files, layers, config, signal)
     const packages = findPackages(tree.files, program)
     const facts: InsideFacts = {

@@ -6,6 +6,9 @@ import { ReadingBudget } from '../../images/inside/files/reading-budget.ts'
 import { BEFORE_FIRST_PIECE, findLayerPiece } from '../../metadata/inside/layers.ts'
 import type { Query } from '../../metadata/query.ts'
 
+/** They take two milliseconds: other requests have their turn then. */
+const FILES_AT_ONCE = 500
+
 export interface ImageTree {
   readonly files: ImageFiles
   /** Why not all of it is told. */
@@ -14,8 +17,8 @@ export interface ImageTree {
 
 interface TreeReading {
   readonly signal: AbortSignal
-  /** The reading goes on when it resolves. Left out: other work has its turn. */
-  readonly afterPiece?: () => Promise<void>
+  /** Is told of a part of a table of contents, and how many files it has; the reading goes on when it resolves. Left out: other work has its turn. */
+  readonly afterPiece?: (files: number) => Promise<void>
 }
 
 /** The files of an image as a container sees them, out of the tables of its layers, the lowest first. An image with more than any has is told in part. */
@@ -43,7 +46,7 @@ interface Growing extends TreeReading {
 async function addLayer(
   query: Query,
   id: number | undefined,
-  { files, budget, signal, afterPiece = setImmediate }: Growing,
+  { files, budget, signal, afterPiece = () => setImmediate() }: Growing,
 ): Promise<void> {
   files.beginLayer()
   if (id === undefined) return
@@ -53,11 +56,11 @@ async function addLayer(
     last = piece.number
     const read = readPiece(piece.bytes)
     for (const whiteout of read.whiteouts) files.addWhiteout(whiteout)
-    for (const file of read.files) {
+    for (const [number, file] of read.files.entries()) {
       budget.takeEntry(file.path, file.target)
       files.addFile(file)
+      if ((number + 1) % FILES_AT_ONCE === 0) await setImmediate()
     }
-    // A piece takes a few milliseconds: other requests have their turn.
-    await afterPiece()
+    await afterPiece(read.files.length)
   }
 }

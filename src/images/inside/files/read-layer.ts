@@ -91,8 +91,9 @@ async function addEntry(entry: StreamedEntry, place: number, { listing, ...parts
   if (path === undefined || TABLES.includes(path)) return
   reading.budget.takeEntry(path, entry.target)
   const whiteout = whiteoutAt(path)
-  const file = whiteout === undefined ? { ...(await fileOf(entry, path, parts)), place } : undefined
-  await asked.run(() => (file === undefined ? whiteout && listing.addWhiteout(whiteout) : listing.addFile(file)))
+  const file = whiteout === undefined ? await fileOf(entry, { path, place }, parts) : undefined
+  const added = asked.run(() => (file === undefined ? whiteout && listing.addWhiteout(whiteout) : listing.addFile(file)))
+  if (added !== undefined) await added
 }
 
 function addProblem(problems: string[], sentence: string): void {
@@ -101,15 +102,19 @@ function addProblem(problems: string[], sentence: string): void {
 
 type FileReading = Pick<Listing, 'problems' | 'reading'>
 
-async function fileOf(entry: StreamedEntry, path: string, listing: FileReading): Promise<Omit<LayerFile, 'place'>> {
+async function fileOf(
+  entry: StreamedEntry,
+  { path, place }: Pick<LayerFile, 'path' | 'place'>,
+  listing: FileReading,
+): Promise<LayerFile> {
   const { size, userId, groupId, target } = entry
   const kind = kindOf(entry)
   const content = kind === 'file' ? await contentOf(entry, path, listing) : NO_CONTENT
-  return { path, kind, size, mode: entry.mode & 0o7777, userId, groupId, target, ...content }
+  return { path, place, kind, size, mode: entry.mode & 0o7777, userId, groupId, target, ...content }
 }
 
 const NO_CONTENT = { found: undefined, fingerprint: undefined }
-const CHUNK_BYTES = 256 * 1024
+const NO_BYTES = new Uint8Array(0)
 
 async function contentOf(entry: StreamedEntry, path: string, { problems, reading }: FileReading) {
   const { interests, budget, fingerprintKey: key, label, mostFileBytes = Number.POSITIVE_INFINITY } = reading
@@ -118,8 +123,8 @@ async function contentOf(entry: StreamedEntry, path: string, { problems, reading
   const isRead = isSmall && budget.mayRead(entry.size)
   if (!isRead && (interest?.mostBytes ?? 0) > 0)
     addProblem(problems, `${label} has /${path}, which is not read: with ${entry.size} bytes it is larger than what is`)
-  const bytes = isRead ? await entry.take(entry.size) : new Uint8Array(0)
-  const found = isRead || interest?.mostBytes === 0 ? tellOf(interest, { bytes, path, problems, label }) : undefined
+  const bytes = isRead ? await entry.take(entry.size) : NO_BYTES
+  const found = isRead || interest?.mostBytes === 0 ? await tellOf(interest, { bytes, path, problems, label }) : undefined
   return { found, fingerprint: key === undefined || entry.size === 0 ? undefined : await fingerprintOf(key, bytes, entry) }
 }
 
@@ -131,9 +136,9 @@ interface ReadFile {
 }
 
 /** What is damaged tells nothing but that. */
-function tellOf(interest: Interest, { bytes, path, problems, label }: ReadFile): Found | undefined {
+async function tellOf(interest: Interest, { bytes, path, problems, label }: ReadFile): Promise<Found | undefined> {
   try {
-    return interest.read(bytes, path)
+    return await interest.read(bytes, path)
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     addProblem(problems, `${label} has /${path}, which is damaged: ${why}`)
@@ -144,7 +149,7 @@ function tellOf(interest: Interest, { bytes, path, problems, label }: ReadFile):
 /** Short, since each file has one. Nothing tells the key: nobody can look for another content that has the same. */
 async function fingerprintOf(key: string, taken: Uint8Array, entry: StreamedEntry): Promise<number> {
   const hash = createHash('sha256').update(key).update(taken)
-  for (let bytes = await entry.take(CHUNK_BYTES); bytes.length > 0; bytes = await entry.take(CHUNK_BYTES)) hash.update(bytes)
+  for (let bytes = await entry.some(); bytes.length > 0; bytes = await entry.some()) hash.update(bytes)
   // 0 stands for none.
   return hash.digest().readUInt32LE(0) || 1
 }
@@ -196,17 +201,21 @@ class Source {
 class Asked {
   hasFailed = false
 
-  async run<Result>(work: () => Result | Promise<Result>): Promise<Result> {
-    try {
-      return await work()
-    } catch (error) {
+  /** A promise only where the work gives one. */
+  run(work: () => void | Promise<void>): void | Promise<void> {
+    const failed = (error: unknown): never => {
       this.hasFailed = !(error instanceof ImageError)
       throw error
+    }
+    try {
+      return work()?.catch(failed)
+    } catch (error) {
+      return failed(error)
     }
   }
 }
 
-async function* told(chunks: AsyncIterable<Buffer>, onChunk: (bytes: number) => Promise<void>): AsyncGenerator<Buffer> {
+async function* told(chunks: AsyncIterable<Buffer>, onChunk: (bytes: number) => void | Promise<void>): AsyncGenerator<Buffer> {
   for await (const chunk of chunks) {
     yield chunk
     await onChunk(chunk.length)

@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import type { Interest, Package } from '../told/found.ts'
-import { linesOf } from '../told/lines.ts'
+import { linesIn } from '../told/lines.ts'
 import { MOST_PACKAGES, packageOf } from './package.ts'
 
 const MOST_BYTES = 32 * 1024 * 1024
@@ -8,22 +9,25 @@ const MOST_BYTES = 32 * 1024 * 1024
 export const dpkg: Interest = {
   matches: (path) => path === 'var/lib/dpkg/status' || /^var\/lib\/dpkg\/status\.d\/[^/]+$/.test(path),
   mostBytes: MOST_BYTES,
-  read: (bytes, path) => (path.endsWith('.md5sums') ? undefined : { packages: parseDpkg(new TextDecoder().decode(bytes), path) }),
+  read: async (bytes, path) => (path.endsWith('.md5sums') ? undefined : { packages: await parseDpkg(bytes, path) }),
 }
 
 /** Alpine's. */
 export const apk: Interest = {
   matches: (path) => path === 'lib/apk/db/installed' || path === 'usr/lib/apk/db/installed',
   mostBytes: MOST_BYTES,
-  read: (bytes, path) => ({ packages: parseApk(new TextDecoder().decode(bytes), path) }),
+  read: async (bytes, path) => ({ packages: await parseApk(bytes, path) }),
 }
 
 const DPKG_FIELDS = ['Package', 'Version', 'Architecture', 'Source', 'Status']
 const APK_FIELDS = ['P', 'V', 'A', 'o']
+/** Other work has its turn after so many: they take a millisecond, and a file may have millions. */
+const LINES_AT_ONCE = 5_000
 
 /** Packages that are installed: dpkg remembers those that were, too. */
-export function parseDpkg(text: string, path: string): readonly Package[] {
-  return stanzas(text, ': ', DPKG_FIELDS).flatMap((fields) => {
+export async function parseDpkg(bytes: Uint8Array, path: string): Promise<readonly Package[]> {
+  const found = await stanzas(bytes, ': ', DPKG_FIELDS)
+  return found.flatMap((fields) => {
     const status = fields.get('Status')
     if (status !== undefined && !/ (installed|half-configured|unpacked|triggers-(awaited|pending))$/.test(status)) return []
     const [source = ''] = (fields.get('Source') ?? '').split(' ')
@@ -32,22 +36,31 @@ export function parseDpkg(text: string, path: string): readonly Package[] {
   })
 }
 
-export function parseApk(text: string, path: string): readonly Package[] {
-  return stanzas(text, ':', APK_FIELDS).flatMap((fields) => {
+export async function parseApk(bytes: Uint8Array, path: string): Promise<readonly Package[]> {
+  const found = await stanzas(bytes, ':', APK_FIELDS)
+  return found.flatMap((fields) => {
     const told = { name: fields.get('P'), version: fields.get('V'), architecture: fields.get('A'), source: fields.get('o') }
     return packageOf({ type: 'apk', path, ...told })
   })
 }
 
 /** Paragraphs of `Name: value`, of these names alone; lines that go on are left out, and of a name that stands twice the first counts. */
-function stanzas(text: string, separator: string, names: readonly string[]): readonly ReadonlyMap<string, string>[] {
+async function stanzas(
+  bytes: Uint8Array,
+  separator: string,
+  names: readonly string[],
+): Promise<readonly ReadonlyMap<string, string>[]> {
   const found: Map<string, string>[] = []
   let fields = new Map<string, string>()
   const end = () => {
-    if (fields.size > 0 && found.length < MOST_PACKAGES) found.push(fields)
+    if (fields.size === 0) return
+    if (found.length < MOST_PACKAGES) found.push(fields)
     fields = new Map()
   }
-  for (const line of linesOf(text)) {
+  let lines = 0
+  for (const line of linesIn(bytes)) {
+    lines += 1
+    if (lines % LINES_AT_ONCE === 0) await setImmediate()
     const at = line.indexOf(separator)
     if (line.trim() === '') end()
     else if (at > 0 && names.includes(line.slice(0, at)) && !fields.has(line.slice(0, at)))

@@ -32,6 +32,6 @@ export interface Interest {
   readonly matches: (path: string) => boolean
   /** Larger files are not read; 0: the name says it all. */
   readonly mostBytes: number
-  /** Undefined where the file is none of that kind. May throw for what is damaged: then it tells nothing. */
-  readonly read: (bytes: Uint8Array, path: string) => Found | undefined
+  /** Undefined where the file is none of that kind. May throw for what is damaged: then it tells nothing. What takes long lets other work have its turn. */
+  readonly read: (bytes: Uint8Array, path: string) => Found | undefined | Promise<Found | undefined>
 }
