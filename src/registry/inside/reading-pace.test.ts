@@ -3,7 +3,7 @@ import { ReadingPace } from './reading-pace.ts'
 
 test.each([
   ['while nothing is served', {}, 160],
-  ['a quarter while clients are served', { isServing: true }, 40],
+  ['an eighth while clients are served', { isServing: true }, 20],
   ['a sixteenth while readers wait', { isServing: true, readersWait: true }, 10],
 ])('the pace of reading is %s', (_, { isServing = false, readersWait = false }: Load, expected) => {
   const pace = new ReadingPace({ bytesPerSecond: 160, isServing: () => isServing, readersWait: () => readersWait })

@@ -10,7 +10,7 @@ export interface ReadingPaceOptions {
 }
 
 /** Parts of the pace: what is read in the background can wait, and clients do not. */
-const WHILE_SERVING = 1 / 4
+const WHILE_SERVING = 1 / 8
 const WHILE_READERS_WAIT = 1 / 16
 
 /** Keeps what is read in the background below so many bytes in a second. */
