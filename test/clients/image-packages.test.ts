@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { cp } from 'node:fs/promises'
 import { GO } from '../support/go-program.ts'
 import { ImageLab } from '../support/image-lab.ts'
+import { ndbDatabase } from '../support/ndb-database.ts'
 import { PROGRAM_PATH, runToSuccess } from '../support/processes.ts'
 import { describeWith } from '../support/requirements.ts'
 
@@ -54,6 +55,11 @@ describeWith({ programs: ['rpm', 'rpmbuild', 'db5.3_load'] }, 'a database that r
     return await runToSuccess(command, { environment: lab.environment })
   }
 
+  function sqliteRows() {
+    using sqlite = new Database(`${database}/rpmdb.sqlite`, { readonly: true })
+    return sqlite.query<{ hnum: number; blob: Uint8Array }, []>('SELECT hnum, blob FROM Packages').all()
+  }
+
   test(
     'with SQLite is read as rpm reads it',
     async () => {
@@ -67,11 +73,25 @@ describeWith({ programs: ['rpm', 'rpmbuild', 'db5.3_load'] }, 'a database that r
   )
 
   test(
+    'with NDB, as SUSE has it, is read, also where a slot is free',
+    async () => {
+      const headers = sqliteRows().map(({ blob }) => blob)
+      const whole = await lab.folder.file('whole.db', ndbDatabase(headers))
+      const less = await lab.folder.file('less.db', ndbDatabase([undefined, ...headers.slice(1)]))
+
+      await lab.berth('create', lab.name('rpm:ndb'), '--add', `${whole}:/usr/lib/sysimage/rpm/Packages.db`)
+      await lab.berth('create', lab.name('rpm:ndb-less'), '--add', `${less}:/var/lib/rpm/Packages.db`)
+
+      expect(await packagesOf('rpm:ndb', 'rpm')).toEqual(expected)
+      expect(await packagesOf('rpm:ndb-less', 'rpm')).toHaveLength(expected.length - 1)
+    },
+    TEST_MS,
+  )
+
+  test(
     'with BerkeleyDB, as before rpm 4.16, is read, too',
     async () => {
-      using sqlite = new Database(`${database}/rpmdb.sqlite`, { readonly: true })
-      const rows = sqlite.query<{ hnum: number; blob: Uint8Array }, []>('SELECT hnum, blob FROM Packages').all()
-      const pairs = rows.flatMap(({ hnum, blob }) => [
+      const pairs = sqliteRows().flatMap(({ hnum, blob }) => [
         ` ${hnum.toString(16).padStart(8, '0')}`,
         ` ${Buffer.from(blob).toString('hex')}`,
       ])

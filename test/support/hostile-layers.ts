@@ -117,6 +117,24 @@ function sharedPages(): Uint8Array {
   return bytes
 }
 
+/** A database of rpm's own format in which a hundred thousand slots lead to one blob. */
+function sharedBlob(): Uint8Array {
+  const [slots, blobBytes] = [100_000, 1024 * 1024]
+  const pages = Math.ceil((32 + slots * 16) / 4_096)
+  const bytes = Buffer.alloc(pages * 4_096 + 16 + blobBytes)
+  bytes.write('RpmP')
+  bytes.writeUInt32LE(pages, 12)
+  for (let at = 32; at < pages * 4_096; at += 16) {
+    bytes.write('Slot', at)
+    bytes.writeUInt32LE(1, at + 4)
+    bytes.writeUInt32LE((pages * 4_096) / 16, at + 8)
+  }
+  bytes.write('BlbS', pages * 4_096)
+  bytes.writeUInt32LE(1, pages * 4_096 + 4)
+  bytes.writeUInt32LE(blobBytes, pages * 4_096 + 12)
+  return bytes
+}
+
 const link = (path: string, target: string) => ({ path, target, kind: 'symbolic link' }) as const
 const deep = (number: number) => `${'a/'.repeat(45)}${number}`
 
@@ -180,6 +198,11 @@ export const HOSTILE_LAYERS: readonly HostileLayer[] = [
   of(
     'packages of rpm that share their pages',
     () => [{ path: 'var/lib/rpm/Packages', bytes: sharedPages() }],
+    /which is damaged/,
+  ),
+  of(
+    'packages of rpm, as SUSE has them, that share one blob',
+    () => [{ path: 'usr/lib/sysimage/rpm/Packages.db', bytes: sharedBlob() }],
     /which is damaged/,
   ),
   of(

@@ -2,6 +2,7 @@ import { Database } from 'bun:sqlite'
 import { setImmediate } from 'node:timers/promises'
 import type { Interest, Package } from '../told/found.ts'
 import { berkeleyValues } from './berkeley-hash.ts'
+import { ndbBlobs } from './ndb-blobs.ts'
 import { MOST_PACKAGES } from './package.ts'
 import { readRpmHeader } from './rpm-header.ts'
 
@@ -9,13 +10,14 @@ const MOST_BYTES = 128 * 1024 * 1024
 /** Other work has its turn after so many. */
 const HEADERS_AT_ONCE = 100
 
-/** rpm's database: SQLite since rpm 4.16, BerkeleyDB before. */
+/** rpm's database: SQLite since rpm 4.16, BerkeleyDB before, and a format of its own (NDB) at SUSE. */
 export const rpm: Interest = {
-  matches: (path) => /^(var\/lib|usr\/lib\/sysimage|usr\/share)\/rpm\/(rpmdb\.sqlite|Packages)$/.test(path),
+  matches: (path) => /^(var\/lib|usr\/lib\/sysimage|usr\/share)\/rpm\/(rpmdb\.sqlite|Packages|Packages\.db)$/.test(path),
   mostBytes: MOST_BYTES,
   read: async (bytes, path) => {
     if (path.endsWith('.sqlite')) return { packages: await inSqlite(bytes, path) }
-    return { packages: await packagesIn(berkeleyValues(bytes), path, bytes.length) }
+    const headers = path.endsWith('.db') ? ndbBlobs(bytes) : berkeleyValues(bytes)
+    return { packages: await packagesIn(headers, path, bytes.length) }
   },
 }
 
@@ -51,7 +53,7 @@ function* blobsOf(rows: Iterable<{ readonly blob: Uint8Array }>): Generator<Uint
   for (const { blob } of rows) yield blob
 }
 
-/** Pages that stand for many headers at once are damage: all headers together are no larger than their file. */
+/** Pages or slots that stand for many headers at once are damage: all headers together are no larger than their file. */
 async function packagesIn(headers: Iterable<Uint8Array>, path: string, mostBytes: number): Promise<readonly Package[]> {
   const packages: Package[] = []
   let [size, count] = [0, 0]
