@@ -1,7 +1,10 @@
+import { Database } from 'bun:sqlite'
 import { describe, expect, test } from 'bun:test'
+import { ndbDatabase } from '../../../../test/support/ndb-database.ts'
 import { INTERESTS } from '../interests.ts'
 import type { Interest } from '../told/found.ts'
 import { packageUrl } from './package-url.ts'
+import { rpm } from './rpm.ts'
 
 async function packagesIn(path: string, content: string) {
   const interest: Interest | undefined = INTERESTS.find(({ matches }) => matches(path))
@@ -9,6 +12,34 @@ async function packagesIn(path: string, content: string) {
   return found?.packages?.map(({ type, name, version, architecture, source }) =>
     [type, name, version, architecture, source].filter((part) => part !== undefined).join(' '),
   )
+}
+
+/** Of a package of rpm: tags of its name, its version and its release, and their texts. */
+const HEADER = rpmHeader({ 1000: 'a', 1001: '1', 1002: '2' })
+
+function rpmHeader(tags: Readonly<Record<number, string>>): Buffer {
+  const texts = Buffer.from(`${Object.values(tags).join('\0')}\0`)
+  const index = Object.keys(tags).map((tag, at) => {
+    const entry = Buffer.alloc(16)
+    for (const [place, value] of [Number(tag), 6, 2 * at, 1].entries()) entry.writeUInt32BE(value, 4 * place)
+    return entry
+  })
+  const head = Buffer.alloc(8)
+  head.writeUInt32BE(index.length, 0)
+  head.writeUInt32BE(texts.length, 4)
+  return Buffer.concat([head, ...index, texts])
+}
+
+/** The second slot leads to the blob of the first one. */
+function numbered(database: Buffer): Buffer {
+  database.copyWithin(3 * 16 + 8, 2 * 16 + 8, 2 * 16 + 12)
+  return database
+}
+
+/** The second slot leads out of the file. */
+function outward(database: Buffer): Buffer {
+  database.writeUInt32LE(0xffff_ffff, 3 * 16 + 8)
+  return database
 }
 
 describe('packages', () => {
@@ -58,6 +89,43 @@ describe('packages', () => {
     ['app/app.jar', '', ['maven app ']],
   ])('at %s are read', async (path, content, expected) => {
     expect(await packagesIn(path, content)).toEqual(expected as string[])
+  })
+
+  test('are read out of a long list while other work has its turn', async () => {
+    let turns = 0
+    const counting = setInterval(() => {
+      turns += 1
+    }, 0)
+
+    const found = await packagesIn('var/lib/dpkg/status', `${'\n'.repeat(200_000)}Package: a\nVersion: 1\n`)
+
+    clearInterval(counting)
+    expect(found).toEqual(['deb a 1'])
+    expect(turns).toBeGreaterThan(3)
+  })
+
+  test('of rpm are read as if nothing were beside their database, which stays as it is', async () => {
+    using database = new Database(':memory:')
+    database.run('CREATE TABLE Packages (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)')
+    const bytes = new Uint8Array(database.serialize())
+    bytes.fill(2, 18, 20)
+    const before = bytes.slice()
+
+    expect(await rpm.read(bytes, 'var/lib/rpm/rpmdb.sqlite')).toEqual({ packages: [] })
+    expect(bytes).toEqual(before)
+  })
+
+  test.each([
+    ['each in its blob', ndbDatabase([HEADER, HEADER]), 2],
+    ['but not of a slot that leads nowhere', outward(ndbDatabase([HEADER, HEADER])), 1],
+    ['but not of a slot that leads to another one', numbered(ndbDatabase([HEADER, HEADER])), 1],
+    ['of a file that was cut, as far as it goes', ndbDatabase([HEADER, HEADER]).subarray(0, -40), 1],
+    ['of a file that is another one', Buffer.alloc(8_192), 0],
+    ['of a file that is hardly there', Buffer.from('RpmP'), 0],
+  ])('of SUSE are read, %s', async (_, database, expected) => {
+    const found = await rpm.read(database, 'usr/lib/sysimage/rpm/Packages.db')
+
+    expect(found?.packages?.map(({ name, version }) => `${name} ${version}`)).toEqual(Array(expected).fill('a 1-2'))
   })
 
   test('with hostile texts are one line each, and short', async () => {
