@@ -17,6 +17,9 @@ async function packagesIn(path: string, content: string) {
 /** Of a package of rpm: tags of its name, its version and its release, and their texts. */
 const HEADER = rpmHeader({ 1000: 'a', 1001: '1', 1002: '2' })
 
+/** Of its blob. */
+const LENGTH = ndbDatabase([HEADER]).length - 4096
+
 function rpmHeader(tags: Readonly<Record<number, string>>): Buffer {
   const texts = Buffer.from(`${Object.values(tags).join('\0')}\0`)
   const index = Object.keys(tags).map((tag, at) => {
@@ -120,6 +123,11 @@ describe('packages', () => {
     ['but not of a slot that leads nowhere', outward(ndbDatabase([HEADER, HEADER])), 1],
     ['but not of a slot that leads to another one', numbered(ndbDatabase([HEADER, HEADER])), 1],
     ['of a file that was cut, as far as it goes', ndbDatabase([HEADER, HEADER]).subarray(0, -40), 1],
+    [
+      'of a file that was cut in the head of a blob, as far as it goes',
+      ndbDatabase([HEADER, HEADER]).subarray(0, 4096 + LENGTH + 10),
+      1,
+    ],
     ['of a file that is another one', Buffer.alloc(8_192), 0],
     ['of a file that is hardly there', Buffer.from('RpmP'), 0],
   ])('of SUSE are read, %s', async (_, database, expected) => {
