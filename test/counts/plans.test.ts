@@ -1,5 +1,7 @@
 import { Database } from 'bun:sqlite'
 import { expect, spyOn, test } from 'bun:test'
+import { rangesOf } from '../../src/oci/name-ranges.ts'
+import { RepositoryGlob } from '../../src/oci/repository-glob.ts'
 import { TAG_SORTS } from '../../src/registry/shown/tag-order.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { contentOf, fixedBytes, makeImage } from '../support/images.ts'
@@ -109,6 +111,14 @@ const WORKS: Readonly<Record<string, (berth: BerthInProcess) => Promise<unknown>
     for (const sort of TAG_SORTS) {
       for (const query of ['', '&q=la', '&order=ascending'])
         await expectStatus(await client.request('GET', `${API}/app/tags?sort=${sort}${query}`), 200)
+    }
+  },
+  'a search and a list for callers that may see few': async ({ registry: { catalog, search } }) => {
+    for (const pattern of ['app/**', 'app', '**/app', 'ap*']) {
+      const globs = [RepositoryGlob.find(pattern)].filter((glob) => glob !== undefined)
+      const shown = { fits: (name: string) => globs.some((glob) => glob.fits(name)), ranges: rangesOf(globs), rules: pattern }
+      await catalog.listRepositories({ last: undefined, limit: 10 }, shown)
+      for (const words of ['im', 'image', 'app']) await search.find(words, { first: 0, count: 10 }, shown)
     }
   },
   'the record of pulls': async ({ client, registry }) => {
