@@ -23,21 +23,21 @@ export class Rescue {
   }
 
   /** Before a client is told that the repository has the blob. False: it is being removed, or has gone meanwhile. */
-  async link(repository: RepositoryName, digest: Digest, { condemnedMs }: Pick<LinkLookup, 'condemnedMs'>): Promise<boolean> {
+  link(repository: RepositoryName, digest: Digest, { condemnedMs }: Pick<LinkLookup, 'condemnedMs'>): boolean | Promise<boolean> {
     if (condemnedMs === null) return true
     if (condemnedMs === BEING_REMOVED) return false
-    return await this.#write(repository, 'links', (query, id) => rescueLink(query, id, digest))
+    return this.#write(repository, 'links', (query, id) => rescueLink(query, id, digest))
   }
 
   /** The same for a manifest. One that a delete released stays for as long as requests ask for it within a grace. */
-  async manifest(
+  manifest(
     repository: RepositoryName,
     digest: Digest,
     { condemnedMs, isForgotten }: Pick<ManifestLookup, 'condemnedMs' | 'isForgotten'>,
-  ): Promise<boolean> {
+  ): boolean | Promise<boolean> {
     if (condemnedMs === null && isForgotten !== 1) return true
     if (condemnedMs === BEING_REMOVED) return false
-    return await this.#write(repository, 'manifests', (query, id) => rescueManifest(query, id, digest))
+    return this.#write(repository, 'manifests', (query, id) => rescueManifest(query, id, digest))
   }
 
   async #write(
