@@ -11,27 +11,32 @@ export interface PlainResponse {
 
 type Body = Uint8Array | Blob | ReadableStream<Uint8Array> | null
 
-/** Bodies from here on may not fit into the buffers of the kernel, so that a client that does not read keeps them from ending. */
-export const LARGE_BYTES = 1024 * 1024
+/** Bodies from here on may not fit into the buffers of the kernel. */
+const LARGE_BYTES = 1024 * 1024
 
-/**
- * How a body is sent. `small`: from memory, at once. `large`: from memory, as its client takes it. `opened`: the server opens a file or a
- * connection for it.
- */
-export type Sending = 'small' | 'large' | 'opened'
+/** What sending an answer takes. */
+export interface Sending {
+  /** The server opens a file or a connection for the body. */
+  readonly opens: boolean
+  /** A client that does not read may keep the answer from ending. */
+  readonly isLong: boolean
+}
 
-/** Of answers that are not small, which most are. */
+const AT_ONCE: Sending = { opens: false, isLong: false }
+/** Of the answers that are not sent at once. */
 const SENDINGS = new WeakMap<Response, Sending>()
 
 export function responseOf({ status, headers, body }: PlainResponse): Response {
   const response = new Response(body, { status, headers })
-  if (body === null || (body instanceof Uint8Array && body.length < LARGE_BYTES)) return response
-  SENDINGS.set(response, body instanceof Uint8Array ? 'large' : 'opened')
+  if (body === null) return response
+  const opens = !(body instanceof Uint8Array)
+  const isLong = Number(headers['Content-Length'] ?? Number.POSITIVE_INFINITY) >= LARGE_BYTES
+  if (opens || isLong) SENDINGS.set(response, { opens, isLong })
   return response
 }
 
 export function sendingOf(response: Response): Sending {
-  return SENDINGS.get(response) ?? 'small'
+  return SENDINGS.get(response) ?? AT_ONCE
 }
 
 export function emptyResponse(status: number, headers: HeaderFields = {}): PlainResponse {

@@ -117,11 +117,10 @@ class Exchanges {
       const { method } = request
       if (method !== 'GET' && method !== 'HEAD') return await this.#answerBody(request, connection, bun)
       const response = asResponse(await handler(request, connection))
-      const sending = sendingOf(response)
-      if (sending === 'small') return response
+      const { opens, isLong } = sendingOf(response)
       // Bun opens the file of an answer when it has the answer.
-      if (sending === 'opened') await descriptors?.whenDescriptorIsFree()
-      if (method === 'GET' && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, response, bun)
+      if (opens) await descriptors?.whenDescriptorIsFree()
+      if (isLong && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, bun)
       return response
     } finally {
       this.#running.delete(request)

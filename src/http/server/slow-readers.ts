@@ -1,5 +1,3 @@
-import { LARGE_BYTES } from '../answer/responses.ts'
-
 const LOOK_EVERY_MS = 10_000
 
 interface SlowReaderOptions {
@@ -30,10 +28,7 @@ export class SlowReaders {
     return this.#answers.size
   }
 
-  add(request: Request, { status, headers }: Response, bun: Bun.Server<undefined>): void {
-    if (status >= 300) return
-    const length = headers.get('content-length')
-    if (length !== null && Number(length) < LARGE_BYTES) return
+  add(request: Request, bun: Bun.Server<undefined>): void {
     this.#answers.set(request, { bun, since: performance.now() })
     this.#timer ??= setInterval(() => this.#extend(), this.#lookEveryMs)
   }

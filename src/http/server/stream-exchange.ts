@@ -67,7 +67,7 @@ export class StreamExchange {
     const timer = setInterval(() => this.#cutIfUnread(), Math.min(LOOK_EVERY_MS, patience.readerMs / 4))
     try {
       const response = await this.#answer()
-      if (sendingOf(response) === 'opened') await this.#options.descriptors?.whenDescriptorIsFree()
+      if (sendingOf(response).opens) await this.#options.descriptors?.whenDescriptorIsFree()
       await this.#send(response)
     } catch (error) {
       // The status is gone already: that the answer broke off shows as a broken connection.
