@@ -117,7 +117,8 @@ describeWith({ programs: MACHINE_PROGRAMS, root: true }, 'what berth proxy-confi
   }
 
   async function statusWithHeader(bytes: number): Promise<string> {
-    const look = ['curl', '-sS', '--cacert', lab.certificates.authority, '-o', '/dev/null', '-w', '%{http_code}']
+    // Over HTTP/2 curl sends no headers that are so long.
+    const look = ['curl', '--http1.1', '-sS', '--cacert', lab.certificates.authority, '-o', '/dev/null', '-w', '%{http_code}']
     return await lab.machine.run(...look, '-H', `X-Token: ${'a'.repeat(bytes)}`, `${URL}/v2/`)
   }
 })
