@@ -5,7 +5,7 @@ import { makeVersion3Database } from '../../../test/support/version-3-database.t
 import { MIGRATIONS, migrate } from '../sqlite/migrations.ts'
 
 /** The last one in which tables of contents are lists of rows. */
-const OF_ROWS = 24
+const OF_ROWS = 25
 
 test('layers whose tables of contents are of an older form are read again', () => {
   using folder = new TemporaryFolder()
