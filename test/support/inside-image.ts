@@ -51,8 +51,13 @@ export function programEntry(path: string): MadeEntry {
 }
 
 /** Asks for the packages of an image until its layers are read: the registry waits for that for five seconds. */
-export async function untilRead(client: Pick<RegistryClient, 'request'>, repository: string, tag: string): Promise<void> {
-  await poll(`the layers of ${repository}:${tag} are read`, 90_000, async () => {
+export async function untilRead(
+  client: Pick<RegistryClient, 'request'>,
+  repository: string,
+  tag: string,
+  timeoutMs = 90_000,
+): Promise<void> {
+  await poll(`the layers of ${repository}:${tag} are read`, timeoutMs, async () => {
     const answer = await client.request('GET', `/api/v1/repositories/${repository}/packages?tag=${tag}`)
     return answer.status === 503 ? undefined : await expectStatus(answer, 200)
   })
