@@ -44,6 +44,13 @@ tls:
 function caddy({ host, port, upstream, certificate, key }: ProxySite): string {
   return `# /etc/caddy/Caddyfile; then: caddy reload --config /etc/caddy/Caddyfile
 # Without the line "tls", Caddy orders a certificate by itself.
+{
+	servers {
+		# Tokens of some clients are large; Berth takes 64 KiB of headers.
+		max_header_size 68KiB
+	}
+}
+
 ${host}:${port} {
 	tls ${certificate} ${key}
 	# Caddy keeps Host, sets X-Forwarded-*, and limits neither size nor time by itself.

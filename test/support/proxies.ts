@@ -63,7 +63,10 @@ export async function startCaddy(
   program: string,
   site: string,
 ): Promise<BackgroundProgram> {
-  const config = await folder.file('caddy/Caddyfile', `{\n\tadmin off\n\tauto_https disable_redirects\n}\n${site}`)
+  // Only one block may be about the whole server, and it comes first.
+  const whole = '{\n\tadmin off\n\tauto_https disable_redirects\n'
+  const text = /^\{\n/m.test(site) ? site.replace(/^\{\n/m, whole) : `${whole}}\n${site}`
+  const config = await folder.file('caddy/Caddyfile', text)
   return await start(machine, [program, 'run', '--adapter', 'caddyfile', '--config', config], site)
 }
 
