@@ -47,7 +47,7 @@ export class DatabaseAwayError extends Error {
   override readonly name: string = 'DatabaseAwayError'
 }
 
-/** Processes of an older version are at work, which could not go on with the tables of this one: that passes. The message says what to do. */
+/** Processes of an older version are at work, which cannot use the tables of this one; the start is tried again until they have ended. The message says what to do. */
 export class OlderVersionError extends DatabaseAwayError {
   override readonly name = 'OlderVersionError'
 }

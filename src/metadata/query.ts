@@ -72,7 +72,7 @@ export async function nextNumber(query: Query): Promise<number> {
   return row.value
 }
 
-/** In PostgreSQL read while no other transaction is under way: one that has drawn a smaller number could be committed later. */
+/** PostgreSQL reads it while no other transaction is under way: a transaction that has drawn a smaller number could be committed later. */
 const CURRENT_NUMBER: Sql = {
   sqlite: "SELECT value FROM counter WHERE name = 'number'",
   postgresql: 'SELECT settled_number() AS value',

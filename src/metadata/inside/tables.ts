@@ -40,7 +40,7 @@ export const INSIDE_TABLES: readonly Sql[] = [
   'INSERT INTO image_inside (digest, state, turn) SELECT digest, 1, 0 FROM manifest_content',
 ]
 
-/** Tables of contents as columns, with short fingerprints that nobody without the key can foresee: what was read before is read again. */
+/** Tables of contents become columns, with short fingerprints made with a secret key: Berth reads all layers once more. */
 export const COLUMN_TABLES: readonly Sql[] = [
   {
     sqlite: "INSERT INTO property (name, value) VALUES ('fingerprint-key', lower(hex(randomblob(16))))",

@@ -4,7 +4,7 @@ import { ConnectionLostError, sqlStateOf } from './errors.ts'
 import { notOwn } from './own-sessions.ts'
 import { PostgresUnusableError } from './unusable.ts'
 
-/** The server is busy, starts, ends, or has too many others, or ended a transaction for another one; also what `told` makes of that. */
+/** The server is busy, starts, stops, has too many connections, or undid this transaction for another one; also what `told` makes of that. */
 const PASSES = /^(?:40|57P|08|53|55P03|57014)/
 /** What a certificate that is not trusted is called by the runtime. */
 const UNTRUSTED = /CERT|VERIFY|SELF_SIGNED/

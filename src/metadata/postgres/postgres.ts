@@ -40,8 +40,8 @@ type Tried<Result> =
   | { readonly state: 'undone'; readonly cause: unknown }
 
 /**
- * A database of PostgreSQL whose tables are there. A whole transaction runs beside none of any process, as in SQLite: what it has read no other one changes
- * meanwhile. Narrow ones of different names run side by side (docs/decisions/0035-postgresql.md).
+ * A database of PostgreSQL whose tables are there. While a whole transaction runs, no other transaction of any process does, as in SQLite: none changes what
+ * it has read. Narrow transactions of different names run side by side (docs/decisions/0035-postgresql.md).
  */
 export class PostgresMetadata implements OwnedMetadata {
   readonly read: Query

@@ -168,7 +168,7 @@ function requireNoneBefore(version: number | undefined, living: readonly number[
   )
 }
 
-/** The oldest version that goes on with these tables. Before it was noted, each was for its own version alone. */
+/** The oldest version of Berth that can use these tables. Where none is noted, only the version that made them can. */
 function oldestOf(property: ReadonlyMap<string, string>): number {
   return Number(property.get('oldest') ?? property.get('schema'))
 }
@@ -177,7 +177,7 @@ async function migrate(connection: PostgresConnection, { version, onlyAdds, stat
   const property = (await propertiesOf(connection)) ?? new Map<string, string>()
   // Another process may have been first.
   if (Number(property.get('schema')) >= version) return
-  // Requests of the other processes wait behind a statement that waits for a table.
+  // While this statement waits for a table, requests of the other processes wait behind it.
   await connection.control(`SET LOCAL lock_timeout = '${MOST_WAIT}'`)
   for (const statement of FUNCTIONS) await connection.control(statement)
   await runStatements(connection, statements)

@@ -25,7 +25,7 @@ export const TURN_FUNCTIONS: readonly string[] = [
      PERFORM pg_advisory_xact_lock_shared(${TURN});
      PERFORM pg_advisory_xact_lock(hashtextextended('berth turn ' || current_schema() || ' ' || name, 0));
    END $$`,
-  // Those that have drawn a number up to this one have been committed, or never will be.
+  // Each transaction that has drawn a number up to this one has been committed or undone.
   `CREATE OR REPLACE FUNCTION settled_number() RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN
      PERFORM take_turn();
      RETURN (SELECT last_value FROM change_number);
@@ -132,7 +132,7 @@ export class PostgresTransaction implements Query {
 
 const NUMBER = postgresStatement('SELECT number FROM written WHERE writer = CAST(? AS uuid)')
 
-/** Connections that have written nothing for a day are put together in one row, so that the sum stays. One that writes again has a row again. */
+/** Puts the rows of connections that have written nothing for a day together in one, so that the sum stays. A connection that writes again makes a row again. */
 const FORGET_WRITERS = `WITH gone AS (DELETE FROM written WHERE at < now() - interval '1 day' RETURNING number)
   INSERT INTO written (writer, number, at) SELECT '00000000-0000-0000-0000-000000000000', sum(number), 'infinity' FROM gone HAVING count(*) > 0
   ON CONFLICT (writer) DO UPDATE SET number = written.number + excluded.number`

@@ -7,7 +7,7 @@ export const NUMBER_TABLES: readonly Sql[] = [
   ofPostgres("SELECT setval('change_number', value) FROM counter WHERE name = 'number'"),
   // The sum of `written` tells of commits.
   ofPostgres("DELETE FROM counter WHERE name IN ('number', 'commits')"),
-  // The trigger `image_inside_wanted` read the counter: what comes later is read first.
+  // The trigger `image_inside_wanted` read the counter for the order in which images are read: the last pushed one first.
   ofPostgres(`CREATE OR REPLACE FUNCTION image_inside_wanted() RETURNS trigger LANGUAGE plpgsql AS $body$ BEGIN
      INSERT INTO image_inside (digest, state, turn) SELECT NEW.digest, 1, last_value FROM change_number ON CONFLICT DO NOTHING;
      RETURN NULL; END $body$`),

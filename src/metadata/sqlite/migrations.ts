@@ -155,7 +155,7 @@ export function versionAfter(migrations: readonly Migration[]): number {
   return migrations.at(-1)?.version ?? BASE_VERSION
 }
 
-/** The last of these versions whose tables an older Berth cannot use; undefined when each of them only adds. */
+/** The last of these versions that made the tables useless to an older Berth; undefined when every version only adds. */
 export function lastThatChanges(migrations: readonly Migration[]): number | undefined {
   return migrations.findLast(({ onlyAdds }) => onlyAdds !== true)?.version
 }

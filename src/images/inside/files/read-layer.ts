@@ -146,7 +146,7 @@ async function tellOf(interest: Interest, { bytes, path, problems, label }: Read
   }
 }
 
-/** Short, since each file has one. Nothing tells the key: nobody can look for another content that has the same. */
+/** Each file has one, so it is short. The key is secret: without it an attacker cannot make a content with the fingerprint of another one. */
 async function fingerprintOf(key: string, taken: Uint8Array, entry: StreamedEntry): Promise<number> {
   const hash = createHash('sha256').update(key).update(taken)
   for (let bytes = await entry.some(); bytes.length > 0; bytes = await entry.some()) hash.update(bytes)

@@ -11,7 +11,7 @@ export interface TablesSeen {
   readonly version: number | undefined
   /** The one that this Berth makes. */
   readonly known: number
-  /** The oldest one whose Berth goes on with them. */
+  /** The oldest version of Berth that can use these tables. */
   readonly oldest: number
   /** How many tables belong to another role than the one that Berth logs in with. */
   readonly foreign: number
