@@ -34,7 +34,6 @@ const FIGURES: readonly Figure[] = [
       better: 'more',
     }
   }),
-  { key: 'commits', title: 'commits meanwhile, 3 replicas', unit: '1/s', better: 'more' },
   { key: 'ceiling', title: `commits of one row, ${COMMITTING} connections (pgbench)`, unit: '1/s', better: 'more' },
   { key: 'pull-cpu', title: 'pull: CPU', unit: 's/GB', better: 'less' },
   { key: 'pull-sqlite-cpu', title: 'pull with SQLite: CPU', unit: 's/GB', better: 'less' },
@@ -143,13 +142,6 @@ class Cluster {
     return times.sort((one, other) => one - other)[Math.floor(ASKED / 2)] ?? 0
   }
 
-  async commits(): Promise<number> {
-    const rows = await this.#server.ask<{ calls: string }>(
-      "SELECT coalesce(sum(calls), 0)::text AS calls FROM pg_stat_statements WHERE query = 'COMMIT'",
-    )
-    return Number(rows[0]?.calls ?? 0)
-  }
-
   /** Commits of one row a second. */
   async ceiling(): Promise<number> {
     const script = `${this.#lab.folder}/one-row.sql`
@@ -228,11 +220,9 @@ async function pushRates(cluster: Cluster, lab: Lab): Promise<Sample> {
         return startClients({ url, ...own, layers: 1, layerBytes: 1024, seconds: SECONDS, images: 3000, run: lab.unique() })
       }),
     )
-    const before = await cluster.commits()
     const reports = await Promise.all(clients.map((client) => client.run()))
     const seconds = Math.max(...reports.map((report) => report.seconds))
     sample[`push-${count}`] = reports.reduce((sum, { images }) => sum + images, 0) / seconds
-    sample.commits = ((await cluster.commits()) - before) / seconds
   }
   return { ...sample, ceiling: await cluster.ceiling() }
 }
