@@ -46,7 +46,9 @@ export class RegistryProcess implements AsyncDisposable {
     const ranUntilNow = program.running
     await program.stop()
     if (!ranUntilNow) throw new Error(`the registry had ended by itself:\n${program.output}`)
-    if (this.#fault?.test(program.output) === true) throw new Error(`the registry reported a fault:\n${program.output}`)
+    const faults = program.output.split('\n').filter((line) => this.#fault?.test(line) === true)
+    // Those come last: the end of a long message is what people are shown.
+    if (faults.length > 0) throw new Error(`${program.output}\nthe registry reported a fault:\n${faults.join('\n')}`)
   }
 
   /** `kill -9`. */
