@@ -17,7 +17,7 @@ import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
 import { readTree } from './image-tree.ts'
 import { countsOf, type InsideFacts, packPackages } from './inside-facts.ts'
-import type { LayerBytes } from './layer-bytes.ts'
+import { type LayerBytes, LayerGoneError } from './layer-bytes.ts'
 import type { LayerReader } from './layer-reader.ts'
 import { StreamedFile } from './streamed-file.ts'
 
@@ -47,6 +47,15 @@ export class ImageReader {
 
   /** May be repeated. Throws the reason of the signal, and what storage and metadata throw. */
   async read(digest: Digest, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#readNow(digest, signal)
+    } catch (error) {
+      if (!(error instanceof LayerGoneError)) throw error
+      await this.#options.metadata.write((query) => setImageWaiting(query, digest, error.digest))
+    }
+  }
+
+  async #readNow(digest: Digest, signal: AbortSignal): Promise<void> {
     const { metadata } = this.#options
     const manifest = await this.#manifestOf(digest)
     const descriptor = manifest && configOf(manifest)
@@ -122,7 +131,8 @@ export class ImageReader {
 
   async *#contentOf(layer: Digest, place: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const chunks = await this.#options.bytes.find(layer, signal)
-    if (chunks !== undefined) yield* contentIn(chunks, place)
+    if (chunks === undefined) throw new LayerGoneError(layer)
+    yield* contentIn(chunks, place)
   }
 
   async #manifestOf(digest: Digest): Promise<Manifest | undefined> {

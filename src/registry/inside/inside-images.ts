@@ -29,7 +29,7 @@ import { type BaseImage, BaseImages } from './base-images.ts'
 import { FileSearch, type FileSearchOptions, type FoundFiles } from './file-search.ts'
 import { type ImageTree, readTree } from './image-tree.ts'
 import { type InsideFacts, parseFacts, unpackPackages } from './inside-facts.ts'
-import type { LayerBytes } from './layer-bytes.ts'
+import { type LayerBytes, LayerGoneError } from './layer-bytes.ts'
 import { type FoundPackages, PackageSearch } from './package-search.ts'
 
 /** A small image that nothing has asked for is read in this time: its caller waits for it. */
@@ -177,7 +177,11 @@ export class InsideImages {
   async *#contentOf(layer: Digest, place: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const chunks = await this.#options.bytes.find(layer, signal)
     if (chunks === undefined) throw blobUnknown(layer)
-    yield* contentIn(chunks, place)
+    try {
+      yield* contentIn(chunks, place)
+    } catch (error) {
+      throw error instanceof LayerGoneError ? blobUnknown(layer) : error
+    }
   }
 
   async #told({ digest, ...layer }: ShownLayer): Promise<ToldLayer> {

@@ -151,6 +151,27 @@ describe('the layers of a pushed image', () => {
     expect(await insideOf(app)).toMatchObject({ state: 'read', program: { kind: 'ELF' } })
   })
 
+  test.each([
+    ['for what is in it', 1],
+    ['for the program of the image', 2],
+  ])('are waited for, too, where one is removed when it has just been found %s, without a failure', async (_, finding) => {
+    const [, layer = { digest: '' }] = app.layers
+    const path = pathOf(layer)
+    let found = Number.NaN
+    await startAnew({
+      hook: (call, phase) =>
+        void (call === `stat ${path}` && phase === 'after' && ++found === finding && rmSync(blobFile(layer))),
+    })
+    await push(app)
+    found = 0
+
+    await readInBackground()
+
+    // One more look tells a layer that has gone from one that cannot be read.
+    expect(found).toBe(finding + 1)
+    expect(await insideOf(app)).toMatchObject({ state: 'waiting' })
+  })
+
   test('that cannot be read now leave the others to be read, and are read by a later run', async () => {
     let isBroken = false
     const path = pathOf(app.layers[1])
