@@ -199,7 +199,8 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     const [metadata, other] = [open({ lockMs: 500 }), open()]
     const { promise: end, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
-    const holding = other.write(async () => {
+    const holding = other.write(async (query) => {
+      await hold(query)
       begin()
       await end
     })
@@ -229,6 +230,7 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     const { promise: end, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const holding = other.write(async (query) => {
+      await hold(query)
       begin()
       await end
       await count(query)
@@ -285,6 +287,11 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     expect(row).toEqual({ text: 'a\x01b' })
   })
 })
+
+/** An operation begins when its transaction is sent; the first answer tells that it is its turn. */
+async function hold(query: Query): Promise<void> {
+  await query.get(COUNT)
+}
 
 async function expectUnavailable(work: Promise<unknown>): Promise<void> {
   const error: unknown = await work.then(
