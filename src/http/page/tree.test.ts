@@ -66,5 +66,17 @@ test('the names in a folder are jumped over, not read', async () => {
   const { entries } = await treePage(list, { below: '', after: undefined, limit: 100 })
 
   expect(entries.map(({ name }) => name)).toEqual(['a/', 'b/', 'c/'])
-  expect(read.names).toBeLessThan(600)
+  // The first 101, since they might have been all, and one for each folder.
+  expect(read.names).toBe(101 + 3)
+  expect(read.lists).toBe(1 + 4)
+})
+
+test('repositories that follow each other are read many at once', async () => {
+  const names = Array.from({ length: 300 }, (_, number) => `app-${number}`)
+  const { list, read } = listOf(names)
+
+  const { entries } = await treePage(list, { below: '', after: undefined, limit: 200 })
+
+  expect(entries).toHaveLength(200)
+  expect(read.lists).toBeLessThan(9)
 })

@@ -46,15 +46,19 @@ export async function treePage(list: ListNames, { below, after, limit }: TreeReq
 
 const NAMES_AT_ONCE = 100
 
+/** One name tells of a folder; where repositories follow each other, more are read at once. */
 async function* entriesBelow(list: ListNames, below: string, after: string): AsyncGenerator<Entry> {
+  let atOnce = 1
   for (let last = after, isEnd = false; !isEnd; ) {
-    const { entries: names, more } = await list(last, NAMES_AT_ONCE)
+    const { entries: names, more } = await list(last, atOnce)
     isEnd = !more
+    atOnce = Math.min(NAMES_AT_ONCE, 4 * atOnce)
     for (const name of names) {
       if (!name.startsWith(below)) return
       if (name <= last) continue
       const slash = name.indexOf('/', below.length)
       const entry: Entry = slash < 0 ? { kind: 'repository', name } : { kind: 'folder', name: name.slice(0, slash + 1) }
+      if (entry.kind === 'folder') atOnce = 1
       yield entry
       last = placeAfter(entry)
     }
