@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { Bench, Figure, Lab, Sample } from '../bench.ts'
 import { Probed } from '../collect/probed.ts'
 import { type Collection, WatchedCollector } from '../collect/watched.ts'
@@ -14,7 +15,10 @@ const MB = 1e6
 /** Of the longest turns and transactions of each phase so many are named. */
 const NAMED = 3
 
-/** A tenth of the layers is garbage: Berth takes it at its own rate, while it is asked for manifests and blobs. */
+/**
+ * A tenth of the layers is garbage: Berth takes it at its own rate, while it is asked for manifests and blobs. What is in the layers is not read
+ * meanwhile, as it would be after a takeover: that is measured by itself (`inside`).
+ */
 export function collect(layers: number): Bench {
   const probes = new Map<string, Probed>()
   const collections = new Map<string, Collection>()
@@ -30,6 +34,7 @@ export function collect(layers: number): Bench {
     contestants: ['berth', 'berth-1'],
     figures: FIGURES,
     environment: (lab, contestant) => probeOf(lab, contestant).environment,
+    storage: async (lab, contestant) => storageOf(lab, contestant, { layers: { enabled: false } }),
     sample: async (registry, lab) => {
       const { sample, collection } = await collectServing(registry, probeOf(lab, registry.contestant), layers)
       collections.set(registry.contestant, collection)
@@ -58,11 +63,16 @@ export function collectFast(layers: number): Bench {
     name: 'collect-fast',
     title: `Collecting ${garbageOf(layers)} layers as fast as it goes`,
     figures: FAST_FIGURES,
-    storage: async (lab, contestant) =>
-      `  filesystem:\n    rootdirectory: ${join(lab.folder, contestant, 'data')}\n  maintenance:\n    collector:\n      rate: 0\n`,
+    storage: async (lab, contestant) => storageOf(lab, contestant, { collector: { rate: 0 } }),
     sample: async (registry) =>
       registry.contestant === 'peer' ? await collectStopped(registry, layers / 10) : await collectAlone(registry, layers / 10),
   }
+}
+
+/** Below `storage`. */
+function storageOf({ folder }: Lab, contestant: string, maintenance: object): string {
+  const storage = { filesystem: { rootdirectory: join(folder, contestant, 'data') }, maintenance }
+  return stringify(storage).replace(/^(?=.)/gm, '  ')
 }
 
 function garbageOf(layers: number): string {
