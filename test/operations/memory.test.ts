@@ -76,6 +76,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/pulls/pull-records.ts #parts': 'A record of pulls, while it is written',
   'registry/few-names.ts #kept': 'Names that fit access rules without a beginning',
   'registry/few-names.ts #names': 'Names that fit access rules without a beginning',
+  'registry/search/rare-trigrams.ts #counted': 'How many repositories have a sequence of three letters',
   'registry/shown/ordered-tags.ts #kept': 'Tags of repositories that were sorted a moment ago',
   'registry/shown/storage-uses.ts #kept': 'Bytes of repositories that were counted a moment ago',
   'registry/deleting/removing.ts #kept': 'What a preview of `berth delete` tells of changes and of image indexes',

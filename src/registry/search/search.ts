@@ -9,6 +9,7 @@ import { type FoundList, inSteps, listInRanges } from '../names-in-ranges.ts'
 import { Rest } from '../rest.ts'
 import type { RepositoryScan } from '../scan/repository-scan.ts'
 import { listAmongFew, listWithWords } from './found-lists.ts'
+import { RareTrigrams, type RareTrigramsLimits } from './rare-trigrams.ts'
 import type { SearchIndex } from './search-index.ts'
 import { type SearchTerms, searchTermsOf } from './search-terms.ts'
 
@@ -23,6 +24,7 @@ export interface SearchOptions {
   readonly index: Pick<SearchIndex, 'catchUp'>
   readonly epoch: number
   readonly fewNames: Pick<FewNames, 'of'>
+  readonly trigrams?: RareTrigramsLimits | undefined
 }
 
 export interface SearchPage {
@@ -43,9 +45,13 @@ export interface SearchResult {
 /** Repositories by words and parts of words of their name, and of what their newest image says. */
 export class Search {
   readonly #options: SearchOptions
+  readonly #rare: RareTrigrams | undefined
 
   constructor(options: SearchOptions) {
     this.#options = options
+    const { metadata, trigrams } = options
+    // PostgreSQL's index begins with what is rare by itself.
+    this.#rare = metadata.isRemote === true ? undefined : new RareTrigrams(metadata.read, trigrams)
   }
 
   /**
@@ -99,8 +105,11 @@ export class Search {
     if (words.length === 0) return first
     const known = new Set(first.map(({ name }) => name))
     const reading = { read, rest }
-    const withWords = async () =>
-      few === undefined ? await listWithWords(reading, terms, shown) : await listAmongFew(reading, terms, few)
+    const withWords = async () => {
+      const trigrams = (await this.#rare?.among(terms.trigrams, rest)) ?? terms.trigrams
+      const telling = { ...terms, trigrams }
+      return few === undefined ? await listWithWords(reading, telling, shown) : await listAmongFew(reading, telling, few)
+    }
     const list = first.length === MOST_FOUND ? undefined : await withWords()
     const others = list === undefined ? [] : await this.#collect(list, (name) => !known.has(name) && fits(name), rest)
     const group = ({ name }: FoundRow) => {
