@@ -195,13 +195,13 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     await expectUnavailable(metadata.write(count))
   })
 
+  // An operation begins when its transaction is sent: its first answer tells that it has its turn.
   test('a change waits for its turn for a while, and then is a 503', async () => {
     const [metadata, other] = [open({ lockMs: 500 }), open()]
     const { promise: end, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const holding = other.write(async (query) => {
-      await hold(query)
-      begin()
+      await query.get(COUNT).then(() => begin())
       await end
     })
     await begun
@@ -230,8 +230,7 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     const { promise: end, resolve } = Promise.withResolvers<void>()
     const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
     const holding = other.write(async (query) => {
-      await hold(query)
-      begin()
+      await query.get(COUNT).then(() => begin())
       await end
       await count(query)
     })
@@ -287,11 +286,6 @@ describeOnOwnPostgres('metadata in PostgreSQL', (server) => {
     expect(row).toEqual({ text: 'a\x01b' })
   })
 })
-
-/** An operation begins when its transaction is sent; the first answer tells that it is its turn. */
-async function hold(query: Query): Promise<void> {
-  await query.get(COUNT)
-}
 
 async function expectUnavailable(work: Promise<unknown>): Promise<void> {
   const error: unknown = await work.then(
