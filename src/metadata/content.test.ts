@@ -2,10 +2,14 @@ import { expect, test } from 'bun:test'
 import { describeOnEachEngine } from '../../test/support/each-engine.ts'
 import { A, B, ContractMetadata, digest, EPOCH } from '../../test/support/metadata-contract.ts'
 import { parseRepositoryName } from '../oci/name.ts'
+import { parseTag } from '../oci/reference.ts'
 import { ensureRepository, setBlobLive, setLink, setManifestHeld } from './changes.ts'
-import { lookUpLink, lookUpLinks, lookUpNamedManifests } from './content.ts'
+import { lookUpLink, lookUpLinks, lookUpManifest, lookUpNamedManifests, lookUpTag } from './content.ts'
+import { setTag } from './history/tag-changes.ts'
+import type { Query } from './query.ts'
 
 const NAMES = ['m', 'none', 'x'].map(digest)
+const [TAG, NO_TAG] = [parseTag('latest'), parseTag('none')]
 
 describeOnEachEngine('many names that are looked up at once', (opened) => {
   const metadata = new ContractMetadata(async () => ({ ...opened(), cleanUp: async () => undefined }))
@@ -34,5 +38,39 @@ describeOnEachEngine('many names that are looked up at once', (opened) => {
 
     expect((await lookUpLinks(metadata.read, repository, NAMES)).size).toBe(0)
     expect((await lookUpNamedManifests(metadata.read, repository, NAMES)).size).toBe(0)
+  })
+})
+
+describeOnEachEngine('what pulls ask at the same time', (opened) => {
+  const metadata = new ContractMetadata(async () => ({ ...opened(), cleanUp: async () => undefined }))
+
+  test('is what each of them is told alone, where a name or a repository is missing too', async () => {
+    const repositories = [A, B, parseRepositoryName('nowhere')]
+    for (const repository of [A, B]) {
+      const id = await metadata.repository(repository)
+      await metadata.change(async (query, stamp) => {
+        await setBlobLive(query, digest('x'), 3, stamp)
+        await setLink(query, id, digest('x'), digest('x'), stamp)
+        await setManifestHeld(query, id, digest(repository), null, stamp)
+        await setTag(query, id, TAG, digest(repository), stamp)
+      })
+    }
+
+    const asks = repositories.flatMap((repository) => [
+      (query: Query) => lookUpTag(query, repository, TAG, { withBytes: true }),
+      (query: Query) => lookUpTag(query, repository, NO_TAG, { withBytes: false }),
+      ...[A, B].map((name) => (query: Query) => lookUpManifest(query, repository, digest(name), { withBytes: true })),
+      ...NAMES.map((name) => (query: Query) => lookUpLink(query, repository, name)),
+    ])
+    const atOnce = await Promise.all([...asks, ...asks].map((ask) => ask(metadata.read)))
+
+    const alone: (typeof atOnce)[number][] = []
+    // A transaction asks one thing after the other.
+    await metadata.write(async (query) => {
+      for (const ask of asks) alone.push(await ask(query))
+    })
+    expect(atOnce).toEqual([...alone, ...alone])
+    expect(alone.filter((row) => row === undefined)).toHaveLength(asks.length / 3)
+    expect(alone).toContainEqual(expect.objectContaining({ digest: digest(B), held: 1 }))
   })
 })

@@ -3,7 +3,7 @@ import type { ManifestMediaType } from '../oci/media-types.ts'
 import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import type { ClaimOwner } from './claims.ts'
-import { CLOCK_MS, type Query } from './query.ts'
+import { askedTogether, CLOCK_MS, type Query } from './query.ts'
 
 /** Rows as they are. Whether one may be believed depends on its epoch: see `registry/heal/reconcile.ts`. */
 
@@ -139,58 +139,58 @@ export async function findManifestBytes(query: Query, digest: Digest): Promise<U
  * 3 µs for `lookUpTag`. Each is one statement, so that a tag which moves is never seen with the manifest that it left.
  */
 
+const MANIFEST_COLUMNS = `m.held AS held, m.epoch AS manifestEpoch, m.condemned_ms AS condemnedMs,
+  CASE WHEN m.released = 1 AND m.touched_ms < ${CLOCK_MS} THEN 1 ELSE 0 END AS isForgotten,
+  c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 'bytes' THEN c.bytes END AS bytes`
+
+const TAG_LOOK = askedTogether(
+  `SELECT r.scanned_epoch AS scannedEpoch, t.epoch AS tagEpoch, t.digest AS digest, ${MANIFEST_COLUMNS}
+   FROM repository r
+   LEFT JOIN tag t ON t.repository_id = r.id AND t.name = CAST(? AS TEXT)
+   LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest
+   LEFT JOIN manifest_content c ON c.digest = t.digest
+   WHERE r.name = CAST(? AS TEXT)`,
+)
+const MANIFEST_LOOK = askedTogether(
+  `SELECT r.scanned_epoch AS scannedEpoch, m.epoch AS tagEpoch, m.digest AS digest, ${MANIFEST_COLUMNS}
+   FROM repository r
+   LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = CAST(? AS TEXT)
+   LEFT JOIN manifest_content c ON c.digest = m.digest
+   WHERE r.name = CAST(? AS TEXT)`,
+)
+const LINK_LOOK = askedTogether(
+  `SELECT r.scanned_epoch AS scannedEpoch, l.target AS target, l.epoch AS linkEpoch, l.condemned_ms AS condemnedMs, b.size AS size
+   FROM repository r
+   LEFT JOIN link l ON l.repository_id = r.id AND l.digest = CAST(? AS TEXT)
+   LEFT JOIN blob b ON b.digest = l.target
+   WHERE r.name = CAST(? AS TEXT)`,
+)
+
+interface Parts {
+  readonly withBytes: boolean
+}
+
 /** What a tag names; with the bytes of the manifest where they are asked for and kept here. */
 export async function lookUpTag(
   query: Query,
   repository: RepositoryName,
   tag: Tag,
-  { withBytes }: { readonly withBytes: boolean },
+  { withBytes }: Parts,
 ): Promise<ManifestLookup | undefined> {
-  return await query.get<ManifestLookup>(
-    `SELECT r.scanned_epoch AS scannedEpoch, t.epoch AS tagEpoch, t.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
-            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 AND m.touched_ms < ${CLOCK_MS} THEN 1 ELSE 0 END AS isForgotten,
-            c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
-     FROM repository r
-     LEFT JOIN tag t ON t.repository_id = r.id AND t.name = CAST(? AS TEXT)
-     LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = t.digest
-     LEFT JOIN manifest_content c ON c.digest = t.digest
-     WHERE r.name = CAST(? AS TEXT)`,
-    withBytes ? 1 : 0,
-    tag,
-    repository,
-  )
+  return await query.get<ManifestLookup>(TAG_LOOK, withBytes ? 'bytes' : '', tag, repository)
 }
 
 export async function lookUpManifest(
   query: Query,
   repository: RepositoryName,
   digest: Digest,
-  { withBytes }: { readonly withBytes: boolean },
+  { withBytes }: Parts,
 ): Promise<ManifestLookup | undefined> {
-  return await query.get<ManifestLookup>(
-    `SELECT r.scanned_epoch AS scannedEpoch, m.epoch AS tagEpoch, m.digest AS digest, m.held AS held, m.epoch AS manifestEpoch,
-            m.condemned_ms AS condemnedMs, CASE WHEN m.released = 1 AND m.touched_ms < ${CLOCK_MS} THEN 1 ELSE 0 END AS isForgotten,
-            c.media_type AS mediaType, c.size AS size, CASE WHEN ? = 1 THEN c.bytes END AS bytes
-     FROM repository r
-     LEFT JOIN manifest m ON m.repository_id = r.id AND m.digest = CAST(? AS TEXT)
-     LEFT JOIN manifest_content c ON c.digest = m.digest
-     WHERE r.name = CAST(? AS TEXT)`,
-    withBytes ? 1 : 0,
-    digest,
-    repository,
-  )
+  return await query.get<ManifestLookup>(MANIFEST_LOOK, withBytes ? 'bytes' : '', digest, repository)
 }
 
 export async function lookUpLink(query: Query, repository: RepositoryName, digest: Digest): Promise<LinkLookup | undefined> {
-  return await query.get<LinkLookup>(
-    `SELECT r.scanned_epoch AS scannedEpoch, l.target AS target, l.epoch AS linkEpoch, l.condemned_ms AS condemnedMs, b.size AS size
-     FROM repository r
-     LEFT JOIN link l ON l.repository_id = r.id AND l.digest = CAST(? AS TEXT)
-     LEFT JOIN blob b ON b.digest = l.target
-     WHERE r.name = CAST(? AS TEXT)`,
-    digest,
-    repository,
-  )
+  return await query.get<LinkLookup>(LINK_LOOK, digest, repository)
 }
 
 /** The same for many, by digest; none where there is no such repository. */

@@ -12,6 +12,13 @@ export type Sql = string | SqlOfEach
 export interface SqlOfEach {
   readonly sqlite: string
   readonly postgresql: string
+  /** `askedTogether` */
+  readonly isTogether?: true
+}
+
+/** A statement that gives one row at most, by values that are texts. What many requests ask by it at the same time is asked in one question, where it goes to a server. */
+export function askedTogether(text: string): SqlOfEach {
+  return { sqlite: text, postgresql: text, isTogether: true }
 }
 
 /** One statement at a time. Texts are constants: a text built from values would fill the cache. */

@@ -19,7 +19,9 @@ const MOST: Readonly<Record<string, number>> = {
   'manifest GET by tag': 1,
   'manifest GET by digest': 1,
   'manifest HEAD': 1,
+  '20 manifest GETs at once': 2,
   'blob GET': 1,
+  '20 blob GETs at once': 2,
   'blob HEAD, not there': 1,
   'POST that begins an upload': 1,
   'POST that cannot mount': 2,
@@ -35,6 +37,8 @@ const WORK: Readonly<Record<string, (client: RegistryClient, time: number) => Pr
   'manifest GET by digest': async (client) => await read(client.getManifest('app', image.manifest.digest)),
   'manifest HEAD': async (client) => await read(client.headManifest('app', 'latest')),
   'blob GET': async (client) => await read(client.getBlob('app', layer?.digest ?? '')),
+  '20 manifest GETs at once': (client) => atOnce(() => read(client.getManifest('app', 'latest'))),
+  '20 blob GETs at once': (client) => atOnce(() => read(client.getBlob('app', layer?.digest ?? ''))),
   'blob HEAD, not there': async (client, time) =>
     await expectStatus(await client.headBlob('app', bytesOf(50 + time).digest), 404),
   'POST that begins an upload': async (client) => await client.startUpload('app'),
@@ -80,6 +84,10 @@ describeOnPostgres('a registry over PostgreSQL', (server) => {
     await metadata.close()
   }, 60_000)
 })
+
+async function atOnce(work: () => Promise<unknown>): Promise<void> {
+  await Promise.all(Array.from({ length: 20 }, work))
+}
 
 async function read(answer: Promise<Response>): Promise<void> {
   await (await expectStatus(await answer, 200)).arrayBuffer()

@@ -1,5 +1,6 @@
 import { expect, test } from 'bun:test'
-import { postgresStatement } from './dialect.ts'
+import { askedTogether } from '../query.ts'
+import { jointOf, postgresStatement } from './dialect.ts'
 
 test.each([
   ['values are numbered', 'SELECT 1 FROM tag WHERE name = ? AND epoch > ?', 'SELECT 1 FROM tag WHERE name = $1 AND epoch > $2'],
@@ -38,4 +39,13 @@ test('the places of lists are known: what JSON may say and PostgreSQL does not t
 
 test('a statement that the two do not share is that of PostgreSQL', () => {
   expect(postgresStatement({ sqlite: 'SELECT 1', postgresql: 'SELECT ?' }).text).toBe('SELECT $1')
+})
+
+test('a statement that is asked together is asked for each list of values of a list', () => {
+  const joint = jointOf(askedTogether('SELECT x FROM tag WHERE name = CAST(? AS TEXT) AND digest = ?'))
+
+  expect(postgresStatement(joint).text).toBe(
+    'SELECT CAST(asked.key AS BIGINT) AS place, found.* FROM json_each($1) asked, LATERAL (SELECT x FROM tag WHERE ' +
+      'name = CAST(((asked.value::json ->> 0) COLLATE "C") AS TEXT) AND digest = ((asked.value::json ->> 1) COLLATE "C") LIMIT 1) found',
+  )
 })

@@ -1,4 +1,4 @@
-import type { Sql } from '../query.ts'
+import type { Sql, SqlOfEach } from '../query.ts'
 
 /** A statement as PostgreSQL takes it. */
 export interface PostgresStatement {
@@ -29,6 +29,16 @@ export function postgresStatement(sql: Sql): PostgresStatement {
     .map((part, index) => (index % 2 === 1 ? part : plain(isTable ? tableOf(part) : part).replace(/json_each\(\?|\?/g, number)))
     .join('')
   return { text, template: text.includes(';') ? undefined : templateOf(text), jsonPlaces }
+}
+
+/**
+ * The rows that `askedTogether` gives for many lists of values, each with the place of its list. The server looks for each by the plan that it has for one: without
+ * LIMIT it would join the lists as a table, and could read the others as a whole.
+ */
+export function jointOf({ postgresql }: SqlOfEach): string {
+  let count = 0
+  const one = postgresql.replace(/\?/g, () => `asked.value ->> ${count++}`)
+  return `SELECT CAST(asked.key AS INTEGER) AS place, found.* FROM json_each(?) asked, LATERAL (${one} LIMIT 1) found`
 }
 
 function templateOf(text: string): TemplateStringsArray {
