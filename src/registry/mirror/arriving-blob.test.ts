@@ -154,6 +154,32 @@ describe('a blob that arrives', () => {
     expect(has).toEqual([0])
   })
 
+  test('gives each of its readers a few bytes before any of them has a whole piece', async () => {
+    using folder = new TemporaryFolder()
+    const storage = await FilesystemDriver.open(await openDisk(folder.path), folder.path)
+    const blobs = { content: () => Promise.reject(new Error('no place')) }
+    const arriving = new ArrivingBlob({ digest: DIGEST, storage, blobs })
+    const size = 1024 * 1024
+    const writer = await storage.beginUpload()
+    arriving.begin(writer.state, size)
+    const taken: { readonly reader: number; readonly bytes: number }[] = []
+    const readers = Array.from({ length: 8 }, async (_, reader) => {
+      for await (const { length: bytes } of arriving.read({ start: 0, end: size })) taken.push({ reader, bytes })
+    })
+
+    await writer.write(new Uint8Array(size))
+    arriving.arrive(size)
+    arriving.prove(size)
+    await Promise.all(readers)
+
+    const first = taken.slice(0, readers.length)
+    expect(new Set(first.map(({ reader }) => reader)).size).toBe(readers.length)
+    expect(Math.max(...first.map(({ bytes }) => bytes))).toBeLessThan(16 * 1024)
+    expect(taken.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(readers.length * size)
+    await writer.close()
+    await storage.close()
+  })
+
   test('is read from its file once for readers that are equally far', async () => {
     const storage = new MemoryDriver()
     let reads = 0

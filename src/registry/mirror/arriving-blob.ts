@@ -9,6 +9,8 @@ import type { ToldFile } from './fetch-rows.ts'
  * clients took 494 MB in place of 173. A server gives back the memory of larger chunks when they are sent, and readers share these.
  */
 const PIECE_BYTES = 60 * 1024
+/** Readers that wait for the first bytes all have some before any of them has a whole piece. */
+const FIRST_BYTES = 8 * 1024
 /** Readers of a blob are about equally far: each piece is read once for all that come to it soon, for less than half the processor time of 64 readers. */
 const PIECES_SHARED = 8
 /** So much of what was written last is in the memory of any machine. */
@@ -149,7 +151,8 @@ export class ArrivingBlob {
       let at = start
       while (at < end) {
         if (this.#failure !== undefined) throw this.#failure.error
-        const arrived = Math.min(end, this.#givenUpTo, at + PIECE_BYTES - (at % PIECE_BYTES))
+        const most = at === start ? FIRST_BYTES : PIECE_BYTES - (at % PIECE_BYTES)
+        const arrived = Math.min(end, this.#givenUpTo, at + most)
         if (arrived <= at) await this.#changed.promise
         else {
           const bytes = await this.#piece({ start: at, end: arrived })

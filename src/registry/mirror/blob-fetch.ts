@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setTimeout as pause, setImmediate } from 'node:timers/promises'
 import { ownWork } from '../../observe/actor.ts'
 import type { Log } from '../../observe/log.ts'
 import { algorithmOf, type Digest, RunningDigest } from '../../oci/digest.ts'
@@ -42,6 +42,8 @@ export interface BlobFetchParts {
 const MOST_FAILURES = 8
 const FIRST_PAUSE_MS = 100
 const COPIED_AT_ONCE = 1024 * 1024
+/** Readers wait for them: they have these before the rest of what came is hashed and written. */
+const FIRST_BYTES = 16 * 1024
 
 /** Brings one blob of one repository from the upstream into the storage, whether or not a request still waits for it. */
 export class BlobFetch {
@@ -220,11 +222,18 @@ export class BlobFetch {
       const offset = writer.offset + length
       if (this.#size !== undefined && offset > this.#size)
         throw this.#wrong(`sends more than the ${this.#size} bytes that it says`)
-      await this.#keep(bytes, writer)
+      const first = writer.offset === 0 && length > FIRST_BYTES ? FIRST_BYTES : 0
+      if (first > 0) await this.#keepFirst(bytes.subarray(0, first), writer)
+      await this.#keep(bytes.subarray(first), writer)
       await turns.pass(length, () => true)
       await restAfterSmallChunk(length)
       if (!this.#arriving.isRead) await pace?.(length)
     }
+  }
+
+  async #keepFirst(bytes: Uint8Array, writer: UploadWriter): Promise<void> {
+    await this.#keep(bytes, writer)
+    await setImmediate()
   }
 
   async #place({ offset: size, state }: UploadWriter): Promise<void> {
