@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
 import type { FetchName, FetchRow } from '../../metadata/mirroring/fetches.ts'
+import { pause } from '../../runtime/pause.ts'
 import type { StorageDriver, UploadReader, UploadState } from '../../storage/driver.ts'
 import type { BlobStore } from '../content/blob-store.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
@@ -13,10 +13,15 @@ export interface FetchElsewhereParts {
   /** Undefined: it has no limit. */
   readonly space: Pick<MirrorSpace, 'isTooLarge'> | undefined
   readonly signal: AbortSignal
+  /** Left out: by the clock. */
+  readonly pause?: (ms: number, signal: AbortSignal) => Promise<void>
 }
 
 /** How often the file is looked at: what is there is read at once, and only what has just come waits. */
 const LOOK_MS = 10
+/** Between the head of an answer and its first bytes, which every reader waits for: so many looks come sooner, and an upstream that stalls gets no more. */
+const FIRST_LOOK_MS = 2
+const FIRST_LOOKS = 50
 /** While bytes are missing, of so many looks one asks which process brings them, and of so many whether it is alive. */
 const LOOKS_TO_ROW = 10
 const LOOKS_TO_PROCESS = 30
@@ -31,6 +36,9 @@ export class FetchElsewhere {
   readonly #parts: FetchElsewhereParts
   #file: UploadState | undefined
   #reader: UploadReader | undefined
+  /** How many bytes the file had at the last look. Undefined: there is no file, or the storage does not tell. */
+  #come: number | undefined
+  #firstLooks = 0
   /** As the upstream declared it. */
   #size: number | undefined
   #passes = false
@@ -45,19 +53,29 @@ export class FetchElsewhere {
 
   /** Throws where another process has begun and given up: its bytes may have been wrong. */
   async follow(): Promise<Followed> {
-    const { signal } = this.#parts
+    const { signal, pause: wait = pause } = this.#parts
     try {
       for (let looks = 0; ; looks += 1) {
-        const size = await this.#reader?.size()
-        if (size !== undefined) this.#arriving.arrive(size)
-        const isWhole = size === undefined || size === this.#size
+        await this.#look()
+        const isWhole = this.#come === undefined || this.#come === this.#size
         if ((isWhole || looks % LOOKS_TO_ROW === 0) && !(await this.#isBrought(looks))) return await this.#end()
         if (this.#passes) return 'passing'
-        await pause(LOOK_MS, undefined, { signal })
+        await wait(this.#pauseMs(), signal)
       }
     } finally {
       await this.#reader?.close()
     }
+  }
+
+  async #look(): Promise<void> {
+    this.#come = await this.#reader?.size()
+    if (this.#come !== undefined) this.#arriving.arrive(this.#come)
+  }
+
+  #pauseMs(): number {
+    if (this.#come !== 0 || this.#firstLooks === FIRST_LOOKS) return LOOK_MS
+    this.#firstLooks += 1
+    return FIRST_LOOK_MS
   }
 
   async #isBrought(looks: number): Promise<boolean> {
@@ -83,7 +101,7 @@ export class FetchElsewhere {
     this.#file = told.file
     this.#size = told.size
     this.#arriving.comeInto(told)
-    this.#arriving.arrive((await reader.size()) ?? 0)
+    await this.#look()
   }
 
   async #end(): Promise<Followed> {
