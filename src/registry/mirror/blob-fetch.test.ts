@@ -1,0 +1,100 @@
+import { expect, test } from 'bun:test'
+import { Gate } from '../../../test/support/gate.ts'
+import { fixedBytes } from '../../../test/support/images.ts'
+import { RecordedLog } from '../../../test/support/recorded-log.ts'
+import { digestOf } from '../../oci/digest.ts'
+import { parseRepositoryName } from '../../oci/name.ts'
+import type { ByteRange } from '../../storage/driver.ts'
+import { layout } from '../../storage/layout.ts'
+import { MemoryDriver } from '../../storage/memory/memory.ts'
+import type { UpstreamBlob } from '../../upstream/upstream.ts'
+import type { PulledRegistry } from '../../upstream/upstreams.ts'
+import type { BlobPush } from '../content/blob-push.ts'
+import type { StoredBlob } from '../content/blob-store.ts'
+import { RunningDigests } from '../uploads/running-digests.ts'
+import { Turns } from '../uploads/turns.ts'
+import { UploadFiles } from '../uploads/upload-files.ts'
+import { ArrivingBlob } from './arriving-blob.ts'
+import { BlobFetch } from './blob-fetch.ts'
+import { NO_EVENTS } from './mirror-events.ts'
+
+const APP = parseRepositoryName('app')
+const BYTES = fixedBytes(1_000_000)
+const DIGEST = digestOf('sha256', BYTES)
+const SIZE = BYTES.length
+const PLACE = layout.blob(DIGEST)
+
+test('readers have their first bytes before the rest of what came with them is written', async () => {
+  const gate = new Gate()
+  const storage = new SlowDriver(gate)
+  const blobs = {
+    find: async () => undefined,
+    content: async (_: StoredBlob, range?: ByteRange) => (await storage.content(PLACE, range)) ?? new Blob(),
+  }
+  const arriving = new ArrivingBlob({ digest: DIGEST, storage, blobs })
+
+  const fetched = fetchInto(arriving, storage, blobs).run(undefined)
+  const reading = arriving.read({ start: 0, end: SIZE })
+  const first = await reading.next()
+  await gate.reached()
+  gate.open()
+  const rest = await Array.fromAsync(reading)
+  await fetched
+
+  expect(digestOf('sha256', Buffer.concat([first.value ?? new Uint8Array(), ...rest]))).toBe(DIGEST)
+})
+
+/** Of an upload it writes a few bytes, and no further ones before the gate is open. */
+class SlowDriver extends MemoryDriver {
+  readonly #gate: Gate
+
+  constructor(gate: Gate) {
+    super()
+    this.#gate = gate
+  }
+
+  override async beginUpload() {
+    const writer = await super.beginUpload()
+    const write = writer.write.bind(writer)
+    writer.write = async (bytes) => {
+      if (writer.offset + bytes.length > SIZE / 10) await this.#gate.pass()
+      await write(bytes)
+    }
+    return writer
+  }
+}
+
+/** The upstream sends the blob as one chunk. */
+function fetchInto(
+  arriving: ArrivingBlob,
+  storage: MemoryDriver,
+  blobs: ConstructorParameters<typeof BlobFetch>[3]['blobs'],
+): BlobFetch {
+  const named = { origin: 'http://far.example.com', asked: 'The upstream http://far.example.com' }
+  const blob: UpstreamBlob = { from: named, start: 0, size: SIZE, chunks: chunkOf(BYTES), discard: () => undefined }
+  const liveness = { isAlive: async () => true }
+  const pushes: Pick<BlobPush, 'complete'> = {
+    complete: async (_, { state, size }) => {
+      await storage.completeUpload(state, PLACE, size)
+      return undefined
+    },
+  }
+  return new BlobFetch(APP, DIGEST, arriving, {
+    upstream: { ...named, openBlob: async () => blob } as unknown as PulledRegistry,
+    storage,
+    blobs,
+    pushes: pushes as BlobPush,
+    files: new UploadFiles({ storage, processId: 'own', epoch: 1, liveness }, new RunningDigests()),
+    turns: new Turns(),
+    rows: { tell: async () => undefined },
+    space: undefined,
+    events: NO_EVENTS,
+    pace: undefined,
+    signal: new AbortController().signal,
+    log: new RecordedLog(),
+  })
+}
+
+async function* chunkOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}
