@@ -6,6 +6,7 @@ import type { Bench, Figure, Lab, Sample } from '../bench.ts'
 import { dropBlobs, LargeBlobs } from '../large-blobs.ts'
 import type { PreparedBlob } from '../load/connection.ts'
 import { runConnections } from '../load/connections.ts'
+import { pullInTurns } from '../load/pulls-in-turns.ts'
 import { startWaiting } from '../load/waiting.ts'
 import { runWrk } from '../load/wrk.ts'
 import { CONTESTANTS, type RegistryUnderLoad } from '../registry.ts'
@@ -15,7 +16,6 @@ import { CONFIG, digestOf, LAYER_TYPE, LayoutStore, MANIFEST_TYPE, manifestText,
 const GIB = 1024 ** 3
 const SMALL_BYTES = 4 * 1024 * 1024
 const CLIENTS = 64
-const CACHED_CONNECTIONS = 8
 const MANIFEST_CONNECTIONS = 16
 const SECONDS = 3
 const PLACED_MS = 120_000
@@ -185,31 +185,13 @@ interface Cached {
 }
 
 async function cachedSample(registry: RegistryUnderLoad, lab: Lab, { blob, own }: Cached): Promise<Sample> {
-  const load = { connections: CACHED_CONNECTIONS, times: 2 }
-  const cached = await pulled(registry, lab, { ...load, repository: mirroredName(registry), blob })
+  const mirrored = { repository: mirroredName(registry), blob }
+  const pulled = own === undefined ? [mirrored] : [mirrored, { repository: OWN, blob: own }]
+  const [cached, local] = await pullInTurns(registry, lab.folder, pulled)
+  if (cached === undefined) return {}
   const sample = { 'cached-rate': cached.rate, 'cached-cpu': cached.cpu }
-  if (own === undefined) return sample
-  const local = await pulled(registry, lab, { ...load, repository: OWN, blob: own })
+  if (local === undefined) return sample
   return { ...sample, 'local-rate': local.rate, 'local-cpu': local.cpu, 'blob-cost': cached.cpu / local.cpu }
-}
-
-interface Load {
-  readonly repository: string
-  readonly blob: PreparedBlob
-  readonly connections: number
-  readonly times: number
-}
-
-async function pulled(registry: RegistryUnderLoad, lab: Lab, { repository, blob, connections, times }: Load) {
-  const { port } = registry
-  const { digest, size: bytes } = blob
-  const path = `/v2/${repository}/blobs/${digest}`
-  const job = { kind: 'download', port, path, times, bytes } as const
-  const jobs = Array.from({ length: connections }, () => job)
-  const before = registry.cpuSeconds()
-  const { seconds } = await runConnections(jobs, lab.folder)
-  const gigabytes = (bytes * times * connections) / 1e9
-  return { rate: gigabytes / seconds, cpu: (registry.cpuSeconds() - before) / gigabytes }
 }
 
 /**
