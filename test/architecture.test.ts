@@ -65,9 +65,10 @@ const LAYERS: Readonly<Record<string, readonly (string | RegExp)[]>> = {
     ...['composition/start-error.ts', 'composition/only-database.ts', 'composition/mirror-source.ts'],
   ],
   'composition/storage-check.ts': ['config', 'observe', 'storage', 'opening'],
+  'composition/store-sign.ts': ['registry', 'storage'],
   'composition/mirror-source.ts': ['oci', 'config', 'observe', 'certificates', 'registry', 'upstream'],
   'composition/start-registry.ts': [
-    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream/exchange.ts'],
+    ...['config', 'observe', 'storage', 'metadata', 'opening', 'registry', 'upstream/exchange.ts', 'composition/store-sign.ts'],
     ...['composition/mirror-source.ts', 'composition/only-database.ts', 'composition/start-error.ts'],
   ],
   'composition/life.ts': [

@@ -23,13 +23,14 @@ import { createRegistry, type Registry } from '../registry/registry.ts'
 import { StorageGate, StorageGoneError } from '../registry/storage-gate.ts'
 import { undefinedIfMissing } from '../runtime/error-code.ts'
 import type { StorageDriver } from '../storage/driver.ts'
-import { openDisk } from '../storage/filesystem/disk.ts'
+import { isOnThisMachine, openDisk } from '../storage/filesystem/disk.ts'
 import { FilesystemDriver } from '../storage/filesystem/filesystem.ts'
 import { timedStorage } from '../storage/timed-storage.ts'
 import type { Patience } from '../upstream/exchange.ts'
 import { mirrorSourcesOf } from './mirror-source.ts'
 import { beginAsOnlyDatabase, type Closer, closeAll, endPresence, presenceOf } from './only-database.ts'
 import { explainedStartError, StartError, startErrorOf } from './start-error.ts'
+import { StoreSign } from './store-sign.ts'
 
 export interface RegistryParts {
   readonly config: Config
@@ -172,10 +173,12 @@ async function openGate({ opened, database, registry, parts }: GateParts): Promi
   const { driver } = parts.config.storage
   if (driver.kind !== 'filesystem') return undefined
   const { rootDirectory: root } = driver
-  const sign = await findStoreId(opened.objects)
+  const store = new StoreSign(root, { objects: opened.objects, isOnThisMachine: await isOnThisMachine(root) })
+  const sign = await store.find()
   const gate = new StorageGate({
-    findSign: async () => (sign === undefined ? await placeOf(root) : await findStoreId(opened.objects)),
+    findSign: async () => (sign === undefined ? await placeOf(root) : await store.find()),
     sign: sign ?? (await placeOf(root)) ?? 'none',
+    isUnchanged: () => store.isUnchanged(),
     store: sign,
     onGone: () => {
       registry.handOverDuties().catch((error: unknown) => log.warn('the work in the background did not end', { error }))

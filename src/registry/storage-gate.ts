@@ -14,6 +14,8 @@ export interface StorageGateOptions {
   /** What tells this storage from any other at its place; undefined: there is none. Throws when it cannot be looked at. */
   readonly findSign: () => Promise<string | undefined>
   readonly sign: string
+  /** At once, whether it is still the very storage in which that sign was found last. Left out: only another look tells. */
+  readonly isUnchanged?: () => boolean
   /** The id of the storage, if it has one. */
   readonly store: string | undefined
   readonly onGone: () => void
@@ -63,7 +65,8 @@ export class StorageGate {
 
   /** For a request that has failed or found nothing: throws UNAVAILABLE where that is because the storage has just gone. */
   async requireNow(): Promise<void> {
-    await this.look()
+    // A push asks for each of its blobs before it brings it: reading the sign for each of these answers is two trips to the file pool.
+    if (!this.#isOpen || this.#options.isUnchanged?.() !== true) await this.look()
     this.require()
   }
 

@@ -65,7 +65,12 @@ export interface DiskFile {
 export async function openDisk(root: string): Promise<Disk> {
   const { type } = await fs.statfs(root)
   // In memory nothing survives a power cut, and nothing has to.
-  return new LocalDisk(LOCAL_FILE_SYSTEMS.has(type), { mayRemoveDirectories: LOCAL_FILE_SYSTEMS.has(type) || type === TMPFS })
+  return new LocalDisk(LOCAL_FILE_SYSTEMS.has(type), { mayRemoveDirectories: isOfThisMachine(type) })
+}
+
+/** No other machine changes what lies there: what the kernel says of a file at once is true. */
+export async function isOnThisMachine(root: string): Promise<boolean> {
+  return isOfThisMachine((await fs.statfs(root)).type)
 }
 
 export function isMissing(error: unknown): boolean {
@@ -77,6 +82,10 @@ const XFS = 0x58465342
 const BTRFS = 0x9123683e
 const TMPFS = 0x01021994
 const LOCAL_FILE_SYSTEMS: ReadonlySet<number> = new Set([EXT4, XFS, BTRFS])
+
+function isOfThisMachine(type: number): boolean {
+  return LOCAL_FILE_SYSTEMS.has(type) || type === TMPFS
+}
 
 /**
  * `isLocal`: on ext4, XFS and Btrfs what only needs the memory of the kernel is done at once: opening again what was just written or
