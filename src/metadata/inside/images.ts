@@ -31,6 +31,8 @@ const IS_UNREAD = 'state > 0'
 
 /** Beyond all numbers of pushes: what callers ask for is read before them. */
 const ASKED = 1_000_000_000_000_000
+/** Beyond those, too. */
+const BEYOND = 2 * ASKED
 
 /** Those that are to be read, the first of them. */
 export async function listUnreadImages(query: Query, which: 'asked' | 'all', limit: number): Promise<readonly Digest[]> {
@@ -47,14 +49,31 @@ export async function countUnreadImages(query: Query): Promise<number> {
   return (await query.get<{ count: number }>(sql))?.count ?? 0
 }
 
-/** Some that waited for what has come. */
-export async function listArrivedImages(query: Query, limit: number): Promise<readonly Digest[]> {
-  const rows = await query.all<{ digest: Digest }>(
-    `SELECT i.digest AS digest FROM image_inside i JOIN blob b ON b.digest = i.missing AND b.state = 'live'
-     WHERE i.state = 2 AND i.${IS_UNREAD} LIMIT CAST(? AS INTEGER)`,
+/** An image that waits for bytes. */
+export interface WaitingImage {
+  readonly digest: Digest
+  readonly turn: number
+  /** What it waits for has come. */
+  readonly isThere: boolean
+}
+
+/** Some that wait, the last pushed first; `after` one of them. Whether bytes have come is asked for these alone: a mirror may have hundreds of thousands that wait. */
+export async function listWaitingImages(
+  query: Query,
+  after: Pick<WaitingImage, 'digest' | 'turn'> | undefined,
+  limit: number,
+): Promise<readonly WaitingImage[]> {
+  const rows = await query.all<{ digest: Digest; turn: number; there: string | null }>(
+    `SELECT w.digest AS digest, w.turn AS turn, b.digest AS there
+     FROM (SELECT digest, turn, missing FROM image_inside
+       WHERE state = 2 AND ${IS_UNREAD} AND (turn, digest) < (CAST(? AS INTEGER), ?)
+       ORDER BY turn DESC, digest DESC LIMIT CAST(? AS INTEGER)) w
+     LEFT JOIN blob b ON b.digest = w.missing AND b.state = 'live' ORDER BY w.turn DESC, w.digest DESC`,
+    after?.turn ?? BEYOND,
+    after?.digest ?? '',
     limit,
   )
-  return rows.map(({ digest }) => digest)
+  return rows.map(({ digest, turn, there }) => ({ digest, turn, isThere: there !== null }))
 }
 
 /** They are read next: what they waited for has come, or a caller asks for one, which goes before all else. */

@@ -51,3 +51,9 @@ export const COLUMN_TABLES: readonly Sql[] = [
   'DELETE FROM layer_inside',
   'UPDATE image_inside SET state = 1, id = NULL, facts = NULL, packages = NULL WHERE state = 0',
 ]
+
+/** Images that wait are gone through part by part: those of one turn have an order, too. */
+export const WAITING_TABLES: readonly Sql[] = [
+  'DROP INDEX image_inside_unread',
+  'CREATE INDEX image_inside_unread ON image_inside (state, turn, digest) WHERE state > 0',
+]

@@ -3,7 +3,7 @@ import { DEPLOYMENT_TABLES } from '../deployments/tables.ts'
 import { EVENT_TABLES, LISTENER_TABLES } from '../events/tables.ts'
 import { FACT_TABLES } from '../facts/tables.ts'
 import { MOVE_TABLES } from '../history/tables.ts'
-import { COLUMN_TABLES, INSIDE_TABLES } from '../inside/tables.ts'
+import { COLUMN_TABLES, INSIDE_TABLES, WAITING_TABLES } from '../inside/tables.ts'
 import { UNTAGGED_TRIGGERS } from '../keeping/tables.ts'
 import { FETCH_TABLES, LEAVING_TABLES, SYNC_TABLES } from '../mirroring/tables.ts'
 import { ORDER_TABLES } from '../ordering/tables.ts'
@@ -143,6 +143,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 24, statements: ORDER_TABLES, onlyAdds: true },
   { version: 25, statements: NUMBER_TABLES },
   { version: 26, statements: COLUMN_TABLES },
+  { version: 27, statements: WAITING_TABLES, onlyAdds: true },
 ]
 
 /** For rows of versions that were never in a PostgreSQL. */

@@ -1,10 +1,13 @@
-import { listArrivedImages, listUnreadImages, readNext } from '../../metadata/inside/images.ts'
+import { setImmediate } from 'node:timers/promises'
+import { listUnreadImages, listWaitingImages, readNext, type WaitingImage } from '../../metadata/inside/images.ts'
 import { findGone, removeGone } from '../../metadata/inside/layers.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { ImageReader } from './image-reader.ts'
 
-const AT_ONCE = 50
+/** Of images that wait: a look at so many takes a millisecond, and a run looks so often. */
+const LOOKED_AT_ONCE = 500
+const LOOKS = 20
 /** So many that could not be read end a run: the storage may not answer. */
 const MOST_FAILED = 10
 const AGAIN_MS = 60_000
@@ -24,6 +27,8 @@ export class InsideDuty {
   readonly #failed = new Map<Digest, number>()
   readonly #nowMs: () => number
   #allAtMs: number
+  /** Those that wait are looked at from here on. */
+  #waitingFrom: WaitingImage | undefined
 
   constructor(options: InsideDutyOptions) {
     this.#options = options
@@ -41,7 +46,7 @@ export class InsideDuty {
   /** Ends early when the signal aborts; the next run goes on. Throws the first error, after the others have been read. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#removeGone(signal)
-    await this.#wakeWaiting()
+    await this.#wakeWaiting(signal)
     await this.#read('all', signal)
   }
 
@@ -65,10 +70,24 @@ export class InsideDuty {
     return unread.find((digest) => !this.#failed.has(digest))
   }
 
-  async #wakeWaiting(): Promise<void> {
+  /** Those that waited for what has come. A run begins with the last pushed ones, and goes on where the run before ended. */
+  async #wakeWaiting(signal: AbortSignal): Promise<void> {
+    const last = await this.#wakeAfter(undefined)
+    let from = this.#waitingFrom ?? last
+    for (let look = 1; look < LOOKS && from !== undefined && !signal.aborted; look += 1) {
+      await setImmediate()
+      from = await this.#wakeAfter(from)
+    }
+    this.#waitingFrom = from
+  }
+
+  /** Gives the last that was looked at; undefined where there are no more. */
+  async #wakeAfter(after: WaitingImage | undefined): Promise<WaitingImage | undefined> {
     const { metadata } = this.#options
-    const arrived = await listArrivedImages(metadata.read, AT_ONCE)
+    const waiting = await listWaitingImages(metadata.read, after, LOOKED_AT_ONCE)
+    const arrived = waiting.filter(({ isThere }) => isThere).map(({ digest }) => digest)
     if (arrived.length > 0) await metadata.write((query) => readNext(query, arrived, 'waiting'))
+    return waiting.length < LOOKED_AT_ONCE ? undefined : waiting.at(-1)
   }
 
   async #removeGone(signal: AbortSignal): Promise<void> {
