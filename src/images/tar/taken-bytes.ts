@@ -9,6 +9,11 @@ export class TakenBytes {
     this.#chunks = chunks[Symbol.asyncIterator]()
   }
 
+  /** Whether so many bytes are here already. */
+  has(count: number): boolean {
+    return this.#rest.length >= count
+  }
+
   /** So many bytes where they are here already, and no copy: they stay as they are until more are asked for. */
   find(count: number): Uint8Array | undefined {
     if (this.#rest.length < count) return undefined

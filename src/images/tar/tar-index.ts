@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises'
 import { ImageError } from '../image-error.ts'
 import { innerPath, resolveLink } from './inner-path.ts'
 import { BLOCK_BYTES, tarPadding } from './tar-header.ts'
-import { MOST_RECORD_BYTES, type ReadHeader, readTarHeader, readTarRecords, type TarRecords, withRecords } from './tar-reading.ts'
+import { MOST_RECORD_BYTES, NO_RECORDS, type ReadHeader, readTarHeader, readTarRecords, withRecords } from './tar-reading.ts'
 
 /** Where in a file the bytes of an entry lie. */
 export interface TarPlace {
@@ -68,7 +68,7 @@ interface PlacedEntry extends ReadHeader {
 async function* entriesOf(file: FileHandle, label: string): AsyncGenerator<PlacedEntry> {
   const { size: fileBytes } = await file.stat()
   let at = 0
-  let records: TarRecords = {}
+  let records = NO_RECORDS
   for (let entries = 0; ; entries += 1) {
     if (entries >= MOST_ENTRIES) throw new ImageError(`${label} has more than ${MOST_ENTRIES} entries, which no image has`)
     if (at + BLOCK_BYTES > fileBytes) throw at === 0 ? notTar(label) : wasCut(label)
@@ -86,7 +86,7 @@ async function* entriesOf(file: FileHandle, label: string): AsyncGenerator<Place
       records = { ...records, ...readTarRecords(entry.type, await readAt(file, offset, entry.size)) }
       continue
     }
-    records = {}
+    records = NO_RECORDS
     if (entry.kind === 'other') throw new ImageError(`${label} has ${shown(entry.path)}, which is no file, folder or link`)
     if (entry.kind !== 'for all') yield { ...entry, offset }
   }

@@ -20,6 +20,8 @@ export interface ReadHeader {
 
 /** What goes before an entry and takes the place of what its header says. */
 export type TarRecords = Readonly<Partial<Record<'path' | 'target' | 'size' | 'userId' | 'groupId', string>>>
+/** Most entries have none: their header is what is meant. */
+export const NO_RECORDS: TarRecords = {}
 
 const KINDS: Readonly<Record<string, ReadKind>> = {
   ...{ '\0': 'file', '0': 'file', '7': 'file', '1': 'hard link', '2': 'symbolic link', '5': 'directory' },
@@ -65,8 +67,9 @@ const RECORD_FIELDS: Readonly<Record<string, keyof TarRecords>> = {
 }
 
 /** An entry as it is meant; undefined where a record is no number. Records are about the next file, not about other records. */
-export function withRecords(header: ReadHeader, { path, target, size, userId, groupId }: TarRecords): ReadHeader | undefined {
-  if (header.kind === 'records' || header.kind === 'for all') return header
+export function withRecords(header: ReadHeader, records: TarRecords): ReadHeader | undefined {
+  if (records === NO_RECORDS || header.kind === 'records' || header.kind === 'for all') return header
+  const { path, target, size, userId, groupId } = records
   const numbers = { size: size ?? header.size, userId: userId ?? header.userId, groupId: groupId ?? header.groupId }
   const [bytes, user, group] = Object.values(numbers).map(Number)
   if (![bytes, user, group].every((value) => Number.isSafeInteger(value) && (value ?? -1) >= 0)) return undefined

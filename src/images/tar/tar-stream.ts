@@ -1,7 +1,15 @@
 import { ImageError } from '../image-error.ts'
 import { TakenBytes } from './taken-bytes.ts'
 import { BLOCK_BYTES, tarPaddingLength } from './tar-header.ts'
-import { MOST_RECORD_BYTES, type ReadHeader, readTarHeader, readTarRecords, type TarRecords, withRecords } from './tar-reading.ts'
+import {
+  MOST_RECORD_BYTES,
+  NO_RECORDS,
+  type ReadHeader,
+  readTarHeader,
+  readTarRecords,
+  type TarRecords,
+  withRecords,
+} from './tar-reading.ts'
 
 /** An entry of an archive that is being read. */
 export interface StreamedEntry extends ReadHeader {
@@ -16,44 +24,116 @@ export interface StreamedEntry extends ReadHeader {
  * one that was cut.
  */
 export async function* tarEntriesOf(chunks: AsyncIterable<Uint8Array>, label: string): AsyncGenerator<StreamedEntry> {
-  const bytes = new TakenBytes(chunks)
+  const archive = new TarStream(chunks, label)
   try {
-    yield* entriesIn(bytes, label)
+    for (let entry = await archive.next(); entry !== undefined; entry = await archive.next()) yield entry
   } finally {
-    await bytes.end()
+    await archive.end()
   }
 }
 
-async function* entriesIn(bytes: TakenBytes, label: string): AsyncGenerator<StreamedEntry> {
-  let records: TarRecords = {}
-  for (let entries = 0; ; entries += 1) {
-    // An archive of empty files has a million headers: none is copied or waited for that is here.
-    const block = bytes.find(BLOCK_BYTES) ?? (await bytes.take(BLOCK_BYTES))
+/** The same, one entry after another. `end` is to be called in any case. */
+export class TarStream {
+  readonly #bytes: TakenBytes
+  readonly #label: string
+  #entries = 0
+  /** Its bytes are passed over before the next one. */
+  #last: EntryInStream | undefined
+
+  constructor(chunks: AsyncIterable<Uint8Array>, label: string) {
+    this.#bytes = new TakenBytes(chunks)
+    this.#label = label
+  }
+
+  /** Undefined at the end. A promise only where bytes have to come first: an archive of empty files has a million headers, and each promise takes memory. */
+  next(): StreamedEntry | undefined | Promise<StreamedEntry | undefined> {
+    const passed = this.#unread()
+    if (!this.#bytes.has(passed + BLOCK_BYTES)) return this.#read(undefined)
+    this.#bytes.find(passed)
+    const entry = this.#entryIn(this.#bytes.find(BLOCK_BYTES) ?? NO_BYTES, NO_RECORDS)
+    return entry?.kind === 'records' || entry?.kind === 'for all' ? this.#read(entry) : entry
+  }
+
+  async end(): Promise<void> {
+    await this.#bytes.end()
+  }
+
+  /** The next one that is a file, from `first` on where that has been read. */
+  async #read(first: EntryInStream | undefined): Promise<StreamedEntry | undefined> {
+    let records: TarRecords = NO_RECORDS
+    for (let entry = first ?? (await this.#readHeader(records)); ; entry = await this.#readHeader(records)) {
+      if (entry?.kind === 'records') records = { ...records, ...(await this.#recordsOf(entry)) }
+      else if (entry?.kind === 'for all') records = NO_RECORDS
+      else return entry
+    }
+  }
+
+  async #readHeader(records: TarRecords): Promise<EntryInStream | undefined> {
+    if (!(await this.#bytes.skip(this.#unread()))) throw new ImageError(`${this.#label} ends before its end: it was cut`)
+    return this.#entryIn(await this.#bytes.take(BLOCK_BYTES), records)
+  }
+
+  async #recordsOf(entry: StreamedEntry): Promise<TarRecords> {
+    if (entry.size > MOST_RECORD_BYTES)
+      throw new ImageError(`${this.#label} has a name of ${entry.size} bytes, which no image has`)
+    return readTarRecords(entry.type, await entry.take(entry.size))
+  }
+
+  #unread(): number {
+    return this.#last === undefined ? 0 : this.#last.left + tarPaddingLength(this.#last.size)
+  }
+
+  #entryIn(block: Uint8Array, records: TarRecords): EntryInStream | undefined {
+    this.#last = undefined
     const header = readTarHeader(block)
     // As Go's reader does: some programs write no blocks of zeros at the end.
-    if (header === 'end' || (block.length === 0 && entries > 0)) return
+    if (header === 'end' || (block.length === 0 && this.#entries > 0)) return undefined
     const entry = header === undefined ? undefined : withRecords(header, records)
-    if (entry === undefined) throw new ImageError(`${label} is no tar archive, or was cut`)
-    if (entry.kind === 'records') {
-      if (entry.size > MOST_RECORD_BYTES) throw new ImageError(`${label} has a name of ${entry.size} bytes, which no image has`)
-      records = { ...records, ...readTarRecords(entry.type, await bytes.take(entry.size)) }
-      await bytes.skip(tarPaddingLength(entry.size))
-      continue
-    }
-    records = {}
-    let left = entry.size
-    const take = async (count: number) => {
-      const taken = await bytes.take(Math.min(count, left))
-      left -= taken.length
-      return taken
-    }
-    const some = async () => {
-      const found = await bytes.some(left)
-      left -= found.length
-      return found
-    }
-    if (entry.kind !== 'for all') yield { ...entry, take, some }
-    const passed = left + tarPaddingLength(entry.size)
-    if (passed > 0 && !(await bytes.skip(passed))) throw new ImageError(`${label} ends before its end: it was cut`)
+    if (entry === undefined) throw new ImageError(`${this.#label} is no tar archive, or was cut`)
+    this.#entries += 1
+    this.#last = new EntryInStream(entry, this.#bytes)
+    return this.#last
+  }
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** An archive has hundreds of thousands: each is one object. */
+class EntryInStream implements StreamedEntry {
+  readonly kind: ReadHeader['kind']
+  readonly type: string
+  readonly path: string
+  readonly target: string
+  readonly size: number
+  readonly mode: number
+  readonly userId: number
+  readonly groupId: number
+  readonly #bytes: TakenBytes
+  /** So many of its bytes have not been taken. */
+  left: number
+
+  constructor(header: ReadHeader, bytes: TakenBytes) {
+    this.kind = header.kind
+    this.type = header.type
+    this.path = header.path
+    this.target = header.target
+    this.size = header.size
+    this.mode = header.mode
+    this.userId = header.userId
+    this.groupId = header.groupId
+    this.#bytes = bytes
+    this.left = header.size
+  }
+
+  async take(count: number): Promise<Uint8Array> {
+    const taken = await this.#bytes.take(Math.min(count, this.left))
+    this.left -= taken.length
+    return taken
+  }
+
+  async some(): Promise<Uint8Array> {
+    const found = await this.#bytes.some(this.left)
+    this.left -= found.length
+    return found
   }
 }

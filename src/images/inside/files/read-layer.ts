@@ -5,7 +5,7 @@ import { limitedGrowth } from '../../layers/found-compression.ts'
 import { unpackedLayer } from '../../layers/unpacked-layer.ts'
 import { innerPath } from '../../tar/inner-path.ts'
 import type { ReadHeader } from '../../tar/tar-reading.ts'
-import { type StreamedEntry, tarEntriesOf } from '../../tar/tar-stream.ts'
+import { type StreamedEntry, TarStream } from '../../tar/tar-stream.ts'
 import type { Found, Interest } from '../told/found.ts'
 import type { FileKind, LayerContents, LayerFile, LayerListing, Whiteout } from './layer-file.ts'
 import type { ReadingBudget } from './reading-budget.ts'
@@ -60,11 +60,7 @@ export async function listLayer(
   try {
     const growth = limitedGrowth(reading.label, () => source.bytes)(buffers(unpackedLayer(source.read())))
     const unpacked = told(growth, (bytes) => asked.run(() => onUnpacked(bytes)))
-    let place = 0
-    for await (const entry of tarEntriesOf(unpacked, reading.label)) {
-      await addEntry(entry, place, { listing, problems, reading, asked })
-      place += 1
-    }
+    await addEntries(new TarStream(unpacked, reading.label), { listing, problems, reading, asked })
   } catch (error) {
     if (source.hasFailed || asked.hasFailed) throw error
     problems.push(sentenceOf(error, reading.label))
@@ -82,7 +78,22 @@ interface Listing {
 /** Tests of programs bring damaged files on purpose. */
 const MOST_PROBLEMS = 10
 
-async function addEntry(entry: StreamedEntry, place: number, { listing, ...parts }: Listing): Promise<void> {
+/** A layer may have 300,000 entries: what is here already is waited for in no promise. */
+async function addEntries(archive: TarStream, parts: Listing): Promise<void> {
+  try {
+    for (let place = 0; ; place += 1) {
+      const next = archive.next()
+      const entry = next instanceof Promise ? await next : next
+      if (entry === undefined) return
+      const added = addEntry(entry, place, parts)
+      if (added !== undefined) await added
+    }
+  } finally {
+    await archive.end()
+  }
+}
+
+function addEntry(entry: StreamedEntry, place: number, { listing, ...parts }: Listing): void | Promise<void> {
   const { reading, problems, asked } = parts
   const longest = Math.max(entry.path.length, entry.target.length)
   if (longest > MOST_PATH_BYTES)
@@ -91,9 +102,11 @@ async function addEntry(entry: StreamedEntry, place: number, { listing, ...parts
   if (path === undefined || TABLES.includes(path)) return
   reading.budget.takeEntry(path, entry.target)
   const whiteout = whiteoutAt(path)
-  const file = whiteout === undefined ? await fileOf(entry, { path, place }, parts) : undefined
-  const added = asked.run(() => (file === undefined ? whiteout && listing.addWhiteout(whiteout) : listing.addFile(file)))
-  if (added !== undefined) await added
+  if (whiteout !== undefined) return asked.run(() => listing.addWhiteout(whiteout))
+  const kind = kindOf(entry)
+  const isEmpty = kind !== 'file' || (entry.size === 0 && interestIn(path, reading) === undefined)
+  const add = (content: FileContent) => asked.run(() => listing.addFile(fileOf(entry, { path, place, kind }, content)))
+  return isEmpty ? add(NO_CONTENT) : contentOf(entry, path, parts).then(add)
 }
 
 function addProblem(problems: string[], sentence: string): void {
@@ -102,23 +115,23 @@ function addProblem(problems: string[], sentence: string): void {
 
 type FileReading = Pick<Listing, 'problems' | 'reading'>
 
-async function fileOf(
-  entry: StreamedEntry,
-  { path, place }: Pick<LayerFile, 'path' | 'place'>,
-  listing: FileReading,
-): Promise<LayerFile> {
+type FileContent = Pick<LayerFile, 'found' | 'fingerprint'>
+
+function fileOf(entry: StreamedEntry, place: Pick<LayerFile, 'path' | 'place' | 'kind'>, content: FileContent): LayerFile {
   const { size, userId, groupId, target } = entry
-  const kind = kindOf(entry)
-  const content = kind === 'file' ? await contentOf(entry, path, listing) : NO_CONTENT
-  return { path, place, kind, size, mode: entry.mode & 0o7777, userId, groupId, target, ...content }
+  return { ...place, size, mode: entry.mode & 0o7777, userId, groupId, target, ...content }
 }
 
-const NO_CONTENT = { found: undefined, fingerprint: undefined }
+function interestIn(path: string, { interests }: LayerReading): Interest | undefined {
+  return interests.find(({ matches }) => matches(path))
+}
+
+const NO_CONTENT: FileContent = { found: undefined, fingerprint: undefined }
 const NO_BYTES = new Uint8Array(0)
 
-async function contentOf(entry: StreamedEntry, path: string, { problems, reading }: FileReading) {
-  const { interests, budget, fingerprintKey: key, label, mostFileBytes = Number.POSITIVE_INFINITY } = reading
-  const interest = interests.find(({ matches }) => matches(path))
+async function contentOf(entry: StreamedEntry, path: string, { problems, reading }: FileReading): Promise<FileContent> {
+  const { budget, fingerprintKey: key, label, mostFileBytes = Number.POSITIVE_INFINITY } = reading
+  const interest = interestIn(path, reading)
   const isSmall = interest !== undefined && entry.size <= Math.min(interest.mostBytes, mostFileBytes)
   const isRead = isSmall && budget.mayRead(entry.size)
   if (!isRead && (interest?.mostBytes ?? 0) > 0)
