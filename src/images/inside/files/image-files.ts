@@ -12,6 +12,8 @@ const MOST_PATH = 4_096
 export class ImageFiles {
   readonly #nodes = new FileNodes()
   #layers = 0
+  /** Of the file that was added last, which leaves the folder where it is; what takes folders away forgets it. */
+  #lastFolder: { readonly path: string; readonly node: number } | undefined
 
   /** The next layer up. Its whiteouts are about the layers below it alone. Throws ImageError where the paths have more folders than any image. */
   add({ files, whiteouts }: Pick<LayerContents, 'files' | 'whiteouts'>): void {
@@ -26,6 +28,7 @@ export class ImageFiles {
   }
 
   addWhiteout({ path, isOpaque }: Whiteout): void {
+    this.#lastFolder = undefined
     const node = this.#nodeAt(path)
     if (node === undefined || (!isOpaque && isUnnamed(path))) return
     if (isOpaque) this.#nodes.clear(node)
@@ -73,15 +76,26 @@ export class ImageFiles {
       .map(({ found }) => found)
   }
 
+  /** Files of one folder come one after another: the way to it is gone once for all of them. */
   #make(path: string): number {
+    const at = path.lastIndexOf('/')
+    const folder = path.slice(0, Math.max(0, at))
+    const name = path.slice(at + 1)
+    if (this.#lastFolder?.path !== folder) this.#lastFolder = { path: folder, node: this.#makeFolder(folder) }
+    return name === '' ? this.#lastFolder.node : this.#makeIn(this.#lastFolder.node, name)
+  }
+
+  #makeFolder(path: string): number {
     let node = ROOT
-    for (const name of partsOf(path)) {
-      const kind = this.#nodes.kind(node)
-      // What was a file is a directory from this layer on; a link stays one, whatever lies in it.
-      if (kind !== undefined && kind !== 'directory' && kind !== 'symbolic link') this.#nodes.unset(node)
-      node = this.#nodes.ensureChild(node, name)
-    }
+    for (const name of partsOf(path)) node = this.#makeIn(node, name)
     return node
+  }
+
+  /** What was a file is a directory from this layer on; a link stays one, whatever lies in it. */
+  #makeIn(folder: number, name: string): number {
+    const kind = this.#nodes.kind(folder)
+    if (kind !== undefined && kind !== 'directory' && kind !== 'symbolic link') this.#nodes.unset(folder)
+    return this.#nodes.ensureChild(folder, name)
   }
 
   #nodeAt(path: string): number | undefined {

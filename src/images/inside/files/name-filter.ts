@@ -9,13 +9,17 @@ export class NameFilterBuilder {
   #length = 0
 
   add(text: string): void {
-    if (this.#length === this.#hashes.length) {
-      const larger = new Uint32Array(2 * this.#length)
-      larger.set(this.#hashes)
-      this.#hashes = larger
-    }
+    if (this.#length === this.#hashes.length) this.#makeRoom()
     this.#hashes.set(hashesOf(text), this.#length)
     this.#length += 2
+  }
+
+  /** Names that are there several times take none: a layer of many files has few of them. */
+  #makeRoom(): void {
+    if (this.#onlyOnce() * 2 <= this.#hashes.length) return
+    const larger = new Uint32Array(2 * this.#hashes.length)
+    larger.set(this.#hashes.subarray(0, this.#length))
+    this.#hashes = larger
   }
 
   build(): Uint8Array {
