@@ -108,7 +108,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   yaml: ['config'],
   zod: ['config', 'oci', 'access', 'http'],
   'bun:ffi': ['http'],
-  'bun:jsc': ['http'],
+  'bun:jsc': ['http', 'registry'],
   // rpm's database in an image is one of SQLite.
   'bun:sqlite': ['metadata', 'images'],
 }

@@ -5,6 +5,7 @@ import { readPiece } from '../../images/inside/files/layer-table.ts'
 import { ReadingBudget } from '../../images/inside/files/reading-budget.ts'
 import { BEFORE_FIRST_PIECE, findLayerPiece } from '../../metadata/inside/layers.ts'
 import type { Query } from '../../metadata/query.ts'
+import { FileGarbage } from './file-garbage.ts'
 
 /** They take two milliseconds: other requests have their turn then. */
 const FILES_AT_ONCE = 500
@@ -19,6 +20,8 @@ interface TreeReading {
   readonly signal: AbortSignal
   /** Is told of a part of a table of contents, and how many files it has; the reading goes on when it resolves. Left out: other work has its turn. */
   readonly afterPiece?: (files: number) => Promise<void>
+  /** Left out: of this process. */
+  readonly garbage?: Pick<FileGarbage, 'add'>
 }
 
 /** The files of an image as a container sees them, out of the tables of its layers, the lowest first. An image with more than any has is told in part. */
@@ -28,9 +31,9 @@ export async function readTree(
   reading: TreeReading,
 ): Promise<ImageTree> {
   const files = new ImageFiles()
-  const budget = new ReadingBudget()
+  const growing = { files, budget: new ReadingBudget(), garbage: new FileGarbage(), ...reading }
   try {
-    for (const id of layerIds) await addLayer(query, id, { files, budget, ...reading })
+    for (const id of layerIds) await addLayer(query, id, growing)
   } catch (error) {
     if (!(error instanceof ImageError)) throw error
     return { files, problems: [error.message] }
@@ -41,12 +44,13 @@ export async function readTree(
 interface Growing extends TreeReading {
   readonly files: ImageFiles
   readonly budget: ReadingBudget
+  readonly garbage: Pick<FileGarbage, 'add'>
 }
 
 async function addLayer(
   query: Query,
   id: number | undefined,
-  { files, budget, signal, afterPiece = () => setImmediate() }: Growing,
+  { files, budget, garbage, signal, afterPiece = () => setImmediate() }: Growing,
 ): Promise<void> {
   files.beginLayer()
   if (id === undefined) return
@@ -61,6 +65,7 @@ async function addLayer(
       files.addFile(file)
       if ((number + 1) % FILES_AT_ONCE === 0) await setImmediate()
     }
+    garbage.add(read.files.length)
     await afterPiece(read.files.length)
   }
 }

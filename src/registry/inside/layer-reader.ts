@@ -14,6 +14,7 @@ import {
 } from '../../metadata/inside/layers.ts'
 import type { Metadata } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
+import { FileGarbage } from './file-garbage.ts'
 import type { LayerBytes } from './layer-bytes.ts'
 
 /** Of a file that tells of packages. It is in memory as a whole, and once more as text. */
@@ -30,14 +31,18 @@ export interface LayerReaderOptions {
   readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>
   /** Left out: half an hour. */
   readonly mostMs?: number | undefined
+  /** Left out: of this process. */
+  readonly garbage?: Pick<FileGarbage, 'add'>
 }
 
 /** Reads what is in a layer, once for all images that have it. */
 export class LayerReader {
   readonly #options: LayerReaderOptions
+  readonly #garbage: Pick<FileGarbage, 'add'>
 
   constructor(options: LayerReaderOptions) {
     this.#options = options
+    this.#garbage = options.garbage ?? new FileGarbage()
   }
 
   /** Undefined where its bytes are not there, or nothing knows of them. Throws the reason of the signal, and what the storage throws; what is wrong in the layer is told in its problems. */
@@ -80,9 +85,10 @@ export class LayerReader {
   /** Each piece is a transaction of its own: none takes long. */
   #keeper(id: number): (piece: TablePiece) => Promise<void> {
     let [above, below] = [0, -1]
-    return async ({ bytes, isOfWhiteouts }) => {
+    return async ({ bytes, isOfWhiteouts, entries }) => {
       const number = isOfWhiteouts ? below-- : above++
       await this.#options.metadata.write((query) => putLayerPiece(query, id, number, bytes))
+      this.#garbage.add(entries)
     }
   }
 }

@@ -20,6 +20,8 @@ export interface TablePiece {
   readonly bytes: Uint8Array
   /** Of whiteouts alone: they count before all files of their layer. */
   readonly isOfWhiteouts: boolean
+  /** How many files or whiteouts it has. */
+  readonly entries: number
 }
 
 /** Makes the table of contents of a layer while it is read, piece by piece: memory does not grow with it. */
@@ -68,8 +70,10 @@ export class LayerTable implements LayerListing {
     this.#files = []
     this.#whiteouts = []
     this.#letters = 0
-    if (files.length > 0) await this.#keep({ bytes: await packed({ files: columnsOf(files) }), isOfWhiteouts: false })
-    if (whiteouts.length > 0) await this.#keep({ bytes: await packed({ whiteouts }), isOfWhiteouts: true })
+    if (files.length > 0)
+      await this.#keep({ bytes: await packed({ files: columnsOf(files) }), isOfWhiteouts: false, entries: files.length })
+    if (whiteouts.length > 0)
+      await this.#keep({ bytes: await packed({ whiteouts }), isOfWhiteouts: true, entries: whiteouts.length })
   }
 }
 
