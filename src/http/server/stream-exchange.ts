@@ -13,6 +13,8 @@ import { type Descriptors, plainAddress } from './server.ts'
 
 const LOOK_EVERY_MS = 5_000
 const WRITTEN_AT_ONCE_BYTES = 512 * 1024
+/** Less than the kernel takes at once. */
+export const SMALL_BYTES = 16 * 1024
 /** Smaller chunks may share their memory with others, and are no matter. */
 const GIVEN_BACK_BYTES = 64 * 1024
 
@@ -42,6 +44,7 @@ export class StreamExchange {
   /** Since when the client has read nothing of what waits for it; undefined: nothing waits. */
   #writingSince: number | undefined
   #isCut = false
+  readonly #ended = Promise.withResolvers<void>()
 
   constructor(incoming: IncomingMessage, outgoing: ServerResponse, options: ExchangeOptions) {
     this.#incoming = incoming
@@ -61,6 +64,11 @@ export class StreamExchange {
     return `${plainAddress(remoteAddress)} ${remotePort}`
   }
 
+  /** Resolves when its answer is in the kernel, or the client is gone. */
+  get ended(): Promise<void> {
+    return this.#ended.promise
+  }
+
   /** Never rejects. */
   async run(): Promise<void> {
     const { log, patience } = this.#options
@@ -75,6 +83,7 @@ export class StreamExchange {
       this.#cut()
     } finally {
       clearInterval(timer)
+      this.#ended.resolve()
     }
   }
 
@@ -93,13 +102,14 @@ export class StreamExchange {
     const { handler, log, patience, ending } = this.#options
     const client = this.#incoming.socket.remoteAddress?.replace(/^::ffff:/, '')
     try {
-      const watch = watchBody(this.#request(), { extend: () => undefined, writerMs: patience.writerMs })
+      const request = this.#request()
+      const watch = this.#body && watchBody(request, { extend: () => undefined, writerMs: patience.writerMs })
       try {
-        const answered: unknown = await handler(watch.request, { client, ending })
+        const answered: unknown = await handler(watch?.request ?? request, { client, ending })
         if (answered instanceof Response) return answered
         throw new Error('a handler ended without an answer')
       } finally {
-        watch.stop()
+        watch?.stop()
       }
     } catch (cause) {
       const requestId = crypto.randomUUID()
@@ -122,10 +132,24 @@ export class StreamExchange {
   }
 
   async #send(response: Response): Promise<void> {
-    const { body, status, headers } = response
-    // HTTP/1.1 keeps connections by default; the header is not needed.
-    this.#outgoing.removeHeader('connection')
-    this.#outgoing.writeHead(status, fieldsOf(headers))
+    const length = Number(response.headers.get('content-length') ?? Number.POSITIVE_INFINITY)
+    const isSmall = this.#body === undefined && length <= SMALL_BYTES && !sendingOf(response).opens
+    if (isSmall) await this.#sendSmall(response, length)
+    else await this.#sendStream(response)
+  }
+
+  /** In one write with its headers. */
+  async #sendSmall(response: Response, length: number): Promise<void> {
+    const bytes = await response.bytes()
+    if (bytes.length !== length && this.#incoming.method !== 'HEAD')
+      throw new Error(`the body differs from its length by ${length - bytes.length} bytes`)
+    this.#writeHead(response)
+    await this.#inKernel((done) => (bytes.length === 0 ? this.#outgoing.end(done) : this.#outgoing.end(bytes, done)))
+  }
+
+  async #sendStream(response: Response): Promise<void> {
+    const { body, headers } = response
+    this.#writeHead(response)
     const declared = headers.get('content-length')
     let left = declared === null ? Number.POSITIVE_INFINITY : Number(declared)
     // A hundred that begin to read their files in one turn hold it up for 50 ms.
@@ -137,6 +161,12 @@ export class StreamExchange {
     }
     if (body !== null && declared !== null && left !== 0) throw new Error(`the body differs from its length by ${left} bytes`)
     await this.#end()
+  }
+
+  #writeHead({ status, headers }: Response): void {
+    // HTTP/1.1 keeps connections by default; the header is not needed.
+    this.#outgoing.removeHeader('connection')
+    this.#outgoing.writeHead(status, fieldsOf(headers))
   }
 
   /**
@@ -159,18 +189,18 @@ export class StreamExchange {
     for (let start = 0; start < bytes.length; start += WRITTEN_AT_ONCE_BYTES) {
       const piece = bytes.subarray(start, start + WRITTEN_AT_ONCE_BYTES)
       await turns.pass(piece.length, () => true)
-      await this.#flushed(piece)
+      await this.#inKernel((done) => this.#outgoing.write(piece, done))
       if (this.#gone.signal.aborted) return
     }
     giveBack(bytes)
   }
 
   /** Until the kernel has the bytes, or the client is gone. Before that they must not be touched: they are sent from where they are. */
-  async #flushed(bytes: Uint8Array): Promise<void> {
+  async #inKernel(write: (done: () => void) => void): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#writingSince = performance.now()
     this.#outgoing.once('close', resolve)
-    this.#outgoing.write(bytes, () => resolve())
+    write(resolve)
     await promise
     this.#outgoing.off('close', resolve)
     this.#writingSince = undefined

@@ -6,6 +6,7 @@ import { createAuthority, issueClientCertificate, issueServerCertificate } from 
 import type { Handler } from '../pipeline.ts'
 import type { HttpServer } from './server.ts'
 import type { ServerTls } from './server-tls.ts'
+import { SMALL_BYTES } from './stream-exchange.ts'
 import { listenForStreams } from './stream-server.ts'
 import { listenTls } from './tls-server.ts'
 
@@ -69,13 +70,15 @@ describe('a stream as an answer', () => {
   })
 
   test.each([
-    ['is shorter than its length', () => mebibytes(1)],
+    ['is shorter than its length', () => mebibytes(1), 2 * MIB],
+    ['is small, and shorter', () => new Uint8Array(10), 20],
     [
       'breaks off',
       () => new ReadableStream<Uint8Array>({ start: (controller) => controller.error(new Error('the store has gone')) }),
+      2 * MIB,
     ],
-  ])('that %s never looks whole', async (_, body) => {
-    const url = await start(async () => new Response(body(), { headers: { 'Content-Length': String(2 * MIB) } }))
+  ])('that %s never looks whole', async (_, body, length) => {
+    const url = await start(async () => new Response(body(), { headers: { 'Content-Length': String(length) } }))
 
     const outcome = await fetch(url).then(
       (response) =>
@@ -114,6 +117,36 @@ describe('a stream as an answer', () => {
     expect(await ended.promise).toBe('cancelled')
     expect(madeWhilePaused).toBeLessThan(100)
   })
+})
+
+test('of requests that a client sends ahead the next one is worked on when the answer before it has left', async () => {
+  const [count, bytes] = [5_000, new Uint8Array(SMALL_BYTES)]
+  let calls = 0
+  const url = new URL(
+    await start(async ({ url }) => {
+      if (url.endsWith('/ahead')) calls += 1
+      return new Response(bytes, { headers: { 'Content-Length': String(bytes.length) } })
+    }),
+  )
+  const ahead = 'GET /ahead HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(count)
+  const socket = connect(Number(url.port), url.hostname, () => socket.write(ahead))
+  socket.pause()
+  // Others are answered meanwhile.
+  for (let other = 0; other < 200 || calls === 0; other += 1) await (await fetch(url)).bytes()
+  const callsUnread = calls
+
+  let left = count * bytes.length
+  const all = Promise.withResolvers<void>()
+  socket.on('data', (part) => {
+    left -= part.length
+    if (left <= 0 && calls === count) all.resolve()
+  })
+  socket.resume()
+  await all.promise
+  socket.destroy()
+
+  // As many as the kernel takes.
+  expect(callsUnread).toBeLessThan(count / 2)
 })
 
 test('a client that reads slowly gets every byte as it was, and what a handler keeps stays its own', async () => {

@@ -31,8 +31,11 @@ export async function listenForStreams(options: ServerOptions): Promise<HttpServ
   const server = createServer({ maxHeaderSize: MOST_HEADER_BYTES }, (incoming, outgoing) => {
     const means = { handler, log, patience, descriptors, scheme, ending: ending.signal } as const
     const exchange = new StreamExchange(incoming, outgoing, means)
+    const before = exchanges.get(incoming.socket)
     exchanges.set(incoming.socket, exchange)
-    const ended = exchange.run().finally(() => running.delete(ended))
+    // The runtime hands over what a client has sent ahead as soon as an answer has ended, also where the client reads none.
+    const run = before === undefined ? exchange.run() : before.ended.then(() => exchange.run())
+    const ended = run.finally(() => running.delete(ended))
     running.set(ended, exchange)
   })
   server.on('clientError', (error: Error & { readonly code?: string }, socket: Socket) => {
