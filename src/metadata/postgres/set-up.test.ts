@@ -17,8 +17,8 @@ const REFUSED = {
   statements: ['CREATE TABLE visitor (name TEXT PRIMARY KEY)', 'CREATE TABLE visit (x TEXT)'],
 }
 
-/** A property or a counter is of no use to an older Berth. */
-const ADDS = /^(?:CREATE (?:TABLE|INDEX|TRIGGER) |ALTER TABLE \w+ ADD COLUMN |INSERT INTO (?:property|counter) )/
+/** A property or a counter is of no use to an older Berth, and it works without an index, though more slowly. */
+const ADDS = /^(?:CREATE (?:TABLE|INDEX|TRIGGER) |DROP INDEX |ALTER TABLE \w+ ADD COLUMN |INSERT INTO (?:property|counter) )/
 /** A column without which a row of that table is refused. */
 const ASKS_FOR_MORE = /^ALTER TABLE (?!.* DEFAULT ).* NOT NULL/
 
