@@ -70,6 +70,10 @@ export interface TimeSpan {
   readonly to: number
 }
 
+/** Once a second a registry looks whether its storage is there; in a shorter span such a look is that of a request. */
+const LOOKED_AT = '/berth/v1/store'
+const LOOK_EVERY_MS = 1_000
+
 const LINE = /^(\d+) +([\d.]+) (?:<\.\.\. )?(\w+)(\(| resumed)(.*)$/
 
 /** The calls below a directory in each span of time. The metadata database is left out: its pages depend on what it held before. */
@@ -86,8 +90,10 @@ export function readTrace(log: string, directory: string, spans: readonly TimeSp
       begun.delete(thread)
       continue
     }
-    const counts = all[spans.findIndex(({ from, to }) => Number(seconds) * 1000 >= from && Number(seconds) * 1000 < to)]
-    if (counts === undefined || !isContent(rest, directory)) continue
+    const index = spans.findIndex(({ from, to }) => Number(seconds) * 1000 >= from && Number(seconds) * 1000 < to)
+    const [span, counts] = [spans[index], all[index]]
+    if (span === undefined || counts === undefined || !isContent(rest, directory)) continue
+    if (span.to - span.from >= LOOK_EVERY_MS && rest.includes(LOOKED_AT)) continue
     counts[kind] += 1
     if (rest.endsWith('<unfinished ...>')) begun.set(thread, counts)
     else addBytes(counts, kind, rest)
