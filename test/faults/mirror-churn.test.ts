@@ -29,7 +29,7 @@ test(
     await using upstream = await FakeUpstream.start(servePatterned(images))
     const moreConfig = stringify({ mirrors: [{ prefix: 'hub', url: upstream.url, size: `${LIMIT}` }] })
     await using mirror = await startBerth({ folder, moreConfig, processes: 2, berth: IMPATIENT_BERTH })
-    const client = new PatientClient(mirror.url)
+    const client = new RegistryClient(mirror.url, PATIENCE_MS)
     await poll('the storage has been read', 60_000, async () => {
       const { scan } = (await (await client.request('GET', '/readyz')).json()) as { scan?: { complete: boolean } }
       return scan?.complete || undefined
@@ -70,13 +70,6 @@ test(
   },
   triesAll ? 1_800_000 : 600_000,
 )
-
-/** Waits for its answers on a machine that does fifty other things as well: a pull is wrong when it fails, and not when it takes long. */
-class PatientClient extends RegistryClient {
-  override async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
-    return await fetch(new URL(path, this.url), { method, signal: AbortSignal.timeout(PATIENCE_MS), ...init })
-  }
-}
 
 /** All its bytes have arrived, and are right. Gives how many. */
 async function pull(client: RegistryClient, repository: string, { config, layers }: PatternedImage): Promise<number> {

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test
 import { blobsOf, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
 import { describeOnOwnPostgres } from '../support/postgres-suite.ts'
-import { expectStatus, pushImage } from '../support/registry-client.ts'
+import { expectStatus, pushImage, RegistryClient } from '../support/registry-client.ts'
 import { Replicas } from '../support/replicas.ts'
 import { S3Client } from '../support/s3-client.ts'
 import { next } from '../support/store-faults.ts'
@@ -44,7 +44,9 @@ describeOnOwnPostgres('a replica that is stopped in the middle of a push', (serv
         first.link.silence()
         // As the server does with a session that asks nothing for 15 s.
         await server().ask(`SELECT pg_terminate_backend(${session.pid})`)
-        await expectStatus(await second.client.putManifest('app', 'latest', kept.manifest), 201)
+        // It waits until nothing that the first one has sent can arrive any more.
+        const patient = new RegistryClient(second.client.url, 120_000)
+        await expectStatus(await patient.putManifest('app', 'latest', kept.manifest), 201)
       } finally {
         process.kill(first.berth.program.pid, 'SIGCONT')
       }

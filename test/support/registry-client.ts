@@ -6,15 +6,18 @@ import { ALL_MANIFEST_TYPES, blobsOf, type Content, type Image } from './images.
  */
 export class RegistryClient {
   readonly url: string
+  readonly #patienceMs: number
 
-  constructor(url: string) {
+  /** `patienceMs`: for the beginning and the end of an answer. More where a request waits for others, on a machine that does fifty other things as well. */
+  constructor(url: string, patienceMs = 20_000) {
     this.url = url
+    this.#patienceMs = patienceMs
   }
 
   /** Any request; a path begins with /v2/. Never follows redirects, never hangs for ever. */
   async request(method: string, path: string, init: Pick<RequestInit, 'headers' | 'body'> = {}): Promise<Response> {
     const url = new URL(path, this.url)
-    return await fetch(url, { method, redirect: 'manual', signal: AbortSignal.timeout(20_000), ...init })
+    return await fetch(url, { method, redirect: 'manual', signal: AbortSignal.timeout(this.#patienceMs), ...init })
   }
 
   async getManifest(repository: string, reference: string): Promise<Response> {
