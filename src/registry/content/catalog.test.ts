@@ -144,6 +144,16 @@ describe.each([
     }
   })
 
+  test('of repositories looks at no more names than a short page of what a caller may see needs', async () => {
+    const looked: string[] = []
+    const shown = { fits: (name: string) => looked.push(name) > 0, ranges: [{ from: '', below: '\u{10ffff}' }] }
+
+    const page = await berth.registry.catalog.listRepositories({ last: undefined, limit: 1 }, shown)
+
+    expect(page).toEqual({ entries: ['a'], more: true })
+    expect(looked).toEqual(['a', 'a-b'])
+  })
+
   test('of referrers is in the order of digests, filtered where asked for, in pages of any size', async () => {
     const { catalog } = berth.registry
     const referrers = async (artifactType: string | undefined) =>

@@ -145,7 +145,7 @@ function digestOf({ digest }: Referrer): string {
 
 type List<Entry> = (after: string, limit: number) => Promise<readonly Entry[]>
 
-/** How many entries are looked at between two looks of the event loop at others. */
+/** At most so many entries are looked at between two looks of the event loop at others. */
 const FILTER_STEP = 1000
 
 interface Filter<Entry> {
@@ -170,12 +170,13 @@ function nextIn(ranges: readonly NameRange[]): (last: string) => string | undefi
 function shownOf<Entry>(list: List<Entry>, { key, isShown, next = (last) => last }: Filter<Entry>): List<Entry> {
   return async (after, limit) => {
     const shown: Entry[] = []
-    for (let last = next(after); ; ) {
+    // Most of what is looked at is shown to most callers: a short page looks at few.
+    for (let last = next(after), step = Math.min(FILTER_STEP, limit); ; step = Math.min(FILTER_STEP, 4 * step)) {
       if (last === undefined) return shown
-      const entries = await list(last, FILTER_STEP)
+      const entries = await list(last, step)
       shown.push(...entries.filter(isShown))
       const end = entries.at(-1)
-      if (shown.length >= limit || entries.length < FILTER_STEP || end === undefined) return shown.slice(0, limit)
+      if (shown.length >= limit || entries.length < step || end === undefined) return shown.slice(0, limit)
       last = next(key(end))
       await setImmediate()
     }
