@@ -141,6 +141,8 @@ export class StreamExchange {
   /** In one write with its headers. */
   async #sendSmall(response: Response, length: number): Promise<void> {
     const bytes = await response.bytes()
+    // Nothing would tell that what is written to a closed connection has left.
+    if (this.#gone.signal.aborted) return
     if (bytes.length !== length && this.#incoming.method !== 'HEAD')
       throw new Error(`the body differs from its length by ${length - bytes.length} bytes`)
     this.#writeHead(response)
