@@ -1,4 +1,4 @@
 /** A copy of more than a second says each second how far it is. */
 export function withoutProgress(stderr: string): string {
-  return stderr.replace(/^blobs \d+ %: .*\n/gm, '')
+  return stderr.replace(/^(?:looking whether .*|(?:blobs|repositories) \d+ %: .*)\n/gm, '')
 }
