@@ -33,7 +33,8 @@ test(
       await fleet.start()
     }
 
-    const kills = await storm.rage(SECONDS * 1_000, KILL_EVERY_MS, () => kill(storm.random.chance(ALL_CHANCE) ? PROCESSES : 1))
+    const anyKill = () => kill(storm.random.chance(ALL_CHANCE) ? PROCESSES : 1)
+    const kills = await storm.rage(SECONDS * 1_000, KILL_EVERY_MS, anyKill, () => storm.counts.pushed > SECONDS)
 
     const figures = { kills, ...storm.counts, ...fleet.collected }
     process.stderr.write(`kills while collecting: ${JSON.stringify(figures)}\n`)
@@ -46,5 +47,5 @@ test(
     expect(fleet.faults).toEqual([])
     expect(figures.pushed).toBeGreaterThan(SECONDS)
   },
-  SECONDS * 1_000 + 240_000,
+  SECONDS * 1_000 + 480_000,
 )

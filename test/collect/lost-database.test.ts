@@ -42,4 +42,4 @@ test('the database is deleted in the middle of removals, under two processes: al
   await storm.unneededGone()
   expect(await storm.problemsWithEverything()).toEqual([])
   expect(losses).toBeGreaterThan(0)
-}, 240_000)
+}, 480_000)

@@ -52,14 +52,16 @@ describeOnStores('DELETEs and links that come late, twice or never', (store, kin
     const storm = new CollectingStorm({ fleet, clients: CLIENTS, seed, stored: async () => await filesInBucket(bucket) })
     proxy.use(lateRequests(new SeededRandom(seed)))
 
-    const kills = await storm.rage(SECONDS * 1_000, KILL_EVERY_MS, async () => {
+    const faulty = () => proxy.seen.filter(({ fault }) => fault !== undefined)
+    const kill = async () => {
       await storm.disaster(async () => await fleet.kill(1 + storm.random.below(PROCESSES), storm.random))
       await fleet.start()
-    })
+    }
+    const kills = await storm.rage(SECONDS * 1_000, KILL_EVERY_MS, kill, () => faulty().length > 0)
 
     proxy.use()
     await proxy.allDelivered()
-    const faults = proxy.seen.filter(({ fault }) => fault !== undefined)
+    const faults = faulty()
     const late = { faults: faults.length, refusedLate: faults.filter(({ status }) => status === 403).length }
     process.stderr.write(
       `late requests while collecting: ${JSON.stringify({ kills, ...late, ...storm.counts, ...fleet.collected })}\n`,

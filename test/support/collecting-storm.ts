@@ -10,7 +10,9 @@ import { bytesPath, linkPath, type StoredFiles, unneededIn } from './stored-file
 
 /** What happened to a process a moment ago may still be on its way to a client. */
 const AFTERMATH_MS = 1_000
-const GONE_MS = 90_000
+const GONE_MS = 180_000
+/** After its time, until it has been enough. */
+const MORE_MS = 60_000
 const COUNTED = Object.keys(NOTHING_DONE) as (keyof BuildingClient['counts'])[]
 
 export interface StormOptions {
@@ -60,14 +62,21 @@ export class CollectingStorm {
     return sum
   }
 
-  /** The clients work for so long, while something strikes the processes again and again, as a `disaster`. How often it did. */
-  async rage(ms: number, everyMs: number, strike: () => Promise<void>): Promise<number> {
+  /**
+   * The clients work for so long, and on a slow machine until it is enough, while something strikes the processes again and again, as a `disaster`.
+   * How often it did.
+   */
+  async rage(ms: number, everyMs: number, strike: () => Promise<void>, isEnough: () => boolean = () => true): Promise<number> {
     const endMs = performance.now() + ms
-    const isOver = () => performance.now() > endMs || this.problems.length > 0
+    const latestMs = endMs + MORE_MS
+    const isOver = () => {
+      const nowMs = performance.now()
+      return (nowMs > endMs && (isEnough() || nowMs > latestMs)) || this.problems.length > 0
+    }
     const working = Promise.all(this.clients.map((client) => client.run(isOver)))
     let strikes = 0
     while (!isOver()) {
-      await Bun.sleep(Math.min(everyMs / 2 + this.random.below(everyMs), Math.max(0, endMs - performance.now())))
+      await Bun.sleep(Math.min(everyMs / 2 + this.random.below(everyMs), Math.max(100, endMs - performance.now())))
       if (isOver()) break
       await strike()
       strikes += 1
