@@ -40,8 +40,8 @@ type Tried<Result> =
   | { readonly state: 'undone'; readonly cause: unknown }
 
 /**
- * A database of PostgreSQL whose tables are there. While a whole transaction runs, no other transaction of any process does, as in SQLite: none changes what
- * it has read. Narrow transactions of different names run side by side (docs/decisions/0035-postgresql.md).
+ * A PostgreSQL database whose tables exist. A whole transaction runs alone, as in SQLite: no other process changes what it has read before it commits.
+ * Narrow transactions run side by side if they concern different names (docs/decisions/0035-postgresql.md).
  */
 export class PostgresMetadata implements OwnedMetadata {
   readonly read: Query

@@ -3,13 +3,13 @@ import { listTrigrams } from '../../metadata/search/found.ts'
 import type { Rest } from '../rest.ts'
 
 export interface RareTrigramsLimits {
-  /** Sequences that so many entries have at most are always asked for. */
+  /** A sequence that this many entries contain, or fewer, is always put to the index. */
   readonly few: number
-  /** Others only while they are at most so many times as common as the rarest one. */
+  /** A more common one is put to it only if it is at most this many times as common as the rarest one. */
   readonly times: number
-  /** Sequences whose number of entries is kept. */
+  /** How many counts are remembered at most, one for each sequence. */
   readonly kept: number
-  /** For so long. */
+  /** How many milliseconds a count is remembered. */
   readonly keptMs: number
 }
 
