@@ -216,7 +216,7 @@ class Fuzz {
   }
 
   async #end(location: string): Promise<void> {
-    const { status } = await fetch(`${this.#url}${location}`, { method: 'DELETE', signal: AbortSignal.timeout(30_000) })
+    const { status } = await fetch(`${this.#url}${location}`, { method: 'DELETE', signal: AbortSignal.timeout(120_000) })
     if (status !== 204 && status !== 404) this.wrong.push(`DELETE ${location} → ${status}`)
   }
 }
@@ -259,7 +259,7 @@ async function push(url: string): Promise<void> {
 
 /** In a repository that the others leave alone. */
 async function expectRight(url: string, turn: number): Promise<void> {
-  const signal = AbortSignal.timeout(30_000)
+  const signal = AbortSignal.timeout(120_000)
   const pulled = await fetch(`${url}/v2/kept/blobs/${DIGEST}`, { signal })
   expect([pulled.status, await pulled.text()]).toEqual([200, 'hello'])
   const manifest = await fetch(`${url}/v2/kept/manifests/latest`, { signal })

@@ -45,7 +45,7 @@ describeOnOwnPostgres('a replica that is stopped in the middle of a push', (serv
         // As the server does with a session that asks nothing for 15 s.
         await server().ask(`SELECT pg_terminate_backend(${session.pid})`)
         // It waits until nothing that the first one has sent can arrive any more.
-        const patient = new RegistryClient(second.client.url, 120_000)
+        const patient = new RegistryClient(second.client.url)
         await expectStatus(await patient.putManifest('app', 'latest', kept.manifest), 201)
       } finally {
         process.kill(first.berth.program.pid, 'SIGCONT')

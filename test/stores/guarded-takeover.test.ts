@@ -48,7 +48,7 @@ describeOnStoresAtOnce('a registry that waits for another machine to end', (stor
     await berth.program.waitForOutput(WAITS, 90_000)
     const ask = async (method: string, path: string, password?: string) => {
       const headers = password === undefined ? undefined : { authorization: `Basic ${btoa(`alice:${password}`)}` }
-      const signal = AbortSignal.timeout(20_000)
+      const signal = AbortSignal.timeout(120_000)
       return await fetch(`https://localhost:${berth.port}${path}`, { method, tls: { ca }, signal, ...(headers && { headers }) })
     }
     return { berth, ask }

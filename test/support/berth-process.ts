@@ -99,7 +99,7 @@ export class BerthProcess extends RegistryProcess {
   /** A request over HTTPS that trusts the authority in that file alone. */
   async fetch(path: string, authority: string, init: BunFetchRequestInit = {}): Promise<Response> {
     const tls = { ...init.tls, ca: await readFile(authority, 'utf8') }
-    return await fetch(`${this.url}${path}`, { signal: AbortSignal.timeout(20_000), ...init, tls })
+    return await fetch(`${this.url}${path}`, { signal: AbortSignal.timeout(120_000), ...init, tls })
   }
 
   /** The certificate that a new connection is shown. */

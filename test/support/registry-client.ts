@@ -8,8 +8,8 @@ export class RegistryClient {
   readonly url: string
   readonly #patienceMs: number
 
-  /** `patienceMs`: for the beginning and the end of an answer. More where a request waits for others, on a machine that does fifty other things as well. */
-  constructor(url: string, patienceMs = 20_000) {
+  /** `patienceMs`: for the beginning and the end of an answer, on a machine that does fifty other things as well. */
+  constructor(url: string, patienceMs = 120_000) {
     this.url = url
     this.#patienceMs = patienceMs
   }

@@ -41,7 +41,7 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
 
   /** The server takes the lock back when it notices that the connection has ended. */
   async function isDead(to: OpenedPostgres, id: string): Promise<void> {
-    await poll('its death', 10_000, async () => ((await to.locks.isAlive(id)) ? undefined : true))
+    await poll('its death', 60_000, async () => ((await to.locks.isAlive(id)) ? undefined : true))
   }
 
   /** Those whose last question took or asked for a lock: the connections of the locks. */
@@ -58,7 +58,7 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
     const third = await start()
     await end(second)
     await end(third)
-    await poll('an epoch', 10_000, async () => {
+    await poll('an epoch', 60_000, async () => {
       const fourth = await start()
       if (!fourth.beganEpoch) await end(fourth)
       return fourth.beganEpoch ? true : undefined
@@ -110,7 +110,7 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
     await expect(newer).rejects.toBeInstanceOf(OlderVersionError)
     expect(await versionSeenBy(older)).toBe(PRESENT)
     await end(older)
-    const later = await poll('its start', 10_000, () => start({ migrations: [...MIGRATIONS, CHANGED] }).catch(() => undefined))
+    const later = await poll('its start', 60_000, () => start({ migrations: [...MIGRATIONS, CHANGED] }).catch(() => undefined))
     expect([await versionSeenBy(later), later.migratedFrom, later.beganEpoch]).toEqual([PRESENT + 1, PRESENT, true])
     await expect(start()).rejects.toBeInstanceOf(PostgresUnusableError)
   })
@@ -205,7 +205,7 @@ describeOnOwnPostgres('processes over PostgreSQL', (server) => {
     await begun.promise
     const second = whileHolding(place, LIMITS, 'accounts', async () => void order.push('second'))
     const waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-    await poll('the second one to wait', 10_000, async () => ((await server().ask(waits)).length > 0 ? true : undefined))
+    await poll('the second one to wait', 60_000, async () => ((await server().ask(waits)).length > 0 ? true : undefined))
     end.resolve()
     await Promise.all([first, second])
 
