@@ -45,6 +45,8 @@ export class ArrivingBlob {
   #retired: Promise<UploadReader | undefined>[] = []
   /** Those that were read last, and are the same for each reader: the oldest first. */
   readonly #pieces = new Map<string, Promise<Uint8Array>>()
+  /** The first bytes, which readers have from here. */
+  #first = NONE
   /** Readers may have the bytes before it. */
   #givenUpTo = 0
   #declared: number | undefined
@@ -98,6 +100,13 @@ export class ArrivingBlob {
       message: 'The process of this registry that fetched the blob has given up; pull it again.',
       detail: { digest: this.#parts.digest },
     })
+  }
+
+  /** The first bytes, which are about to be written to the file. */
+  startWith(bytes: Uint8Array): void {
+    // Their chunk is much larger.
+    this.#first = bytes.slice()
+    this.arrive(bytes.length)
   }
 
   /** So many bytes are in the file. */
@@ -172,6 +181,7 @@ export class ArrivingBlob {
 
   /** As `#bytes`; what was read last is not read again. */
   async #piece(part: ByteRange): Promise<Uint8Array> {
+    if (part.end <= this.#first.length) return this.#first.subarray(part.start, part.end)
     const name = `${part.start}-${part.end}`
     const known = this.#pieces.get(name)
     if (known !== undefined) return await known

@@ -42,7 +42,7 @@ export interface BlobFetchParts {
 const MOST_FAILURES = 8
 const FIRST_PAUSE_MS = 100
 const COPIED_AT_ONCE = 1024 * 1024
-/** Readers wait for them: they have these before the rest of what came is hashed and written. */
+/** Readers wait for them: they have these before they are in the file, and before the rest of what came is hashed and written. */
 const FIRST_BYTES = 16 * 1024
 
 /** Brings one blob of one repository from the upstream into the storage, whether or not a request still waits for it. */
@@ -56,6 +56,8 @@ export class BlobFetch {
   #size: number | undefined
   /** Its readers know of its file and size: the runtime may have lost the first bytes of an answer that broke off. */
   #hasBegun = false
+  /** Other processes are told of its file while this one has its first bytes. */
+  #telling: Promise<void> = Promise.resolve()
   /** It is larger than all of its mirror: it goes through, and nothing goes for it. */
   #passes = false
   #bytesId: string = crypto.randomUUID()
@@ -135,6 +137,7 @@ export class BlobFetch {
       this.#size = size
       this.#bytesId = bytesId
       await this.#begin(writer)
+      await this.#telling
       const end = Math.min((await reader.size()) ?? 0, size ?? Number.POSITIVE_INFINITY)
       while (writer.offset < end) {
         const part = { start: writer.offset, end: Math.min(end, writer.offset + COPIED_AT_ONCE) }
@@ -197,6 +200,7 @@ export class BlobFetch {
     else if (isOther(blob.size, this.#size)) throw this.#wrong(`says ${blob.size} bytes, and before ${this.#size},`)
     if (isFirst) await this.#begin(writer)
     await this.#take(blob, writer)
+    await this.#telling
     if (this.#size !== undefined && writer.offset < this.#size) throw noAnswer(this.#from.asked, new Error('a blob ended early'))
   }
 
@@ -205,9 +209,11 @@ export class BlobFetch {
     const told = { file, bytesId: this.#bytesId, size: this.#size }
     this.#passes = pace === undefined && space?.isTooLarge(this.#size) === true
     if (!this.#passes) await space?.admit(this.#name, this.#size ?? 0)
-    await rows.tell(this.#name, told)
     this.#hasBegun = true
     this.#arriving.comeInto(told)
+    this.#telling = rows.tell(this.#name, told)
+    // It is waited for when the first bytes are kept.
+    this.#telling.catch(() => undefined)
   }
 
   async #take({ start, chunks }: UpstreamBlob, writer: UploadWriter): Promise<void> {
@@ -222,9 +228,9 @@ export class BlobFetch {
       const offset = writer.offset + length
       if (this.#size !== undefined && offset > this.#size)
         throw this.#wrong(`sends more than the ${this.#size} bytes that it says`)
-      const first = writer.offset === 0 && length > FIRST_BYTES ? FIRST_BYTES : 0
+      const first = writer.offset === 0 ? Math.min(length, FIRST_BYTES) : 0
       if (first > 0) await this.#keepFirst(bytes.subarray(0, first), writer)
-      await this.#keep(bytes.subarray(first), writer)
+      if (first < length) await this.#keep(bytes.subarray(first), writer)
       await turns.pass(length, () => true)
       await restAfterSmallChunk(length)
       if (!this.#arriving.isRead) await pace?.(length)
@@ -232,7 +238,9 @@ export class BlobFetch {
   }
 
   async #keepFirst(bytes: Uint8Array, writer: UploadWriter): Promise<void> {
+    this.#arriving.startWith(bytes)
     await this.#keep(bytes, writer)
+    await this.#telling
     await setImmediate()
   }
 
