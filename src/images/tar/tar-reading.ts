@@ -31,16 +31,21 @@ const KINDS: Readonly<Record<string, ReadKind>> = {
 /** A block of an archive; 'end' for one of zeros, undefined for what is no header. */
 export function readTarHeader(block: Uint8Array): ReadHeader | 'end' | undefined {
   if (block.length < BLOCK_BYTES) return undefined
-  if (block.every((byte) => byte === 0)) return 'end'
-  const bytes = Buffer.from(block.buffer, block.byteOffset, block.length)
+  if (isEmpty(block)) return 'end'
+  const bytes = Buffer.isBuffer(block) ? block : Buffer.from(block.buffer, block.byteOffset, block.length)
   if (numberIn(bytes, 148, 8) !== tarSum(block)) return undefined
-  const type = bytes.toString('latin1', 156, 157)
+  const type = String.fromCharCode(bytes[156] ?? 0)
   const kind = KINDS[type] ?? 'other'
   // Links and folders have no bytes, whatever their headers say.
   const size = kind === 'hard link' || kind === 'symbolic link' || kind === 'directory' ? 0 : numberIn(bytes, 124, 12)
   if (size === undefined) return undefined
-  const owner = { userId: numberIn(bytes, 108, 8) ?? 0, groupId: numberIn(bytes, 116, 8) ?? 0 }
-  return { kind, type, path: pathIn(bytes), target: textIn(bytes, 157, 100), size, mode: numberIn(bytes, 100, 8) ?? 0, ...owner }
+  const [mode, userId, groupId] = [numberIn(bytes, 100, 8) ?? 0, numberIn(bytes, 108, 8) ?? 0, numberIn(bytes, 116, 8) ?? 0]
+  return { kind, type, path: pathIn(bytes), target: textIn(bytes, 157, 100), size, mode, userId, groupId }
+}
+
+function isEmpty(block: Uint8Array): boolean {
+  for (let at = 0; at < block.length; at += 1) if (block[at] !== 0) return false
+  return true
 }
 
 /** The records before an entry: of pax (`x`), or a long name of GNU tar (`L`, and `K` for the target of a link). */
@@ -86,9 +91,8 @@ function pathIn(bytes: Buffer): string {
 
 function textIn(bytes: Buffer, at: number, length: number): string {
   if (bytes[at] === 0) return ''
-  const field = bytes.subarray(at, at + length)
-  const end = field.indexOf(0)
-  return field.toString('utf8', 0, end === -1 ? length : end)
+  const end = bytes.indexOf(0, at)
+  return bytes.toString('utf8', at, end === -1 ? at + length : Math.min(end, at + length))
 }
 
 /** Octal digits, or a number in base 256 where the first bit is set, as GNU tar writes large ones. */

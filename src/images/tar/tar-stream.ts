@@ -49,7 +49,7 @@ export class TarStream {
   next(): StreamedEntry | undefined | Promise<StreamedEntry | undefined> {
     const passed = this.#unread()
     if (!this.#bytes.has(passed + BLOCK_BYTES)) return this.#read(undefined)
-    this.#bytes.find(passed)
+    this.#bytes.pass(passed)
     const entry = this.#entryIn(this.#bytes.find(BLOCK_BYTES) ?? NO_BYTES, NO_RECORDS)
     return entry?.kind === 'records' || entry?.kind === 'for all' ? this.#read(entry) : entry
   }

@@ -41,10 +41,21 @@ export function columnsOf(files: readonly LayerFile[]): FileColumns {
     files.map(({ userId }) => userId),
     files.map(({ groupId }) => groupId),
     files.map(({ place }, at) => place - (files[at - 1]?.place ?? 0)),
-    files.flatMap(({ target }, at) => (target === '' ? [] : [[at, target] as const])),
-    files.flatMap(({ found, path }, at) => (found === undefined ? [] : [[at, packedFound(found, path)] as const])),
+    some(files, ({ target }) => target || undefined),
+    some(files, ({ found, path }) => found && packedFound(found, path)),
     Buffer.from(Uint32Array.from(fingerprints).buffer).toString('base64'),
   ]
+}
+
+/** What files have that few of them have. */
+function some<Value>(files: readonly LayerFile[], find: (file: LayerFile) => Value | undefined): [number, Value][] {
+  const found: [number, Value][] = []
+  for (let at = 0; at < files.length; at += 1) {
+    const file = files[at]
+    const value = file && find(file)
+    if (value !== undefined) found.push([at, value])
+  }
+  return found
 }
 
 /** The files again. Throws for columns that are not as long as each other. */
@@ -55,17 +66,23 @@ export function filesOf(columns: FileColumns): readonly LayerFile[] {
   let [before, place, contents] = ['', 0, 0]
   return rests.map((rest, at) => {
     const path = before.slice(0, shared[at]) + rest
-    const mode = modes[at] ?? 0
+    const [state, size] = [modes[at] ?? 0, sizes[at] ?? 0]
+    const kind = KINDS[state >>> KIND_SHIFT] ?? 'other'
     before = path
     place += passed[at] ?? 0
-    const file = {
-      ...{ path, place, kind: KINDS[mode >>> KIND_SHIFT] ?? 'other', mode: mode & 0o7777, size: sizes[at] ?? 0 },
-      ...{ userId: userIds[at] ?? 0, groupId: groupIds[at] ?? 0, target: targets.get(at) ?? '' },
+    const fingerprint = kind === 'file' && size > 0 ? fingerprints.readUInt32LE(FINGERPRINT_BYTES * contents++) : 0
+    return {
+      path,
+      place,
+      kind,
+      mode: state & 0o7777,
+      size,
+      userId: userIds[at] ?? 0,
+      groupId: groupIds[at] ?? 0,
+      target: targets.get(at) ?? '',
       found: unpackedFound(found.get(at), path),
+      fingerprint: fingerprint === 0 ? undefined : fingerprint,
     }
-    if (!hasContent(file)) return { ...file, fingerprint: undefined }
-    const fingerprint = fingerprints.readUInt32LE(FINGERPRINT_BYTES * contents++)
-    return { ...file, fingerprint: fingerprint === 0 ? undefined : fingerprint }
   })
 }
 

@@ -10,6 +10,7 @@ const MOST_NODES = 600_000
 const MOST_FOUND = 2 * MOST_PACKAGES
 
 const SEGMENT_NODES = 1_024
+const MOST_VIEWS = 255
 const NO_NODE = 0xffff_ffff
 const NO_BYTES = new Uint8Array(0)
 export const ROOT = 0
@@ -47,6 +48,8 @@ export class FileNodes {
   /** Another one for each image: nobody makes names that all have one place. */
   readonly #seed = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
   #name = new Uint8Array(1_024)
+  /** Of its first bytes, by their number: most names are short. */
+  readonly #views: Uint8Array[] = []
   /** By the hash of parent and name: a node plus one, or 0. At most half of them are taken. */
   #slots = new Uint32Array(4_096)
   #count = 0
@@ -111,7 +114,9 @@ export class FileNodes {
     this.#put(node, LAYERS, layer | (layer << 16))
     this.#put(node, PLACE, file.place)
     this.#put(node, FINGERPRINT, file.fingerprint ?? 0)
-    this.#segmentOf(node).large.set([file.size, file.userId, file.groupId], (node % SEGMENT_NODES) * LARGE_NUMBERS)
+    this.#putLarge(node, SIZE, file.size)
+    this.#putLarge(node, USER, file.userId)
+    this.#putLarge(node, GROUP, file.groupId)
     this.#setFound(node, file.found)
   }
 
@@ -235,9 +240,17 @@ export class FileNodes {
     }
   }
 
+  /** Until the next one is asked for. */
   #encoded(name: string): Uint8Array {
-    if (name.length * 3 > this.#name.length) this.#name = new Uint8Array(name.length * 3)
-    return this.#name.subarray(0, this.#encoder.encodeInto(name, this.#name).written)
+    if (name.length * 3 > this.#name.length) {
+      this.#name = new Uint8Array(name.length * 3)
+      this.#views.length = 0
+    }
+    const { written } = this.#encoder.encodeInto(name, this.#name)
+    if (written > MOST_VIEWS) return this.#name.subarray(0, written)
+    const view = this.#views[written] ?? this.#name.subarray(0, written)
+    this.#views[written] = view
+    return view
   }
 
   #isNamed(node: number, name: Uint8Array): boolean {
@@ -254,6 +267,10 @@ export class FileNodes {
 
   #put(node: number, field: number, value: number): void {
     this.#segmentOf(node).numbers[(node % SEGMENT_NODES) * NUMBERS + field] = value
+  }
+
+  #putLarge(node: number, field: number, value: number): void {
+    this.#segmentOf(node).large[(node % SEGMENT_NODES) * LARGE_NUMBERS + field] = value
   }
 
   #segmentOf(node: number): Segment {

@@ -45,15 +45,15 @@ export class LayerTable implements LayerListing {
 
   addFile(file: LayerFile): void | Promise<void> {
     this.entries += 1
-    this.#names.add(wordOf(file.path, file.kind === 'directory' ? 'directory' : 'file'))
-    this.#names.add(nameWordOf(file.path.slice(file.path.lastIndexOf('/') + 1)))
+    this.#names.add(file.kind === 'directory' ? 'directory' : 'file', file.path)
+    this.#names.add('name', file.path, file.path.lastIndexOf('/') + 1)
     this.#files.push(file)
     return this.#grow(lettersOf(file))
   }
 
   addWhiteout(whiteout: Whiteout): void | Promise<void> {
     this.entries += 1
-    this.#names.add(wordOf(whiteout.path, whiteout.isOpaque ? 'opaque' : 'whiteout'))
+    this.#names.add(whiteout.isOpaque ? 'opaque' : 'whiteout', whiteout.path)
     this.#whiteouts.push(whiteout)
     return this.#grow(whiteout.path.length)
   }

@@ -7,10 +7,14 @@ export class NameFilterBuilder {
   /** Two of each text. */
   #hashes = new Uint32Array(1_024)
   #length = 0
+  readonly #hash = new TextHash()
 
-  add(text: string): void {
+  /** The text `${kind} ${text}`, from a letter of `text` on, which is never made. */
+  add(kind: string, text: string, from = 0): void {
     if (this.#length === this.#hashes.length) this.#makeRoom()
-    this.#hashes.set(hashesOf(text), this.#length)
+    const hash = this.#hash.begin().add(kind, 0).add(' ', 0).add(text, from)
+    this.#hashes[this.#length] = hash.first
+    this.#hashes[this.#length + 1] = hash.second
     this.#length += 2
   }
 
@@ -26,8 +30,10 @@ export class NameFilterBuilder {
     const length = this.#onlyOnce()
     const bytes = new Uint8Array(Math.ceil(Math.max(LEAST_BITS, (length / 2) * BITS_FOR_EACH) / 8))
     for (let at = 0; at < length; at += 2)
-      for (const place of placesOf(bytes, this.#hashes[at] ?? 0, this.#hashes[at + 1] ?? 0))
+      for (let number = 0; number < PLACES; number += 1) {
+        const place = placeOf(bytes, this.#hashes[at] ?? 0, this.#hashes[at + 1] ?? 0, number)
         bytes[place >>> 3] = (bytes[place >>> 3] ?? 0) | (1 << (place & 7))
+      }
     return bytes
   }
 
@@ -49,24 +55,49 @@ export class NameFilterBuilder {
 
 /** Whether the set that was built of texts may have this one. */
 export function mayHave(filter: Uint8Array, text: string): boolean {
-  const [first, second] = hashesOf(text)
-  for (const place of placesOf(filter, first, second)) if (((filter[place >>> 3] ?? 0) & (1 << (place & 7))) === 0) return false
+  const { first, second } = new TextHash().begin().add(text, 0)
+  for (let number = 0; number < PLACES; number += 1) {
+    const place = placeOf(filter, first, second, number)
+    if (((filter[place >>> 3] ?? 0) & (1 << (place & 7))) === 0) return false
+  }
   return true
 }
 
-function* placesOf({ length }: Uint8Array, first: number, second: number): Generator<number> {
-  for (let number = 0; number < PLACES; number += 1) yield ((first + number * second) >>> 0) % (length * 8)
+function placeOf({ length }: Uint8Array, first: number, second: number, number: number): number {
+  return ((first + number * second) >>> 0) % (length * 8)
 }
 
-/** Two of FNV-1a, from two beginnings: they are kept, so that they stay as they are. */
-function hashesOf(text: string): readonly [number, number] {
-  let [first, second] = [0x811c9dc5, 0x01234567]
-  for (let at = 0; at < text.length; at += 1) {
-    const letter = text.charCodeAt(at)
-    first = Math.imul(first ^ letter, 0x01000193)
-    second = Math.imul(second ^ letter, 0x85ebca6b)
+/** Two of FNV-1a, from two beginnings: they are kept, so that they stay as they are. One object serves for all names of a layer. */
+class TextHash {
+  #first = 0
+  #second = 0
+
+  begin(): this {
+    this.#first = 0x811c9dc5
+    this.#second = 0x01234567
+    return this
   }
-  return [mixed(first), mixed(second) | 1]
+
+  /** The text from a letter on. */
+  add(text: string, from: number): this {
+    let [first, second] = [this.#first, this.#second]
+    for (let at = from; at < text.length; at += 1) {
+      const letter = text.charCodeAt(at)
+      first = Math.imul(first ^ letter, 0x01000193)
+      second = Math.imul(second ^ letter, 0x85ebca6b)
+    }
+    this.#first = first
+    this.#second = second
+    return this
+  }
+
+  get first(): number {
+    return mixed(this.#first)
+  }
+
+  get second(): number {
+    return (mixed(this.#second) | 1) >>> 0
+  }
 }
 
 function mixed(hash: number): number {

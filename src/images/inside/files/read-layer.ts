@@ -59,8 +59,12 @@ export async function listLayer(
   const { onUnpacked = () => undefined } = reading
   try {
     const growth = limitedGrowth(reading.label, () => source.bytes)(buffers(unpackedLayer(source.read())))
-    const unpacked = told(growth, (bytes) => asked.run(() => onUnpacked(bytes)))
-    await addEntries(new TarStream(unpacked, reading.label), { listing, problems, reading, asked })
+    const unpacked = told(growth, (bytes) => asked.run(onUnpacked, bytes))
+    const adding = {
+      addFile: (file: LayerFile) => listing.addFile(file),
+      addWhiteout: (whiteout: Whiteout) => listing.addWhiteout(whiteout),
+    }
+    await addEntries(new TarStream(unpacked, reading.label), { listing: adding, problems, reading, asked })
   } catch (error) {
     if (source.hasFailed || asked.hasFailed) throw error
     problems.push(sentenceOf(error, reading.label))
@@ -78,7 +82,7 @@ interface Listing {
 /** Tests of programs bring damaged files on purpose. */
 const MOST_PROBLEMS = 10
 
-/** A layer may have 300,000 entries: what is here already is waited for in no promise. */
+/** A layer may have 300,000 entries: what is here already is waited for in no promise, and for each are few objects made. */
 async function addEntries(archive: TarStream, parts: Listing): Promise<void> {
   try {
     for (let place = 0; ; place += 1) {
@@ -93,8 +97,8 @@ async function addEntries(archive: TarStream, parts: Listing): Promise<void> {
   }
 }
 
-function addEntry(entry: StreamedEntry, place: number, { listing, ...parts }: Listing): void | Promise<void> {
-  const { reading, problems, asked } = parts
+function addEntry(entry: StreamedEntry, place: number, parts: Listing): void | Promise<void> {
+  const { listing, reading, problems, asked } = parts
   const longest = Math.max(entry.path.length, entry.target.length)
   if (longest > MOST_PATH_BYTES)
     return addProblem(problems, `${reading.label} has a name of ${longest} letters, which no system takes`)
@@ -102,11 +106,16 @@ function addEntry(entry: StreamedEntry, place: number, { listing, ...parts }: Li
   if (path === undefined || TABLES.includes(path)) return
   reading.budget.takeEntry(path, entry.target)
   const whiteout = whiteoutAt(path)
-  if (whiteout !== undefined) return asked.run(() => listing.addWhiteout(whiteout))
-  const kind = kindOf(entry)
-  const isEmpty = kind !== 'file' || (entry.size === 0 && interestIn(path, reading) === undefined)
-  const add = (content: FileContent) => asked.run(() => listing.addFile(fileOf(entry, { path, place, kind }, content)))
-  return isEmpty ? add(NO_CONTENT) : contentOf(entry, path, parts).then(add)
+  if (whiteout !== undefined) return asked.run(listing.addWhiteout, whiteout)
+  const isEmpty = kindOf(entry) !== 'file' || (entry.size === 0 && interestIn(path, reading) === undefined)
+  return isEmpty
+    ? asked.run(listing.addFile, fileOf(entry, { path, place }, NO_CONTENT))
+    : addContent(entry, { path, place }, parts)
+}
+
+async function addContent(entry: StreamedEntry, file: PlacedPath, { listing, asked, ...parts }: Listing): Promise<void> {
+  const content = await contentOf(entry, file.path, parts)
+  await asked.run(listing.addFile, fileOf(entry, file, content))
 }
 
 function addProblem(problems: string[], sentence: string): void {
@@ -117,13 +126,16 @@ type FileReading = Pick<Listing, 'problems' | 'reading'>
 
 type FileContent = Pick<LayerFile, 'found' | 'fingerprint'>
 
-function fileOf(entry: StreamedEntry, place: Pick<LayerFile, 'path' | 'place' | 'kind'>, content: FileContent): LayerFile {
+type PlacedPath = Pick<LayerFile, 'path' | 'place'>
+
+function fileOf(entry: StreamedEntry, { path, place }: PlacedPath, { found, fingerprint }: FileContent): LayerFile {
   const { size, userId, groupId, target } = entry
-  return { ...place, size, mode: entry.mode & 0o7777, userId, groupId, target, ...content }
+  return { path, place, kind: kindOf(entry), size, mode: entry.mode & 0o7777, userId, groupId, target, found, fingerprint }
 }
 
 function interestIn(path: string, { interests }: LayerReading): Interest | undefined {
-  return interests.find(({ matches }) => matches(path))
+  for (const interest of interests) if (interest.matches(path)) return interest
+  return undefined
 }
 
 const NO_CONTENT: FileContent = { found: undefined, fingerprint: undefined }
@@ -169,13 +181,13 @@ async function fingerprintOf(key: string, taken: Uint8Array, entry: StreamedEntr
 
 /** As a container sees it: `/a` and `./a` are one path. Undefined for one that leads out. */
 function rootedPath(path: string): string | undefined {
-  return innerPath(path.replace(/^\/+/, ''))
+  return innerPath(path.startsWith('/') ? path.replace(/^\/+/, '') : path)
 }
 
 function whiteoutAt(path: string): Whiteout | undefined {
   const at = path.lastIndexOf('/') + 1
+  if (!path.startsWith(WHITEOUT, at)) return undefined
   const name = path.slice(at)
-  if (!name.startsWith(WHITEOUT)) return undefined
   if (name === OPAQUE) return { path: path.slice(0, Math.max(0, at - 1)), isOpaque: true }
   return { path: path.slice(0, at) + name.slice(WHITEOUT.length), isOpaque: false }
 }
@@ -215,16 +227,17 @@ class Asked {
   hasFailed = false
 
   /** A promise only where the work gives one. */
-  run(work: () => void | Promise<void>): void | Promise<void> {
-    const failed = (error: unknown): never => {
-      this.hasFailed = !(error instanceof ImageError)
-      throw error
-    }
+  run<Given>(work: (given: Given) => void | Promise<void>, given: Given): void | Promise<void> {
     try {
-      return work()?.catch(failed)
+      return work(given)?.catch(this.#failed)
     } catch (error) {
-      return failed(error)
+      return this.#failed(error)
     }
+  }
+
+  readonly #failed = (error: unknown): never => {
+    this.hasFailed = !(error instanceof ImageError)
+    throw error
   }
 }
 

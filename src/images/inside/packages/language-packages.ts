@@ -2,10 +2,15 @@ import type { Interest, Package } from '../told/found.ts'
 import { packageOf } from './package.ts'
 
 const MOST_BYTES = 1024 * 1024
+/** Made once: they are asked of each file of a layer. */
+const NPM_PATH = /(^|\/)node_modules\/(@[^/]+\/)?[^/@][^/]*\/package\.json$/
+const PYTHON_PATH = /\.dist-info\/METADATA$|\.egg-info\/PKG-INFO$|\.egg-info$/
+const RUBY_PATH = /(^|\/)specifications\/(default\/)?[^/]+\.gemspec$/
+const JAVA_PATH = /\.(jar|war|ear)$/
 
 /** A package of Node: the name and the version of its package.json. */
 export const npm: Interest = {
-  matches: (path) => /(^|\/)node_modules\/(@[^/]+\/)?[^/@][^/]*\/package\.json$/.test(path),
+  matches: (path) => NPM_PATH.test(path),
   mostBytes: MOST_BYTES,
   read: (bytes, path) => {
     requireFewBrackets(bytes)
@@ -31,7 +36,7 @@ const OPEN_OBJECT = 0x7b
 
 /** A distribution of Python, as pip and setuptools leave it. */
 export const python: Interest = {
-  matches: (path) => /\.dist-info\/METADATA$|\.egg-info\/PKG-INFO$|\.egg-info$/.test(path),
+  matches: (path) => PYTHON_PATH.test(path),
   mostBytes: MOST_BYTES,
   read: (bytes, path) => {
     const text = new TextDecoder().decode(bytes)
@@ -43,14 +48,14 @@ export const python: Interest = {
 
 /** A gem of Ruby, by the name of its specification: `json-2.7.1.gemspec`. */
 export const ruby: Interest = {
-  matches: (path) => /(^|\/)specifications\/(default\/)?[^/]+\.gemspec$/.test(path),
+  matches: (path) => RUBY_PATH.test(path),
   mostBytes: 0,
   read: (_, path) => ({ packages: named('gem', path, /^(.+?)-(\d.*)\.gemspec$/) }),
 }
 
 /** An archive of Java, by its name: `log4j-core-2.17.1.jar`. */
 export const java: Interest = {
-  matches: (path) => /\.(jar|war|ear)$/.test(path),
+  matches: (path) => JAVA_PATH.test(path),
   mostBytes: 0,
   read: (_, path) => ({ packages: named('maven', path, /^(.+?)(?:-(\d.*))?\.[jwe]ar$/) }),
 }

@@ -6,13 +6,14 @@ import { ndbBlobs } from './ndb-blobs.ts'
 import { MOST_PACKAGES } from './package.ts'
 import { readRpmHeader } from './rpm-header.ts'
 
+const PATH = /^(var\/lib|usr\/lib\/sysimage|usr\/share)\/rpm\/(rpmdb\.sqlite|Packages|Packages\.db)$/
 const MOST_BYTES = 128 * 1024 * 1024
 /** Other work has its turn after so many. */
 const HEADERS_AT_ONCE = 100
 
 /** rpm's database: SQLite since rpm 4.16, BerkeleyDB before, and a format of its own (NDB) at SUSE. */
 export const rpm: Interest = {
-  matches: (path) => /^(var\/lib|usr\/lib\/sysimage|usr\/share)\/rpm\/(rpmdb\.sqlite|Packages|Packages\.db)$/.test(path),
+  matches: (path) => PATH.test(path),
   mostBytes: MOST_BYTES,
   read: async (bytes, path) => {
     if (path.endsWith('.sqlite')) return { packages: await inSqlite(bytes, path) }
