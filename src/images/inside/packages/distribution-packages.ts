@@ -1,13 +1,14 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Interest, Package } from '../told/found.ts'
-import { linesIn } from '../told/lines.ts'
+import { beginOf, endOfLine, isAt, isBlank } from '../told/lines.ts'
 import { MOST_PACKAGES, packageOf } from './package.ts'
 
 const MOST_BYTES = 32 * 1024 * 1024
+const OF_ONE_PACKAGE = /^var\/lib\/dpkg\/status\.d\/[^/]+$/
 
 /** Debian's: one file for all, or a file for each package as distroless images have it. */
 export const dpkg: Interest = {
-  matches: (path) => path === 'var/lib/dpkg/status' || /^var\/lib\/dpkg\/status\.d\/[^/]+$/.test(path),
+  matches: (path) => path === 'var/lib/dpkg/status' || OF_ONE_PACKAGE.test(path),
   mostBytes: MOST_BYTES,
   read: async (bytes, path) => (path.endsWith('.md5sums') ? undefined : { packages: await parseDpkg(bytes, path) }),
 }
@@ -44,29 +45,41 @@ export async function parseApk(bytes: Uint8Array, path: string): Promise<readonl
   })
 }
 
-/** Paragraphs of `Name: value`, of these names alone; lines that go on are left out, and of a name that stands twice the first counts. */
+/**
+ * Paragraphs of `Name: value`, of these names alone; lines that go on are left out, and of a name that stands twice the first counts. Of a line that is
+ * not told no text is made: a file may have millions of them.
+ */
 async function stanzas(
   bytes: Uint8Array,
   separator: string,
   names: readonly string[],
 ): Promise<readonly ReadonlyMap<string, string>[]> {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const keys = names.map((name) => ({ name, begin: Buffer.from(name + separator) }))
   const found: Map<string, string>[] = []
   let fields = new Map<string, string>()
-  const end = () => {
-    if (fields.size === 0) return
-    if (found.length < MOST_PACKAGES) found.push(fields)
-    fields = new Map()
-  }
   let lines = 0
-  for (const line of linesIn(bytes)) {
+  for (let [start, end] = [0, 0]; start <= text.length && found.length < MOST_PACKAGES; start = end + 1) {
     lines += 1
     if (lines % LINES_AT_ONCE === 0) await setImmediate()
-    const at = line.indexOf(separator)
-    if (line.trim() === '') end()
-    else if (at > 0 && names.includes(line.slice(0, at)) && !fields.has(line.slice(0, at)))
-      fields.set(line.slice(0, at), line.slice(at + separator.length).trim())
-    if (found.length >= MOST_PACKAGES) break
+    end = endOfLine(text, start)
+    const key = keyAt(text, start, keys)
+    if (key !== undefined && !fields.has(key.name)) fields.set(key.name, beginOf(text, start, end).slice(key.begin.length).trim())
+    if (fields.size === 0 || key !== undefined || !isBlank(text, start, end)) continue
+    found.push(fields)
+    fields = new Map()
   }
-  end()
+  if (fields.size > 0 && found.length < MOST_PACKAGES) found.push(fields)
   return found
+}
+
+interface Key {
+  readonly name: string
+  /** What its lines begin with. */
+  readonly begin: Uint8Array
+}
+
+function keyAt(text: Buffer, start: number, keys: readonly Key[]): Key | undefined {
+  for (const key of keys) if (isAt(text, start, key.begin)) return key
+  return undefined
 }

@@ -10,16 +10,30 @@ export function* linesOf(text: string): Generator<string> {
 
 /** Beyond it nothing of a line is told. */
 const MOST_LINE_BYTES = 4_096
+const [NEW_LINE, SPACE, TAB, RETURN] = [0x0a, 0x20, 0x09, 0x0d]
 
-/** As `linesOf`, of bytes: a text of all of them would take as much again, or twice. Of a long line the beginning. */
-export function* linesIn(bytes: Uint8Array): Generator<string> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  for (let start = 0; start <= buffer.length; ) {
-    const found = buffer.indexOf(NEW_LINE, start)
-    const end = found === -1 ? buffer.length : found
-    yield buffer.toString('utf8', start, Math.min(end, start + MOST_LINE_BYTES))
-    start = end + 1
-  }
+/** Where the line of a text ends that starts there. */
+export function endOfLine(text: Buffer, start: number): number {
+  if (text[start] === NEW_LINE) return start
+  const end = text.indexOf(NEW_LINE, start)
+  return end === -1 ? text.length : end
 }
 
-const NEW_LINE = 0x0a
+/** A line, or the beginning of a long one. */
+export function beginOf(text: Buffer, start: number, end: number): string {
+  return text.toString('utf8', start, Math.min(end, start + MOST_LINE_BYTES))
+}
+
+/** Whether these bytes lie there. */
+export function isAt(text: Buffer, start: number, bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += 1) if (text[start + at] !== bytes[at]) return false
+  return true
+}
+
+export function isBlank(text: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at += 1) {
+    const byte = text[at]
+    if (byte !== SPACE && byte !== TAB && byte !== RETURN) return false
+  }
+  return true
+}
