@@ -2,6 +2,7 @@ import type { Metadata } from '../../metadata/query.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
 import type { ImageContentsReader } from '../search/image-contents.ts'
 import type { MeantImages } from '../search/meant-images.ts'
+import { FileGarbage } from './file-garbage.ts'
 import { ImageReader } from './image-reader.ts'
 import { InsideDuty } from './inside-duty.ts'
 import { InsideImages } from './inside-images.ts'
@@ -40,8 +41,9 @@ export function createInside({
   const paceOf = (bytesPerSecond: number) => new ReadingPace({ bytesPerSecond, readersWait, isServing }).after
   const bytes = new LayerBytes({ storage, pace: paceOf(STORED_BYTES) })
   const pace = paceOf(UNPACKED_BYTES)
-  const layers = new LayerReader({ metadata, bytes, pace })
-  const images = new ImageReader({ storage, metadata, bytes, layers, pace })
+  const garbage = new FileGarbage()
+  const layers = new LayerReader({ metadata, bytes, pace, garbage })
+  const images = new ImageReader({ storage, metadata, bytes, layers, pace, garbage })
   // A caller who waits for a file has it as fast as it comes.
   const asked = new LayerBytes({ storage, pace: async () => undefined })
   return {

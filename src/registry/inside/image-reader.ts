@@ -7,7 +7,7 @@ import { type Program, readProgram } from '../../images/inside/program/program.t
 import { findManifestBytes } from '../../metadata/content.ts'
 import { putImagePackages, setImageRead, setImageWaiting, setNothingInside } from '../../metadata/inside/images.ts'
 import { beginInside } from '../../metadata/inside/layers.ts'
-import type { Metadata } from '../../metadata/query.ts'
+import type { Metadata, Query } from '../../metadata/query.ts'
 import type { Digest } from '../../oci/digest.ts'
 import { findImageConfig, type ImageConfig, MAX_CONFIG_BYTES } from '../../oci/image/image-config.ts'
 import { configOf } from '../../oci/image/image-facts.ts'
@@ -15,6 +15,7 @@ import { MAX_MANIFEST_BYTES, type Manifest, parseStoredManifest } from '../../oc
 import type { StorageDriver } from '../../storage/driver.ts'
 import { layout } from '../../storage/layout.ts'
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
+import type { FileGarbage } from './file-garbage.ts'
 import { readTree } from './image-tree.ts'
 import { countsOf, type InsideFacts, packPackages } from './inside-facts.ts'
 import { type LayerBytes, LayerGoneError } from './layer-bytes.ts'
@@ -35,6 +36,7 @@ export interface ImageReaderOptions {
   readonly layers: Pick<LayerReader, 'read'>
   /** Is told of unpacked bytes; resolves when more may be. */
   readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>
+  readonly garbage: Pick<FileGarbage, 'add' | 'drop'>
 }
 
 /** Reads an image: those of its layers that no other image had, what all of them tell together, and its program. */
@@ -48,25 +50,31 @@ export class ImageReader {
   /** May be repeated. Throws the reason of the signal, and what storage and metadata throw. */
   async read(digest: Digest, signal: AbortSignal): Promise<void> {
     try {
-      await this.#readNow(digest, signal)
+      this.#options.garbage.drop(await this.#readNow(digest, signal))
     } catch (error) {
       if (!(error instanceof LayerGoneError)) throw error
       await this.#options.metadata.write((query) => setImageWaiting(query, digest, error.digest))
     }
   }
 
-  async #readNow(digest: Digest, signal: AbortSignal): Promise<void> {
-    const { metadata } = this.#options
+  /** Gives how many files and whiteouts its layers have. */
+  async #readNow(digest: Digest, signal: AbortSignal): Promise<number> {
     const manifest = await this.#manifestOf(digest)
     const descriptor = manifest && configOf(manifest)
-    if (manifest === undefined || descriptor === undefined)
-      return await metadata.write((query) => setNothingInside(query, digest))
+    if (manifest === undefined || descriptor === undefined) return await this.#note((query) => setNothingInside(query, digest))
     const config = await this.#configOf(descriptor.digest)
-    if (config === 'absent') return await metadata.write((query) => setImageWaiting(query, digest, descriptor.digest))
-    if (config === undefined) return await metadata.write((query) => setNothingInside(query, digest))
+    if (config === 'absent') return await this.#note((query) => setImageWaiting(query, digest, descriptor.digest))
+    if (config === undefined) return await this.#note((query) => setNothingInside(query, digest))
     const layers = await this.#readLayers(manifest, signal)
-    if (!Array.isArray(layers)) return await metadata.write((query) => setImageWaiting(query, digest, layers.missing))
+    if (!Array.isArray(layers)) return await this.#note((query) => setImageWaiting(query, digest, layers.missing))
     await this.#keep(digest, layers, config, signal)
+    return layers.reduce((sum, { entries }) => sum + entries, 0)
+  }
+
+  /** Nothing of it is read. */
+  async #note(write: (query: Query) => Promise<void>): Promise<0> {
+    await this.#options.metadata.write(write)
+    return 0
   }
 
   /** In the order of the manifest, the lowest first. A layer that may be absent has no id. */
@@ -77,16 +85,16 @@ export class ImageReader {
       const { digest } = descriptor
       const read = await this.#options.layers.read(digest, signal)
       if (read === undefined && !mayBeAbsent) return { missing: digest }
-      layers.push({ digest, id: read?.id })
+      layers.push({ digest, id: read?.id, entries: read?.entries ?? 0 })
     }
     return layers
   }
 
   async #keep(digest: Digest, layers: readonly InsideLayer[], config: ImageConfig, signal: AbortSignal): Promise<void> {
-    const { metadata, pace } = this.#options
+    const { metadata, pace, garbage } = this.#options
     const ids = layers.map(({ id }) => id)
     const afterPiece = (files: number) => pace(PIECE_BYTES + files * FILE_BYTES, signal)
-    const tree = await readTree(metadata.read, ids, { signal, afterPiece })
+    const tree = await readTree(metadata.read, ids, { signal, afterPiece, garbage })
     const { program, problems } = await this.#programOf(tree.files, layers, config, signal)
     const packages = findPackages(tree.files, program)
     const facts: InsideFacts = {
@@ -162,6 +170,7 @@ interface InsideLayer {
   readonly digest: Digest
   /** Of its table; undefined where its bytes lie elsewhere. */
   readonly id: number | undefined
+  readonly entries: number
 }
 
 function withoutPackages({ packages: _, problems: __, ...told }: Program): InsideFacts['program'] {

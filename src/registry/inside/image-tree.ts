@@ -58,14 +58,22 @@ async function addLayer(
   for (let piece = await findLayerPiece(query, id, last); piece !== undefined; piece = await findLayerPiece(query, id, last)) {
     signal.throwIfAborted()
     last = piece.number
-    const read = readPiece(piece.bytes)
-    for (const whiteout of read.whiteouts) files.addWhiteout(whiteout)
-    for (const [number, file] of read.files.entries()) {
-      budget.takeEntry(file.path, file.target)
-      files.addFile(file)
-      if ((number + 1) % FILES_AT_ONCE === 0) await setImmediate()
-    }
-    garbage.add(read.files.length)
-    await afterPiece(read.files.length)
+    const added = await addPiece(piece.bytes, files, budget)
+    garbage.add(added)
+    await afterPiece(added)
   }
+}
+
+/** Gives how many files it has. */
+async function addPiece(bytes: Uint8Array, files: ImageFiles, budget: ReadingBudget): Promise<number> {
+  const read = readPiece(bytes)
+  for (const whiteout of read.whiteouts) files.addWhiteout(whiteout)
+  let added = 0
+  for (const file of read.files) {
+    budget.takeEntry(file.path, file.target)
+    files.addFile(file)
+    added += 1
+    if (added % FILES_AT_ONCE === 0) await setImmediate()
+  }
+  return added
 }

@@ -53,7 +53,7 @@ export class LayerReader {
     const chunks = await bytes.find(digest, signal)
     if (chunks === undefined) return undefined
     const id = await metadata.write(beginInside)
-    const table = new LayerTable(this.#keeper(id))
+    const table = new LayerTable(this.#keeper(id), (entries) => this.#garbage.add(entries))
     const label = `the layer ${digest}`
     const onUnpacked = this.#watch(label, signal)
     const fingerprintKey = await getFingerprintKey(metadata.read)
@@ -85,10 +85,9 @@ export class LayerReader {
   /** Each piece is a transaction of its own: none takes long. */
   #keeper(id: number): (piece: TablePiece) => Promise<void> {
     let [above, below] = [0, -1]
-    return async ({ bytes, isOfWhiteouts, entries }) => {
+    return async ({ bytes, isOfWhiteouts }) => {
       const number = isOfWhiteouts ? below-- : above++
       await this.#options.metadata.write((query) => putLayerPiece(query, id, number, bytes))
-      this.#garbage.add(entries)
     }
   }
 }

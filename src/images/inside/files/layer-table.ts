@@ -20,22 +20,22 @@ export interface TablePiece {
   readonly bytes: Uint8Array
   /** Of whiteouts alone: they count before all files of their layer. */
   readonly isOfWhiteouts: boolean
-  /** How many files or whiteouts it has. */
-  readonly entries: number
 }
 
 /** Makes the table of contents of a layer while it is read, piece by piece: memory does not grow with it. */
 export class LayerTable implements LayerListing {
   readonly #keep: (piece: TablePiece) => Promise<void>
-  #files: LayerFile[] = []
-  #whiteouts: Whiteout[] = []
+  readonly #onKept: (entries: number) => void
+  readonly #files: LayerFile[] = []
+  readonly #whiteouts: Whiteout[] = []
   #letters = 0
   readonly #names = new NameFilterBuilder()
   entries = 0
 
-  /** `keep` takes one piece after another. */
-  constructor(keep: (piece: TablePiece) => Promise<void>) {
+  /** `keep` takes one piece after another; `onKept` is told of the entries that nothing holds any more. */
+  constructor(keep: (piece: TablePiece) => Promise<void>, onKept: (entries: number) => void = () => undefined) {
     this.#keep = keep
+    this.#onKept = onKept
   }
 
   /** A filter of what is in it, for `mayHave`: its words are `wordOf` and `nameWordOf`. */
@@ -66,14 +66,17 @@ export class LayerTable implements LayerListing {
 
   /** The layer has ended: what is left is kept, too. */
   async end(): Promise<void> {
-    const [files, whiteouts] = [this.#files, this.#whiteouts]
-    this.#files = []
-    this.#whiteouts = []
+    const entries = this.#files.length + this.#whiteouts.length
+    await this.#keepAll()
+    this.#onKept(entries)
+  }
+
+  async #keepAll(): Promise<void> {
+    // Out of lists that stay: the engine takes one that has lived long and is filled for in use, and what is in it with it.
+    const [files, whiteouts] = [this.#files.splice(0), this.#whiteouts.splice(0)]
     this.#letters = 0
-    if (files.length > 0)
-      await this.#keep({ bytes: await packed({ files: columnsOf(files) }), isOfWhiteouts: false, entries: files.length })
-    if (whiteouts.length > 0)
-      await this.#keep({ bytes: await packed({ whiteouts }), isOfWhiteouts: true, entries: whiteouts.length })
+    if (files.length > 0) await this.#keep({ bytes: await packed({ files: columnsOf(files) }), isOfWhiteouts: false })
+    if (whiteouts.length > 0) await this.#keep({ bytes: await packed({ whiteouts }), isOfWhiteouts: true })
   }
 }
 
