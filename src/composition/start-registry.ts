@@ -21,6 +21,7 @@ import type { DatabasePresence } from '../registry/handover/database-presence.ts
 import { ensureStoreId, findStoreId } from '../registry/handover/store-id.ts'
 import { createRegistry, type Registry } from '../registry/registry.ts'
 import { StorageGate, StorageGoneError } from '../registry/storage-gate.ts'
+import type { OnRepaired } from '../registry/writes/repeated-requests.ts'
 import { undefinedIfMissing } from '../runtime/error-code.ts'
 import type { StorageDriver } from '../storage/driver.ts'
 import { isOnThisMachine, openDisk } from '../storage/filesystem/disk.ts'
@@ -145,10 +146,11 @@ async function startOn(opened: OpenedStorage, parts: RegistryParts, refusal?: Re
   }
   const onCollected = (collected: Collected) => metrics?.collector.collected(collected)
   const onRescued: OnRescued = (kind, count) => metrics?.collector.rescued(kind, count)
+  const onRepaired: OnRepaired = (kind) => metrics?.repeats.repaired(kind)
   const readersWait = () => parts.manifestDelay.isLong
   const isServing = () => parts.manifestDelay.isServing
   const onScrubbed = (read: ScrubbedBlob) => metrics?.scrub.read(read)
-  const observed = { onCollected, onRescued, onScrubbed, readersWait, isServing, log }
+  const observed = { onCollected, onRescued, onRepaired, onScrubbed, readersWait, isServing, log }
   const registry = createRegistry({ storage, metadata, liveness, processId, epoch, lostForMs, ...rules, ...observed })
   told = registry.notifications
   closers.push(() => registry.stop())

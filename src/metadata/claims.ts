@@ -34,14 +34,24 @@ export async function findExcludingClaim(
   return row && ownerOf(row)
 }
 
-/** True when an operation other than `operation` has any claim on the name: it will set the row right. */
-export async function isClaimed(query: Query, name: ContentName, operation: string): Promise<boolean> {
-  const row = await query.get(
-    'SELECT 1 FROM claim WHERE kind = ? AND repository = ? AND name = ? AND operation <> ? LIMIT 1',
-    ...keyOf(name),
+/**
+ * Why what the storage says of a name is not believed. 'claimed': an operation other than `operation` has a claim on it, and will set the row right.
+ * 'changed twice': a request that a proxy delivered again may have undone what the row says, and a look at it is to come.
+ */
+export async function findDoubt(
+  query: Query,
+  name: ContentName,
+  operation: string,
+): Promise<'claimed' | 'changed twice' | undefined> {
+  const key = keyOf(name)
+  const row = await query.get<{ isClaimed: 0 | 1 }>(
+    `SELECT 1 AS isClaimed FROM claim WHERE kind = ? AND repository = ? AND name = ? AND operation <> ?
+     UNION ALL SELECT 0 FROM changed_twice WHERE kind = ? AND repository = ? AND name = ? ORDER BY isClaimed DESC LIMIT 1`,
+    ...key,
     operation,
+    ...key,
   )
-  return row !== undefined
+  return row && (row.isClaimed === 1 ? 'claimed' : 'changed twice')
 }
 
 export interface ClaimAlone extends ClaimOwner {

@@ -64,7 +64,7 @@ export const MANIFEST_TOMBSTONES = `SELECT repository_id AS repositoryId, digest
    WHERE linked = 0 AND number <= ? AND ${SCANNED} LIMIT ?`
 
 /**
- * Removes at most so many tombstones up to a number that no open scan can mistake for a gap, with the content of manifests that no repository holds
+ * Removes at most so many tombstones up to a number that no open scan can mistake for a gap, and that tell of no change of which a request may come a second time, with the content of manifests that no repository holds
  * any more; true when there may be more. Only of repositories that are scanned in this epoch: elsewhere an absent row would mean 'look',
  * and the tombstone spares that.
  */
@@ -74,7 +74,9 @@ export async function purgeTombstones(
   upTo: number,
   atOnce: number = MOST_TOMBSTONES,
 ): Promise<boolean> {
-  const oldest = await query.get<{ number: number | null }>('SELECT min(number) AS number FROM scan')
+  const oldest = await query.get<{ number: number | null }>(
+    `SELECT min(number) AS number FROM (SELECT number FROM scan UNION ALL SELECT value FROM counter WHERE name = 'expired') kept`,
+  )
   const below = Math.min(oldest?.number ?? upTo, upTo)
   let left = atOnce
   for (const purge of TOMBSTONE_PURGES) {

@@ -29,6 +29,7 @@ import { Tombstones } from './tombstones.ts'
 import type { UploadOrphans } from './uploads/upload-orphans.ts'
 import type { UploadPurge } from './uploads/upload-purge.ts'
 import type { Operations } from './writes/operations.ts'
+import type { RepeatedRequests } from './writes/repeated-requests.ts'
 
 const SECOND_MS = 1_000
 const REMOTE_ACCOUNTS_EVERY_MS = 15_000
@@ -85,6 +86,8 @@ export interface MaintenanceOptions {
   readonly facts: Pick<FactsDuty, 'run'>
   readonly searchIndex: Pick<SearchIndex, 'catchUp'>
   readonly orders: Pick<KeptOrders, 'run'>
+  /** Undefined where no request to the storage comes twice, and where nothing is written to it. */
+  readonly repeats?: Pick<RepeatedRequests, 'run'> | undefined
   /** Keeps the mirrors of other registries within their limits; undefined where there are none. */
   readonly tendMirrors?: (() => Promise<void>) | undefined
   /** Brings what rules of mirrors name; undefined where none has one. */
@@ -158,7 +161,7 @@ export class Maintenance {
 
   #listDuties(): Duty[] {
     const { storage, backgroundScan, purge, collector, scrub, inside, quotas, retention, notifications } = this.#options
-    const { tendMirrors, mirrorSyncs } = this.#options
+    const { tendMirrors, mirrorSyncs, repeats } = this.#options
     return [
       { name: 'scan', everyMs: SCAN_EVERY_MS, run: (signal) => backgroundScan.run(signal) },
       { name: 'tombstones', everyMs: TOMBSTONES_EVERY_MS, run: (signal) => this.#tombstones.purge(signal) },
@@ -175,6 +178,9 @@ export class Maintenance {
         ? []
         : [{ name: 'inside', everyMs: INSIDE_EVERY_MS, run: (signal: AbortSignal) => inside.look(signal) }]),
       ...(purge === undefined ? [] : [uploadsDuty(purge)]),
+      ...(repeats === undefined
+        ? []
+        : [{ name: 'repeats', everyMs: SECOND_MS, run: (signal: AbortSignal) => repeats.run(signal) }]),
       ...(quotas === undefined ? [] : [{ name: 'quotas', everyMs: SECOND_MS, run: (signal: AbortSignal) => quotas.run(signal) }]),
       ...(notifications === undefined
         ? []

@@ -69,6 +69,7 @@ import { UploadOrphans } from './uploads/upload-orphans.ts'
 import { createPurge, type UploadPurging } from './uploads/upload-purge.ts'
 import { UploadSessions } from './uploads/upload-sessions.ts'
 import { Operations } from './writes/operations.ts'
+import { createRepeats, type OnRepaired, type RepeatedRequests } from './writes/repeated-requests.ts'
 import { Settlement } from './writes/settlement.ts'
 
 export interface RegistryOptions {
@@ -89,6 +90,8 @@ export interface RegistryOptions {
   readonly onCollected?: (collected: Collected) => void
   /** Is told what the collector does not take, because a request asked for it or builds on it. */
   readonly onRescued?: OnRescued | undefined
+  /** Is told what was undone by a request that came twice, and is made again. */
+  readonly onRepaired?: OnRepaired | undefined
   /** Left out, no bytes are read in the background. */
   readonly scrub?: ScrubPolicy
   /** Is told of each blob that was read in the background. */
@@ -203,8 +206,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   const mirrors = createMirrors({ ...options, ...manifestParts, ...collecting, ...retention, blobs, manifests, catalog })
   const orphans = createOrphans(options, { uploads, mirrors })
   const said = createShown({ ...options, manifests, scan, backgroundScan })
+  const repeats = createRepeats({ ...options, operations })
   const maintenance = new Maintenance({
-    ...(onlyReads ? {} : { retention, ...mirrorWork(mirrors, { metadata, liveness }) }),
+    ...(onlyReads ? {} : { retention, repeats, ...mirrorWork(mirrors, { metadata, liveness }) }),
     scrub: options.scrub?.enabled === true ? checking.scrub : undefined,
     inside: options.readsLayers === true ? said.insideDuty : undefined,
     collector: { duty: collecting.duty, clock: collecting.clock, tickMs: collector.tickMs },
@@ -226,7 +230,7 @@ export function createRegistry(options: RegistryOptions): Registry {
       ...{ mirrors: limitedMirrors(options.mirrors), dutyStates: () => maintenance.dutyStates() },
     }),
     handover: createHandover({ ...parts, reconcile: look }, { ...manifestParts, reconcile: look }),
-    ...lifeOf({ metadata, operations, maintenance, mirrors, notifications, countsQuotas: quotaCount !== undefined }),
+    ...lifeOf({ metadata, operations, maintenance, repeats, mirrors, notifications, countsQuotas: quotaCount !== undefined }),
   }
 }
 
@@ -237,15 +241,17 @@ function latenessOf({ capabilities: { lateMs, lateBytesMs } }: StorageDriver) {
 interface Living extends Pick<Registry, 'operations' | 'mirrors' | 'notifications'> {
   readonly metadata: Metadata
   readonly maintenance: Maintenance
+  readonly repeats: RepeatedRequests | undefined
   readonly countsQuotas: boolean
 }
 
 function lifeOf(living: Living): Pick<Registry, 'start' | 'handOverDuties' | 'stop'> {
-  const { metadata, operations, maintenance, mirrors, notifications, countsQuotas } = living
+  const { metadata, operations, maintenance, repeats, mirrors, notifications, countsQuotas } = living
   return {
     start: async ({ settleFirst }) => {
       if (settleFirst) await operations.sweep()
       if (!countsQuotas) await endCount(metadata)
+      await repeats?.begin()
       await notifications?.begin()
       maintenance.start()
     },

@@ -104,6 +104,18 @@ export class CollectingStorm {
     return [...this.problems, ...(await this.#missingInStorage())]
   }
 
+  /** Resolves when the storage has what clients were told of: requests that came twice may have changed it, and are made good after a while. */
+  async bucketMadeRight(): Promise<void> {
+    let missing: readonly string[] = []
+    const isRight = poll('the storage has all', GONE_MS, async () => {
+      missing = await this.#missingInStorage()
+      return missing.length === 0 ? true : undefined
+    })
+    await isRight.catch((cause: unknown) => {
+      throw new Error(`${missing.length} are missing: ${missing.slice(0, 10).join(', ')}`, { cause })
+    })
+  }
+
   /** Resolves when all has gone that nothing needs. Throws with what is left. */
   async unneededGone(): Promise<void> {
     let left: readonly string[] = []

@@ -4,9 +4,9 @@ import {
   type Claim,
   type ClaimOwner,
   deleteClaims,
+  findDoubt,
   findExcludingClaim,
   insertClaims,
-  isClaimed,
   listClaimedNames,
   listClaimOwners,
   listClaimOwnersIn,
@@ -67,14 +67,14 @@ export function describeMetadataWork(name: string, open: () => Promise<OpenedFor
       for (const claimed of names) {
         await claim({ name: claimed, alone: true })
         for (const other of names.filter((candidate) => candidate !== claimed)) {
-          expect(await isClaimed(metadata.read, other, 'theirs')).toBe(false)
+          expect(await findDoubt(metadata.read, other, 'theirs')).toBeUndefined()
         }
-        expect(await isClaimed(metadata.read, claimed, 'theirs')).toBe(true)
-        expect(await isClaimed(metadata.read, claimed, 'mine')).toBe(false)
+        expect(await findDoubt(metadata.read, claimed, 'theirs')).toBe('claimed')
+        expect(await findDoubt(metadata.read, claimed, 'mine')).toBeUndefined()
         await metadata.write((query) => deleteClaims(query, 'mine'))
       }
       await claim({ name: tag, alone: true })
-      expect(await isClaimed(metadata.read, { ...tag, repository: B }, 'theirs')).toBe(false)
+      expect(await findDoubt(metadata.read, { ...tag, repository: B }, 'theirs')).toBeUndefined()
     })
 
     test('are told back as they were made', async () => {

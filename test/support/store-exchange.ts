@@ -54,9 +54,8 @@ export class Exchange {
     if (head.headers.get('expect')?.toLowerCase() === '100-continue') await send(client, CONTINUE)
     if (fault?.kind === 'deliver-late') return await this.#deliverLate(() => Bun.sleep(fault.afterMs))
     if (fault?.kind === 'deliver-when') return await this.#deliverLate(() => fault.said)
-    const sending = this.#sendRequest(
-      fault?.kind === 'deliver-again' ? await this.#deliverAgain(fault.afterMs) : await this.#stall(),
-    )
+    const again = whenAgain(fault)
+    const sending = this.#sendRequest(again === undefined ? await this.#stall() : await this.#deliverAgain(again))
     // An answer may come before the whole request has gone.
     sending.catch(() => this.#parts.store.socket.destroy())
     const goesOn = await this.#passAnswer()
@@ -84,13 +83,9 @@ export class Exchange {
   }
 
   /** The body that is to be sent now. */
-  async #deliverAgain(afterMs: number): Promise<readonly Buffer[]> {
+  async #deliverAgain(when: () => Promise<void>): Promise<readonly Buffer[]> {
     const body = await Array.fromAsync(this.#parts.requests.readBody(this.#framing))
-    this.#sendLater(
-      body,
-      () => Bun.sleep(afterMs),
-      () => undefined,
-    )
+    this.#sendLater(body, when, () => undefined)
     return body
   }
 
@@ -176,4 +171,10 @@ async function readAnswerHead(answers: WireReader): Promise<Head> {
     if (head === undefined) throw new Error('the store has closed the connection')
     if (statusOf(head) >= 200) return head
   }
+}
+
+/** When the store gets the request a second time; undefined: never. */
+function whenAgain(fault: StoreFault | undefined): (() => Promise<void>) | undefined {
+  if (fault?.kind === 'deliver-again') return () => Bun.sleep(fault.afterMs)
+  return fault?.kind === 'repeat-when' ? () => fault.said : undefined
 }

@@ -19,6 +19,8 @@ export type StoreFault =
   | { readonly kind: 'deliver-when'; readonly said: Promise<void> }
   /** The store gets the request at once, and so much later once more; the connection breaks before the first answer when it `isLost`. */
   | { readonly kind: 'deliver-again'; readonly afterMs: number; readonly isLost: boolean }
+  /** The store gets the request at once and answers it, and once more when the test says so. */
+  | { readonly kind: 'repeat-when'; readonly said: Promise<void> }
   /** Nothing moves for so long: before the store hears of it, or in the middle of its answer. */
   | { readonly kind: 'stall'; readonly where: 'request' | 'answer'; readonly ms: number }
   /** A list that lacks the keys written after a time, in milliseconds. */

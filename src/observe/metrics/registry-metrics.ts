@@ -8,6 +8,7 @@ import { gauge, type MetricFamily } from './family.ts'
 import { MirrorMetrics, type MirrorStates } from './mirror-metrics.ts'
 import { type EndpointCounts, type EndpointState, notificationFamilies } from './notification-metrics.ts'
 import { type QuotaState, quotaFamilies } from './quota-metrics.ts'
+import { RepeatMetrics } from './repeat-metrics.ts'
 import { RequestMetrics } from './request-metrics.ts'
 import { ScrubMetrics, type ScrubState } from './scrub-metrics.ts'
 
@@ -46,6 +47,7 @@ export class RegistryMetrics {
   readonly collector = new CollectorMetrics()
   readonly scrub = new ScrubMetrics()
   readonly mirror = new MirrorMetrics()
+  readonly repeats = new RepeatMetrics()
   readonly storage: ActionDurations
   readonly metadataWrites = new Durations({
     name: 'berth_metadata_write_seconds',
@@ -82,6 +84,7 @@ export class RegistryMetrics {
       ...this.collector.families(state.collector),
       ...this.scrub.families(state.scrub),
       ...this.mirror.families(state.mirrors ?? { uses: [], syncs: [] }),
+      ...this.repeats.families(),
       ...dutyFamilies(state.duties),
       ...quotaFamilies(state.quotas ?? []),
       ...notificationFamilies(state.sent, state.endpoints ?? []),

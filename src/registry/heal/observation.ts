@@ -12,12 +12,13 @@ import {
   setManifestLeft,
   setManifestUnserved,
 } from '../../metadata/changes.ts'
-import { isClaimed } from '../../metadata/claims.ts'
+import { findDoubt } from '../../metadata/claims.ts'
 import { endLeaving } from '../../metadata/collecting/repositories.ts'
 import { BEING_REMOVED, findBlob, findLink, findManifest, findRepository, findTag } from '../../metadata/content.ts'
 import { type MovedBy, moveTag } from '../../metadata/history/tag-changes.ts'
 import { putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
+import { findSaid } from '../../metadata/repeats/changed-twice.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type {
@@ -42,16 +43,21 @@ export interface ScanContext {
   readonly unknownForMs: number
 }
 
+/** What became of the row of an observation. */
+export type Applied = 'applied' | 'claimed' | 'changed twice' | 'newer'
+
 /**
  * Brings one row in line with what the storage said. 'claimed' and 'newer' leave the row alone: the writer behind the claim, or the
- * one who stamped the row after the scan began, sets it right (docs/orders-of-writing.md, Scan).
+ * one who stamped the row after the scan began, sets it right (docs/orders-of-writing.md, Scan). 'changed twice': the storage may say what a
+ * repeated request wrote. The row stays, and the storage is made to say what it says (`RepeatedRequests`).
  */
-export async function applyObservation(
-  query: Query,
-  observation: Observation,
-  context: ScanContext,
-): Promise<'applied' | 'claimed' | 'newer'> {
-  if (await isClaimed(query, observation.name, context.operation)) return 'claimed'
+export async function applyObservation(query: Query, observation: Observation, context: ScanContext): Promise<Applied> {
+  const doubt = await findDoubt(query, observation.name, context.operation)
+  if (doubt === 'claimed') return 'claimed'
+  if (doubt === 'changed twice' && (await contradicts(query, observation))) {
+    await endRemoval(query, observation, context.stamp)
+    return 'changed twice'
+  }
   switch (observation.kind) {
     case 'tag':
       return await applyTag(query, observation, context)
@@ -65,6 +71,34 @@ export async function applyObservation(
       await endLeaving(query, [observation.name.repository])
       return 'applied'
   }
+}
+
+/** Whether the row says otherwise of what the link holds. */
+async function contradicts(query: Query, observation: Observation): Promise<boolean> {
+  if (observation.kind === 'repository' || observation.kind === 'blob') return false
+  return (await findSaid(query, observation.name)).digest !== (linkedBy(observation) ?? null)
+}
+
+function linkedBy(observation: TagObservation | ManifestObservation | LinkObservation): Digest | undefined {
+  switch (observation.kind) {
+    case 'tag':
+      return observation.digest
+    case 'link':
+      return observation.found?.target
+    case 'manifest':
+      return observation.found === undefined && observation.unserved === undefined ? undefined : observation.name.digest
+  }
+}
+
+/** The row stays; a removal that did not come to its end is under way no more. */
+async function endRemoval(query: Query, { kind, name }: Observation, stamp: Stamp): Promise<void> {
+  if (kind !== 'link' && kind !== 'manifest') return
+  const repositoryId = (await findRepository(query, name.repository))?.id
+  if (repositoryId === undefined) return
+  const link = kind === 'link' ? await findLink(query, repositoryId, name.digest) : undefined
+  if (link?.condemnedMs === BEING_REMOVED) await setLink(query, repositoryId, name.digest, link.target, stamp)
+  const manifest = kind === 'manifest' ? await findManifest(query, repositoryId, name.digest) : undefined
+  if (manifest?.condemnedMs === BEING_REMOVED) await setManifestLeft(query, repositoryId, name.digest, manifest.subject, stamp)
 }
 
 async function applyTag(query: Query, { name, digest }: TagObservation, { number, stamp, movedBy }: ScanContext) {

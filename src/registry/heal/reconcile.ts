@@ -5,7 +5,7 @@ import { type Metadata, MetadataNotWritableError, nextNumber } from '../../metad
 import { closeScan, openScan, readProperty } from '../../metadata/scans.ts'
 import { unavailable } from '../../oci/errors.ts'
 import type { RepositoryName } from '../../oci/name.ts'
-import { applyObservation } from './observation.ts'
+import { type Applied, applyObservation } from './observation.ts'
 import { type Look, StorageLook } from './storage-look.ts'
 import type { Observation, ObservationOf, StorageView } from './storage-view.ts'
 
@@ -65,7 +65,8 @@ export class Reconcile implements Look {
   }
 
   async #lookAndHeal<Name extends ContentName>(names: readonly Name[]): Promise<readonly ObservationOf<Name>[]> {
-    const { healed, left } = await this.heal(names)
+    const { healed, left, doubted } = await this.heal(names)
+    if (doubted.length > 0) throw unavailable('What was changed twice a moment ago is compared with the storage; try again soon.')
     // Their writers may not have come to the sync yet, and others build on what is answered here.
     for (const observation of left) await this.#options.view.makeDurable(observation)
     return [...healed, ...left]
@@ -75,19 +76,24 @@ export class Reconcile implements Look {
   async heal<Name extends ContentName>(names: readonly Name[]): Promise<Healed<ObservationOf<Name>>> {
     const { view } = this.#options
     const healed: ObservationOf<Name>[] = []
+    const doubted: ObservationOf<Name>[] = []
     const observes = names.map((name) => async () => (await view.observe(name)) as ObservationOf<Name>)
-    const left = await this.healBy(async () => observes, { atOnce: AT_ONCE, onHealed: (seen) => healed.push(seen) })
-    return { healed, left }
+    const left = await this.healBy(async () => observes, {
+      atOnce: AT_ONCE,
+      onHealed: (seen) => healed.push(seen),
+      onDoubted: (seen) => doubted.push(seen),
+    })
+    return { healed, left, doubted }
   }
 
   /**
    * Heals rows by observations, of which so many are made side by side and written in one transaction. All that is believed must be read
    * within `find` and what it gives: the scan is open by then, so that a row which a writer changes meanwhile is newer. What was read
-   * before would undo that change. Gives those that were left to a writer.
+   * before would undo that change. Gives those that were left to a writer, or are in doubt.
    */
   async healBy<Seen extends Observation>(
     find: () => Promise<readonly Observe<Seen>[]>,
-    { atOnce, onHealed }: { readonly atOnce: number; readonly onHealed?: (seen: Seen) => void },
+    { atOnce, onHealed, onDoubted }: HealBy<Seen>,
   ): Promise<readonly Seen[]> {
     const { metadata, processId } = this.#options
     const scan = crypto.randomUUID()
@@ -98,10 +104,11 @@ export class Reconcile implements Look {
       for (let start = 0; start === 0 || start < observes.length; start += atOnce) {
         const observed = await Promise.all(observes.slice(start, start + atOnce).map((observe) => observe()))
         const rows = observed.filter((seen) => seen !== undefined)
-        const claimed = await this.#apply(rows, { scan, number, isLast: start + atOnce >= observes.length })
+        const notApplied = await this.#apply(rows, { scan, number, isLast: start + atOnce >= observes.length })
         for (const seen of rows) {
-          if (claimed.has(seen)) left.push(seen)
+          if (notApplied.has(seen)) left.push(seen)
           else onHealed?.(seen)
+          if (notApplied.get(seen) === 'changed twice') onDoubted?.(seen)
         }
       }
       return left
@@ -126,27 +133,27 @@ export class Reconcile implements Look {
     }
   }
 
-  /** The last transaction closes the scan. Gives those that were left to a writer with a claim. */
-  async #apply<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<ReadonlySet<Seen>> {
+  /** The last transaction closes the scan. Gives those that were left to a writer with a claim, or to a look that is to come. */
+  async #apply<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<ReadonlyMap<Seen, Applied>> {
     const parts = partsOf(observations)
-    const claimed: Seen[] = []
+    const left: [Seen, Applied][] = []
     for (const [index, part] of parts.entries())
-      claimed.push(...(await this.#applyPart(part, { ...open, isLast: open.isLast && index === parts.length - 1 })))
-    return new Set(claimed)
+      left.push(...(await this.#applyPart(part, { ...open, isLast: open.isLast && index === parts.length - 1 })))
+    return new Map(left)
   }
 
   /** In one transaction. */
-  async #applyPart<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<readonly Seen[]> {
+  async #applyPart<Seen extends Observation>(observations: readonly Seen[], open: OpenScan): Promise<readonly [Seen, Applied][]> {
     const { metadata, epoch, unknownForMs } = this.#options
     return await metadata.write(async (query) => {
       const stamp = { number: await nextNumber(query), epoch }
-      const claimed: Seen[] = []
+      const left: [Seen, Applied][] = []
       for (const observation of observations) {
         const outcome = await applyObservation(query, observation, { number: open.number, stamp, operation: '', unknownForMs })
-        if (outcome === 'claimed') claimed.push(observation)
+        if (outcome === 'claimed' || outcome === 'changed twice') left.push([observation, outcome])
       }
       if (open.isLast) await closeScan(query, open.scan)
-      return claimed
+      return left
     })
   }
 }
@@ -191,8 +198,18 @@ interface OpenScan {
 /** Looks at the storage; undefined: there is nothing to be written. */
 export type Observe<Seen extends Observation> = () => Promise<Seen | undefined>
 
-/** What became of rows: `left` are those of a writer who still has a claim on the name. */
+export interface HealBy<Seen extends Observation> {
+  readonly atOnce: number
+  readonly onHealed?: (seen: Seen) => void
+  readonly onDoubted?: (seen: Seen) => void
+}
+
+/**
+ * What became of rows: `left` are those of a writer who still has a claim on the name, and with them `doubted`, where a repeated request may have
+ * written what was seen.
+ */
 export interface Healed<Seen extends Observation> {
   readonly healed: readonly Seen[]
   readonly left: readonly Seen[]
+  readonly doubted: readonly Seen[]
 }

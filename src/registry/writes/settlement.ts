@@ -1,5 +1,6 @@
 import { type ClaimOwner, deleteClaims, listClaimedNames } from '../../metadata/claims.ts'
 import { type Metadata, nextNumber } from '../../metadata/query.ts'
+import { isLinked, noteChanged } from '../../metadata/repeats/changed-twice.ts'
 import { closeScan, openScan } from '../../metadata/scans.ts'
 import { applyObservation } from '../heal/observation.ts'
 import type { StorageView } from '../heal/storage-view.ts'
@@ -24,7 +25,7 @@ export class Settlement {
   }
 
   /** False when another process was quicker. A tag that the operation has moved was moved by it. */
-  async settle({ operation, action, actor }: ClaimOwner): Promise<boolean> {
+  async settle({ operation, process, action, actor }: ClaimOwner): Promise<boolean> {
     const { metadata, view, processId, epoch } = this.#options
     const scan = crypto.randomUUID()
     const { names, number } = await metadata.write(async (query) => ({
@@ -41,6 +42,8 @@ export class Settlement {
         const movedBy = action === undefined || actor === undefined ? undefined : { how: action, actor, atMs: Date.now() }
         for (const observation of observations)
           await applyObservation(query, observation, { number, stamp, operation, movedBy, unknownForMs: 0 })
+        // Its requests were answered a moment ago, and may come a second time. Those of a process that died have been waited for.
+        if (process === processId) await noteChanged(query, names.filter(isLinked), stamp.number)
         return true
       })
     } catch (error) {

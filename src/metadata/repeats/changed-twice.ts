@@ -1,0 +1,119 @@
+import type { Digest } from '../../oci/digest.ts'
+import type { RepositoryName } from '../../oci/name.ts'
+import type { Tag } from '../../oci/reference.ts'
+import type { ContentName, LinkName, ManifestName, TagName } from '../names.ts'
+import type { Query } from '../query.ts'
+import { ALL_EXPIRED } from './tables.ts'
+
+const EXPIRED = "(SELECT c.value FROM counter c WHERE c.name = 'expired')"
+
+/** A link in the storage. */
+export type LinkedName = TagName | ManifestName | LinkName
+
+export function isLinked(name: ContentName): name is LinkedName {
+  return name.kind === 'tag' || name.kind === 'link' || name.kind === 'manifest'
+}
+
+/** What may be in the bucket otherwise than the rows say: a request of its last change but one came a second time. */
+export interface ChangedTwice {
+  readonly name: LinkedName
+  /** By the clock of the machine that changed it last. */
+  readonly atMs: number
+}
+
+/** From now on links of a bucket that change twice are noted. A number that is there stays: changes of a process before this one may be repeated still. */
+export async function noteFromNowOn(query: Query): Promise<void> {
+  await query.run(`UPDATE counter SET value = 0 WHERE name = 'expired' AND value = ${ALL_EXPIRED}`)
+}
+
+/**
+ * The store refuses each request of the changes up to a number. False while an operation is under way that began before that was so, for a request of it
+ * may have come before one of those: `since` is a number that was drawn when it was so.
+ */
+export async function setExpired(query: Query, upTo: number, since: number): Promise<boolean> {
+  if ((await query.get('SELECT 1 FROM claim WHERE number <= ? LIMIT 1', since)) !== undefined) return false
+  await query.run("UPDATE counter SET value = max(value, ?) WHERE name = 'expired'", upTo)
+  return true
+}
+
+/** Some whose last change cannot be repeated any more, and that no operation has a claim on. */
+export async function listExpired(query: Query, limit: number): Promise<ChangedTwice[]> {
+  const rows = await query.all<NoteRow>(
+    `SELECT n.kind AS kind, n.repository AS repository, n.name AS name, n.at_ms AS atMs FROM changed_twice n
+     WHERE n.number <= ${EXPIRED}
+       AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = n.kind AND c.repository = n.repository AND c.name = n.name)
+     ORDER BY n.number LIMIT ?`,
+    limit,
+  )
+  return rows.map(({ atMs, ...row }) => ({ name: nameOf(row), atMs }))
+}
+
+export interface Said {
+  /** What the link holds; null: it is not there. */
+  readonly digest: Digest | null
+  /** The epoch that knows it; undefined without a row. */
+  readonly epoch: number | undefined
+  /** No request of its last change can come a second time. */
+  readonly isExpired: boolean
+}
+
+/** What is in the storage by the rows. */
+export async function findSaid(query: Query, name: LinkedName): Promise<Said> {
+  const row = await query.get<{ digest: Digest | null; epoch: number; isExpired: 0 | 1 }>(
+    SAID[name.kind],
+    name.repository,
+    keyOf(name),
+  )
+  return row === undefined ? { digest: null, epoch: undefined, isExpired: true } : { ...row, isExpired: row.isExpired === 1 }
+}
+
+const SAID = {
+  tag: said('tag', 'name', 'x.digest'),
+  link: said('link', 'digest', 'x.target'),
+  manifest: said('manifest', 'digest', 'CASE WHEN x.linked = 1 THEN x.digest END'),
+} as const
+
+function said(table: string, name: string, digest: string): string {
+  return `SELECT ${digest} AS digest, x.epoch AS epoch, CASE WHEN x.number <= ${EXPIRED} THEN 1 ELSE 0 END AS isExpired
+    FROM repository r JOIN ${table} x ON x.repository_id = r.id WHERE r.name = ? AND x.${name} = ?`
+}
+
+/** A change of these links has ended, and requests of it may come a second time. In directories nothing is noted. */
+export async function noteChanged(query: Query, names: readonly LinkedName[], number: number): Promise<void> {
+  await query.run(
+    `INSERT INTO changed_twice (kind, repository, name, number, at_ms)
+     SELECT value ->> 0, value ->> 1, value ->> 2, CAST(? AS INTEGER), CAST(? AS INTEGER) FROM json_each(?)
+     WHERE ${EXPIRED} < CAST(? AS INTEGER)
+     ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number, at_ms = excluded.at_ms`,
+    number,
+    Date.now(),
+    JSON.stringify(names.map((name) => [name.kind, name.repository, keyOf(name)])),
+    number,
+  )
+}
+
+/** The bucket says what the rows say, and nothing can come any more. */
+export async function forgetChanged(query: Query, name: LinkedName): Promise<void> {
+  await query.run(
+    'DELETE FROM changed_twice WHERE kind = ? AND repository = ? AND name = ?',
+    name.kind,
+    name.repository,
+    keyOf(name),
+  )
+}
+
+function keyOf(name: LinkedName): string {
+  return name.kind === 'tag' ? name.tag : name.digest
+}
+
+interface NoteRow {
+  readonly kind: LinkedName['kind']
+  readonly repository: RepositoryName
+  readonly name: string
+  readonly atMs: number
+}
+
+/** Rows hold what was parsed before it was written. */
+function nameOf({ kind, repository, name }: Omit<NoteRow, 'atMs'>): LinkedName {
+  return kind === 'tag' ? { kind, repository, tag: name as Tag } : { kind, repository, digest: name as Digest }
+}
