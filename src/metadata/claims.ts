@@ -4,6 +4,8 @@ import type { RepositoryName } from '../oci/name.ts'
 import type { Tag } from '../oci/reference.ts'
 import type { ContentName } from './names.ts'
 import type { Query } from './query.ts'
+import { EXPIRED } from './repeats/expired.ts'
+import { RemovedLately } from './repeats/removed-bytes.ts'
 
 /** Design 5b rule 2: what an operation is about to change. `alone` excludes every other operation; otherwise pushes share the name. */
 export interface Claim {
@@ -19,18 +21,23 @@ export interface ClaimOwner {
   readonly actor?: Actor | undefined
 }
 
-/** The owner of another operation's claim that excludes one of these, or undefined. */
+/** The owner of another operation's claim that excludes one of these, or undefined. Throws RemovedLately. */
 export async function findExcludingClaim(
   query: Query,
   claims: readonly Claim[],
   operation: string,
 ): Promise<ClaimOwner | undefined> {
+  const list = listed(claims)
   const row = await query.get<OwnerRow>(
     `SELECT ${OWNER} FROM json_each(?) CROSS JOIN claim ON kind = value ->> 0 AND repository = value ->> 1 AND name = value ->> 2
-     WHERE operation <> ? AND (alone = 1 OR CAST(value ->> 3 AS INTEGER) = 1) LIMIT 1`,
-    listed(claims),
+     WHERE operation <> ? AND (alone = 1 OR CAST(value ->> 3 AS INTEGER) = 1)
+     UNION ALL SELECT '', '', NULL, NULL, NULL, NULL FROM json_each(?) CROSS JOIN removed_bytes x ON x.digest = value ->> 2
+     WHERE value ->> 0 = 'blob' AND CAST(value ->> 3 AS INTEGER) = 0 AND x.number > ${EXPIRED} LIMIT 1`,
+    list,
     operation,
+    list,
   )
+  if (row?.operation === '') throw new RemovedLately()
   return row && ownerOf(row)
 }
 

@@ -17,22 +17,16 @@ const PROCESSES = 2
 const SECONDS = Number(process.env.BERTH_COLLECT_SECONDS ?? (triesAll ? 120 : 14))
 /** A signature is good for 3 s here, and for 15 in earnest: this stands for a minute. */
 const LATEST_MS = 12_000
-/** So much later the store refuses it. */
-const EXPIRED_MS = 5_000
 const RATE = 0.03
 const KILL_EVERY_MS = 7_000
 
 /** DELETEs, and PUTs of links: late, twice, or never. */
 function lateRequests(random: SeededRandom): FaultRule {
-  // Of a DELETE of bytes that was answered, no second one comes while the store would still do it.
-  const againMs = (key: string) =>
-    key.endsWith('/link') ? random.below(LATEST_MS) : EXPIRED_MS + random.below(LATEST_MS - EXPIRED_MS)
   const byChance = weather(random, {
     rate: RATE,
     faults: [
       () => ({ kind: 'deliver-late', afterMs: random.below(LATEST_MS) }),
-      () => ({ kind: 'deliver-again', afterMs: random.below(LATEST_MS), isLost: true }),
-      (_, { key }) => ({ kind: 'deliver-again', afterMs: againMs(key), isLost: false }),
+      () => ({ kind: 'deliver-again', afterMs: random.below(LATEST_MS), isLost: random.chance(0.5) }),
       () => ({ kind: 'cut-request', afterBytes: 0 }),
       () => ({ kind: 'lose-answer' }),
     ],

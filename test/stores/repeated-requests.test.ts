@@ -1,10 +1,14 @@
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
+import type { CollectorPolicy } from '../../src/registry/collect/policy.ts'
 import { AppInTest } from '../support/app-in-test.ts'
+import { IMPATIENT_POLICY } from '../support/collecting.ts'
 import { blobsOf, makeImage } from '../support/images.ts'
 import { describeOnStores } from '../support/object-store.ts'
+import { poll } from '../support/processes.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
 import { S3Client, type S3Place } from '../support/s3-client.ts'
 import { StoreProxy } from '../support/store-proxy.ts'
+import { bytesPath, filesInBucket } from '../support/stored-files.ts'
 import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 /** A request that was answered, and that a proxy delivers again while its signature is good: docs/decisions/0036-repeated-requests.md. */
@@ -16,6 +20,7 @@ const MADE_AGAIN = 'a request to the object store was delivered twice and undid 
 const [image, other] = [makeImage('first', { layers: 1 }), makeImage('second', { layers: 1 })]
 const layer = image.layers[0] ?? image.config
 const GONE = 'gone'
+const COLLECTED_MS = 60_000
 
 interface Repeated {
   /** Also the repository. */
@@ -103,7 +108,6 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
     folder = new TemporaryFolder()
     proxy = await StoreProxy.start(store().endpoint)
     place = await store().newBucket()
-    app = await start()
   })
   afterEach(async () => {
     await app[Symbol.asyncDispose]()
@@ -111,7 +115,7 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
     folder[Symbol.dispose]()
   })
 
-  async function start(): Promise<AppInTest> {
+  async function start(collector?: CollectorPolicy): Promise<AppInTest> {
     const { region, accessKey, secretKey, bucket } = place
     const keys = { region, accesskey: accessKey, secretkey: secretKey, bucket, regionendpoint: proxy.endpoint }
     const storage = {
@@ -120,7 +124,11 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
       delete: { enabled: true },
     }
     const metadata = { path: folder.join('metadata.db') }
-    return await AppInTest.start(folder, { storage, metadata }, { expiresSeconds: EXPIRES_SECONDS })
+    return await AppInTest.start(
+      folder,
+      { storage, metadata },
+      { expiresSeconds: EXPIRES_SECONDS, ...(collector && { collector }) },
+    )
   }
 
   const keyOf = ({ name, key }: Repeated) => `docker/registry/v2/repositories/${name}/${key}`
@@ -161,6 +169,7 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
   }
 
   test('undoes a change for a while: the bucket says what was acknowledged when no such request can come any more', async () => {
+    app = await start()
     await repeat(REPEATED)
     for (const each of REPEATED) expect([each.name, await inBucket(each)]).toEqual([each.name, each.undone])
 
@@ -171,6 +180,7 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
   })
 
   test('is not believed by the next start either: a pull gets what was acknowledged, or is told to come again', async () => {
+    app = await start()
     const moved = REPEATED.filter(({ name }) => name === 'tag-moved')
     await repeat(moved)
     await app.stop()
@@ -184,5 +194,22 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
 
     expect(late.headers.get('docker-content-digest')).toBe(PUSHED)
     expect(await Promise.all(moved.map(inBucket))).toEqual([PUSHED])
+  })
+
+  test('takes no bytes that were pushed since: a push of what the collector has just removed waits', async () => {
+    app = await start(IMPATIENT_POLICY)
+    const path = bytesPath(hexOf(layer.digest))
+    const isThere = async () => (await filesInBucket(place)).paths.has(path)
+    proxy.use(({ method, key }) =>
+      method === 'DELETE' && key.endsWith(path) ? { kind: 'deliver-again', afterMs: 1_500, isLost: false } : undefined,
+    )
+    await app.client.pushBlob('bytes', layer)
+    await poll('it is collected', COLLECTED_MS, async () => ((await isThere()) ? undefined : true))
+
+    await app.client.pushBlob('bytes', layer)
+    await proxy.allDelivered()
+
+    expect(proxy.seen.filter(({ fault }) => fault === 'deliver-again')).not.toEqual([])
+    expect(await isThere()).toBe(true)
   })
 })

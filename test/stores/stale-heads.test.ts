@@ -11,6 +11,8 @@ import { TemporaryFolder } from '../support/temporary-folder.ts'
 
 setDefaultTimeout(180_000)
 const SOON_MS = 90_000
+/** A push of what was collected waits for so long, and a little more; in earnest 15. */
+const EXPIRES_SECONDS = 3
 const layer = contentOf('application/octet-stream', fixedBytes(3_000))
 const path = bytesPath(layer.digest.slice('sha256:'.length))
 
@@ -22,7 +24,7 @@ describeOnStores('a store whose HEAD tells of an object for a while after its re
     const { region, accessKey: accesskey, secretKey: secretkey, bucket } = place
     const s3 = { region, accesskey, secretkey, bucket, regionendpoint: proxy.endpoint, forcepathstyle: true, secure: false }
     const sections = { storage: { s3, redirect: { disable: true } }, metadata: { path: folder.join('metadata.db') } }
-    await using app = await AppInTest.start(folder, sections, { collector: IMPATIENT_POLICY })
+    await using app = await AppInTest.start(folder, sections, { collector: IMPATIENT_POLICY, expiresSeconds: EXPIRES_SECONDS })
     await app.client.pushBlob('app', layer)
     await poll('it is collected', SOON_MS, async () => ((await filesInBucket(place)).paths.has(path) ? undefined : true))
     proxy.use(({ action, key }) =>

@@ -3,9 +3,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { Tag } from '../../oci/reference.ts'
 import type { ContentName, LinkName, ManifestName, TagName } from '../names.ts'
 import type { Query } from '../query.ts'
-import { ALL_EXPIRED } from './tables.ts'
-
-const EXPIRED = "(SELECT c.value FROM counter c WHERE c.name = 'expired')"
+import { EXPIRED } from './expired.ts'
 
 /** A link in the storage. */
 export type LinkedName = TagName | ManifestName | LinkName
@@ -19,21 +17,6 @@ export interface ChangedTwice {
   readonly name: LinkedName
   /** By the clock of the machine that changed it last. */
   readonly atMs: number
-}
-
-/** From now on links of a bucket that change twice are noted. A number that is there stays: changes of a process before this one may be repeated still. */
-export async function noteFromNowOn(query: Query): Promise<void> {
-  await query.run(`UPDATE counter SET value = 0 WHERE name = 'expired' AND value = ${ALL_EXPIRED}`)
-}
-
-/**
- * The store refuses each request of the changes up to a number. False while an operation is under way that began before that was so, for a request of it
- * may have come before one of those: `since` is a number that was drawn when it was so.
- */
-export async function setExpired(query: Query, upTo: number, since: number): Promise<boolean> {
-  if ((await query.get('SELECT 1 FROM claim WHERE number <= ? LIMIT 1', since)) !== undefined) return false
-  await query.run("UPDATE counter SET value = max(value, ?) WHERE name = 'expired'", upTo)
-  return true
 }
 
 /** Some whose last change cannot be repeated any more, and that no operation has a claim on. */

@@ -19,6 +19,11 @@ export const REPEAT_TABLES: readonly Sql[] = [
   noteTwice({ table: 'manifest', name: 'digest', column: 'linked' }),
 ]
 
+/** Bytes that were removed from a bucket a moment ago. number: the store refuses the request that did it when this has expired. */
+export const REMOVED_TABLES: readonly Sql[] = [
+  'CREATE TABLE removed_bytes (digest TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID',
+]
+
 /** The kind of a name is its table; the column says what is in the bucket. */
 function noteTwice({
   table,

@@ -11,7 +11,7 @@ import { PULL_TABLES } from '../pulls/tables.ts'
 import type { Sql } from '../query.ts'
 import { QUOTA_TABLES } from '../quotas/tables.ts'
 import { REMARK_TABLES } from '../remarks/tables.ts'
-import { REPEAT_TABLES } from '../repeats/tables.ts'
+import { REMOVED_TABLES, REPEAT_TABLES } from '../repeats/tables.ts'
 import { NUMBER_TABLES } from '../schema/numbers.ts'
 import { SEARCH_TABLES, SHORT_WORD_TABLES } from '../search/tables.ts'
 import { ACTIVITY_TABLES } from '../shown/tables.ts'
@@ -146,6 +146,7 @@ export const MIGRATIONS: readonly Migration[] = [
   { version: 26, statements: COLUMN_TABLES },
   { version: 27, statements: WAITING_TABLES, onlyAdds: true },
   { version: 28, statements: REPEAT_TABLES, onlyAdds: true },
+  { version: 29, statements: REMOVED_TABLES, onlyAdds: true },
 ]
 
 /** For rows of versions that were never in a PostgreSQL. */

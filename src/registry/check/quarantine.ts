@@ -4,6 +4,7 @@ import { listRepositoriesHolding } from '../../metadata/collecting/damage.ts'
 import { findManifestBytes } from '../../metadata/content.ts'
 import type { BlobName } from '../../metadata/names.ts'
 import type { Metadata, Query } from '../../metadata/query.ts'
+import { noteBytesRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { algorithmOf, type Digest, digestOf } from '../../oci/digest.ts'
 import type { StorageDriver } from '../../storage/driver.ts'
@@ -59,7 +60,10 @@ export class Quarantine {
         outcome = kept === undefined ? 'quarantined' : 'restored'
       },
       confirm: async (query, stamp) => {
-        if (outcome === 'quarantined') await deleteBlobs(query, [digest])
+        if (outcome === 'quarantined') {
+          await deleteBlobs(query, [digest])
+          await noteBytesRemoved(query, [digest], stamp.number)
+        }
         if (outcome === 'restored') await setBlobLive(query, digest, kept?.length ?? 0, stamp)
       },
     })

@@ -17,6 +17,7 @@ import {
 } from '../../metadata/collecting/repositories.ts'
 import { moveTag } from '../../metadata/history/tag-changes.ts'
 import type { Metadata, Query, Stamp } from '../../metadata/query.ts'
+import { noteBytesRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
@@ -92,9 +93,10 @@ export class Removal {
       take: (query) => takeUnneededBlobs(query, digests, touchedBefore),
       claims: ({ digest }) => [{ name: { kind: 'blob', digest }, alone: true }],
       remove: async (taken) => await storage.removeOnlyFiles(taken.map(({ digest }) => layout.blob(digest))),
-      confirm: async (query, taken) => {
+      confirm: async (query, taken, stamp) => {
         const digests = taken.map(({ digest }) => digest)
         await deleteBlobs(query, digests)
+        await noteBytesRemoved(query, digests, stamp.number)
       },
     })
   }

@@ -19,6 +19,7 @@ import { type MovedBy, moveTag } from '../../metadata/history/tag-changes.ts'
 import { putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
 import { findSaid } from '../../metadata/repeats/changed-twice.ts'
+import { noteBytesRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
 import type {
@@ -173,9 +174,11 @@ async function applyLink(query: Query, { name, found }: LinkObservation, context
 }
 
 async function applyBlob(query: Query, { name, size }: BlobObservation, context: ScanContext) {
-  const { number } = context
+  const { number, stamp } = context
   const row = await findBlob(query, name.digest)
   if (row !== undefined && row.number > number) return 'newer'
+  // A removal that was not confirmed has come so far: its request may come again.
+  if (size === undefined && row?.state === 'deleting') await noteBytesRemoved(query, [name.digest], stamp.number)
   if (size === undefined) await deleteBlobs(query, [name.digest])
   else await ensureBlobRow(query, name.digest, size, context)
   return 'applied'

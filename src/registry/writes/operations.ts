@@ -9,6 +9,7 @@ import {
 } from '../../metadata/claims.ts'
 import type { Liveness } from '../../metadata/processes.ts'
 import { type Metadata, nextNumber, type Query, type Stamp } from '../../metadata/query.ts'
+import { RemovedLately } from '../../metadata/repeats/removed-bytes.ts'
 import { type Actor, actorFields } from '../../observe/actor.ts'
 import type { Log, LogFields } from '../../observe/log.ts'
 import { type RegistryError, unavailable } from '../../oci/errors.ts'
@@ -21,6 +22,10 @@ const CLAIM_PATIENCE_MS = 10_000
 /** The same where names stay taken for a while after a process has died: clients wait for an answer for about 30 s. */
 const LATE_CLAIM_PATIENCE_MS = 20_000
 const LONGEST_PAUSE_MS = 25
+/** The same for bytes that were removed lately: seconds pass until they may come again. */
+const REMOVED_PAUSE_MS = 250
+/** What expires is known a few seconds later (`RepeatedRequests`). */
+const REMOVED_PATIENCE_MS = LATE_CLAIM_PATIENCE_MS + 5_000
 
 /** One change of the storage and the metadata, in the steps of docs/orders-of-writing.md: claim → act → confirm. */
 export interface Operation<Plan, Result> {
@@ -118,6 +123,12 @@ export class Operations {
     return unavailable(`Another request has been changing this for more than ${seconds} seconds; try again in a moment.`)
   }
 
+  #removedLately(): RegistryError {
+    return unavailable(
+      'This content was removed from the storage a moment ago, and can be pushed again in a few seconds; try again then.',
+    )
+  }
+
   async #perform<Plan, Result>(operation: Operation<Plan, Result>): Promise<Result> {
     for (;;) {
       const { name: action, actor } = operation
@@ -136,11 +147,17 @@ export class Operations {
   }
 
   async #claim<Plan, Result>(operation: Operation<Plan, Result>, owner: ClaimOwner): Promise<Plan> {
-    const deadline = performance.now() + this.#patienceMs
+    const beganMs = performance.now()
+    const deadline = beganMs + this.#patienceMs
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.#options.metadata.write((query) => this.#tryToClaim(query, operation, owner), operation.within)
       } catch (error) {
+        if (error instanceof RemovedLately && performance.now() < beganMs + REMOVED_PATIENCE_MS) {
+          await Bun.sleep(REMOVED_PAUSE_MS)
+          continue
+        }
+        if (error instanceof RemovedLately) throw this.#removedLately()
         if (!(error instanceof NameTaken)) throw error
         if (!(await this.#makeWay(error.by, attempt, deadline))) throw this.#stillTaken(error.by, operation.actor)
       }

@@ -1,10 +1,12 @@
 import { afterEach, beforeEach, expect, type Mock, spyOn, test } from 'bun:test'
+import { poll } from '../../../test/support/processes.ts'
 import { RestartableRegistry } from '../../../test/support/restartable-registry.ts'
-import { ensureRepository } from '../../metadata/changes.ts'
+import { deleteBlobs, ensureRepository, setBlobLive } from '../../metadata/changes.ts'
 import { type Claim, deleteClaims, insertClaims } from '../../metadata/claims.ts'
 import { setTag } from '../../metadata/history/tag-changes.ts'
 import { nextNumber } from '../../metadata/query.ts'
 import { listExpired } from '../../metadata/repeats/changed-twice.ts'
+import { noteBytesRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import { purgeTombstones } from '../../metadata/scans.ts'
 import { ownWork } from '../../observe/actor.ts'
 import { type Digest, digestOf } from '../../oci/digest.ts'
@@ -84,7 +86,7 @@ async function run(): Promise<void> {
 
 /** Runs until requests of all changes up to now have expired, and what was due then has been looked at. */
 async function expire(): Promise<void> {
-  for (const ms of [0, LATE_MS, 0]) {
+  for (const ms of [2_000, LATE_MS, 2_000]) {
     passedMs += ms
     await run()
   }
@@ -96,10 +98,10 @@ test('a tag that moves twice while a request of its first move may come again is
   await place(FIRST)
 
   await run()
-  passedMs += LATE_MS - 1_000
+  passedMs += LATE_MS - 2_000
   await run()
   expect([await inStorage(), await noted(), repaired]).toEqual([FIRST, [tag], []])
-  passedMs += 1_000
+  passedMs += 2_000
   await run()
   expect([await inStorage(), repaired]).toEqual([SECOND, ['tag']])
 
@@ -136,7 +138,8 @@ test('is not looked at while its last change may come again, though the change t
   await run()
   await move(SECOND)
   await place(FIRST)
-  await expire()
+  passedMs += LATE_MS
+  await run()
   expect([await inStorage(), await noted()]).toEqual([FIRST, [tag]])
 
   await expire()
@@ -206,4 +209,59 @@ test('the settlement of an operation leaves the row of a tag that changed twice,
   await expire()
 
   expect([await inStorage(), repaired]).toEqual([SECOND, ['tag']])
+})
+
+/** A push of bytes. How often it was planned. */
+function bring(): { readonly planned: () => number; readonly ended: Promise<unknown> } {
+  let count = 0
+  const plan = async () => {
+    count += 1
+    return { plan: undefined, claims: [{ name: { kind: 'blob', digest: FIRST } as const, alone: false }] }
+  }
+  const push = { name: 'push', actor: ownWork('test'), plan, act: async () => undefined, confirm: async () => 'brought' }
+  return { planned: () => count, ended: operations.perform(push) }
+}
+
+async function removeBytes(): Promise<void> {
+  await berth.metadata.write(async (query) => {
+    const number = await nextNumber(query)
+    await deleteBlobs(query, [FIRST])
+    await noteBytesRemoved(query, [FIRST], number)
+  })
+}
+
+test('a push of bytes that were removed a moment ago waits until the request that removed them cannot come again', async () => {
+  await removeBytes()
+  const push = bring()
+  await poll('it waits', 5_000, async () => (push.planned() > 1 ? true : undefined))
+
+  await expire()
+
+  expect(await push.ended).toBe('brought')
+  expect(await berth.metadata.read.all('SELECT digest FROM removed_bytes')).toEqual([])
+})
+
+test('and is put off when that takes longer', async () => {
+  await removeBytes()
+  const push = bring()
+  await poll('it waits', 5_000, async () => (push.planned() > 1 ? true : undefined))
+
+  passedMs += 30_000
+
+  await expect(push.ended).rejects.toThrow('This content was removed from the storage a moment ago')
+})
+
+test('bytes whose removal was not confirmed are waited for as well', async () => {
+  await berth.metadata.write(async (query) => {
+    await setBlobLive(query, FIRST, 1, { number: await nextNumber(query), epoch: EPOCH })
+    await query.run("UPDATE blob SET state = 'deleting'")
+  })
+  const act = async () => {
+    throw new Error('the store broke')
+  }
+  const claims = [{ name: { kind: 'blob', digest: FIRST } as const, alone: true }]
+  const removal = { name: 'removal', actor: ownWork('test'), plan: async () => ({ plan: undefined, claims }), act }
+  await expect(operations.perform({ ...removal, confirm: async () => undefined })).rejects.toThrow('the store broke')
+
+  expect(await berth.metadata.read.all('SELECT digest FROM removed_bytes')).toEqual([{ digest: FIRST }])
 })

@@ -6,9 +6,9 @@ import {
   type LinkedName,
   listExpired,
   noteChanged,
-  noteFromNowOn,
-  setExpired,
 } from '../../metadata/repeats/changed-twice.ts'
+import { noteFromNowOn, type Passed, setExpired } from '../../metadata/repeats/expired.ts'
+import { forgetRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import { ownWork } from '../../observe/actor.ts'
 import type { Log } from '../../observe/log.ts'
 import type { Digest } from '../../oci/digest.ts'
@@ -18,13 +18,27 @@ import { CURRENT_LINK_FILE, indexLinkFile, LINK_FILE, layout, MAX_LINK_BYTES } f
 import { FileTooLargeError } from '../../storage/storage-errors.ts'
 import type { Operations } from './operations.ts'
 
-/** One run looks at no more. */
+/** One run looks at no more links. */
 const AT_ONCE = 200
+/** A store that does not look at the time of a signature would do a request again much later: for that long no push of bytes is to wait. */
+const LONGEST_LATE_MS = 20_000
+/** How often the number of the last change is read within the time in which a request may come again: so exactly is known when it expires. */
+const LOOKS_WHILE_LATE = 16
+/** An operation that does not end holds up all that began after it. */
+const MOST_LOOKS = 4 * LOOKS_WHILE_LATE
 /** Where all processes had died, the rows are believed for so long against the storage: after that another registry may have served it. */
 const BELIEVED_MS = 60 * 60 * 1_000
 
 /** Is told of a link that is written or removed once more. */
 export type OnRepaired = (kind: LinkedName['kind']) => void
+
+/** At this time of the monotonic clock the last change was this one. */
+interface Look {
+  readonly upTo: number
+  readonly atMs: number
+  /** The last change when no request could come any more of those up to `upTo`; undefined before that. */
+  readonly since: number | undefined
+}
 
 export interface RepeatedRequestsOptions {
   readonly storage: StorageDriver
@@ -45,7 +59,7 @@ export function createRepeats(
   },
 ): RepeatedRequests | undefined {
   const mayWrite = options.onlyReads !== true && options.collector?.isReadOnly !== true
-  const { lateMs } = options.storage.capabilities
+  const lateMs = Math.min(options.storage.capabilities.lateMs, LONGEST_LATE_MS)
   return mayWrite && lateMs > 0 ? new RepeatedRequests({ ...options, lateMs }) : undefined
 }
 
@@ -55,10 +69,10 @@ export function createRepeats(
  */
 export class RepeatedRequests {
   readonly #options: RepeatedRequestsOptions
-  /** Changes up to this number were made before this time of the monotonic clock. */
-  #awaited: { readonly upTo: number; readonly fromMs: number } | undefined
-  /** As large as any number that was drawn while those could still come. */
-  #since: number | undefined
+  #looks: readonly Look[] = []
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  /** As far as this process has noted it. */
+  #expired = 0
 
   constructor(options: RepeatedRequestsOptions) {
     this.#options = options
@@ -82,14 +96,27 @@ export class RepeatedRequests {
   /** Notes which changes have expired. No clock of the machine decides: a process that takes this over counts from its own first look. */
   async #expire(): Promise<void> {
     const { metadata, lateMs } = this.#options
-    this.#awaited ??= { upTo: await currentNumber(metadata.read), fromMs: performance.now() }
-    const { upTo, fromMs } = this.#awaited
-    if (performance.now() < fromMs + lateMs) return
-    this.#since ??= await currentNumber(metadata.read)
-    const since = this.#since
-    if (!(await metadata.write((query) => setExpired(query, upTo, since)))) return
-    this.#awaited = undefined
-    this.#since = undefined
+    const nowMs = performance.now()
+    if (nowMs < this.#lookedAtMs + lateMs / LOOKS_WHILE_LATE) return
+    const number = await currentNumber(metadata.read)
+    this.#lookedAtMs = performance.now()
+    const looks = this.#looks.map((look) => ({ ...look, since: look.since ?? (nowMs < look.atMs + lateMs ? undefined : number) }))
+    const isNew = number !== (looks.at(-1)?.upTo ?? this.#expired)
+    this.#looks =
+      isNew && looks.length < MOST_LOOKS ? [...looks, { upTo: number, atMs: this.#lookedAtMs, since: undefined }] : looks
+    const passed = looks.flatMap(({ upTo, since }) => (since === undefined ? [] : [{ upTo, since }]))
+    if (passed.length > 0) await this.#noteExpired(passed)
+  }
+
+  async #noteExpired(passed: readonly Passed[]): Promise<void> {
+    const expired = await this.#options.metadata.write(async (query) => {
+      const upTo = await setExpired(query, passed)
+      await forgetRemoved(query)
+      return upTo
+    })
+    if (expired === undefined) return
+    this.#expired = expired
+    this.#looks = this.#looks.filter(({ upTo }) => upTo > expired)
   }
 
   /** An operation like any other: it has the link for itself, and requests of its own that may be repeated. */
