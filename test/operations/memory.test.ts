@@ -110,6 +110,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'registry/writes/operations.ts #underWayMs': 'Operations that are not settled, and their waiting',
   'registry/writes/operations.ts #leftSince': 'Operations that are not settled, and their waiting',
   'registry/writes/operations.ts #running': 'Operations that are not settled, and their waiting',
+  'registry/writes/repeated-requests.ts #looks': 'Changes of a bucket whose requests may come again',
   'registry/content/named-content.ts #manifests': 'What a manifest names, while it is pushed',
   'registry/content/named-content.ts #links': 'What a manifest names, while it is pushed',
   'registry/content/remembered-manifests.ts #found': 'Manifests of up to 64 KiB that were just served',
