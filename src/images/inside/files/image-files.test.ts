@@ -1,5 +1,6 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, spyOn, test } from 'bun:test'
 import { SeededRandom, seedFor } from '../../../../test/support/seeded-random.ts'
+import { FileNodes } from './file-nodes.ts'
 import { ImageFiles } from './image-files.ts'
 import type { FileKind, LayerContents, LayerFile, Whiteout } from './layer-file.ts'
 import { comparePaths } from './path-order.ts'
@@ -41,6 +42,24 @@ describe('the files of an image', () => {
     )
 
     expect(pathsIn(imageOf(below, above))).toEqual(['a#0', 'd#1'])
+  })
+
+  test('also those of a folder that the files before were put into', () => {
+    const below = layer([file('a/b/c')])
+
+    const files = imageOf(below, layer([file('a/b/d')], [{ path: 'a', isOpaque: false }]))
+
+    expect(pathsIn(files)).toEqual(['a/b/d#1'])
+    expect(files.list('a/b')?.map(({ path }) => path)).toEqual(['a/b/d'])
+  })
+
+  test('of one folder are put together by one way to it', () => {
+    using steps = spyOn(FileNodes.prototype, 'ensureChild')
+    const folder = 'usr/share/node_modules/app/dist/esm'
+
+    imageOf(layer(Array.from({ length: 100 }, (_, number) => file(`${folder}/${number}`))))
+
+    expect(steps).toHaveBeenCalledTimes(6 + 100)
   })
 
   test('an opaque folder hides what lower layers have in it, and stays', () => {

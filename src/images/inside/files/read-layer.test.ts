@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'bun:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { madeTar } from '../../../../test/support/made-tar.ts'
+import { ImageError } from '../../image-error.ts'
 import { tarHeader } from '../../tar/tar-header.ts'
 import { INTERESTS } from '../interests.ts'
 import type { LayerContents } from './layer-file.ts'
-import { readLayer } from './read-layer.ts'
+import { listLayer, readLayer } from './read-layer.ts'
 import { ReadingBudget } from './reading-budget.ts'
 
 async function* inPieces(bytes: Uint8Array, length = 1_000): AsyncGenerator<Uint8Array> {
@@ -64,6 +65,12 @@ describe('reading a layer', () => {
       ['bin', 'symbolic link', 0, 0o644, 0, 'usr/bin'],
     ])
     expect(files[1]?.found?.distribution).toEqual({ id: 'debian', version: '12', name: 'Debian GNU/Linux 12 (bookworm)' })
+  })
+
+  test('of an empty file tells what its name says', async () => {
+    const { files } = await read(madeTar([{ path: 'app/log4j-core-2.17.1.jar' }, { path: 'app/log4j.txt' }]))
+
+    expect(files.map(({ found }) => found?.packages?.map(({ name }) => name))).toEqual([['log4j-core'], undefined])
   })
 
   test('passes over the table and the marks of eStargz, which are about the layer', async () => {
@@ -198,4 +205,53 @@ test('what the source of the bytes throws is no sentence about the layer', async
   })
 
   await expect(reading).rejects.toThrow('the connection was lost')
+})
+
+describe('a reading that its own work ends', () => {
+  const entries = madeTar([{ path: 'a' }, { path: 'b', bytes: 'x' }])
+  const nothing = { label: 'the layer', interests: [], budget: new ReadingBudget(), fingerprintKey: undefined }
+  const failing = (error: Error) => ({
+    'at once': () => {
+      throw error
+    },
+    later: async () => {
+      await Promise.resolve()
+      throw error
+    },
+  })
+
+  test.each(['at once', 'later'] as const)(
+    '%s is told as a sentence where that is about the layer, and passed on otherwise',
+    async (when) => {
+      const [about, other] = [failing(new ImageError('it has too much')), failing(new Error('the disk is full'))]
+      const list = (addFile: () => void | Promise<void>, onUnpacked = () => undefined as void | Promise<void>) =>
+        listLayer(inPieces(entries), { ...nothing, onUnpacked }, { addFile, addWhiteout: () => undefined })
+
+      expect(await list(about[when])).toEqual(['it has too much'])
+      expect(await list(() => undefined, about[when])).toEqual(['it has too much'])
+      await expect(list(other[when])).rejects.toThrow('the disk is full')
+      await expect(list(() => undefined, other[when])).rejects.toThrow('the disk is full')
+    },
+  )
+
+  test('tells the source that no more is wanted', async () => {
+    let hasEnded = false
+    async function* endless(): AsyncGenerator<Uint8Array> {
+      try {
+        for (;;) yield entries.subarray(0, 512)
+      } finally {
+        hasEnded = true
+      }
+    }
+    const budget = {
+      takeEntry: () => {
+        throw new ImageError('it has too much')
+      },
+    }
+
+    const { problems } = await readLayer(endless(), { ...nothing, budget: budget as unknown as ReadingBudget })
+
+    expect(problems).toEqual(['it has too much'])
+    expect(hasEnded).toBe(true)
+  })
 })

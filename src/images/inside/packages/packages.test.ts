@@ -94,6 +94,15 @@ describe('packages', () => {
     expect(await packagesIn(path, content)).toEqual(expected as string[])
   })
 
+  test('of a list are told by the first line of each name, up to a line that is blank', async () => {
+    const long = `Version: ${'1'.repeat(300)}${' '.repeat(5_000)}2`
+    const status = `Package: a\nVersion: 1\nVersion: 2\nOriginal-Package: c\n \t\r\nPackage: b\n${long}\n`
+
+    const found = await packagesIn('var/lib/dpkg/status', status)
+
+    expect(found).toEqual(['deb a 1', `deb b ${'1'.repeat(300)}`])
+  })
+
   test('are read out of a long list while other work has its turn', async () => {
     let turns = 0
     const counting = setInterval(() => {
