@@ -17,11 +17,7 @@ setDefaultTimeout(120_000)
 /** In earnest 15. */
 const EXPIRES_SECONDS = 3
 const MADE_AGAIN = 'a request to the object store was delivered twice and undid a later change, which is made again'
-const [image, other, third] = [
-  makeImage('first', { layers: 1 }),
-  makeImage('second', { layers: 1 }),
-  makeImage('third', { layers: 1 }),
-] as const
+const [image, other] = [makeImage('first', { layers: 1 }), makeImage('second', { layers: 1 })]
 const layer = image.layers[0] ?? image.config
 const GONE = 'gone'
 const COLLECTED_MS = 60_000
@@ -198,21 +194,6 @@ describeOnStores('an answered request that a proxy delivers again', (store) => {
 
     expect(late.headers.get('docker-content-digest')).toBe(PUSHED)
     expect(await Promise.all(moved.map(inBucket))).toEqual([PUSHED])
-  })
-
-  test('is no reason to undo what another registry wrote, when all processes had died', async () => {
-    app = await start()
-    const moved = REPEATED.filter(({ name }) => name === 'tag-moved')
-    for (const blob of blobsOf(third)) await app.client.pushBlob('tag-moved', blob)
-    await expectStatus(await app.client.putManifest('tag-moved', 'third', third.manifest), 201)
-    await repeat(moved)
-    await app.stop()
-    for (const each of moved) await new S3Client(place).put(keyOf(each), third.manifest.digest)
-
-    app = await start()
-
-    const pulled = await expectStatus(await app.client.headManifest('tag-moved', 'latest'), 200)
-    expect(pulled.headers.get('docker-content-digest')).toBe(third.manifest.digest)
   })
 
   test('takes no bytes that were pushed since: a push of what the collector has just removed waits', async () => {

@@ -12,27 +12,23 @@ export function isLinked(name: ContentName): name is LinkedName {
   return name.kind === 'tag' || name.kind === 'link' || name.kind === 'manifest'
 }
 
-/** Some whose last change cannot be repeated any more, and that no operation has a claim on: they may be in the bucket otherwise than the rows say. */
-export async function listExpired(query: Query, limit: number): Promise<LinkedName[]> {
-  const rows = await query.all<NoteRow>(
-    `SELECT n.kind AS kind, n.repository AS repository, n.name AS name FROM changed_twice n
-     WHERE NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = n.kind AND c.repository = n.repository AND c.name = n.name)
-     GROUP BY n.kind, n.repository, n.name HAVING max(n.number) <= ${EXPIRED} LIMIT ?`,
-    limit,
-  )
-  return rows.map(nameOf)
+/** What may be in the bucket otherwise than the rows say: a request of its last change but one came a second time. */
+export interface ChangedTwice {
+  readonly name: LinkedName
+  /** By the clock of the machine that changed it last. */
+  readonly atMs: number
 }
 
-/** Whether a request that came a second time may have written what the link holds; undefined: it is not there. */
-export async function mayBeRepeated(query: Query, name: LinkedName, found: string | undefined): Promise<boolean> {
-  const row = await query.get(
-    'SELECT 1 FROM changed_twice WHERE kind = ? AND repository = ? AND name = ? AND before = ?',
-    name.kind,
-    name.repository,
-    keyOf(name),
-    found ?? '',
+/** Some whose last change cannot be repeated any more, and that no operation has a claim on. */
+export async function listExpired(query: Query, limit: number): Promise<ChangedTwice[]> {
+  const rows = await query.all<NoteRow>(
+    `SELECT n.kind AS kind, n.repository AS repository, n.name AS name, n.at_ms AS atMs FROM changed_twice n
+     WHERE n.number <= ${EXPIRED}
+       AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = n.kind AND c.repository = n.repository AND c.name = n.name)
+     ORDER BY n.number LIMIT ?`,
+    limit,
   )
-  return row !== undefined
+  return rows.map(({ atMs, ...row }) => ({ name: nameOf(row), atMs }))
 }
 
 export interface Said {
@@ -65,17 +61,16 @@ function said(table: string, name: string, digest: string): string {
     FROM repository r JOIN ${table} x ON x.repository_id = r.id WHERE r.name = ? AND x.${name} = ?`
 }
 
-/** A change has written to this link what it holds by its row, and its request may come a second time. In directories nothing is noted. */
-export async function noteWritten(query: Query, name: LinkedName, digest: Digest | null, number: number): Promise<void> {
+/** A change of these links has ended, and requests of it may come a second time. In directories nothing is noted. */
+export async function noteChanged(query: Query, names: readonly LinkedName[], number: number): Promise<void> {
   await query.run(
-    `INSERT INTO changed_twice (kind, repository, name, before, number)
-     SELECT CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS INTEGER) WHERE ${EXPIRED} < CAST(? AS INTEGER)
-     ON CONFLICT (kind, repository, name, before) DO UPDATE SET number = excluded.number`,
-    name.kind,
-    name.repository,
-    keyOf(name),
-    digest ?? '',
+    `INSERT INTO changed_twice (kind, repository, name, number, at_ms)
+     SELECT value ->> 0, value ->> 1, value ->> 2, CAST(? AS INTEGER), CAST(? AS INTEGER) FROM json_each(?)
+     WHERE ${EXPIRED} < CAST(? AS INTEGER)
+     ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number, at_ms = excluded.at_ms`,
     number,
+    Date.now(),
+    JSON.stringify(names.map((name) => [name.kind, name.repository, keyOf(name)])),
     number,
   )
 }
@@ -98,9 +93,10 @@ interface NoteRow {
   readonly kind: LinkedName['kind']
   readonly repository: RepositoryName
   readonly name: string
+  readonly atMs: number
 }
 
 /** Rows hold what was parsed before it was written. */
-function nameOf({ kind, repository, name }: NoteRow): LinkedName {
+function nameOf({ kind, repository, name }: Omit<NoteRow, 'atMs'>): LinkedName {
   return kind === 'tag' ? { kind, repository, tag: name as Tag } : { kind, repository, digest: name as Digest }
 }

@@ -9,19 +9,14 @@ export const ALL_EXPIRED = Number.MAX_SAFE_INTEGER
  * the statement that writes the row: a push has no further statement, and one of new content only inserts rows, for which there is no trigger.
  */
 export const REPEAT_TABLES: readonly Sql[] = [
-  // before: what a request that comes twice would write: what the link held before the change, '' where it was not there. number: of the change.
-  `CREATE TABLE changed_twice (kind TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, before TEXT NOT NULL, number INTEGER NOT NULL,
-     PRIMARY KEY (kind, repository, name, before)) WITHOUT ROWID`,
+  // number: of its last such change, which was made at that time of the machine.
+  `CREATE TABLE changed_twice (kind TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+     PRIMARY KEY (kind, repository, name)) WITHOUT ROWID`,
   // The store refuses by now every request of the changes up to this number. In a directory nothing comes late: of all changes.
   `INSERT INTO counter (name, value) VALUES ('expired', ${ALL_EXPIRED})`,
-  noteTwice({ table: 'tag', name: 'name', column: 'digest', before: "coalesce(OLD.digest, '')" }),
-  noteTwice({ table: 'link', name: 'digest', column: 'target', before: "coalesce(OLD.target, '')" }),
-  noteTwice({
-    table: 'manifest',
-    name: 'digest',
-    column: 'linked',
-    before: "CASE WHEN OLD.linked = 1 THEN OLD.digest ELSE '' END",
-  }),
+  noteTwice({ table: 'tag', name: 'name', column: 'digest' }),
+  noteTwice({ table: 'link', name: 'digest', column: 'target' }),
+  noteTwice({ table: 'manifest', name: 'digest', column: 'linked' }),
 ]
 
 /** Bytes that were removed from a bucket a moment ago. number: the store refuses the request that did it when this has expired. */
@@ -29,23 +24,28 @@ export const REMOVED_TABLES: readonly Sql[] = [
   'CREATE TABLE removed_bytes (digest TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID',
 ]
 
-interface LinkTable {
-  /** Also the kind of a name. */
+/** The kind of a name is its table; the column says what is in the bucket. */
+function noteTwice({
+  table,
+  name,
+  column,
+}: {
   readonly table: string
   readonly name: string
-  /** What is in the bucket. */
   readonly column: string
-  readonly before: string
-}
-
-function noteTwice({ table, name, column, before }: LinkTable): SqlOfEach {
-  return createTrigger({
-    name: `${table}_changed_twice`,
-    change: `AFTER UPDATE OF ${column} ON ${table}`,
-    when: `NEW.${column} IS DISTINCT FROM OLD.${column}`,
-    body: `INSERT INTO changed_twice (kind, repository, name, before, number)
-       SELECT '${table}', r.name, NEW.${name}, ${before}, NEW.number FROM counter c CROSS JOIN repository r ON r.id = NEW.repository_id
-       WHERE c.name = 'expired' AND c.value < OLD.number
-       ON CONFLICT (kind, repository, name, before) DO UPDATE SET number = excluded.number;`,
-  })
+}): SqlOfEach {
+  const trigger = (nowMs: string) =>
+    createTrigger({
+      name: `${table}_changed_twice`,
+      change: `AFTER UPDATE OF ${column} ON ${table}`,
+      when: `NEW.${column} IS DISTINCT FROM OLD.${column}`,
+      body: `INSERT INTO changed_twice (kind, repository, name, number, at_ms)
+         SELECT '${table}', r.name, NEW.${name}, NEW.number, ${nowMs} FROM counter c CROSS JOIN repository r ON r.id = NEW.repository_id
+         WHERE c.name = 'expired' AND c.value < OLD.number
+         ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number, at_ms = excluded.at_ms;`,
+    })
+  return {
+    sqlite: trigger("CAST(unixepoch('subsec') * 1000 AS INTEGER)").sqlite,
+    postgresql: trigger('CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)').postgresql,
+  }
 }

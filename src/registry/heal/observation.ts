@@ -18,7 +18,7 @@ import { BEING_REMOVED, findBlob, findLink, findManifest, findRepository, findTa
 import { type MovedBy, moveTag } from '../../metadata/history/tag-changes.ts'
 import { putManifestContent } from '../../metadata/manifest-content.ts'
 import type { Query, Stamp } from '../../metadata/query.ts'
-import { findSaid, mayBeRepeated } from '../../metadata/repeats/changed-twice.ts'
+import { findSaid } from '../../metadata/repeats/changed-twice.ts'
 import { noteBytesRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { RepositoryName } from '../../oci/name.ts'
@@ -55,7 +55,7 @@ export type Applied = 'applied' | 'claimed' | 'changed twice' | 'newer'
 export async function applyObservation(query: Query, observation: Observation, context: ScanContext): Promise<Applied> {
   const doubt = await findDoubt(query, observation.name, context.operation)
   if (doubt === 'claimed') return 'claimed'
-  if (doubt === 'changed twice' && (await contradicts(query, observation, context.stamp.epoch))) {
+  if (doubt === 'changed twice' && (await contradicts(query, observation))) {
     await endRemoval(query, observation, context.stamp)
     return 'changed twice'
   }
@@ -74,16 +74,10 @@ export async function applyObservation(query: Query, observation: Observation, c
   }
 }
 
-/**
- * Whether the row says otherwise of what the link holds. In an epoch that has not seen the row, only where a repeated request may have written that: anything
- * else comes from another registry, which has served the storage since.
- */
-async function contradicts(query: Query, observation: Observation, epoch: number): Promise<boolean> {
+/** Whether the row says otherwise of what the link holds. */
+async function contradicts(query: Query, observation: Observation): Promise<boolean> {
   if (observation.kind === 'repository' || observation.kind === 'blob') return false
-  const said = await findSaid(query, observation.name)
-  const found = linkedBy(observation)
-  if (said.digest === (found ?? null)) return false
-  return said.epoch === epoch || (await mayBeRepeated(query, observation.name, found))
+  return (await findSaid(query, observation.name)).digest !== (linkedBy(observation) ?? null)
 }
 
 function linkedBy(observation: TagObservation | ManifestObservation | LinkObservation): Digest | undefined {

@@ -1,12 +1,11 @@
 import { currentNumber, type Metadata, type Query } from '../../metadata/query.ts'
 import {
+  type ChangedTwice,
   findSaid,
   forgetChanged,
   type LinkedName,
   listExpired,
-  mayBeRepeated,
-  noteWritten,
-  type Said,
+  noteChanged,
 } from '../../metadata/repeats/changed-twice.ts'
 import { noteFromNowOn, type Passed, setExpired } from '../../metadata/repeats/expired.ts'
 import { forgetRemoved } from '../../metadata/repeats/removed-bytes.ts'
@@ -27,6 +26,8 @@ const LONGEST_LATE_MS = 20_000
 const LOOKS_WHILE_LATE = 16
 /** An operation that does not end holds up all that began after it. */
 const MOST_LOOKS = 4 * LOOKS_WHILE_LATE
+/** Where all processes had died, the rows are believed for so long against the storage: after that another registry may have served it. */
+const BELIEVED_MS = 60 * 60 * 1_000
 
 /** Is told of a link that is written or removed once more. */
 export type OnRepaired = (kind: LinkedName['kind']) => void
@@ -119,13 +120,14 @@ export class RepeatedRequests {
   }
 
   /** An operation like any other: it has the link for itself, and requests of its own that may be repeated. */
-  async #repair(name: LinkedName): Promise<void> {
-    const { operations, log, onRepaired } = this.#options
+  async #repair({ name, atMs }: ChangedTwice): Promise<void> {
+    const { operations, epoch, log, onRepaired } = this.#options
     let isRepaired = false
     const plan = async (query: Query) => {
       const said = await findSaid(query, name)
       if (!said.isExpired) throw new NotYet()
-      return { plan: said, claims: [{ name, alone: true }] }
+      const isBelieved = said.epoch === epoch || Date.now() < atMs + BELIEVED_MS
+      return { plan: isBelieved ? said : undefined, claims: [{ name, alone: true }] }
     }
     try {
       await operations.perform({
@@ -133,11 +135,11 @@ export class RepeatedRequests {
         actor: ownWork('repeats'),
         plan,
         act: async (said) => {
-          isRepaired = await this.#write(name, said)
+          isRepaired = said !== undefined && (await this.#write(name, said.digest))
         },
-        confirm: async (query, { digest }, stamp) => {
-          await forgetChanged(query, name)
-          if (isRepaired) await noteWritten(query, name, digest, stamp.number)
+        confirm: async (query, _, stamp) => {
+          if (isRepaired) await noteChanged(query, [name], stamp.number)
+          else await forgetChanged(query, name)
         },
       })
     } catch (error) {
@@ -149,23 +151,18 @@ export class RepeatedRequests {
     onRepaired?.(name.kind)
   }
 
-  /** False when the storage says so already, or what another registry wrote after all processes had died. */
-  async #write(name: LinkedName, { digest, epoch }: Said): Promise<boolean> {
-    const { storage, metadata } = this.#options
+  /** False when the storage says so already. */
+  async #write(name: LinkedName, digest: Digest | null): Promise<boolean> {
+    const { storage } = this.#options
     const { directory, visibleBy } = placeOf(name)
-    const isOfThisEpoch = epoch === this.#options.epoch
-    const found = await this.#read(name)
-    const isRight = found === (digest ?? undefined)
-    if (!isRight && !isOfThisEpoch && !(await mayBeRepeated(metadata.read, name, found))) return false
-    if (digest !== null) {
-      if (isRight && (await this.#isInHistory(name, digest))) return false
-      await storage.place([placement(name, digest)])
-      return true
+    if (digest === null) {
+      // Of a tag also what makes it none to Berth, and a name without an image to registry:2.
+      const isThere = name.kind === 'tag' ? (await storage.list(directory)).length > 0 : (await this.#read(name)) !== undefined
+      if (isThere) await storage.remove(directory, visibleBy)
+      return isThere
     }
-    // What is left of a tag is none to Berth, and a name without an image to registry:2.
-    const isLeft = isRight && isOfThisEpoch && name.kind === 'tag' && (await storage.list(directory)).length > 0
-    if (isRight && !isLeft) return false
-    await storage.remove(directory, visibleBy)
+    if ((await this.#read(name)) === digest && (await this.#isInHistory(name, digest))) return false
+    await storage.place([placement(name, digest)])
     return true
   }
 

@@ -1,6 +1,6 @@
 import { type ClaimOwner, deleteClaims, listClaimedNames } from '../../metadata/claims.ts'
 import { type Metadata, nextNumber } from '../../metadata/query.ts'
-import { findSaid, isLinked, noteWritten } from '../../metadata/repeats/changed-twice.ts'
+import { isLinked, noteChanged } from '../../metadata/repeats/changed-twice.ts'
 import { closeScan, openScan } from '../../metadata/scans.ts'
 import { applyObservation } from '../heal/observation.ts'
 import type { StorageView } from '../heal/storage-view.ts'
@@ -43,9 +43,7 @@ export class Settlement {
         for (const observation of observations)
           await applyObservation(query, observation, { number, stamp, operation, movedBy, unknownForMs: 0 })
         // Its requests were answered a moment ago, and may come a second time. Those of a process that died have been waited for.
-        if (process === processId)
-          for (const name of names.filter(isLinked))
-            await noteWritten(query, name, (await findSaid(query, name)).digest, stamp.number)
+        if (process === processId) await noteChanged(query, names.filter(isLinked), stamp.number)
         return true
       })
     } catch (error) {
