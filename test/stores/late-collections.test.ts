@@ -50,8 +50,9 @@ describeOnStores('DELETEs and links that come late, twice or never', (store, kin
     proxy.use(lateRequests(new SeededRandom(seed)))
 
     const faulty = () => proxy.seen.filter(({ fault }) => fault !== undefined)
+    // One of them: where all have ended the bucket is believed, for another registry may have served it since (docs/decisions/0036-repeated-requests.md).
     const kill = async () => {
-      await storm.disaster(async () => await fleet.kill(1 + storm.random.below(PROCESSES), storm.random))
+      await storm.disaster(async () => await fleet.kill(1, storm.random))
       await fleet.start()
     }
     const kills = await storm.rage(SECONDS * 1_000, KILL_EVERY_MS, kill, () => faulty().length > 0)

@@ -12,23 +12,16 @@ export function isLinked(name: ContentName): name is LinkedName {
   return name.kind === 'tag' || name.kind === 'link' || name.kind === 'manifest'
 }
 
-/** What may be in the bucket otherwise than the rows say: a request of its last change but one came a second time. */
-export interface ChangedTwice {
-  readonly name: LinkedName
-  /** By the clock of the machine that changed it last. */
-  readonly atMs: number
-}
-
-/** Some whose last change cannot be repeated any more, and that no operation has a claim on. */
-export async function listExpired(query: Query, limit: number): Promise<ChangedTwice[]> {
+/** Some whose last change cannot be repeated any more, and that no operation has a claim on: they may be in the bucket otherwise than the rows say. */
+export async function listExpired(query: Query, limit: number): Promise<LinkedName[]> {
   const rows = await query.all<NoteRow>(
-    `SELECT n.kind AS kind, n.repository AS repository, n.name AS name, n.at_ms AS atMs FROM changed_twice n
+    `SELECT n.kind AS kind, n.repository AS repository, n.name AS name FROM changed_twice n
      WHERE n.number <= ${EXPIRED}
        AND NOT EXISTS (SELECT 1 FROM claim c WHERE c.kind = n.kind AND c.repository = n.repository AND c.name = n.name)
      ORDER BY n.number LIMIT ?`,
     limit,
   )
-  return rows.map(({ atMs, ...row }) => ({ name: nameOf(row), atMs }))
+  return rows.map(nameOf)
 }
 
 export interface Said {
@@ -64,12 +57,11 @@ function said(table: string, name: string, digest: string): string {
 /** A change of these links has ended, and requests of it may come a second time. In directories nothing is noted. */
 export async function noteChanged(query: Query, names: readonly LinkedName[], number: number): Promise<void> {
   await query.run(
-    `INSERT INTO changed_twice (kind, repository, name, number, at_ms)
-     SELECT value ->> 0, value ->> 1, value ->> 2, CAST(? AS INTEGER), CAST(? AS INTEGER) FROM json_each(?)
+    `INSERT INTO changed_twice (kind, repository, name, number)
+     SELECT value ->> 0, value ->> 1, value ->> 2, CAST(? AS INTEGER) FROM json_each(?)
      WHERE ${EXPIRED} < CAST(? AS INTEGER)
-     ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number, at_ms = excluded.at_ms`,
+     ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number`,
     number,
-    Date.now(),
     JSON.stringify(names.map((name) => [name.kind, name.repository, keyOf(name)])),
     number,
   )
@@ -93,7 +85,6 @@ interface NoteRow {
   readonly kind: LinkedName['kind']
   readonly repository: RepositoryName
   readonly name: string
-  readonly atMs: number
 }
 
 /** Rows hold what was parsed before it was written. */

@@ -9,8 +9,8 @@ export const ALL_EXPIRED = Number.MAX_SAFE_INTEGER
  * the statement that writes the row: a push has no further statement, and one of new content only inserts rows, for which there is no trigger.
  */
 export const REPEAT_TABLES: readonly Sql[] = [
-  // number: of its last such change, which was made at that time of the machine.
-  `CREATE TABLE changed_twice (kind TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+  // number: of its last such change.
+  `CREATE TABLE changed_twice (kind TEXT NOT NULL, repository TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL,
      PRIMARY KEY (kind, repository, name)) WITHOUT ROWID`,
   // The store refuses by now every request of the changes up to this number. In a directory nothing comes late: of all changes.
   `INSERT INTO counter (name, value) VALUES ('expired', ${ALL_EXPIRED})`,
@@ -24,28 +24,22 @@ export const REMOVED_TABLES: readonly Sql[] = [
   'CREATE TABLE removed_bytes (digest TEXT PRIMARY KEY, number INTEGER NOT NULL) WITHOUT ROWID',
 ]
 
-/** The kind of a name is its table; the column says what is in the bucket. */
-function noteTwice({
-  table,
-  name,
-  column,
-}: {
+interface LinkTable {
+  /** Also the kind of a name. */
   readonly table: string
   readonly name: string
+  /** What is in the bucket. */
   readonly column: string
-}): SqlOfEach {
-  const trigger = (nowMs: string) =>
-    createTrigger({
-      name: `${table}_changed_twice`,
-      change: `AFTER UPDATE OF ${column} ON ${table}`,
-      when: `NEW.${column} IS DISTINCT FROM OLD.${column}`,
-      body: `INSERT INTO changed_twice (kind, repository, name, number, at_ms)
-         SELECT '${table}', r.name, NEW.${name}, NEW.number, ${nowMs} FROM counter c CROSS JOIN repository r ON r.id = NEW.repository_id
-         WHERE c.name = 'expired' AND c.value < OLD.number
-         ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number, at_ms = excluded.at_ms;`,
-    })
-  return {
-    sqlite: trigger("CAST(unixepoch('subsec') * 1000 AS INTEGER)").sqlite,
-    postgresql: trigger('CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)').postgresql,
-  }
+}
+
+function noteTwice({ table, name, column }: LinkTable): SqlOfEach {
+  return createTrigger({
+    name: `${table}_changed_twice`,
+    change: `AFTER UPDATE OF ${column} ON ${table}`,
+    when: `NEW.${column} IS DISTINCT FROM OLD.${column}`,
+    body: `INSERT INTO changed_twice (kind, repository, name, number)
+       SELECT '${table}', r.name, NEW.${name}, NEW.number FROM counter c CROSS JOIN repository r ON r.id = NEW.repository_id
+       WHERE c.name = 'expired' AND c.value < OLD.number
+       ON CONFLICT (kind, repository, name) DO UPDATE SET number = excluded.number;`,
+  })
 }

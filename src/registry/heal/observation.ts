@@ -55,7 +55,7 @@ export type Applied = 'applied' | 'claimed' | 'changed twice' | 'newer'
 export async function applyObservation(query: Query, observation: Observation, context: ScanContext): Promise<Applied> {
   const doubt = await findDoubt(query, observation.name, context.operation)
   if (doubt === 'claimed') return 'claimed'
-  if (doubt === 'changed twice' && (await contradicts(query, observation))) {
+  if (doubt === 'changed twice' && (await contradicts(query, observation, context.stamp.epoch))) {
     await endRemoval(query, observation, context.stamp)
     return 'changed twice'
   }
@@ -74,10 +74,11 @@ export async function applyObservation(query: Query, observation: Observation, c
   }
 }
 
-/** Whether the row says otherwise of what the link holds. */
-async function contradicts(query: Query, observation: Observation): Promise<boolean> {
+/** Whether a row of this epoch says otherwise of what the link holds. In a new one another registry may have written that. */
+async function contradicts(query: Query, observation: Observation, epoch: number): Promise<boolean> {
   if (observation.kind === 'repository' || observation.kind === 'blob') return false
-  return (await findSaid(query, observation.name)).digest !== (linkedBy(observation) ?? null)
+  const said = await findSaid(query, observation.name)
+  return said.epoch === epoch && said.digest !== (linkedBy(observation) ?? null)
 }
 
 function linkedBy(observation: TagObservation | ManifestObservation | LinkObservation): Digest | undefined {

@@ -163,12 +163,10 @@ test('a tag that was deleted is deleted again, and its tombstone stays until the
   expect(await tombstones()).toBe(0)
 })
 
-test('the storage is believed where all processes had died, and longer than an hour has passed since', async () => {
+test('the storage is believed where all processes had ended: another registry may have written it since', async () => {
   await move(FIRST, EPOCH - 1)
   await move(SECOND, EPOCH - 1)
   await place(FIRST)
-  const { now: real } = Date
-  using _clock = spyOn(Date, 'now').mockImplementation(() => real() + 61 * 60_000)
 
   await expire()
 

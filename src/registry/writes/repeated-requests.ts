@@ -1,12 +1,5 @@
 import { currentNumber, type Metadata, type Query } from '../../metadata/query.ts'
-import {
-  type ChangedTwice,
-  findSaid,
-  forgetChanged,
-  type LinkedName,
-  listExpired,
-  noteChanged,
-} from '../../metadata/repeats/changed-twice.ts'
+import { findSaid, forgetChanged, type LinkedName, listExpired, noteChanged } from '../../metadata/repeats/changed-twice.ts'
 import { noteFromNowOn, type Passed, setExpired } from '../../metadata/repeats/expired.ts'
 import { forgetRemoved } from '../../metadata/repeats/removed-bytes.ts'
 import { ownWork } from '../../observe/actor.ts'
@@ -26,8 +19,6 @@ const LONGEST_LATE_MS = 20_000
 const LOOKS_WHILE_LATE = 16
 /** An operation that does not end holds up all that began after it. */
 const MOST_LOOKS = 4 * LOOKS_WHILE_LATE
-/** Where all processes had died, the rows are believed for so long against the storage: after that another registry may have served it. */
-const BELIEVED_MS = 60 * 60 * 1_000
 
 /** Is told of a link that is written or removed once more. */
 export type OnRepaired = (kind: LinkedName['kind']) => void
@@ -120,14 +111,14 @@ export class RepeatedRequests {
   }
 
   /** An operation like any other: it has the link for itself, and requests of its own that may be repeated. */
-  async #repair({ name, atMs }: ChangedTwice): Promise<void> {
+  async #repair(name: LinkedName): Promise<void> {
     const { operations, epoch, log, onRepaired } = this.#options
     let isRepaired = false
     const plan = async (query: Query) => {
       const said = await findSaid(query, name)
       if (!said.isExpired) throw new NotYet()
-      const isBelieved = said.epoch === epoch || Date.now() < atMs + BELIEVED_MS
-      return { plan: isBelieved ? said : undefined, claims: [{ name, alone: true }] }
+      // Where all processes had ended, another registry may have served the bucket since: what it says is believed.
+      return { plan: said.epoch === epoch ? said : undefined, claims: [{ name, alone: true }] }
     }
     try {
       await operations.perform({
