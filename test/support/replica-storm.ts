@@ -12,6 +12,9 @@ const BETWEEN = 12
 /** The server ends the session of a replica that stands still after 15 s. */
 const TAKEN_FOR_DEAD_MS = 18_000
 
+/** A replica that stands still has taken requests, and their clients go on with others. */
+const ANSWERED_MS = 20_000
+
 export interface ReplicaStormOptions {
   readonly replicas: Replicas
   readonly server: PostgresServer
@@ -158,7 +161,7 @@ class JudgingClient extends RegistryClient {
   readonly #wrong: string[]
 
   constructor(url: string, wrong: string[]) {
-    super(url)
+    super(url, ANSWERED_MS)
     this.#wrong = wrong
   }
 
