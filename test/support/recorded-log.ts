@@ -1,6 +1,6 @@
 import type { Log, LogFields, LogLevel, LogOutput } from '../../src/observe/log.ts'
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 90_000
 const LAST_LINES = 20
 
 export interface RecordedLine {
