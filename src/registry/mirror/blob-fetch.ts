@@ -124,6 +124,8 @@ export class BlobFetch {
       if (left !== undefined) await this.#takeOver(left, writer)
       await this.#bringInto(writer)
     } finally {
+      // Also where it failed: told any later, the row of the next fetch would name this file.
+      await this.#telling.catch(() => undefined)
       await writer.close()
     }
   }
