@@ -40,7 +40,7 @@ type Tried<Result> =
   | { readonly state: 'undone'; readonly cause: unknown }
 
 /**
- * A PostgreSQL database whose tables exist. A whole transaction runs alone, as in SQLite: no other process changes what it has read before it commits.
+ * A PostgreSQL database whose tables exist. A whole transaction runs alone, as in SQLite: until it commits, no other process changes what it has read.
  * Narrow transactions run side by side if they concern different names (docs/decisions/0035-postgresql.md).
  */
 export class PostgresMetadata implements OwnedMetadata {

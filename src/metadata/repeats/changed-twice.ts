@@ -12,7 +12,7 @@ export function isLinked(name: ContentName): name is LinkedName {
   return name.kind === 'tag' || name.kind === 'link' || name.kind === 'manifest'
 }
 
-/** Some whose last change cannot be repeated any more, and that no operation has a claim on: they may be in the bucket otherwise than the rows say. */
+/** Noted links that the bucket may hold otherwise than the rows say. Each can be compared now: the store refuses all requests of its changes, and no operation claims it. */
 export async function listExpired(query: Query, limit: number): Promise<LinkedName[]> {
   const rows = await query.all<NoteRow>(
     `SELECT n.kind AS kind, n.repository AS repository, n.name AS name FROM changed_twice n

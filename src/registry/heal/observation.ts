@@ -48,9 +48,9 @@ export interface ScanContext {
 export type Applied = 'applied' | 'claimed' | 'changed twice' | 'newer'
 
 /**
- * Brings one row in line with what the storage said. 'claimed' and 'newer' leave the row alone: the writer behind the claim, or the
- * one who stamped the row after the scan began, sets it right (docs/orders-of-writing.md, Scan). 'changed twice': the storage may say what a
- * repeated request wrote. The row stays, and the storage is made to say what it says (`RepeatedRequests`).
+ * Brings one row in line with what the storage said. It leaves the row alone in three cases (docs/orders-of-writing.md, Scan). 'claimed': an operation is
+ * changing the name, and sets the row right. 'newer': an operation has changed the row since the scan began. 'changed twice': a repeated request may have
+ * changed the storage, which `RepeatedRequests` brings in line with the row.
  */
 export async function applyObservation(query: Query, observation: Observation, context: ScanContext): Promise<Applied> {
   const doubt = await findDoubt(query, observation.name, context.operation)

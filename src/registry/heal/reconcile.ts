@@ -204,10 +204,7 @@ export interface HealBy<Seen extends Observation> {
   readonly onDoubted?: (seen: Seen) => void
 }
 
-/**
- * What became of rows: `left` are those of a writer who still has a claim on the name, and with them `doubted`, where a repeated request may have
- * written what was seen.
- */
+/** `left`: rows that were not changed, because an operation claims the name or a repeated request may have changed the storage. `doubted`: the latter of them. */
 export interface Healed<Seen extends Observation> {
   readonly healed: readonly Seen[]
   readonly left: readonly Seen[]
