@@ -50,13 +50,13 @@ export function mirror(blobBytes: number): Bench {
     contestants: CONTESTANTS,
     figures: FIGURES,
     sections: async ({ folder }, contestant) => {
-      upstream ??= BenchUpstream.start(folder)
+      upstream ??= await BenchUpstream.start(folder)
       const { url } = upstream
       if (contestant === 'peer') return stringify({ proxy: { remoteurl: url } })
       if (contestant === 'zot') return zotSync(url)
       return stringify({ mirrors: [{ prefix: PREFIX, url, ttl: TTL }] })
     },
-    end: async () => await upstream?.stop(),
+    end: async () => await upstream?.[Symbol.asyncDispose](),
     fill: async ({ contestant, data }) => {
       if (contestant.startsWith('berth')) new LayoutStore(data).writeRepository(OWN, 1, 1)
     },
@@ -159,7 +159,7 @@ async function missedSample(registry: RegistryUnderLoad, { blob, upstream }: Mis
   const gigabytes = (blob.size * CLIENTS) / 1e9
   return {
     fetches: upstream.fetchesOf(blob),
-    first: Math.max(...firstBytesAtMs) - upstream.firstSentAtMs(blob),
+    first: Math.max(...firstBytesAtMs) - upstream.firstAnsweredAtMs(blob),
     'missed-rate': gigabytes / seconds,
     'missed-cpu': (registry.cpuSeconds() - before) / gigabytes,
     peak: registry.residentBytes().peak / 1e6,

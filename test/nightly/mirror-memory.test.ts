@@ -36,29 +36,25 @@ describeWith({ programs: ['curl'] }, `resident memory stays under ${LIMIT_MB} MB
 async function peakOfFetch(): Promise<number> {
   using folder = new TemporaryFolder()
   const blob = (await LargeBlobs.make(folder.path, BLOB_MIB * MIB)).next()
-  const upstream = BenchUpstream.start(folder.path)
-  try {
-    await upstream.addBlob(blob)
-    const moreConfig = stringify({ mirrors: [{ prefix: 'far', url: upstream.url }] })
-    await using berth = await startBerth({ folder, processes: PROCESSES, moreConfig })
-    const url = `${berth.url}/v2/far/app/blobs/${blob.digest}`
-    const clients = Array.from({ length: CLIENTS }, (_, client) => {
-      const taking = client < HASHING_CLIENTS ? 'sha256sum' : 'wc -c'
-      const env = environmentIn(folder.path)
-      return Bun.spawn(['sh', '-c', STOPPING, 'sh', url, taking], { env, stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' })
-    })
-    await berth.program.waitForOutput(/msg="a blob was fetched"/, TIMEOUT_MS)
+  await using upstream = await BenchUpstream.start(folder.path)
+  await upstream.addBlob(blob)
+  const moreConfig = stringify({ mirrors: [{ prefix: 'far', url: upstream.url }] })
+  await using berth = await startBerth({ folder, processes: PROCESSES, moreConfig })
+  const url = `${berth.url}/v2/far/app/blobs/${blob.digest}`
+  const clients = Array.from({ length: CLIENTS }, (_, client) => {
+    const taking = client < HASHING_CLIENTS ? 'sha256sum' : 'wc -c'
+    const env = environmentIn(folder.path)
+    return Bun.spawn(['sh', '-c', STOPPING, 'sh', url, taking], { env, stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' })
+  })
+  await berth.program.waitForOutput(/msg="a blob was fetched"/, TIMEOUT_MS)
 
-    for (const { stdin } of clients) stdin.write('\n')
-    for (const { stdin } of clients) await stdin.end()
-    const taken = await Promise.all(clients.map(async ({ stdout }) => (await stdout.text()).trim()))
+  for (const { stdin } of clients) stdin.write('\n')
+  for (const { stdin } of clients) await stdin.end()
+  const taken = await Promise.all(clients.map(async ({ stdout }) => (await stdout.text()).trim()))
 
-    expect(new Set(taken)).toEqual(new Set([`${blob.digest.slice('sha256:'.length)}  -`, String(blob.size)]))
-    expect(upstream.fetchesOf(blob)).toBe(1)
-    const peaksMib = await Promise.all((await berth.workers()).map(peakMibOf))
-    expect(peaksMib).toHaveLength(PROCESSES)
-    return (Math.max(...peaksMib) * MIB) / 1e6
-  } finally {
-    await upstream.stop()
-  }
+  expect(new Set(taken)).toEqual(new Set([`${blob.digest.slice('sha256:'.length)}  -`, String(blob.size)]))
+  expect(upstream.fetchesOf(blob)).toBe(1)
+  const peaksMib = await Promise.all((await berth.workers()).map(peakMibOf))
+  expect(peaksMib).toHaveLength(PROCESSES)
+  return (Math.max(...peaksMib) * MIB) / 1e6
 }
