@@ -26,6 +26,16 @@ test('what leaves together is no longer than one write may be, and no line is cu
   expect(written.pieces.at(-1)).toBe('last\n')
 })
 
+test('a write has so many bytes, not characters', async () => {
+  const written = new Written()
+  const output = new GatheredOutput(written, 10)
+
+  for (const line of ['größe\n', 'ß\n', 'é€é€\n', 'end\n']) output.write(line)
+  await output.end()
+
+  expect(written.pieces).toEqual(['größe\n', 'ß\n', 'é€é€\n', 'end\n'])
+})
+
 test('the end hands on what waits before it ends what comes after', async () => {
   const written = new Written()
   const output = new GatheredOutput(written, 100)

@@ -5,23 +5,29 @@ const GATHER_MS = 10
 
 /**
  * Hands on lines about requests together. Each hand-over is a trip to the file pool and back, which costs more than writing the lines:
- * with one in each turn of the event loop a request took 12 µs of CPU for its line, with this it takes 3.
+ * with one in each turn of the event loop a request took 12 µs of CPU for its line. And a line is made bytes while its parts are in the
+ * caches of the processor: to fetch those of hundreds of lines at once took 2 µs a line.
  */
 export class GatheredOutput implements LogOutput {
   readonly #output: LogOutput
-  readonly #largest: number
-  #lines = ''
+  readonly #bytes: Buffer
+  #length = 0
   #timer: ReturnType<typeof setTimeout> | undefined
 
-  /** Lines leave together that have no more than `largest` characters, so that they are one write. */
+  /** Lines leave together that have no more than `largest` bytes, so that they are one write. */
   constructor(output: LogOutput, largest: number) {
     this.#output = output
-    this.#largest = largest
+    this.#bytes = Buffer.alloc(largest)
   }
 
   write(line: string): void {
-    if (this.#lines.length + line.length > this.#largest) this.#handOn()
-    this.#lines += line
+    const length = Buffer.byteLength(line)
+    if (this.#length + length > this.#bytes.length) this.#handOn()
+    if (length > this.#bytes.length) {
+      this.#output.write(line)
+      return
+    }
+    this.#length += this.#bytes.write(line, this.#length)
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       this.#handOn()
@@ -34,9 +40,9 @@ export class GatheredOutput implements LogOutput {
   }
 
   #handOn(): void {
-    if (this.#lines === '') return
-    const lines = this.#lines
-    this.#lines = ''
+    if (this.#length === 0) return
+    const lines = this.#bytes.toString('utf8', 0, this.#length)
+    this.#length = 0
     this.#output.write(lines)
   }
 }
