@@ -20,11 +20,12 @@ import { failureScreen } from './page/screens/failure.ts'
 import type { Failure, Find, Found, Identified, IncomingRequest } from './pipeline.ts'
 import type { Probes } from './probes.ts'
 import { requireOwnSite } from './request/own-site.ts'
-import { findRoute, isOfApi, type Route } from './routes.ts'
+import { isOfApi, type RememberedRoutes, type Route } from './routes.ts'
 
 export interface DispatchRules extends AdmissionRules {
   /** '' or a path without the slash at its end. */
   readonly prefix: string
+  readonly routes: RememberedRoutes
   /** Browsers get the page. */
   readonly hasPage: boolean
   readonly readOnly: boolean
@@ -121,7 +122,7 @@ function find(registry: ServedRegistry, rules: DispatchRules, incoming: Incoming
   if (issuer !== undefined && url.pathname === `${prefix}${TOKEN_PATH}`) {
     return { handler: 'token', identify: () => identifyForToken(issuer, rules, incoming) }
   }
-  const found = findRoute(request.method, url, prefix)
+  const found = rules.routes.find(request.method, url)
   const page = rules.hasPage && isForPage(found) ? findPageRoute(request, url, prefix) : undefined
   const route = page ?? found
   if (route === undefined) {

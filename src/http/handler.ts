@@ -34,6 +34,7 @@ import { createPipeline, type Handler, type IncomingRequest } from './pipeline.t
 import { type Probes, withProbes } from './probes.ts'
 import { askedRequest } from './request/asked-request.ts'
 import { type TrustedProxies, withForwarding } from './request/forwarding.ts'
+import { RememberedRoutes } from './routes.ts'
 
 export interface HandlerOptions {
   readonly blobs: BlobStore
@@ -143,8 +144,9 @@ export function createHandler(options: HandlerOptions): Handler {
   const tellsOfPulls = pullEvents !== undefined
   const mirrored = mirrors === undefined || mirrors.names.isEmpty ? undefined : new MirroredRoutes(mirrors.names)
   const hasPage = options.page !== undefined
+  const routes = new RememberedRoutes(prefix)
   const rules = {
-    ...{ prefix, root, upstream, mirrored, hasPage, readOnly, deletesEnabled },
+    ...{ prefix, routes, root, upstream, mirrored, hasPage, readOnly, deletesEnabled },
     ...{ access, issuer, signIn, publicOrigin, gate, probes, tellsOf, tellsOfPulls },
   }
   const pipeline = createPipeline(findIn(registry, rules), options)

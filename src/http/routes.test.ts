@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'bun:test'
-import { findRoute } from './routes.ts'
+import { parseTarget } from './request/target.ts'
+import { findRoute, RememberedRoutes } from './routes.ts'
 
 const DIGEST = `sha256:${'a'.repeat(64)}`
 
@@ -103,5 +104,63 @@ describe('routes', () => {
     const found = findRoute('GET', new URL('/v2/a/tags/list?n=1&last=a%2Bb&ns=docker.io', 'http://invalid'), '')
 
     expect(found).toHaveProperty('query', new URLSearchParams({ n: '1', last: 'a+b', ns: 'docker.io' }))
+  })
+})
+
+const [MANIFEST, BLOB, TAGS] = ['/v2/team/app/manifests/v1', `/v2/team/app/blobs/${DIGEST}`, '/v2/team/app/tags/list']
+
+const target = (path: string) => parseTarget(`http://registry.example.com${path}`)
+
+describe('the route of a path', () => {
+  test.each([MANIFEST, BLOB, TAGS, '/v2/', `${MANIFEST}?ns=docker.io`])('%s is the same at the second request', (path) => {
+    const routes = new RememberedRoutes('')
+    const route = findRoute('GET', target(path), '')
+
+    expect(routes.find('GET', target(path))).toEqual(route)
+    expect(routes.find('HEAD', target(path))).toEqual(route)
+  })
+
+  test('of a pull is taken apart once', () => {
+    const routes = new RememberedRoutes('')
+    for (const path of [MANIFEST, BLOB]) expect(routes.find('GET', target(path))).toBe(routes.find('HEAD', target(path)))
+  })
+
+  test('is that of its own query', () => {
+    const routes = new RememberedRoutes('')
+    routes.find('GET', target(MANIFEST))
+
+    const route = routes.find('GET', target(`${MANIFEST}?ns=docker.io`))
+
+    expect(route?.resource === 'manifest' && route.query.get('ns')).toBe('docker.io')
+    expect(routes.find('GET', target(MANIFEST))).toEqual(findRoute('GET', target(MANIFEST), ''))
+  })
+
+  test('is another one for a push: what can be no tag is told to a push, and unknown to a pull', () => {
+    const routes = new RememberedRoutes('')
+    const path = '/v2/team/app/manifests/.no-tag'
+
+    expect(() => routes.find('GET', target(path))).toThrow(expect.objectContaining({ code: 'MANIFEST_UNKNOWN' }))
+    expect(() => routes.find('PUT', target(path))).toThrow(expect.objectContaining({ code: 'MANIFEST_INVALID' }))
+  })
+
+  test('below the prefix counts alone', () => {
+    const routes = new RememberedRoutes('/registry')
+
+    expect(routes.find('GET', target(`/registry${MANIFEST}`))).toMatchObject({ repository: 'team/app', reference: 'v1' })
+    expect(routes.find('GET', target(MANIFEST))).toBeUndefined()
+  })
+
+  test('is remembered of 2,000 paths, none longer than 256 characters', () => {
+    const routes = new RememberedRoutes('')
+    const long = `/v2/${'a/'.repeat(120)}a/manifests/v1`
+    expect(routes.find('GET', target(long))).not.toBe(routes.find('GET', target(long)))
+
+    const first = routes.find('GET', target(MANIFEST))
+    for (let number = 1; number < 2000; number += 1) routes.find('GET', target(`/v2/app/manifests/v${number}`))
+    expect(routes.find('GET', target(MANIFEST))).toBe(first)
+    routes.find('GET', target('/v2/app/manifests/v2000'))
+
+    expect(routes.find('GET', target(MANIFEST))).not.toBe(first)
+    expect(routes.find('GET', target(MANIFEST))).toEqual(first)
   })
 })

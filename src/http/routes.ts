@@ -94,6 +94,42 @@ export interface SearchRoute {
   readonly query: URLSearchParams
 }
 
+const MOST_ROUTES = 2000
+/** Clients choose the paths: longer ones are taken apart each time. */
+const LONGEST_PATH = 256
+
+/**
+ * The routes of the paths of pulls. Hosts ask for the same tags and blobs again and again, and to take a path apart was a twelfth of what a
+ * manifest by tag cost.
+ */
+export class RememberedRoutes {
+  readonly #prefix: string
+  readonly #pulls = new Map<string, Route>()
+
+  /** `prefix`: as `findRoute` takes it. */
+  constructor(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  /** As `findRoute`. */
+  find(method: string, url: Target): Route | undefined {
+    const isPull = (method === 'GET' || method === 'HEAD') && url.search === ''
+    if (!isPull) return findRoute(method, url, this.#prefix)
+    const known = this.#pulls.get(url.pathname)
+    if (known !== undefined) return known
+    const route = findRoute(method, url, this.#prefix)
+    if (route?.resource === 'manifest' || route?.resource === 'blob') this.#remember(url.pathname, route)
+    return route
+  }
+
+  /** When the room is used up it begins anew. */
+  #remember(path: string, route: Route): void {
+    if (path.length > LONGEST_PATH) return
+    if (this.#pulls.size >= MOST_ROUTES) this.#pulls.clear()
+    this.#pulls.set(path, route)
+  }
+}
+
 /**
  * What a request is about, or undefined when nothing is at its path. `prefix` is '' or a path without the slash at its end. Throws
  * NAME_INVALID, DIGEST_INVALID, MANIFEST_INVALID, MANIFEST_UNKNOWN and BLOB_UPLOAD_UNKNOWN for parts that cannot be right.

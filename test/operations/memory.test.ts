@@ -21,6 +21,7 @@ const TABLES: Readonly<Record<string, string>> = {
   'metadata/sqlite/life-lock.ts #mine': 'Locks of this process',
   'http/server/slow-readers.ts #answers': 'Requests and answers at work',
   'http/server/server.ts #running': 'Requests and answers at work',
+  'http/routes.ts #pulls': 'Paths of pulls, taken apart',
   'http/connections/connection-bound.ts #seen': 'Connections, while they are looked at',
   'observe/tracing/span-queue.ts #waiting': 'Spans on their way out',
   'observe/readiness.ts #silent': 'Health checks that fail',
