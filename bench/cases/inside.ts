@@ -18,11 +18,11 @@ const LEAST_LAYERS = 20
 
 const FIGURES: readonly Figure[] = [
   { key: 'manifest-during', title: 'manifest GET: p99 while layers are read', unit: 'ms', better: 'less' },
-  { key: 'manifest-after', title: 'manifest GET: p99 afterwards', unit: 'ms', better: 'less' },
-  { key: 'manifest-times', title: 'manifest GET: p99 meanwhile by afterwards', unit: '×', better: 'less', limit: 1.1 },
+  { key: 'manifest-after', title: 'manifest GET: p99 when all are read', unit: 'ms', better: 'less' },
+  { key: 'manifest-times', title: 'manifest GET: p99 meanwhile by that when all are read', unit: '×', better: 'less', limit: 1.1 },
   { key: 'layer-during', title: 'layer GET: p99 while layers are read', unit: 'ms', better: 'less' },
-  { key: 'layer-after', title: 'layer GET: p99 afterwards', unit: 'ms', better: 'less' },
-  { key: 'layer-times', title: 'layer GET: p99 meanwhile by afterwards', unit: '×', better: 'less', limit: 1.1 },
+  { key: 'layer-after', title: 'layer GET: p99 when all are read', unit: 'ms', better: 'less' },
+  { key: 'layer-times', title: 'layer GET: p99 meanwhile by that when all are read', unit: '×', better: 'less', limit: 1.1 },
   { key: 'read-serving', title: 'layers read while clients pull', unit: 'MB/s', better: 'more' },
   { key: 'read-idle', title: 'layers read while none does', unit: 'MB/s', better: 'more' },
   { key: 'kept', title: 'bytes kept, of those stored', unit: '%', better: 'less', limit: 1 },
@@ -60,6 +60,10 @@ async function sampleOf(registry: RegistryUnderLoad, store: LayeredStore): Promi
   const meanwhile = readLayers(database) - before
   if (readLayers(database) >= store.layers) throw new Error('all was read before it was measured; say more --images')
   const idle = await allRead(database, store)
+  // A program that has run for so much longer answers more quickly, whatever else it does.
+  await registry.stop()
+  await registry.start()
+  await registry.scanned()
   await pulled(registry, store, WARM_SECONDS)
   const after = await pulled(registry, store, MEASURED_SECONDS)
   const searches = await searched(registry)
