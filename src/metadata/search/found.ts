@@ -168,11 +168,11 @@ export interface WordsSlice<Place> {
   readonly upTo: Place | undefined
 }
 
-/** Those that have all words, among the next entries by id. */
+/** Those that have all words, among the next entries by id, and no more of them than `most`. */
 export async function listAmongAll(
   query: Query,
   words: readonly string[],
-  { after, limit }: SearchStep,
+  { after, limit, most }: SearchStep & { readonly most: number },
 ): Promise<WordsSlice<number>> {
   const [end] = await query.all<{ id: number }>(
     'SELECT repository_id AS id FROM search_entry WHERE repository_id > ? ORDER BY repository_id LIMIT 1 OFFSET ?',
@@ -181,12 +181,13 @@ export async function listAmongAll(
   )
   const rows = await query.all<FoundRow>(
     `SELECT e.repository_id AS id, e.name AS name FROM search_entry e
-     WHERE e.repository_id > CAST(? AS INTEGER) AND e.repository_id <= CAST(? AS INTEGER) AND ${hasWords(words)} ORDER BY e.repository_id`,
-    after,
-    end?.id ?? Number.MAX_SAFE_INTEGER,
+     WHERE e.repository_id > CAST(? AS INTEGER) AND e.repository_id <= CAST(? AS INTEGER) AND ${hasWords(words)}
+     ORDER BY e.repository_id LIMIT CAST(? AS INTEGER)`,
+    ...[after, end?.id ?? Number.MAX_SAFE_INTEGER],
     ...words,
+    most,
   )
-  return { rows, upTo: end?.id }
+  return { rows, upTo: rows.length === most ? rows.at(-1)?.id : end?.id }
 }
 
 /** The next so many names of a range, behind one of them. */
@@ -195,17 +196,24 @@ export interface NameSlice extends NameRange {
   readonly limit: number
 }
 
+/** No more of them than `most`. */
+interface WordsNames extends NameSlice {
+  readonly most: number
+}
+
 /** The same among the next names of a range. */
-export async function listAmongNames(query: Query, words: readonly string[], slice: NameSlice): Promise<WordsSlice<string>> {
+export async function listAmongNames(query: Query, words: readonly string[], slice: WordsNames): Promise<WordsSlice<string>> {
   const { pieces = [] } = slice
   const { after, last, upTo } = await boundsOf(query, slice)
   const rows = await query.all<FoundRow>(
     `SELECT e.repository_id AS id, r.name AS name FROM repository r CROSS JOIN search_entry e ON e.repository_id = r.id
-     WHERE r.name > CAST(? AS TEXT) AND r.name <= CAST(? AS TEXT) AND ${hasPiece(pieces)} AND ${hasWords(words)} ORDER BY r.name`,
+     WHERE r.name > CAST(? AS TEXT) AND r.name <= CAST(? AS TEXT) AND ${hasPiece(pieces)} AND ${hasWords(words)}
+     ORDER BY r.name LIMIT CAST(? AS INTEGER)`,
     ...[after, last],
     ...[...pieces, ...words],
+    slice.most,
   )
-  return { rows, upTo }
+  return { rows, upTo: rows.length === slice.most ? rows.at(-1)?.name : upTo }
 }
 
 /** One bound on each side, which the index takes: each further one is compared with every name. */

@@ -16,10 +16,10 @@ const COUNT = 400
 const LETTERS = ['a', 'b', 'c', 'é', '日', '"', '-', ' ', '\n']
 /** Small, so that each way is gone. */
 const LIMITS: readonly SearchLimits[] = [
-  { common: 10_000, trigrams: 1_000, readAll: 1_000 },
-  { common: 20, trigrams: 1_000, readAll: 0 },
-  { common: 0, trigrams: 0, readAll: 0 },
-  { common: 10_000, trigrams: 3, readAll: 0 },
+  { common: 10_000, trigrams: 1_000, readAll: 1_000, rows: 7 },
+  { common: 20, trigrams: 1_000, readAll: 0, rows: 500 },
+  { common: 0, trigrams: 0, readAll: 0, rows: 3 },
+  { common: 10_000, trigrams: 3, readAll: 0, rows: 500 },
 ]
 const PATTERNS = [
   ['**'],
@@ -91,6 +91,19 @@ test.each(LIMITS)('with %j each way finds what has all words, once, and nothing 
   }
 })
 
+test('a caller who may see all is shown what the index leads to at once, however common the words are', async () => {
+  const steps: number[] = []
+  const { read } = berth.opened.metadata
+  const uncounted = async () => expect.unreachable('nothing is counted')
+  const reading = { read: { ...read, all: read.all.bind(read), get: uncounted }, rest: new Rest() }
+  const limits = { common: 20, trigrams: 10, readAll: 10, rows: 50 }
+
+  for await (const rows of (await listWithWords(reading, searchTermsOf('team'), shownTo(['**']), limits)) ?? [])
+    steps.push(rows.length)
+
+  expect(steps).toEqual(Array.from({ length: COUNT / 50 }, () => 50).concat(0))
+})
+
 test('a caller that may see few of very many is shown them without a look at the others', async () => {
   const { read } = berth.opened.metadata
   const seen: number[] = []
@@ -109,6 +122,7 @@ test('a caller that may see few of very many is shown them without a look at the
     common: 20,
     trigrams: 10,
     readAll: 10,
+    rows: 500,
   })
   const found: string[] = []
   for await (const rows of list ?? []) found.push(...rows.map(({ name }) => name))

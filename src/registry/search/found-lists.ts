@@ -15,14 +15,13 @@ import type { FoundList } from '../names-in-ranges.ts'
 import type { Rest } from '../rest.ts'
 import { matchOf, type SearchTerms, trigramsOf } from './search-terms.ts'
 
-const ROWS_AT_ONCE = 500
 /** Entries that are read in one go where no index helps. */
 const ENTRIES_AT_ONCE = 2_000
 const TRIGRAMS_AT_ONCE = 10
 /** So many names are compared with pieces in the time in which the index leads to one entry. */
 const NAMES_OF_ENTRY = 10
-/** So many ids of the index are compared in the time in which one entry is read. */
-const IDS_OF_ENTRY = 10
+/** So many ids of the index are looked at for each entry that would be read without it: where they are more, that costs a fifth of reading all of these. */
+const IDS_OF_ENTRY = 2
 const IDS_AT_ONCE = 5_000
 
 export interface SearchLimits {
@@ -32,9 +31,11 @@ export interface SearchLimits {
   readonly trigrams: number
   /** So many entries are read without a look at the index. */
   readonly readAll: number
+  /** So many that were found are handed on in one go. */
+  readonly rows: number
 }
 
-const LIMITS: SearchLimits = { common: 10_000, trigrams: 1_000, readAll: 200 }
+const LIMITS: SearchLimits = { common: 10_000, trigrams: 1_000, readAll: 200, rows: 500 }
 
 export interface Reading {
   readonly read: Query
@@ -59,11 +60,11 @@ export async function listWithWords(
   const clauses = await clausesOf(reading, ofNames.length === 0 ? terms : { ...terms, shortWords: [] }, limits)
   if (clauses === undefined) return undefined
   const match = clauses.length === 0 ? undefined : matchOf([...clauses, ...ofNames])
-  if (match !== undefined && (shown === undefined || !(await leadsFar(reading, match, shown, limits)))) {
-    return listMatching(read, words, match)
-  }
   const ranges = shown?.ranges ?? []
-  return shown === undefined || ranges.some(isWhole) ? listAll(read, words) : listAmong(read, words, ranges)
+  const mayBeAll = shown === undefined || ranges.some(isWhole)
+  if (match !== undefined && (mayBeAll || !(await leadsFar(reading, match, shown, limits))))
+    return listMatching(read, { words, match }, limits)
+  return mayBeAll ? listAll(read, words, limits) : listAmong(read, { words, ranges }, limits)
 }
 
 /** The same among the few repositories that a caller may see: those that the index leads to, unless that would be very many. */
@@ -81,9 +82,9 @@ export async function listAmongFew(
     const match = clauses.length === 0 ? undefined : matchOf(clauses)
     const isFar = match === undefined || (await hasMoreThan(read, match, few.length * IDS_OF_ENTRY))
     await reading.rest.after(0)
-    if (!isFar) return listMatchingAmong(reading, { words, match }, new Set(few.map(({ id }) => id)))
+    if (!isFar) return listMatchingAmong(reading, { words, match, few: new Set(few.map(({ id }) => id)) }, limits)
   }
-  return listOfIds(read, words, Float64Array.from(few, ({ id }) => id).sort())
+  return listOfIds(read, { words, ids: Float64Array.from(few, ({ id }) => id).sort() }, limits)
 }
 
 /** What an entry must have in the index, that it may have all words; undefined: none has it. */
@@ -125,7 +126,6 @@ async function leadsFar({ read, rest }: Reading, match: string, shown: ShownName
 
 /** How many names lie in these ranges, at most so many. */
 async function countIn(read: Query, ranges: readonly NameRange[], most: number): Promise<number> {
-  if (ranges.some(isWhole)) return most
   let count = 0
   for (const range of ranges) {
     if (count >= most) break
@@ -156,33 +156,40 @@ async function trigramsFrom(
   }
 }
 
-async function* listMatching(read: Query, words: readonly string[], match: string): FoundList {
+/** What entries must have, also in the index. */
+interface Matching {
+  readonly words: readonly string[]
+  readonly match: string
+}
+
+async function* listMatching(read: Query, matching: Matching, { rows: most }: SearchLimits): FoundList {
   for (let after = 0; ; ) {
-    const rows = await listByMatch(read, { words, match }, { after, limit: ROWS_AT_ONCE })
+    const rows = await listByMatch(read, matching, { after, limit: most })
     yield rows
     const end = rows.at(-1)
-    if (rows.length < ROWS_AT_ONCE || end === undefined) return
+    if (rows.length < most || end === undefined) return
     after = end.id
   }
 }
 
-async function* listOfIds(read: Query, words: readonly string[], ids: Float64Array | readonly number[]): FoundList {
-  for (let start = 0; start < ids.length; start += ROWS_AT_ONCE)
-    yield await listAmongIds(read, words, [...ids.slice(start, start + ROWS_AT_ONCE)])
+interface Ids {
+  readonly words: readonly string[]
+  readonly ids: Float64Array | readonly number[]
+}
+
+async function* listOfIds(read: Query, { words, ids }: Ids, { rows: most }: SearchLimits): FoundList {
+  for (let start = 0; start < ids.length; start += most)
+    yield await listAmongIds(read, words, [...ids.slice(start, start + most)])
 }
 
 async function* listMatchingAmong(
   { read, rest }: Reading,
-  { words, match }: { readonly words: readonly string[]; readonly match: string },
-  few: ReadonlySet<number>,
+  { words, match, few }: Matching & { readonly few: ReadonlySet<number> },
+  limits: SearchLimits,
 ): FoundList {
   for (let after = 0; ; ) {
     const ids = await listMatchIds(read, match, { after, limit: IDS_AT_ONCE })
-    yield* listOfIds(
-      read,
-      words,
-      ids.filter((id) => few.has(id)),
-    )
+    yield* listOfIds(read, { words, ids: ids.filter((id) => few.has(id)) }, limits)
     const end = ids.at(-1)
     if (ids.length < IDS_AT_ONCE || end === undefined) return
     after = end
@@ -190,21 +197,25 @@ async function* listMatchingAmong(
   }
 }
 
-async function* listAll(read: Query, words: readonly string[]): FoundList {
+async function* listAll(read: Query, words: readonly string[], { rows: most }: SearchLimits): FoundList {
   for (let after: number | undefined = 0; after !== undefined; ) {
     const { rows, upTo }: Awaited<ReturnType<typeof listAmongAll>> = await listAmongAll(read, words, {
-      after,
-      limit: ENTRIES_AT_ONCE,
+      ...{ after, limit: ENTRIES_AT_ONCE, most },
     })
     yield rows
     after = upTo
   }
 }
 
-async function* listAmong(read: Query, words: readonly string[], ranges: readonly NameRange[]): FoundList {
+interface Ranges {
+  readonly words: readonly string[]
+  readonly ranges: readonly NameRange[]
+}
+
+async function* listAmong(read: Query, { words, ranges }: Ranges, { rows: most }: SearchLimits): FoundList {
   for (const range of ranges) {
     for (let after: string | undefined = ''; after !== undefined; ) {
-      const slice = { ...range, after, limit: ENTRIES_AT_ONCE }
+      const slice = { ...range, after, limit: ENTRIES_AT_ONCE, most }
       const { rows, upTo }: Awaited<ReturnType<typeof listAmongNames>> = await listAmongNames(read, words, slice)
       yield rows
       after = upTo
