@@ -19,7 +19,13 @@ const LEAST_LAYERS = 20
 const FIGURES: readonly Figure[] = [
   { key: 'manifest-during', title: 'manifest GET: p99 while layers are read', unit: 'ms', better: 'less' },
   { key: 'manifest-after', title: 'manifest GET: p99 when all are read', unit: 'ms', better: 'less' },
-  { key: 'manifest-times', title: 'manifest GET: p99 meanwhile by that when all are read', unit: '×', better: 'less', limit: 1.1 },
+  {
+    key: 'manifest-times',
+    title: 'manifest GET: p99 meanwhile by that when all are read',
+    unit: '×',
+    better: 'less',
+    limit: 1.1,
+  },
   { key: 'layer-during', title: 'layer GET: p99 while layers are read', unit: 'ms', better: 'less' },
   { key: 'layer-after', title: 'layer GET: p99 when all are read', unit: 'ms', better: 'less' },
   { key: 'layer-times', title: 'layer GET: p99 meanwhile by that when all are read', unit: '×', better: 'less', limit: 1.1 },
