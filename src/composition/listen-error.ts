@@ -32,16 +32,21 @@ function tcpSentence(code: string | undefined, error: Error, { hostname, port }:
       return `This machine has no address ${hostname}: write one that it has, or :${port} for all of them.`
     case 'EAFNOSUPPORT':
       return `This machine has no addresses of the kind of ${place}: write :${port} for those that it has.`
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'ENOBUFS':
+    case 'ENOMEM':
+      return undefined
     default:
-      // For a name that is unknown Bun has a code that means 'no file', or none at all.
-      return hostname !== undefined && isIP(hostname) === 0 && (code === 'ENOENT' || code === 'ENOTFOUND' || isBare(code, error))
+      // For a name that is unknown Bun has no code, or that of an earlier error: ENOENT mostly, also EINVAL.
+      return hostname !== undefined && isIP(hostname) === 0 && isOfListening(error)
         ? `The name ${hostname} is unknown to this machine: correct it, or write :${port} for every address of this machine.`
         : undefined
   }
 }
 
-function isBare(code: string | undefined, { message }: Error): boolean {
-  return code === undefined && message.startsWith('Failed to listen at')
+function isOfListening({ message }: Error): boolean {
+  return message.startsWith('Failed to listen at') || message.endsWith(', listen')
 }
 
 function socketSentence(code: string | undefined, path: string): string | undefined {
