@@ -38,8 +38,8 @@ function tcpSentence(code: string | undefined, error: Error, { hostname, port }:
     case 'ENOMEM':
       return undefined
     default:
-      // For a name that is unknown Bun has no code, or that of an earlier error: ENOENT mostly, also EINVAL.
-      return hostname !== undefined && isIP(hostname) === 0 && isOfListening(error)
+      // For a name that is unknown node:http has ENOTFOUND. Bun's server has no code, or that of an earlier error: ENOENT mostly, also EINVAL.
+      return hostname !== undefined && isIP(hostname) === 0 && (code === 'ENOTFOUND' || isOfListening(error))
         ? `The name ${hostname} is unknown to this machine: correct it, or write :${port} for every address of this machine.`
         : undefined
   }

@@ -14,6 +14,7 @@ test.each([
   // Of an earlier call: seen once in some thousand starts.
   ['EINVAL', 'EINVAL: invalid argument, listen'],
   [undefined, 'Failed to listen at registry.invalid'],
+  ['ENOTFOUND', 'getaddrinfo ENOTFOUND registry.invalid'],
 ])('a name that is unknown is called so, with the code %s', (code, message) => {
   expect(listenErrorOf(systemError(code, message), NAMED)).toMatchObject({ message: UNKNOWN })
 })
