@@ -5,8 +5,8 @@ const GATHER_MS = 10
 
 /**
  * Hands on lines about requests together. Each hand-over is a trip to the file pool and back, which costs more than writing the lines:
- * with one in each turn of the event loop a request took 12 µs of CPU for its line. And a line is made bytes while its parts are in the
- * caches of the processor: to fetch those of hundreds of lines at once took 2 µs a line.
+ * with one in each turn of the event loop a request took 12 µs of CPU for its line. And a line is made bytes at once, while the caches of the
+ * processor still have its parts: putting hundreds of lines together later took a fifth of the time of a manifest by tag.
  */
 export class GatheredOutput implements LogOutput {
   readonly #output: LogOutput

@@ -20,7 +20,7 @@ const ENTRIES_AT_ONCE = 2_000
 const TRIGRAMS_AT_ONCE = 10
 /** So many names are compared with pieces in the time in which the index leads to one entry. */
 const NAMES_OF_ENTRY = 10
-/** So many ids of the index are looked at for each entry that would be read without it: where they are more, that costs a fifth of reading all of these. */
+/** So many ids of the index are looked at for each entry that would be read without it: where they are more, that look costs a quarter of reading all of these. */
 const IDS_OF_ENTRY = 2
 const IDS_AT_ONCE = 5_000
 
