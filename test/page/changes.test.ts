@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { AccessRegistry } from '../support/access-registry.ts'
-import { CHROMIUM, type Tab, TestBrowser } from '../support/browser.ts'
+import { CHROMIUM, follow, type Tab, TestBrowser } from '../support/browser.ts'
 import { PageImages, SERVICE } from '../support/page-images.ts'
 import { signIn } from '../support/page-session.ts'
 import { expectStatus, type RegistryClient } from '../support/registry-client.ts'
@@ -63,7 +63,7 @@ describeWith({ programs: [CHROMIUM] }, 'what is changed on the page', () => {
     const { page } = tab
 
     for (const tag of ['1', 'old']) await page.getByLabel(`Choose ${tag}`, { exact: true }).check()
-    await page.getByRole('button', { name: 'Delete…' }).click()
+    await follow(page, () => page.getByRole('button', { name: 'Delete…' }).click())
     expect(await goes(tab)).toEqual(['1', 'old'])
     expect(await page.locator('main').innerText()).toContain('1 image loses its last tag and stays')
     expect(await tagsOf('a/tags')).toEqual(['1', '2', 'latest', 'old'])
@@ -82,7 +82,7 @@ describeWith({ programs: [CHROMIUM] }, 'what is changed on the page', () => {
     const { page } = tab
 
     await page.goto(`${registry.url}/ui/a/image@${second}`)
-    await page.getByRole('link', { name: 'Delete…' }).click()
+    await follow(page, () => page.getByRole('link', { name: 'Delete…' }).click())
     expect(await goes(tab)).toEqual(['2', 'latest', second.slice(7, 19)].toSorted())
     const button = page.getByRole('button', {
       name: /^Delete 2 tags and 1 image, frees \d+ kB (?:today|tomorrow|\d{4}-\d\d-\d\d) at \d\d:\d\d UTC$/,
@@ -116,7 +116,7 @@ describeWith({ programs: [CHROMIUM] }, 'what is changed on the page', () => {
     const { page } = tab
 
     await page.getByLabel('Tags that fit a pattern').fill('pr-*')
-    await page.getByRole('button', { name: 'Show what would go' }).click()
+    await follow(page, () => page.getByRole('button', { name: 'Show what would go' }).click())
     expect(await goes(tab)).toEqual(['pr-1', 'pr-2'])
     await page.getByRole('button', { name: 'Delete 2 tags, frees nothing' }).click()
     expect(await tagsOf('a/pattern')).toEqual(['main'])
@@ -134,8 +134,8 @@ describeWith({ programs: [CHROMIUM] }, 'what is changed on the page', () => {
     const tab = await openAs('owner', '/ui/a/index:1')
     const { page } = tab
 
-    await page.getByRole('link', { name: 'linux/arm64' }).click()
-    await page.getByRole('link', { name: 'Delete…' }).click()
+    await follow(page, () => page.getByRole('link', { name: 'linux/arm64' }).click())
+    await follow(page, () => page.getByRole('link', { name: 'Delete…' }).click())
     expect(await page.locator('main').innerText()).toContain('Delete the image index first')
     expect(await page.getByRole('button', { name: /^Delete/ }).count()).toBe(0)
     await page.getByRole('link', { name: index.digest.slice(7, 19) }).click()

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { listen } from '../../src/http/server/server.ts'
-import { CHROMIUM, type Tab, type TabOptions, TestBrowser } from '../support/browser.ts'
+import { CHROMIUM, follow, type Tab, type TabOptions, TestBrowser } from '../support/browser.ts'
 import { PageArtifacts } from '../support/page-artifacts.ts'
 import { imageOf, PageImages, pushForEveryScreen, SERVICE } from '../support/page-images.ts'
 import { RegistryClient } from '../support/registry-client.ts'
@@ -152,7 +152,7 @@ describeWith({ programs: [CHROMIUM] }, 'the screen of an image', () => {
       'linux/amd64',
       'attestations of linux/amd64',
     ])
-    await tab.page.getByRole('link', { name: 'attestations of linux/amd64' }).click()
+    await follow(tab.page, () => tab.page.getByRole('link', { name: 'attestations of linux/amd64' }).click())
     expect(await below(tab, 'Files').locator('td.name').allTextContents()).toEqual(['provenance (SLSA)'])
     expect(await text(tab)).toMatch(/Kind\s+attestation \(in-toto\)/)
   })

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, spyOn, test } from 'bun:test'
 import { listen } from '../../src/http/server/server.ts'
 import { pushImage } from '../collect/rows/row.ts'
-import { CHROMIUM, TestBrowser } from '../support/browser.ts'
+import { CHROMIUM, follow, TestBrowser } from '../support/browser.ts'
 import { makeImage } from '../support/images.ts'
 import { PageImages } from '../support/page-images.ts'
 import { expectStatus, RegistryClient } from '../support/registry-client.ts'
@@ -43,8 +43,7 @@ describeWith({ programs: [CHROMIUM] }, 'lists that do not fit on a page', () => 
 
     const names = () => page.locator('main td.name code').allTextContents()
     const first = await names()
-    await page.getByRole('link', { name: 'Next 100' }).click()
-    await page.waitForLoadState()
+    await follow(page, () => page.getByRole('link', { name: 'Next 100' }).click())
     const second = await names()
 
     expect([first.length, second.length]).toEqual([100, 100])
@@ -72,8 +71,7 @@ describeWith({ programs: [CHROMIUM] }, 'lists that do not fit on a page', () => 
     const { page } = await browser.open(url)
 
     const names = await page.locator('main td.name').allTextContents()
-    await page.getByRole('link', { name: 'f7/' }).click()
-    await page.waitForLoadState()
+    await follow(page, () => page.getByRole('link', { name: 'f7/' }).click())
 
     expect(names).toHaveLength(FOLDERS + 1)
     expect(names).toContain('team/')

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { listen } from '../../src/http/server/server.ts'
-import { CHROMIUM, type TabOptions, TestBrowser } from '../support/browser.ts'
+import { CHROMIUM, follow, type TabOptions, TestBrowser } from '../support/browser.ts'
 import { PageImages, pushForEveryScreen } from '../support/page-images.ts'
 import { RegistryClient } from '../support/registry-client.ts'
 import { describeWith } from '../support/requirements.ts'
@@ -37,7 +37,7 @@ describeWith({ programs: [CHROMIUM] }, 'in a browser', () => {
       ...['library/alpine', 'team/ledger', 'team/payments', 'tools/lint', 'web/frontend'],
     ])
     expect(await rows.nth(2).textContent()).toContain('Takes payments and tells the ledger.')
-    await page.getByRole('link', { name: 'team/payments' }).click()
+    await follow(page, () => page.getByRole('link', { name: 'team/payments' }).click())
     expect(new URL(page.url()).pathname).toBe('/ui/team/payments')
     await page.goBack()
     expect(new URL(page.url()).pathname).toBe('/')
@@ -142,15 +142,15 @@ describeWith({ programs: [CHROMIUM] }, 'in a browser', () => {
     const { page } = await open('/', { javaScript: false })
 
     await page.getByLabel('Search repositories').fill('payments')
-    await page.getByLabel('Search repositories').press('Enter')
-    await page.getByRole('link', { name: 'team/payments' }).click()
+    await follow(page, () => page.getByLabel('Search repositories').press('Enter'))
+    await follow(page, () => page.getByRole('link', { name: 'team/payments' }).click())
     await page.getByText('podman', { exact: true }).click()
     expect(await page.locator('.command:visible code').allTextContents()).toEqual([
       `podman pull --tls-verify=false ${host()}/team/payments:2.3.1`,
     ])
     expect(await page.locator('button:visible').allTextContents()).toEqual(['Compare', 'Delete…'])
-    await page.locator('main td.name').getByRole('link', { name: 'latest', exact: true }).click()
-    await page.getByRole('link', { name: 'Where this tag pointed before' }).click()
+    await follow(page, () => page.locator('main td.name').getByRole('link', { name: 'latest', exact: true }).click())
+    await follow(page, () => page.getByRole('link', { name: 'Where this tag pointed before' }).click())
     expect(await page.locator('main tbody tr').count()).toBe(2)
   })
 })

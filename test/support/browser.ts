@@ -79,3 +79,8 @@ export class TestBrowser implements AsyncDisposable {
     this.#folder[Symbol.dispose]()
   }
 }
+
+/** Does what leads to another page, and waits until all of that is here: a look at its elements does not wait for them. */
+export async function follow(page: Page, step: () => Promise<void>): Promise<void> {
+  await Promise.all([page.waitForEvent('load'), step()])
+}
