@@ -3,14 +3,15 @@ import { type PlainResponse, responseOf, sendingOf } from './responses.ts'
 
 const MIB = 1024 * 1024
 const FILE = Bun.file('/dev/null')
+const STREAM = new ReadableStream<Uint8Array>()
 
 test.each<[string, Partial<PlainResponse>, ReturnType<typeof sendingOf>]>([
-  ['no body', { headers: { 'Content-Length': String(MIB) } }, { opens: false, isLong: false }],
-  ['a short body in memory', { ...lengthOf(100), body: new Uint8Array(100) }, { opens: false, isLong: false }],
-  ['a long body in memory', { ...lengthOf(MIB), body: new Uint8Array(MIB) }, { opens: false, isLong: true }],
-  ['a short file', { ...lengthOf(MIB - 1), body: FILE }, { opens: true, isLong: false }],
-  ['a long file', { ...lengthOf(MIB), body: FILE }, { opens: true, isLong: true }],
-  ['a stream of no known length', { body: new ReadableStream() }, { opens: true, isLong: true }],
+  ['no body', { headers: { 'Content-Length': String(MIB) } }, { opens: false, isLong: false, stream: undefined }],
+  ['a short body in memory', { ...lengthOf(100), body: new Uint8Array(100) }, { opens: false, isLong: false, stream: undefined }],
+  ['a long body in memory', { ...lengthOf(MIB), body: new Uint8Array(MIB) }, { opens: false, isLong: true, stream: undefined }],
+  ['a short file', { ...lengthOf(MIB - 1), body: FILE }, { opens: true, isLong: false, stream: undefined }],
+  ['a long file', { ...lengthOf(MIB), body: FILE }, { opens: true, isLong: true, stream: undefined }],
+  ['a stream of no known length', { body: STREAM }, { opens: true, isLong: true, stream: STREAM }],
 ])('what an answer takes whose client does not read, and whether the server opens something for it: %s', (_, facts, expected) => {
   const response = responseOf({ status: 200, headers: {}, body: null, ...facts })
 

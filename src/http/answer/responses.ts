@@ -20,9 +20,11 @@ export interface Sending {
   readonly opens: boolean
   /** A client that does not read may keep the answer from ending. */
   readonly isLong: boolean
+  /** The body, where it is one. */
+  readonly stream: ReadableStream<Uint8Array> | undefined
 }
 
-const AT_ONCE: Sending = { opens: false, isLong: false }
+const AT_ONCE: Sending = { opens: false, isLong: false, stream: undefined }
 /** Of the answers that are not sent at once. */
 const SENDINGS = new WeakMap<Response, Sending>()
 
@@ -31,7 +33,8 @@ export function responseOf({ status, headers, body }: PlainResponse): Response {
   if (body === null) return response
   const opens = !(body instanceof Uint8Array)
   const isLong = Number(headers['Content-Length'] ?? Number.POSITIVE_INFINITY) >= LARGE_BYTES
-  if (opens || isLong) SENDINGS.set(response, { opens, isLong })
+  const stream = body instanceof ReadableStream ? body : undefined
+  if (opens || isLong) SENDINGS.set(response, { opens, isLong, stream })
   return response
 }
 

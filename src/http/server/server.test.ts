@@ -3,7 +3,10 @@ import { lstat, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/pro
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { poll } from '../../../test/support/processes.ts'
 import type { Log } from '../../observe/log.ts'
+import { SharedPiece, streamOfPieces } from '../../registry/uploads/shared-piece.ts'
+import { responseOf } from '../answer/responses.ts'
 import type { Handler } from '../pipeline.ts'
 import { type HttpServer, listen as listenWithBun, type ServerAddress } from './server.ts'
 import { listenForStreams } from './stream-server.ts'
@@ -23,6 +26,20 @@ async function startWith(listen: typeof listenWithBun, handler: Handler, address
   const server = await listen({ address, reusePort, handler, log })
   running.push(server)
   return { server, errors }
+}
+
+const PIECE_BYTES = 60 * 1024
+/** More than the kernel and the server take ahead. */
+const PIECES = 400
+
+/** For one of two answers: the second has each piece as the last. */
+async function* taken(pieces: readonly SharedPiece[], takenOnce: Set<SharedPiece>): AsyncGenerator<Uint8Array> {
+  for (const piece of pieces) {
+    const bytes = await piece.take()
+    if (takenOnce.has(piece)) await piece.leave()
+    takenOnce.add(piece)
+    yield bytes
+  }
 }
 
 const answerOk: Handler = async () => new Response('ok')
@@ -79,6 +96,24 @@ describe.each([
       const response = await fetch(server.url, { method: 'PATCH', body: new Uint8Array(size) })
 
       expect(await response.text()).toBe(String(size))
+    })
+
+    test('pieces that two answers share arrive whole with both, however slow one client is, and their memory goes back', async () => {
+      const memories = Array.from({ length: PIECES }, () => crypto.getRandomValues(new Uint8Array(PIECE_BYTES)))
+      const whole = Buffer.concat(memories)
+      const pieces = memories.map((memory) => new SharedPiece(Promise.resolve(memory)))
+      const takenOnce = new Set<SharedPiece>()
+      const { server } = await start(async () => {
+        return responseOf({ status: 200, headers: {}, body: streamOfPieces(taken(pieces, takenOnce)) })
+      })
+
+      const [slow, quick] = await Promise.all([fetch(server.url), fetch(server.url)])
+      expect(Buffer.from(await quick.arrayBuffer()).equals(whole)).toBe(true)
+      expect(Buffer.from(await slow.arrayBuffer()).equals(whole)).toBe(true)
+
+      await poll('memory goes back', 5_000, async () =>
+        memories.filter(({ length }) => length > 0).length < 2 ? true : undefined,
+      )
     })
 
     test('says that an address is taken', async () => {

@@ -1,5 +1,6 @@
 import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { giveBackAsSent } from '../../registry/uploads/shared-piece.ts'
 import { within } from '../../runtime/deadline.ts'
 import { errorResponse } from '../answer/error-response.ts'
 import { responseOf, sendingOf } from '../answer/responses.ts'
@@ -117,7 +118,9 @@ class Exchanges {
       const { method } = request
       if (method !== 'GET' && method !== 'HEAD') return await this.#answerBody(request, connection, bun)
       const response = asResponse(await handler(request, connection))
-      const { opens, isLong } = sendingOf(response)
+      const { opens, isLong, stream } = sendingOf(response)
+      // Bun writes each chunk of a stream, or copies it, before it reads the next one.
+      if (stream !== undefined) giveBackAsSent(stream)
       // Bun opens the file of an answer when it has the answer.
       if (opens) await descriptors?.whenDescriptorIsFree()
       if (isLong && idleSeconds === LONGEST_IDLE_SECONDS) this.#slowReaders.add(request, bun)

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Log } from '../../observe/log.ts'
 import { RegistryError } from '../../oci/errors.ts'
+import { giveBack } from '../../registry/uploads/shared-piece.ts'
 import { Turns } from '../../registry/uploads/turns.ts'
 import { errorResponse, Refusal } from '../answer/error-response.ts'
 import { responseOf, sendingOf } from '../answer/responses.ts'
@@ -15,7 +16,10 @@ const LOOK_EVERY_MS = 5_000
 const WRITTEN_AT_ONCE_BYTES = 512 * 1024
 /** Less than the kernel takes at once. */
 export const SMALL_BYTES = 16 * 1024
-/** Smaller chunks may share their memory with others, and are no matter. */
+/**
+ * Chunks of this size are ours: what is read from a body is a copy, or was given away. Left to the collector, those of half a megabyte pile up to hundreds,
+ * and each new one is of fresh pages: a third of the processor time of a pull. Smaller ones may be parts of what others use, and are no matter.
+ */
 const GIVEN_BACK_BYTES = 64 * 1024
 
 /** The kernel takes a millisecond for each 2 MiB: a hundred answers at once, each with half a MiB, held up every other request for 300. */
@@ -194,7 +198,7 @@ export class StreamExchange {
       await this.#inKernel((done) => this.#outgoing.write(piece, done))
       if (this.#gone.signal.aborted) return
     }
-    giveBack(bytes)
+    giveBack(bytes, { fromBytes: GIVEN_BACK_BYTES })
   }
 
   /** Until the kernel has the bytes, or the client is gone. Before that they must not be touched: they are sent from where they are. */
@@ -231,12 +235,4 @@ function fieldsOf(headers: Headers): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = {}
   for (const [name, value] of headers) fields[name] = value
   return fields
-}
-
-/**
- * Returns the memory of a chunk at once. It is ours: what is read from a body is a copy, or was given away. Left to the collector, chunks
- * of half a megabyte pile up to hundreds, and each new one is of fresh pages: a third of the processor time of a pull.
- */
-function giveBack({ buffer, length }: Uint8Array): void {
-  if (length >= GIVEN_BACK_BYTES && buffer.byteLength === length && buffer instanceof ArrayBuffer) buffer.transfer(0)
 }

@@ -2,11 +2,12 @@ import type { Digest } from '../../oci/digest.ts'
 import { RegistryError } from '../../oci/errors.ts'
 import type { ByteRange, StorageDriver, UploadReader, UploadState } from '../../storage/driver.ts'
 import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
+import { SharedPiece } from '../uploads/shared-piece.ts'
 import type { ToldFile } from './fetch-rows.ts'
 
 /**
  * Asked for at once. The server takes several pieces ahead for each client, whatever their size, and a file comes in half megabytes otherwise: then 64
- * clients took 494 MB in place of 173. A server gives back the memory of larger chunks when they are sent, and readers share these.
+ * clients took 494 MB in place of 173.
  */
 const PIECE_BYTES = 60 * 1024
 /** Readers that wait for the first bytes all have some before any of them has a whole piece. */
@@ -44,7 +45,7 @@ export class ArrivingBlob {
   /** Those of files into which it came before. */
   #retired: Promise<UploadReader | undefined>[] = []
   /** Those that were read last, and are the same for each reader: the oldest first. */
-  readonly #pieces = new Map<string, Promise<Uint8Array>>()
+  readonly #pieces = new Map<string, SharedPiece>()
   /** The first bytes, which readers have from here. */
   #first = NONE
   /** Readers may have the bytes before it. */
@@ -183,23 +184,28 @@ export class ArrivingBlob {
   async #piece(part: ByteRange): Promise<Uint8Array> {
     if (part.end <= this.#first.length) return this.#first.subarray(part.start, part.end)
     const name = `${part.start}-${part.end}`
-    const known = this.#pieces.get(name)
-    if (known !== undefined) return await known
-    const reading = this.#bytes(part)
-    this.#pieces.set(name, reading)
-    const [oldest] = this.#pieces.keys()
-    if (this.#pieces.size > PIECES_SHARED && oldest !== undefined) this.#pieces.delete(oldest)
-    const forget = () => {
-      if (this.#pieces.get(name) === reading) this.#pieces.delete(name)
-    }
-    try {
-      const bytes = await reading
-      if (bytes.length === 0) forget()
-      return bytes
-    } catch (error) {
-      forget()
+    const piece = this.#pieces.get(name) ?? this.#read(part, name)
+    const bytes = await piece.take().catch((error: unknown) => {
+      this.#forget(name, piece)
       throw error
-    }
+    })
+    if (bytes.length === 0) this.#forget(name, piece)
+    return bytes
+  }
+
+  #read(part: ByteRange, name: string): SharedPiece {
+    const piece = new SharedPiece(this.#bytes(part))
+    this.#pieces.set(name, piece)
+    const [oldest] = this.#pieces
+    if (this.#pieces.size > PIECES_SHARED && oldest !== undefined) this.#forget(...oldest)
+    return piece
+  }
+
+  /** No further reader has it. */
+  #forget(name: string, piece: SharedPiece): void {
+    if (this.#pieces.get(name) !== piece) return
+    this.#pieces.delete(name)
+    void piece.leave()
   }
 
   /** None where the file has just become the blob, or has gone: the fetch is about to end then, and tells which. */
@@ -230,7 +236,7 @@ export class ArrivingBlob {
   #retire(): void {
     if (this.#opened !== undefined) this.#retired.push(this.#opened)
     this.#opened = undefined
-    this.#pieces.clear()
+    for (const [name, piece] of this.#pieces) this.#forget(name, piece)
   }
 
   async #close(): Promise<void> {

@@ -4,6 +4,7 @@ import type { RepositoryName } from '../../oci/name.ts'
 import type { ByteRange } from '../../storage/driver.ts'
 import type { PulledRegistry } from '../../upstream/upstreams.ts'
 import type { BlobStore, StoredBlob } from '../content/blob-store.ts'
+import { streamOfPieces } from '../uploads/shared-piece.ts'
 import type { Absences } from './absences.ts'
 import type { ArrivingBlob } from './arriving-blob.ts'
 import { unknownUpstream } from './blob-fetch.ts'
@@ -75,7 +76,7 @@ export class MirroredBlobs {
     const isOld = seen.arriving === undefined && performance.now() - seen.lookedAtMs > LOOK_GOOD_FOR_MS
     const { arriving, ...blob } = isOld ? await this.get(seen.repository, seen.digest, { withBytes: true }) : seen
     if (arriving === undefined) return await this.#options.blobs.content(blob, range)
-    return streamOf(arriving.read(range ?? { start: 0, end: blob.size }))
+    return streamOfPieces(arriving.read(range ?? { start: 0, end: blob.size }))
   }
 
   async redirectUrl({ arriving, ...blob }: MirroredBlob): Promise<string | undefined> {
@@ -89,18 +90,4 @@ export class MirroredBlobs {
     if (found === undefined) throw unknownUpstream(upstream, digest)
     return found.size ?? (await fetches.open(repository, digest).size)
   }
-}
-
-/** As fast as it is read, and no faster. */
-function streamOf(parts: AsyncGenerator<Uint8Array>): ReadableStream<Uint8Array> {
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await parts.next()
-      if (done) controller.close()
-      else controller.enqueue(value)
-    },
-    async cancel() {
-      await parts.return(undefined)
-    },
-  })
 }
