@@ -15,7 +15,7 @@ const BLOB_MIB = Number(process.env.BERTH_TEST_BLOB_MIB ?? 512)
 const CLIENTS = 64
 /** The others count what comes. */
 const HASHING_CLIENTS = 4
-const LIMIT_MB = 250
+const LIMIT_MB = 200
 const PROCESSES = 2
 const TIMEOUT_MS = 15 * 60_000
 /** It takes as much as a pipe holds, and the rest after a line on its standard input. */
