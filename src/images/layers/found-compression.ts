@@ -27,8 +27,11 @@ export function findCompression(first: Uint8Array): FoundCompression | undefined
   return is
 }
 
+/** Unpacked at once. A quarter of it, which the runtime takes by itself, costs half as much again of the processor. */
+const CHUNK_BYTES = 64 * 1024
+
 export function decompressor(compression: FoundCompression): Duplex {
-  return compression === 'gzip' ? createGunzip() : createZstdDecompress()
+  return compression === 'gzip' ? createGunzip({ chunkSize: CHUNK_BYTES }) : createZstdDecompress({ chunkSize: CHUNK_BYTES })
 }
 
 /** What few bytes may unpack to in any case. */
