@@ -38,11 +38,13 @@ export function createInside({
   readsLayers = false,
   ...parts
 }: InsideParts) {
-  const paceOf = (bytesPerSecond: number) => new ReadingPace({ bytesPerSecond, readersWait, isServing }).after
-  const bytes = new LayerBytes({ storage, pace: paceOf(STORED_BYTES) })
-  const pace = paceOf(UNPACKED_BYTES)
+  const paceOf = (bytesPerSecond: number) => new ReadingPace({ bytesPerSecond, readersWait, isServing })
+  const [stored, unpacked] = [paceOf(STORED_BYTES), paceOf(UNPACKED_BYTES)]
+  const bytes = new LayerBytes({ storage, pace: stored.after })
+  const pace = unpacked.after
   const garbage = new FileGarbage()
-  const layers = new LayerReader({ metadata, bytes, pace, garbage })
+  const waitedMs = () => stored.waitedMs + unpacked.waitedMs
+  const layers = new LayerReader({ metadata, bytes, pace, waitedMs, garbage })
   const images = new ImageReader({ storage, metadata, bytes, layers, pace, garbage })
   // A caller who waits for a file has it as fast as it comes.
   const asked = new LayerBytes({ storage, pace: async () => undefined })

@@ -22,7 +22,7 @@ test('what 4,000 files leave behind is collected, while a layer is read and whil
   await pushImage(berth.client, 'app', image, 'v1')
   const [ofLayers, ofImages] = [new Asked(), new Asked()]
   const parts = { storage, metadata: opened.metadata, bytes: new LayerBytes({ storage, pace }), pace }
-  const layers = new LayerReader({ ...parts, garbage: ofLayers })
+  const layers = new LayerReader({ ...parts, waitedMs: () => 0, garbage: ofLayers })
 
   await new ImageReader({ ...parts, layers, garbage: ofImages }).read(image.manifest.digest as Digest, signal)
 

@@ -21,7 +21,7 @@ import type { LayerBytes } from './layer-bytes.ts'
 const MOST_FILE_BYTES = 16 * 1024 * 1024
 /** Of unpacked bytes, between two looks at the clock and at other work. */
 const PACED_BYTES = 512 * 1024
-/** A layer of 20 GB comes in less. */
+/** Without what the pace makes it wait: a layer of 20 GB takes less. */
 const MOST_MS = 30 * 60 * 1000
 
 export interface LayerReaderOptions {
@@ -29,8 +29,9 @@ export interface LayerReaderOptions {
   readonly bytes: Pick<LayerBytes, 'find'>
   /** Is told of unpacked bytes; resolves when more may be. */
   readonly pace: (bytes: number, signal: AbortSignal) => Promise<void>
-  /** Left out: half an hour. */
-  readonly mostMs?: number | undefined
+  /** How long the pace has made readings wait, of what is stored and of what is unpacked. */
+  readonly waitedMs: () => number
+  readonly nowMs?: (() => number) | undefined
   /** Left out: of this process. */
   readonly garbage?: Pick<FileGarbage, 'add'>
 }
@@ -68,8 +69,9 @@ export class LayerReader {
 
   /** Lets other work go first, and ends a reading that takes too long. */
   #watch(label: string, signal: AbortSignal): (bytes: number) => Promise<void> {
-    const { pace, mostMs = MOST_MS } = this.#options
-    const untilMs = performance.now() + mostMs
+    const { pace, waitedMs, nowMs = () => performance.now() } = this.#options
+    const workedMs = () => nowMs() - waitedMs()
+    const untilMs = workedMs() + MOST_MS
     let unpacked = 0
     return async (bytes) => {
       unpacked += bytes
@@ -78,7 +80,7 @@ export class LayerReader {
       await pace(unpacked, signal)
       signal.throwIfAborted()
       unpacked = 0
-      if (performance.now() > untilMs) throw new ImageError(`${label} takes longer to read than ${mostMs / 60_000} minutes`)
+      if (workedMs() > untilMs) throw new ImageError(`${label} takes longer to read than ${MOST_MS / 60_000} minutes`)
     }
   }
 

@@ -16,7 +16,7 @@ interface Load {
   readonly readersWait?: boolean
 }
 
-test('what was read is waited for, and a wait ends with the reason of the signal', async () => {
+test('what was read is waited for, which is counted, and a wait ends with the reason of the signal', async () => {
   const pace = new ReadingPace({ bytesPerSecond: 1_000, isServing: () => false, readersWait: () => false })
   const stopping = new AbortController()
   const beganMs = performance.now()
@@ -24,6 +24,7 @@ test('what was read is waited for, and a wait ends with the reason of the signal
   await pace.after(20, stopping.signal)
 
   expect(performance.now() - beganMs).toBeGreaterThanOrEqual(19)
+  expect(pace.waitedMs).toBeGreaterThanOrEqual(19)
   const waiting = pace.after(1_000_000, stopping.signal)
   stopping.abort(new Error('stopped'))
   await expect(waiting).rejects.toThrow('stopped')

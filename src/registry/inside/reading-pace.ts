@@ -17,6 +17,8 @@ const WHILE_READERS_WAIT = 1 / 16
 export class ReadingPace {
   readonly #options: ReadingPaceOptions
   #freeAtMs = 0
+  /** How long readings have waited, all of them together. */
+  waitedMs = 0
 
   constructor(options: ReadingPaceOptions) {
     this.#options = options
@@ -26,7 +28,12 @@ export class ReadingPace {
   readonly after = async (bytes: number, signal: AbortSignal): Promise<void> => {
     const now = performance.now()
     this.#freeAtMs = Math.max(this.#freeAtMs, now) + (bytes * 1000) / this.bytesPerSecond
-    if (this.#freeAtMs - now >= 1) await pause(this.#freeAtMs - now, signal)
+    if (this.#freeAtMs - now < 1) return
+    try {
+      await pause(this.#freeAtMs - now, signal)
+    } finally {
+      this.waitedMs += performance.now() - now
+    }
   }
 
   /** From now on. */
