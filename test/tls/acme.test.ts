@@ -93,7 +93,9 @@ describeWith({ programs: [GO], atOnce: true }, "http.tls.letsencrypt, with Let's
       const answer = await fetch(`${berth.url}/v2/`, { tls: { rejectUnauthorized: false } })
 
       expect(answer.status).toBe(200)
-      expect(await readdir(folder.join('acme'))).toEqual(['acme_account+key'])
+      // It goes on trying: what the authority asks for may lie there for a moment.
+      const kept = (await readdir(folder.join('acme'))).filter((name) => !name.endsWith('+http-01'))
+      expect(kept).toEqual(['acme_account+key'])
     },
     TEST_MS,
   )
