@@ -20,7 +20,7 @@ export interface Sending {
   readonly opens: boolean
   /** A client that does not read may keep the answer from ending. */
   readonly isLong: boolean
-  /** The body, where it is one. */
+  /** The body, if it is a stream. */
   readonly stream: ReadableStream<Uint8Array> | undefined
 }
 

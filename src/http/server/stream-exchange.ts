@@ -17,8 +17,9 @@ const WRITTEN_AT_ONCE_BYTES = 512 * 1024
 /** Less than the kernel takes at once. */
 export const SMALL_BYTES = 16 * 1024
 /**
- * Chunks of this size are ours: what is read from a body is a copy, or was given away. Left to the collector, those of half a megabyte pile up to hundreds,
- * and each new one is of fresh pages: a third of the processor time of a pull. Smaller ones may be parts of what others use, and are no matter.
+ * Nothing else uses the memory of chunks of this size: a body gives a copy, or gives its memory away. They are freed at once: the garbage collector lets
+ * hundreds of half a megabyte pile up, and fresh pages for each new one take a third of the processor time of a pull. Smaller chunks may be parts of
+ * memory that others use, and matter little.
  */
 const GIVEN_BACK_BYTES = 64 * 1024
 

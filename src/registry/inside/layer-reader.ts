@@ -21,7 +21,7 @@ import type { LayerBytes } from './layer-bytes.ts'
 const MOST_FILE_BYTES = 16 * 1024 * 1024
 /** Of unpacked bytes, between two looks at the clock and at other work. */
 const PACED_BYTES = 512 * 1024
-/** Without what the pace makes it wait: a layer of 20 GB takes less. */
+/** The time that the reader waits for its pace does not count: a layer of 20 GB takes less. */
 const MOST_MS = 30 * 60 * 1000
 
 export interface LayerReaderOptions {
