@@ -48,6 +48,11 @@ export interface Metadata {
    * own name, a repository or an upload, and beyond it only what may be changed in either order (docs/orders-of-writing.md, With PostgreSQL).
    */
   write<Result>(operation: (query: Query) => Promise<Result>, within?: string): Promise<Result>
+  /**
+   * For work that asks for rows all over the database, which the machine may have put out of its memory: brings them back, so that the questions that
+   * follow do not wait for the disk. Does nothing where this was done some minutes ago. Throws the reason of the signal. Left out: a server does it.
+   */
+  readonly warm?: ((signal: AbortSignal) => Promise<void>) | undefined
 }
 
 /** Thrown inside a narrow transaction: the operation runs again in one that no other runs beside. */

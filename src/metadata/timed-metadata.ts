@@ -8,5 +8,6 @@ export function timedMetadata(metadata: Metadata, time: <Result>(run: () => Prom
     isRemote: metadata.isRemote ?? false,
     write: <Result>(operation: (query: Query) => Promise<Result>, within?: string) =>
       time(() => metadata.write(operation, within)),
+    warm: metadata.warm,
   }
 }

@@ -5,6 +5,7 @@ import { MetadataNotWritableError, type Query, type Sql, type SqlValue } from '.
 import { CommitWatch } from './commit-watch.ts'
 import { isNotWritable } from './not-writable.ts'
 import { PageMemory } from './page-memory.ts'
+import { WarmFile } from './warm-file.ts'
 
 /** Writes that wait together share a transaction this long at most; each keeps a savepoint of its own. */
 const SHARED_TRANSACTION_MS = 5
@@ -23,6 +24,7 @@ export class SqliteMetadata implements OwnedMetadata {
   readonly #writer: Database
   readonly #write: SqliteQuery
   readonly #commits: CommitWatch
+  readonly #file: WarmFile
   readonly #pages: PageMemory
   readonly #onDamage: () => void
   readonly #queue: Waiting[] = []
@@ -41,11 +43,14 @@ export class SqliteMetadata implements OwnedMetadata {
     this.#write = new SqliteQuery(this.#writer, facts)
     this.read = new SqliteQuery(reader, facts)
     this.#commits = new CommitWatch(path)
+    this.#file = new WarmFile(path)
   }
 
   revision(): number {
     return this.#commits.revision()
   }
+
+  readonly warm = async (signal: AbortSignal): Promise<void> => await this.#file.warm(signal)
 
   async write<Result>(operation: (query: Query) => Promise<Result>): Promise<Result> {
     return await new Promise<Result>((resolve, reject) => {

@@ -95,6 +95,7 @@ export class Collector {
     const { metadata, whether, clock, policy } = this.#options
     const waits = await whether.waits(options.graceMs)
     if (waits !== undefined) return { waits, found: undefined, condemned: 0, collected: NOTHING }
+    await metadata.warm?.(signal)
     const touchedBefore = await this.#touchedBefore(options.graceMs)
     const found = await survey(metadata.read, touchedBefore, signal)
     if (options.dryRun) return { waits: undefined, found, condemned: 0, collected: NOTHING }
@@ -216,6 +217,7 @@ export class Collector {
       signal.throwIfAborted()
       const list = (await isFull()) ? listLargestCondemnedLinks : listCondemnedLinks
       const condemned = await list(metadata.read, await this.#touchedBefore(windowMs), pace.atOnce)
+      if (condemned.length > 0) await metadata.warm?.(signal)
       const [kept, candidates] = parted(condemned, ({ repository }) => opaque.has(repository))
       await this.#spare(kept)
       const { links: taken, blobs: freed } = await removal.linksAndBytes(candidates, { bytesStay })
@@ -255,9 +257,10 @@ export class Collector {
 
   /** After each batch: readers have their turn, and the storage may have gone meanwhile. */
   async #mayGoOn(removed: number, signal: AbortSignal): Promise<boolean> {
-    const { clock, whether, pace } = this.#options
+    const { metadata, clock, whether, pace } = this.#options
     await clock.tick()
     await pace.after(removed, signal)
+    await metadata.warm?.(signal)
     signal.throwIfAborted()
     // How long the epoch has lasted was asked before.
     return (await whether.waits(0)) === undefined

@@ -84,5 +84,6 @@ export function unlessAway(metadata: Metadata, isAway: () => boolean): Metadata 
     revision: () => (isAway() ? 0 : metadata.revision()),
     isRemote: metadata.isRemote ?? false,
     write: async (operation, within) => await metadata.write(operation, within),
+    warm: metadata.warm,
   }
 }
