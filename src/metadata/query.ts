@@ -50,7 +50,7 @@ export interface Metadata {
   write<Result>(operation: (query: Query) => Promise<Result>, within?: string): Promise<Result>
   /**
    * For work that asks for rows all over the database, which the machine may have put out of its memory: brings them back, so that the questions that
-   * follow do not wait for the disk. Does nothing where this was done some minutes ago. Throws the reason of the signal. Left out: a server does it.
+   * follow do not wait for the disk. Does nothing where this was done a moment ago. Throws the reason of the signal. Left out: a server does it.
    */
   readonly warm?: ((signal: AbortSignal) => Promise<void>) | undefined
 }
