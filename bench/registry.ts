@@ -86,8 +86,8 @@ export class RegistryUnderLoad {
     return this.#child.pid
   }
 
-  /** Resolves with the seconds from the start of the program to its first answer of 200 to a path. */
-  async start(path = '/v2/'): Promise<number> {
+  /** Resolves with the seconds from the start of the program to its first answer of 200 to a path. `variables`: for this time. */
+  async start(path = '/v2/', variables: Readonly<Record<string, string>> = {}): Promise<number> {
     const config = await this.#writeConfig()
     const command = await commandOf(this.contestant)
     const nowhere = openSync('/dev/null', 'w')
@@ -95,7 +95,7 @@ export class RegistryUnderLoad {
     const errors = this.contestant === 'peer' ? nowhere : openSync(this.#logPath, 'a')
     const startedAt = performance.now()
     this.#child = Bun.spawn([...this.#under, ...command, config], {
-      env: this.#environment(),
+      env: { ...this.#environment(), ...variables },
       stdio: ['ignore', nowhere, errors],
       // A session of its own, as Berth gives to each of its processes: where other work runs, the kernel shares the machine out by session.
       detached: true,

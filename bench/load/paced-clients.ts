@@ -8,8 +8,16 @@ export interface PacedLoad {
   readonly accept: string
 }
 
+export interface PacedTimes {
+  readonly requests: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+  /** Of each request, the shortest first. */
+  readonly ms: readonly number[]
+}
+
 /** By kind. */
-export type PacedReport = Readonly<Record<string, { readonly requests: number; readonly p50Ms: number; readonly p99Ms: number }>>
+export type PacedReport = Readonly<Record<string, PacedTimes>>
 
 async function run({ url, kinds, everyMs, accept }: PacedLoad, isOver: () => boolean): Promise<PacedReport> {
   const durations = Object.keys(kinds).map((kind) => ({ kind, paths: kinds[kind] ?? [], ms: [] as number[] }))
@@ -35,10 +43,10 @@ async function ask(url: string, accept: string): Promise<number> {
   return performance.now() - sentAt
 }
 
-function reportOf(durations: number[]): PacedReport[string] {
+function reportOf(durations: number[]): PacedTimes {
   durations.sort((one, other) => one - other)
   const at = (part: number) => durations[Math.floor(durations.length * part)] ?? 0
-  return { requests: durations.length, p50Ms: at(0.5), p99Ms: at(0.99) }
+  return { requests: durations.length, p50Ms: at(0.5), p99Ms: at(0.99), ms: durations }
 }
 
 const input = console[Symbol.asyncIterator]()
