@@ -8,7 +8,7 @@ export type ReadAt = (file: number, bytes: Uint8Array, at: number) => Promise<un
 
 const readLater = promisify(read)
 
-/** A machine that reads and writes much else had put 4 to 8 percent of the pages out of its memory after four minutes. */
+/** Soon enough for a machine that reads and writes much else: after five minutes a part of the pages was on the disk alone again. */
 const WARM_MS = 60_000
 const BYTES_AT_ONCE = 1024 * 1024
 /** Between two of these: others have the disk and the memory first. */
@@ -38,7 +38,7 @@ export class WarmFile {
 
   /** The path of the database. */
   constructor(path: string, options: WarmFileOptions = {}) {
-    const { nowMs = () => performance.now(), memoryBytes = Math.min(totalmem(), process.constrainedMemory()) } = options
+    const { nowMs = () => performance.now(), memoryBytes = machineMemory() } = options
     this.#path = path
     this.#nowMs = nowMs
     this.#readAt = options.readAt ?? (async (file, bytes, at) => await readLater(file, bytes, 0, bytes.length, at))
@@ -58,4 +58,10 @@ export class WarmFile {
     }
     this.#warmUntilMs = this.#nowMs() + WARM_MS
   }
+}
+
+/** Of the machine, or of the container where that has less. */
+function machineMemory(): number {
+  const limit = process.constrainedMemory()
+  return limit > 0 ? Math.min(limit, totalmem()) : totalmem()
 }
