@@ -49,8 +49,8 @@ export interface Metadata {
    */
   write<Result>(operation: (query: Query) => Promise<Result>, within?: string): Promise<Result>
   /**
-   * For work that asks for rows all over the database, which the machine may have put out of its memory: brings them back, so that the questions that
-   * follow do not wait for the disk. Does nothing where this was done a moment ago. Throws the reason of the signal. Left out: a server does it.
+   * Reads the whole database into the memory of the machine, so that questions about many rows do not wait for the disk. Does nothing if this process
+   * has done so within the last minute. Throws the reason of the signal, and what the disk says. Left out where a server keeps the database.
    */
   readonly warm?: ((signal: AbortSignal) => Promise<void>) | undefined
 }

@@ -8,12 +8,12 @@ export type ReadAt = (file: number, bytes: Uint8Array, at: number) => Promise<un
 
 const readLater = promisify(read)
 
-/** Soon enough for a machine that reads and writes much else: after five minutes a part of the pages was on the disk alone again. */
+/** On a machine that reads and writes much else, a part of the pages had left the memory again after five minutes. */
 const WARM_MS = 60_000
 const BYTES_AT_ONCE = 1024 * 1024
-/** Between two of these: others have the disk and the memory first. */
+/** Between two reads, so that requests have the disk and the memory first. */
 const PAUSE_MS = 2
-/** Of the memory that there is: a larger file would put itself out of it again. */
+/** A file that takes more of the memory would push its own pages out again. */
 const LARGEST_PART = 1 / 2
 
 export interface WarmFileOptions {
@@ -60,7 +60,7 @@ export class WarmFile {
   }
 }
 
-/** Of the machine, or of the container where that has less. */
+/** Bytes of memory of the machine, or of the container if that has less. */
 function machineMemory(): number {
   const limit = process.constrainedMemory()
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem()

@@ -9,7 +9,7 @@ const sentInOrder = new WeakSet<ReadableStream<Uint8Array>>()
  */
 export class SharedPiece {
   readonly #reading: Promise<Uint8Array>
-  /** How many still use it: answers that took it, and its maker, who may give it to further answers. */
+  /** How many users it has: each answer that took it, and the code that made it, until no further answer will take it. */
   #holders = 1
 
   /** `reading` gives memory that nothing else uses. */
