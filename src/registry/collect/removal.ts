@@ -1,6 +1,6 @@
 import { deleteBlobs, setManifestGone } from '../../metadata/changes.ts'
 import type { Claim } from '../../metadata/claims.ts'
-import { endGraceOfUnlinked, takeUnneededBlobs } from '../../metadata/collecting/bytes.ts'
+import { endGraceOfUnlinked, type RemovableBlob, takeBlobsOfLinks, takeUnneededBlobs } from '../../metadata/collecting/bytes.ts'
 import { type CondemnedLink, setLinksGone, spareNeededLinks, takeCondemnedLinks } from '../../metadata/collecting/links.ts'
 import {
   type CondemnedManifest,
@@ -22,7 +22,7 @@ import { ownWork } from '../../observe/actor.ts'
 import type { Digest } from '../../oci/digest.ts'
 import type { Reference } from '../../oci/reference.ts'
 import { allEnded } from '../../storage/all-ended.ts'
-import { type StorageDriver, storagePath } from '../../storage/driver.ts'
+import { type StorageDriver, type StoragePath, storagePath } from '../../storage/driver.ts'
 import { CURRENT_LINK_FILE, LINK_FILE, layout } from '../../storage/layout.ts'
 import { releaseDependents } from '../content/dependents.ts'
 import { blobCollectionEvents, collectionEvents } from '../events/content-event.ts'
@@ -55,7 +55,12 @@ export interface Leaving {
 
 export interface RemovedLinks {
   readonly links: readonly CondemnedLink[]
-  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[]
+  readonly blobs: readonly RemovableBlob[]
+}
+
+interface LinkToRemove extends CondemnedLink {
+  /** Set where it is the last link of this blob: its bytes go as well. */
+  readonly blob: RemovableBlob | undefined
 }
 
 /**
@@ -74,30 +79,22 @@ export class Removal {
   /** Removes links, and with each the bytes of which it was the last one, unless all bytes are to stay. */
   async linksAndBytes(candidates: readonly CondemnedLink[], { bytesStay = false } = {}): Promise<RemovedLinks> {
     const remove = async (): Promise<RemovedLinks> => {
-      const links = await this.#links(candidates)
-      const targets = [...new Set(links.map(({ target }) => target))]
-      return { links, blobs: bytesStay || links.length === 0 ? [] : await this.bytes(targets, 0) }
+      const links = await this.#links(candidates, bytesStay)
+      return { links, blobs: blobsOf(links) }
     }
     const { leaving } = this.#options
     return leaving === undefined ? await remove() : await leaving.during(candidates, remove)
   }
 
   /** Gives the blobs whose bytes were removed. `touchedBefore`: nothing may have needed them since. */
-  async bytes(
-    digests: readonly Digest[],
-    touchedBefore: number,
-  ): Promise<readonly { readonly digest: Digest; readonly size: number }[]> {
+  async bytes(digests: readonly Digest[], touchedBefore: number): Promise<readonly RemovableBlob[]> {
     const { storage } = this.#options
     return await this.#perform({
       name: 'collecting bytes',
       take: (query) => takeUnneededBlobs(query, digests, touchedBefore),
-      claims: ({ digest }) => [{ name: { kind: 'blob', digest }, alone: true }],
-      remove: async (taken) => await storage.removeOnlyFiles(taken.map(({ digest }) => layout.blob(digest))),
-      confirm: async (query, taken, stamp) => {
-        const digests = taken.map(({ digest }) => digest)
-        await deleteBlobs(query, digests)
-        await noteBytesRemoved(query, digests, stamp.number)
-      },
+      claims: (blob) => [claimOfBytes(blob)],
+      remove: async (taken) => await storage.removeOnlyFiles(bytesOf(taken)),
+      confirm: setBytesGone,
     })
   }
 
@@ -105,8 +102,7 @@ export class Removal {
   async manifests(condemned: readonly CondemnedManifest[]): Promise<readonly CondemnedManifest[]> {
     const { metadata, storage, records } = this.#options
     const candidates = await this.#spareHeld(condemned)
-    await metadata.write((query) => spareNeededManifests(query, candidates))
-    return await this.#perform({
+    return await this.#performOrSpare(candidates, (query) => spareNeededManifests(query, candidates), {
       name: BY_COLLECTOR.how,
       take: (query) => takeCondemnedManifests(query, candidates),
       claims: claimsToRemove,
@@ -158,21 +154,26 @@ export class Removal {
     return gone.length
   }
 
-  /** Gives the links that were removed. What is needed again is condemned no more. */
-  async #links(candidates: readonly CondemnedLink[]): Promise<readonly CondemnedLink[]> {
-    const { metadata, storage } = this.#options
-    await metadata.write((query) => spareNeededLinks(query, candidates))
-    return await this.#perform({
+  /** Gives the links that were removed. */
+  async #links(candidates: readonly CondemnedLink[], bytesStay: boolean): Promise<readonly LinkToRemove[]> {
+    const { storage, events } = this.#options
+    return await this.#performOrSpare(candidates, (query) => spareNeededLinks(query, candidates), {
       name: 'collecting links',
-      take: (query) => takeCondemnedLinks(query, candidates),
-      claims: ({ repository, digest }) => [{ name: { kind: 'link', repository, digest }, alone: true }],
-      remove: async (taken) =>
-        await storage.removeOnlyFiles(taken.map(({ repository, digest }) => layout.layerLink(repository, digest))),
+      take: async (query) => {
+        const links = await takeCondemnedLinks(query, candidates)
+        const blobs = bytesStay ? [] : await takeBlobsOfLinks(query, targetsOf(links))
+        return withBlobs(links, blobs)
+      },
+      claims: claimsOfLink,
+      remove: async (taken) => {
+        await storage.removeOnlyFiles(taken.map(({ repository, digest }) => layout.layerLink(repository, digest)))
+        await storage.removeOnlyFiles(bytesOf(blobsOf(taken)))
+      },
       confirm: async (query, taken, stamp) => {
         await setLinksGone(query, taken, stamp)
-        const targets = taken.map(({ target }) => target)
-        await endGraceOfUnlinked(query, targets)
-        await this.#options.events?.record(query, blobCollectionEvents(taken), { actor: COLLECTOR, stamp })
+        await setBytesGone(query, blobsOf(taken), stamp)
+        await endGraceOfUnlinked(query, targetsOf(taken.filter(({ blob }) => blob === undefined)))
+        await events?.record(query, blobCollectionEvents(taken), { actor: COLLECTOR, stamp })
       },
     })
   }
@@ -200,6 +201,21 @@ export class Removal {
       }
     }
     return free
+  }
+
+  /** What is needed again is condemned no more, also where the removal of others has failed. */
+  async #performOrSpare<Name>(
+    candidates: readonly unknown[],
+    spareNeeded: (query: Query) => Promise<void>,
+    steps: RemovalSteps<Name>,
+  ): Promise<readonly Name[]> {
+    let removed: readonly Name[] = []
+    try {
+      removed = await this.#perform(steps)
+      return removed
+    } finally {
+      if (removed.length < candidates.length) await this.#options.metadata.write(spareNeeded)
+    }
   }
 
   async #perform<Name>({ name, take, claims, remove, confirm }: RemovalSteps<Name>): Promise<readonly Name[]> {
@@ -235,6 +251,44 @@ export class Removal {
       throw error
     }
   }
+}
+
+/** Each blob with the first link to it. */
+function withBlobs(links: readonly CondemnedLink[], blobs: readonly RemovableBlob[]): readonly LinkToRemove[] {
+  const left = new Map(blobs.map((blob) => [blob.digest, blob]))
+  return links.map((link) => {
+    const blob = left.get(link.target)
+    left.delete(link.target)
+    return { ...link, blob }
+  })
+}
+
+function claimsOfLink({ repository, digest, blob }: LinkToRemove): readonly Claim[] {
+  const link: Claim = { name: { kind: 'link', repository, digest }, alone: true }
+  return blob === undefined ? [link] : [link, claimOfBytes(blob)]
+}
+
+function claimOfBytes({ digest }: RemovableBlob): Claim {
+  return { name: { kind: 'blob', digest }, alone: true }
+}
+
+function targetsOf(links: readonly CondemnedLink[]): readonly Digest[] {
+  return links.map(({ target }) => target)
+}
+
+function blobsOf(links: readonly LinkToRemove[]): readonly RemovableBlob[] {
+  return links.flatMap(({ blob }) => blob ?? [])
+}
+
+function bytesOf(blobs: readonly RemovableBlob[]): readonly StoragePath[] {
+  return blobs.map(({ digest }) => layout.blob(digest))
+}
+
+async function setBytesGone(query: Query, blobs: readonly RemovableBlob[], stamp: Stamp): Promise<void> {
+  if (blobs.length === 0) return
+  const digests = blobs.map(({ digest }) => digest)
+  await deleteBlobs(query, digests)
+  await noteBytesRemoved(query, digests, stamp.number)
 }
 
 interface RemovalSteps<Name> {
