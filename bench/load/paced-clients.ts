@@ -55,5 +55,6 @@ let isOver = false
 void input.next().then(() => {
   isOver = true
 })
-process.stdout.write(JSON.stringify(await run(load, () => isOver)))
-process.exit(0)
+const report = JSON.stringify(await run(load, () => isOver))
+// An exit cuts off what the pipe has not taken yet.
+process.stdout.write(report, () => process.exit(0))
