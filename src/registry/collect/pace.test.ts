@@ -21,9 +21,9 @@ interface Present {
 }
 
 test.each([
-  ['a tenth of a second takes', 200, 20],
+  ['a tenth of a second takes, with the bytes of each', 200, 10],
   ['64 at most', 10_000, 64],
-  ['8 at least', 20, 8],
+  ['8 at least', 40, 8],
   ['64 without a rate', 0, 64],
 ])('one operation removes as many as %s', (_, rate, expected) => {
   const pace = new Pace({ rate, readersWait: () => false, isFull: async () => false })

@@ -24,7 +24,10 @@ export async function isFull(storage: Pick<StorageDriver, 'space'>): Promise<boo
 
 /** Keeps removals below so many in a second: readers have the disk first, and uploads that find no space before these. */
 export class Pace {
-  /** How many removals one operation takes: what falls to a tenth of a second, and fewer where its transactions take long. Readers wait for those. */
+  /**
+   * How many names one operation takes: so many links as fall to a tenth of a second with their bytes, which are as many removals again, and fewer where its
+   * transactions take long. Readers wait for those.
+   */
   readonly transactions: Portion
   readonly #options: PaceOptions
   #freeAtMs = 0
@@ -32,7 +35,7 @@ export class Pace {
   constructor(options: PaceOptions) {
     this.#options = options
     const { rate } = options
-    const most = rate === 0 ? MOST_AT_ONCE : Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, Math.floor(rate / 10)))
+    const most = rate === 0 ? MOST_AT_ONCE : Math.min(MOST_AT_ONCE, Math.max(LEAST_AT_ONCE, Math.floor(rate / 20)))
     this.transactions = new Portion({ least: LEAST_AT_ONCE, most })
   }
 
