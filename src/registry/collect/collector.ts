@@ -259,8 +259,7 @@ export class Collector {
   async #mayGoOn(removed: number, signal: AbortSignal): Promise<boolean> {
     const { metadata, clock, whether, pace } = this.#options
     await clock.tick()
-    await pace.after(removed, signal)
-    await metadata.warm?.(signal)
+    await Promise.all([pace.after(removed, signal), metadata.warm?.(signal)])
     signal.throwIfAborted()
     // How long the epoch has lasted was asked before.
     return (await whether.waits(0)) === undefined
