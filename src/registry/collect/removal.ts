@@ -31,6 +31,7 @@ import { Holds } from '../keeping/holds.ts'
 import type { Portion } from '../portion.ts'
 import type { DeletedRecords } from '../records/deleted-records.ts'
 import type { Operations } from '../writes/operations.ts'
+import { blobsOf, claimOfBytes, claimsOfLink, type LinkToRemove, targetsOf, withBlobs } from './links/link-to-remove.ts'
 
 const COLLECTOR = ownWork('collector')
 const BY_COLLECTOR = { how: 'collecting manifests', actor: COLLECTOR }
@@ -56,11 +57,6 @@ export interface Leaving {
 export interface RemovedLinks {
   readonly links: readonly CondemnedLink[]
   readonly blobs: readonly RemovableBlob[]
-}
-
-interface LinkToRemove extends CondemnedLink {
-  /** Set where it is the last link of this blob: its bytes go as well. */
-  readonly blob: RemovableBlob | undefined
 }
 
 /**
@@ -251,33 +247,6 @@ export class Removal {
       throw error
     }
   }
-}
-
-/** Each blob with the first link to it. */
-function withBlobs(links: readonly CondemnedLink[], blobs: readonly RemovableBlob[]): readonly LinkToRemove[] {
-  const left = new Map(blobs.map((blob) => [blob.digest, blob]))
-  return links.map((link) => {
-    const blob = left.get(link.target)
-    left.delete(link.target)
-    return { ...link, blob }
-  })
-}
-
-function claimsOfLink({ repository, digest, blob }: LinkToRemove): readonly Claim[] {
-  const link: Claim = { name: { kind: 'link', repository, digest }, alone: true }
-  return blob === undefined ? [link] : [link, claimOfBytes(blob)]
-}
-
-function claimOfBytes({ digest }: RemovableBlob): Claim {
-  return { name: { kind: 'blob', digest }, alone: true }
-}
-
-function targetsOf(links: readonly CondemnedLink[]): readonly Digest[] {
-  return links.map(({ target }) => target)
-}
-
-function blobsOf(links: readonly LinkToRemove[]): readonly RemovableBlob[] {
-  return links.flatMap(({ blob }) => blob ?? [])
 }
 
 function bytesOf(blobs: readonly RemovableBlob[]): readonly StoragePath[] {
