@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { existsSync } from 'node:fs'
+import { renewGrace } from '../../src/metadata/changes.ts'
+import { deleteClaims, insertClaims } from '../../src/metadata/claims.ts'
+import type { Digest } from '../../src/oci/digest.ts'
 import { expectError } from '../support/answers.ts'
 import { BerthInProcess } from '../support/berth-in-process.ts'
 import { collect, DAY_MS, HOUR_MS, passTime, TEST_POLICY } from '../support/collecting.ts'
@@ -43,6 +46,14 @@ describe.each(processCounts('races of the collector'))('through %d processes', (
     await passTime(pair.collecting, HOUR_MS)
   }
 
+  /** Another blob is condemned with those that are. */
+  async function condemnAnother(): Promise<void> {
+    await pair.serving.client.pushBlob('app', contentOf('', new TextEncoder().encode('another')))
+    await pair.collecting.opened.metadata.write((query) =>
+      query.run('UPDATE link SET condemned_ms = 1 WHERE condemned_ms IS NULL AND target NOT IN (SELECT target FROM reference)'),
+    )
+  }
+
   /** Begins a turn of the collector and holds it before its first change of that kind. */
   async function heldAt(holds: RegExp) {
     const gate = new Gate()
@@ -77,7 +88,7 @@ describe.each(processCounts('races of the collector'))('through %d processes', (
     for (const { digest } of blobsOf(image)) expect((await pair.serving.client.getBlob('app', digest)).status).toBe(200)
   }
 
-  const digest = layer?.digest ?? ''
+  const digest = layer?.digest as Digest
 
   test('a link that is being removed is 404 to a HEAD, so that its client uploads', async () => {
     await condemnBlobs()
@@ -100,6 +111,62 @@ describe.each(processCounts('races of the collector'))('through %d processes', (
 
     for (const blob of blobsOf(image)) expect((await pair.serving.client.getBlob('app', blob.digest)).status).toBe(200)
     expect(hasBytes({ digest })).toBe(true)
+  })
+
+  test.each([
+    ['its last link is', LINK_GOES],
+    ['its bytes are', BYTES_GO],
+  ])('a blob that is pushed to another repository while %s being removed is there after its 201', async (_, holds) => {
+    await condemnBlobs()
+    const goOn = await heldAt(holds)
+    const { read } = pair.collecting.opened.metadata
+    const claims = await read.all('SELECT kind, alone FROM claim WHERE name = ? ORDER BY kind', digest)
+    expect(claims).toEqual([
+      { kind: 'blob', alone: 1 },
+      { kind: 'link', alone: 1 },
+    ])
+
+    const push = async () => {
+      for (const blob of blobsOf(image)) await pair.serving.client.pushBlob('other', blob)
+    }
+    await waitingFor(push, goOn)
+
+    for (const blob of blobsOf(image)) {
+      expect((await pair.serving.client.getBlob('other', blob.digest)).status).toBe(200)
+      expect(hasBytes(blob)).toBe(true)
+    }
+  })
+
+  test('links go before their bytes, so that none is left without them', async () => {
+    await condemnBlobs()
+    const gone: string[] = []
+    pair.hook = (call, phase) => {
+      if (phase === 'after' && LINK_GOES.test(call)) gone.push('link')
+      if (phase === 'before' && BYTES_GO.test(call)) gone.push('bytes')
+      return undefined
+    }
+
+    await collect(pair.collecting)
+
+    expect(gone).toEqual(['link', 'link', 'bytes', 'bytes'])
+  })
+
+  test('bytes that stay when their last link goes are due at once', async () => {
+    await condemnBlobs()
+    const { metadata, processId, epoch } = pair.collecting.opened
+    const owner = { operation: 'a push', process: processId }
+    await metadata.write(async (query) => {
+      await renewGrace(query, digest, { number: 1, epoch })
+      await insertClaims(query, [{ name: { kind: 'blob', digest }, alone: false }], owner, 1)
+    })
+
+    await collect(pair.collecting)
+    expect(hasBytes({ digest })).toBe(true)
+    expect((await pair.serving.client.headBlob('app', digest)).status).toBe(404)
+    await metadata.write((query) => deleteClaims(query, owner.operation))
+    await collect(pair.collecting)
+
+    expect(hasBytes({ digest })).toBe(false)
   })
 
   test('a manifest that is pushed while a link that it names is being removed is refused', async () => {
@@ -125,15 +192,25 @@ describe.each(processCounts('races of the collector'))('through %d processes', (
     await expectWhole()
   })
 
-  test('a condemned link is not removed that a manifest names as a layer which need not be there', async () => {
+  test.each([
+    ['', false],
+    [', also when the removal of another one fails', true],
+  ])('a condemned link that a manifest names as a layer which need not be there is condemned no more%s', async (_, fails) => {
     await condemnBlobs()
     const body = JSON.parse(new TextDecoder().decode(image.manifest.bytes))
     const foreign = { ...descriptorOf(layer ?? image.config), mediaType: FOREIGN, urls: ['https://elsewhere.test/layer'] }
     const manifest = jsonContent(image.manifest.mediaType, { ...body, layers: [foreign] })
     await expectStatus(await pair.serving.client.putManifest('app', 'latest', manifest), 201)
 
-    await collect(pair.collecting)
+    if (fails) {
+      await condemnAnother()
+      pair.hook = (call, phase) => (phase === 'before' && LINK_GOES.test(call) ? Promise.reject(new Error('EIO')) : undefined)
+      await expect(collect(pair.collecting)).rejects.toThrow('EIO')
+    } else await collect(pair.collecting)
 
+    const { read } = pair.collecting.opened.metadata
+    const row = await read.get('SELECT target, condemned_ms AS condemnedMs FROM link WHERE digest = ?', digest)
+    expect(row).toEqual({ target: digest, condemnedMs: null })
     expect((await pair.serving.client.getBlob('app', digest)).status).toBe(200)
   })
 
