@@ -4,7 +4,7 @@ import { RegistryError } from '../oci/errors.ts'
 import { isDigest } from '../oci/reference.ts'
 import type { Container, Image, ListedContainer } from './docker/docker.ts'
 import { DockerError } from './docker/docker-error.ts'
-import { digestsOf, findNameIn, findTarget, followedBy, type Target } from './look/target.ts'
+import { digestsOf, findNameIn, findTarget, followedBy, isImageId, type Target } from './look/target.ts'
 import { type Notice, tell } from './notices.ts'
 import type { Reported } from './reports/reporter.ts'
 import { lookAtServices } from './services/services.ts'
@@ -59,9 +59,17 @@ export class Agent {
   /** Whether a container may be of an image of this repository. Where the daemon does not say, it may. */
   async follows(repository: string): Promise<boolean> {
     if (this.#followed.has(repository)) return true
-    const { docker, registry } = this.#options
-    const images = await docker.listContainers().catch(() => undefined)
-    return images?.some(({ image }) => image.startsWith(`${registry}/${repository}`)) ?? true
+    const names = await this.#imageNames().catch(() => undefined)
+    return names?.some((name) => findNameIn(name, this.#options.registry)?.repository === repository) ?? true
+  }
+
+  /** As the containers named their images when they were made. The daemon lists an id where the name stands for another image by now. */
+  async #imageNames(): Promise<readonly string[]> {
+    const { docker } = this.#options
+    const listed = await docker.listContainers()
+    return await Promise.all(
+      listed.map(async ({ id, image }) => (isImageId(image) ? (await docker.findContainer(id))?.image : undefined) ?? image),
+    )
   }
 
   /** Looks at everything once. Throws DockerError when the daemon does not answer. */

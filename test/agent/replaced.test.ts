@@ -64,6 +64,29 @@ describeWith({ programs: [...DOCKER_PROGRAMS, 'busybox', 'nsenter'], root: true 
     TEST_MS,
   )
 
+  test(
+    'hear of a push although they were paused at the last look, and their name stands for another image here',
+    async () => {
+      await lab.push('built:v1', 'one')
+      await run('built', 'built:v1')
+      await lab.daemon.docker('pause', 'built')
+      await using agent = lab.startAgent('--interval', '1h')
+      await agent.waitForOutput(/msg="listening for pushes"/, TEST_MS)
+      await poll('the registry is told that it is paused', TEST_MS, async () =>
+        /"built".*"paused"/.test(await lab.deployments()) ? true : undefined,
+      )
+      await lab.daemon.docker('pull', lab.name('base:v1'))
+      await lab.daemon.docker('tag', lab.name('base:v1'), lab.name('built:v1'))
+      await lab.daemon.docker('unpause', 'built')
+
+      await lab.push('built:v1', 'two')
+
+      await agent.waitForOutput(/msg="container replaced".*container=built/, TEST_MS)
+      expect(await lab.answer('built')).toBe('two')
+    },
+    TEST_MS,
+  )
+
   async function tryAnswer(container: string): Promise<string | undefined> {
     return await lab.answer(container).catch(() => undefined)
   }

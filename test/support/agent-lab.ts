@@ -95,6 +95,19 @@ export class AgentLab implements AsyncDisposable {
     return JSON.parse(await this.daemon.docker('inspect', container))[0]
   }
 
+  /** What the registry was told of this host, as JSON. */
+  async deployments(): Promise<string> {
+    const command = [
+      ...this.daemon.inNetwork,
+      'busybox',
+      'wget',
+      '-q',
+      '-O-',
+      `http://${this.registry.address}/api/v1/deployments`,
+    ]
+    return await runToSuccess(command, { environment: this.environment, timeoutMs: TEST_MS })
+  }
+
   /** Names and states of all containers. */
   async containers(): Promise<readonly string[]> {
     const lines = await this.daemon.docker('ps', '--all', '--format', '{{.Names}} {{.State}}')

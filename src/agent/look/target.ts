@@ -13,9 +13,14 @@ export type Followed =
   | { readonly kind: 'pinned' }
   | { readonly kind: 'elsewhere' }
 
+/** An image named by what it is alone. */
+export function isImageId(image: string): boolean {
+  return /^(sha256:)?[0-9a-f]{64}$/.test(image)
+}
+
 /** Whether an image of this registry is named, by a tag. */
 export function followedBy(image: string, registry: string): Followed {
-  if (/^(sha256:)?[0-9a-f]{64}$/.test(image)) return { kind: 'pinned' }
+  if (isImageId(image)) return { kind: 'pinned' }
   const name = parsedName(image)
   if (name === undefined || name.registry !== registry) return { kind: 'elsewhere' }
   return image.includes('@') || isDigest(name.reference) ? { kind: 'pinned' } : { kind: 'tag', name: parseTagName(image) }
@@ -23,7 +28,7 @@ export function followedBy(image: string, registry: string): Followed {
 
 /** The name of an image of this registry; undefined: it is of another one, or an id. */
 export function findNameIn(image: string, registry: string): ImageName | undefined {
-  const name = /^(sha256:)?[0-9a-f]{64}$/.test(image) ? undefined : parsedName(image)
+  const name = isImageId(image) ? undefined : parsedName(image)
   return name?.registry === registry ? name : undefined
 }
 
