@@ -4,14 +4,21 @@ import type { HttpConfig } from '../config/config.ts'
 import { loadConfig } from '../config/load-config.ts'
 import type { ListenAddress } from '../config/words/listen-address.ts'
 import { CommandError } from './command-error.ts'
-import { findServedConfigPath, findServedSettings } from './serve/served-config.ts'
+import { findServedConfigPath, findServedSettings, isContainerOfAgent } from './serve/served-config.ts'
 
 const TIMEOUT_MS = 5_000
 /** Not logged, open to all, and the same wherever the paths of the registry begin. */
 const PATH = '/livez'
 
-/** Asks the server of this machine whether it answers, and says so in a line. Throws CommandError when it does not. */
+/**
+ * Asks the server of this machine whether it answers, and says so in a line. Throws CommandError when it does not. An agent that is a container
+ * serves nothing: it is well as long as it runs, and ends otherwise.
+ */
 export async function health(configPath: string | undefined): Promise<void> {
+  if (configPath === undefined && isContainerOfAgent()) {
+    process.stdout.write('healthy: the agent runs\n')
+    return
+  }
   const { config } = loadConfig({
     path: configPath ?? findServedConfigPath(),
     environment: { ...process.env, ...findServedSettings() },

@@ -204,6 +204,7 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
       await using ending = new AsyncDisposableStack()
       ending.defer(async () => void (await daemon.tryDocker('rm', '--force', 'berth-agent', 'app')))
       await daemon.docker(...words.trim().split(/ +/))
+      const health = await daemon.docker('exec', 'berth-agent', '/bin/berth', 'health')
 
       await daemon.docker('commit', '--change', 'LABEL version=2', 'app', 'localhost:5010/app:v1')
       await daemon.docker('push', 'localhost:5010/app:v1')
@@ -213,6 +214,7 @@ describeWith({ programs: PROGRAMS, root: true }, 'the container image', () => {
       })
 
       expect(version).toBe('2')
+      expect(health).toBe('healthy: the agent runs\n')
     },
     TEST_MS,
   )

@@ -2,7 +2,7 @@ import { expect, test } from 'bun:test'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { findServedConfigPath, findServedSettings } from './served-config.ts'
+import { findServedConfigPath, findServedSettings, isContainerOfAgent } from './served-config.ts'
 
 /** What is found when the first process runs with these words. */
 function findIn(...words: readonly string[]): string | undefined {
@@ -45,4 +45,11 @@ test('options of the first process are no files, and say how it serves', () => {
     expect(look(['berth', 'serve', ...options], findServedSettings)).toEqual({ REGISTRY_HTTP_TLS_SELFSIGNED_ENABLED: 'true' })
   }
   expect(look(['berth', 'serve', '/etc/berth/config.yml'], findServedSettings)).toEqual({})
+})
+
+test('a container of an agent is told from one that serves', () => {
+  expect(look(['/bin/berth', 'agent', 'registry.example.com'], isContainerOfAgent)).toBe(true)
+  expect(look(['/sbin/docker-init', '--', '/entrypoint.sh', 'agent'], isContainerOfAgent)).toBe(true)
+  expect(look(['/bin/berth', 'serve', '/etc/docker/registry/config.yml'], isContainerOfAgent)).toBe(false)
+  expect(look(['/bin/berth', 'serve', 'agent'], isContainerOfAgent)).toBe(false)
 })

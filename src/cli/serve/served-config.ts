@@ -21,6 +21,12 @@ export function findServedSettings(commandLineFile = FIRST_PROCESS): Readonly<Re
   return isSelfSigned ? { REGISTRY_HTTP_TLS_SELFSIGNED_ENABLED: 'true' } : {}
 }
 
+/** Whether this is a container of `berth agent`, in which nothing serves. */
+export function isContainerOfAgent(commandLineFile = FIRST_PROCESS): boolean {
+  const words = readCommandLine(commandLineFile)
+  return words.includes('agent') && !words.includes('serve')
+}
+
 /** No words on a system that has no such file, or hides it. */
 function readCommandLine(path: string): string[] {
   return existsSync(path) ? readFileSync(path, 'utf8').split('\0') : []
