@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { atEnd } from '../leftovers.ts'
 import type { PacedLoad, PacedReport } from './paced-clients.ts'
+import { promptly } from './promptly.ts'
 
 export type { PacedReport } from './paced-clients.ts'
 
@@ -10,7 +11,7 @@ export class PacedRequests {
   readonly #isEnded: () => void
 
   constructor(load: PacedLoad) {
-    this.#child = Bun.spawn([process.execPath, join(import.meta.dir, 'paced-clients.ts')], {
+    this.#child = Bun.spawn(promptly([process.execPath, join(import.meta.dir, 'paced-clients.ts')]), {
       stdio: ['pipe', 'pipe', 'inherit'],
       // As each registry: a session of its own.
       detached: true,

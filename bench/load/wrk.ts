@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { atEnd } from '../leftovers.ts'
+import { promptly } from './promptly.ts'
 
 export interface WrkOptions {
   readonly url: string
@@ -24,9 +25,10 @@ export interface WrkResult {
 export async function runWrk(options: WrkOptions, folder: string): Promise<WrkResult> {
   const script = join(folder, `wrk-${crypto.randomUUID()}.lua`)
   await Bun.write(script, scriptOf(options))
-  const { url, connections, seconds } = options
+  const { url, connections, seconds, pauseMs } = options
   const words = ['wrk', '--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`, '--script', script]
-  const child = Bun.spawn([...words, '--timeout', '60s', url], {
+  const command = [...words, '--timeout', '60s', url]
+  const child = Bun.spawn(pauseMs === undefined ? command : promptly(command), {
     stdio: ['ignore', 'pipe', 'inherit'],
     // In the session of 32 uploads it would wait for them before it sees an answer.
     detached: true,
