@@ -49,8 +49,8 @@ export interface Metadata {
    */
   write<Result>(operation: (query: Query) => Promise<Result>, within?: string): Promise<Result>
   /**
-   * Reads the database into the memory of the machine, so that questions about many rows do not wait for the disk: all of it at first, and then as much as
-   * falls to the time since the last call. Throws the reason of the signal, and what the disk says. Left out where a server keeps the database.
+   * Reads the whole database into the memory of the machine, so that questions about many rows do not wait for the disk. Does nothing if this process
+   * has done so within the last minute. Throws the reason of the signal, and what the disk says. Left out where a server keeps the database.
    */
   readonly warm?: ((signal: AbortSignal) => Promise<void>) | undefined
 }

@@ -8,9 +8,9 @@ export type ReadAt = (file: number, bytes: Uint8Array, at: number) => Promise<un
 
 const readLater = promisify(read)
 
+/** Where much else is read, or the kernel pages out what was not read for a while (DAMON), pages leave the memory again. */
+const WARM_MS = 60_000
 const BYTES_AT_ONCE = 1024 * 1024
-/** 128 MiB in a second: a fortieth of a core. On a machine that reads and writes much else, pages leave the memory again within a minute. */
-const MS_FOR_EACH = 8
 /** Between two reads, so that requests have the disk and the memory first. */
 const PAUSE_MS = 2
 /** A file that takes more of the memory would push its own pages out again. */
@@ -34,9 +34,7 @@ export class WarmFile {
   readonly #readAt: ReadAt
   /** Never closed: with any descriptor of the file that a process closes it loses the locks that SQLite holds on it. */
   #file: number | undefined
-  #nextAt = 0
-  /** As of then all that was due has been read. */
-  #readMs = Number.NEGATIVE_INFINITY
+  #warmUntilMs = 0
 
   /** The path of the database. */
   constructor(path: string, options: WarmFileOptions = {}) {
@@ -47,25 +45,18 @@ export class WarmFile {
     this.#mostBytes = memoryBytes * LARGEST_PART
   }
 
-  /**
-   * The whole file at first, and then as much of it, going on where the last call ended, as falls to the time since then. Throws the reason of the
-   * signal, and what the disk says.
-   */
+  /** Throws the reason of the signal, and what the disk says. */
   async warm(signal: AbortSignal): Promise<void> {
+    if (this.#nowMs() < this.#warmUntilMs) return
     this.#file ??= openSync(this.#path, 'r')
     const { size } = fstatSync(this.#file)
-    if (size > this.#mostBytes) return
-    const nowMs = this.#nowMs()
-    const pieces = Math.min(Math.ceil(size / BYTES_AT_ONCE), Math.floor((nowMs - this.#readMs) / MS_FOR_EACH))
     const bytes = Buffer.allocUnsafeSlow(BYTES_AT_ONCE)
-    for (let piece = 0; piece < pieces; piece += 1) {
+    for (let at = 0; size <= this.#mostBytes && at < size; at += BYTES_AT_ONCE) {
       signal.throwIfAborted()
-      if (this.#nextAt >= size) this.#nextAt = 0
-      await this.#readAt(this.#file, bytes, this.#nextAt)
-      this.#nextAt += BYTES_AT_ONCE
+      await this.#readAt(this.#file, bytes, at)
       await setTimeout(PAUSE_MS)
     }
-    if (pieces > 0) this.#readMs = nowMs
+    this.#warmUntilMs = this.#nowMs() + WARM_MS
   }
 }
 

@@ -259,7 +259,8 @@ export class Collector {
   async #mayGoOn(removed: number, signal: AbortSignal): Promise<boolean> {
     const { metadata, clock, whether, pace } = this.#options
     await clock.tick()
-    await Promise.all([pace.after(removed, signal), metadata.warm?.(signal)])
+    await pace.after(removed, signal)
+    await metadata.warm?.(signal)
     signal.throwIfAborted()
     // How long the epoch has lasted was asked before.
     return (await whether.waits(0)) === undefined
