@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { Bench, Figure, Lab, Sample } from '../bench.ts'
+import { MappedFile } from '../collect/mapped-file.ts'
 import { Probed } from '../collect/probed.ts'
 import { type Collection, WatchedCollector } from '../collect/watched.ts'
 import { PacedRequests } from '../load/paced.ts'
@@ -133,6 +134,7 @@ async function collectServing(
   layers: number,
 ): Promise<{ readonly sample: Sample; readonly collection: Collection }> {
   const garbage = layers / 10
+  using _ = new MappedFile(join(registry.data, 'berth/metadata.db'))
   using collector = new WatchedCollector(registry.data)
   const blobs = collector.blobs()
   const load = { url: registry.url, kinds: keptPaths(layers), everyMs: EVERY_MS, accept: MANIFEST_TYPE }
