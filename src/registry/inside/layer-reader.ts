@@ -20,7 +20,7 @@ import type { LayerBytes } from './layer-bytes.ts'
 /** Of a file that tells of packages. It is in memory as a whole, and once more as text. */
 const MOST_FILE_BYTES = 16 * 1024 * 1024
 /** Of unpacked bytes, between two looks at the clock and at other work. */
-const PACED_BYTES = 512 * 1024
+const PACED_BYTES = 64 * 1024
 /** The time that the reader waits for its pace does not count: a layer of 20 GB takes less. */
 const MOST_MS = 30 * 60 * 1000
 
