@@ -51,6 +51,8 @@ export class Agent {
 
   /** Repositories of the images that are kept. */
   #followed: ReadonlySet<string> = new Set()
+  /** How the containers name their images, by their ids. */
+  #named: ReadonlyMap<string, string> = new Map()
 
   constructor(options: Surroundings) {
     this.#options = options
@@ -59,17 +61,21 @@ export class Agent {
   /** Whether a container may be of an image of this repository. Where the daemon does not say, it may. */
   async follows(repository: string): Promise<boolean> {
     if (this.#followed.has(repository)) return true
-    const names = await this.#imageNames().catch(() => undefined)
+    const names = await this.#namesOfImages().catch(() => undefined)
     return names?.some((name) => findNameIn(name, this.#options.registry)?.repository === repository) ?? true
   }
 
-  /** As the containers named their images when they were made. The daemon lists an id where the name stands for another image by now. */
-  async #imageNames(): Promise<readonly string[]> {
+  /** As they were named when the containers were made. The daemon lists an id where such a name stands for another image by now. */
+  async #namesOfImages(): Promise<readonly string[]> {
     const { docker } = this.#options
-    const listed = await docker.listContainers()
-    return await Promise.all(
-      listed.map(async ({ id, image }) => (isImageId(image) ? (await docker.findContainer(id))?.image : undefined) ?? image),
-    )
+    const named = new Map<string, string>()
+    for (const { id, image } of await docker.listContainers()) {
+      // A container keeps its name for its image: it is asked for once, and not with each push.
+      const name = isImageId(image) ? (this.#named.get(id) ?? (await docker.findContainer(id))?.image) : image
+      if (name !== undefined) named.set(id, name)
+    }
+    this.#named = named
+    return [...named.values()]
   }
 
   /** Looks at everything once. Throws DockerError when the daemon does not answer. */

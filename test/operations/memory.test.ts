@@ -9,6 +9,7 @@ const LIMITS = readFileSync(join(import.meta.dir, '../../docs/operations/limits.
 const TABLES: Readonly<Record<string, string>> = {
   'agent/agent.ts #failures': 'Containers that an agent keeps',
   'agent/agent.ts #followed': 'Containers that an agent keeps',
+  'agent/agent.ts #named': "Containers of an agent's host",
   'agent/agent.ts #told': 'Containers that an agent keeps',
   'certificates/acme/acme-orders.ts #failures': 'Orders of certificates that failed',
   'metadata/sqlite/sqlite.ts #queue': 'Writes of metadata that wait',
