@@ -50,6 +50,8 @@ test('options of the first process are no files, and say how it serves', () => {
 test('a container of an agent is told from one that serves', () => {
   expect(look(['/bin/berth', 'agent', 'registry.example.com'], isContainerOfAgent)).toBe(true)
   expect(look(['/sbin/docker-init', '--', '/entrypoint.sh', 'agent'], isContainerOfAgent)).toBe(true)
+  expect(look(['registry', 'agent', 'registry.example.com'], isContainerOfAgent)).toBe(true)
   expect(look(['/bin/berth', 'serve', '/etc/docker/registry/config.yml'], isContainerOfAgent)).toBe(false)
   expect(look(['/bin/berth', 'serve', 'agent'], isContainerOfAgent)).toBe(false)
+  expect(look(['/usr/bin/ssh', 'agent'], isContainerOfAgent)).toBe(false)
 })

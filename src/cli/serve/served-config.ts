@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 
 const FIRST_PROCESS = '/proc/1/cmdline'
+/** The program by either of its names, or what the image starts it by. */
+const BERTH = /(^|\/)(berth|registry|entrypoint\.sh)$/
 
 /**
  * The configuration file that the server of this container was started with: there the server is the first process, or what the
@@ -24,7 +26,7 @@ export function findServedSettings(commandLineFile = FIRST_PROCESS): Readonly<Re
 /** Whether this is a container of `berth agent`, in which nothing serves. */
 export function isContainerOfAgent(commandLineFile = FIRST_PROCESS): boolean {
   const words = readCommandLine(commandLineFile)
-  return words.includes('agent') && !words.includes('serve')
+  return words.some((word, index) => word === 'agent' && BERTH.test(words[index - 1] ?? ''))
 }
 
 /** No words on a system that has no such file, or hides it. */
